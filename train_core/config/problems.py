@@ -1,0 +1,39 @@
+"""What goes wrong, said so that a person can act on it and a page can translate it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding: a stable code, the parameters of its message, and the English text filled in with them."""
+
+    code: str
+    text: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def problem(code: str, template: str, **params: Any) -> Problem:
+    """A `Problem` whose English text is `template` with `params` filled in; translations use the same placeholders."""
+    return Problem(code, template.format(**params), params)
+
+
+class UserError(Exception):
+    """Something the user can mend. Holds every problem found, so that all are reported at once."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(p.text for p in problems))
+        self.problems = problems
+
+
+def raise_if_any(problems: Iterable[Problem]) -> None:
+    """Raise one `UserError` with all `problems`; do nothing when there are none."""
+    found = tuple(problems)
+    if found:
+        raise UserError(*found)

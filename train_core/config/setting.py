@@ -1,0 +1,124 @@
+"""How a setting is declared: one line that gives type, default, bounds, help and when it applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+Values = Mapping[str, Any]
+PathKind = Literal["file", "folder", "output"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When a setting applies: a test over all values of the job, and the same in words."""
+
+    words: str
+    test: Callable[[Values], bool]
+
+    def __call__(self, values: Values) -> bool:
+        return self.test(values)
+
+
+def when(name: str, *accepted: Any) -> Condition:
+    """Applies while the setting `name` holds one of `accepted`."""
+    words = " or ".join("on" if v is True else "off" if v is False else str(v) for v in accepted)
+    return Condition(f"{name} is {words}", lambda values: values.get(name) in accepted)
+
+
+def when_set(name: str) -> Condition:
+    """Applies while the setting `name` has a value that is not empty or zero."""
+    return Condition(f"{name} is set", lambda values: bool(values.get(name)))
+
+
+ALWAYS = Condition("always", lambda values: True)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What pydantic does not keep of a setting: how it is shown, where it applies, whether it is a path."""
+
+    label: str
+    unit: str
+    applies_to: Condition
+    path: PathKind | None
+    lines: int
+    advanced: bool
+    suggestions: tuple[str, ...]
+    required: bool
+
+
+def setting(  # noqa: PLR0913 - this is the declaration's vocabulary
+    default: Any,
+    help: str,  # noqa: A002 - reads best at the declaration
+    *,
+    label: str = "",
+    unit: str = "",
+    applies_to: Condition = ALWAYS,
+    path: PathKind | None = None,
+    lines: int = 1,
+    advanced: bool = False,
+    suggestions: tuple[str, ...] = (),
+    required: bool = False,
+    **bounds: Any,
+) -> Any:
+    """Declare a setting. `bounds` are pydantic's: ge, gt, le, lt, min_length, pattern.
+
+    `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
+    empty default and must be filled before a job starts. `lines` above 1 asks for a text area of that height.
+    """
+    traits = Traits(label, unit, applies_to, path, lines, advanced, suggestions, required)
+    return Field(default, description=help, json_schema_extra={"traits": traits}, **bounds)  # type: ignore[dict-item]
+
+
+class Section(BaseModel):
+    """A titled group of settings: one table of the TOML file, one block of the form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    title: ClassVar[str] = ""
+
+    def __init_subclass__(cls, title: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.title = title
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A declared setting, as the form, the files and the documentation read it."""
+
+    name: str
+    section: str
+    field: FieldInfo
+    traits: Traits
+
+    @property
+    def default(self) -> Any:
+        return self.field.get_default(call_default_factory=True)
+
+    @property
+    def help(self) -> str:
+        return self.field.description or ""
+
+    @property
+    def label(self) -> str:
+        return self.traits.label or self.name.replace("_", " ").capitalize()
+
+    @property
+    def annotation(self) -> Any:
+        return self.field.annotation
+
+    def bound(self, name: str) -> float | None:
+        """The numeric bound `ge`, `gt`, `le` or `lt` of this setting, or None."""
+        return next((getattr(m, name) for m in self.field.metadata if getattr(m, name, None) is not None), None)
+
+
+def settings_of(section_key: str, section: type[Section]) -> list[Setting]:
+    """The settings that `section` declares, in their order."""
+    return [
+        Setting(name, section_key, field, field.json_schema_extra["traits"])  # type: ignore[index,arg-type]
+        for name, field in section.model_fields.items()
+    ]
