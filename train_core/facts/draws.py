@@ -1,0 +1,15 @@
+"""Where every random draw comes from: one seed for each (run seed, epoch, sample, purpose)."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def seed_for(seed: int, epoch: int, index: int, purpose: str) -> int:
+    """A 63-bit seed that depends on all four values and on nothing else.
+
+    No draw depends on what was drawn before it, so workers, processes, caches and resuming cannot change a run.
+    `purpose` keeps draws for different things ("order", "flip", "caption", "noise") independent of each other.
+    """
+    digest = hashlib.blake2b(f"{seed}/{epoch}/{index}/{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

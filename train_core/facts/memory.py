@@ -1,0 +1,72 @@
+"""What was found out about a file stays known until the file's size or time changes."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+Stamp = tuple[str, int, int]
+_THREADS = 8
+_TABLE = """CREATE TABLE IF NOT EXISTS known (
+    path TEXT, kind TEXT, size INTEGER, mtime_ns INTEGER, value TEXT, PRIMARY KEY (path, kind))"""
+
+
+def recall(
+    paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path
+) -> dict[Path, str | None]:
+    """The `kind` of fact for each of `paths`, asking `find_out` only where it is not known for the file as it is now.
+
+    `find_out` runs in several threads; None means that it could not say, and is not remembered. `database` is an
+    SQLite file shared by all processes; when it cannot be used, everything is found out afresh.
+    """
+    stamps = {path: _stamp(path) for path in paths}
+    known = _read(database, kind, stamps)
+    missing = [path for path in stamps if path not in known]
+    if not missing:
+        return dict(known)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = dict(zip(missing, threads.map(find_out, missing), strict=True))
+    _write(database, kind, {stamps[path]: value for path, value in found.items() if value is not None})
+    return {path: known[path] if path in known else found[path] for path in stamps}
+
+
+def _stamp(path: Path) -> Stamp:
+    status = path.stat()
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
+
+
+def _connect(database: Path) -> sqlite3.Connection:
+    database.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(database, timeout=30)
+    connection.execute(_TABLE)
+    return connection
+
+
+def _read(database: Path, kind: str, stamps: dict[Path, Stamp]) -> dict[Path, str]:
+    query = "SELECT value FROM known WHERE path = ? AND size = ? AND mtime_ns = ? AND kind = ?"
+    known = {}
+    try:
+        with closing(_connect(database)) as connection:
+            for path, stamp in stamps.items():
+                row = connection.execute(query, (*stamp, kind)).fetchone()
+                if row is not None:
+                    known[path] = row[0]
+    except (sqlite3.Error, OSError) as error:
+        logger.warning("%s cannot be read (%s); image files are read afresh.", database, error)
+        return {}
+    return known
+
+
+def _write(database: Path, kind: str, found: dict[Stamp, str]) -> None:
+    rows = [(path, kind, size, mtime_ns, value) for (path, size, mtime_ns), value in found.items()]
+    try:
+        with closing(_connect(database)) as connection, connection:
+            connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)", rows)
+    except (sqlite3.Error, OSError) as error:
+        logger.warning("%s cannot be written (%s); image files are read again next time.", database, error)
