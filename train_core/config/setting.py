@@ -52,9 +52,9 @@ class Traits:
     required: bool
 
 
-def setting(  # noqa: PLR0913 - this is the declaration's vocabulary
+def setting(
     default: Any,
-    help: str,  # noqa: A002 - reads best at the declaration
+    help: str,
     *,
     label: str = "",
     unit: str = "",

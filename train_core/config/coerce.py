@@ -1,0 +1,153 @@
+"""Turning what a file, a form or a command line holds into a setting's type, leniently where the meaning is clear."""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from difflib import get_close_matches
+from typing import Any, Literal, Union, get_args, get_origin
+
+from train_core.config.problems import Problem, UserError, problem
+from train_core.config.setting import Setting
+
+TRUE_WORDS = {"true", "on", "yes", "1"}
+FALSE_WORDS = {"false", "off", "no", "0"}
+
+
+def coerce(setting: Setting, raw: Any, source: str) -> Any:
+    """The value of `setting` that `raw` means; empty text and None mean the default.
+
+    Raises `UserError` naming the setting, the value, `source` and the fix.
+    """
+    if raw is None or (raw == "" and setting.annotation is not str):
+        return setting.default
+    kind, optional = _kind(setting.annotation)
+    try:
+        value = _convert(kind, raw)
+    except (ValueError, TypeError, OverflowError):
+        raise UserError(_wrong_type(setting, kind, raw, source)) from None
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise UserError(_not_a_choice(setting, get_args(kind), raw, source))
+    trouble = None if optional and value is None else _out_of_bounds(setting, value, source)
+    if trouble:
+        raise UserError(trouble)
+    return value
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """The type without its `| None`, and whether it had one."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [a for a in get_args(annotation) if a is not type(None)]
+        return inner[0], len(inner) < len(get_args(annotation))
+    return annotation, False
+
+
+def _convert(kind: Any, raw: Any) -> Any:
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        return _whole_number(raw) if isinstance(choices[0], int) else _choice(choices, raw)
+    if get_origin(kind) is list:
+        return _words(raw)
+    return {bool: _boolean, int: _whole_number, float: _number, str: _text}[kind](raw)
+
+
+def _choice(choices: tuple[Any, ...], raw: Any) -> str:
+    return next((c for c in choices if str(raw).strip().lower() == c.lower()), str(raw))
+
+
+def _boolean(raw: Any) -> bool:
+    word = str(raw).strip().lower()
+    if isinstance(raw, bool) or word in TRUE_WORDS | FALSE_WORDS:
+        return word in TRUE_WORDS
+    raise ValueError(raw)
+
+
+def _whole_number(raw: Any) -> int:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?\d+\s*", raw):
+        return int(raw)
+    number = _number(raw)
+    if number != int(number):
+        raise ValueError(raw)
+    return int(number)
+
+
+def _number(raw: Any) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(raw)
+    number = float(raw)
+    if not math.isfinite(number):
+        raise ValueError(raw)
+    return number
+
+
+def _text(raw: Any) -> str:
+    if isinstance(raw, bool):
+        raise ValueError(raw)
+    if isinstance(raw, list | tuple):
+        return ",".join(str(item) for item in raw)
+    if isinstance(raw, dict):
+        raise ValueError(raw)
+    return str(raw)
+
+
+def _words(raw: Any) -> list[str]:
+    """A list of key=value words; text is split at new lines and at blanks before the next `key=`."""
+    if isinstance(raw, str):
+        return [word.strip() for word in re.split(r"\n|\s+(?=[A-Za-z_]\w*=)", raw) if word.strip()]
+    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
+        return [item for item in raw if item.strip()]
+    raise ValueError(raw)
+
+
+def _wrong_type(setting: Setting, kind: Any, raw: Any, source: str) -> Problem:
+    if get_origin(kind) is list:
+        expected = "a list of key=value texts"
+    elif get_origin(kind) is Literal or kind is int:
+        expected = "a whole number"
+    else:
+        expected = {bool: "true or false", float: "a number", str: "text"}[kind]
+    return problem(
+        "wrong_type",
+        "{name} = {value} in {source}: expected {expected}. Correct it, or remove it to use the default, {default}.",
+        name=setting.name, value=repr(raw), source=source, expected=expected, default=repr(setting.default),
+    )
+
+
+def _not_a_choice(setting: Setting, choices: tuple[Any, ...], raw: Any, source: str) -> Problem:
+    words = [str(c) for c in choices]
+    near = get_close_matches(str(raw), words, 1)
+    return problem(
+        "not_a_choice",
+        "{name} = {value} in {source} is not a choice. Use one of {choices}; the nearest is {nearest}.",
+        name=setting.name, value=repr(raw), source=source, choices=", ".join(words), nearest=(near or words)[0],
+    )
+
+
+def _out_of_bounds(setting: Setting, value: Any, source: str) -> Problem | None:
+    limits = [
+        (sign, limit, holds(value, limit))
+        for bound, sign, holds in (
+            ("ge", "≥", lambda v, b: v >= b), ("gt", ">", lambda v, b: v > b),
+            ("le", "≤", lambda v, b: v <= b), ("lt", "<", lambda v, b: v < b),
+            ("multiple_of", "a multiple of", lambda v, b: v % b == 0),
+        ) if (limit := setting.bound(bound)) is not None
+    ]
+    if any(not kept for _, _, kept in limits):
+        words = " and ".join(f"{sign} {limit:g}" for sign, limit, _ in limits)
+        return problem(
+            "out_of_bounds",
+            "{name} = {value} in {source} is out of bounds: it must be {bounds}. The default is {default}.",
+            name=setting.name, value=value, source=source, bounds=words, default=repr(setting.default),
+        )
+    pattern = setting.bound("pattern")
+    too_short = (setting.bound("min_length") or 0) > len(value) if isinstance(value, str) else False
+    if too_short or (pattern and not re.fullmatch(str(pattern), value)):
+        return problem(
+            "bad_format",
+            "{name} = {value} in {source} is not written as expected: {help} The default is {default}.",
+            name=setting.name, value=repr(value), source=source, help=setting.help, default=repr(setting.default),
+        )
+    return None

@@ -1,0 +1,195 @@
+"""Reading and writing settings: TOML (ours and sd-scripts') and JSON presets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import toml
+
+from train_core.config.checks import contradictions, oddities
+from train_core.config.job import Job
+from train_core.config.migrations import CONFIG_VERSION, migrate
+from train_core.config.parse import parse_values
+from train_core.config.places import app_dir
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
+from train_core.config.sd_scripts_import import from_sd_scripts
+from train_core.config.setting import Setting
+from train_core.config.train import TrainConfig
+
+COMMAND_LINE = "the command line"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A settings file, read and checked."""
+
+    config: TrainConfig
+    warnings: tuple[Problem, ...]
+
+
+def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
+    """The training settings in `path` (TOML of ours or of sd-scripts, or a JSON preset), with `overrides` over them.
+
+    Raises `UserError` with everything that is wrong, at once.
+    """
+    values, warnings = read_values(path)
+    return check_values(values, str(path), overrides or {}, warnings)
+
+
+def check_values(
+    values: Mapping[str, Any], source: str, overrides: Mapping[str, Any], warnings: tuple[Problem, ...] = ()
+) -> Loaded:
+    """Settings from flat `values` and `overrides`, checked alone and against each other."""
+    here = absolute_paths(dict(overrides), Path.cwd())
+    sources = dict.fromkeys(values, source) | dict.fromkeys(overrides, COMMAND_LINE)
+    parsed = parse_values(TrainConfig, {**values, **here}, sources)
+    raise_if_any(parsed.errors)
+    assert parsed.config is not None  # parse_values gives a config when it gives no errors
+    raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
+    return Loaded(parsed.config, (*warnings, *parsed.warnings, *oddities(parsed.config)))
+
+
+def missing(config: Job, source: str) -> list[Problem]:
+    """One problem for each required setting that is empty."""
+    values = config.flat()
+    return [
+        problem(
+            "required_setting", "{name} is empty in {source}. {help}", name=s.name, source=source, help=s.help
+        )
+        for s in config.settings()
+        if s.traits.required and not str(values[s.name]).strip()
+    ]
+
+
+def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The flat, migrated values of a settings file with absolute paths, and warnings about what was translated."""
+    tables = _read_tables(path)
+    version = tables.pop("config_version", None)
+    values = flatten(tables, str(path))
+    values.pop("job", None)
+    warnings: tuple[Problem, ...] = ()
+    if version is None and path.suffix.lower() != ".json":
+        values, warnings = from_sd_scripts(values, str(path))
+    else:
+        values = migrate(values, int(version or CONFIG_VERSION), str(path))
+    return absolute_paths(values, path.resolve().parent), warnings
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        tables = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except FileNotFoundError:
+        raise UserError(
+            problem("config_not_found", "There is no file {path}. Check the name and the folder.", path=str(path))
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            problem(
+                "config_not_utf8",
+                "{path} is not UTF-8 text (byte {position}). Save it again with the encoding UTF-8.",
+                path=str(path), position=error.start,
+            )
+        ) from None
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(
+            problem(
+                "config_unreadable",
+                "{path} cannot be read: {reason}. In TOML, write Windows paths in 'single quotes'.",
+                path=str(path), reason=str(error),
+            )
+        ) from None
+    if not isinstance(tables, dict):
+        raise UserError(
+            problem("config_no_table", "{path} holds no settings: expected names and values.", path=str(path))
+        )
+    return tables
+
+
+def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The values of all tables side by side. Raises `UserError` when a name stands in two of them."""
+    flat: dict[str, Any] = {}
+    twice: list[Problem] = []
+    for key, value in tables.items():
+        for name, item in value.items() if isinstance(value, dict) else [(key, value)]:
+            if name in flat:
+                twice.append(
+                    problem("setting_twice", "{name} stands twice in {source}. Keep one.", name=name, source=source)
+                )
+            flat[name] = item
+    raise_if_any(twice)
+    return flat
+
+
+def absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """`values` with `{app}/` and `~` filled in and relative paths taken from `folder`; hub ids stay as they are."""
+    path_names = {s.name for s in TrainConfig.settings() if s.traits.path}
+    return {
+        name: _absolute(value, folder) if name in path_names and isinstance(value, str) and value.strip() else value
+        for name, value in values.items()
+    }
+
+
+def _absolute(text: str, folder: Path) -> str:
+    path = Path(os.path.expanduser(text.strip().replace("{app}", str(app_dir()))))  # noqa: PTH111 - keeps odd text
+    if path.is_absolute() or re.match(r"[A-Za-z]:[\\/]|\\\\", text):
+        return str(path)
+    here = folder / path
+    return text if HUB_ID.fullmatch(text) and not here.exists() else os.path.normpath(here)
+
+
+class _TomlEncoder(toml.TomlEncoder):
+    """Writes strings as JSON strings, which TOML reads alike; the library's own form breaks on backslash-x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dump_funcs[str] = lambda text: json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def to_toml(config: Job) -> str:
+    """The settings that apply, as TOML in one table per section."""
+    applicable = config.applicable()
+    tables: dict[str, Any] = {"config_version": CONFIG_VERSION, "job": type(config).job_name}
+    for key, section in type(config).sections().items():
+        tables[key] = {
+            name: applicable[name] for name in section.model_fields if applicable.get(name) is not None
+        }
+    return toml.dumps(tables, encoder=_TomlEncoder())
+
+
+def dump_tables(tables: Mapping[str, Any]) -> str:
+    """Any TOML tables as text, with the same safe strings."""
+    return toml.dumps(tables, encoder=_TomlEncoder())
+
+
+def write_toml(path: Path, config: Job) -> None:
+    """Write the settings that apply to `path`."""
+    write_text(path, to_toml(config))
+
+
+def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting]) -> None:
+    """Write a JSON preset of `values`; paths inside the program's folder are kept as `{app}/…` so that it can move."""
+    path_names = {s.name for s in settings if s.traits.path}
+    app = str(app_dir()) + os.sep
+    portable = {
+        name: "{app}/" + value[len(app):].replace(os.sep, "/")
+        if name in path_names and isinstance(value, str) and value.startswith(app) else value
+        for name, value in values.items()
+    }
+    write_text(path, json.dumps({"config_version": CONFIG_VERSION, **portable}, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text so that a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)

@@ -1,0 +1,74 @@
+"""From a flat table of names and values to a job's settings, with every problem found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar
+
+from train_core.config.coerce import coerce
+from train_core.config.job import Job
+from train_core.config.problems import Problem, UserError, problem
+
+J = TypeVar("J", bound=Job)
+
+
+@dataclass(frozen=True)
+class Parsed(Generic[J]):
+    """What a table of values means: the job's settings unless there are errors."""
+
+    config: J | None
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def parse_values(
+    job: type[J], values: Mapping[str, Any], sources: str | Mapping[str, str] = "the form"
+) -> Parsed[J]:
+    """Check `values` against the declarations of `job`. `sources` says where each value stands, for the messages."""
+    declared = {s.name: s for s in job.settings()}
+    source_of = (lambda name: sources) if isinstance(sources, str) else (lambda name: sources.get(name, "the form"))
+    errors: list[Problem] = []
+    typed: dict[str, Any] = {}
+    for name, raw in values.items():
+        if name not in declared:
+            errors.append(_unknown(name, source_of(name), list(declared)))
+            continue
+        try:
+            typed[name] = coerce(declared[name], raw, source_of(name))
+        except UserError as error:
+            errors.extend(error.problems)
+    if errors:
+        return Parsed(None, tuple(errors), ())
+    config = job.from_flat(typed)
+    return Parsed(config, (), tuple(_not_applicable(config, typed, source_of)))
+
+
+def _unknown(name: str, source: str, known: list[str]) -> Problem:
+    near = get_close_matches(name, known, 1)
+    if near:
+        return problem(
+            "unknown_setting_near",
+            "{name} in {source} is no setting of this job. Did you mean {nearest}?",
+            name=name, source=source, nearest=near[0],
+        )
+    return problem(
+        "unknown_setting",
+        "{name} in {source} is no setting of this job. Remove it; docs/settings.md lists all settings.",
+        name=name, source=source,
+    )
+
+
+def _not_applicable(config: Job, given: Mapping[str, Any], source_of: Any) -> list[Problem]:
+    """A warning for each given value that differs from its default and is not used."""
+    values = config.flat()
+    return [
+        problem(
+            "not_applicable",
+            "{name} = {value} in {source} has no effect: it applies only when {condition}.",
+            name=s.name, value=repr(given[s.name]), source=source_of(s.name), condition=s.traits.applies_to.words,
+        )
+        for s in config.settings()
+        if s.name in given and given[s.name] != s.default and not s.traits.applies_to(values)
+    ]

@@ -1,0 +1,52 @@
+"""Where things live: the program's own files and the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+
+
+def app_dir() -> Path:
+    """The program's folder, which holds `presets/` and `demo/`: a checkout, or the data installed with the packages."""
+    installed = PACKAGE_PARENT / "kohya_gui" / "_app"
+    return installed if installed.is_dir() else PACKAGE_PARENT
+
+
+def home() -> Path:
+    """The user's place for Crucible: `CRUCIBLE_HOME`, else the system's folder for application data."""
+    chosen = os.environ.get("CRUCIBLE_HOME")
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Crucible"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Crucible"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "crucible"
+
+
+def runs_dir() -> Path:
+    """One folder per job, newest name last."""
+    return home() / "runs"
+
+
+def caches_dir() -> Path:
+    """Latents and hashes; may be deleted at any time between runs."""
+    return home() / "caches"
+
+
+def presets_dir() -> Path:
+    """The user's own presets."""
+    return home() / "presets"
+
+
+def program_presets_dir() -> Path:
+    """The presets that come with the program."""
+    return app_dir() / "presets"
+
+
+def demo_dir() -> Path:
+    """The embedded base model and images."""
+    return app_dir() / "demo"

@@ -1,0 +1,58 @@
+"""Writing settings as a TOML file that sd-scripts' train_network.py reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from train_core.config.files import dump_tables
+from train_core.config.train import TrainConfig
+
+# Settings that sd-scripts spells differently or takes on accelerate's command line.
+NETWORK_ARGUMENTS = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout")
+
+
+def export_toml(config: TrainConfig) -> str:
+    """The settings as sd-scripts' TOML text: its names, its `network_args`, and no key that it lacks."""
+    return dump_tables({key: table for key, table in _tables(config).items() if table})
+
+
+def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
+    values = {name: value for name, value in config.applicable().items() if _says_something(name, value)}
+    tables: dict[str, dict[str, Any]] = {
+        key: {name: values[name] for name in section.model_fields if name in values}
+        for key, section in TrainConfig.sections().items()
+        if key != "launch"
+    }
+    tables["network"] = _network(tables["network"])
+    tables["model"]["sdpa"] = True
+    if values.get("max_token_length") == 75:
+        del tables["model"]["max_token_length"]  # there, 75 is said by leaving it out
+    if not values.get("sample_prompts"):
+        tables["samples"] = {}
+    if "lr_warmup_steps" in tables["optimizer"]:
+        tables["optimizer"]["lr_warmup_steps"] = _warmup(values["lr_warmup_steps"])
+    if "text_encoder_lr" in tables["optimizer"]:
+        tables["optimizer"]["text_encoder_lr"] = [values["text_encoder_lr"]]
+    return tables
+
+
+def _says_something(name: str, value: Any) -> bool:
+    """Empty values are left out, and so is the zero that means "off" where sd-scripts wants the key absent."""
+    off_when_zero = name.startswith(("max_train_", "save_every_", "sample_every_")) or name in {
+        "min_snr_gamma", "noise_offset", "network_dropout", "rank_dropout", "module_dropout",
+    }
+    return value not in (None, "", []) and not (off_when_zero and value == 0)
+
+
+def _network(table: dict[str, Any]) -> dict[str, Any]:
+    arguments = [f"{name}={table[name]}" for name in NETWORK_ARGUMENTS if name in table]
+    kept = {name: value for name, value in table.items() if name not in (*NETWORK_ARGUMENTS, "LoRA_type")}
+    return {"network_module": "networks.lora", **kept, **({"network_args": arguments} if arguments else {})}
+
+
+def _warmup(text: str) -> int | float:
+    """Steps as a whole number, a share as a fraction."""
+    text = text.strip()
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    return float(text) if "." in text else int(text)

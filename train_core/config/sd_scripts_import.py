@@ -1,0 +1,183 @@
+"""Reading the TOML of sd-scripts: its aliases and booleans, what we lack yet, and defaults that differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from train_core.config.arguments import parse_arguments
+from train_core.config.problems import Problem, UserError, problem
+from train_core.config.train import TrainConfig
+
+Values = dict[str, Any]
+
+# What sd-scripts does when these are not in the file, where Crucible does something else.
+DIFFERENT_DEFAULTS: Values = {
+    "caption_extension": ".caption", "max_train_steps": 1600, "learning_rate": 2e-6, "enable_bucket": False,
+    "bucket_no_upscale": False, "max_bucket_reso": 1024, "cache_latents": False, "network_dim": 4, "network_alpha": 1.0,
+    "mixed_precision": "no", "optimizer_type": "AdamW", "lr_scheduler": "constant", "sample_sampler": "ddim",
+    "save_precision": "float", "max_data_loader_n_workers": 8, "seed": "a random one",
+}
+
+# Options of sd-scripts that this version does not have, with the value that means "not used".
+NOT_YET: Values = {
+    "v2": False, "v_parameterization": False, "reg_data_dir": None, "in_json": None, "dataset_repeats": 1,
+    "dataset_config": None, "dataset_class": None, "conditioning_data_dir": None, "keep_tokens_separator": "",
+    "secondary_separator": None, "enable_wildcard": False, "caption_prefix": None, "caption_suffix": None,
+    "caption_tag_dropout_rate": 0.0, "token_warmup_min": 1, "token_warmup_step": 0, "weighted_captions": False,
+    "resize_interpolation": None, "random_crop": False, "color_aug": False, "face_crop_aug_range": None,
+    "alpha_mask": False, "masked_loss": False, "cache_text_encoder_outputs": False,
+    "cache_text_encoder_outputs_to_disk": False, "save_n_epoch_ratio": None, "save_last_n_epochs": None,
+    "save_last_n_epochs_state": None, "save_last_n_steps": None, "save_last_n_steps_state": None, "save_state": False,
+    "save_state_on_train_end": False, "resume": None, "skip_until_initial_step": False, "initial_epoch": None,
+    "initial_step": None, "full_fp16": False, "full_bf16": False, "fp8_base": False, "fp8_base_unet": False,
+    "no_half_vae": False, "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
+    "lr_scheduler_type": "", "lr_scheduler_args": None, "lr_decay_steps": 0, "lr_scheduler_timescale": None,
+    "lr_scheduler_min_lr_ratio": None, "fused_backward_pass": False, "stop_text_encoder_training": None,
+    "noise_offset_random_strength": False, "adaptive_noise_scale": None, "multires_noise_iterations": None,
+    "ip_noise_gamma": None, "ip_noise_gamma_random_strength": False, "min_timestep": None, "max_timestep": None,
+    "zero_terminal_snr": False, "scale_v_pred_loss_like_noise_pred": False, "v_pred_like_loss": None,
+    "debiased_estimation_loss": False, "loss_type": "l2", "network_weights": None, "dim_from_weights": False,
+    "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None, "validation_split": 0.0,
+    "validation_seed": None, "validate_every_n_steps": None, "validate_every_n_epochs": None,
+    "max_validation_steps": None, "log_config": False, "train_inpainting": False, "metadata_usage_hint": None,
+    "metadata_thumbnail": None, "metadata_merged_from": None, "metadata_trigger_phrase": None,
+    "metadata_preprocessor": None, "metadata_is_negative_embedding": None,
+}
+
+# Options that only shape one of the above; they mean nothing by themselves.
+COMPANIONS = frozenset({
+    "huber_schedule", "huber_c", "huber_scale", "multires_noise_discount", "prior_loss_weight", "dynamo_backend",
+    "dynamo_mode", "dynamo_use_fullgraph", "dynamo_use_dynamic", "zero_stage", "offload_optimizer_device",
+    "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path", "zero3_init_flag",
+    "zero3_save_16bit_model", "fp16_master_weights_and_gradients", "noise_offset_type", "epoch",
+})
+
+# Options that Crucible needs no counterpart for, with the reason.
+UNNEEDED = {
+    name: reason
+    for reason, names in {
+        "attention always uses PyTorch's fused kernels": ("sdpa", "xformers", "mem_eff_attn", "diffusers_xformers"),
+        "every run is logged to its own run folder": (
+            "logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "wandb_run_name",
+            "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple",
+        ),
+        "nothing is uploaded": (
+            "huggingface_repo_id", "huggingface_repo_type", "huggingface_path_in_repo", "huggingface_token",
+            "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload",
+        ),
+        "memory is managed automatically": ("lowram", "highvram", "disable_mmap_load_safetensors"),
+        "caches are always checked, quickly": ("skip_cache_check", "cache_info"),
+        "the launcher sets it": ("ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph"),
+        "the tokenizer ships with Crucible": ("tokenizer_cache_dir",),
+        "workers always persist": ("persistent_data_loader_workers",),
+        "the page shows what would be trained": ("debug_dataset",),
+        "it is this file": ("config_file", "output_config"),
+    }.items()
+    for name in names
+}
+
+
+def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem, ...]]:
+    """`values` in our names, and a warning for each option dropped and each default that differs.
+
+    Raises `UserError` for a network module that this version cannot train.
+    """
+    ours = _renamed(values)
+    ours |= _network_arguments(ours, source)
+    warnings = _dropped(ours, source)
+    known = {s.name for s in TrainConfig.settings()}
+    foreign = NOT_YET.keys() | UNNEEDED.keys() | COMPANIONS
+    ours = {name: value for name, value in ours.items() if name in known or name not in foreign}
+    return ours, (*warnings, *_defaults(ours, source))
+
+
+def _renamed(values: Values) -> Values:
+    """Old aliases and forms in the names and forms of today."""
+    ours = dict(values)
+    if "caption_extention" in ours:
+        ours.setdefault("caption_extension", ours.pop("caption_extention"))
+    for flag, name in (("use_8bit_adam", "AdamW8bit"), ("use_lion_optimizer", "Lion")):
+        if ours.pop(flag, False):
+            ours["optimizer_type"] = ours.get("optimizer_type") or name
+    if ours.get("optimizer_type") == "":
+        ours["optimizer_type"] = "AdamW"
+    rates = ours.get("text_encoder_lr")
+    if isinstance(rates, list):
+        ours["text_encoder_lr"] = rates[0] if rates else None
+    if ours.get("max_train_epochs"):
+        ours["max_train_steps"] = 0  # there, epochs replace the steps
+    elif ours.get("max_train_steps"):
+        ours["max_train_epochs"] = 0
+    return ours
+
+
+def _network_arguments(ours: Values, source: str) -> Values:
+    """Takes `network_module` and `network_args` out of `ours`; gives what they say in our settings."""
+    module = str(ours.pop("network_module", None) or "networks.lora")
+    if module != "networks.lora":
+        raise UserError(
+            problem(
+                "network_module_not_yet",
+                "network_module = {module} in {source}: this version trains networks.lora only. "
+                "Set network_module = \"networks.lora\" to train a LoRA instead.",
+                module=repr(module), source=source,
+            )
+        )
+    arguments = parse_arguments(ours.pop("network_args", None) or [], "network_args")
+    taken = {"conv_dim", "conv_alpha", "rank_dropout", "module_dropout"}
+    unknown = sorted(arguments.keys() - taken)
+    if unknown:
+        raise UserError(
+            problem(
+                "network_args_not_yet",
+                "network_args in {source}: this version does not have {names}. Remove them to train without.",
+                source=source, names=", ".join(unknown),
+            )
+        )
+    return arguments
+
+
+def _dropped(ours: Values, source: str) -> list[Problem]:
+    dropped = []
+    for name, value in ours.items():
+        if name in NOT_YET and value not in (NOT_YET[name], None, "", False, 0):
+            dropped.append(
+                problem(
+                    "sd_scripts_not_yet",
+                    "{name} = {value} in {source} is not used: this version of Crucible does not have it yet.",
+                    name=name, value=repr(value), source=source,
+                )
+            )
+        elif name in UNNEEDED and value not in (None, "", False):
+            dropped.append(
+                problem(
+                    "sd_scripts_unneeded",
+                    "{name} in {source} is not needed here: {reason}.",
+                    name=name, source=source, reason=UNNEEDED[name],
+                )
+            )
+    return dropped
+
+
+def _defaults(ours: Values, source: str) -> list[Problem]:
+    """A warning for each setting left out whose default differs between the two programs."""
+    defaults = {s.name: s.default for s in TrainConfig.settings()}
+    if ours.get("max_train_epochs"):
+        defaults.pop("max_train_steps")
+    if not ours.get("enable_bucket", True):
+        defaults = {name: value for name, value in defaults.items() if not name.startswith(("bucket_", "max_bucket"))}
+    return [
+        problem(
+            "sd_scripts_default_differs",
+            "{name} is not in {source}: sd-scripts would use {theirs}, Crucible uses {ours}. Set it to be sure.",
+            name=name, source=source, theirs=repr(theirs), ours=_in_words(name, defaults),
+        )
+        for name, theirs in DIFFERENT_DEFAULTS.items()
+        if name in defaults and ours.get(name) is None
+    ]
+
+
+def _in_words(name: str, defaults: Values) -> str:
+    if name == "max_train_steps":
+        return f"max_train_epochs = {defaults['max_train_epochs']}"
+    return repr(defaults[name])
