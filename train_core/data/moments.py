@@ -1,0 +1,20 @@
+"""The VAE's answer for a batch of images, kept as a distribution so that the draw can happen at use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and log-variance of unscaled latents, each (B, C, h, w)."""
+
+    mean: Tensor
+    logvar: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Latents (B, C, h, w), unscaled: mean + std * `noise`, where `noise` is N(0, 1) of the same shape."""
+        return self.mean + torch.exp(0.5 * self.logvar) * noise

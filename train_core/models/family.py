@@ -1,0 +1,81 @@
+"""What every base model kind offers to the rooms above, whatever differs inside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from train_core.data.moments import Moments
+
+Part = Literal["unet", "text_encoder"]
+Conditioning = dict[str, Tensor]
+PredictionType = Literal["epsilon", "v_prediction"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A layer that an adapter may sit on.
+
+    `file_key` is its name in adapter files, `block` its index for per-block settings. `extended` layers (those of
+    residual blocks and samplers) are adapted only when a convolution rank is set; of these `conv3x3` ones use that
+    rank, the others the normal one.
+    """
+
+    module: nn.Linear | nn.Conv2d
+    file_key: str
+    part: Part
+    block: int
+    extended: bool = False
+
+    @property
+    def conv3x3(self) -> bool:
+        return isinstance(self.module, nn.Conv2d) and self.module.kernel_size == (3, 3)
+
+
+class Family(Protocol):
+    """A loaded base model. Latents are (B, C, h, w), pixels (B, 3, H, W) in [-1, 1], H = h * `vae_factor`."""
+
+    kind: str
+    modules: dict[str, nn.Module]
+    prediction_type: PredictionType
+    alphas_cumprod: Tensor  # (1000,) fp32, on the CPU
+    latent_scale: float
+    latent_channels: int
+    vae_factor: int
+
+    def targets(self) -> list[Target]:
+        """Every layer that an adapter may sit on, in the order of the modules."""
+
+    def encode_text(self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None) -> Conditioning:
+        """Conditioning of `captions`; gradients flow to adapters and to `extra_tokens` (word -> (n, width) vectors)."""
+
+    def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:
+        """Conditioning of `prompts` with A1111 weights, all padded to the longest one's length."""
+
+    def encode_images(self, pixels: Tensor) -> Moments:
+        """Unscaled moments of `pixels`, fp32. No gradients."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pixels of scaled `latents`, fp32. No gradients."""
+
+    def predict(
+        self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """The model's prediction for scaled, noised latents at `timesteps` (B,), in the dtype of `noisy`."""
+
+    def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
+        """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""
+
+    def enable_gradient_checkpointing(self) -> None:
+        """Recompute activations in the backward pass, in every part that may train."""
+
+    def vae_fingerprint(self) -> str:
+        """Changes whenever the VAE's weights or its number format do."""
+
+    def save_model(self, path: Path, dtype: torch.dtype) -> None:
+        """Write the whole model as one `.safetensors` file."""
