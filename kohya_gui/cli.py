@@ -1,0 +1,230 @@
+"""The words people type: page, demo, train, test, check, update. Imports nothing heavy, so that --help is instant."""
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kohya_gui import environment, environment_start
+from kohya_gui.environment_pip import SetupError
+
+USAGE_ERROR = 2
+WORDS = {
+    "page": "open the page (what happens when no word is given)",
+    "demo": "train the demo in the terminal and say where everything is",
+    "train": "train from a TOML or JSON preset; any setting can be overridden by its name",
+    "test": "run the tests; what follows is passed to pytest",
+    "check": "the developer's gate: ruff, types, spelling, tests",
+    "update": "bring this copy up to date; settings, presets and runs are kept",
+}
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """How the page is served. server_port None: the first free one from 7860; language "": the browser's."""
+
+    listen: str = "127.0.0.1"
+    server_port: int | None = None
+    headless: bool = False
+    inbrowser: bool = True
+    share: bool = False
+    username: str = ""
+    password: str = ""
+    language: str = ""
+    config: Path | None = None
+
+
+class UsageError(Exception):
+    """What was typed cannot be understood; the text is one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str):  # type: ignore[override]
+        raise UsageError(f"{message} ({self.prog} --help lists what there is)")
+
+    def flags(self) -> list[str]:
+        """Return every flag that this parser knows."""
+        return [flag for action in self._actions for flag in action.option_strings]
+
+
+def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) -> int:
+    """Do what was typed and return the exit code; `build_environment` makes or mends the virtual environment first."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that lacks a letter of a path shows a question mark instead of ending the program.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    typed = list(sys.argv[1:] if argv is None else argv)
+    try:
+        word, options, rest = read(typed)
+        if build_environment and word != "update":
+            wishes = environment.Wishes(options.torch_index_url, options.wheels, tests=word in ("test", "check"))
+            code = environment_start.hand_over(wishes, typed)
+            if code is not None:
+                return code
+        return ACTIONS[word](options, rest)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
+    """Return the word, its options, and what is passed on: pytest's arguments. Raises UsageError."""
+    word, arguments = ("page", typed) if not typed or typed[0].startswith("-") else (typed[0], typed[1:])
+    if word not in WORDS:
+        raise UsageError(f"Unknown word {word!r}{nearest(word, WORDS)}. The words are {', '.join(WORDS)}.")
+    parser = parser_for(word)
+    if word == "train":
+        arguments, overrides = split_overrides(arguments, parser)
+        options = parser.parse_args(arguments)
+        options.overrides = overrides
+        return word, options, []
+    options, rest = parser.parse_known_args(arguments)
+    if rest and word not in ("test", "check"):
+        kind = "flag" if rest[0].startswith("-") else "argument"
+        raise UsageError(f"Unknown {kind} {rest[0]!r}{nearest(rest[0], parser.flags())} ({parser.prog} --help lists all).")
+    return word, options, rest
+
+
+def nearest(typed: str, known: Sequence[str] | dict[str, str]) -> str:
+    """Return "; did you mean …?" with the known name most like what was typed, or nothing where none is like it."""
+    close = difflib.get_close_matches(typed.partition("=")[0], list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], dict[str, str]]:
+    """Return the arguments that the parser knows, and every other `--name value` by its name; no value means true."""
+    known, overrides = [], {}
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        name, equals, value = argument.partition("=")
+        if not argument.startswith("--") or name in parser.flags():
+            known.append(argument)
+            if name in parser.flags() and name != "--help" and not equals and waiting:
+                known.append(waiting.pop(0))
+        elif equals:
+            overrides[name[2:]] = value
+        else:
+            overrides[name[2:]] = waiting.pop(0) if waiting and not waiting[0].startswith("--") else "true"
+    return known, overrides
+
+
+def parser_for(word: str) -> Parser:
+    """Return the parser of one word's options."""
+    name = "gui.bat" if os.name == "nt" else "./gui.sh"
+    described = "\n".join(f"  {known:8}{meaning}" for known, meaning in WORDS.items())
+    parser = Parser(prog=name if word == "page" else f"{name} {word}", allow_abbrev=False,
+                    description=f"{WORDS[word][0].upper()}{WORDS[word][1:]}.",
+                    epilog=f"words, each with its own --help:\n{described}" if word == "page" else None,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    OPTIONS.get(word, lambda _: None)(parser)
+    group = parser.add_argument_group("set-up, used when packages have to be installed")
+    group.add_argument("--torch-index-url", metavar="URL", default="", help="where PyTorch comes from; remembered")
+    group.add_argument("--wheels", metavar="DIR", default="", help="a folder of downloaded packages to take first")
+    return parser
+
+
+def page_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the page's flags."""
+    parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 is all of them")
+    parser.add_argument("--server_port", metavar="N", type=port, help="port to serve on; else the first free from 7860")
+    parser.add_argument("--headless", action="store_true", help="no browser and no file dialogs: a machine far away")
+    parser.add_argument("--inbrowser", action=argparse.BooleanOptionalAction, default=None, help="open the browser")
+    parser.add_argument("--share", action="store_true", help="a public address through gradio's tunnel")
+    parser.add_argument("--username", metavar="NAME", default="", help="ask for this name before anything is shown")
+    parser.add_argument("--password", metavar="WORD", default="",
+                        help="and this password; better in the variable CRUCIBLE_PASSWORD, which nobody else sees")
+    parser.add_argument("--language", metavar="CODE", default="", help="en or zh-CN; else the browser's")
+    parser.add_argument("--config", metavar="FILE", type=existing_file, help="TOML or JSON preset to fill the form with")
+
+
+def demo_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the demo's flag."""
+    parser.add_argument("--output_dir", metavar="DIR", type=Path, help="where the results go")
+
+
+def train_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what training takes beside the settings' own names."""
+    parser.add_argument("config", metavar="CONFIG", type=existing_file, help="TOML or JSON preset")
+    parser.usage = f"{parser.prog} CONFIG [--name value ...]"
+
+
+def port(text: str) -> int:
+    """Return a port number; argparse reports the error."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it is a number from 1 to 65535")
+    return int(text)
+
+
+def existing_file(text: str) -> Path:
+    """Return the path of a file that is there; argparse reports the error before any set-up begins."""
+    path = Path(text).expanduser().absolute()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {path}")
+    return path
+
+
+def page(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Serve the page until it is stopped."""
+    password = options.password or (os.environ.get("CRUCIBLE_PASSWORD", "") if options.username else "")
+    if bool(options.username) != bool(password):
+        raise UsageError("--username and --password go together: give both or neither.")
+    inbrowser = options.inbrowser if options.inbrowser is not None else not options.headless
+    from kohya_gui import app  # noqa: PLC0415  gradio is heavy
+
+    return app.serve(PageOptions(options.listen, options.server_port, options.headless, inbrowser, options.share,
+                                 options.username, password, options.language, options.config))
+
+
+def demo(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Train the demo in the terminal."""
+    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
+
+    return terminal.demo(options.output_dir)
+
+
+def train(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Train from a file in the terminal."""
+    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
+
+    return terminal.train(options.config, options.overrides)
+
+
+def test(_options: argparse.Namespace, rest: list[str]) -> int:
+    """Run the tests."""
+    from kohya_gui import developer  # noqa: PLC0415  of use to few
+
+    return developer.test(rest)
+
+
+def check(_options: argparse.Namespace, rest: list[str]) -> int:
+    """Run the developer's gate."""
+    from kohya_gui import developer  # noqa: PLC0415  of use to few
+
+    return developer.check(rest)
+
+
+def update(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Bring this copy of the program up to date, then its environment."""
+    from kohya_gui import update as updating  # noqa: PLC0415  of use once in a while
+
+    return updating.update(environment.Wishes(options.torch_index_url, options.wheels))
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+    "page": page, "demo": demo, "train": train, "test": test, "check": check, "update": update,
+}
+OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "page": page_flags, "demo": demo_flags, "train": train_flags,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
