@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+from train_core.config.checks import resolution_of
 from train_core.config.problems import Problem, problem
 from train_core.config.train import DatasetSettings
 
 Size = tuple[int, int]
-VAE_FACTOR = 8
 
 
 @dataclass(frozen=True)
@@ -30,23 +30,17 @@ class BucketRules:
 
 @dataclass(frozen=True)
 class BucketFit:
-    """How one image becomes training pixels: scaled to `resized`, then `bucket` is cut out of it at `crop` (left, top)."""
+    """How one image becomes training pixels: scaled to `resized`, then `bucket` is cut out at `crop`, (left, top)."""
 
     bucket: Size
     resized: Size
     crop: tuple[int, int]
 
 
-def parse_resolution(text: str) -> Size:
-    """ "512" or "768,512" as (width, height)."""
-    sides = [int(side) for side in text.split(",")]
-    return (sides[0], sides[-1])
-
-
 def bucket_rules(dataset: DatasetSettings) -> BucketRules:
     """The bucket rules that `dataset` asks for."""
     return BucketRules(
-        resolution=parse_resolution(dataset.resolution),
+        resolution=resolution_of(dataset.resolution),
         enabled=dataset.enable_bucket,
         no_upscale=dataset.bucket_no_upscale,
         min_side=dataset.min_bucket_reso,
@@ -83,55 +77,18 @@ def assign(size: Size, rules: BucketRules) -> BucketFit:
 
 
 def bucket_problems(rules: BucketRules) -> list[Problem]:
-    """What contradicts itself in `rules`; empty when every image can be given a bucket."""
+    """Why `rules` leave images without a bucket; empty when every image has one."""
     width, height = rules.resolution
-    if not rules.enabled:
-        return _fixed_size_problems(width, height)
-    if rules.no_upscale:
-        return [] if min(width, height) >= rules.step else [_below_step(width, height, rules.step)]
-    smallest = max(rules.step, _floor(rules.min_side, rules.step))
-    largest = math.ceil(rules.max_side / rules.step) * rules.step
-    if smallest <= min(width, height) and max(width, height) <= largest:
+    if not rules.enabled or min(width, height) >= rules.step:
         return []
     return [
         problem(
-            "bucket_limits",
-            "The resolution {width}x{height} is outside the bucket limits {smallest} to {largest}. "
-            "Change resolution, min_bucket_reso ({min_side}) or max_bucket_reso ({max_side}).",
+            "resolution_below_step",
+            "The resolution {width}x{height} is smaller than one bucket step ({step}). Raise resolution or lower "
+            "bucket_reso_steps.",
             width=width,
             height=height,
-            smallest=smallest,
-            largest=largest,
-            min_side=rules.min_side,
-            max_side=rules.max_side,
-        )
-    ]
-
-
-def _below_step(width: int, height: int, step: int) -> Problem:
-    return problem(
-        "resolution_below_step",
-        "The resolution {width}x{height} is smaller than one bucket step ({step}). Raise resolution or lower "
-        "bucket_reso_steps.",
-        width=width,
-        height=height,
-        step=step,
-    )
-
-
-def _fixed_size_problems(width: int, height: int) -> list[Problem]:
-    if width and height and width % VAE_FACTOR == height % VAE_FACTOR == 0:
-        return []
-    return [
-        problem(
-            "resolution_not_multiple",
-            "The resolution {width}x{height} cannot be trained with buckets off: both sides must be multiples of "
-            "{factor}. Use {near_width}x{near_height}, or turn buckets on.",
-            width=width,
-            height=height,
-            factor=VAE_FACTOR,
-            near_width=max(VAE_FACTOR, _floor(width, VAE_FACTOR)),
-            near_height=max(VAE_FACTOR, _floor(height, VAE_FACTOR)),
+            step=rules.step,
         )
     ]
 

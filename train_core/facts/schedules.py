@@ -30,7 +30,8 @@ def learning_rate_factor(
     """What the learning rate is multiplied by at `step` (from 0) of `total` steps under the schedule `name`.
 
     `warmup` is in steps, `cycles` counts the restarts of cosine_with_restarts, `power` bends polynomial and `end` is
-    the factor at which it stays (diffusers' is POLYNOMIAL_END_RATE divided by the learning rate). Raises KeyError for an unknown name.
+    the factor at which it stays (diffusers' is POLYNOMIAL_END_RATE divided by the learning rate). Raises KeyError for
+    an unknown name.
     """
     shape = _SHAPES[name]
     if name == "constant":
