@@ -1,0 +1,86 @@
+"""How a training job is called: accelerate's configuration in full, the argument list and the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from kohya_gui.runs.devices import World
+from train_core.config.places import PACKAGE_PARENT
+
+# Left behind by other tools or by a launcher around us, each of these would change what the job does.
+FOREIGN = re.compile(
+    r"(ACCELERATE|FSDP|DEEPSPEED|MEGATRON_LM|PARALLELISM_CONFIG|TORCHELASTIC|FP8|KMP|PMI|OMPI_COMM|MV2_COMM)_.*"
+    r"|((LOCAL|GROUP|ROLE)_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|FORK_LAUNCHED|PYTHONINSPECT"
+)
+
+
+def accelerate_yaml(world: World) -> str:
+    """accelerate's configuration, every key that it would otherwise take from the user's own default file."""
+    on_cards = world.device != "cpu" and world.processes > 1
+    lines = {
+        "compute_environment": "LOCAL_MACHINE",
+        "debug": "false",
+        "distributed_type": "MULTI_GPU" if on_cards else "'NO'",
+        "downcast_bf16": "'no'",
+        "dynamo_config": "{dynamo_backend: 'NO', dynamo_mode: default, dynamo_use_dynamic: false, "
+        "dynamo_use_fullgraph: false, dynamo_use_regional_compilation: false}",
+        "enable_cpu_affinity": "false",
+        "gpu_ids": f"'{world.gpu_ids or 'all'}'",
+        "machine_rank": "0",
+        "main_process_ip": "127.0.0.1",
+        "main_process_port": str(world.port),
+        "main_training_function": "main",
+        "mixed_precision": f"'{world.mixed_precision}'",
+        "num_machines": "1",
+        "num_processes": str(world.processes),
+        "rdzv_backend": "static",
+        "same_network": "true",
+        "tpu_env": "[]",
+        "tpu_use_cluster": "false",
+        "tpu_use_sudo": "false",
+        "use_cpu": "true" if world.device == "cpu" else "false",
+    }
+    return "".join(f"{key}: {value}\n" for key, value in lines.items())
+
+
+def training_command(world: World, accelerate_file: Path, job: list[str]) -> list[str]:
+    """The argument list that starts `job` (module and its arguments) in every process of `world`."""
+    if world.device == "cpu" and world.processes > 1:
+        # accelerate itself would quietly start one process here.
+        return [
+            sys.executable, "-m", "torch.distributed.run", "--nnodes", "1", "--nproc_per_node", str(world.processes),
+            "--master_addr", "127.0.0.1", "--master_port", str(world.port), "-m", *job,
+        ]  # fmt: skip
+    return [
+        sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate_file),
+        "--num_cpu_threads_per_process", str(world.threads), "-m", *job,
+    ]  # fmt: skip
+
+
+def child_environment(world: World) -> dict[str, str]:
+    """The environment of the job: ours without what would change it, offline, UTF-8, with the right thread count."""
+    kept = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    inherited = [path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path]
+    ours = {
+        "PYTHONUTF8": "1",
+        "PYTHONSAFEPATH": "1",  # the run folder is where the job works, not where modules come from
+        "PYTHONPATH": os.pathsep.join([str(PACKAGE_PARENT), *inherited]),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": str(world.threads),
+        "MKL_NUM_THREADS": str(world.threads),
+    }
+    if sys.platform == "win32":
+        ours["USE_LIBUV"] = "0"  # PyTorch's Windows wheels are built without it
+    return {**kept, **ours, **(_accelerate_variables(world) if world.device == "cpu" else {})}
+
+
+def _accelerate_variables(world: World) -> dict[str, str]:
+    """What accelerate's launcher would set; needed where torch's launcher starts the processes instead."""
+    return {
+        "ACCELERATE_USE_CPU": "true",
+        "ACCELERATE_MIXED_PRECISION": world.mixed_precision,
+        "ACCELERATE_DYNAMO_BACKEND": "NO",
+    }

@@ -1,0 +1,36 @@
+"""Asking a running job for something, and ending one that no longer listens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from kohya_gui.runs.process import kill_tree, recall, remember
+from kohya_gui.runs.registry import living_processes
+from train_core.events import read_events, request
+
+
+def stop(folder: Path) -> None:
+    """Ask the job to save what it has learnt and end."""
+    request(folder, "stop")
+
+
+def save(folder: Path) -> None:
+    """Ask the job to save a file now and go on."""
+    request(folder, "save")
+
+
+def sample(folder: Path) -> None:
+    """Ask the job to draw its sample pictures now and go on."""
+    request(folder, "sample")
+
+
+def kill(folder: Path) -> bool:
+    """End the job's whole process tree at once; what was not saved is lost. Returns whether anything was running."""
+    processes = living_processes(folder, read_events(folder / "events.jsonl"))
+    identity = recall(folder)
+    if identity is not None and processes:
+        remember(folder, replace(identity, killed=True))
+    for process in processes:
+        kill_tree(process)
+    return bool(processes)

@@ -1,0 +1,121 @@
+"""What the machine offers for training, found without importing torch, and how a job spreads over it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from train_core.config.problems import UserError, problem
+from train_core.config.train import LaunchSettings
+
+Device = Literal["cuda", "mps", "cpu"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What torch will find: the kind of device and how many there are (0 where the number is not known)."""
+
+    device: Device
+    count: int
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of one job: where each of them runs and with what."""
+
+    device: Device
+    processes: int
+    threads: int
+    port: int
+    mixed_precision: str
+    gpu_ids: str
+
+
+def find_hardware() -> Hardware:
+    """The device torch will use: a card counts only when the installed torch was built for it."""
+    build = _torch_build()
+    if sys.platform == "darwin":
+        return Hardware("mps", 1) if platform.machine() == "arm64" else Hardware("cpu", 0)
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"} or "cpu" in build:
+        return Hardware("cpu", 0)
+    if "rocm" in build:
+        return Hardware("cuda", 0) if Path("/dev/kfd").exists() else Hardware("cpu", 0)
+    if sys.platform == "win32" and not build:
+        return Hardware("cpu", 0)  # the build without a suffix has CUDA on Linux only
+    cards = _nvidia_cards()
+    return Hardware("cuda", cards) if cards else Hardware("cpu", 0)
+
+
+def _torch_build() -> str:
+    """What stands behind the plus sign of the installed torch's version: cpu, cu130, rocm7.2 or nothing."""
+    try:
+        return metadata.version("torch").partition("+")[2]
+    except metadata.PackageNotFoundError:
+        return "cpu"
+
+
+def _nvidia_cards() -> int:
+    tool = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
+    if tool is None:
+        return 0
+    try:
+        listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0  # a driver that does not answer cannot train either
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware) -> World:
+    """How the job spreads over the machine. Raises `UserError` where it cannot."""
+    device: Device = "cpu" if launch.use_cpu else hardware.device
+    if device == "cpu" and mixed_precision == "fp16":
+        raise UserError(
+            problem("fp16_on_cpu", "mixed_precision = fp16 does not work on a processor. Use bf16 there, or no.")
+        )
+    _check_cards(launch, hardware, device)
+    return World(
+        device=device,
+        processes=launch.num_processes,
+        threads=launch.num_cpu_threads_per_process or max(1, usable_cores() // launch.num_processes),
+        port=launch.main_process_port or free_port(),
+        mixed_precision=mixed_precision,
+        gpu_ids=launch.gpu_ids.replace(" ", "") if device == "cuda" else "",
+    )
+
+
+def _check_cards(launch: LaunchSettings, hardware: Hardware, device: Device) -> None:
+    cards = len(launch.gpu_ids.split(",")) if launch.gpu_ids else hardware.count
+    if device != "cpu" and cards and launch.num_processes > cards:
+        raise UserError(
+            problem(
+                "too_few_cards",
+                "num_processes = {processes}, but there are only {cards} devices to train on. "
+                "Lower num_processes, or turn on use_cpu.",
+                processes=launch.num_processes,
+                cards=cards,
+            )
+        )
+
+
+def usable_cores() -> int:
+    """Physical cores that this process may use; at least 1."""
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed))
+
+
+def free_port() -> int:
+    """A port that nothing on this machine listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -1,0 +1,116 @@
+"""The one launcher: a run folder, a process in a session of its own, and nothing that ties it to the page."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kohya_gui.runs.command import accelerate_yaml, child_environment, training_command
+from kohya_gui.runs.devices import World, find_hardware, plan_world
+from kohya_gui.runs.process import identify, remember, spawn
+from train_core.config.files import write_text, write_toml
+from train_core.config.places import home, runs_dir
+from train_core.config.problems import UserError, problem
+from train_core.config.train import OutputSettings, TrainConfig
+
+ENTRY = ("train_core", "train")
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """A started run: its folder and the process that this program started for it."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+
+def start(config: TrainConfig) -> RunHandle:
+    """Start a training run. Raises `UserError` when the machine or the output folder does not allow it."""
+    refuse_existing(config.output)
+    world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
+    folder = new_run_folder(config.output.output_name)
+    return start_in(folder, config, world, list(ENTRY))
+
+
+def start_in(folder: Path, config: TrainConfig, world: World, entry: list[str]) -> RunHandle:
+    """Write the run's files into `folder` and start `entry` (module, then its words) there."""
+    command = _write_files(folder / "config.toml", folder / "accelerate.yaml", config, world, entry)
+    with (folder / "console.log").open("ab") as console:
+        process = spawn(command, folder, child_environment(world), console)
+    remember(folder, identify(process.pid))
+    return RunHandle(folder, process)
+
+
+def _write_files(
+    config_file: Path, accelerate_file: Path, config: TrainConfig, world: World, entry: list[str]
+) -> list[str]:
+    """Write both files and return the command that uses them."""
+    write_toml(config_file, config)
+    write_text(accelerate_file, accelerate_yaml(world))
+    return training_command(world, accelerate_file, [*entry, "--config_file", str(config_file)])
+
+
+def printable_command(config: TrainConfig) -> str:
+    """The command of a start as one line for a shell. The two files it names are written; nothing is started."""
+    world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
+    folder = home() / "printed" / folder_name(config.output.output_name)
+    command = _write_files(folder / "config.toml", folder / "accelerate.yaml", config, world, list(ENTRY))
+    return shlex.join(command)
+
+
+def refuse_existing(output: OutputSettings) -> None:
+    """Raise `UserError` when the result's name is taken: nothing of the user's is overwritten."""
+    result = result_path(output.output_dir, output.output_name)
+    if result.exists():
+        raise UserError(
+            problem(
+                "result_exists",
+                "{path} exists and is not overwritten. Choose another output_name, for example {free}.",
+                path=str(result),
+                free=free_name(output.output_dir, output.output_name),
+            )
+        )
+
+
+def result_path(output_dir: str, output_name: str) -> Path:
+    """Where the finished adapter is written."""
+    return Path(output_dir) / f"{output_name}.safetensors"
+
+
+def free_name(output_dir: str, output_name: str) -> str:
+    """`output_name`, or the first of `output_name-2`, `-3`, … that no file has."""
+    name, number = output_name, 1
+    while result_path(output_dir, name).exists():
+        number += 1
+        name = f"{output_name}-{number}"
+    return name
+
+
+def folder_name(output_name: str) -> str:
+    """`output_name` as part of a folder's name that every system accepts."""
+    return re.sub(r"[\x00-\x1f\\/:*?\"<>|]", "_", output_name).strip(". ")[:80] or "run"
+
+
+def new_run_folder(output_name: str) -> Path:
+    """Make `runs/<time>-<name>/`, numbered where two runs of one name start in the same second."""
+    runs_dir().mkdir(parents=True, exist_ok=True)
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{folder_name(output_name)}"
+    number = 1
+    while True:
+        folder = runs_dir() / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        (folder / "control").mkdir()
+        (folder / "logs").mkdir()
+        return folder

@@ -1,0 +1,96 @@
+"""A job's process, known by its number and its start time, so that a recycled number is never taken for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from train_core.config.files import write_text
+
+PROCESS_FILE = "process.json"
+CLOCK_TOLERANCE = 2.0  # seconds; the system's clock may be set while a job runs
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which process: its number, when it started (seconds since 1970), and whether the user had it killed."""
+
+    pid: int
+    started: float
+    killed: bool = False
+
+
+def spawn(command: list[str], folder: Path, environment: dict[str, str], console: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start `command` in `folder`, writing straight into `console`, so that it outlives us and our terminal."""
+    if sys.platform == "win32":
+        apart: dict[str, Any] = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        apart = {"start_new_session": True}
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=console,
+        stderr=subprocess.STDOUT,
+        **apart,
+    )
+    # Waited for, so that an ended child does not stay behind as a zombie while the page lives on.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
+
+
+def remember(folder: Path, identity: Identity) -> None:
+    """Write which process runs the job of `folder`."""
+    fields = {"pid": identity.pid, "started": identity.started, "killed": identity.killed}
+    write_text(folder / PROCESS_FILE, json.dumps(fields) + "\n")
+
+
+def recall(folder: Path) -> Identity | None:
+    """The process that runs or ran the job of `folder`, or None where nobody wrote it down (or the file is torn)."""
+    try:
+        fields = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
+        return Identity(int(fields["pid"]), float(fields["started"]), bool(fields.get("killed", False)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def identify(pid: int) -> Identity:
+    """The identity of a process that was just started; one that has already ended keeps only its number."""
+    try:
+        return Identity(pid, psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return Identity(pid, 0.0)
+
+
+def find(identity: Identity) -> psutil.Process | None:
+    """The living process with this number and start time."""
+    try:
+        process = psutil.Process(identity.pid)
+        same = abs(process.create_time() - identity.started) < CLOCK_TOLERANCE
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def kill_tree(process: psutil.Process, grace: float = 5.0) -> None:
+    """End `process` and everything it started; what does not end within `grace` seconds is killed."""
+    tree = [*process.children(recursive=True), process]
+    for member in tree:
+        _signal(member, force=False)
+    for member in psutil.wait_procs(tree, timeout=grace)[1]:
+        _signal(member, force=True)
+
+
+def _signal(process: psutil.Process, force: bool) -> None:
+    try:
+        process.kill() if force else process.terminate()
+    except psutil.NoSuchProcess:
+        return  # ended by itself meanwhile, as wanted

@@ -1,0 +1,129 @@
+"""Which runs there are and how each of them stands, read from their folders alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from kohya_gui.runs.process import find, recall
+from train_core.config.places import runs_dir
+from train_core.events import Event
+
+Status = Literal["queued", "running", "stopping", "completed", "stopped", "failed", "lost"]
+ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
+ENDED = ("completed", "stopped", "failed")
+RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
+END_BYTES = 32_768  # far more than the few last events of a run take
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run in short. `step` and `total_steps` are 0 while they are not known."""
+
+    id: str
+    folder: Path
+    name: str
+    created: datetime
+    status: Status
+    step: int
+    total_steps: int
+
+
+def list_runs() -> list[RunInfo]:
+    """Every run, newest first. Files and folders that are no runs are passed over."""
+    if not runs_dir().is_dir():
+        return []
+    found = [info for folder in runs_dir().iterdir() if (info := read_run(folder)) is not None]
+    return sorted(found, key=lambda info: info.id, reverse=True)
+
+
+def active_runs() -> list[RunInfo]:
+    """The runs that have not ended, newest first."""
+    return [info for info in list_runs() if info.status in ACTIVE]
+
+
+def find_run(run_id: str) -> Path | None:
+    """The folder of the run `run_id`, or None; a name that would leave the runs' folder is none."""
+    folder = runs_dir() / run_id
+    is_one_name = bool(RUN_NAME.fullmatch(run_id)) and Path(run_id).name == run_id and "\\" not in run_id
+    return folder if is_one_name and (folder / "config.toml").is_file() else None
+
+
+def read_run(folder: Path) -> RunInfo | None:
+    """The run in `folder` in short, or None when it is no run."""
+    match = RUN_NAME.fullmatch(folder.name)
+    if match is None or find_run(folder.name) is None:
+        return None
+    try:
+        created = datetime.strptime(match.group(1), "%Y%m%d-%H%M%S")
+    except ValueError:
+        return None  # digits that are no date: somebody else's folder
+    events = [*_events_at(folder, start=True), *_events_at(folder, start=False)]
+    progress = next((e for e in reversed(events) if e["kind"] == "progress"), {})
+    total = next((e.get("total_steps") for e in reversed(events) if e.get("total_steps")), 0)
+    return RunInfo(
+        folder.name, folder, match.group(2), created, status_of(folder, events),
+        _whole(progress.get("step")), _whole(total),
+    )  # fmt: skip
+
+
+def status_of(folder: Path, events: list[Event]) -> Status:
+    """How the run stands, by its events (at least the first and the last ones) and its process."""
+    finished = next((e for e in reversed(events) if e["kind"] == "finished"), None)
+    if finished is not None:
+        return finished["status"] if finished.get("status") in ENDED else "failed"
+    identity = recall(folder)
+    if identity is None and not events:
+        return "queued"
+    if living_processes(folder, events):
+        acknowledged = any(e["kind"] == "ack" and e.get("request") == "stop" for e in events)
+        return "stopping" if acknowledged or (folder / "control" / "stop").exists() else "running"
+    return "stopped" if identity is not None and identity.killed else "lost"
+
+
+def living_processes(folder: Path, events: list[Event]) -> list[psutil.Process]:
+    """The run's processes that live: the one we started, and the job itself, which says its number as it starts."""
+    identity = recall(folder)
+    found = [find(identity)] if identity is not None else []
+    found += [_job_process(e) for e in events if e["kind"] == "started" and isinstance(e.get("pid"), int)]
+    return [process for process in found if process is not None]
+
+
+def _job_process(started: Event) -> psutil.Process | None:
+    """The living process that sent `started`; one that began after that event only has its number."""
+    try:
+        process = psutil.Process(started["pid"])
+        own = process.create_time() <= float(started.get("time", 0)) and process.status() != psutil.STATUS_ZOMBIE
+        return process if own else None
+    except psutil.Error:
+        return None
+
+
+def _events_at(folder: Path, start: bool) -> list[Event]:
+    """The whole events in the first or the last part of the event file."""
+    try:
+        with (folder / "events.jsonl").open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(0 if start else max(0, size - END_BYTES))
+            data = file.read(END_BYTES)
+    except OSError:
+        return []
+    events = []
+    for line in data.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # cut by the part's border, or torn by a crash
+        if isinstance(event, dict) and isinstance(event.get("kind"), str):
+            events.append(event)
+    return events
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,220 @@
+"""Training followed in the terminal: the same launcher, the job's events as lines and a bar, Ctrl-C as a stop request."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from kohya_gui.contact_sheet import write_contact_sheet
+from kohya_gui.runs import control
+from kohya_gui.runs.follow import RunView, console_tail, follower
+from kohya_gui.runs.launch import RunHandle, free_name, start
+from train_core.config.files import read_config
+from train_core.config.places import home, program_presets_dir
+from train_core.config.problems import UserError
+from train_core.config.train import TrainConfig
+from train_core.events import Event, Follower
+
+EXIT_CODES = {"completed": 0, "stopped": 130}
+FAILED = 1
+POLL = 0.2  # seconds
+STAGES = {
+    "loading": "Loading the model",
+    "caching": "Encoding the images",
+    "training": "Training",
+    "saving": "Saving",
+}
+
+
+def train(config_path: Path, overrides: Mapping[str, str]) -> int:
+    """Train from a settings file and follow it. Returns 0 when it completed, 130 when it was stopped, else 1."""
+    try:
+        loaded = read_config(Path(config_path), overrides)
+        for warning in loaded.warnings:
+            _say(f"Warning: {warning}")
+        return EXIT_CODES.get(run_in_terminal(loaded.config).status, FAILED)
+    except UserError as error:
+        return _refuse(error)
+
+
+def demo(output_dir: Path | None = None) -> int:
+    """Train the demo preset into `output_dir` and say where everything is. Exit codes are those of `train`."""
+    folder = Path(output_dir or home() / "demo").expanduser().absolute()
+    began = time.monotonic()
+    try:
+        config = _demo_config(folder)
+        view = run_in_terminal(config)
+    except UserError as error:
+        return _refuse(error)
+    if view.status == "completed":
+        _say_demo_results(view, config, time.monotonic() - began)
+    return EXIT_CODES.get(view.status, FAILED)
+
+
+def _demo_config(folder: Path) -> TrainConfig:
+    preset = program_presets_dir() / "lora" / "demo.json"
+    name = read_config(preset, {"output_dir": str(folder)}).config.output.output_name
+    return read_config(preset, {"output_dir": str(folder), "output_name": free_name(str(folder), name)}).config
+
+
+def _say_demo_results(view: RunView, config: TrainConfig, seconds: float) -> None:
+    folder = Path(config.output.output_dir)
+    result = Path(view.result) if view.result else folder / f"{config.output.output_name}.safetensors"
+    _say(f"\nThe demo is done, after {_duration(seconds)}.")
+    _say(f"  LoRA file       {result}")
+    if view.samples:
+        sheet = folder / f"{config.output.output_name}-contact-sheet.png"
+        write_contact_sheet(view.samples, sheet)
+        _say(f"  contact sheet   {sheet}")
+        _say(f"  sample pictures {view.samples[-1].path.parent}")
+    _say(f"  run folder      {folder_of(view)}")
+    _say(f"  base model      {config.model.pretrained_model_name_or_path}")
+    _say(
+        "To use it: put the LoRA file into your software's LoRA folder and load it on the base model above. With your own "
+        "images, choose your own base model; './gui.sh' (Windows: gui.bat) opens the page with this preset loaded."
+    )
+
+
+def folder_of(view: RunView) -> Path:
+    """The run folder of `view`."""
+    return home() / "runs" / view.id
+
+
+def run_in_terminal(config: TrainConfig) -> RunView:
+    """Start a run, show it until it ends, and return how it ended. Raises `UserError` when it cannot start."""
+    handle = start(config)
+    _say(f"Run folder: {handle.folder}")
+    _follow(handle, Screen(handle.folder))
+    view = follower(handle.folder).view()
+    if view.status not in EXIT_CODES:
+        _say_failure(handle.folder, view)
+    return view
+
+
+def _follow(handle: RunHandle, screen: Screen) -> None:
+    """Show the run's events until its process has ended; the first Ctrl-C asks it to stop, the second kills it."""
+    interrupts = 0
+    while True:
+        try:
+            ended = handle.process.poll() is not None  # asked before reading, so that no last event is missed
+            screen.show_new()
+            if ended:
+                break
+            time.sleep(POLL)
+        except KeyboardInterrupt:
+            interrupts += 1
+            screen.line(_interrupt(handle.folder, interrupts))
+    screen.close()
+
+
+def _interrupt(folder: Path, count: int) -> str:
+    if count == 1:
+        control.stop(folder)
+        return "Stopping: what was learnt is saved first. Press Ctrl-C again to end at once, without saving."
+    control.kill(folder)
+    return "Ended without saving."
+
+
+class Screen:
+    """Draws a run's events: a line for what happens once, a bar for what goes on. On a pipe, no bar."""
+
+    def __init__(self, folder: Path) -> None:
+        self._events = Follower(folder / "events.jsonl")
+        self._bar: tqdm | None = None
+        self._stage = ""
+
+    def show_new(self) -> None:
+        """Show what the job has written since the last call."""
+        for event in self._events.new():
+            show = getattr(self, f"_show_{event['kind']}", None)
+            if show is not None:
+                show(event)
+
+    def line(self, text: str) -> None:
+        """Print a line above the bar."""
+        tqdm.write(text, file=sys.stdout)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _show_started(self, event: Event) -> None:
+        self.line(f"{event.get('total_steps', 0)} steps in {event.get('epochs', 0)} epochs")
+
+    def _show_stage(self, event: Event) -> None:
+        name = str(event.get("name", ""))
+        if name != self._stage:
+            self.close()
+            self._stage = name
+            self.line(f"{STAGES.get(name, name)} …")
+        if event.get("total") and name != "training":
+            self._move(STAGES.get(name, name), event.get("done") or 0, event["total"], "")
+
+    def _show_progress(self, event: Event) -> None:
+        if self._stage != "training":
+            self.close()
+            self._stage = "training"
+        average = event.get("average")
+        tail = f"epoch {event.get('epoch')}/{event.get('epochs')}"
+        if isinstance(average, int | float):
+            tail += f", loss {average:.4f}"
+        self._move(STAGES["training"], event.get("step") or 0, event.get("total_steps") or 0, tail)
+
+    def _move(self, title: str, done: int, total: int, tail: str) -> None:
+        if self._bar is None:
+            self._bar = tqdm(total=total, desc=title, dynamic_ncols=True, disable=None, file=sys.stdout)
+        self._bar.total = total
+        self._bar.set_postfix_str(tail, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def _show_sample(self, event: Event) -> None:
+        self.line(f"Sample: {event.get('path')}")
+
+    def _show_saved(self, event: Event) -> None:
+        self.line(f"Saved: {event.get('path')}")
+
+    def _show_warning(self, event: Event) -> None:
+        self.line(f"Warning: {event.get('text')}")
+
+    def _show_error(self, event: Event) -> None:
+        self.line(f"Error: {event.get('text')}")
+
+    def _show_ack(self, event: Event) -> None:
+        self.line(f"The job has taken the request: {event.get('request')}")
+
+    def _show_finished(self, event: Event) -> None:
+        self.close()
+        words = {"completed": "The training is complete.", "stopped": "The training was stopped."}
+        self.line(words.get(str(event.get("status")), "The training failed."))
+
+
+def _say_failure(folder: Path, view: RunView) -> None:
+    """What a failed or lost run left behind; errors that came as events were shown already."""
+    if view.status == "lost":
+        for found in view.errors:
+            _say(f"Error: {found}")
+    if not view.errors or view.status == "lost":
+        _say("The end of its console:")
+        _say("\n".join(console_tail(folder / "console.log").splitlines()[-20:]))
+    _say(f"The whole console is in {folder / 'console.log'}")
+
+
+def _refuse(error: UserError) -> int:
+    for found in error.problems:
+        print(f"Error: {found}", file=sys.stderr)
+    return FAILED
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,69 @@
+"""Jobs that stand in for training in these tests: they write events, listen to requests, or say what world they are in."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from train_core.events import EventLog, take_requests
+
+
+def main() -> None:
+    mode, folder = sys.argv[1], Path(sys.argv[sys.argv.index("--config_file") + 1]).parent
+    {"train": training, "world": world, "crash": crash, "deaf": deaf}[mode](folder)
+
+
+def training(folder: Path) -> None:
+    """Runs until it is stopped, or for as many steps as the file `steps` says."""
+    steps = int((folder / "steps").read_text()) if (folder / "steps").exists() else 10_000
+    log = EventLog(folder / "events.jsonl")
+    log.write("started", pid=os.getpid(), total_steps=steps, epochs=1, seed=0)
+    for step in range(1, steps + 1):
+        if "stop" in take_requests(folder):
+            log.write("ack", request="stop")
+            log.write("saved", path=str(folder / f"x-step{step}.safetensors"), step=step, epoch=1, final=False)
+            log.write("finished", status="stopped", path="")
+            return
+        log.write("progress", step=step, total_steps=steps, epoch=1, epochs=1, loss=1 / step, average=1 / step, lr={"unet": 1e-4})
+        time.sleep(0.02)
+    log.write("saved", path=str(folder / "x.safetensors"), step=steps, epoch=1, final=True)
+    log.write("finished", status="completed", path=str(folder / "x.safetensors"))
+
+
+def world(folder: Path) -> None:
+    """Writes what accelerate makes of its surroundings in this process, and ends."""
+    import torch  # noqa: PLC0415 - the other jobs start faster without
+    from accelerate import Accelerator  # noqa: PLC0415
+
+    accelerator = Accelerator()
+    found = {
+        "world": accelerator.num_processes,
+        "rank": accelerator.process_index,
+        "device": str(accelerator.device),
+        "mixed_precision": accelerator.mixed_precision,
+        "dynamo": str(accelerator.state.dynamo_plugin.backend.value),
+        "threads": torch.get_num_threads(),
+        "offline": os.environ.get("HF_HUB_OFFLINE"),
+        "utf8": sys.flags.utf8_mode,
+    }
+    (folder / f"world-{accelerator.process_index}.json").write_text(json.dumps(found))
+    accelerator.end_training()
+
+
+def crash(folder: Path) -> None:
+    """Ends as a job does that cannot even write an event."""
+    print("Lädt …\n", flush=True)
+    sys.exit("out of memory")
+
+
+def deaf(folder: Path) -> None:
+    """Never listens to requests."""
+    EventLog(folder / "events.jsonl").write("started", pid=os.getpid(), total_steps=1, epochs=1)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main()
