@@ -1,0 +1,133 @@
+"""Optimizers by the names that users of this ecosystem know."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+
+from train_core.config.arguments import parse_arguments
+from train_core.config.problems import UserError, problem
+
+Groups = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an optimizer class lives and the arguments it gets unless the user gives others."""
+
+    path: str
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
+TABLE: dict[str, Entry] = {
+    "AdamW": Entry("torch.optim.AdamW", {"fused": True}),
+    "AdamW8bit": Entry("bitsandbytes.optim.AdamW8bit"),
+    "Lion": Entry("lion_pytorch.Lion"),
+    "Lion8bit": Entry("bitsandbytes.optim.Lion8bit"),
+    "SGDNesterov": Entry("torch.optim.SGD", {"momentum": 0.9, "nesterov": True}),
+    "Adafactor": Entry("transformers.optimization.Adafactor"),
+    "DAdaptation": Entry("dadaptation.experimental.DAdaptAdamPreprint"),
+    "DAdaptAdamPreprint": Entry("dadaptation.experimental.DAdaptAdamPreprint"),
+    "DAdaptAdam": Entry("dadaptation.DAdaptAdam"),
+    "DAdaptAdaGrad": Entry("dadaptation.DAdaptAdaGrad"),
+    "DAdaptSGD": Entry("dadaptation.DAdaptSGD"),
+    "DAdaptLion": Entry("dadaptation.DAdaptLion"),
+    "DAdaptAdan": Entry("dadaptation.DAdaptAdan"),
+    "DAdaptAdanIP": Entry("dadaptation.experimental.DAdaptAdanIP"),
+}
+
+
+def build_optimizer(optimizer_type: str, optimizer_args: list[str], groups: Groups) -> torch.optim.Optimizer:
+    """The optimizer named `optimizer_type` (any letter case, or a dotted class path) over parameter `groups`.
+
+    Each group holds `params`, `lr` and a `name`. `optimizer_args` are key=value words. Raises `UserError` for a name
+    that is not known, a package that is not installed or an argument that the class does not take.
+    """
+    entry = _entry(optimizer_type)
+    cls = _load(entry.path, optimizer_type)
+    arguments = {**entry.defaults, **parse_arguments(optimizer_args, "optimizer_args")}
+    arguments = {name: tuple(v) if isinstance(v, list) else v for name, v in arguments.items()}
+    _check_arguments(cls, arguments, optimizer_type)
+    if _finds_its_own_rate(cls, arguments):
+        groups = [{name: value for name, value in group.items() if name != "lr"} | {"lr": None} for group in groups]
+    else:
+        # The first group's rate also is the constructor's: D-Adaptation and others insist on having one.
+        arguments.setdefault("lr", groups[0]["lr"])
+    try:
+        return cls(groups, **arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            problem(
+                "optimizer_refused",
+                "{optimizer} refuses its arguments: {reason}. Change optimizer_args or the learning rates.",
+                optimizer=optimizer_type, reason=str(error),
+            )
+        ) from error
+
+
+def description(optimizer: torch.optim.Optimizer, optimizer_args: list[str]) -> str:
+    """`module.Class(k=v,...)`, as `ss_optimizer` wants it."""
+    cls = type(optimizer)
+    return f"{cls.__module__}.{cls.__name__}({','.join(optimizer_args)})"
+
+
+def _entry(optimizer_type: str) -> Entry:
+    by_lower = {name.lower(): entry for name, entry in TABLE.items()}
+    found = by_lower.get(optimizer_type.lower())
+    if found:
+        return found
+    if "." in optimizer_type:
+        return Entry(optimizer_type)
+    if isinstance(getattr(torch.optim, optimizer_type, None), type):
+        return Entry(f"torch.optim.{optimizer_type}")
+    near = get_close_matches(optimizer_type, list(TABLE), 1, cutoff=0.0)[0]
+    raise UserError(
+        problem(
+            "optimizer_unknown",
+            "optimizer_type = {optimizer} is not known. The nearest is {nearest}; a dotted path such as "
+            "pytorch_optimizer.CAME works for any installed class.",
+            optimizer=optimizer_type, nearest=near,
+        )
+    )
+
+
+def _load(path: str, optimizer_type: str) -> Callable[..., torch.optim.Optimizer]:
+    module_name, _, class_name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            problem(
+                "optimizer_missing",
+                "optimizer_type = {optimizer} cannot be loaded: {reason}. Install its package into Crucible's "
+                "environment (.venv), or choose another optimizer.",
+                optimizer=optimizer_type, reason=str(error),
+            )
+        ) from error
+
+
+def _check_arguments(cls: Callable[..., Any], arguments: dict[str, Any], optimizer_type: str) -> None:
+    taken = inspect.signature(cls).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        return
+    for name in arguments:
+        if name not in taken:
+            near = get_close_matches(name, list(taken), 1, cutoff=0.0)[0]
+            raise UserError(
+                problem(
+                    "optimizer_argument_unknown",
+                    "{optimizer} takes no argument {name} (optimizer_args). The nearest is {nearest}.",
+                    optimizer=optimizer_type, name=name, nearest=near,
+                )
+            )
+
+
+def _finds_its_own_rate(cls: Callable[..., Any], arguments: dict[str, Any]) -> bool:
+    """Adafactor with relative steps, its default, computes the rate and refuses one."""
+    return getattr(cls, "__name__", "") == "Adafactor" and arguments.get("relative_step", True) is True
