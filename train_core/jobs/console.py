@@ -1,0 +1,67 @@
+"""The event stream as a person reads it in a terminal: a progress bar there, plain lines in a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Console:
+    """Prints events. Takes the same calls as `EventLog.write`."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._last_line = 0.0
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Print one event in words; unknown kinds print nothing."""
+        handler = getattr(self, f"_{kind}", None)
+        if handler:
+            handler(**fields)
+
+    def _say(self, text: str) -> None:
+        if self._bar is not None:
+            tqdm.write(text, file=sys.stdout)
+        else:
+            print(text, flush=True)
+
+    def _started(self, total_steps: int, output_name: str, **_: Any) -> None:
+        self._say(f"Training {output_name}: {total_steps} steps.")
+        if sys.stdout.isatty():
+            self._bar = tqdm(total=total_steps, unit="step", dynamic_ncols=True, file=sys.stdout)
+
+    def _stage(self, name: str, done: int | None = None, total: int | None = None, **_: Any) -> None:
+        if done is None or done in (0, total):
+            self._say(f"{name}" + (f" {done}/{total}" if total else ""))
+
+    def _progress(self, step: int, total_steps: int, epoch: int, epochs: int, average: float, speed: float,
+                  **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix(epoch=f"{epoch}/{epochs}", loss=f"{average:.4f}", refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or step == total_steps:
+            self._last_line = time.monotonic()
+            self._say(f"step {step}/{total_steps}, epoch {epoch}/{epochs}, loss {average:.4f}, {speed:.2f} steps/s")
+
+    def _sample(self, path: str, **_: Any) -> None:
+        self._say(f"sample {path}")
+
+    def _saved(self, path: str, **_: Any) -> None:
+        self._say(f"saved {path}")
+
+    def _warning(self, text: str, **_: Any) -> None:
+        self._say(f"Warning: {text}")
+
+    def _error(self, text: str, **_: Any) -> None:
+        self._say(f"Error: {text}")
+
+    def _finished(self, status: str, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        self._say(f"The run is {status}.")

@@ -1,0 +1,100 @@
+"""Losses and learning rates on their way to TensorBoard and to the event stream, without a wait in every step."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from train_core.events import Emit
+
+SECONDS_BETWEEN_REPORTS = 0.5
+STEPS_HELD_AT_MOST = 100
+TENSORBOARD_NAMES = {"text_encoder": "textencoder"}
+
+
+@dataclass
+class Metrics:
+    """Holds each step's loss as a tensor and reads the waiting ones together, about twice a second.
+
+    `loss/average` is over the steps of one epoch, as sd-scripts has it; `loss/epoch` is an epoch's own mean.
+    """
+
+    emit: Emit
+    log_dir: Path
+    total_steps: int
+    epochs: int
+    steps_per_epoch: int
+    _waiting: list[tuple[int, int, Tensor, dict[str, float]]] = field(default_factory=list)
+    _epoch_losses: list[float] = field(default_factory=list)
+    _paused: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.writer = SummaryWriter(str(self.log_dir))
+        self._window: deque[float] = deque(maxlen=max(1, self.steps_per_epoch))
+        self._started = self._reported = time.monotonic()
+        self._done = 0
+
+    def step(self, step: int, epoch: int, loss: Tensor, rates: dict[str, float]) -> None:
+        """Note optimizer step `step` (from 1) with its loss (a scalar tensor, left on its device)."""
+        self._waiting.append((step, epoch, loss, rates))
+        is_time = time.monotonic() - self._reported >= SECONDS_BETWEEN_REPORTS
+        if is_time or step == 1 or len(self._waiting) >= STEPS_HELD_AT_MOST:
+            self.flush()
+
+    def flush(self) -> None:
+        """Read the waiting losses, write them to TensorBoard and report the newest."""
+        if not self._waiting:
+            return
+        losses = torch.stack([loss for _, _, loss, _ in self._waiting]).tolist()
+        for (step, _, _, rates), loss in zip(self._waiting, losses, strict=True):
+            self._window.append(loss)
+            self._epoch_losses.append(loss)
+            self._write(step, loss, rates)
+        self._done += len(losses)
+        step, epoch, _, rates = self._waiting[-1]
+        self._waiting.clear()
+        self._report(step, epoch, losses[-1], rates)
+
+    def _write(self, step: int, loss: float, rates: dict[str, float]) -> None:
+        self.writer.add_scalar("loss/current", loss, step)
+        self.writer.add_scalar("loss/average", self.average, step)
+        for name, rate in rates.items():
+            self.writer.add_scalar(f"lr/{TENSORBOARD_NAMES.get(name, name)}", rate, step)
+
+    def _report(self, step: int, epoch: int, loss: float, rates: dict[str, float]) -> None:
+        self._reported = time.monotonic()
+        seconds = self._reported - self._started - self._paused
+        speed = self._done / seconds if seconds > 0 else 0.0
+        self.emit(
+            "progress", step=step, total_steps=self.total_steps, epoch=epoch, epochs=self.epochs,
+            loss=loss, average=self.average, lr=rates, speed=speed,
+            eta=(self.total_steps - step) / speed if speed else None,
+        )
+
+    @property
+    def average(self) -> float:
+        """The mean loss of the last epoch's worth of steps."""
+        return sum(self._window) / max(1, len(self._window))
+
+    def end_epoch(self, epoch: int) -> None:
+        """Write `loss/epoch` for `epoch`, counted from 1."""
+        self.flush()
+        if self._epoch_losses:
+            self.writer.add_scalar("loss/epoch", sum(self._epoch_losses) / len(self._epoch_losses), epoch)
+        self._epoch_losses.clear()
+        self.writer.flush()
+
+    def not_training(self, seconds: float) -> None:
+        """Leave `seconds` spent on samples and saving out of the speed."""
+        self._paused += seconds
+
+    def close(self) -> None:
+        """Write what is waiting and close TensorBoard's file."""
+        self.flush()
+        self.writer.close()
