@@ -1,0 +1,110 @@
+"""Where sample prompts come from: lines of text, a TOML table with subsets, or a JSON list, as sd-scripts has them."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_core.config.problems import UserError, problem
+
+ENDINGS = (".txt", ".toml", ".json")
+
+KEYS = {
+    "negative_prompt": "--n", "width": "--w", "height": "--h", "seed": "--d", "scale": "--l",
+    "sample_steps": "--s", "sample_sampler": "--ss",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One prompt as it was written: where, its words, and its flags with their values, all unchecked."""
+
+    line: int
+    prompt: str
+    flags: tuple[tuple[str, str], ...]
+
+
+def prompt_file(text_or_file: str, folder: Path | None = None) -> Path | None:
+    """The file that `text_or_file` names, or None when it is the prompts themselves.
+
+    One line that ends like a prompt file is a path; a relative one is looked up in `folder`.
+    Raises `UserError` when there is no such file.
+    """
+    name = text_or_file.strip().strip('"')
+    if re.search(r"[\r\n]| --", name) or not name.lower().endswith(ENDINGS):
+        return None
+    path = (folder or Path()) / Path(name).expanduser()
+    if not path.is_file():
+        raise UserError(
+            problem(
+                "prompt_file_missing",
+                "The sample prompts name the file {path}, which does not exist. "
+                "Correct the path, or type the prompts themselves.",
+                path=str(path),
+            )
+        )
+    return path
+
+
+def text_entries(text: str) -> list[Entry]:
+    """The lines of `text` that hold a prompt; empty lines and lines that begin with `#` are left out."""
+    lines = ((number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1))
+    return [_line_entry(number, line) for number, line in lines if line and not line.startswith("#")]
+
+
+def file_entries(path: Path) -> list[Entry]:
+    """The entries of a prompt file; in .toml and .json files `line` counts the entries. Raises `UserError`."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        if path.suffix.lower() == ".toml":
+            return _objects(_toml_objects(tomllib.loads(text)))
+        if path.suffix.lower() == ".json":
+            return _objects(json.loads(text))
+    except (OSError, ValueError, TypeError) as error:  # ValueError: not UTF-8, not TOML, not JSON
+        raise UserError(
+            problem(
+                "prompt_file_unreadable",
+                "The prompt file {path} cannot be read ({reason}). "
+                "Save it as UTF-8 text with one prompt a line, or as valid TOML or JSON.",
+                path=str(path),
+                reason=str(error),
+            )
+        ) from error
+    return text_entries(text)
+
+
+def _line_entry(number: int, line: str) -> Entry:
+    """A line cut at every space with two dashes: the prompt, then the flags."""
+    prompt, *parts = re.split(r"(?:^|\s)--", line)
+    flags = []
+    for part in parts:
+        flag, _, value = part.strip().partition(" ")
+        flags.append((f"--{flag}", value.strip()))
+    return Entry(number, prompt.strip(), tuple(flags))
+
+
+def _toml_objects(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The `[[prompt.subset]]` tables, each over the defaults in `[prompt]`."""
+    table = document.get("prompt")
+    if not isinstance(table, dict) or not isinstance(table.get("subset"), list):
+        raise TypeError("no [[prompt.subset]] tables")
+    shared = {key: value for key, value in table.items() if key != "subset"}
+    return [shared | subset for subset in table["subset"]]
+
+
+def _objects(objects: Any) -> list[Entry]:
+    if not isinstance(objects, list) or not all(isinstance(item, str | dict) for item in objects):
+        raise TypeError("not a list of prompts")
+    return [
+        _line_entry(number, item) if isinstance(item, str) else _object_entry(number, item)
+        for number, item in enumerate(objects, start=1)
+    ]
+
+
+def _object_entry(number: int, item: dict[str, Any]) -> Entry:
+    flags = tuple((KEYS.get(key, key), str(value).strip()) for key, value in item.items() if key != "prompt")
+    return Entry(number, str(item.get("prompt", "")).strip(), flags)

@@ -1,0 +1,61 @@
+"""Attention weights in prompts, `(word:1.2)`, by the rules of AUTOMATIC1111's web UI."""
+
+from __future__ import annotations
+
+import re
+
+ROUND = 1.1
+SQUARE = 1 / 1.1
+
+_TOKEN = re.compile(
+    r"""
+    \\(?P<escaped>[\\()\[\]])             # \( is a bracket that means itself
+    | (?P<lone>\\)                        # any other backslash says nothing
+    | :\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*\)
+    | (?P<bracket>[()\[\]])
+    | (?P<text>[^\\()\[\]:]+ | :)
+    """,
+    re.VERBOSE,
+)
+
+
+def parse_weighted(text: str) -> list[tuple[str, float]]:
+    """Return `text` cut into (piece, weight); equal neighbours are joined, and empty text gives `[("", 1.0)]`.
+
+    `(x)` multiplies by 1.1, `[x]` divides by 1.1, `(x:1.3)` multiplies by 1.3, and they nest. A backslash makes a
+    bracket or a backslash plain. A bracket never closed reaches to the end; one never opened is plain text.
+    """
+    pieces: list[tuple[str, float]] = []
+    opened: dict[str, list[int]] = {"(": [], "[": []}  # where each open bracket's pieces begin
+
+    def multiply_from(start: int, factor: float) -> None:
+        pieces[start:] = [(piece, weight * factor) for piece, weight in pieces[start:]]
+
+    for token in _TOKEN.finditer(text):
+        bracket = token["bracket"]
+        if bracket in ("(", "["):
+            opened[bracket].append(len(pieces))
+        elif token["weight"] and opened["("]:
+            multiply_from(opened["("].pop(), float(token["weight"]))
+        elif bracket == ")" and opened["("]:
+            multiply_from(opened["("].pop(), ROUND)
+        elif bracket == "]" and opened["["]:
+            multiply_from(opened["["].pop(), SQUARE)
+        elif not token["lone"]:
+            pieces.append((token["escaped"] or token[0], 1.0))
+    for start in opened["("]:
+        multiply_from(start, ROUND)
+    for start in opened["["]:
+        multiply_from(start, SQUARE)
+    return _joined(pieces)
+
+
+def _joined(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """`pieces` with neighbours of equal weight made one."""
+    joined: list[tuple[str, float]] = []
+    for piece, weight in pieces:
+        if joined and joined[-1][1] == weight:
+            joined[-1] = (joined[-1][0] + piece, weight)
+        else:
+            joined.append((piece, weight))
+    return joined or [("", 1.0)]
