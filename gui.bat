@@ -27,7 +27,10 @@ set "CODE=1"
 goto failed
 
 :start
-%PYTHON% "%~dp0gui.py" %*
+rem On one line, as an update may replace this file meanwhile, and cmd reads on where it was.
+%PYTHON% "%~dp0gui.py" %* & goto ended
+
+:ended
 set "CODE=%ERRORLEVEL%"
 if "%CODE%" == "0" exit /b 0
 

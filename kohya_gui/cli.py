@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kohya_gui import environment, environment_start
 from kohya_gui.environment_pip import SetupError
+from train_core.config.problems import UserError
 
 USAGE_ERROR = 2
 WORDS = {
@@ -70,8 +71,8 @@ def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) 
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
-    except SetupError as error:
-        print(f"\n{error}", file=sys.stderr)
+    except (SetupError, UserError) as error:
+        print(error, file=sys.stderr)
         return 1
 
 
@@ -89,7 +90,8 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     options, rest = parser.parse_known_args(arguments)
     if rest and word not in ("test", "check"):
         kind = "flag" if rest[0].startswith("-") else "argument"
-        raise UsageError(f"Unknown {kind} {rest[0]!r}{nearest(rest[0], parser.flags())} ({parser.prog} --help lists all).")
+        hint = nearest(rest[0], parser.flags())
+        raise UsageError(f"Unknown {kind} {rest[0]!r}{hint} ({parser.prog} --help lists all).")
     return word, options, rest
 
 
@@ -134,7 +136,7 @@ def parser_for(word: str) -> Parser:
 
 def page_flags(parser: argparse.ArgumentParser) -> None:
     """Add the page's flags."""
-    parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 is all of them")
+    parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 is all")
     parser.add_argument("--server_port", metavar="N", type=port, help="port to serve on; else the first free from 7860")
     parser.add_argument("--headless", action="store_true", help="no browser and no file dialogs: a machine far away")
     parser.add_argument("--inbrowser", action=argparse.BooleanOptionalAction, default=None, help="open the browser")
@@ -143,7 +145,7 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password", metavar="WORD", default="",
                         help="and this password; better in the variable CRUCIBLE_PASSWORD, which nobody else sees")
     parser.add_argument("--language", metavar="CODE", default="", help="en or zh-CN; else the browser's")
-    parser.add_argument("--config", metavar="FILE", type=existing_file, help="TOML or JSON preset to fill the form with")
+    parser.add_argument("--config", metavar="FILE", type=existing_file, help="TOML or JSON preset for the form")
 
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ Run as `python -m kohya_gui.environment` it brings the environment up to date an
 """
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import platform
@@ -44,8 +45,8 @@ def python_problem(version: tuple, executable: str) -> str:
         return ""
     found = ".".join(str(number) for number in version)
     age = "old" if tuple(version[:2]) < OLDEST else "new"
-    return (f"Crucible needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]}; {executable} is Python {found}, which is too {age}. "
-            "Install one from https://www.python.org/downloads/ (or your system's packages) and start again, or name "
+    return (f"Crucible needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]}; {executable} is Python {found}, which is too {age}."
+            " Install one from https://www.python.org/downloads/ (or your system's packages) and start again, or name "
             "one you have in the variable CRUCIBLE_PYTHON.")
 
 
@@ -128,8 +129,12 @@ def run_steps(environment: Environment, wishes: Wishes, steps: list) -> None:
 
 def main() -> int:
     """Bring the environment up to date; return 0, or 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m kohya_gui.environment", description=main.__doc__)
+    parser.add_argument("--torch-index-url", metavar="URL", default="")
+    parser.add_argument("--wheels", metavar="DIR", default="")
+    options = parser.parse_args()
     try:
-        ensure(Wishes())
+        ensure(Wishes(options.torch_index_url, options.wheels))
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The virtual environment's folder: where it is, whether it runs, and the note of what was done to it. Python 3.7 too."""
+"""The virtual environment's folder: where it is, whether it is whole, what was done to it. Parses on Python 3.7."""
 from __future__ import annotations
 
 import hashlib
@@ -74,11 +74,11 @@ class Environment(NamedTuple):
 
 
 def find() -> Environment:
-    """Return the environment `.venv` beside the program, or one in Crucible's home where nothing can be written there."""
+    """Return the environment `.venv` beside the program, or one in Crucible's home where the program's is read-only."""
     beside = APP / ".venv"
     if beside.exists() or os.access(str(APP), os.W_OK):
         return Environment(beside)
-    from train_core.config.places import home_dir  # noqa: PLC0415  older Pythons could not read it
+    from train_core.config.places import home  # noqa: PLC0415  older Pythons could not read it
 
     # Two copies of the program must not share one environment: their requirements may differ.
-    return Environment(home_dir() / ("environment-" + hashlib.sha256(str(APP).encode("utf-8")).hexdigest()[:8]))
+    return Environment(home() / ("environment-" + hashlib.sha256(str(APP).encode("utf-8")).hexdigest()[:8]))

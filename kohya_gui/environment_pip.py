@@ -35,7 +35,7 @@ CAUSES = (
      "A package had to be built here and could not be. Try Python 3.12 or 3.13, for which ready packages exist: name "
      "it in the variable CRUCIBLE_PYTHON."),
     (r"File name too long|Errno 36\b|WinError 206\b|long path",
-     "The path of the program's folder is too long for this system. Move the folder to a shorter one, then start again."),
+     "The path of the program's folder is too long for this system. Move it to a shorter one, then start again."),
 )
 SOURCES = ("index-url", "extra-index-url", "find-links", "no-index")
 SECTIONS = ("global", "install", ":env:", "site", "user")

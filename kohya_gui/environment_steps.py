@@ -1,4 +1,4 @@
-"""The steps of the set-up: the environment, torch for this machine, the packages, the test tools. Parses on Python 3.7."""
+"""The set-up's steps: the environment, torch for this machine, the packages, the test tools. Parses on Python 3.7."""
 from __future__ import annotations
 
 import importlib.util
@@ -77,8 +77,8 @@ class Builder:
         self.install_file("packages", APP / "requirements.txt")
         driven = self.environment.answer(TEST_DRIVE)
         if not driven:
-            raise SetupError(f"PyTorch is installed but does not start. To see why: {self.environment.python} -c \"import "
-                             "torch\". On Windows it mostly needs https://aka.ms/vs/17/release/vc_redist.x64.exe")
+            raise SetupError(f"PyTorch is installed but does not start. To see why: {self.environment.python} -c "
+                             "\"import torch\". On Windows it mostly needs https://aka.ms/vs/17/release/vc_redist.x64.exe")
         say(driven)
 
     def install_test_tools(self) -> None:
@@ -102,7 +102,7 @@ class Builder:
             return Source((), "")
         folder = Path(self.wheels).expanduser().resolve()
         if not folder.is_dir():
-            raise SetupError(f"--wheels: there is no folder {folder}. Name the one that holds the downloaded .whl files.")
+            raise SetupError(f"--wheels: there is no folder {folder}. Name the one with the downloaded .whl files.")
         alone = ("--no-index", "--find-links", str(folder))
         if self.pip.can_install(alone, *requirements):
             return Source(alone, f"the folder {folder}")
@@ -121,5 +121,5 @@ class Builder:
         needed = FREE_GIGABYTES.get(build.kind, FREE_GIGABYTES_OTHERWISE)
         free = shutil.disk_usage(str(self.environment.folder)).free / 1e9
         if free < needed:
-            raise SetupError(f"The disk of {self.environment.folder} has {free:.1f} GB free, and the packages need about "
-                             f"{needed} GB. Make room and start again, or move the program to another disk.")
+            raise SetupError(f"The disk of {self.environment.folder} has {free:.1f} GB free, and the packages need "
+                             f"about {needed} GB. Make room and start again, or move the program to another disk.")

@@ -18,8 +18,8 @@ WHEELS = "https://download.pytorch.org/whl/"
 PYPI = "PyPI (https://pypi.org/simple)"
 CUDA_13_DRIVER, CUDA_12_DRIVER = 580, 525
 CUDA_13_CAPABILITY, CUDA_12_LAST_CAPABILITY = (7, 5), (9, 0)
-# The kernel's numbers for gfx900, 906, 908, 90a, 942, 950, 1030, 1100 to 1102, 1150, 1151, 1200 and 1201. Graphics built
-# into most processors is not among them, and would get a 4 GB download that cannot use it.
+# The kernel's numbers for gfx900, 906, 908, 90a, 942, 950, 1030, 1100 to 1102, 1150, 1151, 1200 and 1201. The graphics
+# inside most processors are not among them, and would get a 4 GB download that cannot use them.
 ROCM_CHIPS = frozenset((90000, 90006, 90008, 90010, 90402, 90500, 100300, 110000, 110001, 110002, 110500, 110501,
                         120000, 120001))
 
@@ -49,7 +49,7 @@ class Nvidia(NamedTuple):
 def choose(flag: str, wheels: Source, remembered: str, configured: str, build: Build) -> Source:
     """Return where torch comes from. The first that is given wins.
 
-    flag: --torch-index-url; wheels: the --wheels folder; remembered: the index from CRUCIBLE_TORCH_INDEX or from the last
+    flag: --torch-index-url; wheels: the --wheels folder; remembered: the index from CRUCIBLE_TORCH_INDEX or the last
     set-up; configured: what the user's pip configuration names; build: what the hardware asks for.
     """
     if flag:
@@ -125,8 +125,8 @@ def parse_nvidia(listing: str) -> Nvidia | None:
 
 def nvidia_smi() -> str:
     """Return the path of nvidia-smi: on PATH or where drivers put it; empty where there is none."""
-    windows = Path(os.environ.get("SystemRoot", "C:/Windows")) / "System32" / "nvidia-smi.exe"
-    programs = Path(os.environ.get("ProgramFiles", "C:/Program Files"))
+    windows = Path(os.environ.get("SYSTEMROOT", "C:/Windows")) / "System32" / "nvidia-smi.exe"
+    programs = Path(os.environ.get("PROGRAMFILES", "C:/Program Files"))
     usual = (windows, programs / "NVIDIA Corporation" / "NVSMI" / "nvidia-smi.exe",
              Path("/usr/bin/nvidia-smi"), Path("/usr/lib/wsl/lib/nvidia-smi"))
     return shutil.which("nvidia-smi") or next((str(path) for path in usual if path.is_file()), "")
@@ -153,5 +153,5 @@ def advice(version: str, build: Build, system: str) -> str:
     if usable.get(build.kind, True):
         return ""
     index = build.index or WHEELS + "cu130"
-    return (f"Note: torch {version} cannot use the {build.kind} card of this machine, so training would run on the CPU. "
-            f"For the card's build start once with: --torch-index-url {index}")
+    return (f"Note: torch {version} cannot use the {build.kind} card of this machine, so training would run on the CPU."
+            f" For the card's build start once with: --torch-index-url {index}")
