@@ -24,7 +24,7 @@ from train_core.config.setting import Setting
 from train_core.config.train import TrainConfig
 
 COMMAND_LINE = "the command line"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
 
 
 @dataclass(frozen=True)
@@ -131,19 +131,22 @@ def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 def absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """`values` with `{app}/` and `~` filled in and relative paths taken from `folder`; hub ids stay as they are."""
-    path_names = {s.name for s in TrainConfig.settings() if s.traits.path}
+    kinds = {s.name: s.traits.path for s in TrainConfig.settings() if s.traits.path}
     return {
-        name: _absolute(value, folder) if name in path_names and isinstance(value, str) and value.strip() else value
+        name: _absolute(value, folder, kinds[name] == "file")
+        if name in kinds and isinstance(value, str) and value.strip() else value
         for name, value in values.items()
     }
 
 
-def _absolute(text: str, folder: Path) -> str:
+def _absolute(text: str, folder: Path, may_be_hub_id: bool) -> str:
     path = Path(os.path.expanduser(text.strip().replace("{app}", str(app_dir()))))  # noqa: PTH111 - keeps odd text
     if path.is_absolute() or re.match(r"[A-Za-z]:[\\/]|\\\\", text):
         return str(path)
     here = folder / path
-    return text if HUB_ID.fullmatch(text) and not here.exists() else os.path.normpath(here)
+    if may_be_hub_id and HUB_ID.fullmatch(text) and not here.exists():
+        return text
+    return os.path.normpath(here)
 
 
 class _TomlEncoder(toml.TomlEncoder):

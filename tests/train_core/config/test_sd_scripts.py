@@ -1,0 +1,107 @@
+"""sd-scripts files: read wholly, and written so that sd-scripts reads them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from train_core.config.files import Loaded, read_config
+from train_core.config.problems import UserError
+from train_core.config.sd_scripts_export import export_toml
+from train_core.config.sd_scripts_import import COMPANIONS, NOT_YET, UNNEEDED
+from train_core.config.train import TrainConfig
+
+BASE = """
+pretrained_model_name_or_path = "/m.safetensors"
+train_data_dir = "/images"
+output_dir = "/out"
+"""
+
+
+def read(tmp_path: Path, text: str) -> Loaded:
+    (tmp_path / "theirs.toml").write_text(BASE + text, encoding="utf-8")
+    return read_config(tmp_path / "theirs.toml")
+
+
+def test_their_forms_become_our_settings(tmp_path: Path) -> None:
+    config = read(tmp_path, """
+        [additional]
+        use_8bit_adam = true
+        caption_extention = ".cap"
+        network_module = "networks.lora"
+        network_args = ["conv_dim=8", "conv_alpha=4", "rank_dropout=0.1"]
+        optimizer_args = ["weight_decay=0.1", "betas=0.9,0.99"]
+        text_encoder_lr = [5e-5, 1e-5]
+        lr_warmup_steps = 0.1
+        resolution = "640,512"
+        xformers = true
+        max_train_steps = 700
+        """).config
+    assert config.optimizer.optimizer_type == "AdamW8bit"
+    assert config.optimizer.optimizer_args == ["weight_decay=0.1", "betas=0.9,0.99"]
+    assert config.optimizer.text_encoder_lr == 5e-5
+    assert config.optimizer.lr_warmup_steps == "0.1"
+    assert config.dataset.caption_extension == ".cap"
+    assert (config.network.conv_dim, config.network.conv_alpha, config.network.rank_dropout) == (8, 4.0, 0.1)
+    assert (config.training.max_train_steps, config.training.max_train_epochs) == (700, 0)
+
+
+def test_their_epochs_replace_their_steps(tmp_path: Path) -> None:
+    training = read(tmp_path, "max_train_steps = 1600\nmax_train_epochs = 4").config.training
+    assert (training.max_train_steps, training.max_train_epochs) == (0, 4)
+
+
+def test_what_we_lack_is_named_and_what_we_do_not_need_is_explained(tmp_path: Path) -> None:
+    warnings = read(tmp_path, "masked_loss = true\nxformers = true\nv2 = false\nlowram = false").warnings
+    named = {p.code: p.params["name"] for p in warnings if p.code != "sd_scripts_default_differs"}
+    assert named == {"sd_scripts_not_yet": "masked_loss", "sd_scripts_unneeded": "xformers"}
+
+
+def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Path) -> None:
+    def differing(text: str) -> set[str]:
+        return {p.params["name"] for p in read(tmp_path, text).warnings if p.code == "sd_scripts_default_differs"}
+
+    assert {"caption_extension", "max_train_steps", "learning_rate"} <= differing("")
+    said = 'caption_extension = ".txt"\nmax_train_epochs = 3\nlearning_rate = 1e-4'
+    assert not {"caption_extension", "max_train_steps", "learning_rate"} & differing(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('network_module = "lycoris.kohya"', "network_module_not_yet"),
+        ('network_args = ["loraplus_lr_ratio=16"]', "network_args_not_yet"),
+        ("netwrok_dim = 4", "unknown_setting_near"),
+    ],
+)
+def test_what_would_train_something_else_stops(tmp_path: Path, text: str, code: str) -> None:
+    with pytest.raises(UserError) as error:
+        read(tmp_path, text)
+    assert error.value.problems[0].code == code
+
+
+def test_no_option_of_theirs_is_both_ours_and_foreign() -> None:
+    ours = {s.name for s in TrainConfig.settings()}
+    assert not ours & (NOT_YET.keys() | UNNEEDED.keys() | COMPANIONS)
+    assert not NOT_YET.keys() & UNNEEDED.keys()
+
+
+def test_export_is_read_back_as_the_same_training(tmp_path: Path) -> None:
+    ours = read(tmp_path, 'network_args = ["conv_dim=8"]\nlr_warmup_steps = "10%"\nmin_snr_gamma = 5').config
+    exported = tmp_path / "exported.toml"
+    exported.write_text(export_toml(ours), encoding="utf-8")
+    again = read_config(exported).config
+    assert again.optimizer.lr_warmup_steps == "0.1"
+    assert again.network == ours.network
+    assert again.training == ours.training
+    assert again.dataset == ours.dataset
+
+
+def test_export_holds_only_names_that_sd_scripts_knows(tmp_path: Path) -> None:
+    tables = tomllib.loads(export_toml(read(tmp_path, "max_token_length = 75").config))
+    names = {name for table in tables.values() for name in table}
+    assert not names & {"LoRA_type", "conv_dim", "use_cpu", "config_version", "max_token_length", "rank_dropout"}
+    assert tables["network"]["network_module"] == "networks.lora"
+    assert tables["model"]["sdpa"] is True
