@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from kohya_gui.runs.process import kill_tree, recall, remember
+from kohya_gui.runs.process import kill_trees, recall, remember
 from kohya_gui.runs.registry import living_processes
 from train_core.events import read_events, request
 
@@ -31,6 +31,5 @@ def kill(folder: Path) -> bool:
     identity = recall(folder)
     if identity is not None and processes:
         remember(folder, replace(identity, killed=True))
-    for process in processes:
-        kill_tree(process)
+    kill_trees(processes)
     return bool(processes)

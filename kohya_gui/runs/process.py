@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -80,17 +81,24 @@ def find(identity: Identity) -> psutil.Process | None:
         return None
 
 
-def kill_tree(process: psutil.Process, grace: float = 5.0) -> None:
-    """End `process` and everything it started; what does not end within `grace` seconds is killed."""
-    tree = [*process.children(recursive=True), process]
+def kill_trees(roots: Iterable[psutil.Process], grace: float = 5.0) -> None:
+    """End `roots` and everything they started; what does not end within `grace` seconds is killed."""
+    tree = {member for root in roots for member in [root, *_descendants(root)]}
     for member in tree:
-        _signal(member, force=False)
-    for member in psutil.wait_procs(tree, timeout=grace)[1]:
-        _signal(member, force=True)
+        _end(member, psutil.Process.terminate)
+    for member in psutil.wait_procs(list(tree), timeout=grace)[1]:
+        _end(member, psutil.Process.kill)
 
 
-def _signal(process: psutil.Process, force: bool) -> None:
+def _descendants(root: psutil.Process) -> list[psutil.Process]:
     try:
-        process.kill() if force else process.terminate()
+        return root.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(process: psutil.Process, way: Callable[[psutil.Process], None]) -> None:
+    try:
+        way(process)
     except psutil.NoSuchProcess:
         return  # ended by itself meanwhile, as wanted

@@ -79,7 +79,7 @@ def status_of(folder: Path, events: list[Event]) -> Status:
     if finished is not None:
         return finished["status"] if finished.get("status") in ENDED else "failed"
     identity = recall(folder)
-    if identity is None and not events:
+    if identity is None and not (folder / "events.jsonl").exists():
         return "queued"
     if living_processes(folder, events):
         acknowledged = any(e["kind"] == "ack" and e.get("request") == "stop" for e in events)

@@ -1,4 +1,4 @@
-"""Training followed in the terminal: the same launcher, the job's events as lines and a bar, Ctrl-C as a stop request."""
+"""Training followed in the terminal: the page's launcher, events as lines and a bar, Ctrl-C as a stop request."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def _say_demo_results(view: RunView, config: TrainConfig, seconds: float) -> Non
     _say(f"  run folder      {folder_of(view)}")
     _say(f"  base model      {config.model.pretrained_model_name_or_path}")
     _say(
-        "To use it: put the LoRA file into your software's LoRA folder and load it on the base model above. With your own "
-        "images, choose your own base model; './gui.sh' (Windows: gui.bat) opens the page with this preset loaded."
+        "To use it: put the LoRA file into your software's LoRA folder and load it on the base model above. For your "
+        "own images, choose your own base model; './gui.sh' (Windows: gui.bat) opens the page with this preset loaded."
     )
 
 

@@ -27,7 +27,16 @@ def training(folder: Path) -> None:
             log.write("saved", path=str(folder / f"x-step{step}.safetensors"), step=step, epoch=1, final=False)
             log.write("finished", status="stopped", path="")
             return
-        log.write("progress", step=step, total_steps=steps, epoch=1, epochs=1, loss=1 / step, average=1 / step, lr={"unet": 1e-4})
+        log.write(
+            "progress",
+            step=step,
+            total_steps=steps,
+            epoch=1,
+            epochs=1,
+            loss=1 / step,
+            average=1 / step,
+            lr={"unet": 1e-4},
+        )
         time.sleep(0.02)
     log.write("saved", path=str(folder / "x.safetensors"), step=steps, epoch=1, final=True)
     log.write("finished", status="completed", path=str(folder / "x.safetensors"))

@@ -1,0 +1,99 @@
+"""A run as the page sees it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kohya_gui.runs.curve import decimate
+from kohya_gui.runs.follow import RunFollower, console_tail, follower
+from kohya_gui.runs.launch import new_run_folder
+from kohya_gui.runs.process import Identity, remember
+from train_core.events import EventLog
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(finite, max_size=3000), st.integers(4, 200))
+def test_a_curve_keeps_its_ends_peaks_and_order(values, limit):
+    points = list(enumerate(values))
+    kept = decimate(points, limit)
+    assert len(kept) <= max(limit, 0)
+    assert sorted(kept) == kept
+    assert set(kept) <= set(points)
+    if points:
+        assert (kept[0], kept[-1]) == (points[0], points[-1])
+        assert min(v for _, v in kept) == min(values)
+        assert max(v for _, v in kept) == max(values)
+
+
+def a_log():
+    folder = new_run_folder("x")
+    (folder / "config.toml").touch()
+    return folder, EventLog(folder / "events.jsonl")
+
+
+def test_the_view_grows_with_the_events():
+    folder, log = a_log()
+    view = RunFollower(folder).view
+    assert view().status == "lost"  # events without a process that lives
+    log.write("started", total_steps=40, epochs=2)
+    log.write("stage", name="caching", done=3, total=8)
+    seen = view()
+    assert (seen.stage, seen.stage_done, seen.stage_total, seen.total_steps) == ("caching", 3, 8, 40)
+    for step in (1, 2):
+        log.write(
+            "progress", step=step, total_steps=40, epoch=1, epochs=2, loss=0.5 / step, average=0.4,
+            lr={"unet": 1e-4 * step}, speed=2.0, eta=19.0,
+        )  # fmt: skip
+    log.write("sample", path="/out/sample/a.png", prompt="a fox", index=1, step=2, epoch=1, seed=7)
+    log.write("saved", path="/out/x-step2.safetensors", step=2, epoch=1, final=False)
+    log.write("warning", code="w", text="careful", params={"a": 1})
+    seen = view()
+    assert (seen.step, seen.epoch, seen.loss, seen.speed, seen.eta) == (2, 1, 0.25, 2.0, 19.0)
+    assert seen.losses == [(1, 0.5), (2, 0.25)]
+    assert seen.lr_curves == {"unet": [(1, 1e-4), (2, 2e-4)]}
+    assert [(s.path.name, s.prompt, s.seed) for s in seen.samples] == [("a.png", "a fox", 7)]
+    assert [s.path.name for s in seen.saved] == ["x-step2.safetensors"]
+    assert [(w.code, w.params) for w in seen.warnings] == [("w", {"a": 1})]
+    log.write("finished", status="completed", path="/out/x.safetensors")
+    assert (view().status, view().result) == ("completed", "/out/x.safetensors")
+
+
+def test_unknown_kinds_and_torn_lines_are_passed_over():
+    folder, log = a_log()
+    log.write("from_the_future", anything=1)
+    log.write("progress", step=1)
+    (folder / "events.jsonl").open("a").write('{"kind": "progress", "step"')
+    assert RunFollower(folder).view().step == 1
+
+
+def test_charts_get_a_thousand_points_of_a_long_run():
+    folder, log = a_log()
+    for step in range(2500):
+        log.write("progress", step=step, loss=float(step % 7))
+    assert len(RunFollower(folder).view().losses) <= 1000
+
+
+def test_a_lost_run_says_so_with_the_end_of_its_console():
+    folder, log = a_log()
+    log.write("started", total_steps=1, epochs=1)
+    remember(folder, Identity(2**22 + 1, 1.0))
+    (folder / "console.log").write_text("fine\nKilled\n\n")
+    view = RunFollower(folder).view
+    assert [e.code for e in view().errors] == ["run_lost"]
+    assert "Killed" in view().errors[0].text
+    assert len(view().errors) == 1
+
+
+def test_a_bar_drawn_over_and_over_is_one_line_of_the_console(tmp_path):
+    log = tmp_path / "console.log"
+    log.write_bytes("Größe\r\n 1%|\r 2%|\r 3%|".encode())
+    assert console_tail(log) == "Größe\n 3%|"
+    log.write_bytes(b"x" * 100_000 + b"\nlast\n")
+    assert console_tail(log) == "last"
+    assert console_tail(tmp_path / "none") == ""
+
+
+def test_everyone_who_looks_at_a_run_shares_its_follower(tmp_path):
+    assert follower(tmp_path) is follower(tmp_path)
