@@ -1,0 +1,73 @@
+"""The settings reference, docs/settings.md, written from the declarations: `python -m train_core.config.reference`."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from train_core.config.files import write_text
+from train_core.config.places import app_dir
+from train_core.config.setting import ALWAYS, Setting
+from train_core.config.train import TrainConfig
+
+INTRODUCTION = """# Settings
+
+Every setting of the training job, by the name that it has in TOML files, JSON presets and on the command line
+(`./gui.sh train CONFIG --network_dim 16`). Names are those of sd-scripts where it has the same thing. This page is
+written from the declarations in `train_core/config/train.py` by `python -m train_core.config.reference`.
+"""
+
+
+def reference() -> str:
+    """The whole page as Markdown."""
+    parts = [INTRODUCTION]
+    for key, section in TrainConfig.sections().items():
+        parts.append(f"## {section.title} (`[{key}]`)\n\n| setting | type | default | meaning |\n|---|---|---|---|\n")
+        parts[-1] += "".join(_row(s) for s in TrainConfig.settings() if s.section == key)
+    return "\n".join(parts)
+
+
+def _row(setting: Setting) -> str:
+    meaning = setting.help
+    if setting.traits.suggestions:
+        meaning += f" Known names: {', '.join(setting.traits.suggestions)}."
+    if setting.traits.applies_to is not ALWAYS:
+        meaning += f" Applies only when {setting.traits.applies_to.words}."
+    unit = f" {setting.traits.unit}" if setting.traits.unit else ""
+    cells = (f"`{setting.name}`", f"{_kind(setting.annotation)}{_bounds(setting)}{unit}", _default(setting), meaning)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _kind(annotation: Any) -> str:
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = next(a for a in get_args(annotation) if a is not type(None))
+        return f"{_kind(inner)} or empty"
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) is list:
+        return "list of key=value"
+    return {bool: "true or false", int: "whole number", float: "number", str: "text"}[annotation]
+
+
+def _bounds(setting: Setting) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    words = [f"{sign} {limit:g}" for name, sign in signs.items() if (limit := setting.bound(name)) is not None]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _default(setting: Setting) -> str:
+    if setting.traits.required:
+        return "must be set"
+    if isinstance(setting.default, bool):
+        return str(setting.default).lower()
+    return "empty" if setting.default in (None, "", []) else f"`{setting.default}`"
+
+
+def main(path: Path | None = None) -> None:
+    """Write the page to `path`, which is docs/settings.md unless given."""
+    write_text(path or app_dir() / "docs" / "settings.md", reference())
+
+
+if __name__ == "__main__":
+    main()
