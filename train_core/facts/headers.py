@@ -1,0 +1,199 @@
+"""What kind of model a file or folder holds, told from its header; nothing is loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from train_core.config.problems import Problem, UserError, problem
+from train_core.facts.tensor_files import TensorFile, read_tensor_file
+
+Layout = Literal["safetensors", "ckpt", "diffusers"]
+PredictionType = Literal["epsilon", "v_prediction"]
+
+CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
+# Names of tensors that give a kind away. The first one found decides.
+SIGNS = tuple(
+    (kind, re.compile(pattern, re.MULTILINE))
+    for kind, pattern in (
+        ("LoRA", r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)"),
+        ("ControlNet", r"^(control_model|controlnet_|input_hint_block)"),
+        ("SDXL", r"^conditioner\.embedders\.1\."),
+        ("SDXL refiner", r"^conditioner\.embedders\.0\.model\."),
+        ("SDXL", r"^model\.diffusion_model\.label_emb\."),
+        ("SD 3", r"^(model\.diffusion_model\.)?joint_blocks\."),
+        ("FLUX", r"^(model\.diffusion_model\.)?(double_blocks\.0\.img_attn|transformer_blocks\.0\.attn\.add_q_proj)\."),
+        ("SD 2.x", r"^cond_stage_model\.model\."),
+        ("SD 1.x", r"^cond_stage_model\.transformer\."),
+        ("U-Net", r"^(model\.diffusion_model\.input_blocks|down_blocks)\."),
+        ("VAE", r"^(first_stage_model\.)?decoder\.conv_in\."),
+        ("embedding", r"^(emb_params$|clip_[lg]$|string_to_param)"),
+    )
+)
+PIPELINES = {
+    "StableDiffusionXLPipeline": "SDXL",
+    "StableDiffusionXLImg2ImgPipeline": "SDXL refiner",
+    "StableDiffusion3Pipeline": "SD 3",
+    "FluxPipeline": "FLUX",
+}
+EXTRA_CHANNELS = {9: "SD 1.x inpainting", 8: "SD 1.x instruct-pix2pix"}
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """What was found at `path`. `kind` is "SD 1.x", another family's name, "LoRA", "VAE", ... or "" when not known."""
+
+    path: Path
+    kind: str
+    layout: Layout
+    prediction_type: PredictionType = "epsilon"
+
+
+def recognise(path: Path) -> ModelKind:
+    """The base model at `path`, an SD 1.x file or diffusers folder. Raises UserError naming anything else."""
+    found = identify(path)
+    if found.kind != "SD 1.x":
+        raise UserError(_refusal(found))
+    return found
+
+
+def recognise_vae(path: Path) -> ModelKind:
+    """The VAE at `path`: a file of its own, a diffusers folder, or part of an SD 1.x model. Raises UserError else."""
+    found = identify(path)
+    if found.kind not in ("VAE", "SD 1.x"):
+        raise UserError(
+            problem(
+                "not_a_vae",
+                "{file} holds no VAE for SD 1.x. Choose a VAE file or folder, or leave the field empty.",
+                file=str(path),
+            )
+        )
+    return found
+
+
+def identify(path: Path) -> ModelKind:
+    """Whatever is at `path`. Raises UserError where it is missing, broken, or not safe to open."""
+    if path.is_dir():
+        return _identify_folder(path)
+    file = read_tensor_file(path)
+    return ModelKind(path, _kind_of_tensors(file), file.layout, _prediction_type(file))  # type: ignore[arg-type]
+
+
+def _kind_of_tensors(file: TensorFile) -> str:
+    """The kind of model whose tensors `file` names."""
+    names = "\n".join(file.tensors)
+    kind = next((kind for kind, sign in SIGNS if sign.search(names)), "")
+    if kind != "SD 1.x":
+        return kind
+    if CONV_IN not in file.tensors:
+        return "text encoder"
+    return _kind_by_channels(file.tensors[CONV_IN].shape[1])
+
+
+def _kind_by_channels(channels: int) -> str:
+    """SD 1.x and its relatives differ in what the U-Net sees beside the four channels of the latent."""
+    return "SD 1.x" if channels == 4 else EXTRA_CHANNELS.get(channels, "SD 1.x with another input")
+
+
+def _prediction_type(file: TensorFile) -> PredictionType:
+    """By the header's `modelspec.prediction_type`, or the empty tensor `v_pred` that some checkpoints carry."""
+    said = file.metadata.get("modelspec.prediction_type", "")
+    return "v_prediction" if said.startswith("v") or "v_pred" in file.tensors else "epsilon"
+
+
+def _identify_folder(folder: Path) -> ModelKind:
+    """The kind of a diffusers folder, or of one that holds only a VAE."""
+    pipeline = read_config(folder / "model_index.json").get("_class_name", "")
+    unet = read_config(folder / "unet" / "config.json")
+    if pipeline in PIPELINES:
+        return ModelKind(folder, PIPELINES[pipeline], "diffusers")
+    if unet:
+        said = read_config(folder / "scheduler" / "scheduler_config.json").get("prediction_type", "epsilon")
+        prediction: PredictionType = "v_prediction" if said == "v_prediction" else "epsilon"
+        return ModelKind(folder, _kind_of_unet_config(unet), "diffusers", prediction)
+    if read_config(folder / "config.json").get("_class_name") == "AutoencoderKL" or (folder / "vae").is_dir():
+        return ModelKind(folder, "VAE", "diffusers")
+    inside = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".ckpt"))
+    if inside:
+        raise UserError(
+            problem(
+                "model_folder_of_files",
+                "{folder} is a folder of model files. Choose one of the files in it, for example {example}.",
+                folder=str(folder),
+                example=inside[0],
+            )
+        )
+    raise UserError(
+        problem(
+            "model_folder_unknown",
+            "{folder} is no diffusers model: it has no unet folder with a config.json. Choose a model file, or the "
+            "folder that holds model_index.json.",
+            folder=str(folder),
+        )
+    )
+
+
+def _kind_of_unet_config(config: dict[str, Any]) -> str:
+    """SD 1.x, 2.x and SDXL U-Nets differ in what their config.json says of attention and conditioning."""
+    if config.get("addition_embed_type") == "text_time":
+        return "SDXL"
+    if config.get("use_linear_projection"):
+        return "SD 2.x"
+    return _kind_by_channels(config.get("in_channels", 4))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The JSON object at `path`, empty where there is no such file. Raises UserError where it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            problem(
+                "model_config_broken",
+                "{file} is damaged ({reason}). Download the model folder again.",
+                file=str(path),
+                reason=str(error),
+            )
+        ) from error
+    return config if isinstance(config, dict) else {}
+
+
+def _refusal(found: ModelKind) -> Problem:
+    """Why `found` cannot be trained on, by its name, and what to choose instead."""
+    file = str(found.path)
+    if found.kind == "LoRA":
+        return problem(
+            "model_is_lora",
+            "{file}: this is a LoRA or a relative of it, not a base model. Choose the checkpoint that it was made for.",
+            file=file,
+        )
+    if found.kind in ("VAE", "ControlNet", "embedding", "U-Net", "text encoder"):
+        return problem(
+            "model_is_part",
+            "{file}: this holds only one part ({part}), not a whole base model. Choose a complete SD 1.x checkpoint.",
+            file=file,
+            part=found.kind,
+        )
+    if not found.kind:
+        return problem(
+            "model_kind_unknown",
+            "{file}: this is no kind of model that is known here. Choose an SD 1.x checkpoint.",
+            file=file,
+        )
+    if found.kind == "FLUX":
+        return problem(
+            "model_is_flux",
+            "{file}: this is a FLUX checkpoint. Crucible trains SD 1.x models in this version; choose one of those.",
+            file=file,
+        )
+    return problem(
+        "model_of_other_family",
+        "{file}: this is an {family} checkpoint. Crucible trains SD 1.x models in this version; choose one of those.",
+        file=file,
+        family=found.kind,
+    )

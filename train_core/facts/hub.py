@@ -1,0 +1,98 @@
+"""Models named by their hub id, as old presets do: matched to a file on this computer that the user chose once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from train_core.config.places import home
+from train_core.config.problems import UserError, problem
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+# Mirrors of one model; the first name stands for all.
+SAME_MODEL = (
+    (
+        "runwayml/stable-diffusion-v1-5",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "sd-legacy/stable-diffusion-v1-5",
+        "benjamin-paine/stable-diffusion-v1-5",
+        "botp/stable-diffusion-v1-5",
+    ),
+    ("compvis/stable-diffusion-v1-4", "compvis/stable-diffusion-v-1-4-original"),
+)
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether `text` has the form owner/name and is no file or folder here."""
+    looks_alike = HUB_ID.fullmatch(text.strip()) is not None and not text.lower().endswith((".safetensors", ".ckpt"))
+    return looks_alike and not Path(text.strip()).exists()
+
+
+def resolve(text: str) -> Path:
+    """The local path that `text`, a path or a hub id, stands for. Raises UserError for a hub id not yet matched."""
+    if not is_hub_id(text):
+        return Path(text).expanduser()
+    path = local_file_for(text)
+    if path is None:
+        raise UserError(
+            problem(
+                "hub_model_not_here",
+                "{id} is the name of a model on a hub, and nothing is downloaded unasked. Download the model, then choose "
+                "its file or folder once; it is remembered for this name.",
+                id=text.strip(),
+            )
+        )
+    return path
+
+
+def local_file_for(hub_id: str) -> Path | None:
+    """The remembered file or folder of `hub_id` or a mirror of it, else a copy in Hugging Face's cache, else None."""
+    remembered = _load().get(_canonical(hub_id))
+    if remembered and Path(remembered).exists():
+        return Path(remembered)
+    return _in_hugging_face_cache(hub_id)
+
+
+def remember(hub_id: str, path: Path) -> None:
+    """From now on `hub_id` and its mirrors stand for the file or folder `path`."""
+    table = _load() | {_canonical(hub_id): str(path.resolve())}
+    target = _table_path()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(table, indent=2, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(target)
+
+
+def _canonical(hub_id: str) -> str:
+    name = hub_id.strip().lower()
+    return next((group[0] for group in SAME_MODEL if name in group), name)
+
+
+def _table_path() -> Path:
+    return home() / "hub_models.json"
+
+
+def _load() -> dict[str, str]:
+    """The remembered matches; none where the file is missing or damaged, since the user can be asked again."""
+    try:
+        table = json.loads(_table_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in table.items()} if isinstance(table, dict) else {}
+
+
+def _in_hugging_face_cache(hub_id: str) -> Path | None:
+    """A complete diffusers folder of `hub_id` or a mirror that other software has downloaded, else None."""
+    cache = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface") / "hub"
+    name = _canonical(hub_id)
+    mirrors = next((group for group in SAME_MODEL if name in group), (name,))
+    wanted = {f"models--{mirror.replace('/', '--')}" for mirror in mirrors}
+    root = Path(cache).expanduser()
+    repositories = [folder for folder in root.glob("models--*") if folder.name.lower() in wanted]
+    for folder in repositories:
+        for index in sorted(folder.glob("snapshots/*/model_index.json")):
+            if any(index.parent.glob("unet/diffusion_pytorch_model*.*")):
+                return index.parent
+    return None
