@@ -81,9 +81,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     title: ClassVar[str] = ""
 
-    def __init_subclass__(cls, title: str = "", **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.title = title
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls.title = cls.model_config.get("title") or ""
 
 
 @dataclass(frozen=True)
