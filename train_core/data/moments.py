@@ -18,3 +18,7 @@ class Moments:
     def sample(self, noise: Tensor) -> Tensor:
         """Latents (B, C, h, w), unscaled: mean + std * `noise`, where `noise` is N(0, 1) of the same shape."""
         return self.mean + torch.exp(0.5 * self.logvar) * noise
+
+    def to(self, device: torch.device | str) -> Moments:
+        """The same distribution on `device`."""
+        return Moments(self.mean.to(device, non_blocking=True), self.logvar.to(device, non_blocking=True))

@@ -1,0 +1,31 @@
+"""One step's samples, as the loop receives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from train_core.data.moments import Moments
+from train_core.facts.buckets import Size
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B samples of one bucket; either `moments` (cached) or `pixels` is there.
+
+    `moments` are unscaled, fp32, (B, C, h, w); `pixels` (B, 3, H, W), fp32 in [-1, 1]. `indices` (B,) are sample
+    indices: with seed and `epoch` (from 0) they decide every draw. `weights` (B,) multiply each sample's loss; the sum
+    of the products is this process's loss, and a padding sample weighs 0. `original_sizes` (B, 2) hold width and height
+    before scaling; `crops` (B, 2) hold left and top of the crop in the scaled image. Everything is on the CPU.
+    """
+
+    epoch: int
+    bucket: Size
+    indices: Tensor
+    weights: Tensor
+    captions: list[str]
+    original_sizes: Tensor
+    crops: Tensor
+    moments: Moments | None = None
+    pixels: Tensor | None = None

@@ -1,0 +1,78 @@
+"""Latents made once: encoded before training, found again by what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from train_core.config import places
+from train_core.data.encoder import Encoder
+from train_core.data.encoding import Picture, encode_all
+from train_core.data.library import Entry, Library
+from train_core.data.moments import Moments
+from train_core.data.stores import DiskStore, MemoryStore, Store, own_share
+from train_core.facts.images import unreadable
+from train_core.facts.memory import recall
+
+Progress = Callable[[int, int], None]
+_FORMAT = 1  # counts up when decoding, scaling or the file's content change
+
+
+class LatentCache:
+    """Moments of every image of a library, plain and, if `flip`, mirrored too.
+
+    A key is made of the image's bytes, its scaling, crop and bucket, the VAE and the mirroring, so whatever is changed
+    is encoded anew. `to_disk` keeps the latents for later runs, in the program's caches, never beside the images.
+    """
+
+    def __init__(self, library: Library, fingerprint: str, flip: bool, to_disk: bool) -> None:
+        hashes = _content_hashes([entry.path for entry in library.entries])
+        self.store: Store = DiskStore(places.caches_dir() / "latents") if to_disk else MemoryStore()
+        self.keys: dict[tuple[int, bool], str] = {}
+        self.pictures: dict[str, Picture] = {}
+        for index, entry in enumerate(library.entries):
+            for flipped in (False, True) if flip else (False,):
+                key = _key(entry, hashes[entry.path], fingerprint, flipped)
+                self.keys[index, flipped] = key
+                self.pictures[key] = Picture(key, entry, flipped)
+
+    @property
+    def in_memory(self) -> bool:
+        return isinstance(self.store, MemoryStore)
+
+    def moments(self, entry: int, flipped: bool) -> Moments:
+        """The moments (C, h, w), fp32 on the CPU, of the image with index `entry`."""
+        return self.store.get(self.keys[entry, flipped])
+
+    def fill(self, encoder: Encoder, batch_size: int, progress: Progress) -> None:
+        """Encode what is missing; several processes share the work, and each returns when all are done.
+
+        `progress(done, total)` counts this process's share. Raises UserError as `encode_all` does.
+        """
+        missing = [key for key in own_share(sorted(self.pictures)) if self.store.lacks(key)]
+        pictures = [self.pictures[key] for key in missing]
+        for done, (key, moments) in enumerate(encode_all(pictures, encoder, batch_size), start=1):
+            self.store.put(key, moments)
+            progress(done, len(missing))
+        self.store.share()
+
+
+def _key(entry: Entry, content: str, fingerprint: str, flipped: bool) -> str:
+    fit = entry.fit
+    made_from = [_FORMAT, content, fit.resized, fit.crop, fit.bucket, fingerprint, flipped]
+    return hashlib.blake2b(json.dumps(made_from).encode(), digest_size=20).hexdigest()
+
+
+def _content_hashes(paths: list[Path]) -> dict[Path, str | None]:
+    """A hash of each file's bytes, remembered by path, size and time of change."""
+    return recall(paths, "content", _hash, places.caches_dir() / "files.sqlite")
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+    except OSError as error:
+        raise unreadable(path, error) from error

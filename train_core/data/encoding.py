@@ -1,0 +1,92 @@
+"""Many images through the encoder: threads decode ahead while it works."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from train_core.config.problems import UserError, problem
+from train_core.data.encoder import Encoder
+from train_core.data.library import Entry
+from train_core.data.moments import Moments
+from train_core.data.pixels import load_pixels, to_range
+
+_THREADS = 8
+_READ_AHEAD = 16  # images decoded before the encoder asks for them
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image to encode, mirrored or not, for the cache entry `key`."""
+
+    key: str
+    entry: Entry
+    flipped: bool
+
+
+def encode_all(pictures: Iterable[Picture], encoder: Encoder, batch_size: int) -> Iterator[tuple[str, Moments]]:
+    """Key and moments (C, h, w), fp32 on the CPU, of each of `pictures`, encoded `batch_size` at a time.
+
+    Raises UserError for an image that cannot be read or whose latents are not numbers.
+    """
+    for batch, pixels in _decoded(_batches(pictures, batch_size), max(1, _READ_AHEAD // batch_size)):
+        encoded = encoder.encode(to_range(pixels))
+        mean, logvar = (part.detach().to("cpu", torch.float32) for part in (encoded.mean, encoded.logvar))
+        for position, picture in enumerate(batch):
+            moments = Moments(mean[position].clone(), logvar[position].clone())
+            _refuse_broken(moments, picture.entry.path)
+            yield picture.key, moments
+
+
+def decode(entry: Entry, flipped: bool) -> Tensor:
+    """The pixels of `entry`, uint8 (3, H, W), mirrored if `flipped`."""
+    pixels = load_pixels(entry.path, entry.size, entry.fit)
+    return pixels.flip(-1) if flipped else pixels
+
+
+def _batches(pictures: Iterable[Picture], batch_size: int) -> Iterator[list[Picture]]:
+    """Pictures of one bucket together, at most `batch_size` of them."""
+
+    def bucket(picture: Picture) -> tuple[int, int]:
+        return picture.entry.fit.bucket
+
+    for _, group in groupby(sorted(pictures, key=bucket), bucket):
+        members = list(group)
+        for start in range(0, len(members), batch_size):
+            yield members[start : start + batch_size]
+
+
+def _decoded(batches: Iterable[Sequence[Picture]], ahead: int) -> Iterator[tuple[Sequence[Picture], Tensor]]:
+    """Each batch with its pixels, uint8 (B, 3, H, W), while the next `ahead` batches are being decoded."""
+    with ThreadPoolExecutor(_THREADS) as threads:
+        waiting: deque = deque()
+        try:
+            for batch in batches:
+                waiting.append((batch, [threads.submit(decode, picture.entry, picture.flipped) for picture in batch]))
+                if len(waiting) > ahead:
+                    first, decoding = waiting.popleft()
+                    yield first, torch.stack([future.result() for future in decoding])
+            for last, decoding in waiting:
+                yield last, torch.stack([future.result() for future in decoding])
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def _refuse_broken(moments: Moments, path: Path) -> None:
+    if torch.isfinite(moments.mean).all() and torch.isfinite(moments.logvar).all():
+        return
+    raise UserError(
+        problem(
+            "latents_not_finite",
+            "The VAE turns {path} into values that are not numbers. It overflows in half precision: use the VAE "
+            "sdxl-vae-fp16-fix or vae-ft-mse, or set mixed_precision to bf16 or no.",
+            path=str(path),
+        )
+    )
