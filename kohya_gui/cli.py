@@ -82,16 +82,18 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     if word not in WORDS:
         raise UsageError(f"Unknown word {word!r}{nearest(word, WORDS)}. The words are {', '.join(WORDS)}.")
     parser = parser_for(word)
+    overrides: dict[str, str] = {}
     if word == "train":
         arguments, overrides = split_overrides(arguments, parser)
-        options = parser.parse_args(arguments)
-        options.overrides = overrides
-        return word, options, []
     options, rest = parser.parse_known_args(arguments)
+    options.overrides = overrides
     if rest and word not in ("test", "check"):
         kind = "flag" if rest[0].startswith("-") else "argument"
         hint = nearest(rest[0], parser.flags())
         raise UsageError(f"Unknown {kind} {rest[0]!r}{hint} ({parser.prog} --help lists all).")
+    if getattr(options, "config", None):
+        # Before the set-up, which may take long.
+        options.config = existing_file(options.config)
     return word, options, rest
 
 
@@ -145,7 +147,7 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password", metavar="WORD", default="",
                         help="and this password; better in the variable CRUCIBLE_PASSWORD, which nobody else sees")
     parser.add_argument("--language", metavar="CODE", default="", help="en or zh-CN; else the browser's")
-    parser.add_argument("--config", metavar="FILE", type=existing_file, help="TOML or JSON preset for the form")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="TOML or JSON preset for the form")
 
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:
@@ -155,7 +157,7 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
 
 def train_flags(parser: argparse.ArgumentParser) -> None:
     """Add what training takes beside the settings' own names."""
-    parser.add_argument("config", metavar="CONFIG", type=existing_file, help="TOML or JSON preset")
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset")
     parser.usage = f"{parser.prog} CONFIG [--name value ...]"
 
 
@@ -166,12 +168,12 @@ def port(text: str) -> int:
     return int(text)
 
 
-def existing_file(text: str) -> Path:
-    """Return the path of a file that is there; argparse reports the error before any set-up begins."""
-    path = Path(text).expanduser().absolute()
-    if not path.is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {path}")
-    return path
+def existing_file(path: Path) -> Path:
+    """Return the whole path of a file that is there. Raises UsageError."""
+    whole = path.expanduser().absolute()
+    if not whole.is_file():
+        raise UsageError(f"There is no file {whole}. Name a TOML or JSON preset that is there.")
+    return whole
 
 
 def page(options: argparse.Namespace, _rest: list[str]) -> int:

@@ -1,14 +1,13 @@
 """Lets one process at a time work on the environment; the others wait. Parses on Python 3.7."""
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def take(handle: int) -> bool:

@@ -28,7 +28,7 @@ class Build(NamedTuple):
     """A PyTorch build: for which hardware, from which index ("" is PyPI), and why it was chosen."""
 
     kind: str
-    index: str
+    index_url: str
     why: str
 
 
@@ -60,8 +60,8 @@ def choose(flag: str, wheels: Source, remembered: str, configured: str, build: B
         rest = Source(("--index-url", remembered), remembered)
     elif configured:
         rest = Source((), f"your pip configuration: {configured}")
-    elif build.index:
-        rest = Source(("--index-url", build.index), build.index)
+    elif build.index_url:
+        rest = Source(("--index-url", build.index_url), build.index_url)
     else:
         rest = Source((), PYPI)
     if wheels.arguments:
@@ -152,6 +152,6 @@ def advice(version: str, build: Build, system: str) -> str:
     usable = {"NVIDIA": label.startswith("cu") or (not label and plain_is_cuda), "AMD": label.startswith("rocm")}
     if usable.get(build.kind, True):
         return ""
-    index = build.index or WHEELS + "cu130"
+    index = build.index_url or WHEELS + "cu130"
     return (f"Note: torch {version} cannot use the {build.kind} card of this machine, so training would run on the CPU."
             f" For the card's build start once with: --torch-index-url {index}")

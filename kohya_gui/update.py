@@ -36,8 +36,8 @@ def update(wishes: Wishes) -> int:
         address = os.environ.get(ADDRESS_VARIABLE, "")
         if not address:
             raise SetupError(f"This copy came from a zip and does not know where newer ones are. Name the newest "
-                             f"source zip in the variable {ADDRESS_VARIABLE} (https://… or file://…) and start again, or "
-                             f"unpack it over {APP}: your settings, presets and runs are kept elsewhere.")
+                             f"source zip in the variable {ADDRESS_VARIABLE} (https://… or file://…) and start again, "
+                             f"or unpack it over {APP}: your settings, presets and runs are kept elsewhere.")
         replace_from_zip(APP, address)
     # The new version's own code decides what its environment needs.
     command = [sys.executable, "-m", "kohya_gui.environment", "--torch-index-url", wishes.torch_index_url,

@@ -1,0 +1,181 @@
+"""What people type is understood, handed on whole, or answered with one line that names the nearest known word."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kohya_gui import cli
+
+APP = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What the page, the demo and the training were called with."""
+    calls = {}
+
+    def remember(name, code=0):
+        def call(*arguments):
+            calls[name] = arguments
+            return code
+
+        return call
+
+    app, terminal = types.ModuleType("kohya_gui.app"), types.ModuleType("kohya_gui.runs.terminal")
+    app.serve, terminal.demo, terminal.train = remember("serve"), remember("demo"), remember("train", 3)
+    for module in (app, terminal):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        parent, _, name = module.__name__.rpartition(".")
+        monkeypatch.setattr(sys.modules[parent] if parent in sys.modules else __import__(parent, fromlist=["x"]),
+                            name, module, raising=False)
+    return calls
+
+
+def test_no_word_opens_the_page_in_a_browser(called):
+    assert cli.main([]) == 0
+    assert called["serve"] == (cli.PageOptions(),)
+    assert called["serve"][0].inbrowser
+
+
+def test_every_page_flag_reaches_the_page(called, tmp_path):
+    preset = tmp_path / "mein préset.json"
+    preset.write_text("{}")
+    typed = ["--listen", "0.0.0.0", "--server_port", "7999", "--headless", "--share", "--username", "ann",
+             "--password", "secret", "--language", "zh-CN", "--config", str(preset)]
+    assert cli.main(typed) == 0
+    assert called["serve"] == (cli.PageOptions("0.0.0.0", 7999, True, False, True, "ann", "secret", "zh-CN", preset),)
+
+
+@pytest.mark.parametrize(("typed", "opens"), [
+    (["--headless"], False), (["--headless", "--inbrowser"], True), (["--no-inbrowser"], False),
+])
+def test_a_headless_machine_opens_no_browser_unless_told_to(called, typed, opens):
+    cli.main(typed)
+    assert called["serve"][0].inbrowser is opens
+
+
+def test_the_password_may_come_from_the_environment(called, monkeypatch):
+    monkeypatch.setenv("CRUCIBLE_PASSWORD", "hidden")
+    cli.main(["--username", "ann"])
+    assert called["serve"][0].password == "hidden"
+
+
+def test_the_demo_is_told_where_to_put_its_results(called, tmp_path):
+    assert cli.main(["demo", "--output_dir", str(tmp_path)]) == 0
+    assert called["demo"] == (tmp_path,)
+
+
+def test_train_hands_on_every_override_by_name_and_the_exit_code(called, tmp_path):
+    config = tmp_path / "a.toml"
+    config.write_text("")
+    typed = ["train", str(config), "--unet_lr", "-1e-4", "--prompt=a b=c", "--flip_aug", "--seed", "7"]
+    assert cli.main(typed) == 3
+    assert called["train"] == (config, {"unet_lr": "-1e-4", "prompt": "a b=c", "flip_aug": "true", "seed": "7"})
+
+
+def test_train_takes_set_up_flags_for_itself(called, tmp_path):
+    config = tmp_path / "a.toml"
+    config.write_text("")
+    cli.main(["train", "--torch-index-url", "https://example.org/whl", "--seed", "7", str(config)])
+    assert called["train"] == (config, {"seed": "7"})
+
+
+NAME = st.from_regex(r"[a-z][a-z_]{0,10}", fullmatch=True)
+VALUE = st.text(min_size=1).filter(lambda value: not value.startswith("--"))
+
+
+@given(st.dictionaries(NAME.filter(lambda name: name not in ("help", "wheels")), VALUE), st.booleans())
+def test_any_override_comes_through_unchanged(overrides, joined):
+    words = [word for name, value in overrides.items()
+             for word in ([f"--{name}={value}"] if joined else [f"--{name}", value])]
+    assert cli.split_overrides(["c.toml", *words], cli.parser_for("train")) == (["c.toml"], overrides)
+
+
+@pytest.mark.parametrize(("typed", "nearest"), [
+    (["trian"], "train"), (["demos"], "demo"), (["--listn", "1.2.3.4"], "--listen"), (["--server-port", "1"],
+     "--server_port"), (["demo", "--outputdir=x"], "--output_dir"), (["update", "--wheel", "x"], "--wheels"),
+])
+def test_an_unknown_word_or_flag_gives_one_line_with_the_nearest_known(typed, nearest, capsys):
+    assert cli.main(typed) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and f"did you mean {nearest!r}" in captured.err
+    assert not captured.out
+
+
+@pytest.mark.parametrize(("typed", "says"), [
+    (["--server_port", "0"], "1 to 65535"), (["--server_port", "many"], "1 to 65535"), (["--listen"], "expected one"),
+    (["train"], "CONFIG"), (["train", "nowhere.toml"], "There is no file"), (["--config", "nowhere.json"], "no file"),
+    (["--username", "ann"], "go together"), (["--password", "x"], "go together"), (["demo", "extra"], "extra"),
+    (["zzzzzz"], "page, demo, train, test, check, update"), (["--list", "1.2.3.4"], "Unknown flag"),
+])
+def test_what_cannot_work_is_one_line_and_exit_code_2(typed, says, capsys, monkeypatch):
+    monkeypatch.delenv("CRUCIBLE_PASSWORD", raising=False)
+    assert cli.main(typed) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and says in captured.err
+
+
+def test_a_wrong_command_line_is_told_before_any_set_up(monkeypatch, capsys):
+    monkeypatch.setattr(cli.environment_start, "hand_over", lambda *_: pytest.fail("set-up began"))
+    assert cli.main(["train", "nowhere.toml"], build_environment=True) == 2
+    assert cli.main(["--listn"], build_environment=True) == 2
+
+
+@pytest.mark.parametrize(("word", "tests"), [("demo", False), ("test", True), ("check", True)])
+def test_only_test_and_check_ask_for_the_test_tools(monkeypatch, word, tests):
+    asked = []
+    monkeypatch.setattr(cli.environment_start, "hand_over", lambda wishes, typed: asked.append((wishes, typed)) or 5)
+    typed = [word, "--wheels", "/w", "--torch-index-url", "https://example.org"]
+    assert cli.main(typed, build_environment=True) == 5
+    assert asked == [(cli.environment.Wishes("https://example.org", "/w", tests), typed)]
+
+
+def test_a_failing_set_up_is_told_in_words_with_exit_code_1(monkeypatch, capsys):
+    def fail(*_):
+        raise cli.SetupError("The disk is full.")
+
+    monkeypatch.setattr(cli.environment_start, "hand_over", fail)
+    assert cli.main(["demo"], build_environment=True) == 1
+    assert capsys.readouterr().err == "The disk is full.\n"
+
+
+def test_pytest_gets_what_follows_the_word_test(monkeypatch):
+    ran = []
+    monkeypatch.setattr("kohya_gui.developer.run_module", lambda *arguments: ran.append(arguments) or 4)
+    assert cli.main(["test", "-k", "cli and not slow", "--wheels", "w", "tests/kohya_gui"]) == 4
+    assert ran == [("pytest", "-k", "cli and not slow", "tests/kohya_gui")]
+
+
+def test_check_runs_everything_and_names_what_failed(monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr("kohya_gui.developer.run_module", lambda tool, *_: ran.append(tool) or tool == "mypy")
+    assert cli.main(["check"]) == 1
+    assert ran == ["ruff", "mypy", "codespell_lib", "pytest"]
+    assert "mypy found something" in capsys.readouterr().out
+
+
+HELP_THEN_NAME_WHAT_IS_HEAVY = """
+import sys
+from kohya_gui import cli
+try:
+    cli.main(sys.argv[1:])
+except SystemExit as end:
+    heavy = {"torch", "gradio", "pydantic", "numpy"} & set(sys.modules)
+    sys.exit(str(heavy) if heavy else end.code)
+"""
+
+
+@pytest.mark.parametrize("word", ["", *cli.WORDS])
+def test_help_answers_for_every_word_without_loading_anything_heavy(word):
+    typed = [*([word] if word else []), "--help"]
+    done = subprocess.run([sys.executable, "-c", HELP_THEN_NAME_WHAT_IS_HEAVY, *typed], cwd=APP, text=True,
+                          capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+    if not word:
+        assert all(known in done.stdout for known in cli.WORDS)
