@@ -9,6 +9,8 @@ FILE_PREFIXES = {
     "vae": "first_stage_model.",
     "text_encoder": "cond_stage_model.transformer.text_model.",
 }
+# Files hold more than a part's weights: index buffers, a discriminator, averages of the weights.
+NOT_WEIGHTS = ("embeddings.position_ids", "text_projection.", "loss.", "model_ema.")
 LEVELS = 4
 LAYERS = 2
 
@@ -20,6 +22,8 @@ UNET_RESNET = {
     "out_layers.3": "conv2",
     "skip_connection": "conv_shortcut",
 }
+# The attention of VAEs saved by the first versions of diffusers.
+OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 VAE_ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
 
 
@@ -72,8 +76,11 @@ def _vae_modules() -> Iterator[tuple[str, str]]:
         yield f"decoder.up.{level}.upsample.conv", f"{up}.upsamplers.0.conv"
 
 
-TABLES = {"unet": dict(_unet_modules()), "vae": dict(_vae_modules()), "text_encoder": {}}
+TABLES: dict[str, dict[str, str]] = {"unet": dict(_unet_modules()), "vae": dict(_vae_modules()), "text_encoder": {}}
 INVERSE = {part: {ours: theirs for theirs, ours in table.items()} for part, table in TABLES.items()}
+for _half in ("encoder", "decoder"):
+    for _old, _new in OLD_VAE_ATTENTION.items():
+        TABLES["vae"][f"{_half}.mid_block.attentions.0.{_old}"] = f"{_half}.mid_block.attentions.0.{_new}"
 
 
 def _rename(name: str, table: dict[str, str]) -> str:
@@ -95,6 +102,21 @@ def to_diffusers(part: str, name: str) -> str:
 def to_original(part: str, name: str) -> str:
     """The original layout's name (without its file prefix) of diffusers' weight `name`."""
     return _rename(name, INVERSE[part])
+
+
+def module_name(part: str, name: str) -> str | None:
+    """The module's name of a part's weight as any file may call it, without prefix; None for what is no weight."""
+    plain = name.removeprefix("text_model.") if part == "text_encoder" else name
+    return None if plain.startswith(NOT_WEIGHTS) else to_diffusers(part, plain)
+
+
+def split_file_name(name: str) -> tuple[str, str] | None:
+    """(part, rest of the name) of a tensor in a whole checkpoint; None where it belongs to no part."""
+    for part, prefix in FILE_PREFIXES.items():
+        start = prefix.removesuffix("text_model.")  # some files lack this step
+        if name.startswith(start):
+            return part, name.removeprefix(start)
+    return None
 
 
 def is_vae_attention_matrix(name: str) -> bool:

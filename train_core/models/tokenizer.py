@@ -1,0 +1,41 @@
+"""CLIP's tokenizer, built from the merges that ship here (Radford et al., 2021)."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+
+MERGES = Path(__file__).with_name("clip_bpe_merges.txt.gz")
+BOS, EOS = 49406, 49407
+WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+
+
+def clip_tokenizer() -> Tokenizer:
+    """A tokenizer whose `encode(text).ids` are CLIP's, without begin, end and padding."""
+    merges = [tuple(line.split(" ")) for line in gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()]
+    symbols = list(_byte_symbols())
+    words = [*symbols, *(symbol + "</w>" for symbol in symbols), *("".join(pair) for pair in merges)]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(
+        BPE(vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>")
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(WORDS), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.add_special_tokens([AddedToken("<|startoftext|>"), AddedToken("<|endoftext|>")])
+    return tokenizer
+
+
+def _byte_symbols() -> Iterator[str]:
+    """The 256 characters that stand for bytes, in the vocabulary's order: printable ones for themselves come first."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    yield from map(chr, printable)
+    yield from (chr(256 + index) for index in range(256 - len(printable)))

@@ -1,0 +1,80 @@
+"""Reading weight files tensor by tensor, so that no second copy of a model is ever in memory."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from train_core.config.problems import UserError, problem
+from train_core.facts.tensor_files import TensorFile, TensorInfo, read_tensor_file
+
+DTYPES = {
+    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I64": torch.int64, "I32": torch.int32,
+    "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in a file: its shape, and how to get it."""
+
+    shape: tuple[int, ...]
+    read: Callable[[], Tensor]
+
+
+class Inert:
+    """Stands in for classes of other software in a pickle: takes any state, does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def open_weights(path: Path) -> dict[str, Stored]:
+    """The tensors of the `.safetensors` or pickled file at `path`, by name. Raises UserError where it is unfit."""
+    file = read_tensor_file(path)
+    if file.layout == "safetensors":
+        return {name: Stored(info.shape, _reader(path, info)) for name, info in file.tensors.items()}
+    tensors = _load_pickle(file)
+    return {name: Stored(tuple(tensor.shape), lambda tensor=tensor: tensor) for name, tensor in tensors.items()}
+
+
+def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
+    """Reads one tensor. Reading, unlike mapping, leaves no pages of the file counted as our memory."""
+
+    def read() -> Tensor:
+        tensor = torch.empty(info.shape, dtype=DTYPES[info.dtype])
+        with path.open("rb", buffering=0) as file:
+            file.seek(info.start)
+            file.readinto(tensor.reshape(-1).view(torch.uint8).numpy())
+        return tensor
+
+    return read
+
+
+def _load_pickle(file: TensorFile) -> dict[str, Tensor]:
+    """The tensors of a pickle, mapped from the file. Nothing but tensors and plain data is built from it."""
+    inert: list[Any] = [(Inert, name) for name in file.inert]
+    try:
+        with torch.serialization.safe_globals(inert):
+            loaded = torch.load(file.path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(
+            problem(
+                "model_file_not_loadable",
+                "{file} cannot be loaded safely ({reason}). Use a .safetensors file of this model.",
+                file=str(file.path),
+                reason=str(error).splitlines()[0],
+            )
+        ) from error
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
