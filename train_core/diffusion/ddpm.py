@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from train_core.diffusion.weights import min_snr_epsilon, min_snr_velocity, snr
-
-PredictionType = Literal["epsilon", "v_prediction"]
+from train_core.models.family import PredictionType
 
 
 class DDPM:
