@@ -1,0 +1,121 @@
+"""Line charts as SVG text: nothing to load in the browser, and in the page's own colours."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 560, 190
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 24
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart. `faint` lines lie behind and leave the colour to their smoothed companion."""
+
+    name: str
+    points: Sequence[Point]
+    faint: bool = False
+
+
+def line_chart(title: str, series: Sequence[Series], empty: str) -> str:
+    """The chart of `series` over the step as an HTML figure; `empty` stands in it while there are no points."""
+    drawn = [line for line in series if line.points]
+    legend = "".join(_legend(number, line) for number, line in enumerate(drawn))
+    body = _svg(drawn) if drawn else f'<div class="chart-empty">{html.escape(empty)}</div>'
+    return (
+        f'<figure class="chart"><figcaption><span class="chart-title">{html.escape(title)}</span>'
+        f"<span>{legend}</span></figcaption>{body}</figure>"
+    )
+
+
+def _legend(number: int, line: Series) -> str:
+    last = tick_text(line.points[-1][1])
+    return f'<span class="key {_classes(number, line)}">{html.escape(line.name)} <b>{last}</b></span>'
+
+
+def _classes(number: int, line: Series) -> str:
+    return f"line-{number % 4}" + (" faint" if line.faint else "")
+
+
+def _svg(series: Sequence[Series]) -> str:
+    points = [point for line in series for point in line.points]
+    across = _Axis(*_range([x for x, _ in points]), LEFT, WIDTH - RIGHT)
+    up = _Axis(*_padded(_range([y for _, y in points])), HEIGHT - BOTTOM, TOP)
+    lines = "".join(
+        f'<polyline class="{_classes(number, line)}" points="{_path(line.points, across, up)}"/>'
+        for number, line in enumerate(series)
+    )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="xMidYMid meet">'
+        f"{_grid(across, up)}{lines}</svg>"
+    )
+
+
+def _path(points: Sequence[Point], across: _Axis, up: _Axis) -> str:
+    if len(points) == 1:
+        points = [points[0], points[0]]  # with round caps, a line of no length is a dot
+    return " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in points)
+
+
+def _grid(across: _Axis, up: _Axis) -> str:
+    rows = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y):.1f}" y2="{up.at(y):.1f}"/>'
+        f'<text x="{LEFT - 6}" y="{up.at(y) + 3.5:.1f}" text-anchor="end">{tick_text(y)}</text>'
+        for y in ticks(up.low, up.high, 4)
+    )
+    columns = "".join(
+        f'<text x="{across.at(x):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick_text(x)}</text>'
+        for x in ticks(across.low, across.high, 6)
+        if x == int(x)
+    )
+    return rows + columns
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """From values between `low` and `high` to places between `start` and `end` in the picture."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest finite value, kept apart."""
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    low, high = min(finite), max(finite)
+    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+
+
+def _padded(bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    margin = (high - low) * 0.05
+    return (0.0 if 0 <= low < (high - low) else low - margin, high + margin)
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """About `count` round numbers (1, 2 or 5 times a power of ten apart) between `low` and `high`."""
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(i * step, 15) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def tick_text(value: float) -> str:
+    """A short number: `1.5k`, `200`, `0.12`, `5e-5`."""
+    if value and abs(value) < 1e-3:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    if abs(value) >= 10_000:
+        return f"{value / 1000:.4g}k"
+    return f"{value:.4g}"

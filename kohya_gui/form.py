@@ -1,0 +1,142 @@
+"""From declared settings to a form and back: the only place that turns a setting into a widget."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+import gradio as gr
+from gradio.components.base import FormComponent
+
+from train_core.config.job import Job
+from train_core.config.setting import Setting
+
+LARGEST_BROWSER_INTEGER = 2**53
+OPEN_SECTIONS = ("model", "dataset", "network", "training", "optimizer", "samples", "output")
+
+
+def key(name: str) -> gr.I18n:
+    """A text that the browser fills in, in the language of the page."""
+    return gr.I18n()(name)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The widgets of a job's settings, in the order of their declaration."""
+
+    settings: tuple[Setting, ...]
+    widgets: dict[str, FormComponent]
+
+    @property
+    def inputs(self) -> list[FormComponent]:
+        """All widgets, as inputs or outputs of an event."""
+        return list(self.widgets.values())
+
+    def read(self, shown: Sequence[Any]) -> dict[str, Any]:
+        """Values by setting name from what the widgets show; numbers are still as typed."""
+        return dict(zip(self.widgets, shown, strict=True))
+
+    def show(self, values: Mapping[str, Any]) -> list[Any]:
+        """What each widget shows for `values`; settings that `values` does not hold show their default."""
+        return [to_widget(s, values.get(s.name, s.default)) for s in self.settings]
+
+    def hidden(self, values: Mapping[str, Any]) -> list[str]:
+        """The names of the settings that do not apply with `values`."""
+        return [s.name for s in self.settings if not s.traits.applies_to(values)]
+
+
+def build_form(job: type[Job]) -> Form:
+    """Lay out one block per section of `job`, its advanced settings folded away."""
+    widgets: dict[str, FormComponent] = {}
+    for section in job.sections():
+        settings = [s for s in job.settings() if s.section == section]
+        with gr.Accordion(
+            key(f"section.{section}.title"), open=section in OPEN_SECTIONS, elem_id=f"section-{section}",
+            elem_classes="section",
+        ):
+            made = _fields([s for s in settings if not s.traits.advanced])
+            advanced = [s for s in settings if s.traits.advanced]
+            if advanced and not made:
+                made = _fields(advanced)
+            elif advanced:
+                with gr.Accordion(key("ui.advanced"), open=False, elem_classes="advanced"):
+                    made |= _fields(advanced)
+        widgets |= {s.name: made[s.name] for s in settings}
+    return Form(tuple(job.settings()), widgets)
+
+
+def _fields(settings: list[Setting]) -> dict[str, FormComponent]:
+    """The widgets of `settings` in a grid; nothing at all for no settings."""
+    if not settings:
+        return {}
+    with gr.Column(elem_classes="fields"):
+        return {s.name: widget(s) for s in settings}
+
+
+def widget(s: Setting) -> FormComponent:
+    """The one widget that suits the type and traits of `s`."""
+    kind = plain_type(s.annotation)
+    shared: dict[str, Any] = {
+        "label": key(f"setting.{s.name}.label"),
+        "info": key(f"setting.{s.name}.help"),
+        "value": to_widget(s, s.default),
+        "elem_id": f"setting-{s.name}",
+        "elem_classes": _classes(s),
+        "min_width": 0,
+        "interactive": True,
+    }
+    if kind is bool:
+        return gr.Checkbox(**shared)
+    if get_origin(kind) is Literal:
+        return gr.Dropdown([(str(choice), choice) for choice in get_args(kind)], **shared)
+    if s.traits.suggestions:
+        return gr.Dropdown(list(s.traits.suggestions), allow_custom_value=True, **shared)
+    if _is_spinner(s):
+        return gr.Number(step=int(s.bound("multiple_of") or 1), **shared)
+    # Rates such as 1e-4 stay as they were typed; number inputs of browsers would rewrite or refuse them.
+    return gr.Textbox(
+        lines=s.traits.lines, max_lines=max(1, s.traits.lines * 3 if s.traits.lines > 1 else 1), **shared,
+        html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off", autocapitalize="off"),
+    )
+
+
+def plain_type(annotation: Any) -> Any:
+    """The type without its `| None`."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(a for a in get_args(annotation) if a is not type(None))
+    return annotation
+
+
+def _is_spinner(s: Setting) -> bool:
+    """Whether whole numbers of `s` fit into what a browser counts with."""
+    return plain_type(s.annotation) is int and (s.bound("le") or 0) < LARGEST_BROWSER_INTEGER
+
+
+def _classes(s: Setting) -> list[str]:
+    """What the style sheet and the script know a field by: its width, and whether paths are offered."""
+    wide = s.traits.path is not None or s.traits.lines > 1
+    return ["field", *(["wide"] if wide else []), *(["path"] if s.traits.path else [])]
+
+
+def to_widget(s: Setting, value: Any) -> Any:
+    """What the widget of `s` shows for `value`."""
+    kind = plain_type(s.annotation)
+    if kind is bool or get_origin(kind) is Literal or s.traits.suggestions:
+        return value
+    if value is None:
+        return None if _is_spinner(s) else ""
+    if _is_spinner(s):
+        return value if isinstance(value, int | float) else None
+    if isinstance(value, float):
+        return number_text(value)
+    return "\n".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def number_text(value: float) -> str:
+    """A number as people of this field write it: `1e-4`, `0.05`, `16`."""
+    if value and abs(value) < 1e-2:
+        mantissa, _, exponent = f"{value:.12e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{value:.12g}"

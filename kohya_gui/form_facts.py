@@ -1,0 +1,162 @@
+"""What stands around the form and follows every key: the step line, the problems, what is hidden, path suggestions."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kohya_gui.form import Form
+from kohya_gui.messages import dictionary, text, translate
+from kohya_gui.understand import Understood
+from train_core.config.problems import Problem
+from train_core.facts.buckets import bucket_rules
+from train_core.facts.steps import StepCount, Suggestion, Workload, count_steps, suggest, workload
+
+MAX_PATHS = 200
+
+
+def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> str:
+    """The step line and the problems, with a style sheet and path lists that the form itself uses."""
+    hidden = form.hidden(understood.config.flat())
+    return (
+        f"{step_line_html(understood, language)}{problems_html(understood, language)}"
+        f"{_style(hidden, understood.errors)}{''.join(_path_list(name, values) for name in path_settings(form))}"
+    )
+
+
+def path_settings(form: Form) -> list[str]:
+    """The names of the settings that hold a path."""
+    return [s.name for s in form.settings if s.traits.path]
+
+
+def work_of(understood: Understood) -> Workload | None:
+    """The workload of the form, or None while there are no images or the settings contradict each other."""
+    if understood.survey is None or not understood.survey.folders or _blocks_counting(understood.errors):
+        return None
+    config = understood.config
+    rules = bucket_rules(config.dataset)
+    return workload(understood.survey.folders, rules, config.training, config.launch.num_processes)
+
+
+def _blocks_counting(errors: Iterable[Problem]) -> bool:
+    return any(p.code in ("bad_resolution", "bucket_bounds") or p.code.startswith("bucket_") for p in errors)
+
+
+def step_line_html(understood: Understood, language: str) -> str:
+    """`N images × repeats × epochs ÷ batch = steps`, and where it differs the steps that will run, with the reasons."""
+    work = work_of(understood)
+    if work is None:
+        return f'<div id="step-line" class="step-line empty">{_ui("ui.steps.no_images", language)}</div>'
+    count = count_steps(work)
+    reasons = "".join(f"<li>{html.escape(translate(p, language))}</li>" for p in count.reasons)
+    real = _ui("ui.steps.really", language, steps=f"{count.total:,}") if count.reasons else ""
+    return (
+        f'<div id="step-line" class="step-line"><div>{_formula(work, count, language)}'
+        f"{f' <strong>{real}</strong>' if real else ''}</div>{f'<ul>{reasons}</ul>' if reasons else ''}</div>"
+    )
+
+
+def _formula(work: Workload, count: StepCount, language: str) -> str:
+    repeats = {repeats for _, repeats in work.images}
+    if len(repeats) == 1:
+        pictures = _ui("ui.steps.images", language, images=count.images, repeats=repeats.pop())
+    else:
+        pictures = _ui("ui.steps.samples", language, images=count.images, samples=count.samples)
+    epochs = work.max_train_epochs or count.epochs
+    rest = _ui("ui.steps.rest", language, epochs=epochs, batch=work.batch_size, steps=f"{count.plain:,}")
+    return f"<span>{pictures} {rest}</span>"
+
+
+def offers(understood: Understood, target: int, language: str) -> list[tuple[str, str]]:
+    """Ways to reach `target` steps as (words, value) of a choice; the value is what `read_offer` reads."""
+    work = work_of(understood)
+    return [] if work is None else [(_offer_text(s, language), _offer_value(s)) for s in suggest(work, target)]
+
+
+def _offer_text(offer: Suggestion, language: str) -> str:
+    changed = ", ".join(f"{now} → {then}" for now, then in offer.repeats if now != then)
+    key = "ui.target.repeats" if changed else "ui.target.epochs"
+    return text(key, language, epochs=offer.epochs, steps=f"{offer.total:,}", repeats=changed)
+
+
+def _offer_value(offer: Suggestion) -> str:
+    return f"{offer.epochs};" + ",".join(f"{now}>{then}" for now, then in offer.repeats if now != then)
+
+
+def read_offer(value: str, understood: Understood) -> tuple[int, list[tuple[str, str]]]:
+    """The epochs of an offer, and the folders to rename for its repeats as (name now, name then)."""
+    epochs, _, pairs = value.partition(";")
+    changes = dict(pair.split(">") for pair in pairs.split(",") if pair)
+    folders = understood.survey.folders if understood.survey else ()
+    renames = [
+        (folder.path.name, re.sub(r"^\d+", changes[str(folder.repeats)], folder.path.name))
+        for folder in folders
+        if str(folder.repeats) in changes
+    ]
+    return int(epochs), renames
+
+
+def problems_html(understood: Understood, language: str) -> str:
+    """Everything that keeps a run from starting, then what is odd; each beside the setting it is about."""
+    errors, warnings = understood.errors, understood.warnings
+    if not errors and not warnings:
+        return '<div id="problems"></div>'
+    heading = f"<b>{_ui('ui.problems.errors', language, count=len(errors))}</b>" if errors else ""
+    return (
+        f'<div id="problems" class="problems">{heading}'
+        f"<ul>{_items(errors, 'error', language)}{_items(warnings, 'warning', language)}</ul></div>"
+    )
+
+
+def _items(problems: Iterable[Problem], kind: str, language: str) -> str:
+    return "".join(f'<li class="{kind}">{problem_html(p, language)}</li>' for p in problems)
+
+
+def problem_html(found: Problem, language: str) -> str:
+    """The message, led by the label of the setting it names, which takes one to its field."""
+    words = html.escape(translate(found, language)).replace("\n", "<br>")
+    name = found.params.get("name")
+    label = text(f"setting.{name}.label", language) if is_setting(name) else ""
+    return f'<a href="#setting-{name}">{html.escape(label)}</a> {words}' if label else words
+
+
+def is_setting(name: Any) -> bool:
+    """Whether `name`, a parameter of a message, names a setting."""
+    return f"setting.{name}.label" in dictionary("en")
+
+
+def _style(hidden: Iterable[str], errors: Iterable[Problem]) -> str:
+    """Hides what does not apply and marks what is wrong: one element instead of seventy updates."""
+    away = ",".join(f"#setting-{name}" for name in hidden)
+    wrong = ",".join(f"#setting-{p.params['name']}" for p in errors if is_setting(p.params.get("name")))
+    rules = (f"{away}{{display:none!important}}" if away else "") + (
+        f"{wrong}{{outline:1px solid var(--crucible-error);outline-offset:-1px}}" if wrong else ""
+    )
+    return f"<style>{rules}</style>"
+
+
+def _path_list(name: str, values: Mapping[str, Any]) -> str:
+    options = "".join(f'<option value="{html.escape(p, quote=True)}">' for p in paths_below(str(values.get(name) or "")))
+    return f'<datalist id="paths-setting-{name}">{options}</datalist>'
+
+
+def paths_below(typed: str) -> list[str]:
+    """What the folder that is being typed holds: folders, and files that a setting can name."""
+    typed = typed.strip()
+    if not typed:
+        return [str(Path.home())]
+    folder = Path(typed).expanduser() if typed.endswith(("/", "\\")) else Path(typed).expanduser().parent
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name.lower())
+    except OSError:
+        return []
+    wanted = (".safetensors", ".ckpt", ".pt", ".txt")
+    shown = [p for p in entries if not p.name.startswith(".") and (p.suffix.lower() in wanted or p.is_dir())]
+    return [str(path) for path in shown[:MAX_PATHS]]
+
+
+def _ui(key: str, language: str, **params: object) -> str:
+    return html.escape(text(key, language, **params))

@@ -1,0 +1,93 @@
+"""The parts of the Train tab around the form: the buttons, the target steps, and the panel that shows text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from kohya_gui.form import key
+
+
+@dataclass(frozen=True)
+class Toolbar:
+    """Presets on the left, start and stop on the right."""
+
+    preset: gr.Dropdown
+    load: gr.Button
+    save: gr.Button
+    save_as: gr.Button
+    export: gr.Button
+    command: gr.Button
+    start: gr.Button
+    stop: gr.Button
+    name_row: gr.Row
+    name: gr.Textbox
+    confirm: gr.Button
+    cancel: gr.Button
+
+
+def build_toolbar() -> Toolbar:
+    """The row of buttons, and the row that asks for a preset's name when it is needed."""
+    with gr.Row(elem_id="toolbar", equal_height=True):
+        preset = gr.Dropdown([], show_label=False, container=False, min_width=200, scale=2, elem_id="preset", interactive=True)
+        load, save, save_as = (_button(name) for name in ("load", "save", "save_as"))
+        export, command = (_button(name) for name in ("export", "command"))
+        start = gr.Button(key("ui.start"), variant="primary", size="md", min_width=110, scale=1, elem_id="start")
+        stop = gr.Button(key("ui.stop"), variant="stop", size="md", min_width=90, scale=1, elem_id="stop", interactive=False)
+    with gr.Row(visible=False, elem_id="name-row", equal_height=True) as name_row:
+        name = gr.Textbox(
+            show_label=False, container=False, placeholder=key("ui.preset.name"), max_lines=1, scale=2, elem_id="preset-name"
+        )
+        confirm = gr.Button(key("ui.save"), size="sm", min_width=80, scale=0, elem_id="preset-confirm")
+        cancel = gr.Button(key("ui.cancel"), size="sm", min_width=80, scale=0, elem_id="preset-cancel")
+    return Toolbar(preset, load, save, save_as, export, command, start, stop, name_row, name, confirm, cancel)
+
+
+def _button(name: str) -> gr.Button:
+    return gr.Button(key(f"ui.{name}"), size="md", min_width=60, scale=0, elem_id=name.replace("_", "-"))
+
+
+@dataclass(frozen=True)
+class Target:
+    """How many steps somebody aims at, and the ways to get there."""
+
+    steps: gr.Number
+    offers: gr.Radio
+    apply: gr.Button
+
+
+def build_target() -> Target:
+    """A number, and choices that appear once it is typed."""
+    with gr.Row(elem_id="target", equal_height=True):
+        steps = gr.Number(
+            None, label=key("ui.target.label"), container=False, placeholder=key("ui.target.placeholder"), show_label=False,
+            scale=0, min_width=230, elem_id="target-steps",
+        )  # fmt: skip
+        offers = gr.Radio([], show_label=False, container=False, visible=False, scale=3, elem_id="target-offers")
+        apply = gr.Button(key("ui.target.apply"), size="sm", visible=False, scale=0, min_width=90, elem_id="target-apply")
+    return Target(steps, offers, apply)
+
+
+@dataclass(frozen=True)
+class OutputPanel:
+    """Where a command or a file's text is shown."""
+
+    box: gr.Group
+    title: gr.Markdown
+    command: gr.Textbox
+    text: gr.Textbox
+    download: gr.HTML
+    close: gr.Button
+
+
+def build_output_panel() -> OutputPanel:
+    """The panel, hidden until something is shown in it."""
+    with gr.Group(visible=False, elem_id="output-panel") as box:
+        with gr.Row(equal_height=True):
+            title = gr.Markdown(elem_id="output-title")
+            close = gr.Button(key("ui.close"), size="sm", scale=0, min_width=80, elem_id="output-close")
+        command = gr.Textbox(label=key("ui.command.label"), lines=2, max_lines=6, interactive=False, buttons=["copy"], elem_id="output-command")
+        text = gr.Textbox(show_label=False, lines=6, max_lines=18, interactive=False, buttons=["copy"], elem_id="output-text")
+        download = gr.HTML(elem_id="output-download")
+    return OutputPanel(box, title, command, text, download, close)

@@ -1,0 +1,96 @@
+"""The right half of the Train tab: one run, watched while it works or looked at afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from kohya_gui.form import key
+from kohya_gui.messages import text
+from kohya_gui.run_html import charts_html, console_html, samples_html, status_html
+from kohya_gui.runs import registry
+from kohya_gui.runs.follow import follower
+
+Seen = dict[str, int]
+MAX_LISTED = 200
+
+
+@dataclass(frozen=True)
+class RunPanel:
+    """The widgets that show a run. `seen` remembers what this browser has, so that only changes are sent."""
+
+    choice: gr.Dropdown
+    buttons: dict[str, gr.Button]
+    views: dict[str, gr.HTML]
+    seen: gr.State
+    pictures_path: str
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything that a look at a run may change."""
+        return [self.choice, *self.buttons.values(), *self.views.values(), self.seen]
+
+
+def build_run_panel(start: gr.Button, stop: gr.Button, pictures_path: str) -> RunPanel:
+    """Lay out the run's status, charts, pictures and console; `start` and `stop` stand elsewhere."""
+    with gr.Row(elem_id="run-bar", equal_height=True):
+        choice = gr.Dropdown([], show_label=False, container=False, scale=3, min_width=200, elem_id="run-choice", interactive=True)
+        save = gr.Button(key("ui.save_now"), size="sm", visible=False, scale=0, min_width=90, elem_id="save-now")
+        sample = gr.Button(key("ui.sample_now"), size="sm", visible=False, scale=0, min_width=90, elem_id="sample-now")
+    views = {"status": gr.HTML(elem_id="run-status"), "charts": gr.HTML(elem_id="run-charts")}
+    with gr.Accordion(key("ui.samples.title"), open=True, elem_id="run-samples-box"):
+        views["samples"] = gr.HTML(elem_id="run-samples")
+    with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box"):
+        views["console"] = gr.HTML(elem_id="run-console")
+    buttons = {"start": start, "stop": stop, "save": save, "sample": sample}
+    return RunPanel(choice, buttons, views, gr.State({}), pictures_path)
+
+
+def chosen_run(asked: str | None, runs: list[registry.RunInfo]) -> registry.RunInfo | None:
+    """The run `asked` for, else the newest one that is active, else the newest one."""
+    wanted = next((run for run in runs if run.id == asked), None)
+    active = next((run for run in runs if run.status in registry.ACTIVE), None)
+    return wanted or active or next(iter(runs), None)
+
+
+def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> dict[Any, Any]:
+    """Updates for whatever of the run `asked` for has changed since `seen`."""
+    runs = registry.list_runs()[:MAX_LISTED]
+    run = chosen_run(asked, runs)
+    view = follower(run.folder).view() if run else None
+    status = view.status if view else ""
+    busy = any(r.status in registry.ACTIVE for r in runs)
+    html = {
+        "status": status_html(view, language),
+        "charts": charts_html(view, language),
+        "samples": samples_html(view, panel.pictures_path, language),
+        "console": console_html(view),
+    }
+    choices = [(run_label(r, language), r.id) for r in runs]
+    fresh = {name: hash(value) for name, value in html.items()}
+    fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash((status, busy, language))}
+    updates: dict[Any, Any] = {panel.views[name]: html[name] for name in html if seen.get(name) != fresh[name]}
+    if seen.get("choices") != fresh["choices"]:
+        updates[panel.choice] = gr.update(choices=choices, value=run.id if run else None)
+    if seen.get("buttons") != fresh["buttons"]:
+        updates |= _button_states(panel, status, busy, language)
+    return updates | {panel.seen: fresh}
+
+
+def _button_states(panel: RunPanel, status: str, busy: bool, language: str) -> dict[Any, Any]:
+    """What can be pressed now; Stop becomes the harder kind once the run has been asked to stop."""
+    running = status == "running"
+    stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
+    return {
+        panel.buttons["start"]: gr.update(interactive=not busy),
+        panel.buttons["stop"]: gr.update(interactive=status in registry.ACTIVE, value=stop),
+        panel.buttons["save"]: gr.update(visible=running),
+        panel.buttons["sample"]: gr.update(visible=running),
+    }
+
+
+def run_label(run: registry.RunInfo, language: str) -> str:
+    """`demo · 2026-11-20 22:04 · completed` as one line of a list."""
+    return f"{run.name} · {run.created:%Y-%m-%d %H:%M} · {text(f'ui.status.{run.status}', language)}"
