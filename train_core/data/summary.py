@@ -27,7 +27,7 @@ def tag_frequency(library: Library) -> dict[str, dict[str, int]]:
 
 
 def bucket_summary(library: Library) -> dict[str, Any]:
-    """`ss_bucket_info`: samples per bucket, and how much buckets differ from their images in aspect ratio on average."""
+    """`ss_bucket_info`: samples per bucket, and the mean difference in aspect ratio of image and bucket."""
     counts = Counter(library.buckets)
     buckets = {
         str(number): {"resolution": list(bucket), "count": counts[bucket]}

@@ -104,10 +104,8 @@ def _without_upscaling(size: Size, rules: BucketRules) -> BucketFit:
     if min(resized) < step:
         scale = step / min(size)
         resized = (max(step, _round(size[0] * scale)), max(step, _round(size[1] * scale)))
-        longest = max(step, _floor(area // step, step))
-        bucket = (min(longest, _floor(resized[0], step)), min(longest, _floor(resized[1], step)))
-    else:
-        bucket = (_floor(resized[0], step), _floor(resized[1], step))
+    longest = _floor(area // _floor(min(resized), step), step)
+    bucket = (min(longest, _floor(resized[0], step)), min(longest, _floor(resized[1], step)))
     return BucketFit(bucket, resized, _centre(resized, bucket))
 
 

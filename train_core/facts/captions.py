@@ -85,13 +85,9 @@ def likely_encoding(data: bytes) -> str:
             return name
     if b"\0" in data:
         return "UTF-16"
-    for codec, name, fits in (
-        ("shift_jis", "Shift-JIS", _is_kana),
-        ("gb18030", "GBK", _is_han),
-        ("cp949", "EUC-KR", _is_hangul),
-    ):
-        foreign = [c for c in _decoded(data, codec) if ord(c) > 127]
-        if foreign and sum(map(fits, foreign)) * 2 >= len(foreign):
+    for codec, name, fits, share in _CODECS:
+        foreign = [char for char in _decoded(data, codec) if ord(char) > 127]
+        if foreign and sum(map(fits, foreign)) >= share * len(foreign):
             return name
     return "Windows-1252"
 
@@ -113,6 +109,14 @@ def _is_han(char: str) -> bool:
 
 def _is_hangul(char: str) -> bool:
     return "\uac00" <= char <= "\ud7a3"
+
+
+# Chinese read as EUC-KR gives Hangul in part, Korean read as GBK gives Chinese: so Korean comes first and must be pure.
+_CODECS = (
+    ("shift_jis", "Shift-JIS", _is_kana, 0.5),
+    ("cp949", "EUC-KR", _is_hangul, 1.0),
+    ("gb18030", "GBK", _is_han, 0.5),
+)
 
 
 def _not_utf8(path: Path, data: bytes) -> UserError:
