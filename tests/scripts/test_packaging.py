@@ -66,9 +66,8 @@ def wheel(tmp_path_factory):
     for name in BUILT_FROM:
         copy = shutil.copytree if (APP / name).is_dir() else shutil.copy
         copy(APP / name, folder / "a copy" / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run([*command, "--wheel-dir", str(folder), str(folder / "a copy")], capture_output=True, text=True,
-                          check=False)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    done = subprocess.run([*command, str(folder), str(folder / "a copy")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     [built] = folder.glob("*.whl")
     with zipfile.ZipFile(built) as archive:
