@@ -1,0 +1,137 @@
+"""Drawing leaves training as it was, and a picture follows from its prompt and seed alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import ImageStat
+from torch import nn
+
+from train_core.facts.prompts import SamplePrompt
+from train_core.models.sd1 import scaled_linear_alphas
+from train_core.sampling.draw import draw_samples, to_image
+
+PROMPT = SamplePrompt("light", "", 64, 96, 7, 8, 2.0, "euler_a")
+
+
+class GaussianNoise(nn.Module):
+    """The exact noise predictor for pictures ~ N(value, 0.2^2), which notes how it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.drop = nn.Dropout(0.9)
+        self.modes = []
+
+    def forward(self, noisy, a, value):
+        self.modes.append((self.training, self.drop.training, torch.is_grad_enabled()))
+        return (1 - a).sqrt() * (noisy - a.sqrt() * value) / (a * 0.2**2 + 1 - a) * self.weight
+
+
+class FakeFamily:
+    """Prompts are the names of values, and pictures are of that value with a little grain."""
+
+    prediction_type = "epsilon"
+    latent_channels, vae_factor = 4, 8
+    values = {"light": 0.2, "dark": -0.2, "": 0.0, "broken": float("nan")}  # noqa: RUF012
+
+    def __init__(self):
+        self.alphas_cumprod = scaled_linear_alphas()
+        self.modules = {"unet": GaussianNoise(), "vae": nn.Conv2d(1, 1, 1)}
+        self.batches = []
+        self.places = []
+
+    def encode_weighted(self, prompts):
+        return {"value": torch.tensor([self.values[p] for p in prompts])}
+
+    def predict(self, noisy, timesteps, conditioning, extras=None):
+        self.batches.append(len(noisy))
+        torch.rand(1)  # a careless model
+        a = self.alphas_cumprod[timesteps.round().long()].view(-1, 1, 1, 1)
+        return self.modules["unet"](noisy, a, conditioning["value"].view(-1, 1, 1, 1))
+
+    def decode(self, latents):
+        return latents[:, :3].repeat_interleave(8, 2).repeat_interleave(8, 3)
+
+    def place(self, names, device, dtype=None):
+        self.places.append((sorted(names), str(device)))
+        for name, module in self.modules.items():
+            module.to(device if name in names else "cpu")
+
+
+def draw(prompts, family=None, warn=None, **kwargs):
+    return list(draw_samples(family or FakeFamily(), prompts, "cpu", 3, warn or pytest.fail, **kwargs))
+
+
+def test_a_prompt_gives_a_picture_of_its_size():
+    picture = draw([PROMPT])[0]
+    assert picture.image.size == (64, 96) and picture.image.mode == "RGB"
+    assert (picture.seed, picture.index) == (7, 0)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmsolver++", "pndm"])
+def test_a_picture_shows_what_was_asked_and_guidance_exaggerates_it(sampler):
+    def brightness(**changes):
+        image = draw([replace(PROMPT, sampler=sampler, steps=30, width=256, height=256, **changes)])[0].image
+        return ImageStat.Stat(image).mean[0] / 127.5 - 1
+
+    assert brightness(scale=1.0) == pytest.approx(0.2, abs=0.06)
+    assert brightness(scale=1.0, prompt="dark") == pytest.approx(-0.2, abs=0.06)
+    assert brightness(scale=3.0) == pytest.approx(0.6, abs=0.06)
+    assert brightness(scale=2.0, negative_prompt="dark") == pytest.approx(0.6, abs=0.06)
+
+
+def test_the_same_seed_draws_the_same_picture_whatever_else_is_drawn():
+    alone = draw([PROMPT])[0]
+    among = draw([replace(PROMPT, seed=None), PROMPT])[1]
+    other = draw([replace(PROMPT, seed=8)])[0]
+    assert alone.image.tobytes() == among.image.tobytes() != other.image.tobytes()
+
+
+def test_a_prompt_without_seed_gets_one_that_is_the_same_next_time():
+    unseeded = [replace(PROMPT, seed=None)] * 2
+    first, second = draw(unseeded), draw(unseeded)
+    assert [p.seed for p in first] == [p.seed for p in second]
+    assert first[0].seed != first[1].seed
+    repeated = draw([replace(PROMPT, seed=first[1].seed)])[0]
+    assert repeated.image.tobytes() == first[1].image.tobytes()
+
+
+def test_guidance_predicts_both_prompts_in_one_call_and_scale_one_only_the_prompt():
+    family = FakeFamily()
+    draw([PROMPT, replace(PROMPT, scale=1.0)], family)
+    assert family.batches == [2] * 8 + [1] * 8
+
+
+def test_modes_gradients_and_generators_are_left_as_they_were():
+    family, adapter = FakeFamily(), nn.Sequential(nn.Dropout(0.5))
+    unet = family.modules["unet"]
+    unet.train()
+    unet.drop.eval()
+    before = torch.get_rng_state()
+    for _ in draw_samples(family, [PROMPT], "cpu", 3, pytest.fail, adapter):
+        assert torch.is_grad_enabled() and unet.training  # already so while the caller looks at the picture
+    assert set(unet.modes) == {(False, False, False)}
+    assert (unet.training, unet.drop.training, adapter[0].training) == (True, False, True)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_broken_picture_is_a_warning_and_the_next_is_drawn():
+    warnings = []
+    pictures = draw([replace(PROMPT, prompt="broken"), PROMPT], warn=warnings.append)
+    assert [p.index for p in pictures] == [1]
+    assert [(w.code, w.params["number"]) for w in warnings] == [("sample_not_finite", 1)]
+
+
+def test_parked_modules_are_fetched_and_parked_again():
+    family = FakeFamily()
+    family.modules["unet"].to("meta")
+    family.modules["vae"].to("cpu")
+    with pytest.raises(NotImplementedError):  # the meta device stands for the card; nothing can be drawn there
+        list(draw_samples(family, [PROMPT], "meta", 3, pytest.fail))
+    assert family.places == [(["unet", "vae"], "meta"), (["unet"], "meta")]
+
+
+def test_pixels_are_rounded_and_cut_to_eight_bits():
+    pixels = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0, 1 / 127.5]).view(1, 1, 6).expand(3, 1, 6)
+    assert [p[0] for p in to_image(pixels).get_flattened_data()] == [0, 0, 128, 255, 255, 128]

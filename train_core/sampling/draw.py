@@ -1,0 +1,132 @@
+"""Prompts to pictures, with whatever is attached to the model, leaving no trace on the training around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from train_core.config.problems import Problem, problem
+from train_core.facts.draws import seed_for
+from train_core.facts.prompts import SamplePrompt
+from train_core.models.family import Family
+from train_core.sampling.denoiser import NoiseLevels, denoiser, guided
+from train_core.sampling.table import SAMPLERS
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn prompt: `prompt.seed` is the seed that was used, `index` the prompt's place in the list, from 0."""
+
+    image: Image.Image
+    prompt: SamplePrompt
+    index: int
+
+    @property
+    def seed(self) -> int:
+        assert self.prompt.seed is not None
+        return self.prompt.seed
+
+
+def draw_samples(
+    family: Family,
+    prompts: Iterable[SamplePrompt],
+    device: torch.device | str,
+    seed: int,
+    warn: Callable[[Problem], None],
+    trained: nn.Module | None = None,
+) -> Iterator[Picture]:
+    """Draw each prompt on `device` and yield its picture.
+
+    A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
+    epochs can be compared. A picture that holds numbers that are none is left out, and `warn` is told. `trained` is
+    what sits on the model: it too is in evaluation mode meanwhile. Afterwards the modules' modes and places and the
+    global generators are as before.
+    """
+    for index, prompt in enumerate(prompts):
+        own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
+        seeded = replace(prompt, seed=own_seed)
+        with undisturbed(family, torch.device(device), trained):
+            pixels = draw_pixels(family, seeded, torch.device(device))
+        if torch.isfinite(pixels).all():
+            yield Picture(to_image(pixels[0]), seeded, index)
+        else:
+            warn(_not_finite(index + 1, seeded))
+
+
+def draw_pixels(family: Family, prompt: SamplePrompt, device: torch.device) -> Tensor:
+    """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU."""
+    assert prompt.seed is not None
+    generator = torch.Generator().manual_seed(prompt.seed)
+    shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
+
+    def noise() -> Tensor:
+        return torch.randn(shape, generator=generator).to(device)
+
+    texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
+    predict = guided(family, family.encode_weighted(texts), prompt.scale)
+    levels = NoiseLevels(family.alphas_cumprod)
+    sampler = SAMPLERS[prompt.sampler]
+    sigmas = sampler.sigmas(levels, prompt.steps)
+    start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level
+    return family.decode(sampler.run(start, denoiser(predict, levels, family.prediction_type), sigmas, noise))
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """An RGB picture of `pixels` (3, H, W); values beyond [-1, 1] are cut."""
+    levels = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to("cpu", torch.uint8)
+    return Image.fromarray(levels.permute(1, 2, 0).numpy())
+
+
+@contextmanager
+def undisturbed(family: Family, device: torch.device, trained: nn.Module | None = None) -> Iterator[None]:
+    """A stretch of evaluation: no gradients, evaluation mode, all of `family` on `device`; then all as it was."""
+    modules = [*family.modules.values(), *([trained] if trained is not None else [])]
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
+        stack.enter_context(evaluating(modules))
+        stack.enter_context(placed(family, device))
+        yield
+
+
+@contextmanager
+def evaluating(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """`modules` in evaluation mode; afterwards each submodule is in the mode it was in."""
+    modes = [(part, part.training) for module in modules for part in module.modules()]
+    for part, _ in modes:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+@contextmanager
+def placed(family: Family, device: torch.device) -> Iterator[None]:
+    """All modules of `family` on `device`; afterwards those that were parked elsewhere are parked again."""
+    at_home = {name for name, module in family.modules.items() if next(module.parameters()).device.type == device.type}
+    if len(at_home) == len(family.modules):
+        yield
+        return
+    try:
+        family.place(family.modules.keys(), device)
+        yield
+    finally:
+        family.place(at_home, device)
+
+
+def _not_finite(number: int, prompt: SamplePrompt) -> Problem:
+    return problem(
+        "sample_not_finite",
+        "Sample {number} ({prompt}) came out as not-a-number and is left out. If this repeats, training has diverged: "
+        "lower the learning rate, or use bf16 in place of fp16.",
+        number=number,
+        prompt=prompt.prompt,
+    )

@@ -1,0 +1,68 @@
+"""Sample files: their names, and PNGs that carry their parameters as AUTOMATIC1111 writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from train_core.facts.prompts import SamplePrompt
+from train_core.sampling.table import SAMPLERS
+
+
+def parameters_text(prompt: SamplePrompt, model: str, model_hash: str = "") -> str:
+    """The text of a PNG's `parameters` chunk: prompt, negative prompt where there is one, then one line of facts."""
+    facts = {
+        "Steps": prompt.steps,
+        "Sampler": SAMPLERS[prompt.sampler].label,
+        "CFG scale": f"{prompt.scale:g}",
+        "Seed": prompt.seed,
+        "Size": f"{prompt.width}x{prompt.height}",
+        "Model hash": model_hash,
+        "Model": model,
+    }
+    negative = [f"Negative prompt: {prompt.negative_prompt}"] if prompt.negative_prompt else []
+    line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value != "")
+    return "\n".join([prompt.prompt, *negative, line])
+
+
+def _quoted(value: object) -> str:
+    """`value` as text; as a JSON string where a comma, colon or line end would be taken for the next fact."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",:\n") else text
+
+
+def epoch_mark(epoch: int) -> str:
+    """How a file name says that it was drawn after `epoch`, such as e000003."""
+    return f"e{epoch:06d}"
+
+
+def step_mark(step: int) -> str:
+    """How a file name says that it was drawn after `step`, such as 000500."""
+    return f"{step:06d}"
+
+
+def sample_path(
+    output_dir: Path, output_name: str, mark: str, index: int, seed: int, now: datetime | None = None
+) -> Path:
+    """A file in `output_dir`/sample that does not exist: name, epoch or step, prompt, time and seed."""
+    when = (now or datetime.now()).strftime("%Y%m%d%H%M%S")
+    stem = f"{output_name}_{mark}_{index:02d}_{when}_{seed}"
+    names = (f"{stem}{f'_{n}' if n > 1 else ''}.png" for n in count(1))
+    return next(path for name in names if not (path := output_dir / "sample" / name).exists())
+
+
+def save_png(image: Image.Image, path: Path, parameters: str) -> Path:
+    """Write `image` with its `parameters` to `path`, whole or not at all, making the folder; returns `path`."""
+    info = PngInfo()
+    info.add_text("parameters", parameters)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    image.save(temporary, "PNG", pnginfo=info)
+    temporary.replace(path)
+    return path
