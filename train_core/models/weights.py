@@ -53,7 +53,7 @@ def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
 
     def read() -> Tensor:
         tensor = torch.empty(info.shape, dtype=DTYPES[info.dtype])
-        with path.open("rb", buffering=0) as file:
+        with path.open("rb") as file:
             file.seek(info.start)
             file.readinto(tensor.reshape(-1).view(torch.uint8).numpy())
         return tensor
