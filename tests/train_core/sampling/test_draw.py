@@ -59,8 +59,12 @@ class FakeFamily:
             module.to(device if name in names else "cpu")
 
 
+def fail(problem):
+    pytest.fail(str(problem))
+
+
 def draw(prompts, family=None, warn=None, **kwargs):
-    return list(draw_samples(family or FakeFamily(), prompts, "cpu", 3, warn or pytest.fail, **kwargs))
+    return list(draw_samples(family or FakeFamily(), prompts, "cpu", 3, warn or fail, **kwargs))
 
 
 def test_a_prompt_gives_a_picture_of_its_size():
@@ -109,7 +113,7 @@ def test_modes_gradients_and_generators_are_left_as_they_were():
     unet.train()
     unet.drop.eval()
     before = torch.get_rng_state()
-    for _ in draw_samples(family, [PROMPT], "cpu", 3, pytest.fail, adapter):
+    for _ in draw_samples(family, [PROMPT], "cpu", 3, fail, adapter):
         assert torch.is_grad_enabled() and unet.training  # already so while the caller looks at the picture
     assert set(unet.modes) == {(False, False, False)}
     assert (unet.training, unet.drop.training, adapter[0].training) == (True, False, True)
@@ -128,7 +132,7 @@ def test_parked_modules_are_fetched_and_parked_again():
     family.modules["unet"].to("meta")
     family.modules["vae"].to("cpu")
     with pytest.raises(NotImplementedError):  # the meta device stands for the card; nothing can be drawn there
-        list(draw_samples(family, [PROMPT], "meta", 3, pytest.fail))
+        list(draw_samples(family, [PROMPT], "meta", 3, fail))
     assert family.places == [(["unet", "vae"], "meta"), (["unet"], "meta")]
 
 

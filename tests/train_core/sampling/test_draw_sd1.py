@@ -1,0 +1,89 @@
+"""Drawing with a real (tiny) Stable Diffusion: the same picture as diffusers draws, with and without an adapter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler
+
+from tests.tiny import tiny_file, tiny_modules
+from train_core.config.train import ModelSettings, NetworkSettings
+from train_core.facts.prompts import SamplePrompt
+from train_core.models.load import load_family
+from train_core.networks.attach import build_adapter
+from train_core.sampling.draw import draw_pixels, draw_samples
+from train_core.sampling.table import SAMPLERS
+
+PROMPT = SamplePrompt("a cat", "a dog", 64, 128, 5, 4, 3.0, "ddim")
+
+
+@pytest.fixture(scope="module")
+def family():
+    return load_family(ModelSettings(pretrained_model_name_or_path=str(tiny_file())), torch.float32)
+
+
+@torch.no_grad()
+def diffusers_pixels(prompt, conditioning):
+    """What diffusers' U-Net, VAE and DDIM make of the same first noise and guidance."""
+    unet, vae = tiny_modules()["unet"], tiny_modules()["vae"]
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        timestep_spacing="trailing",
+    )
+    scheduler.set_timesteps(prompt.steps)
+    shape = (1, 4, prompt.height // 8, prompt.width // 8)
+    latents = torch.randn(shape, generator=torch.Generator().manual_seed(prompt.seed))
+    for t in scheduler.timesteps:
+        cond, uncond = unet(latents.expand(2, -1, -1, -1), t, conditioning, return_dict=False)[0].chunk(2)
+        latents = scheduler.step(uncond + prompt.scale * (cond - uncond), t, latents).prev_sample
+    return vae.decode(latents / 0.18215).sample
+
+
+def test_the_picture_is_the_one_that_diffusers_draws(family):
+    with torch.no_grad():
+        ours = draw_pixels(family, PROMPT, torch.device("cpu"))
+        theirs = diffusers_pixels(PROMPT, family.encode_weighted([PROMPT.prompt, PROMPT.negative_prompt])["hidden"])
+    assert ours.shape == (1, 3, 128, 64)
+    assert ((ours - theirs).norm() / theirs.norm()).item() < 1e-3
+
+
+def fail(problem):
+    pytest.fail(str(problem))
+
+
+def array(pictures):
+    return [np.asarray(p.image).astype(int) for p in pictures]
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if not name.startswith("k_")])
+def test_every_sampler_draws_with_a_real_model(family, sampler):
+    prompt = replace(PROMPT, sampler=sampler, steps=3, height=64)
+    first, again = (array(draw_samples(family, [prompt], "cpu", 0, fail)) for _ in range(2))
+    assert first[0].shape == (64, 64, 3)
+    assert np.array_equal(first[0], again[0])
+
+
+def test_an_attached_adapter_shows_and_drops_nothing_out(family):
+    prompt = replace(PROMPT, steps=2, height=64)
+    plain = array(draw_samples(family, [prompt], "cpu", 0, fail))
+    adapter = build_adapter(family.targets(), NetworkSettings(network_dim=2, network_dropout=0.5), 1).train()
+    adapter.attach()
+    try:
+        start = array(draw_samples(family, [prompt], "cpu", 0, fail, adapter))
+        for parameter in adapter.parameters():
+            torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(2))
+        trained = [array(draw_samples(family, [prompt], "cpu", 0, fail, adapter)) for _ in range(2)]
+    finally:
+        adapter.detach()
+    assert np.array_equal(plain, start)
+    assert not np.array_equal(plain, trained[0]) and np.array_equal(*trained)
+    assert adapter.training
+
+
+def test_sizes_that_are_no_multiple_of_64_are_drawn(family):
+    pictures = list(draw_samples(family, [replace(PROMPT, width=72, height=104, steps=2)], "cpu", 0, fail))
+    assert pictures[0].image.size == (72, 104)
