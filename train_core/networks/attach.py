@@ -1,0 +1,159 @@
+"""An adapter: its layers, and how they take the place of the frozen modules' forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
+from train_core.config.train import NetworkSettings
+from train_core.facts.draws import seed_for
+from train_core.networks.draws import Draws
+from train_core.networks.layer import AdapterLayer, LayerOptions
+from train_core.networks.table import ALGORITHMS
+
+if TYPE_CHECKING:
+    from train_core.models.family import Target
+
+
+class Adapter(nn.Module):
+    """Everything that trains: one layer for each adapted module, by the module's key in a file.
+
+    Attaching gives each frozen module the layer's forward as an attribute of its own, which hides the one of its class.
+    No module is replaced or wrapped, so names in the model's state stay as they are, and detaching is to delete it.
+    """
+
+    def __init__(self, layers: Mapping[str, AdapterLayer], parts: Mapping[str, str]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict(layers)
+        self.parts = dict(parts)
+        self.draws = Draws()
+        for key, layer in layers.items():
+            layer.name, layer.draws = key, self.draws
+
+    @property
+    def attached(self) -> bool:
+        """Whether the model now computes with this adapter."""
+        return any(layer.base.__dict__.get("forward") == layer.forward for layer in self.layers.values())
+
+    def attach(self) -> None:
+        """Let the model compute with this adapter. RuntimeError if something else has taken a module's forward."""
+        if self.attached:
+            return
+        taken = [key for key, layer in self.layers.items() if "forward" in layer.base.__dict__]
+        if taken:
+            raise RuntimeError(f"{len(taken)} modules have another forward, first {taken[0]}: detach that first")
+        for layer in self.layers.values():
+            layer.base.forward = layer.forward
+
+    def detach(self) -> None:
+        """Let the model compute as it did before `attach`."""
+        if self.attached:
+            for layer in self.layers.values():
+                del layer.base.forward
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """The model without this adapter, for as long as the context lasts."""
+        was_attached = self.attached
+        self.detach()
+        try:
+            yield
+        finally:
+            if was_attached:
+                self.attach()
+
+    def reseed(self, step: int, samples: Sequence[int] = ()) -> None:
+        """Seed the dropouts of the coming forward passes: `step` for whole layers, `samples` for each sample's own."""
+        self.draws.step, self.draws.samples = step, tuple(samples)
+
+    def parameter_groups_by_part(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters under "unet" and "text_encoder", in file order; a part that is not trained is left out."""
+        groups: dict[str, list[nn.Parameter]] = {}
+        for key, layer in self.layers.items():
+            groups.setdefault(self.parts[key], []).extend(layer.parameters())
+        return groups
+
+    def state_dict_for_file(self, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+        """All tensors by file key, alpha included, in `dtype` on the CPU: copies, so that training may go on."""
+        return {
+            f"{key}.{name}": tensor.to("cpu", dtype, copy=True).contiguous()
+            for key, layer in self.layers.items()
+            for name, tensor in layer.tensors().items()
+        }
+
+    def load_file_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over the weights of a file. UserError, before anything is changed, if it is not of this shape."""
+        raise_if_any(self._misfits(tensors))
+        for key, layer in self.layers.items():
+            layer.load({name: tensors[f"{key}.{name}"] for name in layer.tensors() if f"{key}.{name}" in tensors})
+
+    def _misfits(self, tensors: Mapping[str, Tensor]) -> Iterator[Problem]:
+        expected = {name: tuple(tensor.shape) for name, tensor in self.state_dict_for_file().items()}
+        missing = sorted(name for name in expected if name not in tensors and not name.endswith(".alpha"))
+        unknown = sorted(set(tensors) - set(expected))
+        wrong = sorted(name for name in expected if name in tensors and tuple(tensors[name].shape) != expected[name])
+        if missing:
+            yield problem(
+                "adapter_tensors_missing",
+                "The adapter file lacks {count} tensors that these settings train, first {name}. "
+                "Use the settings the file was trained with.",
+                count=len(missing), name=missing[0],
+            )  # fmt: skip
+        if unknown:
+            yield problem(
+                "adapter_tensors_unknown",
+                "The adapter file holds {count} tensors that these settings do not train, first {name}. "
+                "Use the settings the file was trained with.",
+                count=len(unknown), name=unknown[0],
+            )  # fmt: skip
+        if wrong:
+            yield problem(
+                "adapter_shape_differs",
+                "In the adapter file {name} has shape {found}, but these settings make it {expected}. "
+                "Set the network rank to the file's.",
+                name=wrong[0], found=str(tuple(tensors[wrong[0]].shape)), expected=str(expected[wrong[0]]),
+            )  # fmt: skip
+
+
+def build_adapter(targets: Sequence[Target], network: NetworkSettings, seed: int) -> Adapter:
+    """An adapter, not yet attached, for those of `targets` that `network` trains, in the targets' order.
+
+    Each layer's start follows from `seed` and its own key, so adding or leaving out modules changes no other's.
+    UserError when nothing is left to train.
+    """
+    algorithm = ALGORITHMS[network.LoRA_type]
+    chosen = [target for target in targets if _trains(target, network)]
+    if not chosen:
+        raise UserError(
+            problem(
+                "nothing_to_train",
+                "These settings train nothing: network_train_unet_only and network_train_text_encoder_only "
+                "are both on. Turn one of them off.",
+            )
+        )
+    layers = {}
+    for target in chosen:
+        generator = torch.Generator().manual_seed(seed_for(seed, 0, 0, target.file_key))
+        layers[target.file_key] = algorithm(target.module, _options(target, network), generator)
+    return Adapter(layers, {target.file_key: target.part for target in chosen})
+
+
+def _trains(target: Target, network: NetworkSettings) -> bool:
+    if target.part == "unet" and network.network_train_text_encoder_only:
+        return False
+    if target.part != "unet" and network.network_train_unet_only:
+        return False
+    return network.conv_dim is not None or not target.extended
+
+
+def _options(target: Target, network: NetworkSettings) -> LayerOptions:
+    """1x1 convolutions and linear layers take the network's rank and alpha, 3x3 the convolution's."""
+    rank, alpha = network.network_dim, network.network_alpha
+    if target.conv3x3 and network.conv_dim is not None:
+        rank, alpha = network.conv_dim, network.conv_alpha
+    return LayerOptions(rank, alpha, network.network_dropout, network.rank_dropout, network.module_dropout)

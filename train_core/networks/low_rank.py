@@ -1,0 +1,57 @@
+"""A frozen linear map and its low-rank change as one step of autograd: few kernels, few saved tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class _LowRankLinear(torch.autograd.Function):
+    """y = x Wᵀ + bias + scale (x Aᵀ) Bᵀ on rows x (n, in); W (out, in), A (rank, in), B (out, rank).
+
+    Written out because composed operations make three passes over y and keep its summands apart; here both products
+    go straight into y, and into the gradient of x. Products are taken in W's dtype, gradients of A and B returned in
+    theirs.
+    """
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 - the operands of one formula
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+    ) -> Tensor:
+        a, b = down.to(weight.dtype), up.to(weight.dtype)
+        y = F.linear(x, weight, bias)
+        h = F.linear(x, a)
+        if scale != 1:
+            h.mul_(scale)
+        y.addmm_(h, b.t())
+        ctx.save_for_backward(x, h, weight, a, b)
+        ctx.scale, ctx.dtype = scale, down.dtype
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+        x, h, weight, a, b = ctx.saved_tensors
+        grad_h = grad_y @ b
+        if ctx.scale != 1:
+            grad_h.mul_(ctx.scale)
+        grad_up = (grad_y.t() @ h).to(ctx.dtype)
+        grad_down = (grad_h.t() @ x).to(ctx.dtype)
+        grad_x = (grad_y @ weight).addmm_(grad_h, a) if ctx.needs_input_grad[0] else None
+        return grad_x, None, None, grad_down, grad_up, None
+
+
+def low_rank_linear(  # noqa: PLR0917 - the operands of one formula
+    x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+) -> Tensor:
+    """x (..., in) → (..., out): x Wᵀ + bias + scale (x Aᵀ) Bᵀ.
+
+    W (out, in) and the bias are frozen: they get no gradient. `down` is A (rank, in), `up` is B (out, rank).
+    """
+    rows = x.reshape(-1, x.shape[-1])
+    y = _LowRankLinear.apply(rows, weight, bias, down, up, scale)
+    return y.view(*x.shape[:-1], y.shape[-1])
