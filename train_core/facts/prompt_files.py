@@ -106,5 +106,6 @@ def _objects(objects: Any) -> list[Entry]:
 
 
 def _object_entry(number: int, item: dict[str, Any]) -> Entry:
-    flags = tuple((KEYS.get(key, key), str(value).strip()) for key, value in item.items() if key != "prompt")
-    return Entry(number, str(item.get("prompt", "")).strip(), flags)
+    given = {key: str(value).strip() for key, value in item.items() if value is not None}
+    prompt = given.pop("prompt", "")
+    return Entry(number, prompt, tuple((KEYS.get(key, key), value) for key, value in given.items()))

@@ -47,6 +47,7 @@ def test_comments_and_empty_lines_are_left_out():
 
 
 def test_all_bad_lines_are_reported_at_once_with_their_numbers():
+    assert codes("a --") == [("prompt_unknown_flag", 1)]
     text = "ok\n# fine\na --w big --zz 1\n--n only\nb --ss eulr --s 0\nc --l -1 --d 1_0\nd --s 5 --s 6"
     assert codes(text) == [
         ("prompt_bad_number", 3), ("prompt_unknown_flag", 3), ("prompt_empty", 4), ("prompt_unknown_sampler", 5),
@@ -100,7 +101,7 @@ def test_a_missing_and_an_unreadable_file_are_named(tmp_path):
 
 
 def test_json_and_toml_files_hold_the_same_fields(tmp_path):
-    entries = ["a --w 64", {"prompt": "b", "sample_steps": 5, "seed": 7, "scale": 2}]
+    entries = ["a --w 64", {"prompt": "b", "sample_steps": 5, "seed": 7, "scale": 2, "width": None}]
     (tmp_path / "p.json").write_text(json.dumps(entries), encoding="utf-8")
     a, b = parse_prompts("p.json", DEFAULTS, tmp_path)
     assert (a.prompt, a.width, b.prompt, b.steps, b.seed, b.scale) == ("a", 64, "b", 5, 7, 2.0)

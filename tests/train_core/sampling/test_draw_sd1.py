@@ -87,3 +87,10 @@ def test_an_attached_adapter_shows_and_drops_nothing_out(family):
 def test_sizes_that_are_no_multiple_of_64_are_drawn(family):
     pictures = list(draw_samples(family, [replace(PROMPT, width=72, height=104, steps=2)], "cpu", 0, fail))
     assert pictures[0].image.size == (72, 104)
+
+
+def test_half_precision_draws_nearly_the_same_picture(family):
+    settings = ModelSettings(pretrained_model_name_or_path=str(tiny_file()))
+    half = load_family(settings, torch.bfloat16)
+    exact, rough = (array(draw_samples(f, [PROMPT], "cpu", 0, fail))[0] for f in (family, half))
+    assert 0 < np.abs(exact - rough).mean() < 3
