@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from train_core.config.problems import UserError, problem
 from train_core.data.moments import Moments
@@ -92,7 +92,7 @@ class DiskStore:
     def get(self, key: str) -> Moments:
         path = self.path(key)
         try:
-            tensors = load_file(path)
+            tensors = load(path.read_bytes())  # not mapped: a file cut short under a mapping kills the process
         except (SafetensorError, OSError) as error:
             raise UserError(
                 problem(

@@ -59,6 +59,8 @@ def _read(database: Path, kind: str, stamps: dict[Path, Stamp]) -> dict[Path, st
                     known[path] = row[0]
     except (sqlite3.Error, OSError) as error:
         logger.warning("%s cannot be read (%s); image files are read afresh.", database, error)
+        if type(error) is sqlite3.DatabaseError:  # damaged, not merely locked or out of reach
+            database.unlink(missing_ok=True)
         return {}
     return known
 

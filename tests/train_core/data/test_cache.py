@@ -1,0 +1,217 @@
+"""Cached latents: made once, and made anew when what they were made from changes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, multiprocessing
+
+from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
+from train_core.config.problems import UserError
+from train_core.config.train import DatasetSettings
+from train_core.data.cache import LatentCache
+from train_core.data.library import open_library
+from train_core.data.moments import Moments
+from train_core.data.stores import DiskStore
+
+SIZES = [(128, 128), (128, 128), (192, 100)]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> DatasetSettings:
+    """Three images in two buckets."""
+    image_folder(tmp_path / "images", "2_x", SIZES, "a")
+    return DatasetSettings(train_data_dir=str(tmp_path / "images"), resolution="128")
+
+
+def fill(settings: DatasetSettings, vae: FakeVae, flip: bool = False, to_disk: bool = True) -> LatentCache:
+    cache = LatentCache(open_library(settings), vae.encoder.fingerprint, flip, to_disk)
+    cache.fill(vae.encoder, 2, ignore_progress)
+    return cache
+
+
+def encoded(settings: DatasetSettings, fingerprint: str = "vae 1", flip: bool = False) -> int:
+    """How many images the VAE sees when the cache is filled."""
+    vae = FakeVae(fingerprint)
+    fill(settings, vae, flip)
+    return vae.images
+
+
+def cache_files(home: Path) -> list[Path]:
+    return sorted((home / "caches" / "latents").rglob("*.safetensors"))
+
+
+def test_a_second_run_encodes_nothing(settings: DatasetSettings) -> None:
+    assert encoded(settings) == 3
+    assert encoded(settings) == 0
+
+
+def test_memory_keeps_nothing_for_later(settings: DatasetSettings, crucible_home: Path) -> None:
+    for _ in range(2):
+        vae = FakeVae()
+        cache = fill(settings, vae, to_disk=False)
+        assert vae.images == 3
+        assert cache.moments(0, False).mean.shape == (3, 16, 16)
+    assert cache_files(crucible_home) == []
+
+
+def test_an_edited_image_is_noticed_even_at_the_same_size(settings: DatasetSettings) -> None:
+    before = fill(settings, FakeVae()).moments(0, False).mean
+    noise_image((128, 128), seed=99).save(Path(settings.train_data_dir) / "2_x" / "00.png")
+    vae = FakeVae()
+    after = fill(settings, vae).moments(0, False).mean
+    assert vae.images == 1
+    assert not torch.equal(before, after)
+
+
+def test_a_touched_or_moved_image_is_not_encoded_again(settings: DatasetSettings, tmp_path: Path) -> None:
+    encoded(settings)
+    os.utime(Path(settings.train_data_dir) / "2_x" / "00.png", (1, 1))
+    assert encoded(settings) == 0
+    Path(settings.train_data_dir).rename(tmp_path / "elsewhere")
+    assert encoded(settings.model_copy(update={"train_data_dir": str(tmp_path / "elsewhere")})) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        ({"resolution": "64"}, 3),
+        ({"bucket_reso_steps": 8}, 1),
+        ({"enable_bucket": False}, 1),
+        ({"caption_extension": ".caption"}, 0),
+    ],
+)
+def test_another_bucket_is_noticed(settings: DatasetSettings, change: dict[str, object], again: int) -> None:
+    """With a step of 8, and with buckets off, only the wide image is cut differently."""
+    encoded(settings)
+    assert encoded(settings.model_copy(update=change)) == again
+
+
+def test_another_vae_is_noticed(settings: DatasetSettings) -> None:
+    encoded(settings)
+    assert encoded(settings, fingerprint="vae 2") == 3
+    assert encoded(settings) == 0
+
+
+def test_mirrored_latents_are_kept_beside_the_plain_ones(settings: DatasetSettings) -> None:
+    encoded(settings)
+    assert encoded(settings, flip=True) == 3
+    cache = fill(settings, FakeVae(), flip=True)
+    torch.testing.assert_close(cache.moments(0, True).mean, cache.moments(0, False).mean.flip(-1))
+
+
+def test_a_copy_of_an_image_is_encoded_once(settings: DatasetSettings) -> None:
+    folder = Path(settings.train_data_dir) / "2_x"
+    (folder / "copy.png").write_bytes((folder / "00.png").read_bytes())
+    assert encoded(settings) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", "cut"])
+def test_a_broken_cache_file_is_made_anew(settings: DatasetSettings, crucible_home: Path, content: bytes | str) -> None:
+    before = fill(settings, FakeVae()).moments(0, False).mean
+    for path in cache_files(crucible_home):
+        path.write_bytes(path.read_bytes()[:-8] if content == "cut" else content)
+    vae = FakeVae()
+    assert torch.equal(fill(settings, vae).moments(0, False).mean, before)
+    assert vae.images == 3
+
+
+def test_cached_latents_lost_during_the_run_are_named(settings: DatasetSettings, crucible_home: Path) -> None:
+    cache = fill(settings, FakeVae())
+    for path in cache_files(crucible_home):
+        path.unlink()
+    with pytest.raises(UserError) as error:
+        cache.moments(0, False)
+    assert error.value.problems[0].code == "latents_lost"
+
+
+def test_nothing_is_written_beside_the_images_and_nothing_is_left_over(
+    settings: DatasetSettings, crucible_home: Path
+) -> None:
+    before = sorted(Path(settings.train_data_dir).rglob("*"))
+    fill(settings, FakeVae())
+    assert sorted(Path(settings.train_data_dir).rglob("*")) == before
+    written = sorted(path for path in (crucible_home / "caches" / "latents").rglob("*") if path.is_file())
+    assert written == cache_files(crucible_home)
+    assert all(path.parent.name == path.name[:2] for path in written)
+
+
+def test_disk_and_memory_hold_the_same_fp32_numbers(settings: DatasetSettings) -> None:
+    disk, memory = fill(settings, FakeVae()), fill(settings, FakeVae(), to_disk=False)
+    for index in range(3):
+        one, other = disk.moments(index, False), memory.moments(index, False)
+        assert one.mean.dtype == one.logvar.dtype == torch.float32
+        assert torch.equal(one.mean, other.mean)
+        assert torch.equal(one.logvar, other.logvar)
+
+
+def test_progress_counts_to_the_total(settings: DatasetSettings) -> None:
+    told: list[tuple[int, int]] = []
+    vae = FakeVae()
+    LatentCache(open_library(settings), "x", True, False).fill(vae.encoder, 4, lambda *numbers: told.append(numbers))
+    assert told == [(done, 6) for done in range(1, 7)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_latents_that_are_not_numbers_are_refused_with_the_picture_s_name(
+    settings: DatasetSettings, crucible_home: Path, value: float
+) -> None:
+    def overflowing(pixels: Tensor) -> Moments:
+        moments = FakeVae().encode(pixels)
+        moments.mean[-1, 0, 0, 0] = value
+        return moments
+
+    cache = LatentCache(open_library(settings), "x", False, True)
+    with pytest.raises(UserError) as error:
+        cache.fill(replace(FakeVae().encoder, encode=overflowing), 1, ignore_progress)
+    (found,) = error.value.problems
+    assert found.code == "latents_not_finite"
+    assert Path(found.params["path"]).parent.name == "2_x"
+    assert cache_files(crucible_home) == []
+
+
+def test_an_unreadable_image_ends_the_filling_with_its_name(settings: DatasetSettings) -> None:
+    library = open_library(settings)
+    cache = LatentCache(library, "x", False, True)
+    library.entries[1].path.write_bytes(b"gone")
+    with pytest.raises(UserError) as error:
+        cache.fill(FakeVae().encoder, 1, ignore_progress)
+    assert error.value.problems[0].params["path"] == str(library.entries[1].path)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("train_core.data.stores.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        DiskStore(tmp_path).put("abcd", Moments(torch.zeros(1), torch.zeros(1)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def fill_as_one_of_two(rank: int, settings: DatasetSettings, rendezvous: str, to_disk: bool, results: Path) -> None:
+    """What each of two processes does: fill its share, then write down what it made and what it can read."""
+    torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
+    vae = FakeVae()
+    cache = fill(settings, vae, flip=True, to_disk=to_disk)
+    means = [cache.moments(index, flipped).mean for index in range(3) for flipped in (False, True)]
+    torch.save((vae.images, means), results / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("to_disk", [False, True])
+def test_two_processes_share_the_work_and_both_have_everything(
+    settings: DatasetSettings, tmp_path: Path, to_disk: bool
+) -> None:
+    rendezvous = (tmp_path / "rendezvous").as_uri()
+    multiprocessing.spawn(fill_as_one_of_two, (settings, rendezvous, to_disk, tmp_path), nprocs=2)
+    (first, means), (second, other_means) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert (first, second) == (3, 3)
+    alone = fill(settings, FakeVae(), flip=True, to_disk=False)
+    expected = [alone.moments(index, flipped).mean for index in range(3) for flipped in (False, True)]
+    torch.testing.assert_close(means, expected)
+    torch.testing.assert_close(other_means, expected)

@@ -1,0 +1,70 @@
+"""Which samples share a batch, and who gets them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train_core.data.order import BatchPlan, global_batches, portion
+
+buckets = st.lists(st.sampled_from([(512, 512), (384, 640), (640, 384)]), min_size=1, max_size=60)
+plans = st.builds(
+    BatchPlan,
+    seed=st.integers(0, 2**63 - 1),
+    batch_size=st.integers(1, 7),
+    processes=st.integers(1, 5),
+)
+
+
+def ranks(plan: BatchPlan) -> list[BatchPlan]:
+    return [replace(plan, rank=rank) for rank in range(plan.processes)]
+
+
+@given(buckets, plans, st.integers(0, 100))
+def test_every_sample_is_seen_once_by_exactly_one_process(
+    buckets: list[tuple[int, int]], plan: BatchPlan, epoch: int
+) -> None:
+    seen: Counter[int] = Counter()
+    for batch in global_batches(buckets, plan, epoch):
+        for rank in ranks(plan):
+            part = portion(batch, rank)
+            assert 1 <= len(part.indices) <= plan.batch_size
+            seen.update(index for index, weight in zip(part.indices, part.weights, strict=True) if weight)
+    assert seen == Counter(range(len(buckets)))
+
+
+@given(buckets, plans, st.integers(0, 100))
+def test_a_batch_holds_one_bucket_only(buckets: list[tuple[int, int]], plan: BatchPlan, epoch: int) -> None:
+    for batch in global_batches(buckets, plan, epoch):
+        assert len({buckets[index] for index in batch}) == 1
+
+
+@given(buckets, plans)
+def test_the_mean_over_processes_is_the_mean_over_the_global_batch(
+    buckets: list[tuple[int, int]], plan: BatchPlan
+) -> None:
+    for batch in global_batches(buckets, plan, 0):
+        parts = [portion(batch, rank) for rank in ranks(plan)]
+        losses = [sum(w * i for i, w in zip(p.indices, p.weights, strict=True)) for p in parts]
+        assert abs(sum(losses) / plan.processes - sum(batch) / len(batch)) < 1e-6
+
+
+@given(buckets, st.integers(0, 9), st.integers(0, 9))
+def test_two_processes_with_half_the_batch_see_the_same_global_batches(
+    buckets: list[tuple[int, int]], seed: int, epoch: int
+) -> None:
+    one = global_batches(buckets, BatchPlan(seed, 4), epoch)
+    two = global_batches(buckets, BatchPlan(seed, 2, 2), epoch)
+    assert one == two
+
+
+def test_the_order_changes_with_seed_and_epoch_and_mixes_buckets() -> None:
+    buckets = [(512, 512)] * 30 + [(384, 640)] * 30
+    orders = {str(global_batches(buckets, BatchPlan(seed, 2), epoch)) for seed in range(3) for epoch in range(3)}
+    assert len(orders) == 9
+    first = [buckets[batch[0]] for batch in global_batches(buckets, BatchPlan(0, 2), 0)]
+    assert first != sorted(first)
+    assert first != sorted(first, reverse=True)

@@ -1,0 +1,101 @@
+"""Counting steps, and reaching a target."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train_core.config.train import TrainingSettings
+from train_core.facts.buckets import BucketRules
+from train_core.facts.folders import ImageFile, ImageFolder
+from train_core.facts.steps import Workload, count_steps, suggest, workload
+
+WIDE, SQUARE = (640, 384), (512, 512)
+images = st.lists(st.tuples(st.sampled_from([WIDE, SQUARE, (384, 640)]), st.integers(1, 20)), min_size=1, max_size=40)
+workloads = st.builds(
+    Workload,
+    images=images.map(tuple),
+    batch_size=st.integers(1, 8),
+    accumulation=st.integers(1, 5),
+    processes=st.integers(1, 4),
+    max_train_epochs=st.integers(1, 20),
+    max_train_steps=st.sampled_from([0, 0, 5, 1000]),
+)
+
+
+def test_one_bucket_is_the_formula_people_know() -> None:
+    count = count_steps(Workload(images=((SQUARE, 10),) * 20, batch_size=2, max_train_epochs=10))
+    assert (count.images, count.samples, count.batches_per_epoch, count.steps_per_epoch) == (20, 200, 100, 100)
+    assert (count.total, count.plain, count.epochs, count.reasons) == (1000, 1000, 10, ())
+
+
+def test_short_batches_accumulation_and_processes_are_named_as_reasons() -> None:
+    work = Workload(((SQUARE, 5), (WIDE, 5)), 2, accumulation=4, processes=2, max_train_epochs=3)
+    count = count_steps(work)
+    assert (count.batches_per_epoch, count.steps_per_epoch, count.total) == (4, 1, 3)
+    assert count.plain == 15
+    assert {reason.code for reason in count.reasons} == {
+        "steps_short_batches",
+        "steps_processes",
+        "steps_accumulation",
+    }
+
+
+def test_max_train_steps_ends_the_run_within_an_epoch() -> None:
+    count = count_steps(Workload(((SQUARE, 100),), max_train_epochs=10, max_train_steps=250))
+    assert (count.total, count.epochs) == (250, 3)
+    assert [reason.code for reason in count.reasons] == ["steps_limited"]
+
+
+def test_steps_alone_decide_the_epochs() -> None:
+    count = count_steps(Workload(((SQUARE, 100),), max_train_steps=250))
+    assert (count.total, count.epochs) == (250, 3)
+
+
+def test_no_images_are_no_steps() -> None:
+    assert count_steps(Workload((), max_train_epochs=10)).total == 0
+    assert suggest(Workload((), max_train_epochs=10), 1000) == []
+
+
+@given(workloads)
+def test_every_sample_has_a_place_and_every_difference_a_reason(work: Workload) -> None:
+    count = count_steps(work)
+    assert count.batches_per_epoch * work.batch_size * work.processes >= count.samples
+    assert count.steps_per_epoch * work.accumulation >= count.batches_per_epoch
+    assert count.total <= work.max_train_epochs * count.steps_per_epoch
+    assert math.ceil(count.total / count.steps_per_epoch) == count.epochs
+    assert bool(count.reasons) == (count.total != count.plain)
+
+
+@given(workloads, st.integers(1, 5000))
+def test_a_suggestion_keeps_its_word(work: Workload, target: int) -> None:
+    for suggestion in suggest(work, target):
+        new = dict(suggestion.repeats)
+        changed = replace(
+            work,
+            images=tuple((bucket, new[repeats]) for bucket, repeats in work.images),
+            max_train_epochs=suggestion.epochs,
+            max_train_steps=0,
+        )
+        assert count_steps(changed).total == suggestion.total
+
+
+def test_suggestions_reach_the_target_by_epochs_or_by_repeats() -> None:
+    suggestions = suggest(Workload(((SQUARE, 10),) * 15, max_train_epochs=4), 1500)
+    assert {(s.epochs, s.repeats, s.total) for s in suggestions} == {
+        (10, ((10, 10),), 1500),
+        (4, ((10, 25),), 1500),
+    }
+
+
+def test_the_workload_comes_from_folders_and_settings(tmp_path: Path) -> None:
+    folder = ImageFolder(tmp_path, 3, "x", (ImageFile(tmp_path / "a.png", None, (1920, 1080)),) * 2)
+    training = TrainingSettings(train_batch_size=2, gradient_accumulation_steps=3, max_train_epochs=5)
+    work = workload([folder], BucketRules((512, 512)), training, processes=2)
+    assert work == Workload(((WIDE, 3),) * 2, 2, 3, 2, max_train_epochs=5, max_train_steps=0)
+    assert Counter(bucket for bucket, _ in work.images) == {WIDE: 2}
