@@ -2,9 +2,17 @@
 # Starts Crucible: finds a Python 3.11 to 3.14 and hands over to gui.py, which does everything else.
 set -eu
 
-folder=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+script=$0
+while [ -L "$script" ]; do
+    target=$(readlink -- "$script")
+    case $target in
+        /*) script=$target ;;
+        *) script=$(dirname -- "$script")/$target ;;
+    esac
+done
+folder=$(CDPATH='' cd -- "$(dirname -- "$script")" && pwd)
 # Finder and some desktops start programs without the folders that Homebrew and python.org install into.
-PATH=$PATH:/usr/local/bin:/opt/homebrew/bin
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/opt/homebrew/bin
 export PATH PYTHONUTF8=1
 
 fits() {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_gui import environment, environment_start
+from kohya_gui.environment_folder import APP
 from kohya_gui.environment_pip import SetupError
 from train_core.config.problems import UserError
 
@@ -123,7 +124,8 @@ def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], di
 
 def parser_for(word: str) -> Parser:
     """Return the parser of one word's options."""
-    name = "gui.bat" if os.name == "nt" else "./gui.sh"
+    installed = not (APP / "gui.py").is_file()
+    name = "crucible" if installed else "gui.bat" if os.name == "nt" else "./gui.sh"
     described = "\n".join(f"  {known:8}{meaning}" for known, meaning in WORDS.items())
     parser = Parser(prog=name if word == "page" else f"{name} {word}", allow_abbrev=False,
                     description=f"{WORDS[word][0].upper()}{WORDS[word][1:]}.",

@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 from kohya_gui import environment_folder
 from kohya_gui.environment_folder import APP, Environment, State
 from kohya_gui.environment_lock import locked
-from kohya_gui.environment_pip import SetupError, say
+from kohya_gui.environment_pip import SetupError, explain, say
 from kohya_gui.environment_steps import Builder, torch_requirement
 
 OLDEST, NEWEST = (3, 11), (3, 14)
@@ -71,12 +71,15 @@ def ensure(wishes: Wishes) -> Environment:
     problem = machine_problem(platform.system(), platform.machine(), struct.calcsize("P"))
     if problem:
         raise SetupError(problem)
-    environment.folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(environment.folder.with_name(environment.folder.name + ".lock")):
-        # Another start may have finished the work while this one waited.
-        steps = pending_steps(environment, wishes)
-        if steps:
-            run_steps(environment, wishes, steps)
+    try:
+        environment.folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(environment.folder.with_name(environment.folder.name + ".lock")):
+            # Another start may have finished the work while this one waited.
+            steps = pending_steps(environment, wishes)
+            if steps:
+                run_steps(environment, wishes, steps)
+    except OSError as error:
+        raise SetupError(f"{environment.folder} could not be set up: {error}. {explain(str(error))}".strip()) from error
     return environment
 
 

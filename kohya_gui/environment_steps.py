@@ -62,11 +62,12 @@ class Builder:
         requirement, build = torch_requirement(), detect()
         wheels = self.wheels_source(requirement)
         source = choose(self.flag, wheels, self.remembered, self.pip.configured_source(), build)
-        say(f"{requirement} {build.why}; from {source.name}")
+        why = "" if self.flag or self.remembered else " " + build.why
+        say(f"{requirement}{why}; from {source.name}")
         self.refuse_full_disk(build)
-        if "torch" in self.environment.state().done:
+        if self.flag or "torch" in self.environment.state().done:
             # A build for other hardware has the same version, so pip would leave the old one in place.
-            self.pip.run("uninstall", "--yes", "--quiet", "torch")
+            self.pip.run("uninstall", "--yes", "-qq", "torch")
         self.pip.run("install", *source.arguments, requirement)
         hint = advice(self.torch_version(), build, platform.system())
         if hint:

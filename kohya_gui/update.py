@@ -42,7 +42,10 @@ def update(wishes: Wishes) -> int:
     # The new version's own code decides what its environment needs.
     command = [sys.executable, "-m", "kohya_gui.environment", "--torch-index-url", wishes.torch_index_url,
                "--wheels", wishes.wheels]
-    return subprocess.run(command, cwd=APP, env=clean_environ(), check=False).returncode
+    code = subprocess.run(command, cwd=APP, env=clean_environ(), check=False).returncode
+    if code == 0:
+        say("Crucible is up to date.")
+    return code
 
 
 def pull(app: Path) -> None:

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kohya_gui import environment, environment_folder, environment_steps
+from kohya_gui import environment, environment_folder, environment_lock, environment_start, environment_steps
 from kohya_gui.environment_pip import SetupError
 
 APP = Path(__file__).parents[2]
@@ -246,3 +246,42 @@ def test_an_environment_whose_python_went_away_is_not_whole(tmp_path):
     assert made.is_whole()
     (tmp_path / "pyvenv.cfg").write_text(f"home = {tmp_path / 'removed'}\nversion = 3.11.7\n")
     assert not made.is_whole()
+
+
+@pytest.mark.parametrize(("answer", "asked_for", "wanted"), [
+    ("3.12", "", "3.12"), ("", "", "current"), ("3.12", "/usr/bin/python3.11", "current"),
+])
+def test_an_environment_of_another_python_is_kept_while_it_runs(monkeypatch, tmp_path, answer, asked_for, wanted):
+    monkeypatch.setattr(environment.sys, "version_info", (3, 11, 7))
+    monkeypatch.setattr(environment_folder.Environment, "answer", lambda *_: answer)
+    monkeypatch.setenv("CRUCIBLE_PYTHON", asked_for)
+    found = environment.wanted_python(environment_folder.Environment(tmp_path), "3.12")
+    assert found == ("3.11" if wanted == "current" else wanted)
+
+
+def test_one_set_up_at_a_time(tmp_path):
+    path = tmp_path / "app.lock"
+    with environment_lock.locked(path), path.open("a") as other:
+        assert not environment_lock.take(other.fileno())
+    with path.open("a") as other:
+        assert environment_lock.take(other.fileno())
+
+
+def test_a_write_that_the_disk_refuses_is_told_in_words(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(environment_folder, "find", lambda: environment_folder.Environment(tmp_path / ".venv"))
+    monkeypatch.setattr(environment, "run_steps", refuse)
+    with pytest.raises(SetupError, match="The disk is full"):
+        environment.ensure(environment.Wishes())
+
+
+def test_where_a_process_cannot_be_replaced_its_exit_code_is_handed_on():
+    assert environment_start.run_to_the_end([sys.executable, "-c", "raise SystemExit(9)"]) == 9
+
+
+def test_ones_own_python_is_taken_as_it_is_when_set_up_is_switched_off(monkeypatch):
+    monkeypatch.setenv("CRUCIBLE_NO_SETUP", "1")
+    monkeypatch.setattr(environment, "ensure", lambda _: pytest.fail("set-up began"))
+    assert environment_start.hand_over(environment.Wishes(), ["demo"]) is None

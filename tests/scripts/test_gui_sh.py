@@ -27,7 +27,8 @@ def place(tmp_path):
     folder.mkdir()
     shutil.copy(APP / "gui.sh", folder)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "dirname").symlink_to(shutil.which("dirname"))
+    for name in ("dirname", "readlink"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     return folder
 
 
@@ -65,6 +66,17 @@ def test_every_word_arrives_unchanged(place):
     words = ["train", "a b.toml", "--prompt", "a $HOME * \"quoted\" 画", ""]
     done = start(place, *words)
     assert done.stdout.split("\n")[:-1] == ["python3", str(place / "gui.py"), *words]
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_link_to_gui_sh_starts_the_program_that_it_points_to(place, absolute):
+    python(place, "python3")
+    script = place / "gui.sh"
+    link = place.parent / "crucible"
+    link.symlink_to(script if absolute else script.relative_to(link.parent))
+    done = subprocess.run([SHELL, str(link), "demo"], env={"PATH": str(place.parent / "bin")}, encoding="utf-8",
+                          capture_output=True, check=False)
+    assert done.stdout.split("\n")[:-1] == ["python3", str(place / "gui.py"), "demo"]
 
 
 def test_the_exit_code_comes_back(place):
