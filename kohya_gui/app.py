@@ -1,0 +1,143 @@
+"""One port for everything: the page, TensorBoard and the sample pictures, all behind the same login."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from typing import TYPE_CHECKING
+
+import gradio
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from kohya_gui.board import Board
+from kohya_gui.guard import Guard
+from kohya_gui.language import PageLanguage
+from kohya_gui.page import PageContext, build_page, page_options
+from kohya_gui.pictures import pictures
+from kohya_gui.runs.registry import active_runs
+from train_core.config.places import runs_dir
+
+if TYPE_CHECKING:
+    from kohya_gui.cli import PageOptions
+
+FIRST_PORT, PORTS_TRIED = 7860, 100
+LOCAL = ("127.0.0.1", "localhost", "::1")
+# Relative, so that they hold behind a tunnel or a proxy that serves the page under another address.
+TENSORBOARD, PICTURES = "tensorboard/", "pictures/"
+
+
+def serve(options: PageOptions) -> int:
+    """Serve the page until Ctrl-C and return the exit code. Runs are processes of their own and go on."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _prepare_surroundings()
+    port = free_port(options.listen, options.server_port or FIRST_PORT)
+    if port is None:
+        print(
+            f"No port from {options.server_port or FIRST_PORT} on is free. Choose another --server_port.",
+            file=sys.stderr,
+        )
+        return 1
+    if options.server_port not in (None, port):
+        print(f"Port {options.server_port} is in use; taking {port}.", flush=True)
+    for line in exposure_warnings(options):
+        print(line, flush=True)
+    board = Board(runs_dir())
+    page = open_page(options, port, board)
+    print(f"Crucible is ready: {page.local_url}   (Ctrl-C closes the page; runs go on)", flush=True)
+    if options.inbrowser and has_screen():
+        webbrowser.open(page.share_url or page.local_url)
+    threading.Thread(target=board.load, daemon=True).start()
+    while not stop.wait(0.5):  # a wait without an end could not be interrupted on Windows
+        pass
+    page.close(verbose=False)
+    print(farewell(len(active_runs())), flush=True)
+    return 0
+
+
+def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
+    """Start the server in a thread and return the page, which is ready to be visited."""
+    page = build_page(PageContext(options.language, options.headless, options.config, TENSORBOARD, PICTURES))
+    page.launch(
+        server_name=f"[{options.listen}]" if ":" in options.listen else options.listen,
+        server_port=port,
+        auth=(options.username, options.password) if options.username and options.password else None,
+        share=options.share,
+        prevent_thread_lock=True,
+        quiet=True,
+        show_error=True,
+        mcp_server=False,
+        enable_monitoring=False,
+        app_kwargs={"routes": our_routes(board), "middleware": [Middleware(PageLanguage, forced=options.language)]},
+        **page_options(),
+    )
+    return page
+
+
+def our_routes(board: Board) -> list[BaseRoute]:
+    """Everything that we serve beside gradio, each behind the guard."""
+    return [
+        Route("/tensorboard", Guard(RedirectResponse(TENSORBOARD))),
+        Mount("/tensorboard", Guard(board)),
+        Mount("/pictures", Guard(pictures)),
+    ]
+
+
+def _prepare_surroundings() -> None:
+    """No telemetry, and no proxy between gradio and itself: it visits its own address when it starts."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    for name in ("NO_PROXY", "no_proxy"):
+        listed = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*listed, *LOCAL]))
+
+
+def free_port(listen: str, first: int) -> int | None:
+    """The first port from `first` on that can be listened on, or None."""
+    family = socket.AF_INET6 if ":" in listen else socket.AF_INET
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        with socket.socket(family) as listener:
+            if sys.platform != "win32":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((listen, port))
+                return port
+            except OSError:
+                continue
+    return None
+
+
+def exposure_warnings(options: PageOptions) -> list[str]:
+    """What to say when others can reach the page and no login stops them."""
+    if options.username and options.password:
+        return []
+    if options.share:
+        return ["Warning: anyone who learns the public address can use this page. Add --username and --password."]
+    if options.listen not in LOCAL:
+        return [
+            f"Warning: everyone who can reach {options.listen} can use this page and read what it shows. "
+            "Add --username and --password."
+        ]
+    return []
+
+
+def has_screen() -> bool:
+    """Whether a browser opened here would be seen: not over SSH, and on Linux only with a display."""
+    if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
+        return False
+    displays = ("DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in displays)
+
+
+def farewell(running: int) -> str:
+    """The last line, which says what goes on."""
+    if not running:
+        return "The page is closed."
+    runs = "1 run goes on" if running == 1 else f"{running} runs go on"
+    return f"The page is closed; {runs} in the background. Start Crucible again to see and stop them."
