@@ -1,0 +1,99 @@
+"""All that is wrong with a job, told at once and before any model is loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pictures import image_folder
+from train_core.config.train import DatasetSettings, ModelSettings, OutputSettings, SampleSettings, TrainConfig
+from train_core.facts import preflight as checks
+from train_core.facts.preflight import Findings, examine, preflight
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with two captioned images."""
+    return image_folder(tmp_path / "images", "2_dog", [(64, 64), (64, 64)], "a dog")
+
+
+def configuration(tmp_path: Path, **dataset: object) -> TrainConfig:
+    return TrainConfig(
+        dataset=DatasetSettings(train_data_dir=str(tmp_path / "images"), **dataset),
+        output=OutputSettings(output_dir=str(tmp_path / "out" / "new"), output_name="dog"),
+        samples=SampleSettings(sample_prompts="a dog --s 20"),
+    )
+
+
+def codes(findings: Findings) -> tuple[list[str], list[str]]:
+    return [p.code for p in findings.problems], [w.code for w in findings.warnings]
+
+
+@pytest.mark.usefixtures("images")
+def test_a_good_job_passes_and_nothing_is_created(tmp_path: Path) -> None:
+    assert codes(examine(configuration(tmp_path))) == ([], [])
+    assert not (tmp_path / "out").exists()
+
+
+def test_everything_wrong_is_told_at_once(tmp_path: Path, images: Path) -> None:
+    (images / "00.txt").write_bytes("ä".encode("cp1252"))
+    (images / "01.png").write_bytes(b"")
+    (tmp_path / "out").touch()
+    config = configuration(tmp_path, bucket_reso_steps=512, resolution="256")
+    config = config.model_copy(
+        update={
+            "model": ModelSettings(pretrained_model_name_or_path=str(tmp_path / "none.safetensors")),
+            "samples": SampleSettings(sample_prompts="a dog --s many"),
+        }
+    )
+    found = [p.code for p in preflight(config)]
+    expected = {"resolution_below_step", "output_not_writable", "caption_not_utf8", "image_unreadable"}
+    assert expected < set(found)
+    assert len(found) == 6
+
+
+def test_a_wrong_model_and_a_wrong_vae_are_both_told(tmp_path: Path) -> None:
+    settings = ModelSettings(pretrained_model_name_or_path=str(tmp_path / "a"), vae=str(tmp_path / "b"))
+    texts = [p.text for p in preflight(TrainConfig(model=settings))]
+    assert len(texts) == 2
+    assert str(tmp_path / "a") in texts[0]
+    assert str(tmp_path / "b") in texts[1]
+
+
+def test_odd_captions_are_warnings(tmp_path: Path, images: Path) -> None:
+    (images / "00.txt").write_text("", encoding="utf-8")
+    (images / "01.txt").write_text("a\nb\n", encoding="utf-8")
+    assert codes(examine(configuration(tmp_path))) == ([], ["captions_empty", "captions_with_several_lines"])
+
+
+@pytest.mark.usefixtures("images")
+def test_a_taken_name_is_numbered(tmp_path: Path) -> None:
+    (tmp_path / "out" / "new").mkdir(parents=True)
+    (tmp_path / "out" / "new" / "dog.safetensors").touch()
+    findings = examine(configuration(tmp_path))
+    assert codes(findings) == ([], ["output_name_taken"])
+    assert findings.warnings[0].params["name"] == "dog-2"
+
+
+@pytest.mark.usefixtures("images")
+def test_a_write_protected_output_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**options: object) -> None:
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr(checks.tempfile, "TemporaryFile", refuse)
+    (found,) = preflight(configuration(tmp_path))
+    assert found.code == "output_not_writable"
+    assert os.strerror(13) in found.text
+
+
+def test_empty_settings_are_left_to_the_settings_check() -> None:
+    assert preflight(TrainConfig()) == []
+
+
+def test_no_torch_is_loaded() -> None:
+    code = "import sys, train_core.facts.preflight, train_core.facts.steps; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,165 @@
+"""Everything about a training job that can be checked without torch, before any model is loaded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_core.config.problems import Problem, UserError, problem
+from train_core.config.train import DatasetSettings, ModelSettings, OutputSettings, SampleSettings, TrainConfig
+from train_core.facts import hub
+from train_core.facts.buckets import bucket_problems, bucket_rules
+from train_core.facts.captions import caption_lines
+from train_core.facts.folders import ImageFolder, look
+from train_core.facts.headers import recognise, recognise_vae
+from train_core.facts.outputs import free_name
+from train_core.facts.prompts import PromptDefaults, parse_prompts
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What stops the job, and what the user may want to know before it starts."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def preflight(config: TrainConfig) -> list[Problem]:
+    """Everything that would stop this job: model file, images, captions, buckets, prompts, output folder."""
+    return list(examine(config).problems)
+
+
+def examine(config: TrainConfig) -> Findings:
+    """The same with warnings. Empty required settings are left to the check of the settings themselves."""
+    problems = [
+        *_model_problems(config.model),
+        *bucket_problems(bucket_rules(config.dataset)),
+        *_prompt_problems(config.samples, config.dataset.resolution),
+        *_output_problems(config.output),
+    ]
+    image_problems, image_warnings = _images(config.dataset)
+    return Findings((*problems, *image_problems), (*image_warnings, *_output_warnings(config.output)))
+
+
+def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
+    """The problems that `check` raises."""
+    try:
+        check()
+    except UserError as error:
+        return error.problems
+    return ()
+
+
+def _model_problems(model: ModelSettings) -> list[Problem]:
+    found: list[Problem] = []
+    if model.pretrained_model_name_or_path:
+        found += _problems_of(lambda: recognise(hub.resolve(model.pretrained_model_name_or_path)))
+    if model.vae:
+        found += _problems_of(lambda: recognise_vae(hub.resolve(model.vae)))
+    return found
+
+
+def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem, ...]:
+    defaults = PromptDefaults.at(resolution, samples.sample_sampler)
+    return _problems_of(lambda: parse_prompts(samples.sample_prompts, defaults))
+
+
+def _images(dataset: DatasetSettings) -> tuple[list[Problem], list[Problem]]:
+    """Problems and warnings of the image folders and their captions."""
+    if not dataset.train_data_dir:
+        return [], []
+    survey = look(Path(dataset.train_data_dir), dataset.caption_extension)
+    problems, warnings = list(survey.problems), list(survey.warnings)
+    for folder in survey.folders:
+        caption_problems, caption_warnings = _captions(folder)
+        problems += caption_problems
+        warnings += caption_warnings
+    return problems, warnings
+
+
+def _captions(folder: ImageFolder) -> tuple[list[Problem], list[Problem]]:
+    problems: list[Problem] = []
+    empty, longer = [], []
+    for path in (image.caption_path for image in folder.images if image.caption_path):
+        try:
+            lines = caption_lines(path)
+        except UserError as error:
+            problems += error.problems
+            continue
+        if not lines:
+            empty.append(path)
+        elif len(lines) > 1:
+            longer.append(path)
+    return problems, [*_empty_captions(empty), *_longer_captions(longer)]
+
+
+def _empty_captions(paths: list[Path]) -> list[Problem]:
+    if not paths:
+        return []
+    return [
+        problem(
+            "captions_empty",
+            "{count} caption files are empty, for example {path}. Their images are trained without a caption; delete "
+            "the files to use the folder's name instead.",
+            count=len(paths),
+            path=str(paths[0]),
+        )
+    ]
+
+
+def _longer_captions(paths: list[Path]) -> list[Problem]:
+    if not paths:
+        return []
+    return [
+        problem(
+            "captions_with_several_lines",
+            "{count} caption files have several lines, for example {path}. Only the first line is used.",
+            count=len(paths),
+            path=str(paths[0]),
+        )
+    ]
+
+
+def _output_problems(output: OutputSettings) -> list[Problem]:
+    """Why nothing can be written to the output folder, which need not be there yet."""
+    if not output.output_dir:
+        return []
+    folder = Path(output.output_dir)
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    if existing is None:
+        return [_not_writable(folder, "there is no such drive")]
+    if not existing.is_dir():
+        return [_not_writable(folder, f"{existing} is a file")]
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return []
+    except OSError as error:
+        return [_not_writable(folder, error.strerror or str(error))]
+
+
+def _not_writable(folder: Path, reason: str) -> Problem:
+    return problem(
+        "output_not_writable",
+        "Nothing can be written to the output folder {folder}: {reason}. Choose another folder.",
+        folder=str(folder),
+        reason=reason,
+    )
+
+
+def _output_warnings(output: OutputSettings) -> list[Problem]:
+    if not output.output_dir:
+        return []
+    name = free_name(Path(output.output_dir), output.output_name)
+    if name == output.output_name:
+        return []
+    return [
+        problem(
+            "output_name_taken",
+            "{folder} holds results named {taken} already. They are kept; this run's are named {name}.",
+            folder=output.output_dir,
+            taken=output.output_name,
+            name=name,
+        )
+    ]
