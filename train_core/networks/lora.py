@@ -97,5 +97,5 @@ def is_pointwise(module: nn.Module) -> bool:
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
-    """The layout of a picture-like tensor (B, C, H, W). Another one than its neighbours' costs a copy at every layer."""
+    """The layout of a tensor (B, C, H, W); keeping to it spares the layers that follow a copy each."""
     return torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format

@@ -19,7 +19,7 @@ class _LowRankLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # noqa: PLR0917 - the operands of one formula
+    def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
     ) -> Tensor:
         a, b = down.to(weight.dtype), up.to(weight.dtype)
@@ -36,18 +36,17 @@ class _LowRankLinear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
         x, h, weight, a, b = ctx.saved_tensors
+        needs_x, _, _, needs_down, needs_up, _ = ctx.needs_input_grad
         grad_h = grad_y @ b
         if ctx.scale != 1:
             grad_h.mul_(ctx.scale)
-        grad_up = (grad_y.t() @ h).to(ctx.dtype)
-        grad_down = (grad_h.t() @ x).to(ctx.dtype)
-        grad_x = (grad_y @ weight).addmm_(grad_h, a) if ctx.needs_input_grad[0] else None
+        grad_up = (grad_y.t() @ h).to(ctx.dtype) if needs_up else None
+        grad_down = (grad_h.t() @ x).to(ctx.dtype) if needs_down else None
+        grad_x = (grad_y @ weight).addmm_(grad_h, a) if needs_x else None
         return grad_x, None, None, grad_down, grad_up, None
 
 
-def low_rank_linear(  # noqa: PLR0917 - the operands of one formula
-    x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
-) -> Tensor:
+def low_rank_linear(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float) -> Tensor:
     """x (..., in) → (..., out): x Wᵀ + bias + scale (x Aᵀ) Bᵀ.
 
     W (out, in) and the bias are frozen: they get no gradient. `down` is A (rank, in), `up` is B (out, rank).

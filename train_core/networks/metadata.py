@@ -1,0 +1,217 @@
+"""What an adapter file says of its training, under the names and in the formats that other software reads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from train_core.config.train import DatasetSettings, NetworkSettings, OutputSettings, TrainConfig, TrainingSettings
+from train_core.facts.buckets import bucket_rules
+from train_core.facts.schedules import warmup_steps
+from train_core.networks.hashes import FileHashes
+
+# What loaders need: all that a file without metadata keeps.
+MINIMUM = (
+    "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha", "ss_network_args",
+)  # fmt: skip
+
+# sd-scripts' defaults of what this program does not have: a reader finds every key that it knows.
+NOT_HERE: dict[str, Any] = {
+    "ss_sd_scripts_commit_hash": "(unknown)",
+    "ss_num_reg_images": 0, "ss_num_validation_images": 0, "ss_prior_loss_weight": 1.0, "ss_reg_dataset_dirs": "{}",
+    "ss_scale_weight_norms": None, "ss_full_fp16": False, "ss_fp8_base": False, "ss_fp8_base_unet": False,
+    "ss_lowram": False, "ss_caption_tag_dropout_rate": 0.0, "ss_noise_offset_random_strength": False,
+    "ss_adaptive_noise_scale": None, "ss_multires_noise_iterations": None, "ss_multires_noise_discount": 0.3,
+    "ss_ip_noise_gamma": None, "ss_ip_noise_gamma_random_strength": False, "ss_zero_terminal_snr": False,
+    "ss_debiased_estimation": False, "ss_loss_type": "l2", "ss_huber_schedule": "snr", "ss_huber_c": 0.1,
+    "ss_huber_scale": 1.0, "ss_face_crop_aug_range": None, "ss_validation_seed": None, "ss_validation_split": 0.0,
+    "ss_max_validation_steps": None, "ss_validate_every_n_epochs": None, "ss_validate_every_n_steps": None,
+    "ss_resize_interpolation": None, "ss_color_aug": False, "ss_random_crop": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """The model trained on: its file or folder, its hashes, and those of a VAE of its own if one was given."""
+
+    path: Path
+    hashes: FileHashes
+    prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
+    vae: Path | None = None
+    vae_hashes: FileHashes | None = None
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The images: their number with repeats, and the summaries that `data.summary` makes of them."""
+
+    images: int
+    batches_per_epoch: int
+    folders: Mapping[str, Mapping[str, int]]
+    tags: Mapping[str, Mapping[str, int]]
+    buckets: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The run so far: times in seconds since 1970, steps and epochs done and planned. `optimizer` is Class(k=v,...)."""
+
+    session_id: int
+    output_name: str
+    started_at: float
+    finished_at: float
+    steps: int
+    epoch: int
+    total_steps: int
+    total_epochs: int
+    optimizer: str
+    processes: int = 1
+
+
+def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts) -> dict[str, str]:
+    """All metadata of a file, every value a string: `ss_` as sd-scripts has it, `modelspec.` 1.0.1 as Stability has it.
+
+    With `no_metadata` only what other software needs to load the file.
+    """
+    network = _network(config.network)
+    values = {
+        **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config.dataset, data),
+        **_training(config.training, config.dataset, run), **_text(config),
+    }  # fmt: skip
+    if config.output.no_metadata:
+        values = {name: value for name, value in values.items() if name in MINIMUM}
+    values |= _modelspec(config, base, run)
+    return {name: str(value) for name, value in values.items()}
+
+
+def _run(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
+    return {
+        "ss_session_id": run.session_id,
+        "ss_training_started_at": run.started_at,
+        "ss_training_finished_at": run.finished_at,
+        "ss_output_name": run.output_name,
+        "ss_steps": run.steps,
+        "ss_epoch": run.epoch,
+        "ss_num_epochs": run.total_epochs,
+        "ss_max_train_steps": run.total_steps,
+        "ss_seed": config.training.seed,
+        "ss_training_comment": config.output.training_comment or None,
+    }
+
+
+def _rates(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
+    optimizer, training = config.optimizer, config.training
+    return {
+        "ss_learning_rate": optimizer.learning_rate,
+        "ss_unet_lr": optimizer.unet_lr,
+        "ss_text_encoder_lr": optimizer.text_encoder_lr,
+        "ss_lr_scheduler": optimizer.lr_scheduler,
+        "ss_lr_warmup_steps": warmup_steps(optimizer.lr_warmup_steps, run.total_steps),
+        "ss_optimizer": run.optimizer,
+        "ss_max_grad_norm": optimizer.max_grad_norm,
+        "ss_gradient_accumulation_steps": training.gradient_accumulation_steps,
+        "ss_gradient_checkpointing": training.gradient_checkpointing,
+    }
+
+
+def _network(network: NetworkSettings) -> dict[str, Any]:
+    values = {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": network.network_dim,
+        "ss_network_alpha": network.network_alpha,
+        "ss_network_dropout": network.network_dropout or None,
+    }
+    arguments: dict[str, Any] = {}
+    if network.conv_dim is not None:
+        arguments |= {"conv_dim": str(network.conv_dim), "conv_alpha": str(network.conv_alpha)}
+    for name in ("rank_dropout", "module_dropout"):
+        if getattr(network, name):
+            arguments[name] = str(getattr(network, name))
+    if arguments:
+        values["ss_network_args"] = json.dumps(arguments | {"dropout": network.network_dropout or None})
+    return values
+
+
+def _base(base: BaseFacts) -> dict[str, Any]:
+    values = {
+        "ss_v2": False,
+        "ss_base_model_version": "sd_v1_v" if base.prediction_type == "v_prediction" else "sd_v1",
+        "ss_sd_model_name": base.path.name,
+        "ss_sd_model_hash": base.hashes.legacy,
+        "ss_new_sd_model_hash": base.hashes.sha256,
+    }
+    if base.vae and base.vae_hashes:
+        values |= {
+            "ss_vae_name": base.vae.name,
+            "ss_vae_hash": base.vae_hashes.legacy,
+            "ss_new_vae_hash": base.vae_hashes.sha256,
+        }
+    return values
+
+
+def _data(dataset: DatasetSettings, data: DataFacts) -> dict[str, Any]:
+    rules = bucket_rules(dataset)
+    return {
+        "ss_num_train_images": data.images,
+        "ss_num_batches_per_epoch": data.batches_per_epoch,
+        "ss_dataset_dirs": json.dumps(data.folders, ensure_ascii=False),
+        "ss_tag_frequency": json.dumps(data.tags, ensure_ascii=False),
+        "ss_bucket_info": json.dumps(data.buckets),
+        "ss_resolution": rules.resolution,
+        "ss_enable_bucket": dataset.enable_bucket,
+        "ss_bucket_no_upscale": dataset.bucket_no_upscale,
+        "ss_min_bucket_reso": dataset.min_bucket_reso,
+        "ss_max_bucket_reso": dataset.max_bucket_reso,
+        "ss_flip_aug": dataset.flip_aug,
+        "ss_shuffle_caption": dataset.shuffle_caption,
+        "ss_keep_tokens": dataset.keep_tokens,
+        "ss_cache_latents": dataset.cache_latents,
+    }
+
+
+def _training(training: TrainingSettings, dataset: DatasetSettings, run: RunFacts) -> dict[str, Any]:
+    return {
+        "ss_batch_size_per_device": training.train_batch_size,
+        "ss_total_batch_size": training.train_batch_size * run.processes * training.gradient_accumulation_steps,
+        "ss_mixed_precision": training.mixed_precision,
+        "ss_noise_offset": training.noise_offset or None,
+        "ss_min_snr_gamma": training.min_snr_gamma or None,
+        "ss_caption_dropout_rate": dataset.caption_dropout_rate,
+        "ss_caption_dropout_every_n_epochs": dataset.caption_dropout_every_n_epochs,
+    }
+
+
+def _text(config: TrainConfig) -> dict[str, Any]:
+    length = config.model.max_token_length
+    return {"ss_clip_skip": config.model.clip_skip, "ss_max_token_length": None if length == 75 else length}
+
+
+def _modelspec(config: TrainConfig, base: BaseFacts, run: RunFacts) -> dict[str, Any]:
+    width, height = bucket_rules(config.dataset).resolution
+    values = {
+        "sai_model_spec": "1.0.1",
+        "architecture": "stable-diffusion-v1/lora",
+        "implementation": "diffusers",
+        "implementation_version": "crucible",
+        "title": config.output.metadata_title or run.output_name,
+        "resolution": f"{width}x{height}",
+        "date": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(run.finished_at)),
+        "prediction_type": "v" if base.prediction_type == "v_prediction" else "epsilon",
+        "encoder_layer": config.model.clip_skip,
+        **_authorship(config.output),
+    }
+    return {f"modelspec.{name}": value for name, value in values.items()}
+
+
+def _authorship(output: OutputSettings) -> dict[str, str]:
+    given = {
+        "author": output.metadata_author,
+        "description": output.metadata_description,
+        "license": output.metadata_license,
+        "tags": output.metadata_tags,
+    }
+    return {name: text for name, text in given.items() if text}
