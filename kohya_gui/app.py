@@ -37,7 +37,7 @@ def serve(options: PageOptions) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    _prepare_surroundings()
+    prepare_surroundings()
     port = free_port(options.listen, options.server_port or FIRST_PORT)
     if port is None:
         print(
@@ -90,7 +90,7 @@ def our_routes(board: Board) -> list[BaseRoute]:
     ]
 
 
-def _prepare_surroundings() -> None:
+def prepare_surroundings() -> None:
     """No telemetry, and no proxy between gradio and itself: it visits its own address when it starts."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     for name in ("NO_PROXY", "no_proxy"):

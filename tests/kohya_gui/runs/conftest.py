@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> TrainConfig:
 
 @pytest.fixture
 def run_job(config: TrainConfig) -> Iterator[Callable[..., Path]]:
-    """`run_job(mode, steps)` starts the stand-in job and returns its run folder; what still runs is killed at the end."""
+    """`run_job(mode, steps)` starts the stand-in job and returns its run folder; at the end what runs is killed."""
     folders: list[Path] = []
 
     def start(mode: str, steps: int | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""Jobs that stand in for training in these tests: they write events, listen to requests, or say what world they are in."""
+"""Jobs that stand in for training in these tests: they write events, listen to requests, or say where they are."""
 
 from __future__ import annotations
 
