@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
-from train_core.models.sd1_keys import FILE_PREFIXES, is_vae_attention_matrix, to_original
+from train_core.models.sd1 import original_tensors
 
 UNET_WIDTHS = (32, 64, 64, 64)
 VAE_WIDTHS = (32, 32, 32, 32)
@@ -47,12 +47,7 @@ def tiny_modules() -> dict[str, nn.Module]:
 
 def original_state_dict(dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
     """The tiny model's weights under the original Stability names."""
-    tensors = {}
-    for part, module in tiny_modules().items():
-        for name, value in module.state_dict().items():
-            kernel = value[:, :, None, None] if part == "vae" and is_vae_attention_matrix(name) else value
-            tensors[FILE_PREFIXES[part] + to_original(part, name)] = kernel.to(dtype).contiguous()
-    return tensors
+    return original_tensors(tiny_modules(), dtype)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickletools
-from typing import IO
+from typing import IO, Any
 
 HARMLESS_GLOBALS = {"collections.OrderedDict", "_codecs.encode", "torch.Size", "torch.device"}
 TORCH_DTYPES = {"float16", "bfloat16", "float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool"}
@@ -18,9 +18,12 @@ def scan_pickle(stream: IO[bytes]) -> tuple[dict[str, tuple[int, ...]], set[str]
     """
     shapes: dict[str, tuple[int, ...]] = {}
     foreign: set[str] = set()
-    strings: list[str] = ["", ""]
-    name, numbers, in_tensor = "", [], False
-    for opcode, value, _ in pickletools.genops(stream):
+    strings = ["", ""]
+    name = ""
+    numbers: list[int] = []
+    in_tensor = False
+    for opcode, argument, _ in pickletools.genops(stream):
+        value: Any = argument
         if opcode.name in ("BINUNICODE", "SHORT_BINUNICODE", "UNICODE"):
             strings = [strings[1], value]
             name = value if "." in value else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,13 @@ def read_tensor_file(path: Path) -> TensorFile:
             file=str(path),
         )
     )
+
+
+def read_ahead(path: Path) -> None:
+    """Ask the system to fetch the file at `path` into memory meanwhile, where it knows how to; returns at once."""
+    if hasattr(os, "posix_fadvise") and path.is_file():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _refuse_stand_ins(path: Path, start: bytes) -> None:

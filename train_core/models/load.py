@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,6 +12,7 @@ from train_core.config.problems import UserError, problem
 from train_core.config.train import ModelSettings
 from train_core.facts.headers import ModelKind, read_config, recognise, recognise_vae
 from train_core.facts.hub import resolve
+from train_core.facts.tensor_files import read_ahead
 from train_core.models.sd1 import SD1
 from train_core.models.sd1_build import PART_NAMES, build_part, fill
 from train_core.models.sd1_keys import is_vae_attention_matrix, module_name, split_file_name
@@ -32,9 +34,10 @@ def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device |
     Raises UserError where the model cannot be used.
     """
     found = recognise(resolve(model.pretrained_model_name_or_path))
+    read_ahead(found.path)  # while the libraries are imported
     vae = recognise_vae(resolve(model.vae)) if model.vae else found
     parts = _read_parts(found) | {"vae": _read_parts(vae).get("vae", {})}
-    modules = {}
+    modules: dict[str, Any] = {}
     for part, dtype_of_part in (("text_encoder", dtype), ("unet", dtype), ("vae", torch.float32)):
         source = vae if part == "vae" else found
         stored = parts.get(part, {})
@@ -42,6 +45,7 @@ def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device |
             raise _part_missing(source.path, part)
         modules[part] = build_part(part, stored, source.path, _config(source, part))
         fill(modules[part], stored, device, dtype_of_part)
+    _check_clip_skip(model.clip_skip, modules["text_encoder"].config.num_hidden_layers)
     return SD1(modules, clip_tokenizer(), found.prediction_type, model.clip_skip, model.max_token_length)
 
 
@@ -101,6 +105,18 @@ def _weights_in(folder: Path) -> Path:
             )
         )
     return path
+
+
+def _check_clip_skip(clip_skip: int, layers: int) -> None:
+    if clip_skip > layers:
+        raise UserError(
+            problem(
+                "clip_skip_too_deep",
+                "clip_skip is {clip_skip}, but this model's text encoder has only {layers} layers. Lower it.",
+                clip_skip=clip_skip,
+                layers=layers,
+            )
+        )
 
 
 def _part_missing(path: Path, part: str) -> UserError:

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -30,13 +31,13 @@ class SD1:
 
     def __init__(
         self,
-        modules: dict[str, nn.Module],
+        modules: dict[str, Any],
         tokenizer: Tokenizer,
         prediction_type: PredictionType = "epsilon",
         clip_skip: int = 1,
         max_token_length: int = 75,
     ) -> None:
-        self.modules = modules
+        self.modules = modules  # nn.Modules; Any, since each has methods of its own
         self.prediction_type = prediction_type
         self.alphas_cumprod = scaled_linear_alphas()
         self._tokenizer = tokenizer
@@ -63,8 +64,7 @@ class SD1:
         for line, row in zip(weights, rows, strict=True):
             line[1 : 1 + len(row.weights)] = torch.tensor(row.weights)
         weighted = hidden.float() * weights.to(hidden.device)[..., None]
-        kept = hidden.float().mean((1, 2), keepdim=True) / weighted.mean((1, 2), keepdim=True)
-        return {"hidden": (weighted * kept).to(hidden.dtype)}
+        return {"hidden": _with_mean_of(hidden.float(), weighted).to(hidden.dtype)}
 
     def _number(self, extra_tokens: Mapping[str, Tensor]) -> tuple[dict[str, range], list[Tensor]]:
         """Numbers beyond the vocabulary for the extra tokens, and their vectors in that order."""
@@ -137,15 +137,30 @@ class SD1:
 
     def save_model(self, path: Path, dtype: torch.dtype) -> None:
         """Write the whole model as one `.safetensors` in the original Stability layout, whole or not at all."""
-        tensors = {}
-        for part, module in self.modules.items():
-            for name, value in module.state_dict().items():
-                kernel = value[:, :, None, None] if part == "vae" and is_vae_attention_matrix(name) else value
-                tensors[FILE_PREFIXES[part] + to_original(part, name)] = kernel.to("cpu", dtype).contiguous()
         metadata = {"format": "pt", "modelspec.prediction_type": self.prediction_type.removesuffix("_prediction")}
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        save_file(tensors, temporary, metadata)
+        save_file(original_tensors(self.modules, dtype), temporary, metadata)
         temporary.replace(path)
+
+
+def original_tensors(modules: Mapping[str, nn.Module], dtype: torch.dtype) -> dict[str, Tensor]:
+    """The weights of "unet", "vae" and "text_encoder" under the original Stability names, on the CPU in `dtype`."""
+    tensors = {}
+    for part, module in modules.items():
+        for name, value in module.state_dict().items():
+            kernel = value[:, :, None, None] if part == "vae" and is_vae_attention_matrix(name) else value
+            tensors[FILE_PREFIXES[part] + to_original(part, name)] = kernel.to("cpu", dtype).contiguous()
+    return tensors
+
+
+def _with_mean_of(plain: Tensor, weighted: Tensor) -> Tensor:
+    """`weighted` (B, T, width) scaled so that each prompt's mean is that of `plain`, as A1111 does.
+
+    Means that are nothing beside the spread are left alone: their quotient would be chance.
+    """
+    old, new = plain.mean((1, 2), keepdim=True), weighted.mean((1, 2), keepdim=True)
+    tells = torch.minimum(old.abs(), new.abs()) > 1e-4 * plain.std((1, 2), keepdim=True)
+    return weighted * torch.where(tells, old / new, torch.ones_like(old))
 
 
 def scaled_linear_alphas(start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> Tensor:

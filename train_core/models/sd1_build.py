@@ -38,9 +38,11 @@ def fill(module: nn.Module, stored: Mapping[str, Stored], device: torch.device |
     """Give a module from `build_part` its weights, frozen, on `device` in `dtype`."""
     state = {name: tensor.read().to(device, dtype) for name, tensor in stored.items()}
     module.load_state_dict(state, assign=True)
-    positions = getattr(getattr(module, "embeddings", None), "position_ids", None)
-    if positions is not None:  # a buffer that no file needs to hold
-        module.embeddings.position_ids = torch.arange(positions.shape[-1], device=device)[None]  # type: ignore[union-attr]
+    for owner in module.modules():
+        if "position_ids" in dict(
+            owner.named_buffers(recurse=False)
+        ):  # counts from 0, so that no file needs to hold it
+            owner.position_ids = torch.arange(owner.position_ids.shape[-1], device=device)[None]
     module.eval().requires_grad_(False)
 
 

@@ -16,7 +16,8 @@ WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[
 
 def clip_tokenizer() -> Tokenizer:
     """A tokenizer whose `encode(text).ids` are CLIP's, without begin, end and padding."""
-    merges = [tuple(line.split(" ")) for line in gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()]
+    lines = gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()
+    merges = [(first, second) for first, _, second in (line.partition(" ") for line in lines)]
     symbols = list(_byte_symbols())
     words = [*symbols, *(symbol + "</w>" for symbol in symbols), *("".join(pair) for pair in merges)]
     words += ["<|startoftext|>", "<|endoftext|>"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +46,30 @@ def open_weights(path: Path) -> dict[str, Stored]:
     if file.layout == "safetensors":
         return {name: Stored(info.shape, _reader(path, info)) for name, info in file.tensors.items()}
     tensors = _load_pickle(file)
-    return {name: Stored(tuple(tensor.shape), lambda tensor=tensor: tensor) for name, tensor in tensors.items()}
+    return {name: Stored(tuple(tensor.shape), partial(_same, tensor)) for name, tensor in tensors.items()}
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
     """Reads one tensor. Reading, unlike mapping, leaves no pages of the file counted as our memory."""
 
     def read() -> Tensor:
+        if info.dtype not in DTYPES:
+            raise UserError(
+                problem(
+                    "model_number_format",
+                    "{file} stores numbers as {format}, which cannot be read here. Use an fp16, bf16 or fp32 copy.",
+                    file=str(path),
+                    format=info.dtype,
+                )
+            )
         tensor = torch.empty(info.shape, dtype=DTYPES[info.dtype])
         with path.open("rb") as file:
             file.seek(info.start)
-            file.readinto(tensor.reshape(-1).view(torch.uint8).numpy())
+            file.readinto(tensor.reshape(-1).view(torch.uint8).numpy().data)
         return tensor
 
     return read

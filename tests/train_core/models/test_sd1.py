@@ -9,6 +9,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 from tests.tiny import TEXT_LAYERS, TEXT_WIDTH, tiny_file, tiny_folder, tiny_modules
+from train_core.config.problems import UserError
 from train_core.config.train import ModelSettings
 from train_core.facts.headers import recognise
 from train_core.models.load import load_family
@@ -48,6 +49,11 @@ def test_clip_skip_counts_layers_from_the_end_and_keeps_the_final_norm(clip_skip
     torch.testing.assert_close(hidden, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_a_clip_skip_deeper_than_the_encoder_is_refused_with_both_numbers():
+    with pytest.raises(UserError, match=f"clip_skip is 9, but .* only {TEXT_LAYERS} layers"):
+        load(clip_skip=9)
+
+
 @pytest.mark.parametrize(("length", "positions"), [(150, 152), (225, 227)])
 def test_longer_captions_are_read_in_pieces_of_75(length, positions):
     caption = " ".join(f"word{index}" for index in range(90))
@@ -66,13 +72,23 @@ def test_prompts_without_weights_are_encoded_as_captions_are(family):
     torch.testing.assert_close(weighted["hidden"], plain["hidden"], atol=1e-6, rtol=1e-5)
 
 
-def test_a_weight_scales_its_words_states_and_the_mean_is_restored(family):
+def test_a_weight_scales_its_words_states_and_the_mean_is_restored():
+    family = load()
+    family.modules["text_encoder"].final_layer_norm.bias.data += 0.1  # random weights alone have a mean of zero
     plain = family.encode_text(["a red fox"])["hidden"]
     weights = torch.ones(1, 77, 1)
     weights[0, 2] = 1.5  # "red" is the second word, after the begin token
     expected = plain * weights
     expected = expected * (plain.mean() / expected.mean())
-    torch.testing.assert_close(family.encode_weighted(["a (red:1.5) fox"])["hidden"], expected, atol=1e-4, rtol=1e-4)
+    assert abs(plain.mean() / expected.mean() - 1) > 1e-3
+    torch.testing.assert_close(family.encode_weighted(["a (red:1.5) fox"])["hidden"], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_do_no_harm_where_the_mean_says_nothing(family):
+    plain = family.encode_text(["a red fox"])["hidden"]
+    weighted = family.encode_weighted(["a (red:1.5) fox"])["hidden"]
+    torch.testing.assert_close(weighted[0, 2], 1.5 * plain[0, 2], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(weighted[0, 3:], plain[0, 3:], atol=1e-5, rtol=1e-5)
 
 
 def test_prompts_of_different_length_are_padded_to_the_longest(family):
