@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from train_core.config import places
+from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.data.encoder import Encoder
 from train_core.data.encoding import Picture, encode_all
 from train_core.data.library import Entry, Library
 from train_core.data.moments import Moments
-from train_core.data.stores import DiskStore, MemoryStore, Store, own_share
+from train_core.data.processes import gather, own_share
+from train_core.data.stores import DiskStore, MemoryStore, Store
 from train_core.facts.images import unreadable
 from train_core.facts.memory import recall
 
@@ -49,13 +51,19 @@ class LatentCache:
     def fill(self, encoder: Encoder, batch_size: int, progress: Progress) -> None:
         """Encode what is missing; several processes share the work, and each returns when all are done.
 
-        `progress(done, total)` counts this process's share. Raises UserError as `encode_all` does.
+        `progress(done, total)` counts this process's share. Raises UserError as `encode_all` does, in every process
+        what went wrong in any, since only the main one speaks to the user.
         """
         missing = [key for key in own_share(sorted(self.pictures)) if self.store.lacks(key)]
-        pictures = [self.pictures[key] for key in missing]
-        for done, (key, moments) in enumerate(encode_all(pictures, encoder, batch_size), start=1):
-            self.store.put(key, moments)
-            progress(done, len(missing))
+        problems: tuple[Problem, ...] = ()
+        try:
+            pictures = [self.pictures[key] for key in missing]
+            for done, (key, moments) in enumerate(encode_all(pictures, encoder, batch_size), start=1):
+                self.store.put(key, moments)
+                progress(done, len(missing))
+        except UserError as error:
+            problems = error.problems
+        raise_if_any(found for everyones in gather(problems) for found in everyones)
         self.store.share()
 
 
@@ -65,7 +73,7 @@ def _key(entry: Entry, content: str, fingerprint: str, flipped: bool) -> str:
     return hashlib.blake2b(json.dumps(made_from).encode(), digest_size=20).hexdigest()
 
 
-def _content_hashes(paths: list[Path]) -> dict[Path, str | None]:
+def _content_hashes(paths: list[Path]) -> dict[Path, str]:
     """A hash of each file's bytes, remembered by path, size and time of change."""
     return recall(paths, "content", _hash, places.caches_dir() / "files.sqlite")
 

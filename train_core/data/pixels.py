@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from train_core.config.problems import UserError, problem
@@ -15,6 +15,16 @@ from train_core.facts.buckets import BucketFit, Size
 from train_core.facts.images import orientation, unreadable
 
 _WHITE = (255, 255, 255, 255)
+# What makes an image upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def load_pixels(path: Path, size: Size, fit: BucketFit) -> Tensor:
@@ -50,8 +60,8 @@ def open_upright(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                turned = orientation(image) != 1
-                rgb = _rgb(ImageOps.exif_transpose(image) if turned else image)
+                turn = _TURNS.get(orientation(image))
+                rgb = _rgb(image if turn is None else image.transpose(turn))
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
         raise unreadable(path, error) from error
     return rgb

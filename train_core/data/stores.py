@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 
 from train_core.config.problems import UserError, problem
 from train_core.data.moments import Moments
-
-# A process may wait for another one that encodes thousands of images on a slow device.
-_PATIENCE = timedelta(days=7)
+from train_core.data.processes import gather
 
 
 class Store(Protocol):
@@ -33,7 +29,7 @@ class Store(Protocol):
         """What was kept under `key`."""
 
     def share(self) -> None:
-        """Wait until all processes have put what they had; then each can get everything."""
+        """Called when all processes have put what they had; afterwards each can get everything."""
 
 
 class MemoryStore:
@@ -52,13 +48,8 @@ class MemoryStore:
         return self.kept[key]
 
     def share(self) -> None:
-        """Exchange what the processes hold, over the CPU, so that cards need no room for it."""
-        if processes() == 1:
-            return
-        group = dist.new_group(backend="gloo", timeout=_PATIENCE)
-        everyones: list[dict[str, Moments]] = [{} for _ in range(processes())]
-        dist.all_gather_object(everyones, self.kept, group=group)
-        for kept in everyones:
+        """Exchange what the processes hold."""
+        for kept in gather(self.kept):
             self.kept.update(kept)
 
 
@@ -104,22 +95,10 @@ class DiskStore:
         return Moments(tensors["mean"], tensors["logvar"])
 
     def share(self) -> None:
-        if processes() > 1:
-            dist.barrier(group=dist.new_group(backend="gloo", timeout=_PATIENCE))
+        """Nothing to do: the files are there for all."""
 
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
-
-
-def processes() -> int:
-    """How many processes train together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def own_share(keys: Sequence[str]) -> list[str]:
-    """The part of `keys` that this process has to make: every n-th of them."""
-    rank = dist.get_rank() if processes() > 1 else 0
-    return list(keys[rank :: processes()])
 
 
 def _replace(source: Path, target: Path, other_is_good: Callable[[], bool]) -> None:

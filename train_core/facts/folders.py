@@ -72,7 +72,7 @@ def look(train_data_dir: Path, caption_extension: str) -> Survey:
         folders.append(ImageFolder(folder.path, folder.repeats, folder.class_tokens, images))
         if not pictures[folder.path]:
             problems.append(nesting.nothing_in(folder.path))
-        warnings += captions.warnings(images)
+        warnings += [*nesting.other_formats(folder.path), *captions.warnings(images)]
     return Survey(tuple(folders), tuple(problems), tuple(warnings))
 
 
@@ -88,7 +88,7 @@ def _sizes(images: list[Path]) -> tuple[dict[Path, tuple[int, int]], list[Proble
             return None
 
     known = recall(images, "size", find_out, places.caches_dir() / "files.sqlite")
-    sizes = {path: _parse_size(value) for path, value in known.items() if value is not None}
+    sizes = {path: _parse_size(value) for path, value in known.items()}
     return sizes, [found for path in images for found in problems.get(path, ())]
 
 

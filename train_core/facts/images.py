@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 
 from PIL import Image
 
 from train_core.config.problems import UserError, problem
+
+logger = logging.getLogger(__name__)
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif"})
 _ORIENTATION = 0x0112
@@ -21,14 +24,19 @@ def is_image(path: Path) -> bool:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation (1 to 8) of an opened image, read from its header only.
+    """The EXIF orientation (1 to 8) of an opened image, read from its header only; 1, upright, if it has none.
 
     Pillow looks for the EXIF block of a PNG behind the pixels too, and would decode them for it; it stands before them
     in what cameras and editors write.
     """
     if image.format == "PNG" and "exif" not in image.info:
         return 1
-    return int(image.getexif().get(_ORIENTATION, 1))
+    try:
+        value = image.getexif().get(_ORIENTATION)
+    except Exception as error:  # a broken EXIF block does not make a picture unreadable
+        logger.warning("The EXIF data of %s cannot be read: %s", getattr(image, "filename", "an image"), error)
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -17,23 +17,22 @@ _TABLE = """CREATE TABLE IF NOT EXISTS known (
     path TEXT, kind TEXT, size INTEGER, mtime_ns INTEGER, value TEXT, PRIMARY KEY (path, kind))"""
 
 
-def recall(
-    paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path
-) -> dict[Path, str | None]:
+def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path) -> dict[Path, str]:
     """The `kind` of fact for each of `paths`, asking `find_out` only where it is not known for the file as it is now.
 
-    `find_out` runs in several threads; None means that it could not say, and is not remembered. `database` is an
-    SQLite file shared by all processes; when it cannot be used, everything is found out afresh.
+    `find_out` runs in several threads; None means that it could not say, and such a file is not in the answer.
+    `database` is an SQLite file shared by all processes; when it cannot be used, everything is found out afresh.
     """
     stamps = {path: _stamp(path) for path in paths}
     known = _read(database, kind, stamps)
     missing = [path for path in stamps if path not in known]
     if not missing:
-        return dict(known)
+        return known
     with ThreadPoolExecutor(_THREADS) as threads:
-        found = dict(zip(missing, threads.map(find_out, missing), strict=True))
-    _write(database, kind, {stamps[path]: value for path, value in found.items() if value is not None})
-    return {path: known[path] if path in known else found[path] for path in stamps}
+        answers = zip(missing, threads.map(find_out, missing), strict=True)
+        found = {path: value for path, value in answers if value is not None}
+    _write(database, kind, {stamps[path]: value for path, value in found.items()})
+    return known | found
 
 
 def _stamp(path: Path) -> Stamp:

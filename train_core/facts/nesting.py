@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from train_core.config.problems import Problem, problem
@@ -12,6 +15,10 @@ from train_core.facts.images import is_image
 
 _NAMED = re.compile(r"(\d+)_(.*)", re.DOTALL)
 _DEPTH = 3  # levels below the chosen folder that are searched for misplaced images
+_MOST_FOLDERS = 2000  # someone may choose a whole drive
+_OTHER_FORMATS = frozenset({".heic", ".heif", ".jxl", ".gif", ".tif", ".tiff", ".psd", ".raw", ".cr2", ".nef", ".dng"})
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,13 +37,15 @@ def image_folders(parent: Path) -> list[NamedFolder]:
 
 def images_in(folder: Path) -> list[Path]:
     """The images directly in `folder`, sorted by name."""
-    return sorted(path for path in folder.iterdir() if is_image(path) and path.is_file())
+    return [path for path in _listing(folder) if is_image(path) and path.is_file()]
 
 
 def problems(parent: Path) -> list[Problem]:
     """Why `parent` cannot be trained on: not there, the wrong level, or nothing in it. Empty when it can."""
     if not parent.is_dir():
         return [_no_folder(parent)]
+    if not os.access(parent, os.R_OK):
+        return [_not_readable(parent)]
     usable = [folder for folder in image_folders(parent) if folder.repeats > 0]
     if usable:
         return []
@@ -76,6 +85,23 @@ def warnings(parent: Path) -> list[Problem]:
     return found
 
 
+def other_formats(folder: Path) -> list[Problem]:
+    """A warning when `folder` holds pictures in formats that are not read."""
+    others = [path for path in _listing(folder) if path.suffix.lower() in _OTHER_FORMATS]
+    if not others:
+        return []
+    return [
+        problem(
+            "images_in_other_formats",
+            "{count} files in {folder} are not used, for example {example}: only png, jpg, webp, bmp and avif are "
+            "read. Convert them to use them.",
+            count=len(others),
+            folder=str(folder),
+            example=others[0].name,
+        )
+    ]
+
+
 def nothing_in(folder: Path) -> Problem:
     """The problem of an image folder without images: its images lie deeper, or there are none."""
     deeper = next((below for below in _below(folder, _DEPTH) if images_in(below)), None)
@@ -100,7 +126,16 @@ def _named(folder: Path) -> NamedFolder | None:
 
 
 def _sub_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [path for path in _listing(folder) if path.is_dir() and not path.name.startswith(".")]
+
+
+def _listing(folder: Path) -> list[Path]:
+    """What lies in `folder`, sorted by name; nothing if the system does not let us look."""
+    try:
+        return sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        logger.warning("%s cannot be listed: %s", folder, error)
+        return []
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -121,6 +156,14 @@ def _no_folder(parent: Path) -> Problem:
     return problem(
         "image_folder_missing",
         "The image folder {folder} does not exist. Check the path for typing errors and missing drives.",
+        folder=str(parent),
+    )
+
+
+def _not_readable(parent: Path) -> Problem:
+    return problem(
+        "image_folder_not_readable",
+        "The image folder {folder} may not be read by you. Change its permissions or choose another folder.",
         folder=str(parent),
     )
 
@@ -147,7 +190,7 @@ def _images_in_parent(parent: Path, count: int) -> Problem:
 
 
 def _misplaced(parent: Path) -> Problem:
-    below = list(_below(parent, _DEPTH))
+    below = list(islice(_below(parent, _DEPTH), _MOST_FOLDERS))
     deeper = next((folder.parent for folder in below if folder.parent != parent and _named(folder)), None)
     if deeper is not None:
         return problem(

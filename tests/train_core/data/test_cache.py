@@ -193,25 +193,39 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def fill_as_one_of_two(rank: int, settings: DatasetSettings, rendezvous: str, to_disk: bool, results: Path) -> None:
-    """What each of two processes does: fill its share, then write down what it made and what it can read."""
+def as_one_of_two(rank: int, settings: DatasetSettings, folder: Path) -> None:
+    """What each of two processes does: fill both kinds of cache, write down what came of it, meet a broken image."""
+    rendezvous = (folder / "rendezvous").as_uri()
     torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
-    vae = FakeVae()
-    cache = fill(settings, vae, flip=True, to_disk=to_disk)
-    means = [cache.moments(index, flipped).mean for index in range(3) for flipped in (False, True)]
-    torch.save((vae.images, means), results / f"{rank}.pt")
+    results = []
+    for to_disk in (False, True):
+        vae = FakeVae()
+        cache = fill(settings, vae, flip=True, to_disk=to_disk)
+        results.append((vae.images, all_means(cache)))
+    cache = LatentCache(open_library(settings), "another", False, False)
+    torch.distributed.barrier()
+    cache.pictures[cache.keys[1, False]].entry.path.write_bytes(b"gone")
+    torch.distributed.barrier()
+    try:
+        cache.fill(FakeVae().encoder, 1, ignore_progress)
+    except UserError as error:
+        results.append(error.problems[0].params["path"])
+    torch.save(results, folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("to_disk", [False, True])
-def test_two_processes_share_the_work_and_both_have_everything(
-    settings: DatasetSettings, tmp_path: Path, to_disk: bool
-) -> None:
-    rendezvous = (tmp_path / "rendezvous").as_uri()
-    multiprocessing.spawn(fill_as_one_of_two, (settings, rendezvous, to_disk, tmp_path), nprocs=2)
-    (first, means), (second, other_means) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    assert (first, second) == (3, 3)
-    alone = fill(settings, FakeVae(), flip=True, to_disk=False)
-    expected = [alone.moments(index, flipped).mean for index in range(3) for flipped in (False, True)]
-    torch.testing.assert_close(means, expected)
-    torch.testing.assert_close(other_means, expected)
+def all_means(cache: LatentCache) -> list[Tensor]:
+    return [cache.moments(index, flipped).mean for index in range(3) for flipped in (False, True)]
+
+
+def test_two_processes_share_the_work_and_both_have_everything(settings: DatasetSettings, tmp_path: Path) -> None:
+    """Also what goes wrong in one of them: the other must learn of it, since one may be the only one that is heard."""
+    expected = all_means(fill(settings, FakeVae(), flip=True, to_disk=False))
+    broken = str(Path(settings.train_data_dir) / "2_x" / "01.png")
+    multiprocessing.spawn(as_one_of_two, (settings, tmp_path), nprocs=2)
+    for rank in (0, 1):
+        memory, disk, failure = torch.load(tmp_path / f"{rank}.pt")
+        for images, means in (memory, disk):
+            assert images == 3
+            torch.testing.assert_close(means, expected)
+        assert failure == broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,37 @@ def test_what_is_not_used_is_warned_about(tmp_path: Path) -> None:
         "folder_without_repeats",
         "images_beside_folders",
     }
+
+
+def test_pictures_in_other_formats_are_warned_about(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path, "1_x", [(64, 64)], "a")
+    (folder / "IMG_1.HEIC").touch()
+    (warning,) = look(tmp_path, ".txt").warnings
+    assert warning.code == "images_in_other_formats"
+    assert warning.params["example"] == "IMG_1.HEIC"
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 700])
+def test_a_nonsensical_orientation_is_none(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    noise_image((96, 64)).save(image_folder(tmp_path, "1_x", []) / "x.jpg", exif=exif)
+    assert scan(tmp_path, ".txt")[0].images[0].size == (96, 64)
+
+
+def test_a_broken_exif_block_does_not_make_an_image_unreadable(tmp_path: Path) -> None:
+    path = image_folder(tmp_path, "1_x", []) / "x.jpg"
+    noise_image((96, 64)).save(path, exif=b"Exif\0\0no tiff header at all")
+    assert scan(tmp_path, ".txt")[0].images[0].size == (96, 64)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may read everything")
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0)
+    try:
+        assert only_problem(tmp_path).code == "image_folder_not_readable"
+    finally:
+        tmp_path.chmod(0o700)
 
 
 def test_missing_captions_are_warned_about(tmp_path: Path) -> None:

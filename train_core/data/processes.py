@@ -1,0 +1,34 @@
+"""The processes that train together, as far as preparing data needs to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import torch.distributed as dist
+
+T = TypeVar("T")
+
+# A process may wait for another one that encodes thousands of images on a slow device.
+_PATIENCE = timedelta(days=7)
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def own_share(items: Sequence[T]) -> list[T]:
+    """The part of `items` that this process has to work on: every n-th of them."""
+    rank = dist.get_rank() if processes() > 1 else 0
+    return list(items[rank :: processes()])
+
+
+def gather(own: T) -> list[T]:
+    """What each process gave, in the order of their ranks. Goes over the CPU, so that cards need no room for it."""
+    if processes() == 1:
+        return [own]
+    everyones = [own] * processes()
+    dist.all_gather_object(everyones, own, group=dist.new_group(backend="gloo", timeout=_PATIENCE))
+    return everyones
