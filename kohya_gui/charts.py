@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 560, 190
+WIDTH, HEIGHT = 420, 170
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 24
 
 
@@ -70,7 +70,7 @@ def _grid(across: _Axis, up: _Axis) -> str:
     )
     columns = "".join(
         f'<text x="{across.at(x):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick_text(x)}</text>'
-        for x in ticks(across.low, across.high, 6)
+        for x in ticks(across.low, across.high, 5)
         if x == int(x)
     )
     return rows + columns

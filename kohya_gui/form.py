@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import gradio as gr
 from gradio.components.base import FormComponent
 
+from kohya_gui.kinds import plain_type
 from train_core.config.job import Job
 from train_core.config.setting import Setting
 
@@ -33,6 +33,11 @@ class Form:
     def inputs(self) -> list[FormComponent]:
         """All widgets, as inputs or outputs of an event."""
         return list(self.widgets.values())
+
+    @property
+    def edits(self) -> list[Any]:
+        """The events by which people change values. A text's `input` is silent when text is pasted or picked."""
+        return [w.change if isinstance(w, gr.Textbox) else w.input for w in self.inputs]
 
     def read(self, shown: Sequence[Any]) -> dict[str, Any]:
         """Values by setting name from what the widgets show; numbers are still as typed."""
@@ -100,13 +105,6 @@ def widget(s: Setting) -> FormComponent:
         lines=s.traits.lines, max_lines=max(1, s.traits.lines * 3 if s.traits.lines > 1 else 1), **shared,
         html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off", autocapitalize="off"),
     )
-
-
-def plain_type(annotation: Any) -> Any:
-    """The type without its `| None`."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return next(a for a in get_args(annotation) if a is not type(None))
-    return annotation
 
 
 def _is_spinner(s: Setting) -> bool:

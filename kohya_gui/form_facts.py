@@ -12,10 +12,12 @@ from kohya_gui.form import Form
 from kohya_gui.messages import dictionary, text, translate
 from kohya_gui.understand import Understood
 from train_core.config.problems import Problem
+from train_core.config.setting import Setting
 from train_core.facts.buckets import bucket_rules
 from train_core.facts.steps import StepCount, Suggestion, Workload, count_steps, suggest, workload
 
 MAX_PATHS = 200
+UNCOUNTABLE = ("bad_resolution", "bucket_bounds", "resolution_below_step")  # no bucket fits then
 
 
 def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> str:
@@ -23,26 +25,17 @@ def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, la
     hidden = form.hidden(understood.config.flat())
     return (
         f"{step_line_html(understood, language)}{problems_html(understood, language)}"
-        f"{_style(hidden, understood.errors)}{''.join(_path_list(name, values) for name in path_settings(form))}"
+        f"{_style(hidden, understood.errors)}{''.join(_path_list(s, values) for s in form.settings if s.traits.path)}"
     )
-
-
-def path_settings(form: Form) -> list[str]:
-    """The names of the settings that hold a path."""
-    return [s.name for s in form.settings if s.traits.path]
 
 
 def work_of(understood: Understood) -> Workload | None:
     """The workload of the form, or None while there are no images or the settings contradict each other."""
-    if understood.survey is None or not understood.survey.folders or _blocks_counting(understood.errors):
+    if not understood.folders or any(p.code in UNCOUNTABLE for p in understood.errors):
         return None
     config = understood.config
     rules = bucket_rules(config.dataset)
-    return workload(understood.survey.folders, rules, config.training, config.launch.num_processes)
-
-
-def _blocks_counting(errors: Iterable[Problem]) -> bool:
-    return any(p.code in ("bad_resolution", "bucket_bounds") or p.code.startswith("bucket_") for p in errors)
+    return workload(understood.folders, rules, config.training, config.launch.num_processes)
 
 
 def step_line_html(understood: Understood, language: str) -> str:
@@ -90,10 +83,9 @@ def read_offer(value: str, understood: Understood) -> tuple[int, list[tuple[str,
     """The epochs of an offer, and the folders to rename for its repeats as (name now, name then)."""
     epochs, _, pairs = value.partition(";")
     changes = dict(pair.split(">") for pair in pairs.split(",") if pair)
-    folders = understood.survey.folders if understood.survey else ()
     renames = [
         (folder.path.name, re.sub(r"^\d+", changes[str(folder.repeats)], folder.path.name))
-        for folder in folders
+        for folder in understood.folders
         if str(folder.repeats) in changes
     ]
     return int(epochs), renames
@@ -131,31 +123,40 @@ def is_setting(name: Any) -> bool:
 def _style(hidden: Iterable[str], errors: Iterable[Problem]) -> str:
     """Hides what does not apply and marks what is wrong: one element instead of seventy updates."""
     away = ",".join(f"#setting-{name}" for name in hidden)
-    wrong = ",".join(f"#setting-{p.params['name']}" for p in errors if is_setting(p.params.get("name")))
+    wrong = ",".join(f"#setting-{name} :is(input,textarea)" for name in settings_in(errors))
     rules = (f"{away}{{display:none!important}}" if away else "") + (
-        f"{wrong}{{outline:1px solid var(--crucible-error);outline-offset:-1px}}" if wrong else ""
+        f"{wrong}{{border-color:var(--crucible-error)!important}}" if wrong else ""
     )
     return f"<style>{rules}</style>"
 
 
-def _path_list(name: str, values: Mapping[str, Any]) -> str:
-    options = "".join(f'<option value="{html.escape(p, quote=True)}">' for p in paths_below(str(values.get(name) or "")))
-    return f'<datalist id="paths-setting-{name}">{options}</datalist>'
+def settings_in(problems: Iterable[Problem]) -> list[str]:
+    """The names of the settings that `problems` are about."""
+    return [p.params["name"] for p in problems if is_setting(p.params.get("name"))]
 
 
-def paths_below(typed: str) -> list[str]:
-    """What the folder that is being typed holds: folders, and files that a setting can name."""
+def _path_list(s: Setting, values: Mapping[str, Any]) -> str:
+    paths = paths_below(str(values.get(s.name) or ""), files=s.traits.path == "file")
+    options = "".join(f'<option value="{html.escape(path, quote=True)}">' for path in paths)
+    return f'<datalist id="paths-setting-{s.name}">{options}</datalist>'
+
+
+def paths_below(typed: str, files: bool) -> list[str]:
+    """What the folder that is being typed holds: its folders, and with `files` the model files too."""
     typed = typed.strip()
     if not typed:
         return [str(Path.home())]
     folder = Path(typed).expanduser() if typed.endswith(("/", "\\")) else Path(typed).expanduser().parent
     try:
         entries = sorted(folder.iterdir(), key=lambda path: path.name.lower())
+        shown = [p for p in entries if not p.name.startswith(".") and (p.is_dir() or (files and _is_model(p)))]
     except OSError:
         return []
-    wanted = (".safetensors", ".ckpt", ".pt", ".txt")
-    shown = [p for p in entries if not p.name.startswith(".") and (p.suffix.lower() in wanted or p.is_dir())]
     return [str(path) for path in shown[:MAX_PATHS]]
+
+
+def _is_model(path: Path) -> bool:
+    return path.suffix.lower() in (".safetensors", ".ckpt", ".pt")
 
 
 def _ui(key: str, language: str, **params: object) -> str:

@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kohya_gui.kinds import kind_word
 from train_core.config.problems import Problem
+from train_core.config.setting import Setting
 from train_core.config.train import TrainConfig
 
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
@@ -47,10 +49,38 @@ def translate_event(event: Mapping[str, Any], language: str) -> str:
 
 
 def _localised(params: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """`params`, where the help of a setting stands in `language` too."""
-    help_key = f"setting.{params.get('name')}.help"
-    known = dictionary(language).get(help_key) if "help" in params else None
-    return {**params, "help": known} if known else dict(params)
+    """`params`, where what the declaration of the setting `name` says stands in `language` too."""
+    declared = _settings().get(str(params.get("name")))
+    if declared is None or language == "en":
+        return dict(params)
+    words = {
+        "help": lambda: text(f"setting.{declared.name}.help", language),
+        "expected": lambda: text(f"word.{kind_word(declared)}", language),
+        "condition": lambda: _condition(declared, language),
+        "bounds": lambda: _bounds(declared, language),
+    }
+    return {name: words[name]() if name in words else value for name, value in params.items()}
+
+
+@cache
+def _settings() -> dict[str, Setting]:
+    return {s.name: s for s in TrainConfig.settings()}
+
+
+def _condition(s: Setting, language: str) -> str:
+    """When `s` applies, from the declaration's words: `NAME is set`, or `NAME is A or B`."""
+    name, _, values = s.traits.applies_to.words.partition(" is ")
+    if values == "set":
+        return text("word.is_set", language, name=name)
+    known = {"on": text("word.on", language), "off": text("word.off", language)}
+    joined = text("word.or", language).join(known.get(value, value) for value in values.split(" or "))
+    return text("word.is", language, name=name, value=joined)
+
+
+def _bounds(s: Setting, language: str) -> str:
+    signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": text("word.multiple_of", language)}
+    limits = [sign.format(f"{s.bound(name):g}") for name, sign in signs.items() if s.bound(name) is not None]
+    return text("word.and", language).join(limits)
 
 
 def page_translations() -> dict[str, dict[str, str]]:

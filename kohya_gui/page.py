@@ -10,14 +10,14 @@ from typing import Any
 import gradio as gr
 
 from kohya_gui.form import key
-from kohya_gui.messages import LANGUAGES, page_translations
 from kohya_gui.language import COOKIE
+from kohya_gui.messages import LANGUAGES, page_translations
 from kohya_gui.tabs.about import build_about_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
 from kohya_gui.tabs.train import build_train_tab
 
 ASSETS = Path(__file__).parent / "assets"
-FONTS = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
+FONTS = ("system-ui", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
 MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "DejaVu Sans Mono", "monospace")
 
 
@@ -71,4 +71,5 @@ def _header(context: PageContext) -> str:
 
 def _language_link(code: str, name: str) -> str:
     cookie = json.dumps(f"{COOKIE}={code};path=/;max-age=31536000;samesite=lax").replace('"', "'")
-    return f'<a href="#" lang="{code}" id="language-{code}" onclick="document.cookie={cookie};location.reload();return false">{name}</a>'
+    action = f"document.cookie={cookie};location.reload();return false"
+    return f'<a href="#" lang="{code}" id="language-{code}" onclick="{action}">{name}</a>'

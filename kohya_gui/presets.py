@@ -95,7 +95,10 @@ def save_preset_as(name: str, config: TrainConfig) -> str:
     path = presets_dir() / f"{name}.json"
     if path.exists():
         raise UserError(
-            problem("preset_exists", "You have a preset {name} already. Choose it and press Save, or give another name.", name=name)
+            problem(
+                "preset_exists",
+                "You have a preset {name} already. Choose it and press Save, or give another name.", name=name,
+            )
         )
     return _write(path, config)
 

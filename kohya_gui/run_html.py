@@ -109,8 +109,8 @@ def charts_html(view: RunView | None, language: str) -> str:
     ]
     rates = [Series(_rate_name(name, language), points) for name, points in view.lr_curves.items()]
     return (
-        f'<div id="chart-loss">{line_chart(text("ui.chart.loss", language), losses, empty)}</div>'
-        f'<div id="chart-lr">{line_chart(text("ui.chart.lr", language), rates, empty)}</div>'
+        f'<div class="charts"><div id="chart-loss">{line_chart(text("ui.chart.loss", language), losses, empty)}</div>'
+        f'<div id="chart-lr">{line_chart(text("ui.chart.lr", language), rates, empty)}</div></div>'
     )
 
 

@@ -11,37 +11,43 @@ from typing import Any
 from train_core.config.checks import contradictions, oddities
 from train_core.config.files import absolute_paths, missing
 from train_core.config.parse import parse_values
-from train_core.config.problems import Problem, UserError
-from train_core.config.train import DatasetSettings, SampleSettings, TrainConfig
-from train_core.facts.buckets import bucket_problems, bucket_rules
-from train_core.facts.folders import Survey, look
-from train_core.facts.prompts import PromptDefaults, parse_prompts
+from train_core.config.problems import Problem
+from train_core.config.train import DatasetSettings, ModelSettings, OutputSettings, SampleSettings, TrainConfig
+from train_core.facts.folders import ImageFolder, look
+from train_core.facts.preflight import Findings, examine
+
+Stamp = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
 class Understood:
-    """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which."""
+    """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
+
+    `folders` are the image folders found; `readable` says whether every value could be read.
+    """
 
     config: TrainConfig
-    survey: Survey | None
+    folders: tuple[ImageFolder, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    readable: bool
 
 
 def understand(values: Mapping[str, Any], source: str) -> Understood:
     """Read `values` and check them alone, against each other, and against the files they name."""
-    config, errors, warnings = read_leniently(values, source)
-    survey = survey_of(config.dataset)
-    found = [*errors, *missing(config, source)]
-    if not errors:
-        found += contradictions(config)
-    if not found:
-        found += bucket_problems(bucket_rules(config.dataset))
-    if survey is not None:
-        found += survey.problems
-    found += _prompt_problems(config.samples, config.dataset)
-    odd = [*warnings, *oddities(config), *(survey.warnings if survey else ())]
-    return Understood(config, survey, tuple(found), tuple(odd))
+    config, errors, remarks = read_leniently(values, source)
+    stamp = _stamp(config)
+    conflicts = () if errors else contradictions(config)
+    files = Findings((), ())
+    if not errors and not conflicts:
+        files = _examined(config.model, config.dataset, config.samples, config.output, stamp)
+    return Understood(
+        config,
+        _folders(config.dataset, stamp),
+        (*errors, *missing(config, source), *conflicts, *files.problems),
+        (*remarks, *oddities(config), *files.warnings),
+        readable=not errors,
+    )
 
 
 def read_leniently(
@@ -52,43 +58,45 @@ def read_leniently(
     parsed = parse_values(TrainConfig, values, source)
     if parsed.config is not None:
         return parsed.config, parsed.errors, parsed.warnings
-    readable = {name: value for name, value in values.items() if _is_readable(name, value)}
+    readable = {name: value for name, value in values.items() if not parse_values(TrainConfig, {name: value}).errors}
     config = parse_values(TrainConfig, readable, source).config
-    return config or TrainConfig(), parsed.errors, ()
-
-
-def _is_readable(name: str, value: Any) -> bool:
-    return not parse_values(TrainConfig, {name: value}).errors
-
-
-def survey_of(dataset: DatasetSettings) -> Survey | None:
-    """What lies in the image folder, or None while none is chosen."""
-    if not dataset.train_data_dir.strip():
-        return None
-    folder = Path(dataset.train_data_dir)
-    return _survey(folder, dataset.caption_extension, _signature(folder))
+    assert config is not None  # each of these values has just been read alone
+    return config, parsed.errors, ()
 
 
 @lru_cache(maxsize=8)
-def _survey(folder: Path, caption_extension: str, signature: tuple[tuple[str, int], ...]) -> Survey:
-    """A look at `folder`, done again when `signature` changes and not at every key that is typed."""
-    return look(folder, caption_extension)
+def _examined(
+    model: ModelSettings, dataset: DatasetSettings, samples: SampleSettings, output: OutputSettings, stamp: Stamp
+) -> Findings:
+    """What the files say, found out again when `stamp` changes and not at every key that is typed."""
+    return examine(TrainConfig(model=model, dataset=dataset, samples=samples, output=output))
 
 
-def _signature(folder: Path) -> tuple[tuple[str, int], ...]:
-    """The folder and its sub-folders with their times of change: what adding or removing a file alters."""
+@lru_cache(maxsize=8)
+def _folders(dataset: DatasetSettings, stamp: Stamp) -> tuple[ImageFolder, ...]:
+    if not dataset.train_data_dir.strip():
+        return ()
+    return look(Path(dataset.train_data_dir), dataset.caption_extension).folders
+
+
+def _stamp(config: TrainConfig) -> Stamp:
+    """Times of change of the files and folders that the settings name: what adding or removing a file alters."""
+    paths = [Path(config.model.pretrained_model_name_or_path), Path(config.output.output_dir)]
+    if config.dataset.train_data_dir.strip():
+        folder = Path(config.dataset.train_data_dir)
+        paths += [folder, *_below(folder)]
+    return tuple((str(path), _changed(path)) for path in paths)
+
+
+def _below(folder: Path) -> list[Path]:
     try:
-        below = [path for path in folder.iterdir() if path.is_dir()]
-        return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in [folder, *below]))
+        return sorted(path for path in folder.iterdir() if path.is_dir())
     except OSError:
-        return ()
+        return []
 
 
-def _prompt_problems(samples: SampleSettings, dataset: DatasetSettings) -> tuple[Problem, ...]:
-    if not samples.sample_prompts.strip():
-        return ()
+def _changed(path: Path) -> int:
     try:
-        parse_prompts(samples.sample_prompts, PromptDefaults.at(dataset.resolution, samples.sample_sampler))
-    except UserError as error:
-        return error.problems
-    return ()
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

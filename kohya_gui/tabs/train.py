@@ -38,9 +38,8 @@ def _wire_form(page: gr.Blocks, desk: Desk) -> None:
     form, bar, target, panel = desk.form, desk.bar, desk.target, desk.panel
     page.load(desk.opened, None, [bar.preset, desk.facts, *form.inputs], **QUIET)
     gr.on(
-        [w.input for w in form.inputs], desk.typed, [bar.preset, *form.inputs], [desk.facts],
-        trigger_mode="always_last", **QUIET,
-    )  # fmt: skip
+        form.edits, desk.typed, [bar.preset, *form.inputs], [desk.facts], trigger_mode="always_last", **QUIET
+    )
     loaded = [bar.preset, desk.facts, *form.inputs]
     bar.load.click(desk.load_preset, [bar.preset], loaded, **QUIET)
     bar.save.click(desk.save_preset, [bar.preset, *form.inputs], [bar.preset, desk.facts], **QUIET)
@@ -54,7 +53,9 @@ def _wire_form(page: gr.Blocks, desk: Desk) -> None:
     bar.export.click(desk.export, form.inputs, shown, **QUIET)
     bar.command.click(desk.print_command, form.inputs, shown, **QUIET)
     panel.close.click(desk.close_panel, None, [panel.box], **QUIET)
-    target.steps.input(desk.offer, [target.steps, *form.inputs], [target.offers, target.apply], trigger_mode="always_last", **QUIET)
+    target.steps.change(
+        desk.offer, [target.steps, *form.inputs], [target.offers, target.apply], trigger_mode="always_last", **QUIET
+    )
     target.apply.click(desk.apply_offer, [target.offers, bar.preset, *form.inputs], loaded, **QUIET)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,9 @@ class Desk:
     def save_preset_as(self, request: gr.Request, name: str, *shown: Any) -> Updates:
         """Write the form as a new preset."""
         updates = self._saved(lambda found: presets.save_preset_as(name or "", found.config), shown, request)
-        return updates | ({self.bar.name_row: gr.update(visible=False), self.bar.name: ""} if self.bar.preset in updates else {})
+        if self.bar.preset in updates:
+            updates |= {self.bar.name_row: gr.update(visible=False), self.bar.name: ""}
+        return updates
 
     def ask_name(self) -> Updates:
         return {self.bar.name_row: gr.update(visible=True)}
@@ -95,10 +98,11 @@ class Desk:
     def close_panel(self) -> Updates:
         return {self.panel.box: gr.update(visible=False)}
 
-    def offer(self, request: gr.Request, steps: float | None, *shown: Any) -> Updates:
+    def offer(self, request: gr.Request, typed: str, *shown: Any) -> Updates:
         """Ways to reach a typed number of steps."""
         language = self.language(request)
-        found = offers(self._understand(self.form.read(shown), language), int(steps or 0), language)
+        target = int("".join(re.findall(r"\d", typed))[:9] or 0)
+        found = offers(self._understand(self.form.read(shown), language), target, language)
         return {
             self.target.offers: gr.update(choices=found, value=found[0][1] if found else None, visible=bool(found)),
             self.target.apply: gr.update(visible=bool(found)),
@@ -210,7 +214,10 @@ class Desk:
 
     def _writable(self, values: Mapping[str, Any], language: str) -> Understood:
         """The settings, when each can be read. A preset may be incomplete, and its folders need not exist."""
-        return understand(values, text("ui.the_form", language))
+        found = self._understand(values, language)
+        if not found.readable:
+            raise UserError(*found.errors)
+        return found
 
     def _shown(
         self, name: str, write: Callable[[Understood], tuple[str, str]], shown: Sequence[Any], request: gr.Request

@@ -30,29 +30,29 @@ class Toolbar:
 def build_toolbar() -> Toolbar:
     """The row of buttons, and the row that asks for a preset's name when it is needed."""
     with gr.Row(elem_id="toolbar", equal_height=True):
-        preset = gr.Dropdown([], show_label=False, container=False, min_width=200, scale=2, elem_id="preset", interactive=True)
+        preset = gr.Dropdown([], show_label=False, container=False, elem_id="preset", interactive=True)
         load, save, save_as = (_button(name) for name in ("load", "save", "save_as"))
         export, command = (_button(name) for name in ("export", "command"))
-        start = gr.Button(key("ui.start"), variant="primary", size="md", min_width=110, scale=1, elem_id="start")
-        stop = gr.Button(key("ui.stop"), variant="stop", size="md", min_width=90, scale=1, elem_id="stop", interactive=False)
+        start = gr.Button(key("ui.start"), variant="primary", size="md", elem_id="start")
+        stop = gr.Button(key("ui.stop"), variant="stop", size="md", elem_id="stop", interactive=False)
     with gr.Row(visible=False, elem_id="name-row", equal_height=True) as name_row:
         name = gr.Textbox(
-            show_label=False, container=False, placeholder=key("ui.preset.name"), max_lines=1, scale=2, elem_id="preset-name"
+            show_label=False, container=False, placeholder=key("ui.preset.name"), max_lines=1, elem_id="preset-name"
         )
-        confirm = gr.Button(key("ui.save"), size="sm", min_width=80, scale=0, elem_id="preset-confirm")
-        cancel = gr.Button(key("ui.cancel"), size="sm", min_width=80, scale=0, elem_id="preset-cancel")
+        confirm = gr.Button(key("ui.save"), size="sm", elem_id="preset-confirm")
+        cancel = gr.Button(key("ui.cancel"), size="sm", elem_id="preset-cancel")
     return Toolbar(preset, load, save, save_as, export, command, start, stop, name_row, name, confirm, cancel)
 
 
 def _button(name: str) -> gr.Button:
-    return gr.Button(key(f"ui.{name}"), size="md", min_width=60, scale=0, elem_id=name.replace("_", "-"))
+    return gr.Button(key(f"ui.{name}"), size="md", elem_id=name.replace("_", "-"))
 
 
 @dataclass(frozen=True)
 class Target:
     """How many steps somebody aims at, and the ways to get there."""
 
-    steps: gr.Number
+    steps: gr.Textbox
     offers: gr.Radio
     apply: gr.Button
 
@@ -60,12 +60,12 @@ class Target:
 def build_target() -> Target:
     """A number, and choices that appear once it is typed."""
     with gr.Row(elem_id="target", equal_height=True):
-        steps = gr.Number(
-            None, label=key("ui.target.label"), container=False, placeholder=key("ui.target.placeholder"), show_label=False,
-            scale=0, min_width=230, elem_id="target-steps",
+        steps = gr.Textbox(
+            show_label=False, container=False, placeholder=key("ui.target.placeholder"), max_lines=1, scale=0,
+            min_width=230, elem_id="target-steps",
         )  # fmt: skip
         offers = gr.Radio([], show_label=False, container=False, visible=False, scale=3, elem_id="target-offers")
-        apply = gr.Button(key("ui.target.apply"), size="sm", visible=False, scale=0, min_width=90, elem_id="target-apply")
+        apply = gr.Button(key("ui.target.apply"), size="sm", visible=False, elem_id="target-apply")
     return Target(steps, offers, apply)
 
 
@@ -87,7 +87,14 @@ def build_output_panel() -> OutputPanel:
         with gr.Row(equal_height=True):
             title = gr.Markdown(elem_id="output-title")
             close = gr.Button(key("ui.close"), size="sm", scale=0, min_width=80, elem_id="output-close")
-        command = gr.Textbox(label=key("ui.command.label"), lines=2, max_lines=6, interactive=False, buttons=["copy"], elem_id="output-command")
-        text = gr.Textbox(show_label=False, lines=6, max_lines=18, interactive=False, buttons=["copy"], elem_id="output-text")
+        command = _text(key("ui.command.label"), 2, 6, "output-command")
+        text = _text("TOML", 6, 18, "output-text")
         download = gr.HTML(elem_id="output-download")
     return OutputPanel(box, title, command, text, download, close)
+
+
+def _text(label: str | gr.I18n, lines: int, max_lines: int, elem_id: str) -> gr.Textbox:
+    """Text to copy."""
+    return gr.Textbox(
+        label=label, lines=lines, max_lines=max_lines, interactive=False, buttons=["copy"], elem_id=elem_id
+    )

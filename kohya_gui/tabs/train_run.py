@@ -36,9 +36,9 @@ class RunPanel:
 def build_run_panel(start: gr.Button, stop: gr.Button, pictures_path: str) -> RunPanel:
     """Lay out the run's status, charts, pictures and console; `start` and `stop` stand elsewhere."""
     with gr.Row(elem_id="run-bar", equal_height=True):
-        choice = gr.Dropdown([], show_label=False, container=False, scale=3, min_width=200, elem_id="run-choice", interactive=True)
-        save = gr.Button(key("ui.save_now"), size="sm", visible=False, scale=0, min_width=90, elem_id="save-now")
-        sample = gr.Button(key("ui.sample_now"), size="sm", visible=False, scale=0, min_width=90, elem_id="sample-now")
+        choice = gr.Dropdown([], show_label=False, container=False, elem_id="run-choice", interactive=True)
+        save = gr.Button(key("ui.save_now"), size="sm", visible=False, elem_id="save-now")
+        sample = gr.Button(key("ui.sample_now"), size="sm", visible=False, elem_id="sample-now")
     views = {"status": gr.HTML(elem_id="run-status"), "charts": gr.HTML(elem_id="run-charts")}
     with gr.Accordion(key("ui.samples.title"), open=True, elem_id="run-samples-box"):
         views["samples"] = gr.HTML(elem_id="run-samples")
