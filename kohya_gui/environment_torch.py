@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 WHEELS = "https://download.pytorch.org/whl/"
-PYPI = "PyPI (https://pypi.org/simple)"
+PYPI = "PyPI (https://pypi.org)"
 CUDA_13_DRIVER, CUDA_12_DRIVER = 580, 525
 CUDA_13_CAPABILITY, CUDA_12_LAST_CAPABILITY = (7, 5), (9, 0)
 # The kernel's numbers for gfx900, 906, 908, 90a, 942, 950, 1030, 1100 to 1102, 1150, 1151, 1200 and 1201. The graphics

@@ -30,9 +30,9 @@ def test_a_failure_is_followed_by_what_to_do(output, advice):
 
 
 def test_the_users_pip_configuration_is_found_in_every_place_that_counts():
-    listing = ("global.cert='/etc/ca.pem'\nglobal.index-url='https://ann:pw@mirror.example/simple'\n"
+    listing = ("global.cert='/etc/ca.pem'\nglobal.index-url='https://ann:pw@mirror.example/pypi'\n"
                ":env:.find-links='/wheels'\ndownload.index-url='https://not.for/install'\nglobal.timeout='60'\n")
-    assert configured_source(listing) == "find-links /wheels, index-url https://…@mirror.example/simple"
+    assert configured_source(listing) == "find-links /wheels, index-url https://…@mirror.example/pypi"
 
 
 @pytest.mark.parametrize("listing", ["", "global.timeout='60'\n", "install.no-index='false'\n", "site.index-url=''\n"])
@@ -45,8 +45,8 @@ LETTERS = st.text(st.characters(categories=["L", "N"]), min_size=1)
 
 @given(LETTERS, LETTERS)
 def test_no_password_is_ever_shown(name, password):
-    shown = without_secrets(f"index-url https://{name}:{password}@mirror.example/simple")
-    assert shown == "index-url https://…@mirror.example/simple"
+    shown = without_secrets(f"index-url https://{name}:{password}@mirror.example/pypi")
+    assert shown == "index-url https://…@mirror.example/pypi"
 
 
 def test_what_would_lead_python_astray_is_left_behind(monkeypatch):
@@ -54,12 +54,12 @@ def test_what_would_lead_python_astray_is_left_behind(monkeypatch):
         monkeypatch.setenv(name, "elsewhere")
     monkeypatch.setenv("PIP_USER", "1")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/pypi")
     environ = environment_pip.clean_environ()
     assert not {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET"} & set(environ)
     assert environ["PIP_USER"] == "0"
     assert environ["HTTPS_PROXY"] == "http://proxy.example:3128"
-    assert environ["PIP_INDEX_URL"] == "https://mirror.example/simple"
+    assert environ["PIP_INDEX_URL"] == "https://mirror.example/pypi"
 
 
 def test_a_failing_pip_shows_its_own_words_then_ours(tmp_path, monkeypatch, capsys):
@@ -72,6 +72,6 @@ def test_a_failing_pip_shows_its_own_words_then_ours(tmp_path, monkeypatch, caps
 
 
 def test_pips_index_from_the_environment_variable_counts(tmp_path, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/pypi")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "none"))
-    assert "index-url https://mirror.example/simple" in Pip(sys.executable, tmp_path / "log").configured_source()
+    assert "index-url https://mirror.example/pypi" in Pip(sys.executable, tmp_path / "log").configured_source()
