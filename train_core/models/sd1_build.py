@@ -39,10 +39,9 @@ def fill(module: nn.Module, stored: Mapping[str, Stored], device: torch.device |
     state = {name: tensor.read().to(device, dtype) for name, tensor in stored.items()}
     module.load_state_dict(state, assign=True)
     for owner in module.modules():
-        if "position_ids" in dict(
-            owner.named_buffers(recurse=False)
-        ):  # counts from 0, so that no file needs to hold it
-            owner.position_ids = torch.arange(owner.position_ids.shape[-1], device=device)[None]
+        positions = dict(owner.named_buffers(recurse=False)).get("position_ids")
+        if positions is not None:  # 0, 1, 2, ... needs no place in a file
+            owner.position_ids = torch.arange(positions.shape[-1], device=device)[None]
     module.eval().requires_grad_(False)
 
 
