@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.runs.curve import Point, decimate
-from kohya_gui.runs.registry import Status, status_of
+from kohya_gui.runs.registry import LANDMARKS, Status, status_of
 from train_core.config.problems import Problem, problem
 from train_core.events import Event, Follower
 
@@ -99,13 +99,15 @@ class RunFollower:
             return self._view
 
     def _take(self, event: Event) -> None:
+        if self._view.started is None:
+            self._view.started = event.get("time")
+        if event["kind"] in LANDMARKS:
+            self._landmarks.append(event)
         handle = getattr(self, f"_on_{event['kind']}", None)
         if handle is not None:  # kinds of a later version are passed over
             handle(event)
 
     def _on_started(self, event: Event) -> None:
-        self._landmarks.append(event)
-        self._view.started = event.get("time")
         self._view.total_steps = event.get("total_steps") or 0
         self._view.epochs = event.get("epochs") or 0
 
@@ -148,11 +150,7 @@ class RunFollower:
     def _on_error(self, event: Event) -> None:
         self._view.errors.append(_problem_of(event))
 
-    def _on_ack(self, event: Event) -> None:
-        self._landmarks.append(event)
-
     def _on_finished(self, event: Event) -> None:
-        self._landmarks.append(event)
         self._view.ended = event.get("time")
         self._view.result = event.get("path") or ""
         self._view.eta = None

@@ -14,8 +14,7 @@ from kohya_gui.runs.devices import World, find_hardware, plan_world
 from kohya_gui.runs.process import identify, remember, spawn
 from train_core.config.files import write_text, write_toml
 from train_core.config.places import home, runs_dir
-from train_core.config.problems import UserError, problem
-from train_core.config.train import OutputSettings, TrainConfig
+from train_core.config.train import TrainConfig
 
 ENTRY = ("train_core", "train")
 
@@ -33,8 +32,7 @@ class RunHandle:
 
 
 def start(config: TrainConfig) -> RunHandle:
-    """Start a training run. Raises `UserError` when the machine or the output folder does not allow it."""
-    refuse_existing(config.output)
+    """Start a training run. Raises `UserError` when the machine cannot run it as the settings ask."""
     world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
     folder = new_run_folder(config.output.output_name)
     return start_in(folder, config, world, list(ENTRY))
@@ -64,34 +62,6 @@ def printable_command(config: TrainConfig) -> str:
     folder = home() / "printed" / folder_name(config.output.output_name)
     command = _write_files(folder / "config.toml", folder / "accelerate.yaml", config, world, list(ENTRY))
     return shlex.join(command)
-
-
-def refuse_existing(output: OutputSettings) -> None:
-    """Raise `UserError` when the result's name is taken: nothing of the user's is overwritten."""
-    result = result_path(output.output_dir, output.output_name)
-    if result.exists():
-        raise UserError(
-            problem(
-                "result_exists",
-                "{path} exists and is not overwritten. Choose another output_name, for example {free}.",
-                path=str(result),
-                free=free_name(output.output_dir, output.output_name),
-            )
-        )
-
-
-def result_path(output_dir: str, output_name: str) -> Path:
-    """Where the finished adapter is written."""
-    return Path(output_dir) / f"{output_name}.safetensors"
-
-
-def free_name(output_dir: str, output_name: str) -> str:
-    """`output_name`, or the first of `output_name-2`, `-3`, … that no file has."""
-    name, number = output_name, 1
-    while result_path(output_dir, name).exists():
-        number += 1
-        name = f"{output_name}-{number}"
-    return name
 
 
 def folder_name(output_name: str) -> str:

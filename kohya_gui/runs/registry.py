@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,8 @@ Status = Literal["queued", "running", "stopping", "completed", "stopped", "faile
 ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
 ENDED = ("completed", "stopped", "failed")
 RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
-END_BYTES = 32_768  # far more than the few last events of a run take
+LANDMARKS = ("started", "ack", "finished")
+PART_BYTES = 32_768  # of the start and of the end; far more than the first and the last few events take
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,55 @@ def read_run(folder: Path) -> RunInfo | None:
         created = datetime.strptime(match.group(1), "%Y%m%d-%H%M%S")
     except ValueError:
         return None  # digits that are no date: somebody else's folder
-    events = [*_events_at(folder, start=True), *_events_at(folder, start=False)]
+    digest = digest_of(folder)
+    status = status_of(folder, list(digest.landmarks))
+    return RunInfo(folder.name, folder, match.group(2), created, status, digest.step, digest.total_steps)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What the list of runs needs of a run's events: those that decide its status, and how far it has come."""
+
+    landmarks: tuple[Event, ...] = ()
+    step: int = 0
+    total_steps: int = 0
+
+
+def digest_of(folder: Path) -> Digest:
+    """The digest of the run's events, read again only when the file has changed."""
+    path = folder / "events.jsonl"
+    try:
+        state = path.stat()
+        return _read_digest(path, state.st_size, state.st_mtime_ns)
+    except OSError:
+        return Digest()
+
+
+@lru_cache(maxsize=4096)
+def _read_digest(path: Path, size: int, _changed: int) -> Digest:
+    with path.open("rb") as file:
+        parts = [file.read(PART_BYTES)]
+        if size > PART_BYTES:
+            file.seek(size - PART_BYTES)
+            parts.append(file.read(PART_BYTES))
+    events = [event for part in parts for line in part.splitlines() if (event := _event_in(line)) is not None]
     progress = next((e for e in reversed(events) if e["kind"] == "progress"), {})
-    total = next((e.get("total_steps") for e in reversed(events) if e.get("total_steps")), 0)
-    return RunInfo(
-        folder.name, folder, match.group(2), created, status_of(folder, events),
-        _whole(progress.get("step")), _whole(total),
-    )  # fmt: skip
+    total = next((e["total_steps"] for e in reversed(events) if e.get("total_steps")), 0)
+    landmarks = tuple(e for e in events if e["kind"] in LANDMARKS)
+    return Digest(landmarks, _whole(progress.get("step")), _whole(total))
+
+
+def _event_in(line: bytes) -> Event | None:
+    """The event in `line`; None where a part's border cut it or a crash tore it."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("kind"), str) else None
 
 
 def status_of(folder: Path, events: list[Event]) -> Status:
-    """How the run stands, by its events (at least the first and the last ones) and its process."""
+    """How the run stands, by those of its events that are `LANDMARKS`, and by its process."""
     finished = next((e for e in reversed(events) if e["kind"] == "finished"), None)
     if finished is not None:
         return finished["status"] if finished.get("status") in ENDED else "failed"
@@ -103,26 +143,6 @@ def _job_process(started: Event) -> psutil.Process | None:
         return process if own else None
     except psutil.Error:
         return None
-
-
-def _events_at(folder: Path, start: bool) -> list[Event]:
-    """The whole events in the first or the last part of the event file."""
-    try:
-        with (folder / "events.jsonl").open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0 if start else max(0, size - END_BYTES))
-            data = file.read(END_BYTES)
-    except OSError:
-        return []
-    events = []
-    for line in data.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # cut by the part's border, or torn by a crash
-        if isinstance(event, dict) and isinstance(event.get("kind"), str):
-            events.append(event)
-    return events
 
 
 def _whole(value: Any) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,9 +14,9 @@ from tqdm import tqdm
 from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import control
 from kohya_gui.runs.follow import RunView, console_tail, follower
-from kohya_gui.runs.launch import RunHandle, free_name, start
+from kohya_gui.runs.launch import RunHandle, start
 from train_core.config.files import read_config
-from train_core.config.places import home, program_presets_dir
+from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import UserError
 from train_core.config.train import TrainConfig
 from train_core.events import Event, Follower
@@ -23,6 +25,7 @@ EXIT_CODES = {"completed": 0, "stopped": 130}
 FAILED = 1
 POLL = 0.2  # seconds
 STAGES = {
+    "checking": "Checking the settings and images",
     "loading": "Loading the model",
     "caching": "Encoding the images",
     "training": "Training",
@@ -46,7 +49,7 @@ def demo(output_dir: Path | None = None) -> int:
     folder = Path(output_dir or home() / "demo").expanduser().absolute()
     began = time.monotonic()
     try:
-        config = _demo_config(folder)
+        config = read_config(program_presets_dir() / "lora" / "demo.json", {"output_dir": str(folder)}).config
         view = run_in_terminal(config)
     except UserError as error:
         return _refuse(error)
@@ -55,23 +58,16 @@ def demo(output_dir: Path | None = None) -> int:
     return EXIT_CODES.get(view.status, FAILED)
 
 
-def _demo_config(folder: Path) -> TrainConfig:
-    preset = program_presets_dir() / "lora" / "demo.json"
-    name = read_config(preset, {"output_dir": str(folder)}).config.output.output_name
-    return read_config(preset, {"output_dir": str(folder), "output_name": free_name(str(folder), name)}).config
-
-
 def _say_demo_results(view: RunView, config: TrainConfig, seconds: float) -> None:
-    folder = Path(config.output.output_dir)
-    result = Path(view.result) if view.result else folder / f"{config.output.output_name}.safetensors"
+    result = Path(view.result)
     _say(f"\nThe demo is done, after {_duration(seconds)}.")
     _say(f"  LoRA file       {result}")
     if view.samples:
-        sheet = folder / f"{config.output.output_name}-contact-sheet.png"
+        sheet = _unused(result.with_name(f"{result.stem}-contact-sheet.png"))
         write_contact_sheet(view.samples, sheet)
         _say(f"  contact sheet   {sheet}")
         _say(f"  sample pictures {view.samples[-1].path.parent}")
-    _say(f"  run folder      {folder_of(view)}")
+    _say(f"  run folder      {runs_dir() / view.id}")
     _say(f"  base model      {config.model.pretrained_model_name_or_path}")
     _say(
         "To use it: put the LoRA file into your software's LoRA folder and load it on the base model above. For your "
@@ -79,9 +75,13 @@ def _say_demo_results(view: RunView, config: TrainConfig, seconds: float) -> Non
     )
 
 
-def folder_of(view: RunView) -> Path:
-    """The run folder of `view`."""
-    return home() / "runs" / view.id
+def _unused(path: Path) -> Path:
+    """`path`, numbered where something bears that name already."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_stem(f"{path.stem}-{number}")
+    return found
 
 
 def run_in_terminal(config: TrainConfig) -> RunView:
@@ -97,18 +97,29 @@ def run_in_terminal(config: TrainConfig) -> RunView:
 
 def _follow(handle: RunHandle, screen: Screen) -> None:
     """Show the run's events until its process has ended; the first Ctrl-C asks it to stop, the second kills it."""
-    interrupts = 0
-    while True:
-        try:
+    answered = 0
+    with counted_interrupts() as interrupts:
+        while True:
             ended = handle.process.poll() is not None  # asked before reading, so that no last event is missed
             screen.show_new()
             if ended:
                 break
+            if len(interrupts) > answered:
+                answered += 1
+                screen.line(_interrupt(handle.folder, answered))
             time.sleep(POLL)
-        except KeyboardInterrupt:
-            interrupts += 1
-            screen.line(_interrupt(handle.folder, interrupts))
     screen.close()
+
+
+@contextmanager
+def counted_interrupts() -> Iterator[list[int]]:
+    """A list that each Ctrl-C lengthens, instead of an exception that could come in the middle of anything."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _interrupt(folder: Path, count: int) -> str:

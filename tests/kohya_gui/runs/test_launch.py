@@ -16,12 +16,10 @@ import yaml
 from kohya_gui.runs import launch
 from kohya_gui.runs.command import accelerate_yaml, child_environment, training_command
 from kohya_gui.runs.devices import World
-from kohya_gui.runs.launch import free_name, new_run_folder, printable_command, result_path, start, start_in
+from kohya_gui.runs.launch import new_run_folder, printable_command, start, start_in
 from kohya_gui.runs.process import recall
 from train_core.config.files import read_config
 from train_core.config.places import runs_dir
-from train_core.config.problems import UserError
-from train_core.config.train import OutputSettings
 
 HOSTILE_YAML = """
 compute_environment: LOCAL_MACHINE
@@ -154,18 +152,6 @@ def test_any_output_name_makes_a_folder_in_the_runs_folder(name):
     assert new_run_folder(name).resolve().parent == runs_dir().resolve()
 
 
-def test_an_existing_result_is_refused_with_a_free_name(config, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    for name in ("x", "x-2"):
-        result_path(str(out), name).write_bytes(b"precious")
-    with pytest.raises(UserError, match="x-3"):
-        start(config)
-    assert result_path(str(out), "x").read_bytes() == b"precious"
-    assert free_name(str(out), "y") == "y"
-    assert not runs_dir().exists()
-
-
 def test_the_printed_command_can_be_run_and_makes_no_run(config, monkeypatch):
     monkeypatch.setattr(launch, "ENTRY", ("fake_job", "crash"))
     words = shlex.split(printable_command(config))
@@ -177,8 +163,3 @@ def test_the_printed_command_can_be_run_and_makes_no_run(config, monkeypatch):
         words, env=child_environment(world()), capture_output=True, text=True, timeout=120, check=False
     )
     assert "out of memory" in ended.stderr
-
-
-def test_the_output_settings_alone_decide_the_results_path():
-    output = OutputSettings(output_dir="o", output_name="n")
-    assert result_path(output.output_dir, output.output_name) == Path("o/n.safetensors")

@@ -1,0 +1,102 @@
+"""Training followed in the terminal, with the stand-in job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kohya_gui.contact_sheet import write_contact_sheet
+from kohya_gui.runs import launch, terminal
+from kohya_gui.runs.follow import Sample
+from kohya_gui.runs.registry import list_runs, read_run
+from tests.kohya_gui.runs.conftest import wait_until
+from train_core.config.files import write_toml
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def config_file(config, tmp_path):
+    """A settings file that asks for a short run."""
+    (tmp_path / "images").mkdir()
+    dataset = config.dataset.model_copy(update={"train_data_dir": str(tmp_path / "images")})
+    write_toml(tmp_path / "my config.toml", config.model_copy(update={"dataset": dataset}))
+    return tmp_path / "my config.toml"
+
+
+def test_a_finished_run_is_shown_and_ends_well(config_file, monkeypatch, capfd):
+    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "short"))
+    assert terminal.train(config_file, {"output_name": "other"}) == 0
+    shown = capfd.readouterr().out
+    assert "3 steps" in shown
+    assert "x.safetensors" in shown
+    assert "complete" in shown
+    assert [run.name for run in list_runs()] == ["other"]
+
+
+def test_a_crashed_run_shows_the_end_of_its_console(config_file, monkeypatch, capfd):
+    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "crash"))
+    assert terminal.train(config_file, {}) == 1
+    shown = capfd.readouterr().out
+    assert "out of memory" in shown
+    assert "console.log" in shown
+
+
+def test_a_file_that_cannot_be_read_is_one_message(tmp_path, capfd):
+    assert terminal.train(tmp_path / "none.toml", {}) == 1
+    assert "none.toml" in capfd.readouterr().err
+
+
+def test_all_that_is_wrong_with_a_file_is_said_at_once(config_file, capfd):
+    assert terminal.train(config_file, {"network_dim": "-1", "no_such_thing": "1"}) == 1
+    said = capfd.readouterr().err
+    assert "network_dim" in said
+    assert "no_such_thing" in said
+
+
+TERMINAL = """
+import sys
+from pathlib import Path
+from kohya_gui.runs import launch, terminal
+launch.ENTRY = ("fake_job", sys.argv[2])
+sys.exit(terminal.train(Path(sys.argv[1]), {}))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that stands for Ctrl-C in one process alone")
+@pytest.mark.parametrize(("job", "interrupts", "said"), [("train", 1, "stopped"), ("deaf", 2, "without saving")])
+def test_ctrl_c_asks_the_job_to_stop_and_a_second_one_ends_it(config_file, job, interrupts, said):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPOSITORY)])}
+    command = [sys.executable, "-c", TERMINAL, str(config_file), job]
+    shell = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    wait_until(lambda: [run for run in list_runs() if run.total_steps])
+    folder = list_runs()[0].folder
+    for count in range(interrupts):
+        shell.send_signal(signal.SIGINT)
+        wait_until(lambda: (folder / "control").exists() and read_run(folder).status != "running")
+        assert count == 0 or read_run(folder).status in ("stopping", "stopped")
+    shown, _ = shell.communicate(timeout=60)
+    assert shell.returncode == 130
+    assert said in shown
+    assert read_run(folder).status == "stopped"
+
+
+def test_the_contact_sheet_shows_every_sample_in_its_place(tmp_path):
+    samples = []
+    for step, colour in ((0, "red"), (10, "lime"), (20, "blue")):
+        for index in (1, 2):
+            path = tmp_path / f"{step}-{index}.png"
+            Image.new("RGB", (128, 64 * index), colour).save(path)
+            samples.append(Sample(path, f"a fox {index} --d 1", index, step, step // 10, 1))
+    write_contact_sheet(samples, tmp_path / "sheet.png")
+    sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
+    strip = [sheet.getpixel((x, 60)) for x in range(sheet.width)]
+    seen = [c for c in dict.fromkeys(strip) if c in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
+    assert seen == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    assert sum(c == (0, 255, 0) for c in sheet.get_flattened_data()) == 192 * 96 + 192 * 192
