@@ -33,7 +33,7 @@ def image_folder(parent: Path, name: str, sizes: Iterable[tuple[int, int]], capt
 
 
 class FakeVae:
-    """Averages 8x8 pixels into latents, and counts the images it has seen."""
+    """Averages 8x8 pixels into latents, channels-last as a real one may, and counts the images it has seen."""
 
     def __init__(self, fingerprint: str = "vae 1") -> None:
         self.images = 0
@@ -41,7 +41,7 @@ class FakeVae:
 
     def encode(self, pixels: Tensor) -> Moments:
         self.images += len(pixels)
-        mean = avg_pool2d(pixels, 8)
+        mean = avg_pool2d(pixels, 8).contiguous(memory_format=torch.channels_last)
         return Moments(mean, mean - 3)
 
 

@@ -40,7 +40,7 @@ def encode_all(pictures: Iterable[Picture], encoder: Encoder, batch_size: int) -
         encoded = encoder.encode(to_range(pixels))
         mean, logvar = (part.detach().to("cpu", torch.float32) for part in (encoded.mean, encoded.logvar))
         for position, picture in enumerate(batch):
-            moments = Moments(mean[position].clone(), logvar[position].clone())
+            moments = Moments(_alone(mean[position]), _alone(logvar[position]))
             _refuse_broken(moments, picture.entry.path)
             yield picture.key, moments
 
@@ -77,6 +77,11 @@ def _decoded(batches: Iterable[Sequence[Picture]], ahead: int) -> Iterator[tuple
                 yield last, torch.stack([future.result() for future in decoding])
         finally:
             threads.shutdown(cancel_futures=True)
+
+
+def _alone(part: Tensor) -> Tensor:
+    """A copy in plain order, which shares no memory with the rest of its batch; VAEs may answer channels-last."""
+    return part.clone(memory_format=torch.contiguous_format)
 
 
 def _refuse_broken(moments: Moments, path: Path) -> None:
