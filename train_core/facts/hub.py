@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 
+from train_core.config.files import HUB_ID, write_text
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # Mirrors of one model; the first name stands for all.
 SAME_MODEL = (
     (
@@ -26,8 +25,7 @@ SAME_MODEL = (
 
 def is_hub_id(text: str) -> bool:
     """Whether `text` has the form owner/name and is no file or folder here."""
-    looks_alike = HUB_ID.fullmatch(text.strip()) is not None and not text.lower().endswith((".safetensors", ".ckpt"))
-    return looks_alike and not Path(text.strip()).exists()
+    return HUB_ID.fullmatch(text.strip()) is not None and not Path(text.strip()).exists()
 
 
 def resolve(text: str) -> Path:
@@ -58,11 +56,7 @@ def local_file_for(hub_id: str) -> Path | None:
 def remember(hub_id: str, path: Path) -> None:
     """From now on `hub_id` and its mirrors stand for the file or folder `path`."""
     table = _load() | {_canonical(hub_id): str(path.resolve())}
-    target = _table_path()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(table, indent=2, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(target)
+    write_text(_table_path(), json.dumps(table, indent=2, ensure_ascii=False) + "\n")
 
 
 def _canonical(hub_id: str) -> str:

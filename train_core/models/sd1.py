@@ -43,7 +43,6 @@ class SD1:
         self._tokenizer = tokenizer
         self._clip_skip = clip_skip
         self._pieces = max_token_length // PIECE
-        self._fingerprint = ""
 
     def targets(self) -> list[Target]:
         """The text encoder's layers, then the U-Net's."""
@@ -92,22 +91,23 @@ class SD1:
     def encode_images(self, pixels: Tensor) -> Moments:
         """Unscaled moments, each (B, 4, H/8, W/8), of `pixels` (B, 3, H, W) in [-1, 1]; fp32, where the VAE is."""
         vae = self.modules["vae"]
-        distribution = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+        distribution = vae.encode(pixels.to(vae.quant_conv.weight)).latent_dist
         return Moments(distribution.mean.float(), distribution.logvar.float())
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels (B, 3, H, W), about [-1, 1], of scaled `latents`; fp32, where the VAE is."""
         vae = self.modules["vae"]
-        return vae.decode(latents.to(vae.device, vae.dtype) / self.latent_scale).sample.float()
+        return vae.decode(latents.to(vae.post_quant_conv.weight) / self.latent_scale).sample.float()
 
     def predict(
         self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """The U-Net's prediction (B, 4, h, w) in the dtype of `noisy`; SD 1.x needs no extras."""
         unet = self.modules["unet"]
-        hidden = conditioning["hidden"].to(unet.dtype)
-        return unet(noisy.to(unet.dtype), timesteps, hidden, return_dict=False)[0].to(noisy.dtype)
+        dtype = unet.conv_in.weight.dtype  # unlike unet.dtype, found without a walk over all modules
+        hidden = conditioning["hidden"].to(dtype)
+        return unet(noisy.to(dtype), timesteps, hidden, return_dict=False)[0].to(noisy.dtype)
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
         """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""
@@ -126,14 +126,12 @@ class SD1:
 
     def vae_fingerprint(self) -> str:
         """A hash of the VAE's weights as fp16 and of its number format, the same from whatever file it was read."""
-        if not self._fingerprint:
-            vae = self.modules["vae"]
-            digest = hashlib.blake2b(str(vae.dtype).encode(), digest_size=16)
-            for name, value in sorted(vae.state_dict().items()):
-                digest.update(name.encode())
-                digest.update(value.to("cpu", torch.float16).contiguous().numpy().data)
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint
+        state = self.modules["vae"].state_dict()
+        digest = hashlib.blake2b(digest_size=16)
+        for name, value in sorted(state.items()):
+            digest.update(f"{name} {value.dtype}".encode())
+            digest.update(value.to("cpu", torch.float16).contiguous().numpy().data)
+        return digest.hexdigest()
 
     def save_model(self, path: Path, dtype: torch.dtype) -> None:
         """Write the whole model as one `.safetensors` in the original Stability layout, whole or not at all."""
