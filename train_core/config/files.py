@@ -27,6 +27,9 @@ COMMAND_LINE = "the command line"
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
 
 
+PROMPT_FILE = re.compile(r"((?! --).)*\.(txt|toml|json)", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A settings file, read and checked."""
@@ -133,10 +136,15 @@ def absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """`values` with `{app}/` and `~` filled in and relative paths taken from `folder`; hub ids stay as they are."""
     kinds = {s.name: s.traits.path for s in TrainConfig.settings() if s.traits.path}
     return {
-        name: _absolute(value, folder, kinds[name] == "file")
-        if name in kinds and isinstance(value, str) and value.strip() else value
+        name: _absolute(value, folder, kinds[name] == "file") if _is_path(kinds.get(name), value) else value
         for name, value in values.items()
     }
+
+
+def _is_path(kind: str | None, value: Any) -> bool:
+    if kind is None or not isinstance(value, str) or not value.strip():
+        return False
+    return kind != "prompts" or bool(PROMPT_FILE.fullmatch(value.strip()))
 
 
 def _absolute(text: str, folder: Path, may_be_hub_id: bool) -> str:

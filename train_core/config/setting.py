@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 Values = Mapping[str, Any]
-PathKind = Literal["file", "folder", "output"]
+# "prompts" is text, or the path of a file that holds it.
+PathKind = Literal["file", "folder", "output", "prompts"]
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ class SampleSettings(Section, title="Samples"):
     sample_prompts: str = setting(
         "",
         "One prompt a line, with --n negative, --w --h size, --d seed, --s steps, --l scale, --ss sampler; or the "
-        "path of a .txt file.", label="Sample prompts", lines=4,
+        "path of a .txt file.", label="Sample prompts", lines=4, path="prompts",
     )
     sample_every_n_epochs: int = setting(
         1, "Draw sample pictures every n epochs; 0 is off.", label="Sample every n epochs", unit="epochs", ge=0,

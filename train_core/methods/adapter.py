@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from train_core.config.train import NetworkSettings
-from train_core.models.family import Family, Part
+from train_core.models.family import Family
 from train_core.networks.attach import build_adapter
 
 
 class AdapterMethod:
     """Holds the adapter while it sits on the family's modules."""
 
-    def __init__(self, family: Family, network: NetworkSettings, seed: int, device: torch.device) -> None:
-        self.adapter = build_adapter(family.targets(), network, seed).to(device)
+    def __init__(self, family: Family, network: NetworkSettings, seed: int) -> None:
+        self.adapter = build_adapter(family.targets(), network, seed)
         self.adapter.attach()
 
     @property
@@ -25,22 +26,28 @@ class AdapterMethod:
         return self.adapter
 
     @property
-    def parts(self) -> set[Part]:
-        """The parts of the model that the adapter changes."""
-        return {part for part, parameters in self.adapter.parameter_groups_by_part().items() if parameters}
+    def parts(self) -> set[str]:
+        """The parts of the model that the adapter sits on: `unet`, `text_encoder`."""
+        return set(self.adapter.parameter_groups_by_part())
 
     def parameter_groups(self, rates: dict[str, float]) -> list[dict[str, Any]]:
-        """One optimizer group per part that trains at a rate above zero, named after the part."""
+        """One optimizer group for each part that trains at a rate above zero, named after the part.
+
+        A part at rate zero is frozen: it is saved as it started.
+        """
         groups = self.adapter.parameter_groups_by_part()
+        for part, parameters in groups.items():
+            for parameter in parameters:
+                parameter.requires_grad_(rates[part] > 0)
         return [
             {"params": parameters, "lr": rates[part], "name": part}
             for part, parameters in groups.items()
-            if parameters and rates[part] > 0
+            if rates[part] > 0
         ]
 
-    def on_step(self, seed: int) -> None:
-        """Before each batch: dropouts draw from `seed`."""
-        self.adapter.reseed(seed)
+    def reseed(self, step_seed: int, sample_seeds: Sequence[int]) -> None:
+        """Before each batch: what its dropouts draw from."""
+        self.adapter.reseed(step_seed, sample_seeds)
 
     def state_dict(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """The adapter's tensors by their names in the file."""

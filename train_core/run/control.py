@@ -11,15 +11,16 @@ from types import FrameType
 import torch
 from accelerate import Accelerator
 
-from train_core.events import REQUESTS, take_requests
+from train_core.events import REQUESTS, Emit, take_requests
 
 
 class Control:
     """Collects requests on the main process and tells every process of them after each step."""
 
-    def __init__(self, run_dir: Path, accelerator: Accelerator) -> None:
+    def __init__(self, run_dir: Path, accelerator: Accelerator, emit: Emit) -> None:
         self.run_dir = run_dir
         self.accelerator = accelerator
+        self.emit = emit
         self._interrupted = False
 
     @contextmanager
@@ -42,6 +43,8 @@ class Control:
     def requests(self) -> set[str]:
         """The requests that have come since the last call, the same set on every process."""
         mine = set(take_requests(self.run_dir)) if self.accelerator.is_main_process else set()
+        for name in sorted(mine):
+            self.emit("ack", request=name)
         if self._interrupted:
             mine.add("stop")
         if self.accelerator.num_processes == 1:

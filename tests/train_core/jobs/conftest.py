@@ -1,0 +1,55 @@
+"""A tiny training job: four coloured pictures, a tiny random model, a few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.tiny import tiny_file
+from train_core.config.files import check_values, write_toml
+
+Prepare = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs and caches of a test stay with the test."""
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Two folders with five pictures of two shapes, most with captions."""
+    folder = tmp_path / "images"
+    for name, size, count in (("2_zuko dog", (64, 64), 3), ("1_tall cat", (64, 128), 2)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            path = folder / name / f"{number}.png"
+            Image.effect_noise(size, 40 + 30 * number).convert("RGB").save(path)
+            if number:
+                path.with_suffix(".txt").write_text(f"zuko dog, tag{number}, other", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, images: Path) -> Prepare:
+    """A function that writes a job's TOML, with settings by name, and gives its path."""
+
+    def write(name: str = "job", **values: Any) -> Path:
+        settings = {
+            "pretrained_model_name_or_path": str(tiny_file()), "train_data_dir": str(images),
+            "output_dir": str(tmp_path / "out"), "output_name": name, "resolution": "64", "bucket_reso_steps": 64,
+            "network_dim": 4, "network_alpha": 4, "max_train_epochs": 2, "train_batch_size": 2,
+            "optimizer_type": "AdamW", "learning_rate": 1e-3, "mixed_precision": "no", "save_precision": "float",
+            "lr_scheduler": "constant", "use_cpu": True, "seed": 5, **values,
+        }
+        path = tmp_path / f"{name}.toml"
+        write_toml(path, check_values(settings, "the test", {}).config)
+        return path
+
+    return write

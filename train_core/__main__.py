@@ -1,0 +1,33 @@
+"""`python -m train_core JOB --config_file X.toml`: the entry of every job, also under `accelerate launch`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+JOBS = ("train",)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job that the command line names; 0 when it ended well, 1 when it failed, 2 for a wrong command line."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and not words[0].startswith("-") and words[0] not in JOBS:
+        nearest = get_close_matches(words[0], JOBS, 1, cutoff=0)[0]
+        print(f"{words[0]} is no job. Did you mean {nearest}?", file=sys.stderr)
+        return 2
+    parser = argparse.ArgumentParser(prog="python -m train_core", description="Run one job.", allow_abbrev=False)
+    parser.add_argument("job", choices=JOBS, help="what to do")
+    parser.add_argument("--config_file", required=True, type=Path, help="the job's settings, TOML or a JSON preset")
+    parser.add_argument(
+        "--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="override a setting"
+    )
+    options = parser.parse_args(words)
+    from train_core.jobs.start import start_training  # noqa: PLC0415 - keeps --help fast
+
+    return start_training(options.config_file, dict(options.set))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

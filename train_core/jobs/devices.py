@@ -1,0 +1,45 @@
+"""The device and number format of a job, chosen on purpose and never by what other tools left behind."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from train_core.config.problems import Problem, problem
+from train_core.config.train import LaunchSettings, Precision
+
+DTYPES: dict[str, torch.dtype] = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def make_accelerator(launch: LaunchSettings) -> Accelerator:
+    """Accelerate's view of devices and processes. It casts nothing: the base is held in the compute dtype instead."""
+    return Accelerator(mixed_precision="no", cpu=launch.use_cpu)
+
+
+def precision_problems(precision: Precision, device: torch.device) -> list[Problem]:
+    """Why `precision` cannot be used on `device`."""
+    if precision == "fp16" and device.type == "cpu":
+        return [
+            problem(
+                "fp16_on_cpu",
+                "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",
+            )
+        ]
+    if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return [
+            problem(
+                "bf16_not_supported",
+                "{card} cannot calculate in bf16. Set mixed_precision to fp16.",
+                card=torch.cuda.get_device_name(device),
+            )
+        ]
+    return []
+
+
+def share(accelerator: Accelerator, model: nn.Module) -> nn.Module:
+    """`model` itself, or wrapped so that several processes exchange its gradients."""
+    if accelerator.num_processes == 1:
+        return model
+    ids = [accelerator.device.index] if accelerator.device.type == "cuda" else None
+    return nn.parallel.DistributedDataParallel(model, device_ids=ids)

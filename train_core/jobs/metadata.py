@@ -1,0 +1,57 @@
+"""From the parts of a run to the metadata of its files."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from train_core.config import places
+from train_core.config.train import TrainConfig
+from train_core.data.library import Library
+from train_core.data.summary import bucket_summary, folder_summary, tag_frequency
+from train_core.facts.hub import resolve
+from train_core.facts.steps import StepCount
+from train_core.models.family import PredictionType
+from train_core.networks.hashes import hashes_in_background
+from train_core.networks.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
+
+
+@dataclass
+class MetadataWriter:
+    """Metadata of the files of one run. The base model's hashes are computed while the run goes on."""
+
+    config: TrainConfig
+    library: Library
+    length: StepCount
+    prediction_type: PredictionType
+    output_name: str
+    optimizer: str
+    processes: int
+    started_at: float = field(default_factory=time.time)
+    session_id: int = field(default_factory=lambda: secrets.randbits(32))
+
+    def __post_init__(self) -> None:
+        memory = places.caches_dir() / "model-hashes.json"
+        self.base = resolve(self.config.model.pretrained_model_name_or_path)
+        self.vae = Path(self.config.model.vae) if self.config.model.vae else None
+        self.base_hashes = hashes_in_background(self.base, memory)
+        self.vae_hashes = hashes_in_background(self.vae, memory) if self.vae else None
+
+    def __call__(self, step: int, epoch: int) -> dict[str, str]:
+        """The metadata of a file saved after `step` in `epoch`, counted from 1."""
+        base = BaseFacts(
+            self.base, self.base_hashes.result(), self.prediction_type, self.vae,
+            self.vae_hashes.result() if self.vae_hashes else None,
+        )
+        data = DataFacts(
+            self.length.samples, self.length.batches_per_epoch, folder_summary(self.library),
+            tag_frequency(self.library), bucket_summary(self.library),
+        )
+        run = RunFacts(
+            session_id=self.session_id, output_name=self.output_name, started_at=self.started_at,
+            finished_at=time.time(), steps=step, epoch=epoch, total_steps=self.length.total,
+            total_epochs=self.length.epochs, optimizer=self.optimizer, processes=self.processes,
+        )
+        return adapter_metadata(self.config, base, data, run)

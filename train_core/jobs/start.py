@@ -1,0 +1,107 @@
+"""Starting a job: its run folder, its event stream, and how every kind of end is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_core.config.files import Loaded, read_config, write_toml
+from train_core.config.places import runs_dir
+from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.events import Emit, EventLog, emit_problems
+from train_core.facts.preflight import examine
+from train_core.jobs.console import Console
+
+
+def start_training(config_file: Path, overrides: Mapping[str, str]) -> int:
+    """Run the training job of `config_file`; 0 when it completed or was stopped, 1 when it failed."""
+    main_process = int(os.environ.get("RANK", "0")) == 0
+    console = Console()
+    try:
+        loaded = read_config(config_file, overrides)
+    except UserError as error:
+        run_dir = run_folder_of(config_file)
+        if run_dir and main_process:
+            _tell_failure(EventLog(run_dir / "events.jsonl").write, error)
+        _tell_failure(console.write, error)
+        return 1
+    run_dir = run_folder_of(config_file) or new_run_folder(loaded)
+    emit = _both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
+    return _run(loaded, run_dir, emit)
+
+
+def run_folder_of(config_file: Path) -> Path | None:
+    """The run folder that `config_file` already lies in, made by the launcher; else None."""
+    path = config_file.resolve()
+    return path.parent if path.name == "config.toml" and path.parent.parent == runs_dir().resolve() else None
+
+
+def new_run_folder(loaded: Loaded) -> Path:
+    """A new run folder with the settings in it, for a job that was started without the launcher."""
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{loaded.config.output.output_name}"
+    number = 1
+    while True:
+        run_dir = runs_dir() / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            run_dir.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        write_toml(run_dir / "config.toml", loaded.config)
+        return run_dir
+
+
+def _run(loaded: Loaded, run_dir: Path, emit: Emit) -> int:
+    try:
+        emit_problems(emit, "warning", loaded.warnings)
+        emit("stage", name="checking")
+        findings = examine(loaded.config)
+        emit_problems(emit, "warning", findings.warnings)
+        raise_if_any(findings.problems)
+        # Everything above needs no torch, so that a mistake is told at once.
+        from train_core.jobs.train import train_adapter  # noqa: PLC0415
+
+        train_adapter(loaded.config, run_dir, emit)
+    except UserError as error:
+        _tell_failure(emit, error)
+        return 1
+    except KeyboardInterrupt:
+        emit("finished", status="stopped", path=None, step=None)
+        return 130
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        _tell_failure(emit, _unexpected(error, run_dir))
+        return 1
+    return 0
+
+
+def _unexpected(error: Exception, run_dir: Path) -> UserError:
+    return UserError(
+        problem(
+            "unexpected",
+            "Something unforeseen happened: {kind}: {reason}. The details are in {log}; please report them.",
+            kind=type(error).__name__, reason=str(error), log=str(run_dir / "console.log"),
+        )
+    )
+
+
+def _tell_failure(emit: Emit, error: UserError) -> None:
+    emit_problems(emit, "error", error.problems)
+    emit("finished", status="failed", path=None, step=None)
+
+
+def _both(first: Emit, second: Emit) -> Emit:
+    def emit(kind: str, **fields: Any) -> None:
+        first(kind, **fields)
+        second(kind, **fields)
+
+    return emit
+
+
+def _nowhere(kind: str, **fields: Any) -> None:
+    """Events of the processes beside the main one."""

@@ -1,0 +1,45 @@
+"""The training loop: batch, noise, predict, loss, backward, step, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from train_core.run.training import Training
+
+T = TypeVar("T")
+
+
+def train(run: Training) -> None:
+    """Train until the run's length is reached or a stop is asked for."""
+    for epoch in range(run.length.epochs):
+        for batches in groups(run.data.epoch(epoch), run.settings.gradient_accumulation_steps):
+            step_loss = 0.0
+            for position, batch in enumerate(batches, 1):
+                latents = run.latents(batch)
+                noise = run.noise(batch, latents)
+                timesteps = run.timesteps(batch)
+                noisy = run.process.add_noise(latents, noise, timesteps).to(run.dtype)
+                run.seed_dropouts(batch)
+                with run.stepper.gathering(last=position == len(batches)):
+                    noise_pred = run.model(noisy, timesteps, batch.captions)
+                    target = run.process.target(latents, noise, timesteps)
+                    loss = run.loss(noise_pred, target, timesteps, batch) / len(batches)
+                    run.stepper.backward(loss)
+                step_loss += loss.detach()
+            run.stepper.step(run.step)
+            run.step += 1
+            run.report(epoch, step_loss)
+            if run.asked_to_stop(epoch) or run.step == run.length.total:
+                break
+        run.end_epoch(epoch)
+        if run.stopped:
+            return
+
+
+def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` consecutive items; the last may be shorter."""
+    iterator = iter(items)
+    while group := list(islice(iterator, size)):
+        yield group

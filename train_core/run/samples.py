@@ -1,0 +1,62 @@
+"""Drawing the sample prompts while a run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelerate import Accelerator
+from torch import nn
+
+from train_core.config.problems import Problem
+from train_core.config.train import SampleSettings
+from train_core.events import Emit, emit_problems
+from train_core.facts.prompts import SamplePrompt
+from train_core.models.family import Family
+from train_core.sampling.draw import draw_samples
+from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
+
+
+@dataclass
+class SampleDrawer:
+    """Draws `prompts` on the main process while the others wait, and reports each picture."""
+
+    settings: SampleSettings
+    prompts: list[SamplePrompt]
+    family: Family
+    accelerator: Accelerator
+    trained: nn.Module
+    output_dir: Path
+    name: str
+    model_name: str
+    seed: int
+    emit: Emit
+
+    def is_due_after_step(self, step: int) -> bool:
+        every = self.settings.sample_every_n_steps
+        return bool(self.prompts) and every > 0 and step % every == 0
+
+    def is_due_after_epoch(self, epoch: int) -> bool:
+        every = self.settings.sample_every_n_epochs
+        return bool(self.prompts) and every > 0 and epoch % every == 0
+
+    def draw(self, step: int, epoch: int | None) -> None:
+        """Draw every prompt after `step`; `epoch`, from 1, when it is drawn for the end of that epoch."""
+        if self.accelerator.is_main_process:
+            self._draw_all(step, epoch)
+        self.accelerator.wait_for_everyone()
+
+    def _draw_all(self, step: int, epoch: int | None) -> None:
+        mark = step_mark(step) if epoch is None else epoch_mark(epoch)
+        for picture in draw_samples(
+            self.family, self.prompts, self.accelerator.device, self.seed, self._warn, self.trained
+        ):
+            path = sample_path(self.output_dir, self.name, mark, picture.index, picture.seed)
+            save_png(picture.image, path, parameters_text(picture.prompt, self.model_name))
+            self.emit(
+                "sample", path=str(path), prompt=picture.prompt.prompt, index=picture.index, step=step, epoch=epoch,
+                seed=picture.seed,
+            )
+
+    def _warn(self, found: Problem) -> None:
+        emit_problems(self.emit, "warning", [found])
