@@ -30,7 +30,7 @@ SIGNS = tuple(
         ("SD 1.x", r"^cond_stage_model\.transformer\."),
         ("U-Net", r"^(model\.diffusion_model\.input_blocks|down_blocks)\."),
         ("VAE", r"^(first_stage_model\.)?decoder\.conv_in\."),
-        ("embedding", r"^(emb_params$|clip_[lg]$|string_to_param)"),
+        ("embedding", r"^(emb_params|clip_[lg]|\*)$"),
     )
 )
 PIPELINES = {

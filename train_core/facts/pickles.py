@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickletools
+import re
 from typing import IO, Any
 
 HARMLESS_GLOBALS = {"collections.OrderedDict", "_codecs.encode", "torch.Size", "torch.device"}
 TORCH_DTYPES = {"float16", "bfloat16", "float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool"}
+# What stands between a tensor's name and its shape: the storage's kind, number and device.
+STORAGE_WORDS = re.compile(r"storage|\d+|cpu|meta|mps|(cuda|xpu)(:\d+)?")
 # Left in checkpoints by training frameworks; read as inert data, never imported.
 INERT_PREFIXES = ("pytorch_lightning.", "lightning.", "numpy.", "omegaconf.")
 
@@ -26,7 +29,7 @@ def scan_pickle(stream: IO[bytes]) -> tuple[dict[str, tuple[int, ...]], set[str]
         value: Any = argument
         if opcode.name in ("BINUNICODE", "SHORT_BINUNICODE", "UNICODE"):
             strings = [strings[1], value]
-            name = value if "." in value else name
+            name = name if STORAGE_WORDS.fullmatch(value) else value
         elif opcode.name in ("GLOBAL", "STACK_GLOBAL", "INST"):
             called = ".".join(strings) if value is None else value.replace(" ", ".")
             if not _is_torch_data(called):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from tests.tiny import tiny_ckpt, tiny_file, tiny_folder
@@ -61,6 +62,13 @@ def test_other_kinds_are_told_apart_and_refused_by_name(tmp_path, kind, shapes):
     assert len(refused.value.problems) == 1
     assert kind in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+def test_an_embedding_of_the_first_web_uis_is_called_one(tmp_path):
+    saved = {"string_to_token": {"*": torch.tensor(265)}, "string_to_param": {"*": torch.zeros(2, 768)}, "name": "me"}
+    torch.save(saved, tmp_path / "me.pt")
+    with pytest.raises(UserError, match=r"only one part \(embedding\)"):
+        recognise(tmp_path / "me.pt")
 
 
 def test_an_sdxl_checkpoint_is_called_so(tmp_path):

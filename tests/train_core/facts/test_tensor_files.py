@@ -49,7 +49,7 @@ def test_both_layouts_name_the_same_tensors_and_shapes():
 
 
 def test_shapes_of_every_rank_are_read_from_a_pickle(tmp_path):
-    shapes = {"a.s": (), "a.v": (3,), "a.m": (2, 3), "a.t": (1, 2, 3), "a.k": (4, 3, 1, 1), "a.five": (1, 2, 1, 2, 1)}
+    shapes = {"a.s": (), "plain": (3,), "a.m": (2, 3), "a.t": (1, 2, 3), "a.k": (4, 3, 1, 1), "a.five": (1, 2, 1, 2, 1)}
     torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, tmp_path / "m.ckpt")
     read = read_tensor_file(tmp_path / "m.ckpt").tensors
     assert {name: info.shape for name, info in read.items()} == shapes
