@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING
 import gradio
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Route
 
 from kohya_gui.board import Board
 from kohya_gui.guard import Guard
 from kohya_gui.language import PageLanguage
 from kohya_gui.page import PageContext, build_page, page_options
-from kohya_gui.pictures import pictures
+from kohya_gui.pictures import picture
 from kohya_gui.runs.registry import active_runs
-from train_core.config.places import runs_dir
+from train_core.config.places import caches_dir, runs_dir
 
 if TYPE_CHECKING:
     from kohya_gui.cli import PageOptions
 
 FIRST_PORT, PORTS_TRIED = 7860, 100
+BOARD_DELAY = 5.0  # seconds
 LOCAL = ("127.0.0.1", "localhost", "::1")
 # Relative, so that they hold behind a tunnel or a proxy that serves the page under another address.
 TENSORBOARD, PICTURES = "tensorboard/", "pictures/"
@@ -54,7 +55,7 @@ def serve(options: PageOptions) -> int:
     print(f"Crucible is ready: {page.local_url}   (Ctrl-C closes the page; runs go on)", flush=True)
     if options.inbrowser and has_screen():
         webbrowser.open(page.share_url or page.local_url)
-    threading.Thread(target=board.load, daemon=True).start()
+    _load_later(board)
     while not stop.wait(0.5):  # a wait without an end could not be interrupted on Windows
         pass
     page.close(verbose=False)
@@ -81,18 +82,27 @@ def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
     return page
 
 
-def our_routes(board: Board) -> list[BaseRoute]:
+def _load_later(board: Board) -> None:
+    """Load TensorBoard when the page's first visitor has been served, so that neither waits for the other."""
+    timer = threading.Timer(BOARD_DELAY, board.load)
+    timer.daemon = True
+    timer.start()
+
+
+def our_routes(board: Board) -> list[Route]:
     """Everything that we serve beside gradio, each behind the guard."""
     return [
         Route("/tensorboard", Guard(RedirectResponse(TENSORBOARD))),
-        Mount("/tensorboard", Guard(board)),
-        Mount("/pictures", Guard(pictures)),
+        Route("/tensorboard/{path:path}", Guard(board)),
+        Route("/pictures/{run_id}/{name}", Guard(picture)),
     ]
 
 
 def prepare_surroundings() -> None:
-    """No telemetry, and no proxy between gradio and itself: it visits its own address when it starts."""
+    """No telemetry, files in our own place, and no proxy before gradio, which visits its own address at its start."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # The default is one folder for all users of a machine, which only the first of them may write to.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(caches_dir() / "gradio"))
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOCAL]))

@@ -14,7 +14,7 @@ RELOAD_SECONDS = 5
 
 
 class Board:
-    """TensorBoard over `logdir` as an ASGI app. The folder may be empty or missing yet."""
+    """TensorBoard over `logdir` as the end of a route with a `path`. The folder may be empty or missing yet."""
 
     def __init__(self, logdir: Path) -> None:
         self.logdir = logdir
@@ -23,7 +23,8 @@ class Board:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = await run_in_threadpool(self.load)
-        await app(scope, receive, send)
+        # What stands before our own part of the path depends on tunnels and proxies; TensorBoard needs none of it.
+        await app({**scope, "root_path": "", "path": "/" + scope["path_params"]["path"]}, receive, send)
 
     def load(self) -> ASGIApp:
         """Import TensorBoard and start reading logs; done once, takes a second or two."""

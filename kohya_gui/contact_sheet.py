@@ -39,7 +39,8 @@ def write_contact_sheet(samples: Sequence[Sample], path: Path) -> None:
 def _title(sample: Sample, last: bool) -> str:
     if sample.step == 0:
         return "before"
-    return f"epoch {sample.epoch}, step {sample.step}" + (" (after)" if last else "")
+    when = f"epoch {sample.epoch}, step {sample.step}" if sample.epoch else f"step {sample.step}"
+    return f"{when} (after)" if last else when
 
 
 def _paste(sheet: Image.Image, path: Path, corner: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Guard:
-    """Passes requests on to `app` where gradio's login allows it; else answers 401.
+    """Passes HTTP requests on to `app` where gradio's login allows it; else answers 401.
 
     gradio's login covers its own routes only, so every route of ours stands behind one of these.
     """
@@ -21,8 +21,6 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if may_enter(scope["app"], HTTPConnection(scope)):
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
         else:
             await PlainTextResponse("Please log in on the page first.\n", status_code=401)(scope, receive, send)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import find_run
@@ -12,16 +12,19 @@ from kohya_gui.runs.registry import find_run
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
-def picture(request: Request) -> Response:
-    """The picture that a run's events name, or 404."""
-    folder = find_run(request.path_params["run_id"])
+async def picture(scope: Scope, receive: Receive, send: Send) -> None:
+    """The end of a route with a `run_id` and a `name`: the picture that the run's events name so, or 404."""
+    answer = await run_in_threadpool(find_picture, **scope["path_params"])
+    await answer(scope, receive, send)
+
+
+def find_picture(run_id: str, name: str) -> Response:
+    """The response with the picture `name` of the run `run_id`."""
+    folder = find_run(run_id)
     samples = follower(folder).view().samples if folder is not None else []
-    path = next((s.path for s in samples if s.path.name == request.path_params["name"]), None)
+    path = next((s.path for s in samples if s.path.name == name), None)
     if path is None or path.suffix.lower() not in ENDINGS or not path.is_file():
         return PlainTextResponse("There is no such picture.\n", status_code=404)
     # A name holds the time and the seed of its picture, so what it names never changes.
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return FileResponse(path, media_type=ENDINGS[path.suffix.lower()], headers=headers)
-
-
-pictures = Router([Route("/{run_id}/{name}", picture)])

@@ -57,12 +57,13 @@ def stand_in(_context: object) -> gradio.Blocks:
 
 
 @contextmanager
-def served(username: str = "", password: str = "") -> Iterator[str]:
+def served(username: str = "", password: str = "", root_path: str = "") -> Iterator[str]:
     """The address of a page that asks for this login, on a machine with a proxy that leads nowhere."""
     options = PageOptions(username=username, password=password, inbrowser=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "build_page", stand_in)
         patch.setattr(app, "page_options", lambda: {"ssr_mode": False})
+        patch.setenv("GRADIO_ROOT_PATH", root_path)
         patch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         patch.setenv("NO_PROXY", "")
         patch.setenv("no_proxy", "")
@@ -143,6 +144,17 @@ def test_tensorboard_names_no_place_of_the_server_so_it_works_under_any_prefix(v
     assert 'content="./"' in visitor.get("/tensorboard/").text
 
 
+@pytest.mark.parametrize("stripped", [True, False])
+def test_a_proxy_may_serve_everything_under_a_prefix_that_it_strips_or_not(home, stripped):
+    with (
+        served(root_path="/crucible") as address,
+        httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
+    ):
+        prefix = "" if stripped else "/crucible"
+        assert client.get(f"{prefix}/tensorboard/data/environment").json()["version"]
+        assert client.get(f"{prefix}/pictures/{RUN}/drawn.png").status_code == 200
+
+
 def test_a_drawn_picture_is_served(visitor, home):
     answer = visitor.get(f"/pictures/{RUN}/drawn.png")
     assert answer.headers["content-type"] == "image/png"
@@ -168,7 +180,8 @@ def test_nothing_but_drawn_pictures_is_served(visitor, path):
     "path",
     [
         "/tensorboard", "/tensorboard/", "/tensorboard/data/runs", "/tensorboard/index.js",
-        f"/pictures/{RUN}/drawn.png", "/pictures/", "/config", "/gradio_api/info", "/gradio_api/file=/etc/hostname",
+        f"/pictures/{RUN}/drawn.png", f"/pictures/{RUN}/none.png", "/config", "/gradio_api/info",
+        "/gradio_api/file=/etc/hostname",
     ],
 )  # fmt: skip
 def test_a_stranger_is_sent_away(stranger, path):
@@ -194,7 +207,7 @@ def test_a_logout_closes_the_door_again(stranger):
 
 def test_every_route_of_ours_stands_behind_the_guard():
     routes = app.our_routes(Board(Path("logs")))
-    assert {route.path for route in routes} == {"/tensorboard", "/pictures"}
+    assert {route.path.split("/")[1] for route in routes} == {"tensorboard", "pictures"}
     assert all(isinstance(route.app, Guard) for route in routes)
 
 
