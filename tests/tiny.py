@@ -31,10 +31,10 @@ def tiny_modules() -> dict[str, nn.Module]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         unet = UNet2DConditionModel(
-            block_out_channels=UNET_WIDTHS, cross_attention_dim=TEXT_WIDTH, attention_head_dim=8
+            block_out_channels=UNET_WIDTHS, cross_attention_dim=TEXT_WIDTH, attention_head_dim=8, norm_num_groups=8
         )
         vae = AutoencoderKL(
-            block_out_channels=VAE_WIDTHS, latent_channels=4, layers_per_block=2,
+            block_out_channels=VAE_WIDTHS, latent_channels=4, layers_per_block=2, norm_num_groups=8,
             down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
         )  # fmt: skip
         text_config = CLIPTextConfig(
