@@ -1,0 +1,102 @@
+"""Second half of the recipe: the U-Net and the text encoder, trained together on cached latents."""
+
+import random
+from pathlib import Path
+
+import torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from torch import nn
+
+from demo.recipe_loop import Training, start_residuals_at_zero
+from demo.recipe_text import WIDTH, new_text_encoder, token_ids, training_caption
+from demo.recipe_vae import LATENT_SCALE
+from demo.world import Scene
+
+UNET_CONFIG = {
+    "sample_size": 16,
+    "in_channels": 4,
+    "out_channels": 4,
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    "block_out_channels": [64, 64, 64, 32],
+    "layers_per_block": 2,
+    "cross_attention_dim": WIDTH,
+    "attention_head_dim": 8,
+    "norm_num_groups": 8,
+}
+SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+# This schedule's last step still shows the picture's mean colour; the offset hides it, so that the caption is read.
+NOISE_OFFSET = 0.1
+MIN_SNR_GAMMA = 5.0
+IMAGES_PER_CAPTION = 2
+
+
+class Drawer(nn.Module):
+    """What is trained: text encoder and U-Net as one module whose output is the predicted noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text_encoder = new_text_encoder()
+        self.unet = UNet2DConditionModel(**UNET_CONFIG)
+        self.unet.set_attn_processor(AttnProcessor())  # faster than the fused kernel where heads are this narrow
+        start_residuals_at_zero(self.unet)
+
+    def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Noise of (b, 4, h, w), given (b / IMAGES_PER_CAPTION, 77) token numbers, each for consecutive images."""
+        states = self.text_encoder(ids).last_hidden_state
+        states = states.repeat_interleave(len(noisy) // len(ids), 0)
+        return self.unet(noisy, timesteps, states).sample
+
+
+class LatentStore:
+    """Cached latents grouped by what is drawn, so that one caption can serve several pictures of a batch."""
+
+    def __init__(self, scenes: list[Scene], mean: torch.Tensor, logvar: torch.Tensor) -> None:
+        self.scenes, self.mean, self.spread = scenes, mean, torch.exp(0.5 * logvar)
+        self.groups: dict[tuple, list[int]] = {}
+        for index, scene in enumerate(scenes):
+            self.groups.setdefault(scene.parts, []).append(index)
+
+    def batch(self, size: int, rng: random.Random) -> tuple[torch.Tensor, list[str]]:
+        """Scaled latents (size, 4, h, w) and a caption for every IMAGES_PER_CAPTION of them."""
+        indices, captions = [], []
+        for _ in range(size // IMAGES_PER_CAPTION):
+            scene = rng.choice(self.scenes)
+            indices += rng.choices(self.groups[scene.parts], k=IMAGES_PER_CAPTION)
+            captions.append(training_caption(scene, rng))
+        latents = self.mean[indices] + self.spread[indices] * torch.randn_like(self.mean[indices])
+        return latents * LATENT_SCALE, captions
+
+
+def train_drawer(store: LatentStore, minutes: float, folder: Path, seed: int = 0) -> Drawer:
+    """Train on the cached latents; return the averaged text encoder and U-Net."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    training = Training(Drawer(), 1.5e-3, minutes, folder / "drawer.pt")
+    scheduler = DDPMScheduler(**SCHEDULE)
+    running = 1.0
+    while training.progress < 1:
+        latents, captions = store.batch(32 if training.progress < 0.5 else 64, rng)
+        loss = _loss(training.module, scheduler, latents, captions)
+        training.update(loss)
+        running += 0.02 * (float(loss.detach()) - running)
+        if training.step % 50 == 0:
+            print(f"unet {training.step} {training.progress:.1%} loss {running:.4f}", flush=True)
+        if training.step % 150 == 0:
+            training.save()
+    training.save()
+    return training.average.eval()
+
+
+def _loss(drawer: Drawer, scheduler: DDPMScheduler, latents: torch.Tensor, captions: list[str]) -> torch.Tensor:
+    """Noise error, weighted by min-SNR (Hang et al., 2023)."""
+    noise = torch.randn_like(latents) + NOISE_OFFSET * torch.randn(len(latents), 4, 1, 1)
+    timesteps = torch.randint(0, 1000, (len(latents),))
+    noisy = scheduler.add_noise(latents, noise, timesteps)
+    with torch.autocast("cpu", torch.bfloat16):
+        predicted = drawer(noisy, timesteps, token_ids(captions))
+    kept = scheduler.alphas_cumprod[timesteps]
+    snr = kept / (1 - kept)
+    weight = snr.clamp(max=MIN_SNR_GAMMA) / snr
+    return ((predicted.float() - noise).pow(2).mean((1, 2, 3)) * weight).mean()
