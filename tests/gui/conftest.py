@@ -1,0 +1,76 @@
+"""A real Chromium, and the real page in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+REPOSITORY = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SERVE = (
+    "import sys; from kohya_gui.app import serve; from kohya_gui.cli import PageOptions; "
+    "sys.exit(serve(PageOptions(server_port=int(sys.argv[1]), username=sys.argv[2], password=sys.argv[2], "
+    "inbrowser=False)))"
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
+    """`serve(home, user="")` starts a page and returns its address; all are closed at the end of the module."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(home: Path, user: str = "") -> str:
+        port = _free_port()
+        log = (tmp_path_factory.mktemp("page") / "page.log").open("wb")
+        environment = {**os.environ, "CRUCIBLE_HOME": str(home), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(port), user], cwd=REPOSITORY, env=environment, stdout=log, stderr=log
+        )
+        started.append(process)
+        _wait_for(f"http://127.0.0.1:{port}/", process, Path(log.name))
+        return f"http://127.0.0.1:{port}/"
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        try:
+            httpx.get(address, timeout=2, trust_env=False)
+            return
+        except httpx.TransportError:
+            assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
+            time.sleep(0.1)
+    raise AssertionError(log.read_text(encoding="utf-8", errors="replace"))

@@ -1,0 +1,217 @@
+"""What a person does on the page, done in a real browser with the real trainer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+TRAINING = 180_000  # milliseconds that a few steps may take on a slow, busy machine
+PROMPT = "a picture of bolt --w 64 --h 64 --s 2 --d 1"
+
+
+def field(page: Page, name: str) -> Locator:
+    """The input of the setting `name`."""
+    return page.locator(f"#setting-{name}").locator("input, textarea").first
+
+
+def fill(page: Page, **values: object) -> None:
+    """Type values into settings; each is kept on the server before the next."""
+    for name, value in values.items():
+        field(page, name).fill(str(value))
+        field(page, name).blur()
+
+
+def open_page(page: Page, address: str) -> None:
+    """Open the page and wait until it is filled in."""
+    page.goto(address)
+    expect(page.locator("#start")).to_be_enabled(timeout=30_000)
+    expect(page.locator("#step-line")).to_be_visible(timeout=30_000)
+
+
+def choose_preset(page: Page, name: str) -> None:
+    page.locator("#preset input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+    page.locator("#load").click()
+
+
+def start_demo(page: Page, output: Path, **values: object) -> None:
+    """Load the demo, change `values`, and press Start."""
+    choose_preset(page, "demo")
+    expect(field(page, "output_name")).to_have_value("demo")
+    fill(page, output_dir=output, **values)
+    page.locator("#start").click()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def address(serve: Callable[..., str], home: Path) -> str:
+    return serve(home)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window of its own with an English browser."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US")
+    yield context.new_page()
+    context.close()
+
+
+def test_the_demo_trains_and_shows_what_it_does(page: Page, address: str, tmp_path: Path):
+    open_page(page, address)
+    start_demo(page, tmp_path, max_train_steps=6, sample_prompts=PROMPT, sample_every_n_steps=3)
+
+    expect(page.locator("#run-step b")).to_contain_text(re.compile(r"[1-6] / 6"), timeout=TRAINING)
+    expect(page.locator("#run-state")).to_have_text("finished", timeout=TRAINING)
+    expect(page.locator("#chart-loss polyline").first).to_be_visible()
+    expect(page.locator("#chart-lr polyline").first).to_be_visible()
+
+    picture = page.locator("#run-samples img").first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 64
+    expect(page.locator("#run-console pre")).not_to_be_empty()
+
+    result = Path(page.locator("#run-result code").inner_text())
+    assert result == tmp_path / "demo.safetensors"
+    assert result.is_file()
+
+
+def test_tensorboard_shows_the_loss_in_its_tab(page: Page, address: str):
+    open_page(page, address)
+    assert page.locator("#tensorboard-frame iframe").count() == 0
+    page.get_by_role("tab", name="TensorBoard").click()
+    board = page.frame_locator("#tensorboard-frame iframe")
+    expect(board.get_by_text("loss/average").first).to_be_visible(timeout=60_000)
+
+
+def test_a_run_is_seen_after_a_reload_and_its_file_after_a_stop(page: Page, address: str, tmp_path: Path):
+    open_page(page, address)
+    start_demo(page, tmp_path, output_name="long", max_train_epochs=0, max_train_steps=100_000)
+    expect(page.locator("#run-step b")).to_contain_text("/ 100,000", timeout=TRAINING)
+
+    page.reload()
+    expect(page.locator("#run-state")).to_have_text("running", timeout=30_000)
+    expect(page.locator("#run-choice input")).to_have_value(re.compile("^long "))
+    expect(page.locator("#start")).to_be_disabled()
+
+    page.locator("#stop").click()
+    expect(page.locator("#run-state")).to_have_text("stopped", timeout=TRAINING)
+    result = Path(page.locator("#run-result code").inner_text())
+    assert result.parent == tmp_path
+    assert re.fullmatch(r"long-step\d{8}\.safetensors", result.name)
+    assert result.is_file()
+
+
+def test_earlier_runs_can_be_looked_at(page: Page, address: str):
+    open_page(page, address)
+    expect(page.locator("#run-choice input")).to_have_value(re.compile("^long "))
+    page.locator("#run-choice input").click()
+    page.get_by_role("option", name=re.compile("^demo ")).click()
+    expect(page.locator("#run-step b")).to_have_text("6 / 6")
+
+
+def test_what_is_wrong_is_said_beside_the_form_and_nothing_starts(page: Page, address: str):
+    open_page(page, address)
+    fill(page, learning_rate="fast", network_dim=0)
+    problems = page.locator("#problems")
+    expect(problems).to_contain_text("learning_rate = 'fast'")
+    expect(problems).to_contain_text("network_dim = 0")
+    page.locator("#start").click()
+    expect(page.get_by_text("To mend before a training can start: 2").last).to_be_visible()
+    expect(page.locator("#start")).to_be_enabled()
+
+
+def test_settings_that_do_not_apply_are_hidden(page: Page, address: str):
+    open_page(page, address)
+    expect(page.locator("#setting-conv_alpha")).to_be_hidden()
+    fill(page, conv_dim=8)
+    expect(page.locator("#setting-conv_alpha")).to_be_visible()
+
+
+def test_a_target_offers_epochs_and_takes_them_over(page: Page, address: str):
+    open_page(page, address)
+    choose_preset(page, "demo")
+    expect(page.locator("#step-line")).to_contain_text("steps")
+    page.locator("#target-steps input").fill("1500")
+    offer = page.locator("#target-offers label", has_not_text="repeats").first
+    epochs = re.match(r"\d+", offer.inner_text().strip())
+    assert epochs
+    offer.click()
+    page.locator("#target-apply").click()
+    expect(field(page, "max_train_epochs")).to_have_value(epochs.group())
+    expect(page.locator("#step-line")).to_contain_text(f"{epochs.group()} epochs")
+
+
+def test_a_preset_is_saved_and_loaded_again(page: Page, address: str):
+    open_page(page, address)
+    choose_preset(page, "demo")
+    expect(field(page, "output_name")).to_have_value("demo")
+    fill(page, output_name="zuko", learning_rate="3e-4")
+    page.locator("#save-as").click()
+    page.locator("#preset-name input").fill("my dog")
+    page.locator("#preset-confirm").click()
+    expect(page.locator("#preset input")).to_have_value(re.compile("my dog"))
+    choose_preset(page, "demo")
+    expect(field(page, "output_name")).to_have_value("demo")
+    choose_preset(page, "my dog (yours)")
+    expect(field(page, "output_name")).to_have_value("zuko")
+    expect(field(page, "learning_rate")).to_have_value("3e-4")
+
+
+def test_the_command_and_the_export_are_shown(page: Page, address: str):
+    open_page(page, address)
+    choose_preset(page, "demo")
+    page.locator("#command").click()
+    expect(page.locator("#output-command textarea")).to_have_value(re.compile("train_core train --config_file"))
+    expect(page.locator("#output-text textarea")).to_have_value(re.compile("network_dim"))
+    page.locator("#export").click()
+    expect(page.locator("#output-text textarea")).to_have_value(re.compile('network_module = "networks.lora"'))
+
+
+def test_the_draft_survives_reload_and_login(browser: Browser, serve: Callable[..., str], tmp_path: Path):
+    address = serve(tmp_path, user="ann")
+    values = {"output_name": "mein Hund 狗", "learning_rate": "2e-5", "keep_tokens": "3"}
+    for visit in range(2):
+        context = browser.new_context(locale="en-US")
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_label("username", exact=False).fill("ann")
+        page.get_by_label("password", exact=False).fill("ann")
+        page.get_by_role("button", name="Login").click()
+        expect(page.locator("#step-line")).to_be_visible(timeout=30_000)
+        if visit == 0:
+            fill(page, **values)
+            expect(page.locator("#problems")).to_contain_text("keep_tokens = 3")  # so the server has all of it
+            page.reload()
+        for name, value in values.items():
+            expect(field(page, name)).to_have_value(value)
+        context.close()
+
+
+def test_the_page_speaks_chinese_when_asked(page: Page, address: str):
+    open_page(page, address)
+    page.locator("#language-zh-CN").click()
+    expect(page.locator("#start")).to_have_text("开始训练")
+    expect(page.locator("#setting-learning_rate")).to_contain_text("学习率")
+    expect(page.get_by_role("tab", name="训练", exact=True)).to_be_visible()
+    expect(page.locator("#step-line")).to_contain_text("步")
+    fill(page, learning_rate="快")
+    expect(page.locator("#problems")).to_contain_text("类型不对")
+    page.locator("#language-en").click()
+    expect(page.locator("#start")).to_have_text("Start")
+
+
+def test_a_chinese_browser_is_greeted_in_chinese(browser: Browser, address: str):
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#start")).to_have_text("开始训练", timeout=30_000)
+    expect(page.locator("#run-column")).to_contain_text("预览图")
+    context.close()
