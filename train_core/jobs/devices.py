@@ -37,9 +37,12 @@ def precision_problems(precision: Precision, device: torch.device) -> list[Probl
     return []
 
 
-def share(accelerator: Accelerator, model: nn.Module) -> nn.Module:
-    """`model` itself, or wrapped so that several processes exchange its gradients."""
+def share(accelerator: Accelerator, model: nn.Module, all_used: bool = True) -> nn.Module:
+    """`model` itself, or wrapped so that several processes exchange its gradients.
+
+    `all_used` says that every parameter takes part in every step; finding out which do costs time.
+    """
     if accelerator.num_processes == 1:
         return model
     ids = [accelerator.device.index] if accelerator.device.type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(model, device_ids=ids)
+    return nn.parallel.DistributedDataParallel(model, device_ids=ids, find_unused_parameters=not all_used)

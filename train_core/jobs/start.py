@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -14,7 +15,9 @@ from train_core.config.files import Loaded, read_config, write_toml
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.events import Emit, EventLog, emit_problems
+from train_core.facts.hub import resolve
 from train_core.facts.preflight import examine
+from train_core.facts.tensor_files import read_ahead
 from train_core.jobs.console import Console
 
 
@@ -57,12 +60,15 @@ def new_run_folder(loaded: Loaded) -> Path:
 
 
 def _run(loaded: Loaded, run_dir: Path, emit: Emit) -> int:
+    # It tells of every kernel that it does not have; those that are asked for fail by themselves.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         emit_problems(emit, "warning", loaded.warnings)
         emit("stage", name="checking")
         findings = examine(loaded.config)
         emit_problems(emit, "warning", findings.warnings)
         raise_if_any(findings.problems)
+        read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
         # Everything above needs no torch, so that a mistake is told at once.
         from train_core.jobs.train import train_adapter  # noqa: PLC0415
 

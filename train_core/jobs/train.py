@@ -106,7 +106,8 @@ def assemble(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
         method.parameter_groups(learning_rates(config)),
     )
-    model = share(accelerator, Predictor(family, method))
+    # Layers of the text encoder behind the one that clip skip chooses take no part.
+    model = share(accelerator, Predictor(family, method), all_used=config.model.clip_skip == 1)
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, config.optimizer, length.total),
         config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16",

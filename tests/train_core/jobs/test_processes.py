@@ -1,0 +1,73 @@
+"""The job as real processes: from the command line, and two of them together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.train_core.jobs.conftest import Prepare
+from train_core.config.places import app_dir, runs_dir
+from train_core.events import read_events
+
+
+def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(app_dir()), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def train_with(processes: int, config: Path) -> dict[str, torch.Tensor]:
+    """The weights that `processes` CPU processes learn together."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    done = start([*(torchrun if processes > 1 else []), "-m", "train_core", "train", "--config_file", str(config)])
+    assert done.returncode == 0, done.stdout + done.stderr
+    finished = [read_events(run / "events.jsonl") for run in sorted(runs_dir().iterdir())]
+    events = next(events for events in finished if events[-1]["path"].endswith(f"{config.stem}.safetensors"))
+    started = next(event for event in events if event["kind"] == "started")
+    assert started["processes"] == processes
+    return load_file(events[-1]["path"])
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_two_processes_learn_what_one_learns_with_twice_the_batch(prepare: Prepare, accumulation: int) -> None:
+    settings = {
+        "optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "flip_aug": True, "shuffle_caption": True,
+        "gradient_accumulation_steps": accumulation, "max_train_epochs": 1, "rank_dropout": 0.2, "module_dropout": 0.1,
+    }
+    one = train_with(1, prepare("one", train_batch_size=2, **settings))
+    two = train_with(2, prepare("two", train_batch_size=1, **settings))
+    assert one.keys() == two.keys()
+    moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
+    assert moved > 1e-5
+    assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
+
+
+def test_two_processes_train_a_text_encoder_whose_last_layer_is_skipped(prepare: Prepare) -> None:
+    train_with(2, prepare("skipping", train_batch_size=1, clip_skip=2, max_train_epochs=0, max_train_steps=2))
+
+
+def test_a_mistake_ends_the_command_with_words_and_a_code(prepare: Prepare, tmp_path: Path) -> None:
+    config = prepare("wrong", train_data_dir=str(tmp_path / "nowhere"))
+    done = start(["-m", "train_core", "train", "--config_file", str(config)])
+    assert done.returncode == 1
+    assert "nowhere" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_unknown_job_names_the_nearest() -> None:
+    done = start(["-m", "train_core", "trian", "--config_file", "x.toml"])
+    assert done.returncode == 2
+    assert done.stderr.strip() == "trian is no job. Did you mean train?"
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys; from train_core.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    done = start(["-c", code + "sys.exit('torch' in sys.modules)"])
+    assert done.returncode == 0, done.stderr
