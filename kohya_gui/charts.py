@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Point = tuple[float, float]
 
@@ -24,7 +24,8 @@ class Series:
 
 def line_chart(title: str, series: Sequence[Series], empty: str) -> str:
     """The chart of `series` over the step as an HTML figure; `empty` stands in it while there are no points."""
-    drawn = [line for line in series if line.points]
+    finite = [replace(line, points=[p for p in line.points if math.isfinite(p[1])]) for line in series]
+    drawn = [line for line in finite if line.points]
     legend = "".join(_legend(number, line) for number, line in enumerate(drawn))
     body = _svg(drawn) if drawn else f'<div class="chart-empty">{html.escape(empty)}</div>'
     return (
@@ -90,9 +91,8 @@ class _Axis:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """The lowest and the highest finite value, kept apart."""
-    finite = [value for value in values if math.isfinite(value)] or [0.0]
-    low, high = min(finite), max(finite)
+    """The lowest and the highest value, kept apart."""
+    low, high = min(values), max(values)
     return (low, high) if high > low else (low, low + (abs(low) or 1.0))
 
 

@@ -1,0 +1,118 @@
+"""What stands around the form follows what is typed: steps, problems, hidden fields, paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from kohya_gui.form import Form, build_form
+from kohya_gui.form_facts import facts_html, offers, paths_below, read_offer, step_line_html
+from kohya_gui.understand import Understood, understand
+from tests.pictures import image_folder
+from train_core.config.train import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def form() -> Form:
+    with gr.Blocks():
+        return build_form(TrainConfig)
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch) -> Path:
+    """Ten square images with ten repeats; caches are kept beside them."""
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    parent = tmp_path / "images"
+    image_folder(parent, "10_zuko dog", [(64, 64)] * 10, "a dog")
+    return parent
+
+
+def understood(images: Path, **values: Any) -> Understood:
+    given = {"train_data_dir": str(images), "resolution": "64", "max_train_epochs": "4", "train_batch_size": 2}
+    return understand({**given, **values}, "the form")
+
+
+def test_the_step_line_is_the_formula_people_know(images: Path):
+    line = step_line_html(understood(images), "en")
+    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in line
+    assert "will run" not in line
+
+
+def test_where_other_steps_will_run_the_line_says_how_many_and_why(images: Path):
+    line = step_line_html(understood(images, gradient_accumulation_steps=2), "en")
+    assert "— 100 steps will run:" in line
+    assert "<li>" in line
+
+
+def test_folders_with_different_repeats_are_added_up(images: Path):
+    image_folder(images, "3_cat", [(64, 64)] * 5, "a cat")
+    assert "15 images with their repeats = 115" in step_line_html(understood(images), "en")
+
+
+def test_an_image_that_is_added_is_counted_at_once(images: Path):
+    before = step_line_html(understood(images), "en")
+    image_folder(images, "1_new", [(64, 64)], "new")
+    assert step_line_html(understood(images), "en") != before
+
+
+def test_the_line_is_counted_even_while_another_field_is_wrong(images: Path):
+    assert "= 200 steps" in step_line_html(understood(images, learning_rate="fast"), "en")
+
+
+def test_without_images_the_line_asks_for_them(images: Path):
+    assert "Choose an image folder" in step_line_html(understood(images, train_data_dir=""), "en")
+    assert "选好图片文件夹" in step_line_html(understood(images, train_data_dir=""), "zh-CN")
+
+
+def test_every_problem_is_shown_with_the_label_of_its_setting(form: Form, images: Path):
+    values = {"learning_rate": "fast", "network_dim": 0}
+    shown = facts_html(form, values, understood(images, **values), "en")
+    assert '<a href="#setting-learning_rate">Learning rate</a>' in shown
+    assert '<a href="#setting-network_dim">' in shown
+    assert "#setting-network_dim :is(input,textarea)" in shown
+
+
+def test_what_users_type_cannot_become_part_of_the_page(form: Form, images: Path):
+    values = {"learning_rate": "<img src=x onerror=alert(1)>", "vae": '"><script>'}
+    shown = facts_html(form, values, understood(images, **values), "en")
+    assert "<img" not in shown
+    assert "<script" not in shown
+
+
+def test_only_what_applies_is_shown(form: Form, images: Path):
+    def hidden(**values: Any) -> bool:
+        style = facts_html(form, values, understood(images, **values), "en").partition("<style>")[2]
+        return "#setting-conv_alpha" in style.partition("display:none")[0]
+
+    assert hidden()
+    assert not hidden(conv_dim=4)
+
+
+def test_offers_reach_the_target_and_say_which_folders_to_rename(images: Path):
+    found = understood(images)
+    ways = offers(found, 1500, "en")
+    assert ways
+    for words, value in ways:
+        epochs, renames = read_offer(value, found)
+        assert f"{epochs} epochs" in words
+        assert all(now == "10_zuko dog" and then.endswith("_zuko dog") for now, then in renames)
+    assert any(read_offer(value, found)[1] for _, value in ways)
+    assert any(not read_offer(value, found)[1] for _, value in ways)
+
+
+def test_no_offers_without_a_target_or_images(images: Path):
+    assert offers(understood(images), 0, "en") == []
+    assert offers(understood(images, train_data_dir=""), 1500, "en") == []
+
+
+def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    for name in ("model.safetensors", "notes.txt"):
+        (tmp_path / name).touch()
+    assert paths_below(f"{tmp_path}/", files=True) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
+    assert paths_below(f"{tmp_path}/su", files=False) == [str(tmp_path / "sub")]
+    assert paths_below(f"{tmp_path}/gone/x", files=True) == []

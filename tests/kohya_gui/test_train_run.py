@@ -1,0 +1,74 @@
+"""The run panel shows the right run and sends only what has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from kohya_gui.tabs.train_run import RunPanel, build_run_panel, look
+from train_core.config.places import runs_dir
+from train_core.events import EventLog
+
+
+@pytest.fixture
+def panel() -> RunPanel:
+    with gr.Blocks():
+        return build_run_panel(gr.Button("start"), gr.Button("stop"), "pictures/")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+
+
+def add_run(name: str, **finished: str) -> EventLog:
+    folder = runs_dir() / name
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    log = EventLog(folder / "events.jsonl")
+    log.write("started", total_steps=10, epochs=1)
+    if finished:
+        log.write("finished", path="", **finished)
+    return log
+
+
+def chosen(panel: RunPanel, updates: dict) -> str | None:
+    return updates[panel.choice]["value"]
+
+
+def test_the_newest_run_is_shown_unless_another_is_asked_for(panel: RunPanel):
+    add_run("20260101-000000-old", status="completed")
+    add_run("20260102-000000-new", status="stopped")
+    assert chosen(panel, look(panel, None, {}, "en")) == "20260102-000000-new"
+    assert chosen(panel, look(panel, "20260101-000000-old", {}, "en")) == "20260101-000000-old"
+    assert chosen(panel, look(panel, "20260103-000000-gone", {}, "en")) == "20260102-000000-new"
+
+
+def test_a_second_look_sends_nothing_when_nothing_has_happened(panel: RunPanel):
+    add_run("20260101-000000-a", status="completed")
+    first = look(panel, None, {}, "en")
+    assert set(first) > set(panel.views.values())
+    assert set(look(panel, None, first[panel.seen], "en")) == {panel.seen}
+
+
+def test_a_second_look_sends_only_what_has_changed(panel: RunPanel):
+    log = add_run("20260101-000000-a", status="completed")
+    first = look(panel, None, {}, "en")
+    log.write("sample", path="/out/a.png", prompt="p", index=0, step=1, epoch=1, seed=1)
+    assert set(look(panel, None, first[panel.seen], "en")) == {panel.seen, panel.views["samples"]}
+
+
+def test_another_language_is_sent_again(panel: RunPanel):
+    add_run("20260101-000000-a", status="completed")
+    first = look(panel, None, {}, "en")
+    second = look(panel, None, first[panel.seen], "zh-CN")
+    assert "已完成" in second[panel.views["status"]]
+
+
+def test_start_can_be_pressed_when_nothing_runs_and_stop_cannot(panel: RunPanel):
+    add_run("20260101-000000-a", status="completed")
+    updates = look(panel, None, {}, "en")
+    assert updates[panel.buttons["start"]]["interactive"]
+    assert not updates[panel.buttons["stop"]]["interactive"]
