@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
+import torch
+
 from train_core.run.training import Training
 
 T = TypeVar("T")
@@ -15,7 +17,7 @@ def train(run: Training) -> None:
     """Train until the run's length is reached or a stop is asked for."""
     for epoch in range(run.length.epochs):
         for batches in groups(run.data.epoch(epoch), run.settings.gradient_accumulation_steps):
-            step_loss = 0.0
+            step_loss = torch.zeros((), device=run.device)
             for position, batch in enumerate(batches, 1):
                 latents = run.latents(batch)
                 noise = run.noise(batch, latents)
