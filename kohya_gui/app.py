@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from kohya_gui.board import Board
+from kohya_gui.board import Board, font
 from kohya_gui.guard import Guard
 from kohya_gui.language import PageLanguage
 from kohya_gui.page import PageContext, build_page, page_options
@@ -94,6 +94,7 @@ def our_routes(board: Board) -> list[Route]:
     return [
         Route("/tensorboard", Guard(RedirectResponse(TENSORBOARD))),
         Route("/tensorboard/{path:path}", Guard(board)),
+        Route("/font-roboto/{name}", Guard(font)),
         Route("/pictures/{run_id}/{name}", Guard(picture)),
     ]
 

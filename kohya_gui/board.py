@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 RELOAD_SECONDS = 5
@@ -32,6 +33,12 @@ class Board:
             if self._app is None:
                 self._app = _tensorboard(self.logdir)
             return self._app
+
+
+async def font(scope: Scope, receive: Receive, send: Send) -> None:
+    """Leads on to TensorBoard's fonts, which its page asks for at the server's root whatever its own address."""
+    target = f"../tensorboard/font-roboto/{scope['path_params']['name']}"
+    await RedirectResponse(target)(scope, receive, send)
 
 
 def _tensorboard(logdir: Path) -> ASGIApp:

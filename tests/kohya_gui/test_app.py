@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -155,6 +156,13 @@ def test_a_proxy_may_serve_everything_under_a_prefix_that_it_strips_or_not(home,
         assert client.get(f"{prefix}/pictures/{RUN}/drawn.png").status_code == 200
 
 
+def test_tensorboards_fonts_are_found_where_its_page_asks_for_them(visitor):
+    asked = re.search(r"url\((/font-roboto/[^)]+)\)", visitor.get("/tensorboard/").text).group(1)
+    answer = visitor.get(asked, follow_redirects=True)
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"wOF2")
+
+
 def test_a_drawn_picture_is_served(visitor, home):
     answer = visitor.get(f"/pictures/{RUN}/drawn.png")
     assert answer.headers["content-type"] == "image/png"
@@ -207,7 +215,7 @@ def test_a_logout_closes_the_door_again(stranger):
 
 def test_every_route_of_ours_stands_behind_the_guard():
     routes = app.our_routes(Board(Path("logs")))
-    assert {route.path.split("/")[1] for route in routes} == {"tensorboard", "pictures"}
+    assert {route.path.split("/")[1] for route in routes} == {"tensorboard", "font-roboto", "pictures"}
     assert all(isinstance(route.app, Guard) for route in routes)
 
 

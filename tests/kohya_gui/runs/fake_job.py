@@ -6,14 +6,17 @@ import json
 import os
 import sys
 import time
+import tomllib
 from pathlib import Path
+
+from PIL import Image
 
 from train_core.events import EventLog, take_requests
 
 
 def main() -> None:
     mode, folder = sys.argv[1], Path(sys.argv[sys.argv.index("--config_file") + 1]).parent
-    {"train": training, "short": short, "world": world, "crash": crash, "deaf": deaf}[mode](folder)
+    {"train": training, "short": short, "paint": paint, "world": world, "crash": crash, "deaf": deaf}[mode](folder)
 
 
 def training(folder: Path) -> None:
@@ -46,6 +49,22 @@ def short(folder: Path) -> None:
     """Three steps."""
     (folder / "steps").write_text("3")
     training(folder)
+
+
+def paint(folder: Path) -> None:
+    """Draws two pictures and writes a result where the settings ask for it."""
+    settings = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["output"]
+    output = Path(settings["output_dir"])
+    (output / "sample").mkdir(parents=True, exist_ok=True)
+    log = EventLog(folder / "events.jsonl")
+    log.write("started", pid=os.getpid(), total_steps=4, epochs=1)
+    for step in (0, 4):
+        picture = output / "sample" / f"{settings['output_name']}-{step}.png"
+        Image.new("RGB", (16, 16), "red").save(picture)
+        log.write("sample", path=str(picture), prompt="a fox", index=0, step=step, epoch=step // 4, seed=1)
+    result = output / f"{settings['output_name']}.safetensors"
+    result.touch()
+    log.write("finished", status="completed", path=str(result))
 
 
 def world(folder: Path) -> None:

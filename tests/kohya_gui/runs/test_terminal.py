@@ -87,6 +87,18 @@ def test_ctrl_c_asks_the_job_to_stop_and_a_second_one_ends_it(config_file, job, 
     assert read_run(folder).status == "stopped"
 
 
+def test_the_demo_says_where_everything_is_and_writes_over_nothing(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "paint"))
+    sheet = tmp_path / "demo-contact-sheet.png"
+    sheet.write_bytes(b"precious")
+    assert terminal.demo(tmp_path) == 0
+    shown = capfd.readouterr().out
+    assert str(tmp_path / "demo.safetensors") in shown
+    assert str(tmp_path / "demo-contact-sheet-2.png") in shown
+    assert sheet.read_bytes() == b"precious"
+    assert Image.open(tmp_path / "demo-contact-sheet-2.png").width > 2 * 192
+
+
 def test_the_contact_sheet_shows_every_sample_in_its_place(tmp_path):
     samples = []
     for step, colour in ((0, "red"), (10, "lime"), (20, "blue")):
