@@ -1,0 +1,103 @@
+"""The walls of the house: who may import whom, and what stays out of fast starts."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from train_core.config.places import app_dir
+
+FLOORS = (
+    "config", "events", "facts", "data", "models", "networks", "diffusion", "optim", "sampling", "methods", "run",
+    "jobs",
+)
+WITHOUT_TORCH = ("config", "events", "facts")
+HEAVY = {"torch", "diffusers", "transformers", "accelerate", "bitsandbytes"}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((app_dir() / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that `path` imports, also inside functions and for type checking."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(app_dir() / "train_core").parts[0].removesuffix(".py")
+
+
+def test_the_page_never_imports_torch_and_of_the_trainer_only_what_needs_none() -> None:
+    wrong = {
+        (path.name, name)
+        for path in sources("kohya_gui")
+        for name in imports(path)
+        if name.split(".")[0] in HEAVY
+        or (name.startswith("train_core.") and name.split(".")[1] not in WITHOUT_TORCH)
+    }
+    assert not wrong
+
+
+def test_the_trainer_never_imports_the_page() -> None:
+    wrong = {
+        (path.name, name)
+        for path in sources("train_core")
+        for name in imports(path)
+        if name.split(".")[0] in {"gradio", "kohya_gui"}
+    }
+    assert not wrong
+
+
+def test_a_room_imports_only_from_itself_and_from_rooms_before_it() -> None:
+    wrong = {
+        (str(path.relative_to(app_dir())), name)
+        for path in sources("train_core")
+        if room(path) in FLOORS
+        for name in imports(path)
+        if name.startswith("train_core.") and FLOORS.index(name.split(".")[1]) > FLOORS.index(room(path))
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH)
+def test_the_ground_floor_names_no_torch(name: str) -> None:
+    found = {
+        (path.name, module)
+        for path in sources("train_core")
+        if room(path) == name
+        for module in imports(path)
+        if module.split(".")[0] in HEAVY
+    }
+    assert not found
+
+
+def test_importing_the_whole_page_brings_no_torch_in() -> None:
+    code = "import sys, kohya_gui.app, kohya_gui.page, kohya_gui.runs.terminal\nsys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=app_dir(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_needs_neither_gradio_nor_torch() -> None:
+    code = (
+        "import sys\nfrom kohya_gui.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.exit(bool({'gradio', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=app_dir(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_packages_offer_nothing_from_their_init_files() -> None:
+    packages = [*sources("kohya_gui"), *sources("train_core")]
+    assert not [path for path in packages if path.name == "__init__.py" and path.stat().st_size]
