@@ -1,0 +1,195 @@
+"""What training costs beyond the model itself: a whole step over the bare forward and backward of the same model.
+
+The model is a full-size Stable Diffusion 1.5 with random weights, made in place; the step is the program's own loop,
+from loading a batch to reporting its loss. The bare pass computes the gradients of noisy latents and conditioning (or,
+with the text encoder, of its token embeddings). Both alternate in one process, so that whatever else the machine does
+falls on both alike; the figure is the median of the pairs' ratios.
+
+    python bench/step.py [--pairs 15] [--batch_size 1] [--resolution 256] [--rank 32] [--threads N] [--clock wall|cpu]
+
+On a machine that is busy with other things, --threads 1 --clock cpu is the quietest measure: waiting does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor, nn
+
+from train_core.config.train import TrainConfig
+from train_core.data.batch import Batch
+from train_core.data.dataset import TrainingData, open_training_data
+from train_core.data.encoder import Encoder
+from train_core.data.moments import Moments
+from train_core.data.order import BatchPlan
+from train_core.facts.steps import count_steps
+from train_core.jobs.train import assemble, workload_of
+from train_core.models.sd1 import SD1
+from train_core.models.sd1_build import BUILDERS
+from train_core.models.tokenizer import clip_tokenizer
+from train_core.run.loop import train
+from train_core.run.training import Training
+
+WARM_UP = 2
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+UNET = {
+    "in_channels": 4, "out_channels": 4, "block_out_channels": (320, 640, 1280, 1280), "cross_attention_dim": 768,
+    "attention_head_dim": 8, "layers_per_block": 2,
+}  # fmt: skip
+TEXT_ENCODER = {
+    "vocab_size": 49408, "hidden_size": 768, "projection_dim": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "max_position_embeddings": 77,
+}  # fmt: skip
+
+
+def random_family(dtype: torch.dtype) -> SD1:
+    """SD 1.5's U-Net and text encoder with small random weights, frozen; it needs no VAE."""
+    return SD1({"unet": _random("unet", UNET, dtype), "text_encoder": _random("text_encoder", TEXT_ENCODER, dtype)},
+               clip_tokenizer())  # fmt: skip
+
+
+def _random(part: str, config: dict, dtype: torch.dtype) -> nn.Module:
+    with torch.device("meta"):
+        module = BUILDERS[part](config)
+    module.to(dtype).to_empty(device="cpu")
+    for name, parameter in module.named_parameters():
+        nn.init.ones_(parameter) if "norm" in name else nn.init.normal_(parameter, std=0.02)
+    if part == "text_encoder":
+        module.embeddings.position_ids = torch.arange(77)[None]
+    return module.eval().requires_grad_(False)
+
+
+def settings(folder: Path, args: argparse.Namespace, text_encoder: bool) -> TrainConfig:
+    """AdamW with clipping, bf16, latents cached in memory, in a run of just enough steps."""
+    return TrainConfig.from_flat(
+        {
+            "pretrained_model_name_or_path": str(folder), "train_data_dir": str(folder / "images"),
+            "output_dir": str(folder), "resolution": str(args.resolution), "train_batch_size": args.batch_size,
+            "network_dim": args.rank, "network_train_unet_only": not text_encoder, "optimizer_type": "AdamW",
+            "mixed_precision": "bf16", "max_train_epochs": 1, "use_cpu": True,
+        }
+    )  # fmt: skip
+
+
+def images(config: TrainConfig, args: argparse.Namespace) -> TrainingData:
+    """One picture with a caption, repeated for as many batches as are measured; its latents are random."""
+    folder = Path(config.dataset.train_data_dir) / f"{(args.pairs + WARM_UP + 1) * args.batch_size}_bench"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (args.resolution, args.resolution), "teal").save(folder / "0.png")
+    (folder / "0.txt").write_text("a teal square, nothing else, flat colour", encoding="utf-8")
+
+    def encode(pixels: Tensor) -> Moments:
+        shape = (len(pixels), 4, pixels.shape[2] // 8, pixels.shape[3] // 8)
+        return Moments(torch.randn(shape), torch.full(shape, -10.0))
+
+    plan = BatchPlan(config.training.seed, args.batch_size, 1, 0)
+    return open_training_data(config.dataset, plan, Encoder("random", encode), lambda done, total: None)
+
+
+class Alternating:
+    """Training data that, before each batch, times the bare pass, and after it, how long the loop took for it."""
+
+    def __init__(self, data: TrainingData, bare: Callable[[Batch], None], clock: Callable[[], float]) -> None:
+        self.data = data
+        self.bare = bare
+        self.clock = clock
+        self.pairs: list[tuple[float, float]] = []
+
+    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
+        batches = self.data.epoch(epoch, first_batch)
+        while True:
+            started = self.clock()
+            batch = next(batches, None)
+            loading = self.clock() - started
+            if batch is None:
+                return
+            started = self.clock()
+            self.bare(batch)
+            bare = self.clock() - started
+            started = self.clock()
+            yield batch
+            self.pairs.append((loading + self.clock() - started, bare))
+
+
+@contextmanager
+def embeddings_with_gradient(text_encoder: nn.Module) -> Iterator[None]:
+    """Within, the text encoder's token embeddings are leaves that get a gradient."""
+    hook = text_encoder.get_input_embeddings().register_forward_hook(lambda module, args, out: out.requires_grad_())
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
+    """Forward and backward of the frozen model alone, down to the noisy latents and the conditioning."""
+    frozen = run.family.encode_text(["a teal square, nothing else, flat colour"])["hidden"].detach()
+
+    def bare(batch: Batch) -> None:
+        noisy = torch.randn_like(batch.moments.mean).to(run.dtype).requires_grad_()
+        timesteps = torch.full((len(batch.captions),), 500)
+        with run.method.adapter.disabled():
+            if text_encoder:
+                with embeddings_with_gradient(run.family.modules["text_encoder"]):
+                    conditioning = run.family.encode_text(batch.captions)
+            else:
+                conditioning = {"hidden": frozen.repeat(len(batch.captions), 1, 1).requires_grad_()}
+            run.family.predict(noisy, timesteps, conditioning).float().square().mean().backward()
+
+    return bare
+
+
+def measure(family: SD1, args: argparse.Namespace, text_encoder: bool) -> list[tuple[float, float]]:
+    """(step, bare) seconds of each pair."""
+    with tempfile.TemporaryDirectory() as name:
+        config = settings(Path(name), args, text_encoder)
+        data = images(config, args)
+        length = count_steps(workload_of(config, data, 1))
+        run = assemble(config, Path(name), Accelerator(cpu=True), family, data, length, lambda kind, **fields: None)
+        run.data = Alternating(data, bare_pass(run, text_encoder), CLOCKS[args.clock])
+        run.samples.settings = run.samples.settings.model_copy(update={"sample_every_n_epochs": 0})
+        train(run)
+        run.metrics.close()
+        run.method.adapter.detach()
+        return run.data.pairs[WARM_UP:]
+
+
+def report(name: str, pairs: list[tuple[float, float]]) -> None:
+    ratio = median(step / bare for step, bare in pairs)
+    step, bare = (median(times) for times in zip(*pairs, strict=True))
+    print(f"{name:<24} step {step:6.3f} s  bare {bare:6.3f} s  ratio {ratio:.3f}  ({len(pairs)} pairs)", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=15, help="measured pairs of step and bare pass")
+    parser.add_argument("--batch_size", type=int, default=1)
+    parser.add_argument("--resolution", type=int, default=256)
+    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0 leaves torch's own choice")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    family = random_family(torch.bfloat16)
+    report("U-Net", measure(family, args, text_encoder=False))
+    report("U-Net and text encoder", measure(family, args, text_encoder=True))
+    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
+
+
+if __name__ == "__main__":
+    main()
