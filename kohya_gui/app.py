@@ -54,7 +54,7 @@ def serve(options: PageOptions) -> int:
     page = open_page(options, port, board)
     print(f"Crucible is ready: {page.local_url}   (Ctrl-C closes the page; runs go on)", flush=True)
     if options.inbrowser and has_screen():
-        webbrowser.open(page.share_url or page.local_url)
+        webbrowser.open(str(page.share_url or page.local_url))
     _load_later(board)
     while not stop.wait(0.5):  # a wait without an end could not be interrupted on Windows
         pass

@@ -55,7 +55,7 @@ def _tensorboard(logdir: Path) -> ASGIApp:
     board.configure(logdir=str(logdir), reload_interval=RELOAD_SECONDS, reload_multifile=True, window_title="Crucible")
     ingester = LocalDataIngester(board.flags)
     ingester.start()
-    return WSGIMiddleware(
+    return WSGIMiddleware(  # type: ignore[return-value]  # its scope is typed by dictionaries of its own
         application.TensorBoardWSGIApp(
             board.flags,
             board.plugin_loaders,

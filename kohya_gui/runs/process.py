@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import psutil
 
@@ -30,10 +30,9 @@ class Identity:
 
 def spawn(command: list[str], folder: Path, environment: dict[str, str], console: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start `command` in `folder`, writing straight into `console`, so that it outlives us and our terminal."""
+    flags = 0
     if sys.platform == "win32":
-        apart: dict[str, Any] = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    else:
-        apart = {"start_new_session": True}
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -41,7 +40,8 @@ def spawn(command: list[str], folder: Path, environment: dict[str, str], console
         stdin=subprocess.DEVNULL,
         stdout=console,
         stderr=subprocess.STDOUT,
-        **apart,
+        creationflags=flags,
+        start_new_session=sys.platform != "win32",
     )
     # Waited for, so that an ended child does not stay behind as a zombie while the page lives on.
     threading.Thread(target=process.wait, daemon=True).start()

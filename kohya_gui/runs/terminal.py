@@ -24,6 +24,7 @@ from train_core.events import Event, Follower
 EXIT_CODES = {"completed": 0, "stopped": 130}
 FAILED = 1
 POLL = 0.2  # seconds
+SECONDS_BETWEEN_LINES = 10.0
 STAGES = {
     "checking": "Checking the settings and images",
     "loading": "Loading the model",
@@ -131,12 +132,13 @@ def _interrupt(folder: Path, count: int) -> str:
 
 
 class Screen:
-    """Draws a run's events: a line for what happens once, a bar for what goes on. On a pipe, no bar."""
+    """Draws a run's events: a line for what happens once, a bar for what goes on; on a pipe, a line now and then."""
 
     def __init__(self, folder: Path) -> None:
         self._events = Follower(folder / "events.jsonl")
         self._bar: tqdm | None = None
         self._stage = ""
+        self._last_line = 0.0
 
     def show_new(self) -> None:
         """Show what the job has written since the last call."""
@@ -183,6 +185,9 @@ class Screen:
         self._bar.total = total
         self._bar.set_postfix_str(tail, refresh=False)
         self._bar.update(done - self._bar.n)
+        if self._bar.disable and (time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or done == total):
+            self._last_line = time.monotonic()
+            self.line(f"{title}: {done} of {total}{', ' if tail else ''}{tail}")
 
     def _show_sample(self, event: Event) -> None:
         self.line(f"Sample: {event.get('path')}")

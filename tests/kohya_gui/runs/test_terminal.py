@@ -37,6 +37,7 @@ def test_a_finished_run_is_shown_and_ends_well(config_file, monkeypatch, capfd):
     assert "3 steps" in shown
     assert "x.safetensors" in shown
     assert "complete" in shown
+    assert "3 of 3, epoch 1/1, loss 0.3333" in shown  # a pipe gets lines instead of a bar
     assert [run.name for run in list_runs()] == ["other"]
 
 
