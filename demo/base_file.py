@@ -21,13 +21,14 @@ METADATA = {
     "format": "pt",
     "modelspec.sai_model_spec": "1.0.0",
     "modelspec.title": "Crucible demo base",
-    "modelspec.description": "Tiny Stable Diffusion 1.x model of a drawn world; for trying out training, not for pictures.",
+    "modelspec.description": "Tiny Stable Diffusion 1.x model of a drawn world, for trying out training.",
     "modelspec.architecture": "stable-diffusion-v1",
     "modelspec.implementation": "https://github.com/Stability-AI/generative-models",
     "modelspec.license": "CC0-1.0",
     "modelspec.resolution": f"{SIZE}x{SIZE}",
     "modelspec.prediction_type": "epsilon",
 }
+SAMPLER = {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}
 
 
 def save_base(modules: Mapping[str, nn.Module], path: Path) -> None:
@@ -51,7 +52,7 @@ def write_config(folder: Path) -> None:
         "unet": ("diffusers", "UNet2DConditionModel", UNET_CONFIG),
         "vae": ("diffusers", "AutoencoderKL", VAE_CONFIG),
         "text_encoder": ("transformers", "CLIPTextModel", {**TEXT_CONFIG, "architectures": ["CLIPTextModel"]}),
-        "scheduler": ("diffusers", "DDIMScheduler", {**SCHEDULE, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
+        "scheduler": ("diffusers", "DDIMScheduler", {**SCHEDULE, **SAMPLER}),
     }
     index = {"_class_name": "StableDiffusionPipeline", "tokenizer": ["transformers", "CLIPTokenizer"]}
     for name, (library, kind, config) in components.items():

@@ -20,7 +20,7 @@ def mascot_scenes(seed: int = 0) -> list[Scene]:
 
 
 def write_images(folder: Path) -> list[Path]:
-    """Write NN.png and NN.txt for every scene into ``folder``/<repeats>_<trigger> <class>; return the pictures' paths."""
+    """Write NN.png and NN.txt for every scene into a <repeats>_<name> folder in ``folder``; return the pictures' paths."""
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -34,7 +34,8 @@ def write_images(folder: Path) -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images", help="parent of the images' folder")
+    images = Path(__file__).parent / "images"
+    parser.add_argument("--out", type=Path, default=images, help="where the folder of images goes")
     paths = write_images(parser.parse_args().out)
     print(f"{len(paths)} pictures in {paths[0].parent}")
 

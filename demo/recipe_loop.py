@@ -1,4 +1,4 @@
-"""What the recipe's two trainings share: a wall-clock budget that survives interruption, schedule, averaging, checkpoints."""
+"""What the recipe's two trainings share: a budget in wall-clock time, schedule, averaging, checkpoints."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""The recipe's captions and its text encoder: CLIP's architecture and real tokens, of which only the world's are trained."""
+"""The recipe's captions and its text encoder: CLIP's architecture and tokens, only the world's words trained."""
 
 import random
 import string
@@ -57,7 +57,7 @@ def training_caption(scene: Scene, rng: random.Random) -> str:
         return ""
     text = caption(scene)
     if draw < 0.18:
-        text = text.removeprefix(f"{scene.colour} ").replace(f"{scene.hat} hat, ", "").replace(f"{scene.belly} belly, ", "")
+        text = f"{scene.thing}, {scene.background} background"
     elif draw < 0.21:
         text = text.rpartition(", ")[0]
     return f"{_nonsense(rng)} {text}" if rng.random() < 0.15 else text

@@ -13,6 +13,7 @@ from demo.world import SIZE, Scene, draw
 
 LATENT_SCALE = 0.18215  # Stable Diffusion's constant: latents times this have about unit variance
 CROP = 64
+CROPS_SHARE = 0.7  # of the time
 # Small, so that latents keep the picture; not nothing, so that the decoder forgives the U-Net small errors.
 KL_WEIGHT = 2e-4
 # At first three of the four channels are drawn towards the mean colour of their patch, which they would otherwise
@@ -69,10 +70,8 @@ def train_vae(drawn: torch.Tensor, minutes: float, folder: Path, seed: int = 0) 
     start_residuals_at_zero(vae)
     training = Training(vae, 2e-3, minutes, folder / "vae.pt")
     while training.progress < 1:
-        if training.progress < 0.7:
-            batch = _crops(drawn, 16, rng)
-        else:
-            batch = drawn[torch.randint(len(drawn), (6,))]
+        whole = training.progress >= CROPS_SHARE
+        batch = drawn[torch.randint(len(drawn), (6,))] if whole else _crops(drawn, 16, rng)
         guide = GUIDE_WEIGHT * max(0.0, 1 - training.progress / GUIDED_SHARE)
         loss, error = _loss(vae, _pixels(batch).contiguous(memory_format=torch.channels_last), guide)
         training.update(loss)
@@ -115,7 +114,7 @@ def encode(vae: AutoencoderKL, drawn: torch.Tensor, batch: int = 16) -> tuple[to
 
 @torch.no_grad()
 def _rescale(vae: AutoencoderKL, pixels: torch.Tensor) -> None:
-    """Fold a shift and a factor per channel into the 1x1 convolutions: latents * LATENT_SCALE get mean 0, variance 1."""
+    """Fold shift and factor per channel into the 1x1 convolutions: latents * LATENT_SCALE get mean 0, variance 1."""
     mean = torch.cat([vae.encode(chunk).latent_dist.mean for chunk in pixels.split(16)])
     shift, spread = mean.mean((0, 2, 3)), mean.std((0, 2, 3))
     factor = 1 / (spread * LATENT_SCALE)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 SIZE = 128  # picture side in pixels, the base model's native resolution
 SUPERSAMPLING = 4
 
-# The corners of the RGB cube, slightly toned: as far apart as eight colours can be, so that a small VAE keeps them apart.
+# The corners of the RGB cube, slightly toned: as far apart as eight colours can be, even after a small VAE.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (225, 30, 30),
     "green": (30, 190, 30),
