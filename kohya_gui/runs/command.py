@@ -55,7 +55,7 @@ def training_command(world: World, accelerate_file: Path, job: list[str]) -> lis
             "--master_addr", "127.0.0.1", "--master_port", str(world.port), "-m", *job,
         ]  # fmt: skip
     return [
-        sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(accelerate_file),
+        sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--config_file", str(accelerate_file),
         "--num_cpu_threads_per_process", str(world.threads), "-m", *job,
     ]  # fmt: skip
 

@@ -20,7 +20,7 @@ Status = Literal["queued", "running", "stopping", "completed", "stopped", "faile
 ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
 ENDED = ("completed", "stopped", "failed")
 RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
-LANDMARKS = ("started", "ack", "finished")
+LANDMARKS = ("schema", "started", "ack", "finished")
 PART_BYTES = 32_768  # of the start and of the end; far more than the first and the last few events take
 
 
@@ -131,15 +131,15 @@ def living_processes(folder: Path, events: list[Event]) -> list[psutil.Process]:
     """The run's processes that live: the one we started, and the job itself, which says its number as it starts."""
     identity = recall(folder)
     found = [find(identity)] if identity is not None else []
-    found += [_job_process(e) for e in events if e["kind"] == "started" and isinstance(e.get("pid"), int)]
+    found += [_job_process(e) for e in events if isinstance(e.get("pid"), int)]
     return [process for process in found if process is not None]
 
 
-def _job_process(started: Event) -> psutil.Process | None:
-    """The living process that sent `started`; one that began after that event only has its number."""
+def _job_process(event: Event) -> psutil.Process | None:
+    """The living process that sent `event`, which holds its number; one that began later only bears the same."""
     try:
-        process = psutil.Process(started["pid"])
-        own = process.create_time() <= float(started.get("time", 0)) and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(event["pid"])
+        own = process.create_time() <= float(event.get("time", 0)) and process.status() != psutil.STATUS_ZOMBIE
         return process if own else None
     except psutil.Error:
         return None

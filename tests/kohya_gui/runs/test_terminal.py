@@ -46,6 +46,7 @@ def test_a_crashed_run_shows_the_end_of_its_console(config_file, monkeypatch, ca
     assert terminal.train(config_file, {}) == 1
     shown = capfd.readouterr().out
     assert "out of memory" in shown
+    assert "CalledProcessError" not in shown  # the launcher's own trace would hide what the job said
     assert "console.log" in shown
 
 
