@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -39,15 +40,7 @@ def serve(options: PageOptions) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     prepare_surroundings()
-    port = free_port(options.listen, options.server_port or FIRST_PORT)
-    if port is None:
-        print(
-            f"No port from {options.server_port or FIRST_PORT} on is free. Choose another --server_port.",
-            file=sys.stderr,
-        )
-        return 1
-    if options.server_port not in (None, port):
-        print(f"Port {options.server_port} is in use; taking {port}.", flush=True)
+    port = choose_port(options)
     for line in exposure_warnings(options):
         print(line, flush=True)
     board = Board(runs_dir())
@@ -109,8 +102,24 @@ def prepare_surroundings() -> None:
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOCAL]))
 
 
+def choose_port(options: PageOptions) -> int:
+    """The port to serve on: the one asked for or the next free one, which is said. Ends the program in one line."""
+    first = options.server_port or FIRST_PORT
+    try:
+        port = free_port(options.listen, first)
+    except OSError as error:
+        sys.exit(
+            f"Cannot serve on {options.listen}: {error.strerror}. 127.0.0.1 is this machine, 0.0.0.0 all addresses."
+        )
+    if port is None:
+        sys.exit(f"No port from {first} on is free or allowed. Choose another --server_port.")
+    if options.server_port not in (None, port):
+        print(f"Port {first} is in use or not allowed; taking {port}.", flush=True)
+    return port
+
+
 def free_port(listen: str, first: int) -> int | None:
-    """The first port from `first` on that can be listened on, or None."""
+    """The first port from `first` on that can be listened on, or None. Raises `OSError` for an address not ours."""
     family = socket.AF_INET6 if ":" in listen else socket.AF_INET
     for port in range(first, min(first + PORTS_TRIED, 65536)):
         with socket.socket(family) as listener:
@@ -119,8 +128,9 @@ def free_port(listen: str, first: int) -> int | None:
             try:
                 listener.bind((listen, port))
                 return port
-            except OSError:
-                continue
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from kohya_gui.runs.command import accelerate_yaml, child_environment, training_
 from kohya_gui.runs.devices import World, find_hardware, plan_world
 from kohya_gui.runs.process import identify, remember, spawn
 from train_core.config.files import write_text, write_toml
-from train_core.config.places import home, runs_dir
+from train_core.config.places import PACKAGE_PARENT, home, runs_dir
 from train_core.config.train import TrainConfig
 
 ENTRY = ("train_core", "train")
@@ -61,7 +62,9 @@ def printable_command(config: TrainConfig) -> str:
     world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
     folder = home() / "printed" / folder_name(config.output.output_name)
     command = _write_files(folder / "config.toml", folder / "accelerate.yaml", config, world, list(ENTRY))
-    return shlex.join(command)
+    if sys.platform == "win32":
+        return f'cd /d "{PACKAGE_PARENT}" && {subprocess.list2cmdline(command)}'
+    return f"cd {shlex.quote(str(PACKAGE_PARENT))} && {shlex.join(command)}"
 
 
 def folder_name(output_name: str) -> str:

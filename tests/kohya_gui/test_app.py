@@ -229,6 +229,13 @@ def test_a_busy_port_gives_the_next_free_one():
         assert port < found < port + app.PORTS_TRIED
 
 
+def test_an_address_that_is_not_this_machines_is_named_in_one_line():
+    with pytest.raises(SystemExit, match=re.escape("203.0.113.7")):
+        app.choose_port(PageOptions(listen="203.0.113.7"))
+    with pytest.raises(SystemExit, match=re.escape("no.such.host.invalid")):
+        app.choose_port(PageOptions(listen="no.such.host.invalid"))
+
+
 def test_no_port_above_the_last_is_tried():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 65535))

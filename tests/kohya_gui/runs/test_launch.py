@@ -152,14 +152,13 @@ def test_any_output_name_makes_a_folder_in_the_runs_folder(name):
     assert new_run_folder(name).resolve().parent == runs_dir().resolve()
 
 
-def test_the_printed_command_can_be_run_and_makes_no_run(config, monkeypatch):
+@pytest.mark.skipif(sys.platform == "win32", reason="the printed line is for cmd there, which these tests do not drive")
+def test_the_printed_command_works_in_any_folder_and_makes_no_run(config, monkeypatch, tmp_path):
     monkeypatch.setattr(launch, "ENTRY", ("fake_job", "crash"))
-    words = shlex.split(printable_command(config))
-    assert Path(words[words.index("--config_file") + 1]).name == "accelerate.yaml"
-    config_file = Path(words[-1])
+    line = printable_command(config)
+    config_file = Path(shlex.split(line)[-1])
     assert read_config(config_file, {"train_data_dir": "d"}).config.output == config.output
     assert not runs_dir().exists()
-    ended = subprocess.run(
-        words, env=child_environment(world()), capture_output=True, text=True, timeout=120, check=False
-    )
+    shell = ["sh", "-c", line]
+    ended = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert "out of memory" in ended.stderr
