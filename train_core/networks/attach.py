@@ -29,7 +29,7 @@ class Adapter(nn.Module):
 
     def __init__(self, layers: Mapping[str, AdapterLayer], parts: Mapping[str, str]) -> None:
         super().__init__()
-        self.layers = nn.ModuleDict(layers)
+        self.layers: Mapping[str, AdapterLayer] = nn.ModuleDict(layers)  # type: ignore[assignment]
         self.parts = dict(parts)
         self.draws = Draws()
         for key, layer in layers.items():
@@ -48,13 +48,13 @@ class Adapter(nn.Module):
         if taken:
             raise RuntimeError(f"{len(taken)} modules have another forward, first {taken[0]}: detach that first")
         for layer in self.layers.values():
-            layer.base.forward = layer.forward
+            layer.base.__dict__["forward"] = layer.forward
 
     def detach(self) -> None:
         """Let the model compute as it did before `attach`."""
         if self.attached:
             for layer in self.layers.values():
-                del layer.base.forward
+                del layer.base.__dict__["forward"]
 
     @contextmanager
     def disabled(self) -> Iterator[None]:

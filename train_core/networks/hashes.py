@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -82,6 +83,6 @@ def _read(memory: Path) -> dict[str, object]:
 
 def _write(memory: Path, noted: dict[str, object]) -> None:
     memory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = memory.with_name(f"{memory.name}.{os.getpid()}.tmp")
+    temporary = memory.with_name(f"{memory.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     temporary.write_text(json.dumps(noted, ensure_ascii=False), encoding="utf-8")
     temporary.replace(memory)

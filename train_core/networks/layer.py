@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,7 +35,9 @@ class AdapterLayer(nn.Module, ABC):
     up among the adapter's parameters, in its state or in gradient synchronisation.
     """
 
-    def __init__(self, base: nn.Module, options: LayerOptions) -> None:
+    base: nn.Linear | nn.Conv2d
+
+    def __init__(self, base: nn.Linear | nn.Conv2d, options: LayerOptions) -> None:
         super().__init__()
         self.__dict__["base"] = base
         self.options = options
@@ -50,7 +52,8 @@ class AdapterLayer(nn.Module, ABC):
 
     def base_forward(self, x: Tensor) -> Tensor:
         """The frozen module's own output, whether or not the adapter is attached."""
-        return type(self.base).forward(self.base, x)
+        forward: Callable[..., Tensor] = type(self.base).forward
+        return forward(self.base, x)
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

@@ -37,11 +37,10 @@ class LoraLayer(AdapterLayer):
             return self._with_dropout(x)
         if not self.pointwise:
             return self.base_forward(x) + self._up(self._down(x)) * self.scale
-        down, up = self.lora_down.flatten(1), self.lora_up.flatten(1)
-        weight, bias = self.base.weight.flatten(1), self.base.bias
         if not self.conv:
-            return low_rank_linear(x, weight, bias, down, up, self.scale)
-        y = low_rank_linear(x.movedim(1, -1), weight, bias, down, up, self.scale).movedim(-1, 1)
+            return low_rank_linear(x, self.base.weight, self.base.bias, self.lora_down, self.lora_up, self.scale)
+        down, up, weight = (w.flatten(1) for w in (self.lora_down, self.lora_up, self.base.weight))
+        y = low_rank_linear(x.movedim(1, -1), weight, self.base.bias, down, up, self.scale).movedim(-1, 1)
         return y.contiguous(memory_format=memory_format(x))
 
     def _with_dropout(self, x: Tensor) -> Tensor:
@@ -51,9 +50,9 @@ class LoraLayer(AdapterLayer):
 
     def _down(self, x: Tensor) -> Tensor:
         weight = self.lora_down.to(x.dtype)
-        if not self.conv:
-            return F.linear(x, weight)
-        return F.conv2d(x, weight, None, self.base.stride, self.base.padding, self.base.dilation)
+        if isinstance(self.base, nn.Conv2d):
+            return F.conv2d(x, weight, None, self.base.stride, self.base.padding, self.base.dilation)  # type: ignore[arg-type]
+        return F.linear(x, weight)
 
     def _up(self, h: Tensor) -> Tensor:
         weight = self.lora_up.to(h.dtype)

@@ -10,7 +10,7 @@ from torch import nn
 from train_core.networks.layer import AdapterLayer, LayerOptions
 from train_core.networks.lora import LoraLayer
 
-Algorithm = Callable[[nn.Module, LayerOptions, torch.Generator], AdapterLayer]
+Algorithm = Callable[[nn.Linear | nn.Conv2d, LayerOptions, torch.Generator], AdapterLayer]
 
 ALGORITHMS: dict[str, Algorithm] = {
     "Standard": LoraLayer,
