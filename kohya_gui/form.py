@@ -121,7 +121,9 @@ def _classes(s: Setting) -> list[str]:
 def to_widget(s: Setting, value: Any) -> Any:
     """What the widget of `s` shows for `value`."""
     kind = plain_type(s.annotation)
-    if kind is bool or get_origin(kind) is Literal or s.traits.suggestions:
+    if get_origin(kind) is Literal:
+        return value if value in get_args(kind) else s.default
+    if kind is bool or s.traits.suggestions:
         return value
     if value is None:
         return None if _is_spinner(s) else ""

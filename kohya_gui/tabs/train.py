@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from kohya_gui.form import build_form
-from kohya_gui.tabs.train_desk import Desk
+from kohya_gui.tabs.train_actions import Actions
+from kohya_gui.tabs.train_form import FormDesk
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
-from kohya_gui.tabs.train_run import RunPanel, build_run_panel
+from kohya_gui.tabs.train_run import build_run_panel
 from train_core.config.train import TrainConfig
 
 if TYPE_CHECKING:
     from kohya_gui.page import PageContext
 
-QUIET = {"show_progress": "hidden"}
+QUIET: dict[str, Any] = {"show_progress": "hidden"}
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 
 
 def build_train_tab(page: gr.Blocks, context: PageContext) -> None:
@@ -29,40 +31,41 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> None:
             form = build_form(TrainConfig)
         with gr.Column(scale=5, min_width=380, elem_id="run-column"):
             run = build_run_panel(bar.start, bar.stop, context.pictures_path)
-    desk = Desk(form, bar, facts, target, panel, run, context)
+    desk = FormDesk(form, bar, facts, target, context.language, context.config_path)
     _wire_form(page, desk)
-    _wire_runs(page, desk, run)
+    _wire_presets(desk)
+    _wire_actions(page, Actions(desk, run, panel))
 
 
-def _wire_form(page: gr.Blocks, desk: Desk) -> None:
-    form, bar, target, panel = desk.form, desk.bar, desk.target, desk.panel
-    page.load(desk.opened, None, [bar.preset, desk.facts, *form.inputs], **QUIET)
-    gr.on(
-        form.edits, desk.typed, [bar.preset, *form.inputs], [desk.facts], trigger_mode="always_last", **QUIET
-    )
-    loaded = [bar.preset, desk.facts, *form.inputs]
-    bar.load.click(desk.load_preset, [bar.preset], loaded, **QUIET)
-    bar.save.click(desk.save_preset, [bar.preset, *form.inputs], [bar.preset, desk.facts], **QUIET)
-    bar.save_as.click(desk.ask_name, None, [bar.name_row], **QUIET)
-    bar.cancel.click(desk.forget_name, None, [bar.name_row], **QUIET)
-    gr.on(
-        [bar.confirm.click, bar.name.submit], desk.save_preset_as, [bar.name, *form.inputs],
-        [bar.preset, bar.name, bar.name_row, desk.facts], **QUIET,
-    )  # fmt: skip
+def _wire_form(page: gr.Blocks, desk: FormDesk) -> None:
+    fields, bar, target = desk.form.inputs, desk.bar, desk.target
+    filled = [bar.preset, desk.facts, *fields]
+    page.load(desk.opened, None, filled, **QUIET)
+    gr.on(desk.form.edits, desk.typed, [bar.preset, *fields], [desk.facts], **LATEST)
+    target.steps.change(desk.offer, [target.steps, *fields], [target.offers, target.apply], **LATEST)
+    target.apply.click(desk.apply_offer, [target.offers, bar.preset, *fields], filled, **QUIET)
+
+
+def _wire_presets(desk: FormDesk) -> None:
+    fields, bar = desk.form.inputs, desk.bar
+    bar.load.click(desk.load_preset, [bar.preset], [bar.preset, desk.facts, *fields], **QUIET)
+    bar.save.click(desk.save_preset, [bar.preset, *fields], [bar.preset, desk.facts], **QUIET)
+    bar.save_as.click(lambda: gr.update(visible=True), None, [bar.name_row], **QUIET)
+    bar.cancel.click(lambda: gr.update(visible=False), None, [bar.name_row], **QUIET)
+    named = [bar.preset, bar.name, bar.name_row, desk.facts]
+    gr.on([bar.confirm.click, bar.name.submit], desk.save_preset_as, [bar.name, *fields], named, **QUIET)
+
+
+def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
+    desk, run, panel = actions.desk, actions.run, actions.panel
+    fields = desk.form.inputs
+    looks = [page.load, gr.Timer(1.0).tick, run.choice.input]
+    gr.on(looks, actions.watch, [run.choice, run.seen], run.outputs, **QUIET)
+    desk.bar.start.click(actions.start, [run.seen, *fields], [*run.outputs, desk.facts], **QUIET)
+    desk.bar.stop.click(actions.stop, [run.choice], None, **QUIET)
+    run.buttons["save"].click(actions.save_now, [run.choice], None, **QUIET)
+    run.buttons["sample"].click(actions.sample_now, [run.choice], None, **QUIET)
     shown = [panel.box, panel.title, panel.command, panel.text, panel.download, desk.facts]
-    bar.export.click(desk.export, form.inputs, shown, **QUIET)
-    bar.command.click(desk.print_command, form.inputs, shown, **QUIET)
-    panel.close.click(desk.close_panel, None, [panel.box], **QUIET)
-    target.steps.change(
-        desk.offer, [target.steps, *form.inputs], [target.offers, target.apply], trigger_mode="always_last", **QUIET
-    )
-    target.apply.click(desk.apply_offer, [target.offers, bar.preset, *form.inputs], loaded, **QUIET)
-
-
-def _wire_runs(page: gr.Blocks, desk: Desk, run: RunPanel) -> None:
-    timer = gr.Timer(1.0)
-    gr.on([page.load, timer.tick, run.choice.input], desk.watch, [run.choice, run.seen], run.outputs, **QUIET)
-    run.buttons["start"].click(desk.start, [run.seen, *desk.form.inputs], [*run.outputs, desk.facts], **QUIET)
-    run.buttons["stop"].click(desk.stop, [run.choice], None, **QUIET)
-    run.buttons["save"].click(desk.save_now, [run.choice], None, **QUIET)
-    run.buttons["sample"].click(desk.sample_now, [run.choice], None, **QUIET)
+    desk.bar.export.click(actions.export, fields, shown, **QUIET)
+    desk.bar.command.click(actions.print_command, fields, shown, **QUIET)
+    panel.close.click(lambda: gr.update(visible=False), None, [panel.box], **QUIET)

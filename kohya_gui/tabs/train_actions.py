@@ -1,0 +1,128 @@
+"""What the buttons of the Train tab do: start, stop, and show what a start would run."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from kohya_gui.runs import control, launch, registry
+from kohya_gui.tabs.train_form import FormDesk, Updates, understood
+from kohya_gui.tabs.train_parts import OutputPanel
+from kohya_gui.tabs.train_run import RunPanel, Seen, look
+from kohya_gui.understand import Understood
+from train_core.config.files import to_toml
+from train_core.config.problems import UserError, problem
+from train_core.config.sd_scripts_export import export_toml
+
+
+@dataclass(frozen=True)
+class Actions:
+    """The buttons' handlers. They return updates by widget; `shown` is what the form's fields show."""
+
+    desk: FormDesk
+    run: RunPanel
+    panel: OutputPanel
+
+    def watch(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
+        """Whatever of the shown run is new."""
+        return look(self.run, choice, seen, self.desk.visitor(request).language)
+
+    def start(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
+        """Start a run when nothing stands against it, and show it."""
+        visitor, values = self.desk.visitor(request), self.desk.form.read(shown)
+        found = understood(values, visitor)
+        try:
+            _refuse(found)
+            handle = launch.start(found.config)
+        except UserError as error:
+            visitor.warn(error)
+            return self.desk.facts_of(values, visitor)
+        return look(self.run, handle.id, seen, visitor.language)
+
+    def stop(self, request: gr.Request, choice: str | None) -> None:
+        """Ask the shown run to save and end; asked again, end it at once."""
+        folder = registry.find_run(choice or "")
+        run = registry.read_run(folder) if folder else None
+        if run is None:
+            return
+        if run.status == "stopping":
+            control.kill(run.folder)
+        else:
+            control.stop(run.folder)
+            self.desk.visitor(request).tell("ui.stop.asked")
+
+    def save_now(self, choice: str | None) -> None:
+        """Ask the shown run for a file now."""
+        _ask(control.save, choice)
+
+    def sample_now(self, choice: str | None) -> None:
+        """Ask the shown run for sample pictures now."""
+        _ask(control.sample, choice)
+
+    def export(self, request: gr.Request, *shown: Any) -> Updates:
+        """Show the settings as sd-scripts' TOML."""
+        return self._show("export", lambda found: ("", export_toml(found.config)), request, *shown)
+
+    def print_command(self, request: gr.Request, *shown: Any) -> Updates:
+        """Show the command that Start would run, and the TOML that it reads."""
+        return self._show(
+            "command", lambda found: (launch.printable_command(found.config), to_toml(found.config)), request, *shown
+        )
+
+    def _show(
+        self, name: str, write: Callable[[Understood], tuple[str, str]], request: gr.Request, *shown: Any
+    ) -> Updates:
+        """The panel with the command and the text that `write` gives, or a message why there is none."""
+        visitor, panel = self.desk.visitor(request), self.panel
+        try:
+            found = self.desk.writable(shown, visitor)
+            command, written = write(found)
+        except UserError as error:
+            visitor.warn(error)
+            return self.desk.facts_of(self.desk.form.read(shown), visitor)
+        return {
+            panel.box: gr.update(visible=True),
+            panel.title: f"**{visitor.text(f'ui.{name}.title')}**",
+            panel.command: gr.update(value=command, visible=bool(command)),
+            panel.text: written,
+            panel.download: _download(written, found.config.output.output_name, visitor.text("ui.download")),
+        }
+
+
+def _refuse(found: Understood) -> None:
+    """Raise `UserError` when these settings cannot be trained, or something else is being trained."""
+    if found.errors:
+        raise UserError(
+            problem(
+                "form_not_ready",
+                "{count} things have to be mended before a training can start; they are listed above the form.",
+                count=len(found.errors),
+            )
+        )
+    active = registry.active_runs()
+    if active:
+        raise UserError(
+            problem(
+                "run_active",
+                "The training {name} is still running. Stop it or wait for its end, then press Start.",
+                name=active[0].name,
+            )
+        )
+
+
+def _ask(request: Callable[[Path], None], choice: str | None) -> None:
+    folder = registry.find_run(choice or "")
+    if folder is not None:
+        request(folder)
+
+
+def _download(written: str, name: str, label: str) -> str:
+    """A link that saves the text as a file, made in the browser so that no server keeps it."""
+    address = f"data:text/plain;charset=utf-8,{quote(written)}"
+    return f'<a download="{html.escape(name, quote=True)}.toml" href="{address}">{html.escape(label)}</a>'
