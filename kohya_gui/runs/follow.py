@@ -86,17 +86,24 @@ class RunFollower:
     def view(self) -> RunView:
         """The run as it stands now; curves have at most 1,000 points."""
         with self._lock:
-            events = self._follower.new()
-            for event in events:
-                self._take(event)
-            if any(event["kind"] == "progress" for event in events):
-                self._view.losses, self._view.averages = decimate(self._losses), decimate(self._averages)
-                self._view.lr_curves = {name: decimate(points) for name, points in self._rates.items()}
-            self._view.status = status_of(self.folder, self._landmarks)
+            status = self._read()
+            if status == "lost":
+                status = self._read()  # it may have said its last words between the look at them and at its process
+            self._view.status = status
             self._view.console = console_tail(self.folder / "console.log")
-            if self._view.status == "lost" and not self._view.errors:
+            if status == "lost" and not self._view.errors:
                 self._view.errors.append(_lost(self._view.console))
             return self._view
+
+    def _read(self) -> Status:
+        """Take in what is new, and return how the run stands by it."""
+        events = self._follower.new()
+        for event in events:
+            self._take(event)
+        if any(event["kind"] == "progress" for event in events):
+            self._view.losses, self._view.averages = decimate(self._losses), decimate(self._averages)
+            self._view.lr_curves = {name: decimate(points) for name, points in self._rates.items()}
+        return status_of(self.folder, self._landmarks)
 
     def _take(self, event: Event) -> None:
         if self._view.started is None:

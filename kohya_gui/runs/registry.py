@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -67,7 +68,10 @@ def read_run(folder: Path) -> RunInfo | None:
     except ValueError:
         return None  # digits that are no date: somebody else's folder
     digest = digest_of(folder)
-    status = status_of(folder, list(digest.landmarks))
+    status = status_of(folder, digest.landmarks)
+    if status == "lost":  # it may have said its last words between the look at them and at its process
+        digest = digest_of(folder)
+        status = status_of(folder, digest.landmarks)
     return RunInfo(folder.name, folder, match.group(2), created, status, digest.step, digest.total_steps)
 
 
@@ -113,7 +117,7 @@ def _event_in(line: bytes) -> Event | None:
     return event if isinstance(event, dict) and isinstance(event.get("kind"), str) else None
 
 
-def status_of(folder: Path, events: list[Event]) -> Status:
+def status_of(folder: Path, events: Sequence[Event]) -> Status:
     """How the run stands, by those of its events that are `LANDMARKS`, and by its process."""
     finished = next((e for e in reversed(events) if e["kind"] == "finished"), None)
     if finished is not None:
@@ -127,7 +131,7 @@ def status_of(folder: Path, events: list[Event]) -> Status:
     return "stopped" if identity is not None and identity.killed else "lost"
 
 
-def living_processes(folder: Path, events: list[Event]) -> list[psutil.Process]:
+def living_processes(folder: Path, events: Sequence[Event]) -> list[psutil.Process]:
     """The run's processes that live: the one we started, and the job itself, which says its number as it starts."""
     identity = recall(folder)
     found = [find(identity)] if identity is not None else []

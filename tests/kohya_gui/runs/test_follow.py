@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kohya_gui.runs import registry
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunFollower, console_tail, follower
 from kohya_gui.runs.launch import new_run_folder
 from kohya_gui.runs.process import Identity, remember
-from train_core.events import EventLog
+from train_core.events import EventLog, read_events
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -84,6 +85,20 @@ def test_a_lost_run_says_so_with_the_end_of_its_console():
     assert [e.code for e in view().errors] == ["run_lost"]
     assert "Killed" in view().errors[0].text
     assert len(view().errors) == 1
+
+
+def test_last_words_said_while_we_look_are_heard(monkeypatch):
+    folder, log = a_log()
+    log.write("started", total_steps=1, epochs=1)
+    remember(folder, Identity(2**22 + 1, 1.0))
+
+    def the_process_ends_just_now(identity):
+        if not any(event["kind"] == "finished" for event in read_events(folder / "events.jsonl")):
+            log.write("finished", status="completed", path="")
+
+    monkeypatch.setattr(registry, "find", the_process_ends_just_now)
+    seen = RunFollower(folder).view()
+    assert (seen.status, seen.errors) == ("completed", [])
 
 
 def test_a_bar_drawn_over_and_over_is_one_line_of_the_console(tmp_path):
