@@ -20,7 +20,7 @@ def mascot_scenes(seed: int = 0) -> list[Scene]:
 
 
 def write_images(folder: Path) -> list[Path]:
-    """Write NN.png and NN.txt for every scene into a <repeats>_<name> folder in ``folder``; return the pictures' paths."""
+    """Write NN.png and NN.txt for every scene into a <repeats>_<name> folder in ``folder``; return the pictures."""
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     paths = []
