@@ -23,14 +23,14 @@ Stamp = tuple[tuple[str, int], ...]
 class Understood:
     """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
 
-    `folders` are the image folders found; `readable` says whether every value could be read.
+    `folders` are the image folders found; `unreadable` are those errors that are about a value's writing alone.
     """
 
     config: TrainConfig
     folders: tuple[ImageFolder, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
-    readable: bool
+    unreadable: tuple[Problem, ...]
 
 
 def understand(values: Mapping[str, Any], source: str) -> Understood:
@@ -46,7 +46,7 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
         _folders(config.dataset, stamp),
         (*errors, *missing(config, source), *conflicts, *files.problems),
         (*remarks, *oddities(config), *files.warnings),
-        readable=not errors,
+        errors,
     )
 
 

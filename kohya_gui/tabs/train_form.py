@@ -17,7 +17,7 @@ from kohya_gui.form_facts import facts_html, offers, read_offer
 from kohya_gui.tabs.train_parts import Target, Toolbar
 from kohya_gui.tabs.visitor import Visitor
 from kohya_gui.understand import Understood, understand
-from train_core.config.problems import UserError
+from train_core.config.problems import UserError, raise_if_any
 from train_core.facts import hub
 
 Updates = dict[Any, Any]
@@ -109,8 +109,7 @@ class FormDesk:
     def writable(self, shown: Sequence[Any], visitor: Visitor) -> Understood:
         """The settings when each can be read, however incomplete; raises `UserError` when one cannot."""
         found = understood(self.form.read(shown), visitor)
-        if not found.readable:
-            raise UserError(*found.errors)
+        raise_if_any(found.unreadable)
         return found
 
     def _keep(self, visitor: Visitor, preset: str | None, values: Mapping[str, Any], asked: str | None) -> None:

@@ -32,9 +32,10 @@ class Visitor:
 
     def tell(self, key: str, **params: object) -> None:
         """Say something in a corner of the page."""
-        gr.Info(html.escape(self.text(key, **params)), duration=TOAST_SECONDS)
+        gr.Info(html.escape(self.text(key, **params)), TOAST_SECONDS, title=self.text("ui.toast.info"))
 
     def warn(self, found: Problem | UserError) -> None:
         """Say what is wrong in a corner of the page."""
         for problem in found.problems if isinstance(found, UserError) else (found,):
-            gr.Warning(html.escape(translate(problem, self.language)), duration=TOAST_SECONDS)
+            words = html.escape(translate(problem, self.language))
+            gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))

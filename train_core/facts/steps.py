@@ -104,13 +104,20 @@ def suggest(work: Workload, target: int) -> list[Suggestion]:
 
 def _reasons(work: Workload, samples: int, batches: int, per_epoch: int) -> Iterable[Problem]:
     global_batch = work.batch_size * work.processes
-    if batches * global_batch != samples:
+    even = math.ceil(samples / global_batch)
+    if batches == even and batches * global_batch != samples:
+        yield problem(
+            "steps_last_batch",
+            "No image waits for the next epoch, so the last of an epoch's {batches} batches is short.",
+            batches=batches,
+        )
+    elif batches != even:
         yield problem(
             "steps_short_batches",
             "A batch holds images of one bucket only and no image waits for the next epoch, so some batches are "
             "short: {batches} batches an epoch instead of {even}.",
             batches=batches,
-            even=math.ceil(samples / global_batch),
+            even=even,
         )
     if work.processes > 1:
         yield problem(

@@ -34,6 +34,13 @@ def test_one_bucket_is_the_formula_people_know() -> None:
     assert (count.total, count.plain, count.epochs, count.reasons) == (1000, 1000, 10, ())
 
 
+def test_one_short_batch_at_the_end_of_an_epoch_is_said_so() -> None:
+    count = count_steps(Workload(((SQUARE, 10),) * 15, batch_size=8, max_train_epochs=4))
+    assert (count.plain, count.total) == (75, 76)
+    assert [reason.code for reason in count.reasons] == ["steps_last_batch"]
+    assert "19 batches" in count.reasons[0].text
+
+
 def test_short_batches_accumulation_and_processes_are_named_as_reasons() -> None:
     work = Workload(((SQUARE, 5), (WIDE, 5)), 2, accumulation=4, processes=2, max_train_epochs=3)
     count = count_steps(work)
