@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio
 from starlette.middleware import Middleware
@@ -59,20 +59,27 @@ def serve(options: PageOptions) -> int:
 def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
     """Start the server in a thread and return the page, which is ready to be visited."""
     page = build_page(PageContext(options.language, options.headless, options.config, TENSORBOARD, PICTURES))
-    page.launch(
-        server_name=f"[{options.listen}]" if ":" in options.listen else options.listen,
-        server_port=port,
-        auth=(options.username, options.password) if options.username and options.password else None,
-        share=options.share,
-        prevent_thread_lock=True,
-        quiet=True,
-        show_error=True,
-        mcp_server=False,
-        enable_monitoring=False,
-        app_kwargs={"routes": our_routes(board), "middleware": [Middleware(PageLanguage, forced=options.language)]},
-        **page_options(),
-    )
+    page.launch(**(server_options(options, port, board) | page_options()))
     return page
+
+
+def server_options(options: PageOptions, port: int, board: Board) -> dict[str, Any]:
+    """How gradio is to serve the page: on our port, with our login, our routes and nothing of its own beside them."""
+    return {
+        "server_name": f"[{options.listen}]" if ":" in options.listen else options.listen,
+        "server_port": port,
+        "auth": (options.username, options.password) if options.username and options.password else None,
+        "share": options.share,
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "show_error": True,
+        "mcp_server": False,
+        "enable_monitoring": False,
+        "app_kwargs": {
+            "routes": our_routes(board),
+            "middleware": [Middleware(PageLanguage, forced=options.language)],
+        },
+    }
 
 
 def _load_later(board: Board) -> None:
