@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +11,10 @@ from torch import Tensor, nn
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.train import NetworkSettings
 from train_core.facts.draws import seed_for
+from train_core.models.family import Target
 from train_core.networks.draws import Draws
 from train_core.networks.layer import AdapterLayer, LayerOptions
 from train_core.networks.table import ALGORITHMS
-
-if TYPE_CHECKING:
-    from train_core.models.family import Target
 
 
 class Adapter(nn.Module):
