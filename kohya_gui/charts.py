@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 420, 170
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 24
+WIDTH, HEIGHT = 340, 150
+LEFT, RIGHT, TOP, BOTTOM = 44, 10, 8, 22
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _grid(across: _Axis, up: _Axis) -> str:
     )
     columns = "".join(
         f'<text x="{across.at(x):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick_text(x)}</text>'
-        for x in ticks(across.low, across.high, 5)
+        for x in ticks(across.low, across.high, 4)
         if x == int(x)
     )
     return rows + columns

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import gradio as gr
 from gradio.components.base import FormComponent
+from gradio.i18n import I18nData
 
 from kohya_gui.kinds import plain_type
 from train_core.config.job import Job
@@ -17,9 +18,9 @@ LARGEST_BROWSER_INTEGER = 2**53
 OPEN_SECTIONS = ("model", "dataset", "network", "training", "optimizer", "samples", "output")
 
 
-def key(name: str) -> gr.I18n:
+def key(name: str) -> I18nData:
     """A text that the browser fills in, in the language of the page."""
-    return gr.I18n()(name)
+    return I18nData(name)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Form:
     @property
     def edits(self) -> list[Any]:
         """The events by which people change values. A text's `input` is silent when text is pasted or picked."""
-        return [w.change if isinstance(w, gr.Textbox) else w.input for w in self.inputs]
+        return [getattr(w, "change" if isinstance(w, gr.Textbox) else "input") for w in self.inputs]
 
     def read(self, shown: Sequence[Any]) -> dict[str, Any]:
         """Values by setting name from what the widgets show; numbers are still as typed."""

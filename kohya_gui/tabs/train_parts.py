@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from kohya_gui.form import key
 
@@ -93,7 +94,7 @@ def build_output_panel() -> OutputPanel:
     return OutputPanel(box, title, command, text, download, close)
 
 
-def _text(label: str | gr.I18n, lines: int, max_lines: int, elem_id: str) -> gr.Textbox:
+def _text(label: str | I18nData, lines: int, max_lines: int, elem_id: str) -> gr.Textbox:
     """Text to copy."""
     return gr.Textbox(
         label=label, lines=lines, max_lines=max_lines, interactive=False, buttons=["copy"], elem_id=elem_id
