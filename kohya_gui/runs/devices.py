@@ -15,6 +15,7 @@ from typing import Literal
 
 import psutil
 
+from train_core.config.checks import fp16_on_cpu
 from train_core.config.problems import UserError, problem
 from train_core.config.train import LaunchSettings
 
@@ -79,12 +80,7 @@ def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware)
     """How the job spreads over the machine. Raises `UserError` where it cannot."""
     device: Device = "cpu" if launch.use_cpu else hardware.device
     if device == "cpu" and mixed_precision == "fp16":
-        raise UserError(
-            problem(
-                "fp16_on_cpu",
-                "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",
-            )
-        )
+        raise UserError(fp16_on_cpu())
     _check_cards(launch, hardware, device)
     return World(
         device=device,

@@ -132,3 +132,11 @@ def oddities(config: TrainConfig) -> list[Problem]:
             )
         )
     return found
+
+
+def fp16_on_cpu() -> Problem:
+    """What is said, by the launcher or by the job itself, when fp16 meets a CPU."""
+    return problem(
+        "fp16_on_cpu",
+        "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",
+    )

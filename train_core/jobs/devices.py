@@ -6,6 +6,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from train_core.config.checks import fp16_on_cpu
 from train_core.config.problems import Problem, problem
 from train_core.config.train import LaunchSettings, Precision
 
@@ -20,12 +21,7 @@ def make_accelerator(launch: LaunchSettings) -> Accelerator:
 def precision_problems(precision: Precision, device: torch.device) -> list[Problem]:
     """Why `precision` cannot be used on `device`."""
     if precision == "fp16" and device.type == "cpu":
-        return [
-            problem(
-                "fp16_on_cpu",
-                "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",
-            )
-        ]
+        return [fp16_on_cpu()]
     if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return [
             problem(
