@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,38 +41,29 @@ ALWAYS = Condition("always", lambda values: True)
 
 @dataclass(frozen=True)
 class Traits:
-    """What pydantic does not keep of a setting: how it is shown, where it applies, whether it is a path."""
-
-    label: str
-    unit: str
-    applies_to: Condition
-    path: PathKind | None
-    lines: int
-    advanced: bool
-    suggestions: tuple[str, ...]
-    required: bool
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    label: str = "",
-    unit: str = "",
-    applies_to: Condition = ALWAYS,
-    path: PathKind | None = None,
-    lines: int = 1,
-    advanced: bool = False,
-    suggestions: tuple[str, ...] = (),
-    required: bool = False,
-    **bounds: Any,
-) -> Any:
-    """Declare a setting. `bounds` are pydantic's: ge, gt, le, lt, min_length, pattern.
+    """What pydantic does not keep of a setting: how it is shown, where it applies, whether it is a path.
 
     `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
     empty default and must be filled before a job starts. `lines` above 1 asks for a text area of that height.
     """
-    traits = Traits(label, unit, applies_to, path, lines, advanced, suggestions, required)
+
+    label: str = ""
+    unit: str = ""
+    applies_to: Condition = ALWAYS
+    path: PathKind | None = None
+    lines: int = 1
+    advanced: bool = False
+    suggestions: tuple[str, ...] = ()
+    required: bool = False
+
+
+TRAITS = {field.name for field in fields(Traits)}
+
+
+def setting(default: Any, help: str, **declared: Any) -> Any:
+    """Declare a setting. `declared` are `Traits` and pydantic's bounds: ge, gt, le, lt, multiple_of, pattern, …"""
+    traits = Traits(**{name: value for name, value in declared.items() if name in TRAITS})
+    bounds = {name: value for name, value in declared.items() if name not in TRAITS}
     return Field(default, description=help, json_schema_extra={"traits": traits}, **bounds)  # type: ignore[dict-item]
 
 
