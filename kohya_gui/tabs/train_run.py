@@ -55,10 +55,15 @@ def chosen_run(asked: str | None, runs: list[registry.RunInfo]) -> registry.RunI
     return wanted or active or next(iter(runs), None)
 
 
+def has_appeared(runs: list[registry.RunInfo], seen: Seen) -> bool:
+    """Whether the newest run was started, here or elsewhere, since this browser last looked."""
+    return bool(runs) and runs[0].status in registry.ACTIVE and seen.get("newest", 0) not in (0, hash(runs[0].id))
+
+
 def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> dict[Any, Any]:
     """Updates for whatever of the run `asked` for has changed since `seen`."""
     runs = registry.list_runs()[:MAX_LISTED]
-    run = chosen_run(asked, runs)
+    run = chosen_run(None if has_appeared(runs, seen) else asked, runs)
     view = follower(run.folder).view() if run else None
     status = view.status if view else ""
     busy = any(r.status in registry.ACTIVE for r in runs)
@@ -71,6 +76,7 @@ def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> dict[
     choices = [(run_label(r, language), r.id) for r in runs]
     fresh = {name: hash(value) for name, value in html.items()}
     fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash((status, busy, language))}
+    fresh["newest"] = hash(runs[0].id) if runs else -1
     updates: dict[Any, Any] = {panel.views[name]: html[name] for name in html if seen.get(name) != fresh[name]}
     if seen.get("choices") != fresh["choices"]:
         updates[panel.choice] = gr.update(choices=choices, value=run.id if run else None)

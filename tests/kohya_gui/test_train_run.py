@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import gradio as gr
@@ -24,11 +25,12 @@ def home(tmp_path: Path, monkeypatch) -> None:
 
 
 def add_run(name: str, **finished: str) -> EventLog:
+    """A run that this process trains, until it says that it has finished."""
     folder = runs_dir() / name
     folder.mkdir(parents=True)
     (folder / "config.toml").touch()
     log = EventLog(folder / "events.jsonl")
-    log.write("started", total_steps=10, epochs=1)
+    log.write("started", total_steps=10, epochs=1, pid=os.getpid())
     if finished:
         log.write("finished", path="", **finished)
     return log
@@ -44,6 +46,24 @@ def test_the_newest_run_is_shown_unless_another_is_asked_for(panel: RunPanel):
     assert chosen(panel, look(panel, None, {}, "en")) == "20260102-000000-new"
     assert chosen(panel, look(panel, "20260101-000000-old", {}, "en")) == "20260101-000000-old"
     assert chosen(panel, look(panel, "20260103-000000-gone", {}, "en")) == "20260102-000000-new"
+
+
+def test_a_run_that_is_started_meanwhile_is_shown(panel: RunPanel):
+    add_run("20260101-000000-old", status="completed")
+    first = look(panel, None, {}, "en")
+    add_run("20260102-000000-new")
+    second = look(panel, "20260101-000000-old", first[panel.seen], "en")
+    assert chosen(panel, second) == "20260102-000000-new"
+    assert not second[panel.buttons["start"]]["interactive"]
+    assert second[panel.buttons["stop"]]["interactive"]
+
+
+def test_an_older_run_can_be_looked_at_while_one_runs(panel: RunPanel):
+    add_run("20260101-000000-old", status="completed")
+    add_run("20260102-000000-new")
+    first = look(panel, None, {}, "en")
+    assert chosen(panel, first) == "20260102-000000-new"
+    assert chosen(panel, look(panel, "20260101-000000-old", first[panel.seen], "en")) == "20260101-000000-old"
 
 
 def test_a_second_look_sends_nothing_when_nothing_has_happened(panel: RunPanel):
