@@ -18,7 +18,7 @@ BATCH = 32
 
 
 def attributes(text: str) -> list[int]:
-    """What a caption says of thing, colour, background, hat and belly: a place in its list each, from 1; 0 if nothing."""
+    """What a caption says of thing, colour, background, hat and belly: places in their lists from 1, 0 if nothing."""
     words = text.replace(",", "").split()
     pairs = dict(zip(words[1:], words, strict=False))  # the word before each word
     thing = next((word for word in words if word in THINGS), None)
