@@ -8,7 +8,7 @@ from itertools import groupby
 from urllib.parse import quote
 
 from kohya_gui.charts import Series, line_chart
-from kohya_gui.messages import text, translate
+from kohya_gui.messages import dictionary, text, translate
 from kohya_gui.runs.follow import RunView, Sample
 from kohya_gui.runs.registry import ACTIVE
 from train_core.config.problems import Problem
@@ -30,7 +30,9 @@ def _stage(view: RunView, language: str) -> str:
     if view.status not in ACTIVE or not view.stage or view.stage == "training":
         return ""
     count = f" {view.stage_done}/{view.stage_total}" if view.stage_total else ""
-    return f'<span class="stage">{_ui(f"ui.stage.{view.stage}", language)}{count}</span>'
+    key = f"ui.stage.{view.stage}"  # a job may know stages that this page does not
+    name = _ui(key, language) if key in dictionary(language) else html.escape(view.stage)
+    return f'<span class="stage">{name}{count}</span>'
 
 
 def _bar(view: RunView) -> str:
@@ -135,7 +137,8 @@ def samples_html(view: RunView | None, pictures_path: str, language: str) -> str
 
 
 def _when(step: int, epoch: int, language: str) -> str:
-    return _ui("ui.samples.first", language) if step == 0 else _ui("ui.samples.when", language, step=step, epoch=epoch)
+    key = "ui.samples.first" if step == 0 else "ui.samples.when" if epoch else "ui.samples.step"
+    return _ui(key, language, step=step, epoch=epoch)
 
 
 def _pictures(run_id: str, samples: Sequence[Sample], pictures_path: str) -> str:

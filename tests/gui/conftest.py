@@ -15,6 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from kohya_gui.runs import control, registry
+
 REPOSITORY = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SERVE = (
@@ -38,11 +40,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
-    """`serve(home, user="")` starts a page and returns its address; all are closed at the end of the module."""
+    """`serve(home, user="")` starts a page and returns its address; at the end pages are closed and runs ended."""
     started: list[subprocess.Popen[bytes]] = []
+    homes: list[Path] = []
 
     def start(home: Path, user: str = "") -> str:
         port = _free_port()
+        homes.append(home)
         log = (tmp_path_factory.mktemp("page") / "page.log").open("wb")
         environment = {**os.environ, "CRUCIBLE_HOME": str(home), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
         process = subprocess.Popen(
@@ -57,6 +61,16 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
         process.terminate()
     for process in started:
         process.wait(30)
+    for home in homes:
+        _end_runs(home)
+
+
+def _end_runs(home: Path) -> None:
+    """Runs outlive the page; those of a failed test must not outlive the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRUCIBLE_HOME", str(home))
+        for run in registry.active_runs():
+            control.kill(run.folder)
 
 
 def _free_port() -> int:

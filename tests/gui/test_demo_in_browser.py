@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-TRAINING = 180_000  # milliseconds that a few steps may take on a slow, busy machine
-PROMPT = "a picture of bolt --w 64 --h 64 --s 2 --d 1"
+TRAINING = 300_000  # milliseconds that a few steps may take on a slow, busy machine
+PROMPT = "crux robot, green background --w 64 --h 64 --s 2 --d 1"
 
 
 def field(page: Page, name: str) -> Locator:
@@ -66,7 +66,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def test_the_demo_trains_and_shows_what_it_does(page: Page, address: str, tmp_path: Path):
     open_page(page, address)
-    start_demo(page, tmp_path, max_train_steps=6, sample_prompts=PROMPT, sample_every_n_steps=3)
+    short = {"max_train_steps": 6, "train_batch_size": 1, "sample_prompts": PROMPT, "sample_every_n_steps": 3}
+    start_demo(page, tmp_path, **short)
 
     expect(page.locator("#run-step b")).to_contain_text(re.compile(r"[1-6] / 6"), timeout=TRAINING)
     expect(page.locator("#run-state")).to_have_text("finished", timeout=TRAINING)
@@ -93,7 +94,8 @@ def test_tensorboard_shows_the_loss_in_its_tab(page: Page, address: str):
 
 def test_a_run_is_seen_after_a_reload_and_its_file_after_a_stop(page: Page, address: str, tmp_path: Path):
     open_page(page, address)
-    start_demo(page, tmp_path, output_name="long", max_train_epochs=0, max_train_steps=100_000)
+    long = {"max_train_epochs": 0, "max_train_steps": 100_000, "train_batch_size": 1, "sample_prompts": ""}
+    start_demo(page, tmp_path, output_name="long", **long)
     expect(page.locator("#run-step b")).to_contain_text("/ 100,000", timeout=TRAINING)
 
     page.reload()

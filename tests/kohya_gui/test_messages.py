@@ -88,7 +88,7 @@ def test_every_key_that_the_page_asks_for_exists():
 def test_every_status_and_stage_has_a_name(language: str):
     for status in ("queued", "running", "stopping", "completed", "stopped", "failed", "lost"):
         assert text(f"ui.status.{status}", language)
-    for stage in ("loading", "caching", "training", "saving"):
+    for stage in ("checking", "loading", "caching", "training", "saving"):
         assert text(f"ui.stage.{stage}", language)
 
 

@@ -25,6 +25,11 @@ def test_a_running_training_shows_its_figures():
         assert text in shown, text
 
 
+def test_a_stage_that_the_page_does_not_know_is_shown_as_it_is():
+    view = RunView(RUN, status="running", stage="<polishing>", stage_done=1, stage_total=3)
+    assert "&lt;polishing&gt; 1/3" in status_html(view, "zh-CN")
+
+
 def test_a_failed_run_says_why_in_the_language_of_the_page():
     found = problem("bf16_not_supported", "{card} cannot calculate in bf16. Set mixed_precision to fp16.", card="<GTX>")
     view = RunView(RUN, status="failed", errors=[found])
