@@ -29,7 +29,10 @@ UNET_CONFIG = {
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 # This schedule's last step still shows the picture's mean colour; the offset hides it, so that the caption is read.
 NOISE_OFFSET = 0.1
-MAX_WEIGHT = 30.0
+# The limit is high while captions are being learnt, lower while shapes are: what nobody can know, such as the place
+# of a thing hidden under noise, would otherwise drown the rest.
+LIMITS = (30.0, 6.0)
+FIRST_LIMIT_SHARE = 0.6  # of the time
 CAPTIONS_SHARE = 0.03  # of the time, for the text encoder by itself
 BATCH = 32
 IMAGES_PER_CAPTION = 2
@@ -84,7 +87,8 @@ def train_drawer(store: LatentStore, minutes: float, folder: Path, seed: int = 0
     running = 1.0
     while training.progress < 1:
         latents, captions = store.batch(BATCH, rng)
-        loss = _loss(training.module, scheduler, latents, captions)
+        limit = LIMITS[training.progress >= FIRST_LIMIT_SHARE]
+        loss = _loss(training.module, scheduler, latents, captions, limit)
         training.update(loss)
         running += 0.02 * (float(loss.detach()) - running)
         if training.step % 50 == 0:
@@ -95,8 +99,10 @@ def train_drawer(store: LatentStore, minutes: float, folder: Path, seed: int = 0
     return training.average.eval()
 
 
-def _loss(drawer: Drawer, scheduler: DDPMScheduler, latents: torch.Tensor, captions: list[str]) -> torch.Tensor:
-    """Noise error, weighted so that it becomes v-prediction's (Salimans and Ho, 2022), up to a limit.
+def _loss(
+    drawer: Drawer, scheduler: DDPMScheduler, latents: torch.Tensor, captions: list[str], limit: float
+) -> torch.Tensor:
+    """Noise error, weighted so that it becomes v-prediction's (Salimans and Ho, 2022), up to ``limit``.
 
     Only under much noise must the caption say what the picture cannot, and there plain noise error hardly notices.
     """
@@ -106,5 +112,5 @@ def _loss(drawer: Drawer, scheduler: DDPMScheduler, latents: torch.Tensor, capti
     with torch.autocast("cpu", torch.bfloat16):
         predicted = drawer(noisy, timesteps, token_ids(captions))
     kept = scheduler.alphas_cumprod[timesteps]
-    weight = (1 / kept).clamp(max=MAX_WEIGHT)
+    weight = (1 / kept).clamp(max=limit)
     return ((predicted.float() - noise).pow(2).mean((1, 2, 3)) * weight).mean()
