@@ -24,7 +24,7 @@ class EventLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", encoding="utf-8", newline="\n")
         if path.stat().st_size == 0:
-            self.write("schema", schema=SCHEMA, pid=os.getpid())
+            self.write("schema", schema=SCHEMA)
         elif not _ends_with_newline(path):
             self._file.write("\n")  # a torn line of an earlier process stays alone
 

@@ -72,6 +72,9 @@ def child_environment(world: World) -> dict[str, str]:
         "OMP_NUM_THREADS": str(world.threads),
         "MKL_NUM_THREADS": str(world.threads),
     }
+    if sys.platform == "linux" and world.device == "cpu":
+        # Large tensors keep their memory between steps; the system would hand it out anew, page by page, each time.
+        ours |= {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
     if sys.platform == "win32":
         ours["USE_LIBUV"] = "0"  # PyTorch's Windows wheels are built without it
     return {**kept, **ours, **(_accelerate_variables(world) if world.device == "cpu" else {})}

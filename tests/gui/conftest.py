@@ -13,11 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from kohya_gui.runs import control, registry
 
 REPOSITORY = Path(__file__).parents[2]
+expect.set_options(timeout=30_000)  # a busy machine answers late, which is no fault of the page
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SERVE = (
     "import sys; from kohya_gui.app import serve; from kohya_gui.cli import PageOptions; "

@@ -64,7 +64,7 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit) -> int:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         emit_problems(emit, "warning", loaded.warnings)
-        emit("stage", name="checking")
+        emit("stage", name="checking", pid=os.getpid())
         findings = examine(loaded.config)
         emit_problems(emit, "warning", findings.warnings)
         raise_if_any(findings.problems)

@@ -92,11 +92,19 @@ def _text_measures(shapes: Shapes) -> dict[str, Any]:
     }
 
 
+# Below this width plain matrix products beat the fused attention kernel, whose backward pass is slow for narrow heads.
+NARROW = 256
+
+
 # The libraries are imported where they are used: what only reads headers or tokens need not wait for them.
 def _build_unet(config: Mapping[str, Any]) -> nn.Module:
+    from diffusers.models.attention_processor import AttnProcessor  # noqa: PLC0415
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noqa: PLC0415
 
-    return UNet2DConditionModel.from_config(dict(config))
+    unet = UNet2DConditionModel.from_config(dict(config))
+    if max(unet.config.block_out_channels) < NARROW:
+        unet.set_attn_processor(AttnProcessor())
+    return unet
 
 
 def _build_vae(config: Mapping[str, Any]) -> nn.Module:
