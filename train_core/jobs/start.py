@@ -33,7 +33,9 @@ def start_training(config_file: Path, overrides: Mapping[str, str]) -> int:
             _tell_failure(EventLog(run_dir / "events.jsonl").write, error)
         _tell_failure(console.write, error)
         return 1
-    run_dir = run_folder_of(config_file) or new_run_folder(loaded)
+    run_dir = run_folder_of(config_file)
+    if run_dir is None:
+        run_dir = new_run_folder(loaded) if main_process else config_file.parent  # only the main process writes there
     emit = _both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
     return _run(loaded, run_dir, emit)
 
