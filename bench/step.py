@@ -7,6 +7,9 @@ falls on both alike; the figure is the median of the pairs' ratios.
 
     python bench/step.py [--pairs 15] [--batch_size 1] [--resolution 256] [--rank 32] [--threads N] [--clock wall|cpu]
 
+The launcher lets jobs on a Linux CPU keep their memory between steps; to measure under the same conditions, set
+MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ to 1073741824.
+
 On a machine that is busy with other things, --threads 1 --clock cpu is the quietest measure: waiting does not count.
 """
 
