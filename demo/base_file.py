@@ -14,7 +14,7 @@ from demo.recipe_text import TEXT_CONFIG
 from demo.recipe_unet import SCHEDULE, UNET_CONFIG
 from demo.recipe_vae import VAE_CONFIG
 from demo.world import SIZE
-from train_core.models.sd1_keys import FILE_PREFIXES, is_vae_attention_matrix, to_original
+from train_core.models.sd1 import original_tensors
 from train_core.models.tokenizer import clip_tokenizer
 
 METADATA = {
@@ -33,16 +33,9 @@ SAMPLER = {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}
 
 def save_base(modules: Mapping[str, nn.Module], path: Path) -> None:
     """Write "unet", "vae" and "text_encoder" to ``path``, by a temporary name."""
-    tensors = {}
-    for part, module in modules.items():
-        for name, value in module.state_dict().items():
-            if name.endswith("position_ids"):
-                continue
-            kernel = value[:, :, None, None] if part == "vae" and is_vae_attention_matrix(name) else value
-            tensors[FILE_PREFIXES[part] + to_original(part, name)] = kernel.to(torch.float16).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, METADATA)
+    save_file(original_tensors(modules, torch.float16), temporary, METADATA)
     temporary.replace(path)
 
 

@@ -56,6 +56,11 @@ def workload(
 ) -> Workload:
     """The workload of training on `folders` with these settings."""
     images = tuple((assign(image.size, rules).bucket, folder.repeats) for folder in folders for image in folder.images)
+    return workload_of(images, training, processes)
+
+
+def workload_of(images: tuple[tuple[Size, int], ...], training: TrainingSettings, processes: int) -> Workload:
+    """The same for `images` whose buckets are known."""
     return Workload(
         images=images,
         batch_size=training.train_batch_size,

@@ -21,7 +21,7 @@ from train_core.diffusion.ddpm import DDPM
 from train_core.events import Emit
 from train_core.facts.outputs import free_name
 from train_core.facts.prompts import PromptDefaults, parse_prompts
-from train_core.facts.steps import StepCount, Workload, count_steps
+from train_core.facts.steps import StepCount, count_steps, workload_of
 from train_core.jobs.devices import DTYPES, make_accelerator, precision_problems, share
 from train_core.jobs.metadata import MetadataWriter
 from train_core.methods.adapter import AdapterMethod
@@ -50,7 +50,7 @@ def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     emit("stage", name="loading")
     family = load_family(config.model, DTYPES[config.training.mixed_precision], accelerator.device)
     data = prepare_data(config, family, accelerator, emit)
-    length = count_steps(workload_of(config, data, accelerator.num_processes))
+    length = steps_of(config, data, accelerator.num_processes)
 
     run = assemble(config, run_dir, accelerator, family, data, length, emit)
     emit("started", **facts_of(config, run))
@@ -78,17 +78,10 @@ def prepare_data(config: TrainConfig, family: Family, accelerator: Accelerator, 
     return data
 
 
-def workload_of(config: TrainConfig, data: TrainingData, processes: int) -> Workload:
-    """What decides the number of steps."""
-    training = config.training
-    return Workload(
-        images=tuple((entry.fit.bucket, entry.repeats) for entry in data.library.entries),
-        batch_size=training.train_batch_size,
-        accumulation=training.gradient_accumulation_steps,
-        processes=processes,
-        max_train_epochs=training.max_train_epochs,
-        max_train_steps=training.max_train_steps,
-    )
+def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCount:
+    """How many steps the run has."""
+    images = tuple((entry.fit.bucket, entry.repeats) for entry in data.library.entries)
+    return count_steps(workload_of(images, config.training, processes))
 
 
 def assemble(
