@@ -12,7 +12,7 @@ from demo.recipe_captions import learn_captions
 from demo.recipe_loop import Training, start_residuals_at_zero
 from demo.recipe_text import WIDTH, new_text_encoder, token_ids, training_caption
 from demo.recipe_vae import LATENT_SCALE
-from demo.world import Scene
+from demo.world import ROBOT, Scene
 
 UNET_CONFIG = {
     "sample_size": 16,
@@ -31,11 +31,12 @@ SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_l
 NOISE_OFFSET = 0.1
 # The limit is high while captions are being learnt, lower while shapes are: what nobody can know, such as the place
 # of a thing hidden under noise, would otherwise drown the rest.
-LIMITS = (30.0, 6.0)
+LIMITS = (12.0, 6.0)
 FIRST_LIMIT_SHARE = 0.6  # of the time
 CAPTIONS_SHARE = 0.03  # of the time, for the text encoder by itself
 BATCH = 32
 IMAGES_PER_CAPTION = 2
+ROBOTS_SHARE = 0.35  # of the pictures shown; eight shapes need more practice than one robot in many dresses
 
 
 class Drawer(nn.Module):
@@ -59,7 +60,9 @@ class LatentStore:
     """Cached latents grouped by what is drawn, so that one caption can serve several pictures of a batch."""
 
     def __init__(self, scenes: list[Scene], mean: torch.Tensor, logvar: torch.Tensor) -> None:
-        self.scenes, self.mean, self.spread = scenes, mean, torch.exp(0.5 * logvar)
+        self.mean, self.spread = mean, torch.exp(0.5 * logvar)
+        self.robots = [scene for scene in scenes if scene.thing == ROBOT]
+        self.shapes = [scene for scene in scenes if scene.thing != ROBOT]
         self.groups: dict[tuple, list[int]] = {}
         for index, scene in enumerate(scenes):
             self.groups.setdefault(scene.parts, []).append(index)
@@ -68,7 +71,7 @@ class LatentStore:
         """Scaled latents (size, 4, h, w) and a caption for every IMAGES_PER_CAPTION of them."""
         indices, captions = [], []
         for _ in range(size // IMAGES_PER_CAPTION):
-            scene = rng.choice(self.scenes)
+            scene = rng.choice(self.robots if rng.random() < ROBOTS_SHARE else self.shapes)
             indices += rng.choices(self.groups[scene.parts], k=IMAGES_PER_CAPTION)
             captions.append(training_caption(scene, rng))
         latents = self.mean[indices] + self.spread[indices] * torch.randn_like(self.mean[indices])
