@@ -33,6 +33,7 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
+from train_core.config.data import DataSettings
 from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData, open_training_data
@@ -99,7 +100,7 @@ def images(config: TrainConfig, args: argparse.Namespace) -> TrainingData:
         return Moments(torch.randn(shape), torch.full(shape, -10.0))
 
     plan = BatchPlan(config.training.seed, args.batch_size, 1, 0)
-    return open_training_data(config.dataset, plan, Encoder("random", encode), lambda done, total: None)
+    return open_training_data(DataSettings.of(config), plan, Encoder("random", encode), lambda done, total: None)
 
 
 class Alternating:

@@ -47,7 +47,7 @@ class Training:
 
     def __init__(self, module: nn.Module, rate: float, minutes: float, path: Path) -> None:
         self.module, self.rate, self.path = module, rate, path
-        self.optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        self.optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.98), fused=True)
         self.average = copy.deepcopy(module).requires_grad_(False)
         self.budget, self.step, self.progress = Budget(minutes), 0, 0.0
         if path.exists():

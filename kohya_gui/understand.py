@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.checks import contradictions, oddities
+from train_core.config.data import DataSettings
 from train_core.config.files import absolute_paths, missing
 from train_core.config.parse import parse_values
 from train_core.config.problems import Problem
-from train_core.config.train import DatasetSettings, ModelSettings, OutputSettings, SampleSettings, TrainConfig
+from train_core.config.sections.model import ModelSettings
+from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.samples import SampleSettings
+from train_core.config.train import TrainConfig
 from train_core.facts.folders import ImageFolder, look
 from train_core.facts.preflight import Findings, examine
 
@@ -40,10 +44,10 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
     conflicts = () if errors else contradictions(config)
     files = Findings((), ())
     if not errors and not conflicts:
-        files = _examined(config.model, config.dataset, config.samples, config.output, stamp)
+        files = _examined(config.model, DataSettings.of(config), config.samples, config.output, stamp)
     return Understood(
         config,
-        _folders(config.dataset, stamp),
+        _folders(DataSettings.of(config), stamp),
         (*errors, *missing(config, source), *conflicts, *files.problems),
         (*remarks, *oddities(config), *files.warnings),
         errors,
@@ -66,17 +70,17 @@ def read_leniently(
 
 @lru_cache(maxsize=8)
 def _examined(
-    model: ModelSettings, dataset: DatasetSettings, samples: SampleSettings, output: OutputSettings, stamp: Stamp
+    model: ModelSettings, data: DataSettings, samples: SampleSettings, output: OutputSettings, stamp: Stamp
 ) -> Findings:
     """What the files say, found out again when `stamp` changes and not at every key that is typed."""
-    return examine(TrainConfig(model=model, dataset=dataset, samples=samples, output=output))
+    return examine(TrainConfig(model=model, **vars(data), samples=samples, output=output))
 
 
 @lru_cache(maxsize=8)
-def _folders(dataset: DatasetSettings, stamp: Stamp) -> tuple[ImageFolder, ...]:
-    if not dataset.train_data_dir.strip():
+def _folders(data: DataSettings, stamp: Stamp) -> tuple[ImageFolder, ...]:
+    if not data.dataset.train_data_dir.strip():
         return ()
-    return look(Path(dataset.train_data_dir), dataset.caption_extension).folders
+    return look(Path(data.dataset.train_data_dir), data.captions.caption_extension).folders
 
 
 def _stamp(config: TrainConfig) -> Stamp:

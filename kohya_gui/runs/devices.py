@@ -17,7 +17,7 @@ import psutil
 
 from train_core.config.checks import fp16_on_cpu
 from train_core.config.problems import UserError, problem
-from train_core.config.train import LaunchSettings
+from train_core.config.sections.launch import LaunchSettings
 
 Device = Literal["cuda", "mps", "cpu"]
 

@@ -10,7 +10,8 @@ import pytest
 from kohya_gui import presets
 from train_core.config.places import presets_dir
 from train_core.config.problems import UserError
-from train_core.config.train import NetworkSettings, TrainConfig
+from train_core.config.sections.network import NetworkSettings
+from train_core.config.train import TrainConfig
 
 MINE = TrainConfig(network=NetworkSettings(network_dim=7))
 

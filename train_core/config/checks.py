@@ -123,12 +123,12 @@ def oddities(config: TrainConfig) -> list[Problem]:
                 optimizer=optimizer.optimizer_type, rate=optimizer.learning_rate,
             )
         )
-    if config.dataset.keep_tokens and not config.dataset.shuffle_caption:
+    if config.captions.keep_tokens and not config.captions.shuffle_caption:
         found.append(
             problem(
                 "keep_tokens_without_shuffle",
                 "keep_tokens = {keep_tokens} has no effect while shuffle_caption is off.",
-                keep_tokens=config.dataset.keep_tokens,
+                keep_tokens=config.captions.keep_tokens,
             )
         )
     return found

@@ -15,7 +15,7 @@ INTRODUCTION = """# Settings
 
 Every setting of the training job, by the name that it has in TOML files, JSON presets and on the command line
 (`./gui.sh train CONFIG --network_dim 16`). Names are those of sd-scripts where it has the same thing. This page is
-written from the declarations in `train_core/config/train.py` by `python -m train_core.config.reference`.
+written from the declarations in `train_core/config/sections/` by `python -m train_core.config.reference`.
 """
 
 

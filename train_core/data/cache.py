@@ -23,19 +23,19 @@ _FORMAT = 1  # counts up when decoding, scaling or the file's content change
 
 
 class LatentCache:
-    """Moments of every image of a library, plain and, if `flip`, mirrored too.
+    """Moments of every image of a library, plain and, with `flip_aug`, mirrored too.
 
     A key is made of the image's bytes, its scaling, crop and bucket, the VAE and the mirroring, so whatever is changed
     is encoded anew. `to_disk` keeps the latents for later runs, in the program's caches, never beside the images.
     """
 
-    def __init__(self, library: Library, fingerprint: str, flip: bool, to_disk: bool) -> None:
+    def __init__(self, library: Library, fingerprint: str, to_disk: bool) -> None:
         hashes = _content_hashes([entry.path for entry in library.entries])
         self.store: Store = DiskStore(places.caches_dir() / "latents") if to_disk else MemoryStore()
         self.keys: dict[tuple[int, bool], str] = {}
         self.pictures: dict[str, Picture] = {}
         for index, entry in enumerate(library.entries):
-            for flipped in (False, True) if flip else (False,):
+            for flipped in (False, True) if entry.settings.augmentation.flip_aug else (False,):
                 key = _key(entry, hashes[entry.path], fingerprint, flipped)
                 self.keys[index, flipped] = key
                 self.pictures[key] = Picture(key, entry, flipped)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError
-from train_core.config.train import DatasetSettings
 from train_core.data.batch import Batch
 from train_core.data.cache import LatentCache, Progress
 from train_core.data.encoder import Encoder
@@ -20,7 +20,7 @@ from train_core.data.library import Entry, Library, open_library
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan, Portion, global_batches, portion
 from train_core.data.pixels import to_range
-from train_core.facts.captions import CaptionRules, caption_rules, draw_caption
+from train_core.facts.captions import caption_rules, draw_caption
 from train_core.facts.draws import seed_for
 
 
@@ -42,17 +42,13 @@ class TrainingData:
     def __init__(
         self,
         library: Library,
-        captions: CaptionRules,
         plan: BatchPlan,
         *,
-        flip: bool = False,
         cache: LatentCache | None = None,
         workers: int = 0,
     ) -> None:
         self.library = library
-        self.captions = captions
         self.plan = plan
-        self.flip = flip
         self.order = _Order()
         # What lies in memory already is not worth a copy in every worker.
         workers = 0 if cache is not None and cache.in_memory else workers
@@ -82,7 +78,8 @@ class TrainingData:
             yield self._batch(part, epoch, loaded)
 
     def _draw(self, index: int, epoch: int) -> Draw:
-        flipped = self.flip and seed_for(self.plan.seed, epoch, index, "flip") % 2 == 1
+        wanted = self.library.entries[self.library.samples[index]].settings.augmentation.flip_aug
+        flipped = wanted and seed_for(self.plan.seed, epoch, index, "flip") % 2 == 1
         return Draw(self.library.samples[index], flipped)
 
     def _batch(self, part: Portion, epoch: int, loaded: Sequence[Tensor | Moments | tuple[Problem, ...]]) -> Batch:
@@ -104,28 +101,27 @@ class TrainingData:
 
     def _caption(self, index: int, epoch: int) -> str:
         rng = Random(seed_for(self.plan.seed, epoch, index, "caption"))
-        return draw_caption(self.library.entries[self.library.samples[index]].caption, self.captions, rng, epoch)
+        entry = self.library.entries[self.library.samples[index]]
+        return draw_caption(entry.caption, caption_rules(entry.settings.captions), rng, epoch)
 
 
 def open_training_data(
-    dataset: DatasetSettings, plan: BatchPlan, encoder: Encoder | None, progress: Progress
+    settings: DataSettings, plan: BatchPlan, encoder: Encoder | None, progress: Progress
 ) -> TrainingData:
-    """The training data that `dataset` describes, its latents cached if it says so; that needs an `encoder`.
+    """The training data that `settings` describe, its latents cached if it says so; that needs an `encoder`.
 
     `progress(done, total)` follows the caching. Raises UserError with everything that is wrong with the images.
     """
-    library = open_library(dataset)
+    dataset, library = settings.dataset, open_library(settings)
     cache = None
     if dataset.cache_latents:
         if encoder is None:
             raise ValueError("Caching latents needs an encoder.")
-        cache = LatentCache(library, encoder.fingerprint, dataset.flip_aug, dataset.cache_latents_to_disk)
+        cache = LatentCache(library, encoder.fingerprint, dataset.cache_latents_to_disk)
         cache.fill(encoder, dataset.vae_batch_size, progress)
     return TrainingData(
         library,
-        caption_rules(dataset),
         plan,
-        flip=dataset.flip_aug,
         cache=cache,
         workers=dataset.max_data_loader_n_workers,
     )

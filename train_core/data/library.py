@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError, raise_if_any
-from train_core.config.train import DatasetSettings
 from train_core.facts.buckets import BucketFit, Size, assign, bucket_problems, bucket_rules
 from train_core.facts.captions import read_caption
 from train_core.facts.folders import ImageFile, ImageFolder, scan
@@ -15,7 +15,10 @@ from train_core.facts.folders import ImageFile, ImageFolder, scan
 
 @dataclass(frozen=True)
 class Entry:
-    """One image. `size` is (width, height) after EXIF rotation; `caption` is its file's, else the class tokens."""
+    """One image. `size` is (width, height) after EXIF rotation; `caption` is its file's, else the class tokens.
+
+    `settings` say how captions and pixels vary from draw to draw.
+    """
 
     path: Path
     caption: str
@@ -23,6 +26,7 @@ class Entry:
     repeats: int
     size: Size
     fit: BucketFit
+    settings: DataSettings
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,14 @@ class Library:
         return tuple(self.entries[entry].fit.bucket for entry in self.samples)
 
 
-def open_library(dataset: DatasetSettings) -> Library:
-    """The images that `dataset` names, with captions read. Raises UserError with everything that is wrong."""
+def open_library(settings: DataSettings) -> Library:
+    """The images that `settings` name, with captions read. Raises UserError with everything that is wrong."""
+    dataset = settings.dataset
     rules = bucket_rules(dataset)
     raise_if_any(bucket_problems(rules))
     problems: list[Problem] = []
     entries = []
-    for folder in scan(Path(dataset.train_data_dir), dataset.caption_extension):
+    for folder in scan(Path(dataset.train_data_dir), settings.captions.caption_extension):
         for image in folder.images:
             try:
                 caption = _caption(image, folder)
@@ -56,7 +61,7 @@ def open_library(dataset: DatasetSettings) -> Library:
                 problems += error.problems
                 continue
             fit = assign(image.size, rules)
-            entries.append(Entry(image.path, caption, folder.path, folder.repeats, image.size, fit))
+            entries.append(Entry(image.path, caption, folder.path, folder.repeats, image.size, fit, settings))
     raise_if_any(problems)
     return Library(tuple(entries))
 

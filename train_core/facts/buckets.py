@@ -11,7 +11,7 @@ from functools import cache
 
 from train_core.config.checks import resolution_of
 from train_core.config.problems import Problem, problem
-from train_core.config.train import DatasetSettings
+from train_core.config.sections.dataset import DatasetSettings
 
 Size = tuple[int, int]
 

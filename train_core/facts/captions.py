@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from train_core.config.problems import UserError, problem
-from train_core.config.train import DatasetSettings
+from train_core.config.sections.captions import CaptionSettings
 
 _UNICODE_MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -29,14 +29,14 @@ class CaptionRules:
     dropout_every_n_epochs: int = 0
 
 
-def caption_rules(dataset: DatasetSettings) -> CaptionRules:
-    """The caption rules that `dataset` asks for."""
+def caption_rules(captions: CaptionSettings) -> CaptionRules:
+    """The caption rules that `captions` asks for."""
     return CaptionRules(
-        shuffle=dataset.shuffle_caption,
-        keep_tokens=dataset.keep_tokens,
-        separator=dataset.caption_separator,
-        dropout_rate=dataset.caption_dropout_rate,
-        dropout_every_n_epochs=dataset.caption_dropout_every_n_epochs,
+        shuffle=captions.shuffle_caption,
+        keep_tokens=captions.keep_tokens,
+        separator=captions.caption_separator,
+        dropout_rate=captions.caption_dropout_rate,
+        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs,
     )
 
 

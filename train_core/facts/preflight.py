@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.train import DatasetSettings, ModelSettings, OutputSettings, SampleSettings, TrainConfig
+from train_core.config.sections.model import ModelSettings
+from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.samples import SampleSettings
+from train_core.config.train import TrainConfig
 from train_core.facts import hub
 from train_core.facts.buckets import bucket_problems, bucket_rules
 from train_core.facts.captions import caption_lines
@@ -39,7 +43,7 @@ def examine(config: TrainConfig) -> Findings:
         *_prompt_problems(config.samples, config.dataset.resolution),
         *_output_problems(config.output),
     ]
-    image_problems, image_warnings = _images(config.dataset)
+    image_problems, image_warnings = _images(DataSettings.of(config))
     return Findings((*problems, *image_problems), (*image_warnings, *_output_warnings(config.output)))
 
 
@@ -66,11 +70,11 @@ def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem,
     return _problems_of(lambda: parse_prompts(samples.sample_prompts, defaults))
 
 
-def _images(dataset: DatasetSettings) -> tuple[list[Problem], list[Problem]]:
+def _images(settings: DataSettings) -> tuple[list[Problem], list[Problem]]:
     """Problems and warnings of the image folders and their captions."""
-    if not dataset.train_data_dir:
+    if not settings.dataset.train_data_dir:
         return [], []
-    survey = look(Path(dataset.train_data_dir), dataset.caption_extension)
+    survey = look(Path(settings.dataset.train_data_dir), settings.captions.caption_extension)
     problems, warnings = list(survey.problems), list(survey.warnings)
     for folder in survey.folders:
         caption_problems, caption_warnings = _captions(folder)

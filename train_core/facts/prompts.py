@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from train_core.config.problems import Problem, problem, raise_if_any
-from train_core.config.train import Sampler
+from train_core.config.sections.samples import Sampler
 from train_core.facts.prompt_files import Entry, file_entries, prompt_file, text_entries
 
 SAMPLERS: tuple[str, ...] = get_args(Sampler)

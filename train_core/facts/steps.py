@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from train_core.config.problems import Problem, problem
-from train_core.config.train import TrainingSettings
+from train_core.config.sections.training import TrainingSettings
 from train_core.facts.buckets import BucketRules, Size, assign
 from train_core.facts.folders import ImageFolder
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from train_core.config.checks import fp16_on_cpu
 from train_core.config.problems import Problem, problem
-from train_core.config.train import LaunchSettings, Precision
+from train_core.config.sections.launch import LaunchSettings
+from train_core.config.sections.training import Precision
 
 DTYPES: dict[str, torch.dtype] = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from train_core.config.checks import learning_rates
+from train_core.config.data import DataSettings
 from train_core.config.problems import raise_if_any
 from train_core.config.train import TrainConfig
 from train_core.data.dataset import TrainingData, open_training_data
@@ -72,7 +73,7 @@ def prepare_data(config: TrainConfig, family: Family, accelerator: Accelerator, 
         encoder = Encoder(
             family.vae_fingerprint(), lambda pixels: family.encode_images(pixels.to(accelerator.device))
         )
-    data = open_training_data(config.dataset, plan, encoder, _Counter("caching", emit))
+    data = open_training_data(DataSettings.of(config), plan, encoder, _Counter("caching", emit))
     working = {"unet", "text_encoder"} if config.dataset.cache_latents else {"unet", "text_encoder", "vae"}
     family.place(working, accelerator.device)
     return data
@@ -113,7 +114,8 @@ def assemble(
     metrics = Metrics(emit, run_dir / "logs", length.total, length.epochs, length.steps_per_epoch) if is_main else None
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     return Training(
-        settings=config.training, accelerator=accelerator, family=family, method=method, model=model, dtype=dtype,
+        settings=config.training, loss_settings=config.loss,
+        accelerator=accelerator, family=family, method=method, model=model, dtype=dtype,
         vae_batch_size=config.dataset.vae_batch_size,
         process=DDPM(family.alphas_cumprod, family.prediction_type).to(accelerator.device),
         data=data, length=length, stepper=stepper, metrics=metrics,

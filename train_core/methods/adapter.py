@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train_core.config.train import NetworkSettings
+from train_core.config.sections.network import NetworkSettings
 from train_core.models.family import Family
 from train_core.networks.attach import build_adapter
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from train_core.config.problems import UserError, problem
-from train_core.config.train import ModelSettings
+from train_core.config.sections.model import ModelSettings
 from train_core.facts.headers import ModelKind, read_config, recognise, recognise_vae
 from train_core.facts.hub import resolve
 from train_core.facts.tensor_files import read_ahead

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
-from train_core.config.train import NetworkSettings
+from train_core.config.sections.network import NetworkSettings
 from train_core.facts.draws import seed_for
 from train_core.models.family import Target
 from train_core.networks.draws import Draws

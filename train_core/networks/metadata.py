@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from train_core.config.train import DatasetSettings, NetworkSettings, OutputSettings, TrainConfig, TrainingSettings
+from train_core.config.sections.network import NetworkSettings
+from train_core.config.sections.output import OutputSettings
+from train_core.config.train import TrainConfig
 from train_core.facts.buckets import bucket_rules
 from train_core.facts.schedules import warmup_steps
 from train_core.networks.hashes import FileHashes
@@ -79,8 +81,8 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
     """
     network = _network(config.network)
     values = {
-        **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config.dataset, data),
-        **_training(config.training, config.dataset, run), **_text(config),
+        **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config, data),
+        **_training(config, run), **_text(config),
     }  # fmt: skip
     if config.output.no_metadata:
         values = {name: value for name, value in values.items() if name in MINIMUM}
@@ -153,7 +155,8 @@ def _base(base: BaseFacts) -> dict[str, Any]:
     return values
 
 
-def _data(dataset: DatasetSettings, data: DataFacts) -> dict[str, Any]:
+def _data(config: TrainConfig, data: DataFacts) -> dict[str, Any]:
+    dataset, captions = config.dataset, config.captions
     rules = bucket_rules(dataset)
     return {
         "ss_num_train_images": data.images,
@@ -166,22 +169,23 @@ def _data(dataset: DatasetSettings, data: DataFacts) -> dict[str, Any]:
         "ss_bucket_no_upscale": dataset.bucket_no_upscale,
         "ss_min_bucket_reso": dataset.min_bucket_reso,
         "ss_max_bucket_reso": dataset.max_bucket_reso,
-        "ss_flip_aug": dataset.flip_aug,
-        "ss_shuffle_caption": dataset.shuffle_caption,
-        "ss_keep_tokens": dataset.keep_tokens,
+        "ss_flip_aug": config.augmentation.flip_aug,
+        "ss_shuffle_caption": captions.shuffle_caption,
+        "ss_keep_tokens": captions.keep_tokens,
         "ss_cache_latents": dataset.cache_latents,
     }
 
 
-def _training(training: TrainingSettings, dataset: DatasetSettings, run: RunFacts) -> dict[str, Any]:
+def _training(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
+    training, loss, captions = config.training, config.loss, config.captions
     return {
         "ss_batch_size_per_device": training.train_batch_size,
         "ss_total_batch_size": training.train_batch_size * run.processes * training.gradient_accumulation_steps,
         "ss_mixed_precision": training.mixed_precision,
-        "ss_noise_offset": training.noise_offset or None,
-        "ss_min_snr_gamma": training.min_snr_gamma or None,
-        "ss_caption_dropout_rate": dataset.caption_dropout_rate,
-        "ss_caption_dropout_every_n_epochs": dataset.caption_dropout_every_n_epochs,
+        "ss_noise_offset": loss.noise_offset or None,
+        "ss_min_snr_gamma": loss.min_snr_gamma or None,
+        "ss_caption_dropout_rate": captions.caption_dropout_rate,
+        "ss_caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from train_core.config.train import OptimizerSettings
+from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.facts.schedules import POLYNOMIAL_END_RATE, learning_rate_factor, warmup_steps
 
 

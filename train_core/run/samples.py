@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from train_core.config.problems import Problem
-from train_core.config.train import SampleSettings
+from train_core.config.sections.samples import SampleSettings
 from train_core.events import Emit, emit_problems
 from train_core.facts.prompts import SamplePrompt
 from train_core.models.family import Family

@@ -9,7 +9,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from train_core.config.train import TrainingSettings
+from train_core.config.sections.loss import LossSettings
+from train_core.config.sections.training import TrainingSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
 from train_core.data.moments import Moments
@@ -32,6 +33,7 @@ class Training:
     """The parts of a run. `model` is the predictor, wrapped for several processes; `step` counts from 0."""
 
     settings: TrainingSettings
+    loss_settings: LossSettings
     accelerator: Accelerator
     family: Family
     method: AdapterMethod
@@ -74,9 +76,9 @@ class Training:
     def noise(self, batch: Batch, latents: Tensor) -> Tensor:
         """The noise (B, C, h, w) that is added and that the model learns to see."""
         noise = self._noise(batch, "noise", latents.shape[1:])
-        if self.settings.noise_offset:
+        if self.loss_settings.noise_offset:
             offsets = self._noise(batch, "noise offset", (latents.shape[1], 1, 1))
-            noise = offset_noise(noise, offsets, self.settings.noise_offset)
+            noise = offset_noise(noise, offsets, self.loss_settings.noise_offset)
         return noise
 
     def timesteps(self, batch: Batch) -> Tensor:
@@ -86,7 +88,7 @@ class Training:
     def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:
         """The weighted mean squared error of the batch, a scalar; fp32."""
         per_sample = (noise_pred.float() - target).square().mean(dim=(1, 2, 3))
-        weights = self.process.weight(timesteps, self.settings.min_snr_gamma)
+        weights = self.process.weight(timesteps, self.loss_settings.min_snr_gamma)
         return (per_sample * weights * batch.weights.to(self.device)).sum()
 
     def seed_dropouts(self, batch: Batch) -> None:

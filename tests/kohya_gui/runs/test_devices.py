@@ -11,7 +11,7 @@ import pytest
 from kohya_gui.runs import devices
 from kohya_gui.runs.devices import Hardware, find_hardware, free_port, plan_world, usable_cores
 from train_core.config.problems import UserError
-from train_core.config.train import LaunchSettings
+from train_core.config.sections.launch import LaunchSettings
 
 CPU, TWO_CARDS = Hardware("cpu", 0), Hardware("cuda", 2)
 

@@ -43,7 +43,7 @@ def test_their_forms_become_our_settings(tmp_path: Path) -> None:
     assert config.optimizer.optimizer_args == ["weight_decay=0.1", "betas=0.9,0.99"]
     assert config.optimizer.text_encoder_lr == 5e-5
     assert config.optimizer.lr_warmup_steps == "0.1"
-    assert config.dataset.caption_extension == ".cap"
+    assert config.captions.caption_extension == ".cap"
     assert (config.network.conv_dim, config.network.conv_alpha, config.network.rank_dropout) == (8, 4.0, 0.1)
     assert (config.training.max_train_steps, config.training.max_train_epochs) == (700, 0)
 

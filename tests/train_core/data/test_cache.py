@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, multiprocessing
 
 from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
+from train_core.config.data import DataSettings
 from train_core.config.problems import UserError
-from train_core.config.train import DatasetSettings
+from train_core.config.sections.augmentation import AugmentationSettings
+from train_core.config.sections.dataset import DatasetSettings
 from train_core.data.cache import LatentCache
-from train_core.data.library import open_library
+from train_core.data.library import Library, open_library
 from train_core.data.moments import Moments
 from train_core.data.stores import DiskStore
 
@@ -28,8 +30,12 @@ def settings(tmp_path: Path) -> DatasetSettings:
     return DatasetSettings(train_data_dir=str(tmp_path / "images"), resolution="128")
 
 
+def library_of(settings: DatasetSettings, flip: bool = False) -> Library:
+    return open_library(DataSettings(settings, augmentation=AugmentationSettings(flip_aug=flip)))
+
+
 def fill(settings: DatasetSettings, vae: FakeVae, flip: bool = False, to_disk: bool = True) -> LatentCache:
-    cache = LatentCache(open_library(settings), vae.encoder.fingerprint, flip, to_disk)
+    cache = LatentCache(library_of(settings, flip), vae.encoder.fingerprint, to_disk)
     cache.fill(vae.encoder, 2, ignore_progress)
     return cache
 
@@ -152,7 +158,7 @@ def test_disk_and_memory_hold_the_same_fp32_numbers(settings: DatasetSettings) -
 def test_progress_counts_to_the_total(settings: DatasetSettings) -> None:
     told: list[tuple[int, int]] = []
     vae = FakeVae()
-    LatentCache(open_library(settings), "x", True, False).fill(vae.encoder, 4, lambda *numbers: told.append(numbers))
+    LatentCache(library_of(settings, flip=True), "x", False).fill(vae.encoder, 4, lambda *numbers: told.append(numbers))
     assert told == [(done, 6) for done in range(1, 7)]
 
 
@@ -165,7 +171,7 @@ def test_latents_that_are_not_numbers_are_refused_with_the_picture_s_name(
         moments.mean[-1, 0, 0, 0] = value
         return moments
 
-    cache = LatentCache(open_library(settings), "x", False, True)
+    cache = LatentCache(library_of(settings), "x", True)
     with pytest.raises(UserError) as error:
         cache.fill(replace(FakeVae().encoder, encode=overflowing), 1, ignore_progress)
     (found,) = error.value.problems
@@ -175,7 +181,7 @@ def test_latents_that_are_not_numbers_are_refused_with_the_picture_s_name(
 
 
 def test_an_unreadable_image_ends_the_filling_with_its_name(settings: DatasetSettings) -> None:
-    library = open_library(settings)
+    library = library_of(settings)
     cache = LatentCache(library, "x", False, True)
     library.entries[1].path.write_bytes(b"gone")
     with pytest.raises(UserError) as error:
@@ -202,7 +208,7 @@ def as_one_of_two(rank: int, settings: DatasetSettings, folder: Path) -> None:
         vae = FakeVae()
         cache = fill(settings, vae, flip=True, to_disk=to_disk)
         results.append((vae.images, all_means(cache)))
-    cache = LatentCache(open_library(settings), "another", False, False)
+    cache = LatentCache(library_of(settings), "another", False)
     torch.distributed.barrier()
     cache.pictures[cache.keys[1, False]].entry.path.write_bytes(b"gone")
     torch.distributed.barrier()

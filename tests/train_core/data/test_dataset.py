@@ -11,8 +11,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from tests.pictures import FakeVae, ignore_progress, image_folder
+from train_core.config.data import DataSettings
 from train_core.config.problems import UserError
-from train_core.config.train import DatasetSettings
+from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.library import open_library
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def settings(folder: Path, **changes: object) -> DatasetSettings:
+def settings(folder: Path, **changes: object) -> DataSettings:
     values = {
         "train_data_dir": str(folder),
         "resolution": "128",
@@ -39,7 +40,7 @@ def settings(folder: Path, **changes: object) -> DatasetSettings:
         "flip_aug": True,
         "cache_latents": False,
     }
-    return DatasetSettings(**{**values, **changes})
+    return DataSettings.of(TrainConfig.from_flat({**values, **changes}))
 
 
 def training_data(folder: Path, plan: BatchPlan, **changes: object) -> TrainingData:

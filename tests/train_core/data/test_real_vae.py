@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import torch
 
 from tests.pictures import ignore_progress, image_folder
 from tests.tiny import tiny_file
-from train_core.config.train import DatasetSettings, ModelSettings
+from train_core.config.data import DataSettings
+from train_core.config.sections.augmentation import AugmentationSettings
+from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.sections.model import ModelSettings
 from train_core.data.dataset import open_training_data
 from train_core.data.encoder import Encoder
 from train_core.data.order import BatchPlan
@@ -21,14 +25,14 @@ def test_caching_on_or_off_agrees_within_a_hundred_thousandth(tmp_path: Path, va
     image_folder(tmp_path, "1_x", [(128, 128)] * 5 + [(192, 100)] * 2)
     family = load_family(ModelSettings(pretrained_model_name_or_path=str(tiny_file())), torch.float32, "cpu")
     encoder = Encoder(family.vae_fingerprint(), family.encode_images)
-    settings = DatasetSettings(
+    dataset = DatasetSettings(
         train_data_dir=str(tmp_path),
         resolution="128",
-        flip_aug=True,
         cache_latents_to_disk=True,
         vae_batch_size=vae_batch_size,
     )
-    plain_settings = settings.model_copy(update={"cache_latents": False})
+    settings = DataSettings(dataset, augmentation=AugmentationSettings(flip_aug=True))
+    plain_settings = replace(settings, dataset=dataset.model_copy(update={"cache_latents": False}))
     cached = open_training_data(settings, BatchPlan(1, 3), encoder, ignore_progress)
     plain = open_training_data(plain_settings, BatchPlan(1, 3), None, ignore_progress)
     for one, other in zip(cached.epoch(0), plain.epoch(0), strict=True):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import image_folder
-from train_core.config.train import DatasetSettings
+from train_core.config.data import DataSettings
+from train_core.config.sections.dataset import DatasetSettings
 from train_core.data.library import Library, open_library
 from train_core.data.summary import bucket_summary, folder_summary, tag_frequency
 
@@ -17,7 +18,7 @@ def library(tmp_path: Path) -> Library:
     """Two folders with three images."""
     image_folder(tmp_path, "2_dog", [(128, 128), (200, 128)], "Dog, brown fur")
     image_folder(tmp_path, "3_cat", [(128, 128)])
-    return open_library(DatasetSettings(train_data_dir=str(tmp_path), resolution="160"))
+    return open_library(DataSettings(DatasetSettings(train_data_dir=str(tmp_path), resolution="160")))
 
 
 def test_folders_are_listed_with_repeats_and_images(library: Library) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.config.train import DatasetSettings
+from train_core.config.sections.dataset import DatasetSettings
 from train_core.facts.buckets import BucketRules, assign, bucket_list, bucket_problems, bucket_rules
 
 sides = st.integers(1, 5000)

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import image_folder
-from train_core.config.train import DatasetSettings, ModelSettings, OutputSettings, SampleSettings, TrainConfig
+from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.sections.model import ModelSettings
+from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.samples import SampleSettings
+from train_core.config.train import TrainConfig
 from train_core.facts import preflight as checks
 from train_core.facts.preflight import Findings, examine, preflight
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.config.train import TrainingSettings
+from train_core.config.sections.training import TrainingSettings
 from train_core.facts.buckets import BucketRules
 from train_core.facts.folders import ImageFile, ImageFolder
 from train_core.facts.steps import Workload, count_steps, suggest, workload

@@ -10,7 +10,7 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 from tests.tiny import TEXT_LAYERS, TEXT_WIDTH, tiny_file, tiny_folder, tiny_modules
 from train_core.config.problems import UserError
-from train_core.config.train import ModelSettings
+from train_core.config.sections.model import ModelSettings
 from train_core.facts.headers import recognise
 from train_core.models.load import load_family
 from train_core.models.tokenizer import BOS, EOS, clip_tokenizer

@@ -10,7 +10,7 @@ from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
 from train_core.config.problems import UserError
-from train_core.config.train import NetworkSettings
+from train_core.config.sections.network import NetworkSettings
 from train_core.models.sd1_targets import text_encoder_targets, unet_targets
 from train_core.networks.attach import build_adapter
 

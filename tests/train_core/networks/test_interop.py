@@ -9,7 +9,7 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from torch import nn
 
-from train_core.config.train import NetworkSettings
+from train_core.config.sections.network import NetworkSettings
 from train_core.networks.attach import build_adapter
 from train_core.networks.file import save_adapter
 

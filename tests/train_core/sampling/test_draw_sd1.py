@@ -8,7 +8,8 @@ import torch
 from diffusers import DDIMScheduler
 
 from tests.tiny import tiny_file, tiny_modules
-from train_core.config.train import ModelSettings, NetworkSettings
+from train_core.config.sections.model import ModelSettings
+from train_core.config.sections.network import NetworkSettings
 from train_core.facts.prompts import SamplePrompt
 from train_core.models.load import load_family
 from train_core.networks.attach import build_adapter

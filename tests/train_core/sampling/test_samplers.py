@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 
-from train_core.config.train import Sampler
+from train_core.config.sections.samples import Sampler
 from train_core.sampling.denoiser import NoiseLevels, denoiser
 from train_core.sampling.samplers import lagrange_integrals
 from train_core.sampling.table import SAMPLERS

@@ -1,0 +1,48 @@
+"""Where the images are and how they become batches."""
+
+from __future__ import annotations
+
+from train_core.config.setting import Section, setting, when
+
+
+class DatasetSettings(Section, title="Folders and images"):
+    train_data_dir: str = setting(
+        "", "The folder that holds your image folders. Each is named <repeats>_<name>, for example 10_zuko dog.",
+        label="Image folder", path="folder", required=True,
+    )
+    resolution: str = setting(
+        "512,512", "Training size as width,height or one number; with buckets on, its area.", label="Resolution",
+        unit="px", pattern=r"^\s*\d+\s*(,\s*\d+\s*)?$",
+    )
+    enable_bucket: bool = setting(
+        True, "Keep each image's aspect ratio by sorting images into buckets of similar shape.", label="Enable buckets",
+    )
+    bucket_no_upscale: bool = setting(
+        True, "Never enlarge small images.", label="Don't upscale in buckets", applies_to=when("enable_bucket", True),
+    )
+    min_bucket_reso: int = setting(
+        256, "Smallest bucket side.", label="Minimum bucket side", unit="px", ge=8, le=8192,
+        applies_to=when("enable_bucket", True), advanced=True,
+    )
+    max_bucket_reso: int = setting(
+        2048, "Largest bucket side.", label="Maximum bucket side", unit="px", ge=8, le=8192,
+        applies_to=when("enable_bucket", True), advanced=True,
+    )
+    bucket_reso_steps: int = setting(
+        64, "Bucket sides are multiples of this; at least 8.", label="Bucket step", unit="px", ge=8, le=512,
+        multiple_of=8, applies_to=when("enable_bucket", True), advanced=True,
+    )
+    cache_latents: bool = setting(
+        True, "Encode each image once, before training. Faster, and frees the VAE.", label="Cache latents",
+    )
+    cache_latents_to_disk: bool = setting(
+        False, "Keep the encoded images on disk for later runs.", label="Cache latents to disk",
+        applies_to=when("cache_latents", True),
+    )
+    vae_batch_size: int = setting(
+        1, "Images per VAE call while caching.", label="VAE batch size", ge=1, le=64, advanced=True,
+    )
+    max_data_loader_n_workers: int = setting(
+        0, "Extra processes that load images. 0 is best when latents are cached.", label="Data loader workers", ge=0,
+        le=64, advanced=True,
+    )

@@ -1,0 +1,38 @@
+"""Where results go and what they carry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from train_core.config.setting import Section, setting
+
+SavePrecision = Literal["float", "fp16", "bf16"]
+
+
+class OutputSettings(Section, title="Saving"):
+    output_dir: str = setting(
+        "", "Where results, samples and a copy of the settings are written.", label="Output folder", path="output",
+        required=True,
+    )
+    output_name: str = setting(
+        "lora", "Name of the result, without an ending.", label="Output name", min_length=1,
+        pattern=r'^[^\\/:*?"<>|]+$',
+    )
+    save_precision: SavePrecision = setting("fp16", "Number format of the saved file.", label="Save precision")
+    save_every_n_epochs: int = setting(
+        0, "Also save every n epochs; 0 saves at the end only.", label="Save every n epochs", unit="epochs", ge=0,
+    )
+    save_every_n_steps: int = setting(
+        0, "Also save every n steps; 0 is off.", label="Save every n steps", unit="steps", ge=0, advanced=True,
+    )
+    no_metadata: bool = setting(
+        False, "Write only what other software needs to load the file.", label="No metadata", advanced=True,
+    )
+    training_comment: str = setting("", "Free text kept in the file.", label="Training comment", advanced=True)
+    metadata_title: str = setting(
+        "", "Title kept in the file; empty uses the output name.", label="Title", advanced=True,
+    )
+    metadata_author: str = setting("", "Author kept in the file.", label="Author", advanced=True)
+    metadata_description: str = setting("", "Description kept in the file.", label="Description", advanced=True)
+    metadata_license: str = setting("", "Licence kept in the file.", label="Licence", advanced=True)
+    metadata_tags: str = setting("", "Tags kept in the file.", label="Tags", advanced=True)

@@ -1,0 +1,35 @@
+"""Pictures drawn while training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from train_core.config.setting import Section, setting, when_set
+
+Sampler = Literal[
+    "ddim", "pndm", "lms", "euler", "euler_a", "heun", "dpm_2", "dpm_2_a", "dpmsolver", "dpmsolver++", "dpmsingle",
+    "k_lms", "k_euler", "k_euler_a", "k_dpm_2", "k_dpm_2_a",
+]
+
+
+class SampleSettings(Section, title="Samples"):
+    sample_prompts: str = setting(
+        "",
+        "One prompt a line, with --n negative, --w --h size, --d seed, --s steps, --l scale, --ss sampler; or the "
+        "path of a .txt file.", label="Sample prompts", lines=4, path="prompts",
+    )
+    sample_every_n_epochs: int = setting(
+        1, "Draw sample pictures every n epochs; 0 is off.", label="Sample every n epochs", unit="epochs", ge=0,
+        applies_to=when_set("sample_prompts"),
+    )
+    sample_every_n_steps: int = setting(
+        0, "Draw sample pictures every n steps; 0 is off.", label="Sample every n steps", unit="steps", ge=0,
+        applies_to=when_set("sample_prompts"),
+    )
+    sample_at_first: bool = setting(
+        False, "Draw samples before the first step, to compare.", label="Sample before training",
+        applies_to=when_set("sample_prompts"),
+    )
+    sample_sampler: Sampler = setting(
+        "euler_a", "Sampler of prompts that name none.", label="Sampler", applies_to=when_set("sample_prompts"),
+    )
