@@ -182,7 +182,7 @@ def test_latents_that_are_not_numbers_are_refused_with_the_picture_s_name(
 
 def test_an_unreadable_image_ends_the_filling_with_its_name(settings: DatasetSettings) -> None:
     library = library_of(settings)
-    cache = LatentCache(library, "x", False, True)
+    cache = LatentCache(library, "x", True)
     library.entries[1].path.write_bytes(b"gone")
     with pytest.raises(UserError) as error:
         cache.fill(FakeVae().encoder, 1, ignore_progress)
