@@ -33,7 +33,7 @@ class MetadataWriter:
     session_id: int = field(default_factory=lambda: secrets.randbits(32))
 
     def __post_init__(self) -> None:
-        memory = places.caches_dir() / "model-hashes.json"
+        memory = places.caches_dir() / "files.sqlite"
         self.base = resolve(self.config.model.pretrained_model_name_or_path)
         self.vae = Path(self.config.model.vae) if self.config.model.vae else None
         self.base_hashes = hashes_in_background(self.base, memory)

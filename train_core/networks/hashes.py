@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import safetensors.torch
 from torch import Tensor
+
+from train_core.facts.memory import recall
 
 LEGACY_START, LEGACY_LENGTH = 2**20, 2**16
 HEADER_LENGTH_BYTES = 8
@@ -52,17 +51,11 @@ def file_hashes(path: Path) -> FileHashes:
 
 
 def remembered_hashes(path: Path, memory: Path) -> FileHashes:
-    """`file_hashes`, from the JSON file `memory` if the file still has the place, size and time noted there."""
+    """`file_hashes`, from the database `memory` while the file has the size and time that it had then."""
     if path.is_dir():
         return file_hashes(path)
-    key = str(path.resolve())
-    stamp = [path.stat().st_size, path.stat().st_mtime_ns]
-    noted = _read(memory).get(key)
-    if isinstance(noted, dict) and noted.get("stamp") == stamp:
-        return FileHashes(noted["legacy"], noted["sha256"])
-    hashes = file_hashes(path)
-    _write(memory, {**_read(memory), key: {"stamp": stamp, **asdict(hashes)}})
-    return hashes
+    known = recall([path], "model hashes", lambda file: " ".join(astuple(file_hashes(file))), memory)
+    return FileHashes(*known[path].split())
 
 
 def hashes_in_background(path: Path, memory: Path) -> Future[FileHashes]:
@@ -71,18 +64,3 @@ def hashes_in_background(path: Path, memory: Path) -> Future[FileHashes]:
     future = executor.submit(remembered_hashes, path, memory)
     executor.shutdown(wait=False)
     return future
-
-
-def _read(memory: Path) -> dict[str, object]:
-    try:
-        noted = json.loads(memory.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}  # it is a cache: what is not there, or was cut short, is computed again
-    return noted if isinstance(noted, dict) else {}
-
-
-def _write(memory: Path, noted: dict[str, object]) -> None:
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = memory.with_name(f"{memory.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    temporary.write_text(json.dumps(noted, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(memory)

@@ -26,13 +26,13 @@ def test_legacy_hash_is_over_64_kib_at_1_mib_and_the_other_over_all(model):
 
 
 def test_a_folder_has_the_placeholder(tmp_path):
-    assert remembered_hashes(tmp_path, tmp_path / "memory.json") == FileHashes("IsADirectory", "IsADirectory")
+    assert remembered_hashes(tmp_path, tmp_path / "files.sqlite") == FileHashes("IsADirectory", "IsADirectory")
 
 
 def test_an_unchanged_file_is_read_once_and_a_changed_one_again(model, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(hashes, "file_hashes", lambda path: (read.append(path), file_hashes(path))[1])
-    memory = tmp_path / "caches" / "hashes.json"
+    memory = tmp_path / "caches" / "files.sqlite"
     first = remembered_hashes(model, memory)
     assert remembered_hashes(model, memory) == first
     assert len(read) == 1
@@ -43,16 +43,16 @@ def test_an_unchanged_file_is_read_once_and_a_changed_one_again(model, tmp_path,
 
 
 def test_a_damaged_memory_is_made_anew(model, tmp_path):
-    memory = tmp_path / "hashes.json"
+    memory = tmp_path / "files.sqlite"
     memory.write_text('{"cut sho', encoding="utf-8")
     assert remembered_hashes(model, memory) == file_hashes(model)
     assert remembered_hashes(model, memory) == file_hashes(model)
 
 
 def test_background_gives_the_same(model, tmp_path):
-    assert hashes_in_background(model, tmp_path / "hashes.json").result(60) == file_hashes(model)
+    assert hashes_in_background(model, tmp_path / "files.sqlite").result(60) == file_hashes(model)
 
 
 def test_background_hands_on_what_went_wrong(tmp_path):
     with pytest.raises(FileNotFoundError):
-        hashes_in_background(tmp_path / "missing.safetensors", tmp_path / "hashes.json").result(60)
+        hashes_in_background(tmp_path / "missing.safetensors", tmp_path / "files.sqlite").result(60)
