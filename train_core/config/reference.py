@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from train_core.config.files import write_text
 from train_core.config.places import app_dir
+from train_core.config.sd_scripts_options import fates
 from train_core.config.setting import ALWAYS, Setting
 from train_core.config.train import TrainConfig
 
@@ -18,6 +19,15 @@ Every setting of the training job, by the name that it has in TOML files, JSON p
 written from the declarations in `train_core/config/sections/` by `python -m train_core.config.reference`.
 """
 
+SD_SCRIPTS = """## The options of sd-scripts
+
+What became of each. For those that are done, the last column says where their effect is seen, and
+`tests/train_core/jobs/test_no_setting_is_ignored.py` looks there. No option is accepted and ignored.
+
+| option | state | note |
+|---|---|---|
+"""
+
 
 def reference() -> str:
     """The whole page as Markdown."""
@@ -25,6 +35,7 @@ def reference() -> str:
     for key, section in TrainConfig.sections().items():
         parts.append(f"## {section.title} (`[{key}]`)\n\n| setting | type | default | meaning |\n|---|---|---|---|\n")
         parts[-1] += "".join(_row(s) for s in TrainConfig.settings() if s.section == key)
+    parts.append(SD_SCRIPTS + "".join(f"| `{fate.name}` | {fate.state} | {fate.note} |\n" for fate in fates()))
     return "\n".join(parts)
 
 
