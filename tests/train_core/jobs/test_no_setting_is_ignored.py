@@ -1,0 +1,138 @@
+"""No option is accepted and ignored: each is changed alone, and its effect looked for where docs/settings.md says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+
+from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.jobs.test_train import kinds, run, weights
+from train_core.config.sd_scripts_options import fates
+from train_core.events import Event
+
+DONE = {fate.name: fate.note for fate in fates() if fate.state == "done"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting's other value, and what else has to be set for it to apply."""
+
+    value: Any
+    given: dict[str, Any] = field(default_factory=dict)
+
+
+SHUFFLED = {"shuffle_caption": True}
+SAMPLED = {"sample_prompts": "a dog --w 64 --h 64 --s 2 --d 1"}
+BUCKETS = {"enable_bucket": True, "bucket_no_upscale": False, "bucket_reso_steps": 32, "min_bucket_reso": 32}
+
+CHANGES: dict[str, Change] = {
+    "clip_skip": Change(2),
+    "max_token_length": Change(150),
+    "resolution": Change("128,64"),
+    "caption_extension": Change(".caption"),
+    "shuffle_caption": Change(True),
+    "keep_tokens": Change(2, SHUFFLED),
+    "caption_separator": Change("z", SHUFFLED),
+    "caption_dropout_rate": Change(0.5),
+    "caption_dropout_every_n_epochs": Change(1),
+    "flip_aug": Change(True),
+    "enable_bucket": Change(False, BUCKETS),
+    "bucket_no_upscale": Change(True, {**BUCKETS, "resolution": "128"}),
+    "min_bucket_reso": Change(64, BUCKETS),
+    "max_bucket_reso": Change(64, BUCKETS),
+    "bucket_reso_steps": Change(64, BUCKETS),
+    "network_dim": Change(2),
+    "network_alpha": Change(1),
+    "network_dropout": Change(0.5),
+    "network_train_unet_only": Change(True),
+    "network_train_text_encoder_only": Change(True),
+    "max_train_epochs": Change(2),
+    "max_train_steps": Change(1),
+    "train_batch_size": Change(1),
+    "gradient_accumulation_steps": Change(2),
+    "mixed_precision": Change("bf16"),
+    "seed": Change(6),
+    "noise_offset": Change(0.5),
+    "min_snr_gamma": Change(1),
+    "optimizer_type": Change("Lion"),
+    "optimizer_args": Change(["weight_decay=0.5"]),
+    "learning_rate": Change(2e-3),
+    "unet_lr": Change(1e-4),
+    "text_encoder_lr": Change(0.0),
+    "lr_scheduler": Change("linear"),
+    "lr_warmup_steps": Change("2", {"lr_scheduler": "constant_with_warmup"}),
+    "lr_scheduler_num_cycles": Change(2, {"lr_scheduler": "cosine_with_restarts"}),
+    "lr_scheduler_power": Change(3, {"lr_scheduler": "polynomial"}),
+    "max_grad_norm": Change(1e-3, {"optimizer_type": "SGD", "learning_rate": 10.0}),
+    "sample_prompts": Change("a cat --w 64 --h 64 --s 2 --d 1", SAMPLED),
+    "sample_every_n_epochs": Change(0, SAMPLED),
+    "sample_every_n_steps": Change(1, SAMPLED),
+    "sample_at_first": Change(True, SAMPLED),
+    "sample_sampler": Change("ddim", SAMPLED),
+    "output_name": Change("another"),
+    "save_precision": Change("fp16"),
+    "save_every_n_epochs": Change(1, {"max_train_epochs": 2}),
+    "save_every_n_steps": Change(1),
+    "no_metadata": Change(True),
+    "training_comment": Change("a word"),
+    "metadata_title": Change("a title"),
+    "metadata_author": Change("an author"),
+    "metadata_description": Change("a text"),
+    "metadata_license": Change("a licence"),
+    "metadata_tags": Change("a tag"),
+}
+
+# Changed alone elsewhere, where what they do can be seen better.
+SHOWN_BY = {
+    "pretrained_model_name_or_path": "test_train: nothing trains without it",
+    "train_data_dir": "test_dataset: its images are the batches",
+    "output_dir": "test_train: results lie in it",
+    "vae": "models/test_load: its weights are the VAE's",
+    "cache_latents": "test_train: on or off, the same is learnt; test_cache: what is encoded",
+    "cache_latents_to_disk": "test_cache: files, and a second run that encodes nothing",
+    "vae_batch_size": "test_cache: how many images the VAE sees at once",
+    "max_data_loader_n_workers": "test_dataset: processes that load",
+    "gradient_checkpointing": "test_train: the same is learnt; models/test_sd1: activations that are not kept",
+}
+
+
+def test_every_option_that_is_done_is_looked_at_here_or_where_named() -> None:
+    assert set(DONE) == set(CHANGES) | set(SHOWN_BY)
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES.keys() & DONE.keys()))
+def test_changing_it_changes_what_it_is_for(name: str, prepare: Prepare, tmp_path: Path) -> None:
+    change = CHANGES[name]
+    observe = OBSERVE[DONE[name]]
+    common: dict[str, Any] = {"max_train_epochs": 1, **change.given}
+    before = observe(run(prepare("result", **common)))
+    for path in (tmp_path / "out").rglob("*.*"):
+        path.unlink()  # so that names need not differ
+    after = observe(run(prepare("result", **common | {name: change.value})))
+    assert before != after
+
+
+def learnt(events: list[Event]) -> dict[str, list[float]]:
+    """The trained numbers."""
+    return {name: tensor.flatten().tolist() for name, tensor in weights(events).items()}
+
+
+def written(events: list[Event]) -> tuple[Any, ...]:
+    """Names, metadata and number format of the result, without what differs between two equal runs."""
+    formats = {tensor.dtype for tensor in weights(events).values()}
+    with safe_open(events[-1]["path"], framework="pt") as file:
+        said = {k: v for k, v in file.metadata().items() if not k.endswith(("_at", "date", "session_id", "_hash"))}
+    return [Path(event["path"]).name for event in kinds(events, "saved")], said, formats
+
+
+def drawn(events: list[Event]) -> list[tuple[Any, ...]]:
+    """When samples were drawn, and their pixels."""
+    return [(e["step"], e["epoch"], Path(e["path"]).read_bytes()) for e in kinds(events, "sample")]
+
+
+OBSERVE: dict[str, Callable[[list[Event]], Any]] = {"weights": learnt, "file": written, "pictures": drawn}
