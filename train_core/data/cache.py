@@ -15,8 +15,7 @@ from train_core.data.library import Entry, Library
 from train_core.data.moments import Moments
 from train_core.data.processes import gather, own_share
 from train_core.data.stores import DiskStore, MemoryStore, Store
-from train_core.facts.images import unreadable
-from train_core.facts.memory import recall
+from train_core.facts.images import content_hashes
 
 Progress = Callable[[int, int], None]
 _FORMAT = 1  # counts up when decoding, scaling or the file's content change
@@ -30,7 +29,7 @@ class LatentCache:
     """
 
     def __init__(self, library: Library, fingerprint: str, to_disk: bool) -> None:
-        hashes = _content_hashes([entry.path for entry in library.entries])
+        hashes = content_hashes([entry.path for entry in library.entries])
         self.store: Store = DiskStore(places.caches_dir() / "latents") if to_disk else MemoryStore()
         self.keys: dict[tuple[int, bool], str] = {}
         self.pictures: dict[str, Picture] = {}
@@ -71,16 +70,3 @@ def _key(entry: Entry, content: str, fingerprint: str, flipped: bool) -> str:
     fit = entry.fit
     made_from = [_FORMAT, content, fit.resized, fit.crop, fit.bucket, fingerprint, flipped]
     return hashlib.blake2b(json.dumps(made_from).encode(), digest_size=20).hexdigest()
-
-
-def _content_hashes(paths: list[Path]) -> dict[Path, str]:
-    """A hash of each file's bytes, remembered by path, size and time of change."""
-    return recall(paths, "content", _hash, places.caches_dir() / "files.sqlite")
-
-
-def _hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
-    except OSError as error:
-        raise unreadable(path, error) from error

@@ -1,14 +1,18 @@
-"""Image files, as far as their headers tell: which ones they are, and their sizes."""
+"""Image files: which ones they are, their sizes as far as headers tell, and hashes of their bytes."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from train_core.config import places
 from train_core.config.problems import UserError, problem
+from train_core.facts.memory import recall
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +59,19 @@ def image_size(path: Path) -> tuple[int, int]:
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
         raise unreadable(path, error) from error
     return (height, width) if sideways else (width, height)
+
+
+def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
+    """A hash of each file's bytes, remembered by path, size and time of change. Raises UserError if one is unreadable."""
+    return recall(paths, "content", _hash, places.caches_dir() / "files.sqlite")
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
