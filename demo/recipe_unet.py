@@ -31,7 +31,7 @@ SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_l
 NOISE_OFFSET = 0.1
 # The limit is high while captions are being learnt, lower while shapes are: what nobody can know, such as the place
 # of a thing hidden under noise, would otherwise drown the rest.
-LIMITS = (12.0, 6.0)
+LIMITS = (20.0, 8.0)
 FIRST_LIMIT_SHARE = 0.6  # of the time
 CAPTIONS_SHARE = 0.03  # of the time, for the text encoder by itself
 BATCH = 32

@@ -107,15 +107,19 @@ def is_held_out(scene: Scene) -> bool:
 
 
 def placed(scene: Scene, rng: random.Random) -> Scene:
-    """The scene at a random place and size, near the middle, so that a tiny model learns shapes and not only places."""
-    robot = scene.thing == ROBOT
-    size = rng.uniform(38, 45)
-    # Robots stand lower, hat or not, so that there is always room for one.
-    x, y = rng.uniform(54, 74), rng.uniform(66, 76) if robot else rng.uniform(54, 74)
+    """The scene at a random place and size near the middle, which vary little for a plain shape.
+
+    What is random cannot be learnt: the more place varies, the later outlines follow from the caption.
+    """
+    if scene.thing == ROBOT:
+        # Robots stand lower, hat or not, so that there is always room for one.
+        size, x, y = rng.uniform(38, 45), rng.uniform(54, 74), rng.uniform(66, 76)
+    else:
+        size, x, y = rng.uniform(41, 45), rng.uniform(61, 67), rng.uniform(61, 67)
     left, top, right, bottom = scene.extent
     x = min(max(x, MARGIN - left * size), SIZE - MARGIN - right * size)
     y = min(max(y, MARGIN - top * size), SIZE - MARGIN - bottom * size)
-    return replace(scene, x=x, y=y, size=size, flipped=rng.random() < 0.5)
+    return replace(scene, x=x, y=y, size=size)
 
 
 def draw(scene: Scene) -> Image.Image:
