@@ -29,12 +29,12 @@ def accelerate_yaml(world: World) -> str:
         "dynamo_use_fullgraph: false, dynamo_use_regional_compilation: false}",
         "enable_cpu_affinity": "false",
         "gpu_ids": f"'{world.gpu_ids or 'all'}'",
-        "machine_rank": "0",
-        "main_process_ip": "127.0.0.1",
+        "machine_rank": str(world.machine_rank),
+        "main_process_ip": f"'{world.main_ip}'",
         "main_process_port": str(world.port),
         "main_training_function": "main",
         "mixed_precision": f"'{world.mixed_precision}'",
-        "num_machines": "1",
+        "num_machines": str(world.machines),
         "num_processes": str(world.processes),
         "rdzv_backend": "static",
         "same_network": "true",
@@ -51,8 +51,9 @@ def training_command(world: World, accelerate_file: Path, job: list[str]) -> lis
     if world.device == "cpu" and world.processes > 1:
         # accelerate itself would quietly start one process here.
         return [
-            sys.executable, "-m", "torch.distributed.run", "--nnodes", "1", "--nproc_per_node", str(world.processes),
-            "--master_addr", "127.0.0.1", "--master_port", str(world.port), "-m", *job,
+            sys.executable, "-m", "torch.distributed.run", "--nnodes", str(world.machines),
+            "--node_rank", str(world.machine_rank), "--nproc_per_node", str(world.processes_here),
+            "--master_addr", world.main_ip, "--master_port", str(world.port), "-m", *job,
         ]  # fmt: skip
     return [
         sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--config_file", str(accelerate_file),

@@ -32,7 +32,7 @@ class Hardware:
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one job: where each of them runs and with what."""
+    """The processes of one job, on all machines: where each of them runs and with what."""
 
     device: Device
     processes: int
@@ -40,6 +40,14 @@ class World:
     port: int
     mixed_precision: str
     gpu_ids: str
+    machines: int = 1
+    machine_rank: int = 0
+    main_ip: str = "127.0.0.1"
+
+    @property
+    def processes_here(self) -> int:
+        """How many of the processes run on this machine."""
+        return self.processes // self.machines
 
 
 def find_hardware() -> Hardware:
@@ -81,26 +89,30 @@ def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware)
     device: Device = "cpu" if launch.use_cpu else hardware.device
     if device == "cpu" and mixed_precision == "fp16":
         raise UserError(fp16_on_cpu())
-    _check_cards(launch, hardware, device)
+    here = launch.num_processes // launch.num_machines
+    _check_cards(launch, here, hardware, device)
     return World(
         device=device,
         processes=launch.num_processes,
-        threads=launch.num_cpu_threads_per_process or max(1, usable_cores() // launch.num_processes),
+        threads=launch.num_cpu_threads_per_process or max(1, usable_cores() // here),
         port=launch.main_process_port or free_port(),
         mixed_precision=mixed_precision,
         gpu_ids=launch.gpu_ids.replace(" ", "") if device == "cuda" else "",
+        machines=launch.num_machines,
+        machine_rank=launch.machine_rank if launch.num_machines > 1 else 0,
+        main_ip=launch.main_process_ip if launch.num_machines > 1 else "127.0.0.1",
     )
 
 
-def _check_cards(launch: LaunchSettings, hardware: Hardware, device: Device) -> None:
+def _check_cards(launch: LaunchSettings, processes: int, hardware: Hardware, device: Device) -> None:
     cards = len(launch.gpu_ids.split(",")) if launch.gpu_ids else hardware.count
-    if device != "cpu" and cards and launch.num_processes > cards:
+    if device != "cpu" and cards and processes > cards:
         raise UserError(
             problem(
                 "too_few_cards",
                 "num_processes = {processes}, but there are only {cards} devices to train on. "
                 "Lower num_processes, or turn on use_cpu.",
-                processes=launch.num_processes,
+                processes=processes,
                 cards=cards,
             )
         )

@@ -10,6 +10,7 @@ import pytest
 
 from kohya_gui.runs import devices
 from kohya_gui.runs.devices import Hardware, find_hardware, free_port, plan_world, usable_cores
+from train_core.config.checks_launch import launch_contradictions
 from train_core.config.problems import UserError
 from train_core.config.sections.launch import LaunchSettings
 
@@ -89,3 +90,20 @@ def test_the_hardware_is_found_without_importing_torch():
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, cwd=devices.Path(__file__).parents[3]).returncode == 0
     )
+
+
+def test_devices_and_cores_of_several_machines_are_counted_on_each(monkeypatch):
+    monkeypatch.setattr(devices, "usable_cores", lambda: 8)
+    shared = {"num_machines": 2, "main_process_ip": "10.0.0.1", "main_process_port": 29500}
+    world = plan_world(LaunchSettings(num_processes=4, machine_rank=1, **shared), "bf16", TWO_CARDS)
+    assert (world.processes, world.processes_here, world.threads) == (4, 2, 4)
+    assert (world.machines, world.machine_rank, world.main_ip, world.port) == (2, 1, "10.0.0.1", 29500)
+    with pytest.raises(UserError, match="2 devices"):
+        plan_world(LaunchSettings(num_processes=6, **shared), "bf16", TWO_CARDS)
+
+
+def test_machines_that_cannot_meet_are_told_everything_at_once():
+    launch = LaunchSettings(num_machines=2, num_processes=3, machine_rank=2)
+    codes = {problem.code for problem in launch_contradictions(launch)}
+    assert codes == {"processes_not_shared_evenly", "machine_rank_too_high", "machines_cannot_meet"}
+    assert launch_contradictions(LaunchSettings(machine_rank=5)) == []

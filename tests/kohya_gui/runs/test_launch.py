@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -102,6 +103,15 @@ def test_cards_are_named_to_accelerate():
         yaml.safe_load(accelerate_yaml(world(2, "cuda")))
         | {"gpu_ids": "1,3", "distributed_type": "MULTI_GPU", "use_cpu": False, "main_process_port": 0}
     )
+
+
+def test_machines_are_named_to_both_launchers():
+    cards = World("cuda", 4, 1, 29500, "bf16", "", machines=2, machine_rank=1, main_ip="10.0.0.1")
+    written = yaml.safe_load(accelerate_yaml(cards))
+    assert (written["num_processes"], written["num_machines"], written["machine_rank"]) == (4, 2, 1)
+    assert (written["main_process_ip"], written["main_process_port"]) == ("10.0.0.1", 29500)
+    command = " ".join(training_command(replace(cards, device="cpu"), Path("a.yaml"), ["train_core", "train"]))
+    assert "--nnodes 2 --node_rank 1 --nproc_per_node 2 --master_addr 10.0.0.1 --master_port 29500" in command
 
 
 def test_several_processor_processes_go_through_torchs_launcher_and_all_else_through_accelerate():

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from kohya_gui.runs.command import training_command
+from kohya_gui.runs.devices import World, free_port
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.places import app_dir, runs_dir
 from train_core.events import read_events
@@ -47,6 +50,26 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(prepare: Prepa
     moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
     assert moved > 1e-5
     assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
+
+
+def test_two_machines_learn_what_one_process_learns_with_twice_the_batch(prepare: Prepare) -> None:
+    settings = {"optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "max_train_epochs": 1}
+    one = train_with(1, prepare("one", train_batch_size=2, **settings))
+    launch = {"num_machines": 2, "num_processes": 2, "main_process_ip": "127.0.0.1", "main_process_port": free_port()}
+    config = prepare("both", train_batch_size=1, **settings, **launch)
+    commands = [
+        training_command(
+            World("cpu", 2, 1, launch["main_process_port"], "no", "", machines=2, machine_rank=rank),
+            Path("unused"), ["train_core", "train", "--config_file", str(config)],
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    with ThreadPoolExecutor(2) as machines:
+        ended = list(machines.map(lambda command: start(command[1:]), commands))
+    assert [done.returncode for done in ended] == [0, 0], ended[0].stdout + ended[0].stderr
+    both = load_file(config.parent / "out" / "both.safetensors")
+    moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
+    assert max((one[name] - both[name]).abs().max().item() for name in one) < moved * 1e-2
 
 
 def test_two_processes_train_a_text_encoder_whose_last_layer_is_skipped(prepare: Prepare) -> None:

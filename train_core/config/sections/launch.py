@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Section, setting
+from train_core.config.setting import Condition, Section, setting
+
+SEVERAL_MACHINES = Condition("num_machines is above 1", lambda values: (values.get("num_machines") or 1) > 1)
 
 
 class LaunchSettings(Section, title="Devices"):
@@ -10,14 +12,28 @@ class LaunchSettings(Section, title="Devices"):
         False, "Train on the processor even where a graphics card is found.", label="Use CPU", advanced=True,
     )
     num_processes: int = setting(
-        1, "How many devices train together.", label="Number of processes", ge=1, le=64, advanced=True,
+        1, "How many devices train together, counted over all machines.", label="Number of processes", ge=1,
+        le=64, advanced=True,
+    )
+    num_machines: int = setting(
+        1, "How many computers train together. Start the same job on each; all need the same images and base model.",
+        label="Number of machines", ge=1, le=64, advanced=True,
+    )
+    machine_rank: int = setting(
+        0, "Which of the computers this is: 0 on the first, which also saves and reports.", label="Machine rank", ge=0,
+        le=63, applies_to=SEVERAL_MACHINES, advanced=True,
+    )
+    main_process_ip: str = setting(
+        "", "Address of the first computer, as the others reach it.", label="Main process IP",
+        pattern=r"^[\w.:-]*$", applies_to=SEVERAL_MACHINES, advanced=True,
     )
     gpu_ids: str = setting(
         "", "Which cards to use, for example 0,1; empty uses the first ones.", label="GPU ids",
         pattern=r"^(\d+(\s*,\s*\d+)*)?$", advanced=True,
     )
     main_process_port: int = setting(
-        0, "Port by which several processes talk; 0 finds a free one.", label="Main process port", ge=0, le=65535,
+        0, "Port by which several processes talk; 0 finds a free one. Several machines need the same one.",
+        label="Main process port", ge=0, le=65535,
         advanced=True,
     )
     num_cpu_threads_per_process: int = setting(
