@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from train_core.diffusion.weights import min_snr_epsilon, min_snr_velocity, snr
 from train_core.models.family import PredictionType
 
 
@@ -25,15 +22,6 @@ class DDPM:
         """The same process, computed on `device`."""
         return DDPM(self.alphas_cumprod.to(device), self.prediction_type)
 
-    def sample_t(self, seeds: Sequence[int]) -> Tensor:
-        """Timesteps (B,), uniform over 0 … T - 1: each follows from its sample's 63-bit seed alone.
-
-        A seed is already a uniform draw, so its remainder is one too (biased by less than 1e-15); no generator and no
-        wait for the device is needed.
-        """
-        steps = len(self.alphas_cumprod)
-        return torch.tensor([seed % steps for seed in seeds]).to(self.alphas_cumprod.device, non_blocking=True)
-
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """The noised latents x_t = sqrt(a) x_0 + sqrt(1 - a) eps."""
         signal, sigma = self._rates(timesteps)
@@ -45,13 +33,6 @@ class DDPM:
             return noise
         signal, sigma = self._rates(timesteps)
         return signal * noise - sigma * latents
-
-    def weight(self, timesteps: Tensor, min_snr_gamma: float) -> Tensor:
-        """Loss weights (B,): min-SNR with `min_snr_gamma`, or all 1 where that is 0."""
-        if not min_snr_gamma:
-            return torch.ones_like(timesteps, dtype=torch.float32)
-        weigh = min_snr_epsilon if self.prediction_type == "epsilon" else min_snr_velocity
-        return weigh(snr(self.alphas_cumprod[timesteps]), min_snr_gamma)
 
     def _rates(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """sqrt(a) and sqrt(1 - a), each (B, 1, 1, 1)."""

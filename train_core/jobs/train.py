@@ -19,6 +19,10 @@ from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.encoder import Encoder
 from train_core.data.order import BatchPlan
 from train_core.diffusion.ddpm import DDPM
+from train_core.diffusion.loss_aware import timestep_sampler
+from train_core.diffusion.loss_recipe import LossRecipe
+from train_core.diffusion.noise_recipe import NoiseRecipe
+from train_core.diffusion.schedule import zero_terminal
 from train_core.events import Emit
 from train_core.facts.outputs import free_name
 from train_core.facts.prompts import PromptDefaults, parse_prompts
@@ -111,13 +115,14 @@ def assemble(
         config, data.library, length, family.prediction_type, name,
         description(optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
     )
+    process = process_of(config, family).to(accelerator.device)
     metrics = Metrics(emit, run_dir / "logs", length.total, length.epochs, length.steps_per_epoch) if is_main else None
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     return Training(
-        settings=config.training, loss_settings=config.loss,
-        accelerator=accelerator, family=family, method=method, model=model, dtype=dtype,
+        settings=config.training, accelerator=accelerator, family=family, method=method, model=model, dtype=dtype,
         vae_batch_size=config.dataset.vae_batch_size,
-        process=DDPM(family.alphas_cumprod, family.prediction_type).to(accelerator.device),
+        process=process, noise_recipe=NoiseRecipe(config.loss), loss_recipe=LossRecipe(config.loss, process),
+        timestep_sampler=timestep_sampler(config.loss, accelerator.device),
         data=data, length=length, stepper=stepper, metrics=metrics,
         saver=Saver(config, method, name, metadata, emit, is_main),
         samples=SampleDrawer(
@@ -127,6 +132,13 @@ def assemble(
         ),
         control=Control(run_dir, accelerator, emit),
     )
+
+
+def process_of(config: TrainConfig, family: Family) -> DDPM:
+    """The noise process. The family keeps the schedule that is trained, for its samples are drawn with it too."""
+    if config.loss.zero_terminal_snr:
+        family.alphas_cumprod = zero_terminal(family.alphas_cumprod)
+    return DDPM(family.alphas_cumprod, family.prediction_type)
 
 
 def finish(run: Training, emit: Emit) -> None:

@@ -22,7 +22,7 @@ def train(run: Training) -> None:
                 latents = run.latents(batch)
                 noise = run.noise(batch, latents)
                 timesteps = run.timesteps(batch)
-                noisy = run.process.add_noise(latents, noise, timesteps).to(run.dtype)
+                noisy = run.noisy(batch, latents, noise, timesteps)
                 run.seed_dropouts(batch)
                 with run.stepper.gathering(last=position == len(batches)):
                     noise_pred = run.model(noisy, timesteps, batch.captions)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.training import TrainingSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
 from train_core.data.moments import Moments
 from train_core.diffusion.ddpm import DDPM
-from train_core.diffusion.noise import noise_for, offset_noise, seeds_for
+from train_core.diffusion.loss_recipe import LossRecipe
+from train_core.diffusion.noise import noise_for, seeds_for
+from train_core.diffusion.noise_recipe import NoiseRecipe
+from train_core.diffusion.timesteps import TimestepSampler
 from train_core.facts.draws import seed_for
 from train_core.facts.steps import StepCount
 from train_core.methods.adapter import AdapterMethod
@@ -33,7 +36,6 @@ class Training:
     """The parts of a run. `model` is the predictor, wrapped for several processes; `step` counts from 0."""
 
     settings: TrainingSettings
-    loss_settings: LossSettings
     accelerator: Accelerator
     family: Family
     method: AdapterMethod
@@ -41,6 +43,9 @@ class Training:
     dtype: torch.dtype
     vae_batch_size: int
     process: DDPM
+    noise_recipe: NoiseRecipe
+    timestep_sampler: TimestepSampler
+    loss_recipe: LossRecipe
     data: TrainingData
     length: StepCount
     stepper: Stepper
@@ -74,22 +79,24 @@ class Training:
         return Moments(torch.cat([part.mean for part in parts]), torch.cat([part.logvar for part in parts]))
 
     def noise(self, batch: Batch, latents: Tensor) -> Tensor:
-        """The noise (B, C, h, w) that is added and that the model learns to see."""
-        noise = self._noise(batch, "noise", latents.shape[1:])
-        if self.loss_settings.noise_offset:
-            offsets = self._noise(batch, "noise offset", (latents.shape[1], 1, 1))
-            noise = offset_noise(noise, offsets, self.loss_settings.noise_offset)
-        return noise
+        """The noise (B, C, h, w) that the model learns to see."""
+        return self.noise_recipe.noise(partial(self._seeds, batch), latents)
 
     def timesteps(self, batch: Batch) -> Tensor:
         """Noise levels (B,)."""
-        return self.process.sample_t(self._seeds(batch, "timestep"))
+        return self.timestep_sampler.draw(self._seeds(batch, "timestep"))
+
+    def noisy(self, batch: Batch, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """The model's input (B, C, h, w): `latents` with `noise`, and maybe some more, mixed in."""
+        added = self.noise_recipe.perturbed(partial(self._seeds, batch), noise)
+        return self.process.add_noise(latents, added, timesteps).to(self.dtype)
 
     def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:
-        """The weighted mean squared error of the batch, a scalar; fp32."""
-        per_sample = (noise_pred.float() - target).square().mean(dim=(1, 2, 3))
-        weights = self.process.weight(timesteps, self.loss_settings.min_snr_gamma)
-        return (per_sample * weights * batch.weights.to(self.device)).sum()
+        """The weighted sum of the samples' losses, a scalar; fp32."""
+        losses = self.loss_recipe.per_sample(noise_pred, target, timesteps)
+        weights = batch.weights.to(self.device)
+        self.timestep_sampler.note(losses.detach(), timesteps, weights)
+        return (self.timestep_sampler.balanced(losses, timesteps) * weights).sum()
 
     def seed_dropouts(self, batch: Batch) -> None:
         """Dropouts of this batch follow from its samples, and what concerns the whole batch from the step."""
@@ -99,6 +106,7 @@ class Training:
 
     def report(self, epoch: int, loss: Tensor) -> None:
         """Note the loss of the step just done. Every process takes part."""
+        self.timestep_sampler.end_step(lambda noted: self.accelerator.reduce(noted, "sum"))
         if self.accelerator.num_processes > 1:
             loss = self.accelerator.reduce(loss, "mean")
         if self.metrics:

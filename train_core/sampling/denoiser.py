@@ -14,16 +14,19 @@ from train_core.models.family import Conditioning, Family, PredictionType
 Denoise = Callable[[Tensor, float], Tensor]
 Predict = Callable[[Tensor, Tensor], Tensor]
 
+SMALLEST_ALPHA = 2.0**-24  # what is left of the picture at the last level: nothing that its prediction could tell
+
 
 class NoiseLevels:
     """The training schedule seen as noise levels sigma = sqrt((1 - a) / a): latents are x = x_0 + sigma eps.
 
     This is x_t / sqrt(a) of the DDPM process (Song et al., 2020; Karras et al., 2022). Levels between two trained
-    timesteps are interpolated in log sigma, as k-diffusion does.
+    timesteps are interpolated in log sigma, as k-diffusion does. A schedule that ends in pure noise, where sigma is
+    infinite, ends in sigma = 4096 instead, as in diffusers.
     """
 
     def __init__(self, alphas_cumprod: Tensor) -> None:
-        a = alphas_cumprod.double().cpu()
+        a = alphas_cumprod.double().cpu().clamp(min=SMALLEST_ALPHA)
         self._log_sigmas = (0.5 * ((1 - a) / a).log()).tolist()
 
     def __len__(self) -> int:

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_core.diffusion.ddpm import DDPM
+from train_core.diffusion.schedule import zero_terminal
 from train_core.sampling.denoiser import NoiseLevels, denoiser, guided
+from train_core.sampling.table import SAMPLERS
 
 ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
 LEVELS = NoiseLevels(ALPHAS)
@@ -60,3 +62,34 @@ def test_guidance_moves_away_from_the_negative_prompt_in_one_call():
 def test_scale_one_asks_for_the_prompt_alone():
     predict = guided(TwoAnswers(), {"text": torch.tensor([3.0])}, 1.0)
     assert predict(torch.zeros(1, 1, 1, 1), torch.zeros(1)).item() == 3
+
+
+def test_a_schedule_that_ends_in_pure_noise_is_sampled_from_its_end():
+    """sd-scripts samples with the old schedule, whose start the model was never trained on."""
+    process, levels = DDPM(zero_terminal(ALPHAS), "v_prediction"), NoiseLevels(zero_terminal(ALPHAS))
+    sigma = levels.sigma(999)
+    assert sigma == pytest.approx(4096) and levels.timestep(sigma) == 999
+    x0, eps = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2)
+    guess = denoiser(lambda noisy, t: process.target(x0, eps, t.round().long()), levels, "v_prediction")
+    torch.testing.assert_close(guess(x0 + sigma * eps, sigma), x0, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_walks_down_from_pure_noise(name):
+    """Pictures around 2, whose best prediction is known exactly, come out around 2: nothing of the start is left."""
+    alphas, sampler = zero_terminal(ALPHAS).float(), SAMPLERS[name]
+    levels = NoiseLevels(alphas)
+
+    def predict(noisy, t):
+        a = alphas[t.round().long()].view(-1, 1, 1, 1)
+        x0 = 2 + 0.01 * a.sqrt() * (noisy - 2 * a.sqrt()) / (0.01 * a + 1 - a)
+        eps = (noisy - a.sqrt() * x0) / (1 - a).sqrt()
+        return a.sqrt() * eps - (1 - a).sqrt() * x0
+
+    generator = torch.Generator().manual_seed(0)
+    sigmas = sampler.sigmas(levels, 20)
+    start = sigmas[0] * torch.randn(1, 4, 8, 8, generator=generator)
+    found = sampler.run(
+        start, denoiser(predict, levels, "v_prediction"), sigmas, lambda: torch.randn(1, 4, 8, 8, generator=generator)
+    )
+    assert found.mean().item() == pytest.approx(2, abs=0.1)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Section, setting
+from typing import Literal
+
+from train_core.config.setting import Section, setting, when, when_set
+
+TimestepSampling = Literal["uniform", "logit_normal", "sigmoid", "loss_aware"]
+LossType = Literal["l2", "l1", "huber", "smooth_l1"]
+HuberSchedule = Literal["snr", "exponential", "constant"]
 
 
 class LossSettings(Section, title="Noise and loss"):
@@ -10,7 +16,86 @@ class LossSettings(Section, title="Noise and loss"):
         0.0, "Lets the model learn darker and brighter pictures; 0.05 is usual.", label="Noise offset", ge=0, le=1,
         advanced=True,
     )
+    noise_offset_random_strength: bool = setting(
+        False, "Draw the offset's strength anew for each image, from 0 to the value above.",
+        label="Random noise offset", applies_to=when_set("noise_offset"), advanced=True,
+    )
+    adaptive_noise_scale: float = setting(
+        0.0, "Adds this, times how far an image's channel is from grey, to the noise offset.",
+        label="Adaptive noise scale", ge=-10, le=10, applies_to=when_set("noise_offset"), advanced=True,
+    )
+    multires_noise_iterations: int = setting(
+        0, "Levels of coarser noise added to the fine one, which helps with large areas; 6 is usual, 0 is off.",
+        label="Multires noise iterations", ge=0, le=16, advanced=True,
+    )
+    multires_noise_discount: float = setting(
+        0.3, "How much each coarser level counts beside the one before.", label="Multires noise discount", gt=0, le=1,
+        applies_to=when_set("multires_noise_iterations"), advanced=True,
+    )
+    ip_noise_gamma: float = setting(
+        0.0, "Extra noise that the model sees but does not have to predict; 0.1 is usual, 0 is off.",
+        label="Input perturbation (IP noise gamma)", ge=0, le=1, advanced=True,
+    )
+    ip_noise_gamma_random_strength: bool = setting(
+        False, "Draw the strength of the extra noise anew for each image, from 0 to the value above.",
+        label="Random IP noise gamma", applies_to=when_set("ip_noise_gamma"), advanced=True,
+    )
+    zero_terminal_snr: bool = setting(
+        False, "End the noise schedule in pure noise, so that very dark and very bright pictures can be learnt. For "
+        "v-prediction models; samples are drawn with the same schedule.", label="Zero terminal SNR", advanced=True,
+    )
+    timestep_sampling: TimestepSampling = setting(
+        "uniform", "Which noise levels are practised most: all alike, those in the middle (sigmoid, logit_normal), or "
+        "those where the loss is high, which then count less in turn (loss_aware).", label="Timestep sampling",
+        advanced=True,
+    )
+    sigmoid_scale: float = setting(
+        1.0, "Spread of the sigmoid: higher reaches more of the lowest and highest noise levels.",
+        label="Sigmoid scale", gt=0, le=10, applies_to=when("timestep_sampling", "sigmoid"), advanced=True,
+    )
+    logit_mean: float = setting(
+        0.0, "Above 0 practises strong noise, below 0 weak noise.", label="Logit mean", ge=-10, le=10,
+        applies_to=when("timestep_sampling", "logit_normal"), advanced=True,
+    )
+    logit_std: float = setting(
+        1.0, "Spread around the middle.", label="Logit standard deviation", gt=0, le=10,
+        applies_to=when("timestep_sampling", "logit_normal"), advanced=True,
+    )
+    min_timestep: int = setting(
+        0, "Lowest noise level that is trained.", label="Min timestep", ge=0, le=999, advanced=True,
+    )
+    max_timestep: int = setting(
+        1000, "Noise levels below this one are trained.", label="Max timestep", ge=1, le=1000, advanced=True,
+    )
+    loss_type: LossType = setting(
+        "l2", "How errors count: l2 by their square; huber, smooth_l1 and l1 forgive a few large ones, such as from "
+        "flawed images.", label="Loss type", advanced=True,
+    )
+    huber_schedule: HuberSchedule = setting(
+        "snr", "How the threshold between small and large errors falls as noise gets stronger.",
+        label="Huber schedule", applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
+    )
+    huber_c: float = setting(
+        0.1, "The threshold where noise is strongest; with a constant schedule, everywhere.", label="Huber C", gt=0,
+        le=1, applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
+    )
+    huber_scale: float = setting(
+        1.0, "Multiplies the threshold, in every schedule.", label="Huber scale", gt=0, le=100,
+        applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
+    )
     min_snr_gamma: float = setting(
         0.0, "Weights noise levels evenly (Hang et al., 2023); 5 is usual, 0 is off.", label="Min-SNR gamma", ge=0,
         le=100, advanced=True,
+    )
+    debiased_estimation_loss: bool = setting(
+        False, "Weights strong noise more (Yu et al., 2023), where a picture's composition is decided. Use this or "
+        "min-SNR.", label="Debiased estimation loss", advanced=True,
+    )
+    scale_v_pred_loss_like_noise_pred: bool = setting(
+        False, "For v-prediction models: weights noise levels as a model that predicts noise does.",
+        label="Scale v-prediction loss", advanced=True,
+    )
+    v_pred_like_loss: float = setting(
+        0.0, "For models that predict noise: adds this much of the loss that a v-prediction model has; 0 is off.",
+        label="V-prediction-like loss", ge=0, le=100, advanced=True,
     )

@@ -1,0 +1,50 @@
+"""How errors count: by square, by size, or by square up to a threshold and by size beyond it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from train_core.config.sections.loss import HuberSchedule
+from train_core.diffusion.weights import snr
+
+
+def squared(difference: Tensor) -> Tensor:
+    """d^2, in any shape."""
+    return difference.square()
+
+
+def absolute(difference: Tensor) -> Tensor:
+    """|d|, in any shape."""
+    return difference.abs()
+
+
+def huber(difference: Tensor, threshold: Tensor) -> Tensor:
+    """Pseudo-Huber loss 2 c (sqrt(d^2 + c^2) - c): d^2 for |d| << c, 2 c |d| for |d| >> c (Charbonnier et al., 1997).
+
+    `threshold` c broadcasts against `difference` d. Scheduled over noise levels by Khrapov et al. (2024).
+    """
+    return threshold * smooth_l1(difference, threshold)
+
+
+def smooth_l1(difference: Tensor, threshold: Tensor) -> Tensor:
+    """2 (sqrt(d^2 + c^2) - c): d^2 / c for |d| << c, 2 |d| for |d| >> c. Written so that small d lose no digits."""
+    square = difference.square()
+    return 2 * square / ((square + threshold**2).sqrt() + threshold)
+
+
+def huber_thresholds(alphas_cumprod: Tensor, schedule: HuberSchedule, c: float, scale: float) -> Tensor:
+    """The threshold of each noise level, (T,), fp32, for cumulative alphas a (T,) (Khrapov et al., 2024).
+
+    constant: scale c. exponential: scale exp(t ln(c) / T), from scale down to scale c. snr: scale times (1 - c) /
+    (1 + sigma)^2 + c with sigma = sqrt((1 - a) / a). In the last one sd-scripts leaves the scale out.
+    """
+    if schedule == "constant":
+        return torch.full_like(alphas_cumprod, scale * c)
+    if schedule == "exponential":
+        steps = len(alphas_cumprod)
+        return scale * torch.exp(torch.arange(steps).to(alphas_cumprod) * (math.log(c) / steps))
+    sigmas = snr(alphas_cumprod).rsqrt()
+    return scale * ((1 - c) / (1 + sigmas) ** 2 + c)
