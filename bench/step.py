@@ -42,7 +42,6 @@ from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
 from train_core.jobs.train import assemble, steps_of
 from train_core.models.sd1 import SD1
-from train_core.models.sd1_build import BUILDERS
 from train_core.models.tokenizer import clip_tokenizer
 from train_core.run.loop import train
 from train_core.run.training import Training
@@ -67,7 +66,7 @@ def random_family(dtype: torch.dtype) -> SD1:
 
 def _random(part: str, config: dict, dtype: torch.dtype) -> nn.Module:
     with torch.device("meta"):
-        module = BUILDERS[part](config)
+        module = SD1.parts[part].build(config)
     module.to(dtype).to_empty(device="cpu")
     for name, parameter in module.named_parameters():
         nn.init.ones_(parameter) if "norm" in name else nn.init.normal_(parameter, std=0.02)

@@ -21,6 +21,7 @@ SIGNS = tuple(
     for kind, pattern in (
         ("LoRA", r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)"),
         ("ControlNet", r"^(control_model|controlnet_|input_hint_block)"),
+        ("SD 2.x unCLIP", r"^embedder\.model\.visual\."),
         ("SDXL", r"^conditioner\.embedders\.1\."),
         ("SDXL refiner", r"^conditioner\.embedders\.0\.model\."),
         ("SDXL", r"^model\.diffusion_model\.label_emb\."),
@@ -34,41 +35,62 @@ SIGNS = tuple(
     )
 )
 PIPELINES = {
-    "StableDiffusionXLPipeline": "SDXL",
     "StableDiffusionXLImg2ImgPipeline": "SDXL refiner",
     "StableDiffusion3Pipeline": "SD 3",
     "FluxPipeline": "FLUX",
 }
-EXTRA_CHANNELS = {9: "SD 1.x inpainting", 8: "SD 1.x instruct-pix2pix"}
+BASE_KINDS = ("SD 1.x", "SD 2.x", "SDXL")
+LATENT_CHANNELS = 4
+# What a U-Net is that sees more than the latent.
+EXTRA_CHANNELS = {5: "depth", 7: "upscaler", 8: "instruct-pix2pix", 9: "inpainting"}
+# The config that A1111 and others keep beside a checkpoint of the first layout.
+YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class ModelKind:
-    """What was found at `path`. `kind` is "SD 1.x", another family's name, "LoRA", "VAE", ... or "" when not known."""
+    """What was found at `path`. `kind` is one of `BASE_KINDS`, another name, "LoRA", "VAE", ... or "" when not known.
+
+    `prediction_type` is None where nothing says it.
+    """
 
     path: Path
     kind: str
     layout: Layout
-    prediction_type: PredictionType = "epsilon"
+    prediction_type: PredictionType | None = None
 
 
 def recognise(path: Path) -> ModelKind:
-    """The base model at `path`, an SD 1.x file or diffusers folder. Raises UserError naming anything else."""
+    """The base model at `path`, a file or diffusers folder of `BASE_KINDS`. Raises UserError naming anything else."""
     found = identify(path)
-    if found.kind != "SD 1.x":
+    if found.kind not in BASE_KINDS:
         raise UserError(_refusal(found))
     return found
 
 
-def recognise_vae(path: Path) -> ModelKind:
-    """The VAE at `path`: a file of its own, a diffusers folder, or part of an SD 1.x model. Raises UserError else."""
+def recognise_vae(path: Path, family: str = "") -> ModelKind:
+    """The VAE at `path`: a file of its own, a diffusers folder, or part of a base model.
+
+    Raises UserError for anything else, and for a model whose latents are not those of `family`, where that is given.
+    """
     found = identify(path)
-    if found.kind not in ("VAE", "SD 1.x"):
+    if found.kind not in ("VAE", *BASE_KINDS):
         raise UserError(
             problem(
                 "not_a_vae",
-                "{file} holds no VAE for SD 1.x. Choose a VAE file or folder, or leave the field empty.",
+                "{file} holds no VAE. Choose a VAE file or folder, or leave the field empty.",
                 file=str(path),
+            )
+        )
+    if family and found.kind != "VAE" and (found.kind == "SDXL") != (family == "SDXL"):
+        raise UserError(
+            problem(
+                "vae_of_other_family",
+                "{file} is an {kind} model, whose VAE does not fit an {family} model. Choose a VAE made for {family}, "
+                "or leave the field empty.",
+                file=str(path),
+                kind=found.kind,
+                family=family,
             )
         )
     return found
@@ -86,22 +108,40 @@ def _kind_of_tensors(file: TensorFile) -> str:
     """The kind of model whose tensors `file` names."""
     names = "\n".join(file.tensors)
     kind = next((kind for kind, sign in SIGNS if sign.search(names)), "")
-    if kind != "SD 1.x":
+    if kind not in BASE_KINDS:
         return kind
     if CONV_IN not in file.tensors:
         return "text encoder"
-    return _kind_by_channels(file.tensors[CONV_IN].shape[1])
+    return _kind_by_channels(kind, file.tensors[CONV_IN].shape[1])
 
 
-def _kind_by_channels(channels: int) -> str:
-    """SD 1.x and its relatives differ in what the U-Net sees beside the four channels of the latent."""
-    return "SD 1.x" if channels == 4 else EXTRA_CHANNELS.get(channels, "SD 1.x with another input")
+def _kind_by_channels(kind: str, channels: int) -> str:
+    """A base model and its relatives differ in what the U-Net sees beside the four channels of the latent."""
+    return kind if channels == LATENT_CHANNELS else f"{kind} {EXTRA_CHANNELS.get(channels, 'with another input')}"
 
 
-def _prediction_type(file: TensorFile) -> PredictionType:
-    """By the header's `modelspec.prediction_type`, or the empty tensor `v_pred` that some checkpoints carry."""
+def _prediction_type(file: TensorFile) -> PredictionType | None:
+    """By the header's `modelspec.prediction_type`, by the empty tensor `v_pred` that some checkpoints carry, or by a
+    config beside the file."""
     said = file.metadata.get("modelspec.prediction_type", "")
-    return "v_prediction" if said.startswith("v") or "v_pred" in file.tensors else "epsilon"
+    if "v_pred" in file.tensors:
+        return "v_prediction"
+    return _velocity_or_noise(said or _yaml_beside(file.path))
+
+
+def _velocity_or_noise(said: str) -> PredictionType | None:
+    if said.startswith("v"):
+        return "v_prediction"
+    return "epsilon" if said.startswith("eps") else None
+
+
+def _yaml_beside(path: Path) -> str:
+    """What the `.yaml` of the checkpoint's name says of its parameterization; empty where there is none."""
+    beside = path.with_suffix(".yaml")
+    if not beside.is_file():
+        return ""
+    found = YAML_VELOCITY.search(beside.read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else ""
 
 
 def _identify_folder(folder: Path) -> ModelKind:
@@ -111,9 +151,9 @@ def _identify_folder(folder: Path) -> ModelKind:
     if pipeline in PIPELINES:
         return ModelKind(folder, PIPELINES[pipeline], "diffusers")
     if unet:
-        said = read_config(folder / "scheduler" / "scheduler_config.json").get("prediction_type", "epsilon")
-        prediction: PredictionType = "v_prediction" if said == "v_prediction" else "epsilon"
-        return ModelKind(folder, _kind_of_unet_config(unet), "diffusers", prediction)
+        scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
+        said = str(scheduler.get("prediction_type", "epsilon")) if scheduler else ""
+        return ModelKind(folder, _kind_of_unet_config(unet), "diffusers", _velocity_or_noise(said))
     if read_config(folder / "config.json").get("_class_name") == "AutoencoderKL" or (folder / "vae").is_dir():
         return ModelKind(folder, "VAE", "diffusers")
     inside = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".ckpt"))
@@ -139,10 +179,10 @@ def _identify_folder(folder: Path) -> ModelKind:
 def _kind_of_unet_config(config: dict[str, Any]) -> str:
     """SD 1.x, 2.x and SDXL U-Nets differ in what their config.json says of attention and conditioning."""
     if config.get("addition_embed_type") == "text_time":
-        return "SDXL"
-    if config.get("use_linear_projection"):
-        return "SD 2.x"
-    return _kind_by_channels(config.get("in_channels", 4))
+        kind = "SDXL"
+    else:
+        kind = "SD 2.x" if config.get("use_linear_projection") else "SD 1.x"
+    return _kind_by_channels(kind, config.get("in_channels", LATENT_CHANNELS))
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -175,25 +215,27 @@ def _refusal(found: ModelKind) -> Problem:
     if found.kind in ("VAE", "ControlNet", "embedding", "U-Net", "text encoder"):
         return problem(
             "model_is_part",
-            "{file}: this holds only one part ({part}), not a whole base model. Choose a complete SD 1.x checkpoint.",
+            "{file}: this holds only one part ({part}), not a whole base model. Choose a complete checkpoint.",
             file=file,
             part=found.kind,
         )
     if not found.kind:
         return problem(
             "model_kind_unknown",
-            "{file}: this is no kind of model that is known here. Choose an SD 1.x checkpoint.",
+            "{file}: this is no kind of model that is known here. Choose an SD 1.x, SD 2.x or SDXL checkpoint.",
             file=file,
         )
     if found.kind == "FLUX":
         return problem(
             "model_is_flux",
-            "{file}: this is a FLUX checkpoint. Crucible trains SD 1.x models in this version; choose one of those.",
+            "{file}: this is a FLUX checkpoint. This version trains SD 1.x, SD 2.x and SDXL models; choose one of "
+            "those.",
             file=file,
         )
     return problem(
         "model_of_other_family",
-        "{file}: this is an {family} checkpoint. Crucible trains SD 1.x models in this version; choose one of those.",
+        "{file}: this is an {family} checkpoint. This version trains SD 1.x, SD 2.x and SDXL models; choose one of "
+        "those.",
         file=file,
         family=found.kind,
     )

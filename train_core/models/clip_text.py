@@ -52,11 +52,13 @@ def pieces_needed(length: int) -> int:
     return max(1, -(-length // PIECE))
 
 
-def wrap(ids: Sequence[int], pieces: int) -> list[list[int]]:
-    """`ids` cut or padded to `pieces` rows of 77: begin, 75 tokens, end; padding is the end token, as SD 1.x has it."""
-    room = pieces * PIECE
-    padded = [*ids[:room], *[EOS] * (room - len(ids))]
-    return [[BOS, *padded[start : start + PIECE], EOS] for start in range(0, room, PIECE)]
+def wrap(ids: Sequence[int], pieces: int, pad: int = EOS) -> list[list[int]]:
+    """`ids` cut or padded to `pieces` rows of 77: begin, up to 75 tokens, end, and `pad` for the rest.
+
+    So every piece holds its own end, also one without text; where `pad` is the end token, as in SD 1.x, that shows not.
+    """
+    rows = [list(ids[start : start + PIECE]) for start in range(0, pieces * PIECE, PIECE)]
+    return [[BOS, *row, EOS, *[pad] * (PIECE - len(row))] for row in rows]
 
 
 def join(hidden: Tensor) -> Tensor:

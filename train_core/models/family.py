@@ -10,9 +10,10 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from train_core.config.problems import Problem
 from train_core.data.moments import Moments
 
-Part = Literal["unet", "text_encoder"]
+PartName = Literal["unet", "text_encoder", "text_encoder_2"]
 Conditioning = dict[str, Tensor]
 PredictionType = Literal["epsilon", "v_prediction"]
 
@@ -28,7 +29,7 @@ class Target:
 
     module: nn.Linear | nn.Conv2d
     file_key: str
-    part: Part
+    part: PartName
     block: int
     extended: bool = False
 
@@ -37,22 +38,50 @@ class Target:
         return isinstance(self.module, nn.Conv2d) and self.module.kernel_size == (3, 3)
 
 
+@dataclass(frozen=True)
+class Names:
+    """What other software calls a base model, as adapter files state it.
+
+    `version` is sd-scripts' `ss_base_model_version`; `architecture` and `implementation` are modelspec's.
+    """
+
+    version: str
+    architecture: str
+    implementation: str = "diffusers"
+    v2: bool = False
+
+
 class Family(Protocol):
-    """A loaded base model. Latents are (B, C, h, w), pixels (B, 3, H, W) in [-1, 1], H = h * `vae_factor`."""
+    """A loaded base model. Latents are (B, C, h, w), pixels (B, 3, H, W) in [-1, 1], H = h * `vae_factor`.
+
+    `remarks` are what the user should know of how it was loaded.
+    """
 
     kind: str
     modules: dict[str, nn.Module]
+    remarks: tuple[Problem, ...]
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU
     latent_scale: float
     latent_channels: int
     vae_factor: int
 
+    @property
+    def names(self) -> Names:
+        """What other software calls this model."""
+
+    @property
+    def uses_every_layer(self) -> bool:
+        """Whether every target takes part in every step; those behind the text layer that is read do not."""
+
     def targets(self) -> list[Target]:
         """Every layer that an adapter may sit on, in the order of the modules."""
 
     def encode_text(self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None) -> Conditioning:
-        """Conditioning of `captions`; gradients flow to adapters and to `extra_tokens` (word -> (n, width) vectors)."""
+        """Conditioning of `captions`; gradients flow to adapters and to `extra_tokens`.
+
+        Those are word -> (n, width) vectors, where the widths of several text encoders follow each other.
+        """
 
     def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:
         """Conditioning of `prompts` with A1111 weights, all padded to the longest one's length."""
@@ -66,7 +95,11 @@ class Family(Protocol):
     def predict(
         self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor] | None = None
     ) -> Tensor:
-        """The model's prediction for scaled, noised latents at `timesteps` (B,), in the dtype of `noisy`."""
+        """The model's prediction for scaled, noised latents at `timesteps` (B,), in the dtype of `noisy`.
+
+        `extras` may hold "original_sizes" and "target_sizes", (B, 2) as width and height, and "crops", (B, 2) as left
+        and top. Without them the latents are taken for whole pictures of their own size.
+        """
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
         """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""

@@ -7,79 +7,84 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.model import ModelSettings
 from train_core.facts.headers import ModelKind, read_config, recognise, recognise_vae
 from train_core.facts.hub import resolve
 from train_core.facts.tensor_files import read_ahead
+from train_core.models.family import Family
+from train_core.models.parts import Part, build_part, fill
+from train_core.models.prediction import settle_prediction
 from train_core.models.sd1 import SD1
-from train_core.models.sd1_build import PART_NAMES, build_part, fill
-from train_core.models.sd1_keys import is_vae_attention_matrix, module_name, split_file_name
+from train_core.models.sd2 import SD2
+from train_core.models.sdxl import SDXL
+from train_core.models.stable_diffusion import StableDiffusion
+from train_core.models.text_states import inner_encoder
 from train_core.models.tokenizer import clip_tokenizer
 from train_core.models.weights import Stored, open_weights
 
+FAMILIES: dict[str, type[StableDiffusion]] = {"SD 1.x": SD1, "SD 2.x": SD2, "SDXL": SDXL}
 # What a diffusers folder may call a part's weights, best first.
 FOLDER_WEIGHTS = tuple(
     name + ending
     for ending in (".safetensors", ".fp16.safetensors", ".bin", ".fp16.bin")
     for name in ("diffusion_pytorch_model", "model", "pytorch_model")
 )
+Files = dict[str, dict[str, Stored]]
 
 
-def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu") -> SD1:
-    """The base model that the settings name, frozen, on `device`: U-Net and text encoder in `dtype`, VAE in fp32.
+def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu") -> Family:
+    """The base model that the settings name, frozen, on `device`: U-Net and text encoders in `dtype`.
 
-    The VAE's fp32 costs little, since each image passes it once, and its fp16 overflows on some pictures.
-    Raises UserError where the model cannot be used.
+    The VAE is in fp32 with `no_half_vae`, else in `dtype` too. Raises UserError where the model cannot be used.
     """
     found = recognise(resolve(model.pretrained_model_name_or_path))
     read_ahead(found.path)  # while the libraries are imported
-    vae = recognise_vae(resolve(model.vae)) if model.vae else found
-    parts = _read_parts(found) | {"vae": _read_parts(vae).get("vae", {})}
+    family = FAMILIES[found.kind]
+    vae = recognise_vae(resolve(model.vae), found.kind) if model.vae else found
+    files = _open_parts(found, family.parts)
+    if vae is not found:
+        files["vae"] = _open_parts(vae, {"vae": family.parts["vae"]}).get("vae", {})
     modules: dict[str, Any] = {}
-    for part, dtype_of_part in (("text_encoder", dtype), ("unet", dtype), ("vae", torch.float32)):
-        source = vae if part == "vae" else found
-        stored = parts.get(part, {})
+    for name, part in family.parts.items():
+        source = vae if name == "vae" else found
+        stored = part.read(files.get(name, {}))
         if not stored:
             raise _part_missing(source.path, part)
-        modules[part] = build_part(part, stored, source.path, _config(source, part))
-        fill(modules[part], stored, device, dtype_of_part)
-    _check_clip_skip(model.clip_skip, modules["text_encoder"].config.num_hidden_layers)
-    return SD1(modules, clip_tokenizer(), found.prediction_type, model.clip_skip, model.max_token_length)
+        modules[name] = build_part(part, stored, source.path, _config(source, name))
+        fill(modules[name], stored, device, torch.float32 if name == "vae" and model.no_half_vae else dtype)
+    _check_clip_skip(model.clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
+    spare = _spare(family, files)
+    loaded = family(modules, clip_tokenizer(), "epsilon", model.clip_skip, model.max_token_length, spare)
+    settle_prediction(loaded, found, model.v_parameterization)
+    return loaded
 
 
-def _read_parts(found: ModelKind) -> dict[str, dict[str, Stored]]:
-    """The weights in the file or folder `found`: part -> name in its module -> tensor."""
+def _open_parts(found: ModelKind, parts: Mapping[str, Part]) -> Files:
+    """The weights in the file or folder `found`: part -> name without the part's prefix -> tensor."""
     if found.layout == "diffusers":
-        folders = {part: _part_folder(found, part) for part in PART_NAMES}
-        return {
-            part: _named(part, open_weights(_weights_in(folder))) for part, folder in folders.items() if folder.is_dir()
-        }
-    split: dict[str, dict[str, Stored]] = {}
+        folders = {name: _part_folder(found, name) for name in parts}
+        return {name: open_weights(_weights_in(folder)) for name, folder in folders.items() if folder.is_dir()}
     tensors = open_weights(found.path)
+    split: Files = {}
     for name, tensor in tensors.items():
-        part, rest = split_file_name(name) or ("", name)
-        split.setdefault(part, {})[rest] = tensor
+        owner = next((part for part, its in parts.items() if name.startswith(its.shortest_prefix)), None)
+        if owner is not None:
+            rest = name.removeprefix(parts[owner].shortest_prefix).removeprefix("text_model.")
+            split.setdefault(owner, {})[rest] = tensor
     if found.kind == "VAE" and "vae" not in split:
         split["vae"] = tensors
-    return {part: _named(part, split[part]) for part in PART_NAMES if part in split}
+    return split
 
 
-def _named(part: str, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
-    """`tensors` under the names and in the shapes that the module has."""
-    named = {}
-    for file_name, tensor in tensors.items():
-        name = module_name(part, file_name)
-        if name is not None:
-            is_kernel = part == "vae" and is_vae_attention_matrix(name) and len(tensor.shape) == 4
-            named[name] = _as_matrix(tensor) if is_kernel else tensor
-    return named
-
-
-def _as_matrix(kernel: Stored) -> Stored:
-    """A 1x1 convolution (out, in, 1, 1) as the matrix (out, in)."""
-    return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0])
+def _spare(family: type[StableDiffusion], files: Files) -> dict[str, dict[str, Tensor]]:
+    """What the file holds beyond the modules and is to be written back with them."""
+    return {
+        name: {rest: tensor.read() for rest, tensor in part.spare(files.get(name, {})).items()}
+        for name, part in family.parts.items()
+    }
 
 
 def _part_folder(found: ModelKind, part: str) -> Path:
@@ -107,6 +112,10 @@ def _weights_in(folder: Path) -> Path:
     return path
 
 
+def _layers(text_encoder: Any) -> int:
+    return inner_encoder(text_encoder).config.num_hidden_layers
+
+
 def _check_clip_skip(clip_skip: int, layers: int) -> None:
     if clip_skip > layers:
         raise UserError(
@@ -119,12 +128,12 @@ def _check_clip_skip(clip_skip: int, layers: int) -> None:
         )
 
 
-def _part_missing(path: Path, part: str) -> UserError:
+def _part_missing(path: Path, part: Part) -> UserError:
     return UserError(
         problem(
             "model_part_missing",
             "{file} holds no {part}. Use a complete model; a missing VAE can be chosen in the VAE field.",
             file=str(path),
-            part=PART_NAMES[part],
+            part=part.title,
         )
     )

@@ -1,4 +1,4 @@
-"""Models are recognised by what their header says, and whatever is not SD 1.x is refused by its name."""
+"""Models are recognised by what their header says, and what cannot be trained on is refused by its name."""
 
 from __future__ import annotations
 
@@ -27,15 +27,32 @@ def write(path: Path, shapes: dict[str, tuple[int, ...]], metadata: dict[str, st
 
 @pytest.mark.parametrize("make", [tiny_file, tiny_ckpt, tiny_folder])
 def test_sd1_is_recognised_in_every_form(make):
-    found = recognise(make())
-    assert (found.kind, found.prediction_type) == ("SD 1.x", "epsilon")
+    assert recognise(make()).kind == "SD 1.x"
+
+
+SD2 = {CONV_IN: (32, 4, 3, 3), "cond_stage_model.model.ln_final.weight": (8,)}
+SDXL = {CONV_IN: (32, 4, 3, 3), "conditioner.embedders.1.model.ln_final.weight": (8,)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes"),
+    [
+        ("SD 1.x", SD1),
+        ("SD 2.x", SD2),
+        ("SDXL", SDXL),
+        ("SDXL", {CONV_IN: (32, 4, 3, 3), "model.diffusion_model.label_emb.0.0.weight": (8, 8)}),
+    ],
+)
+def test_base_models_are_recognised_by_their_tensors(tmp_path, kind, shapes):
+    assert recognise(write(tmp_path / "model.safetensors", shapes)).kind == kind
 
 
 KINDS = [
-    ("SDXL", {CONV_IN: (32, 4, 3, 3), "conditioner.embedders.1.model.ln_final.weight": (8,)}),
-    ("SDXL", {CONV_IN: (32, 4, 3, 3), "model.diffusion_model.label_emb.0.0.weight": (8, 8)}),
     ("SDXL refiner", {CONV_IN: (32, 4, 3, 3), "conditioner.embedders.0.model.ln_final.weight": (8,)}),
-    ("SD 2.x", {CONV_IN: (32, 4, 3, 3), "cond_stage_model.model.ln_final.weight": (8,)}),
+    ("SDXL inpainting", SDXL | {CONV_IN: (32, 9, 3, 3)}),
+    ("SD 2.x inpainting", SD2 | {CONV_IN: (32, 9, 3, 3)}),
+    ("SD 2.x depth", SD2 | {CONV_IN: (32, 5, 3, 3)}),
+    ("SD 2.x unCLIP", SD2 | {"embedder.model.visual.proj": (8,), "model.diffusion_model.label_emb.0.0.weight": (8, 8)}),
     ("SD 3", {"model.diffusion_model.joint_blocks.0.context_block.attn.qkv.weight": (8, 8)}),
     ("FLUX", {"model.diffusion_model.double_blocks.0.img_attn.qkv.weight": (8, 8)}),
     ("FLUX", {"double_blocks.0.img_attn.qkv.weight": (8, 8)}),
@@ -71,9 +88,9 @@ def test_an_embedding_of_the_first_web_uis_is_called_one(tmp_path):
         recognise(tmp_path / "me.pt")
 
 
-def test_an_sdxl_checkpoint_is_called_so(tmp_path):
+def test_an_sdxl_refiner_is_called_so(tmp_path):
     path = write(tmp_path / "model.safetensors", KINDS[0][1])
-    with pytest.raises(UserError, match="this is an SDXL checkpoint"):
+    with pytest.raises(UserError, match="this is an SDXL refiner checkpoint"):
         recognise(path)
 
 
@@ -81,6 +98,22 @@ def test_v_prediction_is_read_from_metadata_and_from_the_marker_tensor(tmp_path)
     said = write(tmp_path / "said.safetensors", SD1, {"modelspec.prediction_type": "v"})
     marked = write(tmp_path / "marked.safetensors", SD1 | {"v_pred": (0,)})
     assert recognise(said).prediction_type == recognise(marked).prediction_type == "v_prediction"
+    noise = write(tmp_path / "noise.safetensors", SD1, {"modelspec.prediction_type": "epsilon"})
+    assert recognise(noise).prediction_type == "epsilon"
+
+
+@pytest.mark.parametrize(
+    ("line", "prediction"),
+    [('parameterization: "v"', "v_prediction"), ("parameterization: eps", "epsilon"), ("", None)],
+)
+def test_prediction_is_read_from_the_config_beside_a_checkpoint(tmp_path, line, prediction):
+    path = write(tmp_path / "v2.safetensors", SD2)
+    path.with_suffix(".yaml").write_text(f"model:\n  params:\n    {line}\n    beta: 1\n", encoding="utf-8")
+    assert recognise(path).prediction_type == prediction
+
+
+def test_a_file_that_does_not_say_what_it_predicts_is_not_guessed_at(tmp_path):
+    assert recognise(write(tmp_path / "v2.safetensors", SD2)).prediction_type is None
 
 
 @pytest.mark.parametrize(
@@ -89,6 +122,7 @@ def test_v_prediction_is_read_from_metadata_and_from_the_marker_tensor(tmp_path)
         ({"in_channels": 4}, "SD 1.x"),
         ({"in_channels": 9}, "SD 1.x inpainting"),
         ({"use_linear_projection": True}, "SD 2.x"),
+        ({"use_linear_projection": True, "in_channels": 9}, "SD 2.x inpainting"),
         ({"addition_embed_type": "text_time", "use_linear_projection": True}, "SDXL"),
     ],
 )
@@ -131,4 +165,16 @@ def test_a_vae_may_be_a_file_a_folder_or_part_of_a_model(tmp_path):
     assert recognise_vae(own).kind == recognise_vae(tiny_folder() / "vae").kind == "VAE"
     assert recognise_vae(tiny_file()).kind == recognise_vae(tiny_folder()).kind == "SD 1.x"
     with pytest.raises(UserError, match="holds no VAE"):
-        recognise_vae(write(tmp_path / "lora.safetensors", KINDS[7][1]))
+        recognise_vae(write(tmp_path / "lora.safetensors", {"lora_unet_x.lora_down.weight": (4, 8)}))
+
+
+@pytest.mark.parametrize(("shapes", "family"), [(SDXL, "SD 1.x"), (SDXL, "SD 2.x"), (SD1, "SDXL"), (SD2, "SDXL")])
+def test_a_vae_of_other_latents_is_refused(tmp_path, shapes, family):
+    path = write(tmp_path / "model.safetensors", shapes)
+    with pytest.raises(UserError, match=f"does not fit an {family} model"):
+        recognise_vae(path, family)
+    assert recognise_vae(path).kind
+
+
+def test_sd1_and_sd2_may_share_a_vae(tmp_path):
+    assert recognise_vae(write(tmp_path / "model.safetensors", SD1), "SD 2.x").kind == "SD 1.x"

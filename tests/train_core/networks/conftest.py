@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from tests.tiny import tiny_modules
-from train_core.models.sd1_targets import text_encoder_targets, unet_targets
+from train_core.models.targets import text_encoder_targets, unet_targets
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 
 from train_core.config.problems import UserError
 from train_core.config.sections.network import NetworkSettings
-from train_core.models.sd1_targets import text_encoder_targets, unet_targets
+from train_core.models.targets import text_encoder_targets, unet_targets
 from train_core.networks.attach import build_adapter
 
 

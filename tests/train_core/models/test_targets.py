@@ -11,7 +11,7 @@ from torch import nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
-from train_core.models.sd1_targets import text_encoder_targets, unet_targets
+from train_core.models.targets import text_encoder_targets, unet_targets
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,71 @@
+"""Whether a base model predicts noise or velocity: by the setting, by what its file says, or by asking the model."""
+
+from __future__ import annotations
+
+import torch
+
+from train_core.config.problems import Problem, problem
+from train_core.config.sections.model import Parameterization
+from train_core.facts.headers import ModelKind
+from train_core.models.family import PredictionType
+from train_core.models.stable_diffusion import StableDiffusion
+
+SETTINGS: dict[str, PredictionType] = {"epsilon": "epsilon", "v": "v_prediction"}
+WORDS = {"epsilon": "epsilon", "v_prediction": "v"}
+PROBE_SIZE = 32  # latents of 256 pixels: enough to tell, and quick on any device
+LIKENESS = 0.5
+
+
+def settle_prediction(family: StableDiffusion, found: ModelKind, wanted: Parameterization) -> None:
+    """Give `family` its prediction type, and a remark where that was no plain matter.
+
+    The setting decides; "auto" believes the file. A file that is silent means noise, but for families of both kinds,
+    which are asked.
+    """
+    said = found.prediction_type
+    if wanted != "auto":
+        family.prediction_type = SETTINGS[wanted]
+        if said not in (None, family.prediction_type):
+            family.remarks += (_overridden(found, wanted),)
+    elif said is not None:
+        family.prediction_type = said
+    elif family.silent_files_mean is not None:
+        family.prediction_type = family.silent_files_mean
+    else:
+        family.prediction_type = probe_prediction(family)
+        family.remarks += (_probed(found, family.prediction_type),)
+
+
+@torch.no_grad()
+def probe_prediction(family: StableDiffusion) -> PredictionType:
+    """What `family` predicts, by its answer to pure noise at the last timestep.
+
+    Hardly anything but noise is left of a picture there. So a model of noise gives back what it was shown, and a model
+    of velocity, which is nearly the negative picture, something unlike it.
+    """
+    unet = family.modules["unet"].conv_in.weight
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, family.latent_channels, PROBE_SIZE, PROBE_SIZE, generator=generator).to(unet.device)
+    last = torch.tensor([len(family.alphas_cumprod) - 1], device=unet.device)
+    prediction = family.predict(noise, last, family.encode_text([""]))
+    likeness = torch.cosine_similarity(prediction.flatten(), noise.flatten(), dim=0)
+    return "epsilon" if likeness > LIKENESS else "v_prediction"
+
+
+def _probed(found: ModelKind, prediction_type: PredictionType) -> Problem:
+    taken = WORDS[prediction_type]
+    return problem(
+        "prediction_type_probed",
+        "{file} does not say whether it predicts noise (epsilon) or velocity (v). By its answer to pure noise it "
+        "is {taken}, and is trained so. Set v_parameterization to {other} if you know better.",
+        file=str(found.path), taken=taken, other="epsilon" if taken == "v" else "v",
+    )  # fmt: skip
+
+
+def _overridden(found: ModelKind, wanted: Parameterization) -> Problem:
+    return problem(
+        "prediction_type_overridden",
+        "{file} says that it predicts {said}, but v_parameterization = {wanted}, which is used. "
+        "Set it to auto unless the file is wrong.",
+        file=str(found.path), said=WORDS[found.prediction_type or "epsilon"], wanted=wanted,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""What Stable Diffusion models have in common: text encoders, a U-Net and a VAE (Rombach et al., 2022)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from train_core.config.problems import Problem
+from train_core.data.moments import Moments
+from train_core.facts.weights import parse_weighted
+from train_core.models import autoencoder
+from train_core.models.clip_text import PIECE, pieces_needed, tokenise
+from train_core.models.family import Conditioning, Names, PredictionType, Target
+from train_core.models.parts import Part
+from train_core.models.text_states import TextReading, inner_encoder, read_text, weighted
+
+Spare = Mapping[str, Mapping[str, Tensor]]
+
+
+class StableDiffusion:
+    """A family of Stable Diffusion models; each kind says below what is its own.
+
+    `modules` by part are diffusers' and transformers'. `spare` holds tensors of the file, by part, that no module has
+    and that are written back.
+    """
+
+    kind: str
+    parts: ClassVar[Mapping[str, Part]]
+    readings: ClassVar[tuple[TextReading, ...]]
+    silent_files_mean: ClassVar[PredictionType | None] = "epsilon"  # None where both are common
+    latent_scale: float = 0.18215
+    latent_channels: int = 4
+    vae_factor: int = 8
+
+    def __init__(
+        self,
+        modules: dict[str, Any],
+        tokenizer: Tokenizer,
+        prediction_type: PredictionType = "epsilon",
+        clip_skip: int = 1,
+        max_token_length: int = 75,
+        spare: Spare | None = None,
+    ) -> None:
+        self.modules = modules  # nn.Modules; Any, since each has methods of its own
+        self.remarks: tuple[Problem, ...] = ()
+        self.prediction_type = prediction_type
+        self.alphas_cumprod = scaled_linear_alphas()
+        self._tokenizer = tokenizer
+        self._clip_skip = clip_skip
+        self._pieces = max_token_length // PIECE
+        self._spare = spare or {}
+
+    @property
+    def names(self) -> Names:
+        """What other software calls this model."""
+        raise NotImplementedError
+
+    def targets(self) -> list[Target]:
+        """Every layer that an adapter may sit on, the text encoders' first."""
+        raise NotImplementedError
+
+    @property
+    def uses_every_layer(self) -> bool:
+        """Whether no text encoder has layers behind the one that is read; where there is a summary, it uses them."""
+        return all(reading.pooled or reading.layer_for(self._clip_skip) == 1 for reading in self.readings)
+
+    def encode_text(self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None) -> Conditioning:
+        """{"hidden": (B, 77 | 152 | 227, width)}, and "pooled" where the family has one; longer captions are cut.
+
+        The widths of several text encoders follow each other. See `Family.encode_text`.
+        """
+        numbers, vectors = self._number(extra_tokens or {})
+        rows = [tokenise(self._tokenizer, [(caption, 1.0)], numbers).ids for caption in captions]
+        return self._condition(rows, self._pieces, vectors=vectors)
+
+    def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:
+        """As `encode_text`, for prompts of any length: states times their tokens' weights, each prompt's mean kept."""
+        rows = [tokenise(self._tokenizer, parse_weighted(prompt)) for prompt in prompts]
+        pieces = pieces_needed(max(len(row.ids) for row in rows))
+        return self._condition([row.ids for row in rows], pieces, weights=[row.weights for row in rows])
+
+    def _condition(
+        self,
+        rows: list[list[int]],
+        pieces: int,
+        weights: Sequence[Sequence[float]] = (),
+        vectors: Sequence[Tensor] = (),
+    ) -> Conditioning:
+        """What all text encoders say of token rows, each encoder's states weighed for themselves."""
+        encoders = [self.modules[reading.part] for reading in self.readings]
+        widths = [inner_encoder(encoder).config.hidden_size for encoder in encoders]
+        split = [vector.split(widths, dim=-1) for vector in vectors] if len(widths) > 1 else [(v,) for v in vectors]
+        found = [
+            read_text(encoder, reading, rows, pieces, self._clip_skip, [each[place] for each in split])
+            for place, (encoder, reading) in enumerate(zip(encoders, self.readings, strict=True))
+        ]
+        states = [weighted(one.hidden, weights) if weights else one.hidden for one in found]
+        conditioning = {"hidden": states[0] if len(states) == 1 else torch.cat(states, dim=-1)}
+        summaries = [one.pooled for one in found if one.pooled is not None]
+        return conditioning | ({"pooled": summaries[0]} if summaries else {})
+
+    def _number(self, extra_tokens: Mapping[str, Tensor]) -> tuple[dict[str, range], list[Tensor]]:
+        """Numbers beyond the vocabulary for the extra tokens, and their vectors in that order."""
+        start = inner_encoder(self.modules[self.readings[0].part]).get_input_embeddings().num_embeddings
+        numbers = {}
+        for word, vectors in extra_tokens.items():
+            numbers[word] = range(start, start + len(vectors))
+            start += len(vectors)
+        return numbers, list(extra_tokens.values())
+
+    def encode_images(self, pixels: Tensor) -> Moments:
+        """Unscaled moments, each (B, 4, H/8, W/8), of `pixels` (B, 3, H, W) in [-1, 1]; fp32, where the VAE is."""
+        return autoencoder.encode(self.modules["vae"], pixels)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W), about [-1, 1], of scaled `latents`; fp32, where the VAE is."""
+        return autoencoder.decode(self.modules["vae"], latents / self.latent_scale)
+
+    def predict(
+        self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """The U-Net's prediction (B, 4, h, w) in the dtype of `noisy`. See `Family.predict`."""
+        unet = self.modules["unet"]
+        dtype = unet.conv_in.weight.dtype  # unlike unet.dtype, found without a walk over all modules
+        added = self._added(noisy, conditioning, extras or {})
+        hidden = conditioning["hidden"].to(dtype)
+        prediction = unet(noisy.to(dtype), timesteps, hidden, added_cond_kwargs=added, return_dict=False)[0]
+        return prediction.to(noisy.dtype)
+
+    def _added(
+        self, noisy: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor]
+    ) -> dict[str, Tensor] | None:
+        """What the U-Net is told beside text and timestep; nothing, but in families that learnt more."""
+        return None
+
+    def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
+        """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""
+        for name, module in self.modules.items():
+            if name not in names:
+                module.to("cpu")
+        for name in names:
+            self.modules[name].to(device, dtype)
+
+    def enable_gradient_checkpointing(self) -> None:
+        """Recompute activations in the backward pass, in U-Net and text encoders."""
+        self.modules["unet"].enable_gradient_checkpointing()
+        for reading in self.readings:
+            text_encoder = self.modules[reading.part]
+            text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
+            text_encoder.train()  # transformers checkpoints in training mode only; CLIP has no dropout to wake
+
+    def vae_fingerprint(self) -> str:
+        """A hash of the VAE's weights as fp16 and of its number format, the same from whatever file it was read."""
+        return autoencoder.fingerprint(self.modules["vae"])
+
+    def save_model(self, path: Path, dtype: torch.dtype) -> None:
+        """Write the whole model as one `.safetensors` in the original Stability layout, whole or not at all."""
+        metadata = {
+            "format": "pt",
+            "modelspec.architecture": self.names.architecture,
+            "modelspec.prediction_type": self.prediction_type.removesuffix("_prediction"),
+        }
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        save_file(single_file(self.parts, self.modules, dtype, self._spare), temporary, metadata)
+        temporary.replace(path)
+
+
+def single_file(
+    parts: Mapping[str, Part], modules: Mapping[str, nn.Module], dtype: torch.dtype, spare: Spare | None = None
+) -> dict[str, Tensor]:
+    """The weights of `modules` under the original Stability names, on the CPU in `dtype`."""
+    tensors: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        written = part.write(modules[name].state_dict()) | dict((spare or {}).get(name, {}))
+        tensors |= {part.prefix + rest: tensor for rest, tensor in written.items()}
+    # A stand-in shares its memory with what it was copied from; files may not.
+    return {name: tensor.detach().to("cpu", dtype, copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def scaled_linear_alphas(start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> Tensor:
+    """Cumulative alphas (steps,) of the DDPM schedule whose betas' square roots are evenly spaced (fp32)."""
+    betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float32) ** 2
+    return torch.cumprod(1.0 - betas, dim=0)

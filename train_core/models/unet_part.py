@@ -1,0 +1,139 @@
+"""The U-Net: its names in the original Stability layout and in diffusers, and its measures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from train_core.models.parts import Part, Shapes, norm_groups, renamed
+from train_core.models.weights import Stored
+
+LAYERS = 2
+# Whether each level has attention, from the picture's size down.
+SD_ATTENTION = (True, True, True, False)
+SDXL_ATTENTION = (False, True, True)
+SIZE_EMBEDDING = 256  # each of SDXL's six numbers becomes so many sines and cosines
+HEAD_WIDTH = 64
+# Below this width plain matrix products beat the fused attention kernel, whose backward pass is slow for narrow heads.
+NARROW = 256
+
+RESNET = {
+    "in_layers.0": "norm1",
+    "in_layers.2": "conv1",
+    "emb_layers.1": "time_emb_proj",
+    "out_layers.0": "norm2",
+    "out_layers.3": "conv2",
+    "skip_connection": "conv_shortcut",
+}
+OUTER = {
+    "time_embed.0": "time_embedding.linear_1",
+    "time_embed.2": "time_embedding.linear_2",
+    "label_emb.0.0": "add_embedding.linear_1",
+    "label_emb.0.2": "add_embedding.linear_2",
+    "input_blocks.0.0": "conv_in",
+    "out.0": "conv_norm_out",
+    "out.2": "conv_out",
+}
+
+
+def unet_part(attention: tuple[bool, ...]) -> Part:
+    """The U-Net with attention at the levels where `attention` says so."""
+    table = dict(_modules(attention))
+    inverse = {ours: theirs for theirs, ours in table.items()}
+
+    def read(stored: Mapping[str, Stored]) -> dict[str, Stored]:
+        return {renamed(name, table): tensor for name, tensor in stored.items()}
+
+    def write(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {renamed(name, inverse): tensor for name, tensor in state.items()}
+
+    return Part("U-Net", "model.diffusion_model.", read, write, _measure, build_unet)
+
+
+def original_names(attention: tuple[bool, ...]) -> dict[str, str]:
+    """Paths of diffusers' U-Net modules -> those of the original layout."""
+    return {ours: theirs for theirs, ours in _modules(attention)}
+
+
+def _resnet(original: str, diffusers: str) -> Iterator[tuple[str, str]]:
+    for theirs, ours in RESNET.items():
+        yield f"{original}.{theirs}", f"{diffusers}.{ours}"
+
+
+def _modules(attention: tuple[bool, ...]) -> Iterator[tuple[str, str]]:
+    """(original, diffusers) paths. Attention blocks are named alike inside, so that only their place differs."""
+    levels = len(attention)
+    yield from OUTER.items()
+    yield from _resnet("middle_block.0", "mid_block.resnets.0")
+    yield "middle_block.1", "mid_block.attentions.0"
+    yield from _resnet("middle_block.2", "mid_block.resnets.1")
+    for level in range(levels):
+        for layer in range(LAYERS):
+            block = 3 * level + layer + 1
+            yield from _resnet(f"input_blocks.{block}.0", f"down_blocks.{level}.resnets.{layer}")
+            yield f"input_blocks.{block}.1", f"down_blocks.{level}.attentions.{layer}"
+        yield f"input_blocks.{3 * level + 3}.0.op", f"down_blocks.{level}.downsamplers.0.conv"
+        for layer in range(LAYERS + 1):
+            block = 3 * level + layer
+            yield from _resnet(f"output_blocks.{block}.0", f"up_blocks.{level}.resnets.{layer}")
+            yield f"output_blocks.{block}.1", f"up_blocks.{level}.attentions.{layer}"
+        # Levels of the way up count from the lowest; without attention the upsampler stands one place earlier.
+        place = 2 if attention[levels - 1 - level] else 1
+        yield f"output_blocks.{3 * level + 2}.{place}.conv", f"up_blocks.{level}.upsamplers.0.conv"
+
+
+def _measure(shapes: Shapes) -> dict[str, Any]:
+    levels = 1 + max(int(found[1]) for name in shapes if (found := re.match(r"down_blocks\.(\d+)\.", name)))
+    depths = [_depth(shapes, f"down_blocks.{level}.attentions.0.") for level in range(levels)]
+    widths = tuple(shapes[f"down_blocks.{level}.resnets.0.conv1.weight"][0] for level in range(levels))
+    middle = "mid_block.attentions.0."
+    # SD 1.x has eight heads at every width and projects by convolutions; all later ones have heads of one width.
+    by_width = len(shapes[f"{middle}proj_in.weight"]) == 2
+    return {
+        "in_channels": shapes["conv_in.weight"][1],
+        "out_channels": shapes["conv_out.weight"][0],
+        "block_out_channels": widths,
+        "norm_num_groups": norm_groups(widths),
+        "cross_attention_dim": shapes[f"{middle}transformer_blocks.0.attn2.to_k.weight"][1],
+        # the number of heads, in spite of its name
+        "attention_head_dim": tuple(max(1, width // HEAD_WIDTH) for width in widths) if by_width else 8,
+        "use_linear_projection": by_width,
+        "layers_per_block": LAYERS,
+        "down_block_types": tuple("CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths),
+        "up_block_types": tuple("CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)),
+        "transformer_layers_per_block": tuple(depth or _depth(shapes, middle) for depth in depths),
+        **_size_conditioning(shapes),
+    }
+
+
+def _depth(shapes: Shapes, attention: str) -> int:
+    """How many transformer blocks the attention with this path has; 0 where there is none."""
+    pattern = re.compile(re.escape(attention) + r"transformer_blocks\.(\d+)\.")
+    return 1 + max((int(found[1]) for name in shapes if (found := pattern.match(name))), default=-1)
+
+
+def _size_conditioning(shapes: Shapes) -> dict[str, Any]:
+    """What an SDXL U-Net has beside: the pooled text's and the sizes' embedding."""
+    embedding = shapes.get("add_embedding.linear_1.weight")
+    if embedding is None:
+        return {}
+    return {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": SIZE_EMBEDDING,
+        "projection_class_embeddings_input_dim": embedding[1],
+    }
+
+
+def build_unet(config: Mapping[str, Any]) -> nn.Module:
+    """Diffusers' U-Net of `config`."""
+    # Imported where they are used: what only reads headers or tokens need not wait for the libraries.
+    from diffusers.models.attention_processor import AttnProcessor  # noqa: PLC0415
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noqa: PLC0415
+
+    unet = UNet2DConditionModel.from_config(dict(config))
+    if max(unet.config.block_out_channels) < NARROW:
+        unet.set_attn_processor(AttnProcessor())
+    return unet
