@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from train_core.config.arguments import parse_arguments
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.checks_optimizer import optimizer_contradictions, optimizer_oddities
+from train_core.config.problems import Problem, problem
 from train_core.config.train import TrainConfig
 
 
@@ -15,7 +15,12 @@ def resolution_of(text: str) -> tuple[int, int]:
 
 def contradictions(config: TrainConfig) -> list[Problem]:
     """Everything that makes these settings impossible together."""
-    return [*_length(config), *_network(config), *_buckets(config), *_rates(config), *_arguments(config)]
+    return [
+        *_length(config),
+        *_network(config),
+        *_buckets(config),
+        *optimizer_contradictions(config, learning_rates(config)),
+    ]
 
 
 def _length(config: TrainConfig) -> list[Problem]:
@@ -77,52 +82,9 @@ def learning_rates(config: TrainConfig) -> dict[str, float]:
     return rates
 
 
-def adapts_rate(optimizer_type: str) -> bool:
-    """Whether the optimizer finds its own learning rate (D-Adaptation)."""
-    return optimizer_type.lower().startswith("dadapt")
-
-
-def _rates(config: TrainConfig) -> list[Problem]:
-    rates = learning_rates(config)
-    if rates and not any(rates.values()):
-        return [
-            problem(
-                "no_learning_rate",
-                "Every learning rate is 0, so nothing would be learnt. Set learning_rate, for example 1e-4.",
-            )
-        ]
-    if adapts_rate(config.optimizer.optimizer_type) and len({rate for rate in rates.values() if rate}) > 1:
-        return [
-            problem(
-                "dadapt_two_rates",
-                "{optimizer} finds one rate for everything, but unet_lr and text_encoder_lr differ. "
-                "Leave both empty and set learning_rate = 1.",
-                optimizer=config.optimizer.optimizer_type,
-            )
-        ]
-    return []
-
-
-def _arguments(config: TrainConfig) -> list[Problem]:
-    try:
-        parse_arguments(config.optimizer.optimizer_args, "optimizer_args")
-    except UserError as error:
-        return list(error.problems)
-    return []
-
-
 def oddities(config: TrainConfig) -> list[Problem]:
     """What works but is rarely meant."""
-    found = []
-    optimizer = config.optimizer
-    if adapts_rate(optimizer.optimizer_type) and max(learning_rates(config).values(), default=0.0) <= 0.1:
-        found.append(
-            problem(
-                "dadapt_small_rate",
-                "{optimizer} multiplies the rate it finds by learning_rate = {rate}; 1 is what it expects.",
-                optimizer=optimizer.optimizer_type, rate=optimizer.learning_rate,
-            )
-        )
+    found = optimizer_oddities(config, learning_rates(config))
     if config.captions.keep_tokens and not config.captions.shuffle_caption:
         found.append(
             problem(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from train_core.config.files import dump_tables
+from train_core.config.sections.rates import RateSettings
+from train_core.config.stages import parse_stages
 from train_core.config.train import TrainConfig
 
 # Settings that sd-scripts spells differently or takes on accelerate's command line.
-NETWORK_ARGUMENTS = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout")
+NETWORK_ARGUMENTS = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout", *RateSettings.model_fields)
 
 
 def export_toml(config: TrainConfig) -> str:
@@ -23,7 +25,8 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
         for key, section in TrainConfig.sections().items()
         if key != "launch"
     }
-    tables["network"] = _network(tables["network"])
+    tables["network"] = _network(tables["network"] | tables.pop("rates"))
+    _schedule(tables["optimizer"])
     tables["model"]["sdpa"] = True
     if values.get("max_token_length") == 75:
         del tables["model"]["max_token_length"]  # there, 75 is said by leaving it out
@@ -48,6 +51,22 @@ def _network(table: dict[str, Any]) -> dict[str, Any]:
     arguments = [f"{name}={table[name]}" for name in NETWORK_ARGUMENTS if name in table]
     kept = {name: value for name, value in table.items() if name not in (*NETWORK_ARGUMENTS, "LoRA_type")}
     return {"network_module": "networks.lora", **kept, **({"network_args": arguments} if arguments else {})}
+
+
+def _schedule(table: dict[str, Any]) -> None:
+    """Stages as the step rules of piecewise_constant, which are factors, and without what sd-scripts lacks."""
+    table.pop("ema_decay", None)
+    if "lr_decay_steps" in table:
+        table["lr_decay_steps"] = _warmup(table["lr_decay_steps"])
+    stages = table.pop("lr_stages", "")
+    if not stages:
+        return
+    base = table["learning_rate"] if table["lr_scheduler"] == "staged" else 1.0
+    rules = ",".join(
+        f"{stage.value / base}" + (f":{stage.until}" if stage.until is not None else "")
+        for stage in parse_stages(stages, "lr_stages")
+    )
+    table |= {"lr_scheduler": "piecewise_constant", "lr_scheduler_args": [f"step_rules={rules}"]}
 
 
 def _warmup(text: str) -> int | float:

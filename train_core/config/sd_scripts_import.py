@@ -6,6 +6,7 @@ from typing import Any
 
 from train_core.config.arguments import parse_arguments
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.rates import RateSettings
 from train_core.config.train import TrainConfig
 
 Values = dict[str, Any]
@@ -31,8 +32,7 @@ NOT_YET: Values = {
     "save_state_on_train_end": False, "resume": None, "skip_until_initial_step": False, "initial_epoch": None,
     "initial_step": None, "full_fp16": False, "full_bf16": False, "fp8_base": False, "fp8_base_unet": False,
     "no_half_vae": False, "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
-    "lr_scheduler_type": "", "lr_scheduler_args": None, "lr_decay_steps": 0, "lr_scheduler_timescale": None,
-    "lr_scheduler_min_lr_ratio": None, "fused_backward_pass": False, "stop_text_encoder_training": None,
+    "stop_text_encoder_training": None,
     "noise_offset_random_strength": False, "adaptive_noise_scale": None, "multires_noise_iterations": None,
     "ip_noise_gamma": None, "ip_noise_gamma_random_strength": False, "min_timestep": None, "max_timestep": None,
     "zero_terminal_snr": False, "scale_v_pred_loss_like_noise_pred": False, "v_pred_like_loss": None,
@@ -83,6 +83,7 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
     Raises `UserError` for a network module that this version cannot train.
     """
     ours = _renamed(values)
+    _schedule(ours, source)
     ours |= _network_arguments(ours, source)
     warnings = _dropped(ours, source)
     known = {s.name for s in TrainConfig.settings()}
@@ -111,6 +112,27 @@ def _renamed(values: Values) -> Values:
     return ours
 
 
+def _schedule(ours: Values, source: str) -> None:
+    """Their ways to write a schedule in ours. Raises `UserError` for one that is given as a class."""
+    given = ours.pop("lr_scheduler_type", None)
+    if given:
+        raise UserError(
+            problem(
+                "lr_scheduler_type_refused",
+                "lr_scheduler_type = {value} in {source}: a schedule given as a class can be neither drawn nor resumed "
+                "exactly, so it is not supported. Use lr_scheduler, for example staged with lr_stages.",
+                value=repr(given), source=source,
+            )
+        )
+    if str(ours.get("lr_scheduler", "")).startswith("adafactor:"):
+        ours["lr_scheduler"] = "adafactor"  # what follows is only shown there
+    arguments = parse_arguments(ours.get("lr_scheduler_args") or [], "lr_scheduler_args")
+    for name, setting in (("step_rules", "lr_stages"), ("min_lr_rate", "lr_scheduler_min_lr_ratio")):
+        if name in arguments:
+            ours[setting] = arguments.pop(name)
+            ours["lr_scheduler_args"] = [f"{key}={value}" for key, value in arguments.items()]
+
+
 def _network_arguments(ours: Values, source: str) -> Values:
     """Takes `network_module` and `network_args` out of `ours`; gives what they say in our settings."""
     module = str(ours.pop("network_module", None) or "networks.lora")
@@ -124,7 +146,7 @@ def _network_arguments(ours: Values, source: str) -> Values:
             )
         )
     arguments = parse_arguments(ours.pop("network_args", None) or [], "network_args")
-    taken = {"conv_dim", "conv_alpha", "rank_dropout", "module_dropout"}
+    taken = {"conv_dim", "conv_alpha", "rank_dropout", "module_dropout", *RateSettings.model_fields}
     unknown = sorted(arguments.keys() - taken)
     if unknown:
         raise UserError(

@@ -78,7 +78,10 @@ ANOTHER_METHOD = {
     for name in names
 }
 
-REFUSED = {"no_token_padding": "dead there: no trainer reads it"}
+REFUSED = {
+    "no_token_padding": "dead there: no trainer reads it",
+    "lr_scheduler_type": "a schedule of foreign code can be neither drawn nor resumed exactly",
+}
 
 # Where the effect of a setting that is done can be seen; with all others it is in the trained weights.
 OBSERVED_ELSEWHERE = {

@@ -12,6 +12,7 @@ from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.rates import RateSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.sections.training import TrainingSettings
 
@@ -27,6 +28,7 @@ class TrainConfig(Job, name="train"):
     training: TrainingSettings = TrainingSettings()
     loss: LossSettings = LossSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    rates: RateSettings = RateSettings()
     samples: SampleSettings = SampleSettings()
     output: OutputSettings = OutputSettings()
     launch: LaunchSettings = LaunchSettings()

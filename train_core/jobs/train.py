@@ -26,6 +26,7 @@ from train_core.diffusion.schedule import zero_terminal
 from train_core.events import Emit
 from train_core.facts.outputs import free_name
 from train_core.facts.prompts import PromptDefaults, parse_prompts
+from train_core.facts.schedules import curve_of
 from train_core.facts.steps import StepCount, count_steps, workload_of
 from train_core.jobs.devices import DTYPES, make_accelerator, precision_problems, share
 from train_core.jobs.metadata import MetadataWriter
@@ -97,19 +98,20 @@ def assemble(
     dtype = DTYPES[config.training.mixed_precision]
     output_dir = Path(config.output.output_dir)
     name = free_name(output_dir, config.output.output_name)
-    method = AdapterMethod(family, config.network, config.training.seed)
+    method = AdapterMethod(family, config.network, config.rates, config.training.seed)
     if config.training.gradient_checkpointing:
         family.enable_gradient_checkpointing()
     optimizer = build_optimizer(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
-        method.parameter_groups(learning_rates(config)),
+        method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,
     )
     # Layers of the text encoder behind the one that clip skip chooses take no part.
     model = share(accelerator, Predictor(family, method), all_used=config.model.clip_skip == 1)
     stepper = Stepper(
-        accelerator, model, optimizer, Schedule(optimizer, config.optimizer, length.total),
-        config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16",
+        accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total)),
+        config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16", config.optimizer.ema_decay,
     )
+    method.inference = stepper.inference
     is_main = accelerator.is_main_process
     metadata = MetadataWriter(
         config, data.library, length, family.prediction_type, name,
@@ -128,7 +130,7 @@ def assemble(
         samples=SampleDrawer(
             config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, accelerator,
             method.trainable, output_dir, name, Path(config.model.pretrained_model_name_or_path).stem,
-            config.training.seed, emit,
+            config.training.seed, emit, method.inference,
         ),
         control=Control(run_dir, accelerator, emit),
     )

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from train_core.config.block_rates import block_factors
+from train_core.config.problems import UserError, problem
 from train_core.config.sections.network import NetworkSettings
-from train_core.models.family import Family
+from train_core.config.sections.rates import RateSettings
+from train_core.models.family import Family, Target
 from train_core.networks.attach import build_adapter
 
 
 class AdapterMethod:
-    """Holds the adapter while it sits on the family's modules."""
+    """Holds the adapter while it sits on the family's modules.
 
-    def __init__(self, family: Family, network: NetworkSettings, seed: int) -> None:
-        self.adapter = build_adapter(family.targets(), network, seed)
+    Within `inference` the parameters are those to save, show and validate; whoever averages them sets it.
+    """
+
+    def __init__(self, family: Family, network: NetworkSettings, rates: RateSettings, seed: int) -> None:
+        factors = block_factors(rates, family.kind)
+        self.rates = rates
+        self.factors = {t.file_key: factors[t.block] if t.part == "unet" else 1.0 for t in family.targets()}
+        self.blocks = {target.file_key: target.block for target in family.targets()}
+        self.adapter = build_adapter(_at_a_rate(family.targets(), self.factors, network), network, seed)
         self.adapter.attach()
+        self.inference: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def trainable(self) -> nn.Module:
@@ -31,19 +43,31 @@ class AdapterMethod:
         return set(self.adapter.parameter_groups_by_part())
 
     def parameter_groups(self, rates: dict[str, float]) -> list[dict[str, Any]]:
-        """One optimizer group for each part that trains at a rate above zero, named after the part.
+        """The optimizer's groups: `params`, `lr` and a `name`, which is the part's, such as `unet` or `unet_block3`.
 
-        A part at rate zero is frozen: it is saved as it started.
+        What LoRA+ speeds up is in a group of its own, named with ` plus`. `rates` are those of the parts. At rate zero
+        parameters are frozen: they are saved as they started.
         """
-        groups = self.adapter.parameter_groups_by_part()
-        for part, parameters in groups.items():
-            for parameter in parameters:
-                parameter.requires_grad_(rates[part] > 0)
-        return [
-            {"params": parameters, "lr": rates[part], "name": part}
-            for part, parameters in groups.items()
-            if rates[part] > 0
-        ]
+        groups: dict[str, dict[str, Any]] = {}
+        for key, layer in self.adapter.layers.items():
+            part = self.adapter.parts[key]
+            rate = rates[part] * self.factors[key]
+            for name, parameter in layer.named_parameters():
+                parameter.requires_grad_(rate > 0)
+                ratio = self._loraplus_ratio(part) if name.startswith("lora_up") else None
+                group = self._group_name(part, key) + (" plus" if ratio else "")
+                empty = {"params": [], "lr": rate * (ratio or 1.0), "name": group}
+                if rate > 0:
+                    groups.setdefault(group, empty)["params"].append(parameter)
+        return list(groups.values())
+
+    def _loraplus_ratio(self, part: str) -> float | None:
+        own = self.rates.loraplus_unet_lr_ratio if part == "unet" else self.rates.loraplus_text_encoder_lr_ratio
+        return own or self.rates.loraplus_lr_ratio
+
+    def _group_name(self, part: str, key: str) -> str:
+        by_block = part == "unet" and any(factor != 1 for factor in self.factors.values())
+        return f"{part}_block{self.blocks[key]}" if by_block else part
 
     def reseed(self, step_seed: int, sample_seeds: Sequence[int]) -> None:
         """Before each batch: what its dropouts draw from."""
@@ -52,3 +76,17 @@ class AdapterMethod:
     def state_dict(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """The adapter's tensors by their names in the file."""
         return self.adapter.state_dict_for_file(dtype)
+
+
+def _at_a_rate(targets: list[Target], factors: dict[str, float], network: NetworkSettings) -> list[Target]:
+    """Those of `targets` whose block learns. UserError when nothing is left."""
+    kept = [target for target in targets if factors[target.file_key] > 0]
+    if network.network_train_unet_only and all(target.part != "unet" for target in kept):
+        raise UserError(
+            problem(
+                "every_block_at_zero",
+                "down_lr_weight, mid_lr_weight and up_lr_weight leave no block of the U-Net to train. "
+                "Give one of them a factor above 0.",
+            )
+        )
+    return kept

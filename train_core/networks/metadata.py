@@ -13,7 +13,7 @@ from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.train import TrainConfig
 from train_core.facts.buckets import bucket_rules
-from train_core.facts.schedules import warmup_steps
+from train_core.facts.schedules import steps_in
 from train_core.networks.hashes import FileHashes
 
 # What loaders need: all that a file without metadata keeps.
@@ -112,7 +112,7 @@ def _rates(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
         "ss_unet_lr": optimizer.unet_lr,
         "ss_text_encoder_lr": optimizer.text_encoder_lr,
         "ss_lr_scheduler": optimizer.lr_scheduler,
-        "ss_lr_warmup_steps": warmup_steps(optimizer.lr_warmup_steps, run.total_steps),
+        "ss_lr_warmup_steps": steps_in(optimizer.lr_warmup_steps, run.total_steps),
         "ss_optimizer": run.optimizer,
         "ss_max_grad_norm": optimizer.max_grad_norm,
         "ss_gradient_accumulation_steps": training.gradient_accumulation_steps,

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
-from train_core.config.sections.optimizer import OptimizerSettings
-from train_core.facts.schedules import POLYNOMIAL_END_RATE, learning_rate_factor, warmup_steps
+from train_core.facts.schedules import Curve, rate_at
+from train_core.optim.fused import FusedOptimizer
 
 
 class Schedule:
-    """Sets every group's rate to its base rate times the schedule's factor. Counts optimizer steps."""
+    """Sets every group's rate to what `curve` makes of its base rate. Counts optimizer steps.
 
-    def __init__(self, optimizer: torch.optim.Optimizer, settings: OptimizerSettings, total_steps: int) -> None:
+    `factor` is on top of all rates: 1 until someone changes the rate while the run goes on.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer | FusedOptimizer, curve: Curve) -> None:
         self.optimizer = optimizer
-        self.settings = settings
-        self.total_steps = total_steps
+        self.curve = curve
         # A group without a rate belongs to an optimizer that finds its own.
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
-        warms_up = settings.lr_scheduler != "constant"
-        self.warmup = warmup_steps(settings.lr_warmup_steps, total_steps) if warms_up else 0
-
-    def rate(self, base: float, step: int) -> float:
-        """The learning rate at optimizer step `step`, counted from 0, of a group whose base rate is `base`."""
-        s = self.settings
-        return base * learning_rate_factor(
-            s.lr_scheduler, step, self.total_steps, self.warmup, cycles=s.lr_scheduler_num_cycles,
-            power=s.lr_scheduler_power, end=POLYNOMIAL_END_RATE / base if base else 0.0,
-        )
+        self.factor = 1.0
 
     def set_for(self, step: int) -> None:
-        """Give each group the rate of optimizer step `step`."""
+        """Give each group the rate of optimizer step `step`, counted from 0."""
         for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             if base is not None:
-                group["lr"] = self.rate(base, step)
+                group["lr"] = rate_at(self.curve, base, step) * self.factor
 
 
-def current_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """Each group's rate by its name; with D-Adaptation also `d*lr`, the rate that it really uses."""
+def current_rates(optimizer: torch.optim.Optimizer | FusedOptimizer) -> dict[str, float]:
+    """Each group's rate by its name; with D-Adaptation and Prodigy also `d*lr`, the rate that they really use.
+
+    Adafactor's rate with relative steps is that of the first parameter, before its scale.
+    """
     rates: dict[str, float] = {}
     for group in optimizer.param_groups:
         rate = group.get("lr")
-        if rate is not None:
+        if group.get("relative_step"):
+            rates[group["name"]] = _relative_rate(optimizer, group)
+        elif rate is not None:
             rates[group["name"]] = float(rate)
             if "d" in group:
                 rates["d*lr"] = float(group["d"]) * float(rate)
     return rates
+
+
+def _relative_rate(optimizer: torch.optim.Optimizer | FusedOptimizer, group: dict) -> float:
+    """Adafactor's min(least, 1 / √step) (Shazeer and Stern, 2018)."""
+    step = optimizer.state.get(group["params"][0], {}).get("step", 0)
+    least = 1e-6 * step if group["warmup_init"] else 1e-2
+    return min(least, 1.0 / math.sqrt(step)) if step else 0.0

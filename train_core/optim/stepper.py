@@ -1,23 +1,30 @@
-"""Backward and step: accumulation, loss scaling for fp16, and clipping, hidden behind two calls."""
+"""Backward and step: accumulation, loss scaling, clipping and averages, hidden behind a few calls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from train_core.optim.ema import Ema
+from train_core.optim.fused import FusedOptimizer
 from train_core.optim.schedule import Schedule
+from train_core.optim.table import averages_itself
 
 
 class Stepper:
-    """Gathers the gradients of several batches and then moves the parameters once."""
+    """Gathers the gradients of several batches and then moves the parameters once.
+
+    `ema_decay` above 0 keeps a moving average of the parameters, see `inference`.
+    """
 
     def __init__(
-        self, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule,
-        max_grad_norm: float, fp16: bool,
+        self, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer | FusedOptimizer,
+        schedule: Schedule, max_grad_norm: float, fp16: bool, ema_decay: float = 0.0,
     ) -> None:
         self.accelerator = accelerator
         self.model = model
@@ -26,10 +33,16 @@ class Stepper:
         self.max_grad_norm = max_grad_norm
         self.scaler = torch.amp.GradScaler(accelerator.device.type, enabled=fp16)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.ema = Ema(self.parameters, ema_decay) if ema_decay else None
+        self._averages_itself = averages_itself(optimizer)
+        self._inferring = False
+        self.next_step = 0
 
     @contextmanager
     def gathering(self, last: bool) -> Iterator[None]:
         """Around forward and backward of one batch: processes exchange gradients only after the `last` one."""
+        if isinstance(self.optimizer, FusedOptimizer):
+            self.schedule.set_for(self.next_step)  # it steps within the backward pass
         if last:
             yield
         else:
@@ -44,8 +57,58 @@ class Stepper:
         """Move the parameters with the rates of optimizer step `step`, counted from 0, and forget the gradients."""
         self.schedule.set_for(step)
         if self.max_grad_norm > 0:
-            self.scaler.unscale_(self.optimizer)
+            self.scaler.unscale_(self.optimizer)  # type: ignore[arg-type]
             torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
-        self.scaler.step(self.optimizer)
+        self.scaler.step(self.optimizer)  # type: ignore[arg-type]
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
+        self.next_step = step + 1
+        if self.ema:
+            self.ema.update()
+
+    def skip(self, step: int) -> None:
+        """Let optimizer step `step` pass without moving anything: forget the gradients."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.next_step = step + 1
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """Within, the parameters are those to save, show and validate: the moving or the optimizer's own average.
+
+        Afterwards they are what they were, to the bit. May be nested. `state_dict` is for outside.
+        """
+        if self._inferring or not (self.ema or self._averages_itself):
+            yield
+            return
+        kept = [p.detach().clone() for p in self.parameters]
+        self._inferring = True
+        if self.ema:
+            self.ema.copy_to_parameters()
+        else:
+            self.optimizer.eval()  # type: ignore[union-attr]
+        try:
+            yield
+        finally:
+            if not self.ema:
+                self.optimizer.train()  # type: ignore[union-attr]
+            with torch.no_grad():
+                torch._foreach_copy_(self.parameters, kept)
+            self._inferring = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything beside the parameters that the next step depends on."""
+        return {
+            "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
+            "ema": self.ema.state_dict() if self.ema else None, "rate_factor": self.schedule.factor,
+            "next_step": self.next_step,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`. ValueError if it is of other parameters or another optimizer."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+        if self.ema and state["ema"]:
+            self.ema.load_state_dict(state["ema"])
+        self.schedule.factor = state["rate_factor"]
+        self.next_step = state["next_step"]

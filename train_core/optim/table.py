@@ -7,12 +7,14 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import torch
 
 from train_core.config.arguments import parse_arguments
 from train_core.config.problems import UserError, problem
+from train_core.optim.fused import FusedOptimizer
 
 Groups = list[dict[str, Any]]
 
@@ -25,13 +27,24 @@ class Entry:
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
+NESTEROV = {"momentum": 0.9, "nesterov": True}
+
 TABLE: dict[str, Entry] = {
     "AdamW": Entry("torch.optim.AdamW", {"fused": True}),
     "AdamW8bit": Entry("bitsandbytes.optim.AdamW8bit"),
+    "PagedAdamW": Entry("bitsandbytes.optim.PagedAdamW"),
+    "PagedAdamW8bit": Entry("bitsandbytes.optim.PagedAdamW8bit"),
+    "PagedAdamW32bit": Entry("bitsandbytes.optim.PagedAdamW32bit"),
     "Lion": Entry("lion_pytorch.Lion"),
     "Lion8bit": Entry("bitsandbytes.optim.Lion8bit"),
-    "SGDNesterov": Entry("torch.optim.SGD", {"momentum": 0.9, "nesterov": True}),
+    "PagedLion8bit": Entry("bitsandbytes.optim.PagedLion8bit"),
+    "SGDNesterov": Entry("torch.optim.SGD", NESTEROV),
+    "SGDNesterov8bit": Entry("bitsandbytes.optim.SGD8bit", NESTEROV),
     "Adafactor": Entry("transformers.optimization.Adafactor"),
+    "Prodigy": Entry("prodigyopt.Prodigy"),
+    "AdamWScheduleFree": Entry("schedulefree.AdamWScheduleFree"),
+    "RAdamScheduleFree": Entry("schedulefree.RAdamScheduleFree"),
+    "SGDScheduleFree": Entry("schedulefree.SGDScheduleFree"),
     "DAdaptation": Entry("dadaptation.experimental.DAdaptAdamPreprint"),
     "DAdaptAdamPreprint": Entry("dadaptation.experimental.DAdaptAdamPreprint"),
     "DAdaptAdam": Entry("dadaptation.DAdaptAdam"),
@@ -43,12 +56,21 @@ TABLE: dict[str, Entry] = {
 }
 
 
-def build_optimizer(optimizer_type: str, optimizer_args: list[str], groups: Groups) -> torch.optim.Optimizer:
+def build_optimizer(
+    optimizer_type: str, optimizer_args: list[str], groups: Groups, fused_backward: bool = False
+) -> torch.optim.Optimizer | FusedOptimizer:
     """The optimizer named `optimizer_type` (any letter case, or a dotted class path) over parameter `groups`.
 
-    Each group holds `params`, `lr` and a `name`. `optimizer_args` are key=value words. Raises `UserError` for a name
-    that is not known, a package that is not installed or an argument that the class does not take.
+    Each group holds `params`, `lr` and a `name`. `optimizer_args` are key=value words. With `fused_backward` every
+    parameter has one of its own that steps within the backward pass. Raises `UserError` for a name that is not known,
+    a package that is not installed or an argument that the class does not take.
     """
+    if fused_backward:
+        return FusedOptimizer(partial(_build, optimizer_type, optimizer_args), groups)
+    return _build(optimizer_type, optimizer_args, groups)
+
+
+def _build(optimizer_type: str, optimizer_args: list[str], groups: Groups) -> torch.optim.Optimizer:
     entry = _entry(optimizer_type)
     cls = _load(entry.path, optimizer_type)
     arguments = {**entry.defaults, **parse_arguments(optimizer_args, "optimizer_args")}
@@ -60,7 +82,7 @@ def build_optimizer(optimizer_type: str, optimizer_args: list[str], groups: Grou
         # The first group's rate also is the constructor's: D-Adaptation and others insist on having one.
         arguments.setdefault("lr", groups[0]["lr"])
     try:
-        return cls(groups, **arguments)
+        optimizer = cls(groups, **arguments)
     except (TypeError, ValueError) as error:
         raise UserError(
             problem(
@@ -69,11 +91,20 @@ def build_optimizer(optimizer_type: str, optimizer_args: list[str], groups: Grou
                 optimizer=optimizer_type, reason=str(error),
             )
         ) from error
+    if averages_itself(optimizer):
+        optimizer.train()  # type: ignore[attr-defined]
+    return optimizer
 
 
-def description(optimizer: torch.optim.Optimizer, optimizer_args: list[str]) -> str:
+
+def averages_itself(optimizer: torch.optim.Optimizer | FusedOptimizer) -> bool:
+    """Whether the optimizer is schedule-free: it has one state to train in and another to use what is learnt."""
+    return "train_mode" in optimizer.param_groups[0]
+
+
+def description(optimizer: torch.optim.Optimizer | FusedOptimizer, optimizer_args: list[str]) -> str:
     """`module.Class(k=v,...)`, as `ss_optimizer` wants it."""
-    cls = type(optimizer)
+    cls = type(optimizer.optimizers[0] if isinstance(optimizer, FusedOptimizer) else optimizer)
     return f"{cls.__module__}.{cls.__name__}({','.join(optimizer_args)})"
 
 

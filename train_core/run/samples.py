@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,10 @@ from train_core.sampling.png import epoch_mark, parameters_text, sample_path, sa
 
 @dataclass
 class SampleDrawer:
-    """Draws `prompts` on the main process while the others wait, and reports each picture."""
+    """Draws `prompts` on the main process while the others wait, and reports each picture.
+
+    Within `inference` the trained parameters are those to show.
+    """
 
     settings: SampleSettings
     prompts: list[SamplePrompt]
@@ -31,6 +36,7 @@ class SampleDrawer:
     model_name: str
     seed: int
     emit: Emit
+    inference: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def is_due_after_step(self, step: int) -> bool:
         every = self.settings.sample_every_n_steps
@@ -43,7 +49,8 @@ class SampleDrawer:
     def draw(self, step: int, epoch: int | None) -> None:
         """Draw every prompt after `step`; `epoch`, from 1, when it is drawn for the end of that epoch."""
         if self.accelerator.is_main_process:
-            self._draw_all(step, epoch)
+            with self.inference():
+                self._draw_all(step, epoch)
         self.accelerator.wait_for_everyone()
 
     def _draw_all(self, step: int, epoch: int | None) -> None:

@@ -61,7 +61,8 @@ class Saver:
             return  # a stop right after a save asks for the same file again
         if self.last is None:
             self._save_settings(path.parent)
-        tensors = self.method.state_dict(SAVE_DTYPES[self.config.output.save_precision])
+        with self.method.inference():
+            tensors = self.method.state_dict(SAVE_DTYPES[self.config.output.save_precision])
         save_adapter(path, tensors, self.metadata(step, epoch))
         self.last = path
         self.emit("saved", path=str(path), step=step, epoch=epoch, final=final)

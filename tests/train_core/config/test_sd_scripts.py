@@ -72,7 +72,8 @@ def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Pa
     ("text", "code"),
     [
         ('network_module = "lycoris.kohya"', "network_module_not_yet"),
-        ('network_args = ["loraplus_lr_ratio=16"]', "network_args_not_yet"),
+        ('network_args = ["no_such_argument=16"]', "network_args_not_yet"),
+        ('lr_scheduler_type = "torch.optim.lr_scheduler.StepLR"', "lr_scheduler_type_refused"),
         ("netwrok_dim = 4", "unknown_setting_near"),
     ],
 )

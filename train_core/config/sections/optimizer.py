@@ -6,11 +6,17 @@ from typing import Literal
 
 from train_core.config.setting import Section, setting, when
 
-Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]
+Schedule = Literal[
+    "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr", "polynomial",
+    "inverse_sqrt", "warmup_stable_decay", "piecewise_constant", "staged", "adafactor",
+]
 OPTIMIZERS = (
-    "AdamW", "AdamW8bit", "Lion", "Lion8bit", "Adafactor", "SGDNesterov", "DAdaptation", "DAdaptAdam",
-    "DAdaptAdaGrad", "DAdaptSGD", "DAdaptLion", "DAdaptAdan",
+    "AdamW", "AdamW8bit", "PagedAdamW", "PagedAdamW8bit", "PagedAdamW32bit", "Lion", "Lion8bit", "PagedLion8bit",
+    "Adafactor", "Prodigy", "SGDNesterov", "SGDNesterov8bit", "AdamWScheduleFree", "RAdamScheduleFree",
+    "SGDScheduleFree", "DAdaptation", "DAdaptAdam", "DAdaptAdaGrad", "DAdaptSGD", "DAdaptLion", "DAdaptAdan",
+    "DAdaptAdanIP",
 )
+STEPS = r"^\s*(\d+|0?\.\d+|\d+(\.\d+)?\s*%)\s*$"
 
 
 class OptimizerSettings(Section, title="Optimizer"):
@@ -22,8 +28,8 @@ class OptimizerSettings(Section, title="Optimizer"):
         [], "Extra arguments as key=value, one a line.", label="Optimizer arguments", lines=2, advanced=True,
     )
     learning_rate: float = setting(
-        1e-4, "Learning rate of whatever has none of its own. D-Adaptation wants 1.", label="Learning rate", ge=0,
-        le=100,
+        1e-4, "Learning rate of whatever has none of its own. D-Adaptation and Prodigy want 1.",
+        label="Learning rate", ge=0, le=100,
     )
     unet_lr: float | None = setting(
         None, "Learning rate of the U-Net; empty uses the learning rate.", label="U-Net learning rate", ge=0, le=100,
@@ -36,19 +42,50 @@ class OptimizerSettings(Section, title="Optimizer"):
     lr_scheduler: Schedule = setting("cosine", "How the learning rate moves over the run.", label="Schedule")
     lr_warmup_steps: str = setting(
         "0", "Steps until the full learning rate: a number, or a share such as 10%.", label="Warm-up",
-        pattern=r"^\s*(\d+|0?\.\d+|\d+(\.\d+)?\s*%)\s*$",
+        pattern=STEPS,
         applies_to=when(
-            "lr_scheduler", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"
+            "lr_scheduler", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr",
+            "polynomial", "inverse_sqrt", "warmup_stable_decay",
         ),
     )
+    lr_stages: str = setting(
+        "", "Each stage as value:step where it ends, such as 5e-3:12000, 1e-4:20000, 1e-5. staged takes learning "
+        "rates, piecewise_constant factors on the learning rate.", label="Stages",
+        applies_to=when("lr_scheduler", "staged", "piecewise_constant"),
+    )
+    lr_decay_steps: str = setting(
+        "0", "Length of the decay at the end: a number of steps, or a share such as 20%.", label="Decay",
+        pattern=STEPS, applies_to=when("lr_scheduler", "warmup_stable_decay"),
+    )
+    lr_scheduler_min_lr_ratio: float = setting(
+        0.0, "The lowest rate, as a share of the full one.", label="Lowest rate", ge=0, le=1,
+        applies_to=when("lr_scheduler", "cosine_with_min_lr", "warmup_stable_decay"),
+    )
+    lr_scheduler_timescale: int | None = setting(
+        None, "Steps after which the rate has fallen to 0.7; empty is the warm-up, or 10000.", label="Time scale",
+        unit="steps", ge=1, applies_to=when("lr_scheduler", "inverse_sqrt"), advanced=True,
+    )
     lr_scheduler_num_cycles: int = setting(
-        1, "How often the schedule restarts.", label="Restarts", ge=1, le=1000,
-        applies_to=when("lr_scheduler", "cosine_with_restarts"),
+        1, "How often the schedule restarts, or how many half waves the cosine has.", label="Restarts", ge=1, le=1000,
+        applies_to=when("lr_scheduler", "cosine_with_restarts", "cosine_with_min_lr", "warmup_stable_decay"),
     )
     lr_scheduler_power: float = setting(
         1.0, "Power of the polynomial.", label="Polynomial power", ge=0, le=100,
         applies_to=when("lr_scheduler", "polynomial"),
     )
+    lr_scheduler_args: list[str] = setting(
+        [], "Rarer values as key=value, one a line: lr_end for polynomial, min_lr for cosine_with_min_lr, warmup_type "
+        "and decay_type (linear, cosine or 1-sqrt) for warmup_stable_decay.", label="Schedule arguments", lines=2,
+        advanced=True, applies_to=when("lr_scheduler", "polynomial", "cosine_with_min_lr", "warmup_stable_decay"),
+    )
     max_grad_norm: float = setting(
         1.0, "Gradients longer than this are shortened; 0 is off.", label="Max gradient norm", ge=0, advanced=True,
+    )
+    ema_decay: float = setting(
+        0.0, "Save, show and validate a moving average of what is learnt, which keeps this share of itself at each "
+        "step; 0.999 is usual, 0 is off.", label="EMA decay", ge=0, lt=1, advanced=True,
+    )
+    fused_backward_pass: bool = setting(
+        False, "Move each parameter as soon as its gradient is there and forget the gradient: less memory, without "
+        "clipping and accumulation.", label="Fused backward pass", advanced=True,
     )

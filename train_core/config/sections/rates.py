@@ -1,0 +1,43 @@
+"""Learning rates of single blocks and layers, as factors on their part's rate."""
+
+from __future__ import annotations
+
+from train_core.config.setting import Condition, Section, setting, when
+
+IN_UNET = when("network_train_text_encoder_only", False)
+IN_TEXT = when("network_train_unet_only", False)
+WEIGHED = Condition(
+    "down_lr_weight or mid_lr_weight or up_lr_weight is set",
+    lambda values: any(values.get(f"{place}_lr_weight") for place in ("down", "mid", "up")),
+)
+
+
+class RateSettings(Section, title="Rates of blocks and layers"):
+    loraplus_lr_ratio: float | None = setting(
+        None, "LoRA+ (Hayou et al., 2024): the up layers learn this many times faster; 16 is usual.",
+        label="LoRA+ ratio", gt=0, le=1000, advanced=True,
+    )
+    loraplus_unet_lr_ratio: float | None = setting(
+        None, "LoRA+ ratio of the U-Net, where it differs.", label="LoRA+ ratio of the U-Net", gt=0, le=1000,
+        advanced=True, applies_to=IN_UNET,
+    )
+    loraplus_text_encoder_lr_ratio: float | None = setting(
+        None, "LoRA+ ratio of the text encoder, where it differs.", label="LoRA+ ratio of the text encoder", gt=0,
+        le=1000, advanced=True, applies_to=IN_TEXT,
+    )
+    down_lr_weight: str = setting(
+        "", "Factors on the rate of the U-Net's down blocks, such as 0,0,1, or cosine, sine, linear, reverse_linear, "
+        "zeros, each with an offset such as sine+0.2. 0 trains no layer there.", label="Down block factors",
+        advanced=True, applies_to=IN_UNET,
+    )
+    mid_lr_weight: str = setting(
+        "", "The same for the middle: one factor, three in SDXL.", label="Middle block factors", advanced=True,
+        applies_to=IN_UNET,
+    )
+    up_lr_weight: str = setting(
+        "", "The same for the up blocks.", label="Up block factors", advanced=True, applies_to=IN_UNET,
+    )
+    block_lr_zero_threshold: float = setting(
+        0.0, "Factors up to this count as 0.", label="Zero threshold of the factors", ge=0, le=100, advanced=True,
+        applies_to=WEIGHED,
+    )

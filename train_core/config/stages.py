@@ -1,0 +1,62 @@
+"""Text such as `5e-3:12000, 1e-4:20000, 1e-5`: values, each with the step at which it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from train_core.config.problems import UserError, problem
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A value that holds for optimizer steps, counted from 0, below `until`; None is until the end."""
+
+    value: float
+    until: int | None
+
+
+def parse_stages(text: str, setting_name: str) -> tuple[Stage, ...]:
+    """The stages in their order. The last one may leave its step out, and then holds until the end.
+
+    Raises `UserError` naming `setting_name`, the stage and its place for a value that is no number of 0 or more, a
+    step that is no whole number or does not grow, and a step missing before the end.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if parts[-1] == "" and len(parts) > 1:
+        parts.pop()  # a comma at the end is no stage
+    stages: list[Stage] = []
+    for place, part in enumerate(parts, 1):
+        stage = _stage(part, place, setting_name)
+        if stage.until is None and place < len(parts):
+            raise _bad(part, place, setting_name, "only the last stage may leave its step out")
+        before = stages[-1].until if stages else 0
+        if stage.until is not None and before is not None and stage.until <= before:
+            raise _bad(part, place, setting_name, f"the step has to be after {before}")
+        stages.append(stage)
+    return tuple(stages)
+
+
+def _stage(part: str, place: int, setting_name: str) -> Stage:
+    value_text, colon, until_text = (piece.strip() for piece in part.partition(":"))
+    try:
+        value = float(value_text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise _bad(part, place, setting_name, f"{value_text!r} is no number of 0 or more")
+    if not colon:
+        return Stage(value, None)
+    if not (until_text.isascii() and until_text.isdecimal()):
+        raise _bad(part, place, setting_name, f"{until_text!r} is no whole number of steps")
+    return Stage(value, int(until_text))
+
+
+def _bad(part: str, place: int, setting_name: str, reason: str) -> UserError:
+    return UserError(
+        problem(
+            "bad_stage",
+            "{name}: stage {place}, {stage}, cannot be read: {reason}. "
+            "Write for example 5e-3:12000, 1e-4:20000, 1e-5.",
+            name=setting_name, place=place, stage=repr(part), reason=reason,
+        )
+    )

@@ -1,0 +1,70 @@
+"""Stepping within the backward pass: no gradient outlives the moment in which it is whole."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Groups = list[dict[str, Any]]
+
+
+class FusedOptimizer:
+    """One optimizer for each parameter, stepped as soon as that parameter's gradient is there.
+
+    It looks like one optimizer with a group for each parameter. The rates have to be set before the backward pass.
+    """
+
+    def __init__(self, build: Callable[[Groups], torch.optim.Optimizer], groups: Groups) -> None:
+        self.optimizers: list[torch.optim.Optimizer] = []
+        for group in groups:
+            for parameter in group["params"]:
+                optimizer = build([{**group, "params": [parameter]}])
+                self.optimizers.append(optimizer)
+                parameter.register_post_accumulate_grad_hook(_stepper_of(optimizer))
+
+    @property
+    def param_groups(self) -> Groups:
+        """The groups of all optimizers."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    @property
+    def state(self) -> Mapping[Tensor, Any]:
+        """The state of each parameter."""
+        return ChainMap(*(optimizer.state for optimizer in self.optimizers))
+
+    def step(self) -> None:
+        """Nothing is left to do after the backward pass."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Nothing is left to forget after the backward pass."""
+
+    def train(self) -> None:
+        """Go on training after `eval`, where the optimizers know the difference."""
+        for optimizer in self.optimizers:
+            optimizer.train()  # type: ignore[attr-defined]
+
+    def eval(self) -> None:
+        """Give the parameters the optimizers' averages, where they keep some."""
+        for optimizer in self.optimizers:
+            optimizer.eval()  # type: ignore[attr-defined]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of all optimizers, in the order of the parameters."""
+        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`. ValueError if it is of other parameters."""
+        for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(its_state)
+
+
+def _stepper_of(optimizer: torch.optim.Optimizer) -> Callable[[Tensor], None]:
+    def step(parameter: Tensor) -> None:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
