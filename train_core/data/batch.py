@@ -17,7 +17,8 @@ class Batch:
     `moments` are unscaled, fp32, (B, C, h, w); `pixels` (B, 3, H, W), fp32 in [-1, 1]. `indices` (B,) are sample
     indices: with seed and `epoch` (from 0) they decide every draw. `weights` (B,) multiply each sample's loss; the sum
     of the products is this process's loss, and a padding sample weighs 0. `original_sizes` (B, 2) hold width and height
-    before scaling; `crops` (B, 2) hold left and top of the crop in the scaled image. Everything is on the CPU.
+    before scaling; `crops` (B, 2) hold left and top of the crop in the scaled image. `masks` (B, 1, h, w) in [0, 1] say
+    how much each latent counts; None when all count alike. Everything is on the CPU.
     """
 
     epoch: int
@@ -29,3 +30,4 @@ class Batch:
     crops: Tensor
     moments: Moments | None = None
     pixels: Tensor | None = None
+    masks: Tensor | None = None

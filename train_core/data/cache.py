@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 from train_core.config import places
 from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.data.augment import Draw
 from train_core.data.encoder import Encoder
 from train_core.data.encoding import Picture, encode_all
 from train_core.data.library import Entry, Library
@@ -25,7 +25,8 @@ class LatentCache:
     """Moments of every image of a library, plain and, with `flip_aug`, mirrored too.
 
     A key is made of the image's bytes, its scaling, crop and bucket, the VAE and the mirroring, so whatever is changed
-    is encoded anew. `to_disk` keeps the latents for later runs, in the program's caches, never beside the images.
+    is encoded anew; masks are kept elsewhere. `to_disk` keeps the latents for later runs, in the program's caches,
+    never beside the images.
     """
 
     def __init__(self, library: Library, fingerprint: str, to_disk: bool) -> None:
@@ -37,7 +38,7 @@ class LatentCache:
             for flipped in (False, True) if entry.settings.augmentation.flip_aug else (False,):
                 key = _key(entry, hashes[entry.path], fingerprint, flipped)
                 self.keys[index, flipped] = key
-                self.pictures[key] = Picture(key, entry, flipped)
+                self.pictures[key] = Picture(key, entry, Draw(index, entry.fit, flipped))
 
     @property
     def in_memory(self) -> bool:
@@ -68,5 +69,6 @@ class LatentCache:
 
 def _key(entry: Entry, content: str, fingerprint: str, flipped: bool) -> str:
     fit = entry.fit
-    made_from = [_FORMAT, content, fit.resized, fit.crop, fit.bucket, fingerprint, flipped]
+    interpolation = entry.settings.augmentation.resize_interpolation
+    made_from = [_FORMAT, content, fit.resized, fit.crop, fit.bucket, interpolation, fingerprint, flipped]
     return hashlib.blake2b(json.dumps(made_from).encode(), digest_size=20).hexdigest()

@@ -5,38 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from train_core.config.checks_draws import draw_contradictions
 from train_core.config.data import DataSettings
-from train_core.config.problems import Problem, UserError
+from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.config.sections.dataset import DatasetSettings
+from train_core.data.augment import Draw, draw_image
 from train_core.data.batch import Batch
 from train_core.data.cache import LatentCache, Progress
 from train_core.data.encoder import Encoder
 from train_core.data.encoding import decode
 from train_core.data.library import Entry, Library, open_library
+from train_core.data.masks import Masks, open_masks, stacked
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan, Portion, global_batches, portion
 from train_core.data.pixels import to_range
-from train_core.facts.captions import caption_rules, draw_caption
+from train_core.facts.caption_draws import Moment, caption_rules, draw_caption
 from train_core.facts.draws import seed_for
 
 
 @dataclass(frozen=True)
-class Draw:
-    """Which image a worker is to load for a sample, and whether mirrored."""
+class Pace:
+    """How batches become optimizer steps: `batches_per_step` make one, and the run has `total_steps`."""
 
-    entry: int
-    flipped: bool
+    batches_per_step: int = 1
+    total_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A draw's uint8 pixels (3, H, W) or its moments (C, h, w), and its mask (1, h, w) if it has one."""
+
+    image: Tensor | Moments
+    mask: Tensor | None = None
 
 
 class TrainingData:
     """Batches of `library` for one process, epoch after epoch.
 
     Every draw follows from (seed, epoch, sample index), so the batches of an epoch do not depend on `workers`, on the
-    cache or on which epochs were read before. `cache` must be filled.
+    cache or on which epochs were read before. `cache` must be filled. `pace` tells at which step a batch is trained,
+    for captions that change as the run goes on.
     """
 
     def __init__(
@@ -45,15 +59,17 @@ class TrainingData:
         plan: BatchPlan,
         *,
         cache: LatentCache | None = None,
+        masks: Masks | None = None,
         workers: int = 0,
     ) -> None:
         self.library = library
         self.plan = plan
+        self.pace = Pace()
         self.order = _Order()
         # What lies in memory already is not worth a copy in every worker.
         workers = 0 if cache is not None and cache.in_memory else workers
         self.loader = DataLoader(
-            _Images(library.entries, cache),
+            _Images(library.entries, cache, masks),
             batch_sampler=self.order,
             collate_fn=_as_they_are,
             num_workers=workers,
@@ -64,45 +80,54 @@ class TrainingData:
     @property
     def batches_per_epoch(self) -> int:
         """The same for every process."""
-        return len(global_batches(self.library.buckets, self.plan, 0))
+        return len(global_batches(self.library.groups, self.plan, 0))
 
     def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
         """The batches of `epoch` (from 0) in order, leaving out the first `first_batch` of them.
 
         Raises UserError for an image that cannot be read any more.
         """
-        batches = global_batches(self.library.buckets, self.plan, epoch)[first_batch:]
-        portions = [portion(batch, self.plan) for batch in batches]
-        self.order.draws = [[self._draw(index, epoch) for index in part.indices] for part in portions]
-        for part, loaded in zip(portions, self.loader, strict=True):
-            yield self._batch(part, epoch, loaded)
+        batches = global_batches(self.library.groups, self.plan, epoch)
+        portions = [portion(batch, self.plan, self.library.regularisation) for batch in batches[first_batch:]]
+        draws = [[self._draw(index, epoch) for index in part.indices] for part in portions]
+        self.order.draws = draws
+        first_step = epoch * -(-len(batches) // self.pace.batches_per_step)
+        for number, (part, drawn, loaded) in enumerate(zip(portions, draws, self.loader, strict=True), first_batch):
+            step = first_step + number // self.pace.batches_per_step
+            yield self._batch(part, drawn, loaded, Moment(epoch, step, self.pace.total_steps))
 
     def _draw(self, index: int, epoch: int) -> Draw:
-        wanted = self.library.entries[self.library.samples[index]].settings.augmentation.flip_aug
-        flipped = wanted and seed_for(self.plan.seed, epoch, index, "flip") % 2 == 1
-        return Draw(self.library.samples[index], flipped)
+        entry = self.library.samples[index]
+        return draw_image(
+            entry, self.library.entries[entry], lambda purpose: seed_for(self.plan.seed, epoch, index, purpose)
+        )
 
-    def _batch(self, part: Portion, epoch: int, loaded: Sequence[Tensor | Moments | tuple[Problem, ...]]) -> Batch:
+    def _batch(
+        self, part: Portion, draws: Sequence[Draw], loaded: Sequence[Loaded | tuple[Problem, ...]], moment: Moment
+    ) -> Batch:
+        whole = []
         for item in loaded:
             if isinstance(item, tuple):
                 raise UserError(*item)
-        entries = [self.library.entries[self.library.samples[index]] for index in part.indices]
-        flips = [self._draw(index, epoch).flipped for index in part.indices]
+            whole.append(item)
+        entries = [self.library.entries[draw.entry] for draw in draws]
+        bucket = entries[0].fit.bucket
         return Batch(
-            epoch=epoch,
-            bucket=entries[0].fit.bucket,
+            epoch=moment.epoch,
+            bucket=bucket,
             indices=torch.tensor(part.indices),
             weights=torch.tensor(part.weights),
-            captions=[self._caption(index, epoch) for index in part.indices],
+            captions=[self._caption(index, moment) for index in part.indices],
             original_sizes=torch.tensor([entry.size for entry in entries]),
-            crops=torch.tensor([_crop(entry, flipped) for entry, flipped in zip(entries, flips, strict=True)]),
-            **_stacked(loaded),
+            crops=torch.tensor([draw.crop for draw in draws]),
+            masks=stacked([item.mask for item in whole], bucket),
+            **_images_of(whole),
         )
 
-    def _caption(self, index: int, epoch: int) -> str:
-        rng = Random(seed_for(self.plan.seed, epoch, index, "caption"))
+    def _caption(self, index: int, moment: Moment) -> str:
+        rng = Random(seed_for(self.plan.seed, moment.epoch, index, "caption"))
         entry = self.library.entries[self.library.samples[index]]
-        return draw_caption(entry.caption, caption_rules(entry.settings.captions), rng, epoch)
+        return draw_caption(entry.caption, caption_rules(entry.settings.captions), rng, moment)
 
 
 def open_training_data(
@@ -112,7 +137,16 @@ def open_training_data(
 
     `progress(done, total)` follows the caching. Raises UserError with everything that is wrong with the images.
     """
-    dataset, library = settings.dataset, open_library(settings)
+    return training_data_of(open_library(settings), settings.dataset, plan, encoder, progress)
+
+
+def training_data_of(
+    library: Library, dataset: DatasetSettings, plan: BatchPlan, encoder: Encoder | None, progress: Progress
+) -> TrainingData:
+    """The same for the images of `library`."""
+    own = {entry.settings: None for entry in library.entries}  # which a dataset file may set for some of them
+    raise_if_any(found for s in own for found in draw_contradictions(s.dataset, s.captions, s.augmentation))
+    masks = open_masks(library.entries)
     cache = None
     if dataset.cache_latents:
         if encoder is None:
@@ -123,6 +157,7 @@ def open_training_data(
         library,
         plan,
         cache=cache,
+        masks=masks,
         workers=dataset.max_data_loader_n_workers,
     )
 
@@ -141,18 +176,20 @@ class _Order:
 
 
 class _Images(Dataset):
-    """Loads the image or the latents of a draw; this is what travels to the workers."""
+    """Loads the image or the latents of a draw, and its mask; this is what travels to the workers."""
 
-    def __init__(self, entries: tuple[Entry, ...], cache: LatentCache | None) -> None:
+    def __init__(self, entries: tuple[Entry, ...], cache: LatentCache | None, masks: Masks | None) -> None:
         self.entries = entries
         self.cache = cache
+        self.masks = masks
 
-    def __getitem__(self, draw: Draw) -> Tensor | Moments | tuple[Problem, ...]:
-        """uint8 pixels (3, H, W), or moments (C, h, w), or what went wrong: workers cannot raise our errors."""
+    def __getitem__(self, draw: Draw) -> Loaded | tuple[Problem, ...]:
+        """The draw's image and mask, or what went wrong: workers cannot raise our errors."""
         try:
+            mask = self.masks.of(draw) if self.masks is not None else None
             if self.cache is not None:
-                return self.cache.moments(draw.entry, draw.flipped)
-            return decode(self.entries[draw.entry], draw.flipped)
+                return Loaded(self.cache.moments(draw.entry, draw.flipped), mask)
+            return Loaded(decode(self.entries[draw.entry], draw), mask)
         except UserError as error:
             return error.problems
 
@@ -161,14 +198,10 @@ def _as_they_are(loaded: list) -> list:
     return loaded
 
 
-def _crop(entry: Entry, flipped: bool) -> tuple[int, int]:
-    """Left and top of the crop, in the mirrored image if `flipped`."""
-    left, top = entry.fit.crop
-    return (entry.fit.resized[0] - entry.fit.bucket[0] - left if flipped else left), top
-
-
-def _stacked(loaded: Sequence) -> dict:
-    if isinstance(loaded[0], Moments):
-        mean = torch.stack([moments.mean for moments in loaded])
-        return {"moments": Moments(mean, torch.stack([moments.logvar for moments in loaded]))}
-    return {"pixels": to_range(torch.stack(list(loaded)))}
+def _images_of(loaded: Sequence[Loaded]) -> dict[str, Any]:
+    """`moments` or `pixels` of a batch."""
+    images = [item.image for item in loaded]
+    if isinstance(images[0], Moments):
+        mean = torch.stack([moments.mean for moments in images])
+        return {"moments": Moments(mean, torch.stack([moments.logvar for moments in images]))}
+    return {"pixels": to_range(torch.stack(images))}

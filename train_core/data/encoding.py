@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from train_core.config.problems import UserError, problem
+from train_core.data.augment import Draw, shift_colour
 from train_core.data.encoder import Encoder
 from train_core.data.library import Entry
 from train_core.data.moments import Moments
@@ -24,11 +25,11 @@ _READ_AHEAD = 16  # images decoded before the encoder asks for them
 
 @dataclass(frozen=True)
 class Picture:
-    """One image to encode, mirrored or not, for the cache entry `key`."""
+    """One image to encode, cut out as `draw` says, for the cache entry `key`."""
 
     key: str
     entry: Entry
-    flipped: bool
+    draw: Draw
 
 
 def encode_all(pictures: Iterable[Picture], encoder: Encoder, batch_size: int) -> Iterator[tuple[str, Moments]]:
@@ -45,10 +46,12 @@ def encode_all(pictures: Iterable[Picture], encoder: Encoder, batch_size: int) -
             yield picture.key, moments
 
 
-def decode(entry: Entry, flipped: bool) -> Tensor:
-    """The pixels of `entry`, uint8 (3, H, W), mirrored if `flipped`."""
-    pixels = load_pixels(entry.path, entry.size, entry.fit)
-    return pixels.flip(-1) if flipped else pixels
+def decode(entry: Entry, draw: Draw) -> Tensor:
+    """The pixels of `entry`, uint8 (3, H, W), as `draw` has them."""
+    pixels = load_pixels(entry.path, entry.size, draw.fit, entry.settings.augmentation.resize_interpolation)
+    if draw.colour is not None:
+        pixels = shift_colour(pixels, draw.colour)
+    return pixels.flip(-1) if draw.flipped else pixels
 
 
 def _batches(pictures: Iterable[Picture], batch_size: int) -> Iterator[list[Picture]]:
@@ -69,7 +72,7 @@ def _decoded(batches: Iterable[Sequence[Picture]], ahead: int) -> Iterator[tuple
         waiting: deque = deque()
         try:
             for batch in batches:
-                waiting.append((batch, [threads.submit(decode, picture.entry, picture.flipped) for picture in batch]))
+                waiting.append((batch, [threads.submit(decode, picture.entry, picture.draw) for picture in batch]))
                 if len(waiting) > ahead:
                     first, decoding = waiting.popleft()
                     yield first, torch.stack([future.result() for future in decoding])

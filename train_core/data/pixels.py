@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,10 +13,21 @@ from PIL import Image
 from torch import Tensor
 
 from train_core.config.problems import UserError, problem
+from train_core.config.sections.augmentation import Interpolation
 from train_core.facts.buckets import BucketFit, Size
 from train_core.facts.images import orientation, unreadable
 
-_WHITE = (255, 255, 255, 255)
+T = TypeVar("T")
+
+WHITE = (255, 255, 255)
+BLACK = (0, 0, 0)
+_FILTERS = {
+    "area": Image.Resampling.BOX,
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 # What makes an image upright, by its EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,12 +40,19 @@ _TURNS = {
 }
 
 
-def load_pixels(path: Path, size: Size, fit: BucketFit) -> Tensor:
+def load_pixels(path: Path, size: Size, fit: BucketFit, interpolation: Interpolation = "auto") -> Tensor:
     """The image as uint8 (3, H, W), H and W being the bucket's.
 
     `size` is the size that `fit` was made for. Raises UserError when the file cannot be read or has another size now.
     """
     image = open_upright(path)
+    refuse_other_size(path, image, size)
+    cut = scaled_and_cut(image, fit, _filter(image.size, fit.resized, interpolation))
+    return torch.from_numpy(np.array(cut)).permute(2, 0, 1).contiguous()
+
+
+def refuse_other_size(path: Path, image: Image.Image, size: Size) -> None:
+    """Raises UserError when the image from `path` is not of `size` any more."""
     if image.size != size:
         raise UserError(
             problem(
@@ -43,10 +63,19 @@ def load_pixels(path: Path, size: Size, fit: BucketFit) -> Tensor:
                 now="{}x{}".format(*image.size),
             )
         )
+
+
+def scaled_and_cut(image: Image.Image, fit: BucketFit, resampling: Image.Resampling) -> Image.Image:
+    """The part of `image`, of the bucket's size, that `fit` describes."""
     left, top = fit.crop
     width, height = fit.bucket
-    cut = _resize(image, fit.resized).crop((left, top, left + width, top + height))
-    return torch.from_numpy(np.array(cut)).permute(2, 0, 1).contiguous()
+    scaled = image if image.size == fit.resized else image.resize(fit.resized, resampling)
+    return scaled.crop((left, top, left + width, top + height))
+
+
+def shrinks(size: Size, resized: Size) -> bool:
+    """Whether neither side grows."""
+    return resized[0] <= size[0] and resized[1] <= size[1]
 
 
 def to_range(pixels: Tensor) -> Tensor:
@@ -54,27 +83,41 @@ def to_range(pixels: Tensor) -> Tensor:
     return pixels.to(torch.float32) / 127.5 - 1.0
 
 
-def open_upright(path: Path) -> Image.Image:
-    """The image as RGB, turned as its EXIF data says, transparent parts on white. Raises UserError if unreadable."""
+def open_upright(path: Path, background: tuple[int, int, int] = WHITE) -> Image.Image:
+    """The image as RGB, turned as its EXIF data says, transparent parts on `background`.
+
+    Raises UserError if it cannot be read.
+    """
+    return _open(path, lambda image: _rgb(image, background))
+
+
+def open_alpha(path: Path) -> Image.Image | None:
+    """How opaque each pixel of the upright image is, mode L; None for an image without transparency.
+
+    Raises UserError if it cannot be read.
+    """
+    return _open(path, lambda image: image.convert("RGBA").getchannel("A") if image.has_transparency_data else None)
+
+
+def _open(path: Path, take: Callable[[Image.Image], T]) -> T:
+    """What `take` makes of the upright image."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 turn = _TURNS.get(orientation(image))
-                rgb = _rgb(image if turn is None else image.transpose(turn))
+                return take(image if turn is None else image.transpose(turn))
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
         raise unreadable(path, error) from error
-    return rgb
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return _from_16_bit(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, _WHITE)
-    return Image.alpha_composite(white, layer).convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, (*background, 255)), layer).convert("RGB")
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
@@ -84,9 +127,7 @@ def _from_16_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def _resize(image: Image.Image, size: Size) -> Image.Image:
-    """Averages areas when shrinking, Lanczos otherwise."""
-    if image.size == size:
-        return image
-    shrinks = size[0] <= image.width and size[1] <= image.height
-    return image.resize(size, Image.Resampling.BOX if shrinks else Image.Resampling.LANCZOS)
+def _filter(size: Size, resized: Size, interpolation: Interpolation) -> Image.Resampling:
+    if interpolation == "auto":
+        return Image.Resampling.BOX if shrinks(size, resized) else Image.Resampling.LANCZOS
+    return _FILTERS[interpolation]

@@ -1,14 +1,11 @@
-"""Caption files: reading them, and what one draw of an image makes of its caption."""
+"""Caption files: what is in them, and which encoding they have when it is not UTF-8."""
 
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 from train_core.config.problems import UserError, problem
-from train_core.config.sections.captions import CaptionSettings
 
 _UNICODE_MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -18,35 +15,12 @@ _UNICODE_MARKS = (
 )
 
 
-@dataclass(frozen=True)
-class CaptionRules:
-    """The settings that decide what a draw does with a caption."""
-
-    shuffle: bool = False
-    keep_tokens: int = 0
-    separator: str = ","
-    dropout_rate: float = 0.0
-    dropout_every_n_epochs: int = 0
-
-
-def caption_rules(captions: CaptionSettings) -> CaptionRules:
-    """The caption rules that `captions` asks for."""
-    return CaptionRules(
-        shuffle=captions.shuffle_caption,
-        keep_tokens=captions.keep_tokens,
-        separator=captions.caption_separator,
-        dropout_rate=captions.caption_dropout_rate,
-        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs,
-    )
-
-
 def read_caption(path: Path) -> str:
-    r"""The first line of `path` that is not blank, with `\(` and `\)` read as plain brackets; "" for an empty file.
+    """The lines of `path` that are not blank, as they are written; "" for an empty file. A draw uses one of them.
 
     Raises UserError, naming the encoding that the file seems to have, when it is not UTF-8.
     """
-    lines = caption_lines(path)
-    return lines[0].replace(r"\(", "(").replace(r"\)", ")") if lines else ""
+    return "\n".join(caption_lines(path))
 
 
 def caption_lines(path: Path) -> list[str]:
@@ -59,23 +33,6 @@ def caption_lines(path: Path) -> list[str]:
     if "\0" in text:
         raise _not_utf8(path, data)
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def draw_caption(caption: str, rules: CaptionRules, rng: Random, epoch: int) -> str:
-    """The caption as one draw of its image uses it: left out, shuffled, or as it is.
-
-    `epoch` counts from 0; every n-th epoch of the run (the n-th, the 2n-th, …) goes without captions. Shuffled tags are
-    joined by a comma and a space whatever separated them, as kohya's trainer does.
-    """
-    every = rules.dropout_every_n_epochs
-    if rng.random() < rules.dropout_rate or (every and (epoch + 1) % every == 0):
-        return ""
-    if not rules.shuffle:
-        return caption
-    tags = [tag.strip() for tag in caption.split(rules.separator)]
-    fixed, free = tags[: rules.keep_tokens], tags[rules.keep_tokens :]
-    rng.shuffle(free)
-    return ", ".join(tag for tag in fixed + free if tag)
 
 
 def likely_encoding(data: bytes) -> str:

@@ -182,7 +182,7 @@ def test_images_can_be_loaded_by_freshly_started_processes(folder: Path) -> None
     )  # fmt: skip
     for batch, loaded in zip(expected, spawned, strict=True):
         assert batch.pixels is not None
-        torch.testing.assert_close(torch.stack(loaded) / 127.5 - 1.0, batch.pixels)
+        torch.testing.assert_close(torch.stack([item.image for item in loaded]) / 127.5 - 1.0, batch.pixels)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -1,11 +1,44 @@
-"""How images are varied from draw to draw."""
+"""How images are varied from draw to draw, and which parts of them count."""
 
 from __future__ import annotations
 
-from train_core.config.setting import Section, setting
+from typing import Literal
+
+from train_core.config.setting import Section, setting, when
+
+Interpolation = Literal["auto", "area", "nearest", "bilinear", "bicubic", "lanczos"]
 
 
-class AugmentationSettings(Section, title="Augmentation"):
+class AugmentationSettings(Section, title="Augmentation and masks"):
     flip_aug: bool = setting(
         False, "Mirror half of the draws. Not for faces with a side parting, text or logos.", label="Flip augmentation",
+    )
+    random_crop: bool = setting(
+        False, "Cut images out at a random place instead of the middle, where they stick out of their bucket. Needs "
+        "cache_latents off.", label="Random crop", advanced=True,
+    )
+    color_aug: bool = setting(
+        False, "Change hue, saturation, brightness and gamma a little in each draw. Needs cache_latents off.",
+        label="Colour augmentation", advanced=True,
+    )
+    face_crop_aug_range: str = setting(
+        "", "Zoom to the face given in file names as name_x_y_width_height (its centre and size): how many faces wide "
+        "the crop is, least and most, such as 2.0,4.0. Needs cache_latents off.", label="Face crop range",
+        pattern=r"^(\s*\d*\.?\d+\s*,\s*\d*\.?\d+\s*)?$", advanced=True,
+    )
+    resize_interpolation: Interpolation = setting(
+        "auto", "How images are scaled; auto averages areas when shrinking and uses Lanczos otherwise.",
+        label="Interpolation", advanced=True,
+    )
+    alpha_mask: bool = setting(
+        False, "Learn only what is not transparent: an image's alpha channel is the weight of its parts.",
+        label="Alpha mask", advanced=True,
+    )
+    masked_loss: bool = setting(
+        False, "Learn only what is white in mask images, one for each image, of the same name and size.",
+        label="Masked loss", advanced=True,
+    )
+    conditioning_data_dir: str = setting(
+        "", "The folder of the mask images; they lie in it, or in folders named like the image folders.",
+        label="Mask folder", path="folder", applies_to=when("masked_loss", True), advanced=True,
     )

@@ -1,0 +1,143 @@
+"""What one draw of an image makes of its caption: wildcards, kept, shuffled and dropped tags, in a fixed order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from random import Random
+
+from train_core.config.sections.captions import CaptionSettings
+
+_WILDCARD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_ESCAPED_BRACKET = re.compile(r"\\([()])")
+
+
+@dataclass(frozen=True)
+class CaptionRules:
+    """The settings that decide what a draw does with a caption; rates are shares, `warmup_step` as declared."""
+
+    prefix: str = ""
+    suffix: str = ""
+    dropout_rate: float = 0.0
+    dropout_every_n_epochs: int = 0
+    wildcards: bool = False
+    keep_tokens: int = 0
+    keep_separator: str = ""
+    warmup_min: int = 1
+    warmup_step: float = 0.0
+    shuffle: bool = False
+    tag_dropout_rate: float = 0.0
+    separator: str = ","
+    secondary_separator: str = ""
+    weighted: bool = False
+
+    @property
+    def moves_tags(self) -> bool:
+        """Whether tags change place or go missing."""
+        return self.shuffle or self.tag_dropout_rate > 0 or self.warmup_step > 0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a caption is drawn: epoch and optimizer step, both from 0, of a run of `total_steps`."""
+
+    epoch: int = 0
+    step: int = 0
+    total_steps: int = 0
+
+
+def caption_rules(captions: CaptionSettings) -> CaptionRules:
+    """The caption rules that `captions` asks for."""
+    return CaptionRules(
+        prefix=captions.caption_prefix,
+        suffix=captions.caption_suffix,
+        dropout_rate=captions.caption_dropout_rate,
+        dropout_every_n_epochs=captions.caption_dropout_every_n_epochs,
+        wildcards=captions.enable_wildcard,
+        keep_tokens=captions.keep_tokens,
+        keep_separator=captions.keep_tokens_separator,
+        warmup_min=captions.token_warmup_min,
+        warmup_step=captions.token_warmup_step,
+        shuffle=captions.shuffle_caption,
+        tag_dropout_rate=captions.caption_tag_dropout_rate,
+        separator=captions.caption_separator,
+        secondary_separator=captions.secondary_separator,
+        weighted=captions.weighted_captions,
+    )
+
+
+def draw_caption(caption: str, rules: CaptionRules, rng: Random, moment: Moment) -> str:
+    r"""The caption as one draw of its image uses it, "" when it is left out; `caption` may have several lines.
+
+    Every n-th epoch of the run (the n-th, the 2n-th, …) goes without captions. Of several lines wildcards choose one,
+    else it is the first. `\(` and `\)` are plain brackets, unless weights are read: then they stay as they are written.
+    """
+    every = rules.dropout_every_n_epochs
+    if rng.random() < rules.dropout_rate or (every and (moment.epoch + 1) % every == 0):
+        return ""
+    lines = [line for line in caption.split("\n") if line] or [""]
+    line = rng.choice(lines) if rules.wildcards else lines[0]
+    text = " ".join(part for part in (rules.prefix, line, rules.suffix) if part)
+    if rules.wildcards:
+        text = _chosen(text, rng)
+    if not rules.weighted:
+        text = _ESCAPED_BRACKET.sub(r"\1", text)
+    return _with_one_separator(_arranged(text, rules, rng, moment), rules)
+
+
+def _chosen(text: str, rng: Random) -> str:
+    """`text` with one choice in place of each `{a|b}`; doubled braces mean themselves."""
+
+    def choose(found: re.Match[str]) -> str:
+        return found[0][0] if found[1] is None else rng.choice(found[1].split("|"))
+
+    return _WILDCARD.sub(choose, text)
+
+
+def _arranged(text: str, rules: CaptionRules, rng: Random, moment: Moment) -> str:
+    """`text` with its free tags cut to the warm-up's number, shuffled and thinned out; fixed ones stay in place."""
+    marked = bool(rules.keep_separator) and rules.keep_separator in text
+    if not rules.moves_tags and not marked:
+        return text
+    head, free, tail = _marked_parts(text, rules) if marked else _counted_parts(text, rules)
+    free = free[: _shown(len(free), rules, moment)]
+    if rules.shuffle:
+        rng.shuffle(free)
+    if rules.tag_dropout_rate:
+        free = [tag for tag in free if rng.random() >= rules.tag_dropout_rate]
+    return _joint(rules).join(head + free + tail)
+
+
+def _marked_parts(text: str, rules: CaptionRules) -> tuple[list[str], list[str], list[str]]:
+    """The tags before the first separator of kept tags, those up to the second, and all others."""
+    head, free, *tails = [_tags(part, rules) for part in text.split(rules.keep_separator)]
+    return head, free, [tag for tail in tails for tag in tail]
+
+
+def _counted_parts(text: str, rules: CaptionRules) -> tuple[list[str], list[str], list[str]]:
+    tags = _tags(text, rules)
+    return tags[: rules.keep_tokens], tags[rules.keep_tokens :], []
+
+
+def _tags(text: str, rules: CaptionRules) -> list[str]:
+    return [tag for tag in map(str.strip, text.split(rules.separator)) if tag]
+
+
+def _shown(count: int, rules: CaptionRules, moment: Moment) -> int:
+    """How many of `count` free tags the warm-up shows; a `warmup_step` below 1 is a share of the run."""
+    steps = rules.warmup_step if rules.warmup_step >= 1 else rules.warmup_step * moment.total_steps
+    if moment.step >= steps or count <= rules.warmup_min:
+        return count
+    return rules.warmup_min + int(moment.step * (count - rules.warmup_min) / steps)
+
+
+def _with_one_separator(text: str, rules: CaptionRules) -> str:
+    """`text` with the secondary separator, which held tags together until now, replaced by the usual one."""
+    if not rules.secondary_separator:
+        return text
+    return _joint(rules).join(part.strip() for part in text.split(rules.secondary_separator))
+
+
+def _joint(rules: CaptionRules) -> str:
+    """What stands between two tags: the captions' own separator and a space."""
+    return f"{rules.separator.rstrip()} "
