@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from train_core.config.checks_loss import loss_contradictions, loss_oddities
 from train_core.config.checks_optimizer import optimizer_contradictions, optimizer_oddities
 from train_core.config.problems import Problem, problem
 from train_core.config.train import TrainConfig
@@ -20,6 +21,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *_network(config),
         *_buckets(config),
         *optimizer_contradictions(config, learning_rates(config)),
+        *loss_contradictions(config.loss, config.model.v_parameterization),
     ]
 
 
@@ -84,7 +86,7 @@ def learning_rates(config: TrainConfig) -> dict[str, float]:
 
 def oddities(config: TrainConfig) -> list[Problem]:
     """What works but is rarely meant."""
-    found = optimizer_oddities(config, learning_rates(config))
+    found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
     if config.captions.keep_tokens and not config.captions.shuffle_caption:
         found.append(
             problem(

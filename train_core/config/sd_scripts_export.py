@@ -12,6 +12,9 @@ from train_core.config.train import TrainConfig
 # Settings that sd-scripts spells differently or takes on accelerate's command line.
 NETWORK_ARGUMENTS = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout", *RateSettings.model_fields)
 
+# For these models sd-scripts draws all noise levels alike.
+TIMESTEP_SAMPLING = ("timestep_sampling", "sigmoid_scale", "logit_mean", "logit_std")
+
 
 def export_toml(config: TrainConfig) -> str:
     """The settings as sd-scripts' TOML text: its names, its `network_args`, and no key that it lacks."""
@@ -32,6 +35,7 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
         del tables["model"]["max_token_length"]  # there, 75 is said by leaving it out
     if not values.get("sample_prompts"):
         tables["samples"] = {}
+    tables["loss"] = {name: value for name, value in tables["loss"].items() if name not in TIMESTEP_SAMPLING}
     if "lr_warmup_steps" in tables["optimizer"]:
         tables["optimizer"]["lr_warmup_steps"] = _warmup(values["lr_warmup_steps"])
     if "text_encoder_lr" in tables["optimizer"]:
@@ -42,7 +46,8 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
 def _says_something(name: str, value: Any) -> bool:
     """Empty values are left out, and so is the zero that means "off" where sd-scripts wants the key absent."""
     off_when_zero = name.startswith(("max_train_", "save_every_", "sample_every_")) or name in {
-        "min_snr_gamma", "noise_offset", "network_dropout", "rank_dropout", "module_dropout",
+        "min_snr_gamma", "noise_offset", "network_dropout", "rank_dropout", "module_dropout", "adaptive_noise_scale",
+        "multires_noise_iterations", "ip_noise_gamma", "v_pred_like_loss",
     }
     return value not in (None, "", []) and not (off_when_zero and value == 0)
 

@@ -33,10 +33,7 @@ NOT_YET: Values = {
     "initial_step": None, "full_fp16": False, "full_bf16": False, "fp8_base": False, "fp8_base_unet": False,
     "no_half_vae": False, "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
     "stop_text_encoder_training": None,
-    "noise_offset_random_strength": False, "adaptive_noise_scale": None, "multires_noise_iterations": None,
-    "ip_noise_gamma": None, "ip_noise_gamma_random_strength": False, "min_timestep": None, "max_timestep": None,
-    "zero_terminal_snr": False, "scale_v_pred_loss_like_noise_pred": False, "v_pred_like_loss": None,
-    "debiased_estimation_loss": False, "loss_type": "l2", "network_weights": None, "dim_from_weights": False,
+    "network_weights": None, "dim_from_weights": False,
     "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None, "validation_split": 0.0,
     "validation_seed": None, "validate_every_n_steps": None, "validate_every_n_epochs": None,
     "max_validation_steps": None, "log_config": False, "train_inpainting": False, "metadata_usage_hint": None,
@@ -46,7 +43,7 @@ NOT_YET: Values = {
 
 # Options that only shape one of the above; they mean nothing by themselves.
 COMPANIONS = frozenset({
-    "huber_schedule", "huber_c", "huber_scale", "multires_noise_discount", "prior_loss_weight", "dynamo_backend",
+    "prior_loss_weight", "dynamo_backend",
     "dynamo_mode", "dynamo_use_fullgraph", "dynamo_use_dynamic", "zero_stage", "offload_optimizer_device",
     "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path", "zero3_init_flag",
     "zero3_save_16bit_model", "fp16_master_weights_and_gradients", "noise_offset_type", "epoch",

@@ -66,7 +66,7 @@ def pyramid_noise(seeds: Sequence[int], shape: tuple[int, int, int], levels: int
             shrink = ratios.uniform(2, 4) ** level
             size = max(1, int(height / shrink)), max(1, int(width / shrink))
             coarse = torch.randn(1, channels, *size, generator=generator)
-            row += discount**level * interpolate(coarse, (height, width), mode="bilinear")[0]
+            row.add_(interpolate(coarse, (height, width), mode="bilinear")[0], alpha=discount**level)
             if 1 in size:
                 break
     return total

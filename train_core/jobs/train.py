@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from train_core.config.checks import learning_rates
+from train_core.config.checks_loss import prediction_contradictions
 from train_core.config.data import DataSettings
 from train_core.config.problems import raise_if_any
 from train_core.config.train import TrainConfig
@@ -55,6 +56,7 @@ def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
 
     emit("stage", name="loading")
     family = load_family(config.model, DTYPES[config.training.mixed_precision], accelerator.device)
+    raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
     data = prepare_data(config, family, accelerator, emit)
     length = steps_of(config, data, accelerator.num_processes)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.train import TrainConfig
@@ -26,11 +27,7 @@ NOT_HERE: dict[str, Any] = {
     "ss_sd_scripts_commit_hash": "(unknown)",
     "ss_num_reg_images": 0, "ss_num_validation_images": 0, "ss_prior_loss_weight": 1.0, "ss_reg_dataset_dirs": "{}",
     "ss_scale_weight_norms": None, "ss_full_fp16": False, "ss_fp8_base": False, "ss_fp8_base_unet": False,
-    "ss_lowram": False, "ss_caption_tag_dropout_rate": 0.0, "ss_noise_offset_random_strength": False,
-    "ss_adaptive_noise_scale": None, "ss_multires_noise_iterations": None, "ss_multires_noise_discount": 0.3,
-    "ss_ip_noise_gamma": None, "ss_ip_noise_gamma_random_strength": False, "ss_zero_terminal_snr": False,
-    "ss_debiased_estimation": False, "ss_loss_type": "l2", "ss_huber_schedule": "snr", "ss_huber_c": 0.1,
-    "ss_huber_scale": 1.0, "ss_face_crop_aug_range": None, "ss_validation_seed": None, "ss_validation_split": 0.0,
+    "ss_lowram": False, "ss_caption_tag_dropout_rate": 0.0, "ss_face_crop_aug_range": None, "ss_validation_seed": None, "ss_validation_split": 0.0,
     "ss_max_validation_steps": None, "ss_validate_every_n_epochs": None, "ss_validate_every_n_steps": None,
     "ss_resize_interpolation": None, "ss_color_aug": False, "ss_random_crop": False,
 }  # fmt: skip
@@ -82,7 +79,7 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
     network = _network(config.network)
     values = {
         **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config, data),
-        **_training(config, run), **_text(config),
+        **_training(config, run), **_loss(config.loss), **_text(config),
     }  # fmt: skip
     if config.output.no_metadata:
         values = {name: value for name, value in values.items() if name in MINIMUM}
@@ -177,15 +174,32 @@ def _data(config: TrainConfig, data: DataFacts) -> dict[str, Any]:
 
 
 def _training(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
-    training, loss, captions = config.training, config.loss, config.captions
+    training, captions = config.training, config.captions
     return {
         "ss_batch_size_per_device": training.train_batch_size,
         "ss_total_batch_size": training.train_batch_size * run.processes * training.gradient_accumulation_steps,
         "ss_mixed_precision": training.mixed_precision,
-        "ss_noise_offset": loss.noise_offset or None,
-        "ss_min_snr_gamma": loss.min_snr_gamma or None,
         "ss_caption_dropout_rate": captions.caption_dropout_rate,
         "ss_caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
+    }
+
+
+def _loss(loss: LossSettings) -> dict[str, Any]:
+    return {
+        "ss_noise_offset": loss.noise_offset or None,
+        "ss_noise_offset_random_strength": loss.noise_offset_random_strength,
+        "ss_adaptive_noise_scale": loss.adaptive_noise_scale or None,
+        "ss_multires_noise_iterations": loss.multires_noise_iterations or None,
+        "ss_multires_noise_discount": loss.multires_noise_discount,
+        "ss_ip_noise_gamma": loss.ip_noise_gamma or None,
+        "ss_ip_noise_gamma_random_strength": loss.ip_noise_gamma_random_strength,
+        "ss_zero_terminal_snr": loss.zero_terminal_snr,
+        "ss_min_snr_gamma": loss.min_snr_gamma or None,
+        "ss_debiased_estimation": loss.debiased_estimation_loss,
+        "ss_loss_type": loss.loss_type,
+        "ss_huber_schedule": loss.huber_schedule,
+        "ss_huber_c": loss.huber_c,
+        "ss_huber_scale": loss.huber_scale,
     }
 
 

@@ -29,6 +29,8 @@ class Change:
 SHUFFLED = {"shuffle_caption": True}
 SAMPLED = {"sample_prompts": "a dog --w 64 --h 64 --s 2 --d 1"}
 BUCKETS = {"enable_bucket": True, "bucket_no_upscale": False, "bucket_reso_steps": 32, "min_bucket_reso": 32}
+VELOCITY = {"v_parameterization": "v"}
+HUBER = {"loss_type": "huber"}
 
 CHANGES: dict[str, Change] = {
     "clip_skip": Change(2),
@@ -58,7 +60,23 @@ CHANGES: dict[str, Change] = {
     "mixed_precision": Change("bf16"),
     "seed": Change(6),
     "noise_offset": Change(0.5),
+    "noise_offset_random_strength": Change(True, {"noise_offset": 0.5}),
+    "adaptive_noise_scale": Change(0.5, {"noise_offset": 0.5}),
+    "multires_noise_iterations": Change(3),
+    "multires_noise_discount": Change(0.9, {"multires_noise_iterations": 3}),
+    "ip_noise_gamma": Change(0.2),
+    "ip_noise_gamma_random_strength": Change(True, {"ip_noise_gamma": 0.2}),
+    "min_timestep": Change(500),
+    "max_timestep": Change(500),
+    "zero_terminal_snr": Change(True, VELOCITY),
     "min_snr_gamma": Change(1),
+    "debiased_estimation_loss": Change(True),
+    "scale_v_pred_loss_like_noise_pred": Change(True, VELOCITY),
+    "v_pred_like_loss": Change(1.0),
+    "loss_type": Change("l1"),
+    "huber_schedule": Change("constant", HUBER),
+    "huber_c": Change(0.5, HUBER),
+    "huber_scale": Change(2.0, HUBER),
     "optimizer_type": Change("Lion"),
     "optimizer_args": Change(["weight_decay=0.5"]),
     "learning_rate": Change(2e-3),

@@ -1,0 +1,86 @@
+"""Noise and loss settings checked against each other and against what the model predicts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from train_core.config.problems import Problem, problem
+from train_core.config.sections.loss import LossSettings
+from train_core.config.sections.model import Parameterization
+
+
+def loss_contradictions(loss: LossSettings, predicts: Parameterization) -> list[Problem]:
+    """What cannot work together; `predicts` is what the user says of the model."""
+    found = []
+    if loss.min_timestep >= loss.max_timestep:
+        found.append(
+            problem(
+                "no_timesteps",
+                "min_timestep = {low} is not below max_timestep = {high}, so no noise level is left to train. "
+                "The whole range is 0 to 1000.",
+                low=loss.min_timestep, high=loss.max_timestep,
+            )
+        )
+    if predicts != "auto":
+        found += prediction_contradictions(loss, "epsilon" if predicts == "epsilon" else "v_prediction")
+    return found
+
+
+def prediction_contradictions(
+    loss: LossSettings, prediction_type: Literal["epsilon", "v_prediction"]
+) -> list[Problem]:
+    """Settings that make no sense for a model of this kind."""
+    if prediction_type == "v_prediction":
+        return [_not_for_velocity()] if loss.v_pred_like_loss else []
+    found = []
+    if loss.scale_v_pred_loss_like_noise_pred:
+        found.append(
+            problem(
+                "scale_v_pred_without_v",
+                "scale_v_pred_loss_like_noise_pred is on, but the base model predicts noise: its loss is a noise loss "
+                "already. Turn it off, or choose a v-prediction model.",
+            )
+        )
+    if loss.zero_terminal_snr:
+        found.append(
+            problem(
+                "zero_terminal_snr_without_v",
+                "zero_terminal_snr is on, but the base model predicts noise: at a level that is pure noise that tells "
+                "it nothing about the picture. Turn it off, or choose a v-prediction model.",
+            )
+        )
+    return found
+
+
+def _not_for_velocity() -> Problem:
+    return problem(
+        "v_pred_like_loss_with_v",
+        "v_pred_like_loss is for models that predict noise; this one is a v-prediction model, whose loss is that "
+        "already. Set it to 0.",
+    )
+
+
+def loss_oddities(loss: LossSettings) -> list[Problem]:
+    """What works but is rarely meant."""
+    found = []
+    if loss.min_snr_gamma and loss.debiased_estimation_loss:
+        found.append(
+            problem(
+                "two_snr_weightings",
+                "min_snr_gamma and debiased_estimation_loss both weigh noise levels, and their weights are multiplied. "
+                "One of them is usual.",
+            )
+        )
+    weighting = next(
+        (name for name in ("min_snr_gamma", "scale_v_pred_loss_like_noise_pred") if getattr(loss, name)), None
+    )
+    if loss.zero_terminal_snr and weighting:
+        found.append(
+            problem(
+                "zero_terminal_snr_weighs_nothing",
+                "{weighting} gives the noise level that is pure noise, which zero_terminal_snr is for, no weight at "
+                "all. Turn {weighting} off, or use debiased_estimation_loss.",
+                weighting=weighting,
+            )
+        )
+    return found
