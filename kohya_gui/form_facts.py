@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ from kohya_gui.messages import dictionary, text, translate
 from kohya_gui.understand import Understood
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
-from train_core.facts.buckets import bucket_rules
 from train_core.facts.steps import StepCount, Suggestion, Workload, count_steps, suggest, workload
 
 MAX_PATHS = 200
+# The files that are offered while the path of one is typed, by the kind of path.
+OFFERED: dict[str | None, tuple[str, ...]] = {
+    "file": (".safetensors", ".ckpt", ".pt"), "data": (".toml", ".json", ".jsonl"),
+}
 UNCOUNTABLE = ("bad_resolution", "bucket_bounds", "resolution_below_step")  # no bucket fits then
 
 
@@ -31,11 +34,10 @@ def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, la
 
 def work_of(understood: Understood) -> Workload | None:
     """The workload of the form, or None while there are no images or the settings contradict each other."""
-    if not understood.folders or any(p.code in UNCOUNTABLE for p in understood.errors):
+    if not understood.subsets or any(p.code in UNCOUNTABLE for p in understood.errors):
         return None
     config = understood.config
-    rules = bucket_rules(config.dataset)
-    return workload(understood.folders, rules, config.training, config.launch.num_processes)
+    return workload(understood.subsets, config.training, config.launch.num_processes)
 
 
 def step_line_html(understood: Understood, language: str) -> str:
@@ -53,7 +55,7 @@ def step_line_html(understood: Understood, language: str) -> str:
 
 
 def _formula(work: Workload, count: StepCount, language: str) -> str:
-    repeats = {repeats for _, repeats in work.images}
+    repeats = {image.registered.repeats for image in work.images if not image.registered.is_reg}
     if len(repeats) == 1:
         pictures = _ui("ui.steps.images", language, images=count.images, repeats=repeats.pop())
     else:
@@ -66,7 +68,18 @@ def _formula(work: Workload, count: StepCount, language: str) -> str:
 def offers(understood: Understood, target: int, language: str) -> list[tuple[str, str]]:
     """Ways to reach `target` steps as (words, value) of a choice; the value is what `read_offer` reads."""
     work = work_of(understood)
-    return [] if work is None else [(_offer_text(s, language), _offer_value(s)) for s in suggest(work, target)]
+    ways = [] if work is None else suggest(work, target)
+    return [(_offer_text(way, language), _offer_value(way)) for way in ways if _can_be_done(way, understood)]
+
+
+def _can_be_done(way: Suggestion, understood: Understood) -> bool:
+    """Whether the repeats that it changes stand in the names of folders, which people can rename."""
+    changed = {now for now, then in way.repeats if now != then}
+    return all(
+        one.folder.path.name.startswith(f"{one.folder.repeats}_")
+        for one in understood.subsets
+        if one.folder.repeats in changed and not one.is_reg
+    )
 
 
 def _offer_text(offer: Suggestion, language: str) -> str:
@@ -84,22 +97,23 @@ def read_offer(value: str, understood: Understood) -> tuple[int, list[tuple[str,
     epochs, _, pairs = value.partition(";")
     changes = dict(pair.split(">") for pair in pairs.split(",") if pair)
     renames = [
-        (folder.path.name, re.sub(r"^\d+", changes[str(folder.repeats)], folder.path.name))
-        for folder in understood.folders
-        if str(folder.repeats) in changes
+        (one.folder.path.name, re.sub(r"^\d+", changes[str(one.folder.repeats)], one.folder.path.name))
+        for one in understood.subsets
+        if str(one.folder.repeats) in changes and not one.is_reg
     ]
     return int(epochs), renames
 
 
 def problems_html(understood: Understood, language: str) -> str:
-    """Everything that keeps a run from starting, then what is odd; each beside the setting it is about."""
-    errors, warnings = understood.errors, understood.warnings
-    if not errors and not warnings:
+    """What keeps a run from starting, then what is odd, then what is good to know; each beside its setting."""
+    errors, warnings, notices = understood.errors, understood.warnings, understood.notices
+    if not (errors or warnings or notices):
         return '<div id="problems"></div>'
     heading = f"<b>{_ui('ui.problems.errors', language, count=len(errors))}</b>" if errors else ""
     return (
         f'<div id="problems" class="problems">{heading}'
-        f"<ul>{_items(errors, 'error', language)}{_items(warnings, 'warning', language)}</ul></div>"
+        f"<ul>{_items(errors, 'error', language)}{_items(warnings, 'warning', language)}"
+        f"{_items(notices, 'notice', language)}</ul></div>"
     )
 
 
@@ -136,27 +150,23 @@ def settings_in(problems: Iterable[Problem]) -> list[str]:
 
 
 def _path_list(s: Setting, values: Mapping[str, Any]) -> str:
-    paths = paths_below(str(values.get(s.name) or ""), files=s.traits.path == "file")
+    paths = paths_below(str(values.get(s.name) or ""), OFFERED.get(s.traits.path, ()))
     options = "".join(f'<option value="{html.escape(path, quote=True)}">' for path in paths)
     return f'<datalist id="paths-setting-{s.name}">{options}</datalist>'
 
 
-def paths_below(typed: str, files: bool) -> list[str]:
-    """What the folder that is being typed holds: its folders, and with `files` the model files too."""
+def paths_below(typed: str, endings: Collection[str]) -> list[str]:
+    """What the folder that is being typed holds: its folders, and files with one of `endings`."""
     typed = typed.strip()
     if not typed:
         return [str(Path.home())]
     folder = Path(typed).expanduser() if typed.endswith(("/", "\\")) else Path(typed).expanduser().parent
     try:
         entries = sorted(folder.iterdir(), key=lambda path: path.name.lower())
-        shown = [p for p in entries if not p.name.startswith(".") and (p.is_dir() or (files and _is_model(p)))]
+        shown = [p for p in entries if not p.name.startswith(".") and (p.is_dir() or p.suffix.lower() in endings)]
     except OSError:
         return []
     return [str(path) for path in shown[:MAX_PATHS]]
-
-
-def _is_model(path: Path) -> bool:
-    return path.suffix.lower() in (".safetensors", ".ckpt", ".pt")
 
 
 def _ui(key: str, language: str, **params: object) -> str:

@@ -71,7 +71,7 @@ def _condition(s: Setting, language: str) -> str:
     """When `s` applies, from the declaration's words: `NAME is set`, or `NAME is A or B`."""
     name, _, values = s.traits.applies_to.words.partition(" is ")
     if values == "set":
-        return text("word.is_set", language, name=name)
+        return text("word.is_set", language, name=text("word.or", language).join(name.split(" or ")))
     known = {"on": text("word.on", language), "off": text("word.off", language)}
     joined = text("word.or", language).join(known.get(value, value) for value in values.split(" or "))
     return text("word.is", language, name=name, value=joined)

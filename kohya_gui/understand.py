@@ -17,8 +17,8 @@ from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.train import TrainConfig
-from train_core.facts.folders import ImageFolder, look
 from train_core.facts.preflight import Findings, examine
+from train_core.facts.subsets import Subset, survey, watched
 
 Stamp = tuple[tuple[str, int], ...]
 
@@ -27,14 +27,16 @@ Stamp = tuple[tuple[str, int], ...]
 class Understood:
     """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
 
-    `folders` are the image folders found; `unreadable` are those errors that are about a value's writing alone.
+    `subsets` are the images found; `unreadable` are those errors that are about a value's writing alone; `notices` say
+    what is neither wrong nor odd.
     """
 
     config: TrainConfig
-    folders: tuple[ImageFolder, ...]
+    subsets: tuple[Subset, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     unreadable: tuple[Problem, ...]
+    notices: tuple[Problem, ...] = ()
 
 
 def understand(values: Mapping[str, Any], source: str) -> Understood:
@@ -47,10 +49,11 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
         files = _examined(config.model, DataSettings.of(config), config.samples, config.output, stamp)
     return Understood(
         config,
-        _folders(DataSettings.of(config), stamp),
+        _subsets(DataSettings.of(config), stamp),
         (*errors, *missing(config, source), *conflicts, *files.problems),
         (*remarks, *oddities(config), *files.warnings),
         errors,
+        files.notices,
     )
 
 
@@ -77,26 +80,14 @@ def _examined(
 
 
 @lru_cache(maxsize=8)
-def _folders(data: DataSettings, stamp: Stamp) -> tuple[ImageFolder, ...]:
-    if not data.dataset.train_data_dir.strip():
-        return ()
-    return look(Path(data.dataset.train_data_dir), data.captions.caption_extension).folders
+def _subsets(data: DataSettings, stamp: Stamp) -> tuple[Subset, ...]:
+    return survey(data).subsets
 
 
 def _stamp(config: TrainConfig) -> Stamp:
     """Times of change of the files and folders that the settings name: what adding or removing a file alters."""
     paths = [Path(config.model.pretrained_model_name_or_path), Path(config.output.output_dir)]
-    if config.dataset.train_data_dir.strip():
-        folder = Path(config.dataset.train_data_dir)
-        paths += [folder, *_below(folder)]
-    return tuple((str(path), _changed(path)) for path in paths)
-
-
-def _below(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_dir())
-    except OSError:
-        return []
+    return tuple((str(path), _changed(path)) for path in (*paths, *watched(DataSettings.of(config))))
 
 
 def _changed(path: Path) -> int:

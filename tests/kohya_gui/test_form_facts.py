@@ -113,6 +113,6 @@ def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
     (tmp_path / ".hidden").mkdir()
     for name in ("model.safetensors", "notes.txt"):
         (tmp_path / name).touch()
-    assert paths_below(f"{tmp_path}/", files=True) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
-    assert paths_below(f"{tmp_path}/su", files=False) == [str(tmp_path / "sub")]
-    assert paths_below(f"{tmp_path}/gone/x", files=True) == []
+    assert paths_below(f"{tmp_path}/", (".safetensors",)) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
+    assert paths_below(f"{tmp_path}/su", ()) == [str(tmp_path / "sub")]
+    assert paths_below(f"{tmp_path}/gone/x", (".safetensors",)) == []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.setting import Setting
 from train_core.config.train import TrainConfig
 
 
@@ -22,3 +25,23 @@ class DataSettings:
     def of(cls, config: TrainConfig) -> DataSettings:
         """What `config` says of its images."""
         return cls(config.dataset, config.captions, config.augmentation)
+
+    @classmethod
+    def settings(cls) -> dict[str, Setting]:
+        """Every setting of these sections by its name."""
+        own = {part.name for part in fields(cls)}
+        return {s.name: s for s in TrainConfig.settings() if s.section in own}
+
+    def flat(self) -> dict[str, Any]:
+        """All values by setting name."""
+        return {name: value for part in fields(self) for name, value in dict(getattr(self, part.name)).items()}
+
+    def with_values(self, values: Mapping[str, Any]) -> DataSettings:
+        """The same with `values`, which are of the right types, over what is set here."""
+        sections = {part.name: getattr(self, part.name) for part in fields(self)}
+        return DataSettings(
+            **{
+                name: section.model_copy(update={key: values[key] for key in type(section).model_fields if key in values})
+                for name, section in sections.items()
+            }
+        )

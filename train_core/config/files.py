@@ -27,6 +27,7 @@ COMMAND_LINE = "the command line"
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
 
 
+LAST_STATE = "last"
 PROMPT_FILE = re.compile(r"((?! --).)*\.(txt|toml|json)", re.IGNORECASE)
 
 
@@ -68,13 +69,13 @@ def missing(config: Job, source: str) -> list[Problem]:
             "required_setting", "{name} is empty in {source}. {help}", name=s.name, source=source, help=s.help
         )
         for s in config.settings()
-        if s.traits.required and not str(values[s.name]).strip()
+        if s.traits.required and not any(str(values[name] or "").strip() for name in (s.name, *s.traits.unless))
     ]
 
 
 def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The flat, migrated values of a settings file with absolute paths, and warnings about what was translated."""
-    tables = _read_tables(path)
+    tables = read_tables(path)
     version = tables.pop("config_version", None)
     values = flatten(tables, str(path))
     values.pop("job", None)
@@ -86,7 +87,8 @@ def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     return absolute_paths(values, path.resolve().parent), warnings
 
 
-def _read_tables(path: Path) -> dict[str, Any]:
+def read_tables(path: Path) -> dict[str, Any]:
+    """What a TOML or JSON file holds. Raises `UserError` when it cannot be read."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         tables = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
@@ -141,9 +143,16 @@ def absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
+def absolute_path(text: str, folder: Path) -> Path:
+    """The path that `text` means in a file that lies in `folder`."""
+    return Path(_absolute(text, folder, may_be_hub_id=False))
+
+
 def _is_path(kind: str | None, value: Any) -> bool:
     if kind is None or not isinstance(value, str) or not value.strip():
         return False
+    if kind == "state":
+        return value.strip().lower() != LAST_STATE
     return kind != "prompts" or bool(PROMPT_FILE.fullmatch(value.strip()))
 
 

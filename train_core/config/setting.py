@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 Values = Mapping[str, Any]
-# "prompts" is text, or the path of a file that holds it.
-PathKind = Literal["file", "folder", "output", "prompts"]
+# "file" is a model's file, "data" a file that describes images; "prompts" is text, or the path of a file that holds it.
+PathKind = Literal["file", "data", "folder", "output", "prompts", "state"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def when(name: str, *accepted: Any) -> Condition:
     return Condition(f"{name} is {words}", lambda values: values.get(name) in accepted)
 
 
-def when_set(name: str) -> Condition:
-    """Applies while the setting `name` has a value that is not empty or zero."""
-    return Condition(f"{name} is set", lambda values: bool(values.get(name)))
+def when_set(*names: str) -> Condition:
+    """Applies while one of the settings `names` has a value that is not empty or zero."""
+    return Condition(f"{' or '.join(names)} is set", lambda values: any(values.get(name) for name in names))
 
 
 ALWAYS = Condition("always", lambda values: True)
@@ -44,7 +44,8 @@ class Traits:
     """What pydantic does not keep of a setting: how it is shown, where it applies, whether it is a path.
 
     `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
-    empty default and must be filled before a job starts. `lines` above 1 asks for a text area of that height.
+    empty default and must be filled before a job starts, unless one of the settings in `unless` is; then that one does
+    its work. `lines` above 1 asks for a text area of that height.
     """
 
     label: str = ""
@@ -55,6 +56,7 @@ class Traits:
     advanced: bool = False
     suggestions: tuple[str, ...] = ()
     required: bool = False
+    unless: tuple[str, ...] = ()
 
 
 TRAITS = {field.name for field in fields(Traits)}

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError, raise_if_any
-from train_core.facts.buckets import BucketFit, Size, assign, bucket_problems, bucket_rules
+from train_core.facts.buckets import BucketFit, Group, Size, assign, bucket_rules
 from train_core.facts.captions import read_caption
-from train_core.facts.folders import ImageFile, ImageFolder, scan
+from train_core.facts.folders import ImageFile, ImageFolder
+from train_core.facts.regularisation import Registered, seen
+from train_core.facts.subsets import Subset, survey
 
 
 @dataclass(frozen=True)
 class Entry:
     """One image. `size` is (width, height) after EXIF rotation; `caption` is its file's, else the class tokens.
 
-    `settings` say how captions and pixels vary from draw to draw.
+    `folder` is its folder, or the metadata file that lists it; of the caption `tags` is what counts as tags. `settings`
+    say how captions and pixels vary from draw to draw. `batch_size` is its dataset's own, 0 where the run's holds. An
+    epoch sees it `repeats` times; a regularisation image's `own_repeats` are those before it was matched.
     """
 
     path: Path
@@ -27,13 +32,40 @@ class Entry:
     size: Size
     fit: BucketFit
     settings: DataSettings
+    tags: str = ""
+    is_reg: bool = False
+    dataset: int = 0
+    batch_size: int = 0
+    own_repeats: int = 0
+
+    @property
+    def group(self) -> Group:
+        """What images must share to stand in one batch with it."""
+        return Group(self.fit.bucket, self.batch_size)
+
+    @property
+    def registered(self) -> Registered:
+        """The image as steps are counted."""
+        return Registered(self.own_repeats or self.repeats, self.is_reg, self.dataset)
 
 
 @dataclass(frozen=True)
 class Library:
-    """All images, sorted by folder and name. A *sample* is one repeat of one image; its index stays for the run."""
+    """All images, sorted by folder and name. A *sample* is one repeat of one image; its index stays for the run.
+
+    `subsets` are what the images come from, with regularisation images that no epoch sees; `held_out` says on how many
+    other images the run is validated.
+    """
 
     entries: tuple[Entry, ...]
+    subsets: tuple[Subset, ...] = ()
+    held_out: int = 0
+
+    def only(self, entries: Sequence[Entry]) -> Library:
+        """The library of these of its images alone, regularisation images matched to them anew."""
+        counts = seen([entry.registered for entry in entries])
+        kept = (replace(entry, repeats=count) for entry, count in zip(entries, counts, strict=True) if count)
+        return Library(tuple(kept), self.subsets)
 
     @cached_property
     def samples(self) -> tuple[int, ...]:
@@ -41,30 +73,50 @@ class Library:
         return tuple(index for index, entry in enumerate(self.entries) for _ in range(entry.repeats))
 
     @cached_property
-    def buckets(self) -> tuple[Size, ...]:
-        """The bucket of each sample."""
-        return tuple(self.entries[entry].fit.bucket for entry in self.samples)
+    def groups(self) -> tuple[Group, ...]:
+        """The batch group of each sample."""
+        return tuple(self.entries[entry].group for entry in self.samples)
+
+    @cached_property
+    def regularisation(self) -> frozenset[int]:
+        """The samples that are regularisation images."""
+        return frozenset(index for index, entry in enumerate(self.samples) if self.entries[entry].is_reg)
 
 
 def open_library(settings: DataSettings) -> Library:
-    """The images that `settings` name, with captions read. Raises UserError with everything that is wrong."""
-    dataset = settings.dataset
-    rules = bucket_rules(dataset)
-    raise_if_any(bucket_problems(rules))
+    """The images that `settings` describe, with captions read. Raises UserError with everything that is wrong."""
+    sources = survey(settings)
+    raise_if_any(sources.problems)
+    return library_of(sources.subsets)
+
+
+def library_of(subsets: tuple[Subset, ...]) -> Library:
+    """The images of `subsets`, with captions read. Raises UserError with everything that is wrong with those."""
     problems: list[Problem] = []
-    entries = []
-    for folder in scan(Path(dataset.train_data_dir), settings.captions.caption_extension):
-        for image in folder.images:
+    entries: list[Entry] = []
+    for subset in subsets:
+        rules = bucket_rules(subset.settings.dataset)
+        for image, repeats in zip(subset.folder.images, subset.repeats, strict=True):
+            if not repeats:
+                continue
             try:
-                caption = _caption(image, folder)
+                caption = caption_of(image, subset.folder)
             except UserError as error:
                 problems += error.problems
                 continue
-            fit = assign(image.size, rules)
-            entries.append(Entry(image.path, caption, folder.path, folder.repeats, image.size, fit, settings))
+            entries.append(
+                Entry(
+                    image.path, caption, subset.folder.path, repeats, image.size, assign(image.size, rules),
+                    subset.settings, caption if image.tags is None else image.tags, subset.is_reg, subset.dataset,
+                    subset.batch_size, subset.folder.repeats,
+                )
+            )  # fmt: skip
     raise_if_any(problems)
-    return Library(tuple(entries))
+    return Library(tuple(entries), subsets)
 
 
-def _caption(image: ImageFile, folder: ImageFolder) -> str:
+def caption_of(image: ImageFile, folder: ImageFolder) -> str:
+    """The caption of one image: from its metadata, its caption file, or the class tokens. Raises UserError."""
+    if image.caption is not None:
+        return image.caption
     return read_caption(image.caption_path) if image.caption_path else folder.class_tokens

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
-from train_core.config.checks import resolution_of
+from train_core.config.checks_images import resolution_of
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.dataset import DatasetSettings
 
@@ -35,6 +36,13 @@ class BucketFit:
     bucket: Size
     resized: Size
     crop: tuple[int, int]
+
+
+class Group(NamedTuple):
+    """What images must share to stand in one batch. `batch_size` is their dataset's own, 0 where the run's holds."""
+
+    bucket: Size
+    batch_size: int = 0
 
 
 def bucket_rules(dataset: DatasetSettings) -> BucketRules:

@@ -13,6 +13,7 @@ from pathlib import Path
 from train_core.config.problems import Problem, problem
 from train_core.facts.images import is_image
 
+_REGULARISATION = re.compile(r"reg([-_ ].*)?|regulari[sz]ation([-_ ].*)?|class[-_ ]images", re.IGNORECASE)
 _NAMED = re.compile(r"(\d+)_(.*)", re.DOTALL)
 _DEPTH = 3  # levels below the chosen folder that are searched for misplaced images
 _MOST_FOLDERS = 2000  # someone may choose a whole drive
@@ -32,7 +33,36 @@ class NamedFolder:
 
 def image_folders(parent: Path) -> list[NamedFolder]:
     """The direct sub-folders of `parent` named `<repeats>_<class tokens>`, sorted by name."""
-    return [named for folder in _sub_folders(parent) if (named := _named(folder)) is not None]
+    return [named for folder in folders_in(parent) if (named := _named(folder)) is not None]
+
+
+def plain_folders(parent: Path) -> list[Path]:
+    """The folders whose images are used when no number is asked for: `parent` and its direct sub-folders, sorted.
+
+    Those with a number are not among them, nor is one whose name says that it holds regularisation images.
+    """
+    return [
+        folder
+        for folder in (parent, *folders_in(parent))
+        if _named(folder) is None and not looks_like_regularisation(folder) and images_in(folder)
+    ]
+
+
+def looks_like_regularisation(folder: Path) -> bool:
+    """Whether people call a folder of regularisation images so: reg, regularisation, reg_woman, ..."""
+    return bool(_REGULARISATION.fullmatch(folder.name))
+
+
+def regularisation_near(parent: Path) -> Path | None:
+    """A folder of regularisation images in `parent` or beside it, going by its name and by what it holds; else None."""
+    for near in (*folders_in(parent), *folders_in(parent.parent)):
+        if near != parent and looks_like_regularisation(near) and _images_within(near):
+            return near
+    return None
+
+
+def _images_within(folder: Path) -> bool:
+    return bool(images_in(folder)) or any(images_in(below) for below in folders_in(folder))
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -40,18 +70,22 @@ def images_in(folder: Path) -> list[Path]:
     return [path for path in _listing(folder) if is_image(path) and path.is_file()]
 
 
-def problems(parent: Path) -> list[Problem]:
-    """Why `parent` cannot be trained on: not there, the wrong level, or nothing in it. Empty when it can."""
+def problems(parent: Path, plain: bool = False) -> list[Problem]:
+    """Why `parent` cannot be trained on: not there, the wrong level, or nothing in it. Empty when it can.
+
+    With `plain`, folders without numbers count too.
+    """
     if not parent.is_dir():
         return [_no_folder(parent)]
     if not os.access(parent, os.R_OK):
         return [_not_readable(parent)]
-    usable = [folder for folder in image_folders(parent) if folder.repeats > 0]
-    if usable:
+    if (plain and plain_folders(parent)) or any(folder.repeats > 0 for folder in image_folders(parent)):
         return []
     own = images_in(parent)
     if own and _named(parent):
         return [_is_child(parent, len(own))]
+    if own and plain:
+        return [_no_class(parent, len(own))]
     if own:
         return [_images_in_parent(parent, len(own))]
     return [_misplaced(parent)]
@@ -74,15 +108,20 @@ def warnings(parent: Path) -> list[Problem]:
         problem(
             "folder_without_repeats",
             "{folder} is not used, because its name does not begin with a number of repeats. Rename it to 10_{name} "
-            "to train on its {count} images.",
+            "to train on its {count} images, or turn class_folders on to use folders without numbers.",
             folder=str(folder),
             name=folder.name,
             count=len(images_in(folder)),
         )
-        for folder in _sub_folders(parent)
-        if _named(folder) is None and images_in(folder)
+        for folder in plain_folders(parent)
+        if folder != parent
     ]
     return found
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The direct sub-folders of `folder` that are not hidden, sorted by name."""
+    return [path for path in _listing(folder) if path.is_dir() and not path.name.startswith(".")]
 
 
 def other_formats(folder: Path) -> list[Problem]:
@@ -125,10 +164,6 @@ def _named(folder: Path) -> NamedFolder | None:
     return NamedFolder(folder, int(match[1]), match[2].strip()) if match else None
 
 
-def _sub_folders(folder: Path) -> list[Path]:
-    return [path for path in _listing(folder) if path.is_dir() and not path.name.startswith(".")]
-
-
 def _listing(folder: Path) -> list[Path]:
     """What lies in `folder`, sorted by name; nothing if the system does not let us look."""
     try:
@@ -142,7 +177,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
     """Folders below `folder`, nearer ones first."""
     level = [folder]
     for _ in range(depth):
-        level = [below for above in level for below in _sub_folders(above)]
+        level = [below for above in level for below in folders_in(above)]
         yield from level
 
 
@@ -182,16 +217,30 @@ def _images_in_parent(parent: Path, count: int) -> Problem:
     return problem(
         "images_in_parent",
         "{folder} holds {count} images itself. They belong into a sub-folder whose name says how often each is "
-        "repeated and what they show: make {example} and move the images into it.",
+        "repeated and what they show: make {example} and move the images into it. Or turn class_folders on; then "
+        "dataset_repeats says how often, and the folder's name is the caption of images without one.",
         folder=str(parent),
         count=count,
         example=str(parent / "10_name"),
     )
 
 
+def _no_class(parent: Path, count: int) -> Problem:
+    return problem(
+        "images_without_class",
+        "{folder} holds {count} images itself, and its name does not say what they show. Make a folder in it that is "
+        "named after their class, for example {example}, and move them there.",
+        folder=str(parent),
+        count=count,
+        example=str(parent / "1_dog"),
+    )
+
+
 def _misplaced(parent: Path) -> Problem:
     below = list(islice(_below(parent, _DEPTH), _MOST_FOLDERS))
-    deeper = next((folder.parent for folder in below if folder.parent != parent and _named(folder)), None)
+    candidates = [folder.parent for folder in below if folder.parent != parent and _named(folder)]
+    # Beside the images there is often a folder of regularisation images, built alike.
+    deeper = min(candidates, key=looks_like_regularisation, default=None)
     if deeper is not None:
         return problem(
             "image_folder_too_high",
@@ -199,12 +248,12 @@ def _misplaced(parent: Path) -> Problem:
             folder=str(parent),
             deeper=str(deeper),
         )
-    unnumbered = [folder for folder in below if images_in(folder)]
+    unnumbered = [folder for folder in below if images_in(folder) and not looks_like_regularisation(folder)]
     if unnumbered:
         return problem(
             "no_folder_with_number",
             "{folder} holds no folder named <repeats>_<name>. Found {names}: rename for example {example} to "
-            "10_{example}.",
+            "10_{example}, or turn class_folders on to use folders without numbers.",
             folder=str(parent),
             names=", ".join(str(folder.relative_to(parent)) for folder in unnumbered[:5]),
             example=unnumbered[0].name,

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Section, setting, when
+from train_core.config.setting import Section, setting, when, when_set
 
 
 class DatasetSettings(Section, title="Folders and images"):
     train_data_dir: str = setting(
         "", "The folder that holds your image folders. Each is named <repeats>_<name>, for example 10_zuko dog.",
-        label="Image folder", path="folder", required=True,
+        label="Image folder", path="folder", required=True, unless=("dataset_config", "in_json"),
+    )
+    reg_data_dir: str = setting(
+        "", "The folder that holds folders of regularisation images, each named after the class alone, for example "
+        "1_dog. They keep the rest of the class as it is; as many are seen as training images.",
+        label="Regularisation folder", path="folder",
+    )
+    dataset_config: str = setting(
+        "", "A TOML or JSON file that describes the images in sd-scripts' form instead of the folders here: several "
+        "datasets, each with its own settings.", label="Dataset file", path="data", advanced=True,
+    )
+    in_json: str = setting(
+        "", "A JSON or JSONL file with the captions and tags of all images, used instead of folder names and caption "
+        "files; its relative paths start at the image folder.", label="Metadata file", path="data", advanced=True,
+    )
+    class_folders: bool = setting(
+        False, "Also train on image folders whose names hold no number: the name is the caption.",
+        label="Folders without numbers", advanced=True,
+    )
+    dataset_repeats: int = setting(
+        1, "Repeats of the images of a metadata file, of folders without numbers, and of a dataset file's subsets that "
+        "do not say it.", label="Dataset repeats", ge=1, le=10000,
+        applies_to=when_set("in_json", "class_folders", "dataset_config"), advanced=True,
     )
     resolution: str = setting(
         "512,512", "Training size as width,height or one number; with buckets on, its area.", label="Resolution",

@@ -83,6 +83,10 @@ class LossSettings(Section, title="Noise and loss"):
         1.0, "Multiplies the threshold, in every schedule.", label="Huber scale", gt=0, le=100,
         applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
     )
+    prior_loss_weight: float = setting(
+        1.0, "How much regularisation images count beside training images; 0 leaves them without effect.",
+        label="Prior loss weight", ge=0, le=100, applies_to=when_set("reg_data_dir", "dataset_config"),
+    )
     min_snr_gamma: float = setting(
         0.0, "Weights noise levels evenly (Hang et al., 2023); 5 is usual, 0 is off.", label="Min-SNR gamma", ge=0,
         le=100, advanced=True,
