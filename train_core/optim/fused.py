@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +33,7 @@ class FusedOptimizer:
     @property
     def state(self) -> Mapping[Tensor, Any]:
         """The state of each parameter."""
-        return ChainMap(*(optimizer.state for optimizer in self.optimizers))
+        return {parameter: held for optimizer in self.optimizers for parameter, held in optimizer.state.items()}
 
     def step(self) -> None:
         """Nothing is left to do after the backward pass."""
