@@ -1,0 +1,28 @@
+"""Settings of the validation that cannot be followed together."""
+
+from __future__ import annotations
+
+from train_core.config.problems import Problem, problem
+from train_core.config.sections.validation import ValidationSettings
+
+
+def validation_contradictions(validation: ValidationSettings) -> list[Problem]:
+    """Everything that makes these settings impossible together."""
+    asked = validation.validation_split or validation.validation_data_dir
+    if validation.validation_split and validation.validation_data_dir:
+        return [
+            problem(
+                "validation_twice",
+                "validation_split and validation_data_dir are both set. Keep the folder, or have a share of the "
+                "training images held out.",
+            )
+        ]
+    if asked and not validation.validate_every_n_epochs and not validation.validate_every_n_steps:
+        return [
+            problem(
+                "validation_never",
+                "Images are kept for validation, but validate_every_n_epochs and validate_every_n_steps are both 0. "
+                "Set one of them, for example validate_every_n_epochs = 1.",
+            )
+        ]
+    return []

@@ -1,0 +1,71 @@
+"""The images that a run is measured on: held out of the training images, or from a folder of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from train_core.config.data import DataSettings
+from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.config.sections.augmentation import AugmentationSettings
+from train_core.config.sections.validation import ValidationSettings
+from train_core.data.library import Entry, Library, library_of, open_library
+from train_core.facts.draws import seed_for
+from train_core.facts.split import per_folder, refuse_copies, split_subsets
+from train_core.facts.subsets import survey
+
+# What makes captions differ from draw to draw; prefixes and the like stay.
+CALM_CAPTIONS = {
+    "shuffle_caption": False, "caption_dropout_rate": 0.0, "caption_dropout_every_n_epochs": 0,
+    "caption_tag_dropout_rate": 0.0, "token_warmup_step": 0.0,
+}  # fmt: skip
+# What else says where training images are; a validation folder takes none of it over.
+ONLY_FOLDERS = {
+    "reg_data_dir": "", "dataset_config": "", "in_json": "", "class_folders": True, "dataset_repeats": 1,
+}  # fmt: skip
+
+
+def open_libraries(
+    settings: DataSettings, validation: ValidationSettings, seed: int
+) -> tuple[Library, Library | None]:
+    """The images to train on and, if `validation` asks for any, those to measure on: no picture is in both.
+
+    What is measured on is seen once, with its whole caption and without augmentation. Raises UserError with everything
+    that is wrong with the images.
+    """
+    sources = survey(settings)
+    raise_if_any(sources.problems)
+    training, held_out = split_subsets(sources.subsets, validation.validation_split, seed)
+    library = library_of(training)
+    if validation.validation_data_dir:
+        elsewhere = {**ONLY_FOLDERS, "train_data_dir": validation.validation_data_dir}
+        measured = open_library(settings.with_values(elsewhere))
+        refuse_copies([entry.path for entry in measured.entries], [entry.path for entry in library.entries])
+    elif held_out:
+        measured = library_of(held_out)
+    else:
+        return library, None
+    measured = capped(Library(tuple(_calm(entry) for entry in measured.entries)), validation.max_validation_steps, seed)
+    return replace(library, held_out=len(measured.entries)), measured
+
+
+def capped(library: Library, at_most: int, seed: int) -> Library:
+    """At most that many images (0: all), the same ones for a seed, from all over the library."""
+    if not at_most or at_most >= len(library.entries):
+        return library
+    drawn = sorted(range(len(library.entries)), key=lambda index: seed_for(seed, 0, index, "validation choice"))
+    return Library(tuple(library.entries[index] for index in sorted(drawn[:at_most])))
+
+
+def measured_on(library: Library) -> Problem:
+    """What is said of the images that a run is validated on."""
+    return problem(
+        "validation_images",
+        "{count} images are not trained on but measured on: {folders}.",
+        count=len(library.entries), folders=per_folder(entry.folder for entry in library.entries),
+    )
+
+
+def _calm(entry: Entry) -> Entry:
+    captions = entry.settings.captions.model_copy(update=CALM_CAPTIONS)
+    settings = replace(entry.settings, captions=captions, augmentation=AugmentationSettings())
+    return replace(entry, repeats=1, settings=settings, batch_size=0)

@@ -1,0 +1,87 @@
+"""What is said when a job ends in an error: memory and drives that are full are known by name, the rest is reported."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from train_core.config.problems import UserError, problem
+from train_core.config.train import TrainConfig
+from train_core.facts.advice import memory_advice
+
+# How the layers below say it when they raise nothing more telling; in lower case.
+OUT_OF_MEMORY = (
+    "out of memory", "can't allocate memory", "not enough memory", "cublas_status_alloc_failed",
+    "std::bad_alloc", "cannot allocate memory",
+)  # fmt: skip
+DISK_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})  # Windows has no quotas of this kind
+DISK_FULL_WORDS = ("no space left on device", "(os error 28)", "(os error 112)")
+
+
+def explained(error: Exception, config: TrainConfig, run_dir: Path) -> UserError:
+    """`error` in words for the user, with what to do."""
+    if ran_out_of_memory(error):
+        return _out_of_memory(error, config)
+    if is_disk_full(error):
+        return _disk_full(error, run_dir)
+    return UserError(
+        problem(
+            "unexpected",
+            "Something unforeseen happened: {kind}: {reason}. The details are in {log}; please report them.",
+            kind=type(error).__name__, reason=str(error), log=str(run_dir / "console.log"),
+        )
+    )
+
+
+def is_known(error: Exception) -> bool:
+    """Whether `explained` says all there is, so that nobody needs to read a traceback."""
+    return ran_out_of_memory(error) or is_disk_full(error)
+
+
+def ran_out_of_memory(error: Exception) -> bool:
+    """Whether the card's or the computer's memory was too small. Asks no torch, which may not be loaded."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether a drive had no room left."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return True
+    return any(words in str(error).lower() for words in DISK_FULL_WORDS)
+
+
+def _out_of_memory(error: Exception, config: TrainConfig) -> UserError:
+    of_card = type(error).__name__ == "OutOfMemoryError" or "cuda" in str(error).lower()
+    advice = memory_advice(config, computer=not of_card)
+    reason = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
+    if of_card:
+        return UserError(
+            problem(
+                "card_out_of_memory",
+                "The graphics card's memory is too small for these settings ({reason}). What helps most, in this "
+                "order: {settings}. Other programs that use the card take memory too.",
+                reason=reason or type(error).__name__, settings=advice,
+            )
+        )
+    return UserError(
+        problem(
+            "computer_out_of_memory",
+            "The computer's memory is too small for these settings ({reason}). What helps most, in this order: "
+            "{settings}. Other programs that are open take memory too.",
+            reason=reason or type(error).__name__, settings=advice,
+        )
+    )
+
+
+def _disk_full(error: Exception, run_dir: Path) -> UserError:
+    place = getattr(error, "filename", None) or run_dir
+    return UserError(
+        problem(
+            "disk_full",
+            "The drive of {path} is full, so the run has ended. Files that were saved before are whole. Free some "
+            "space there, or keep runs elsewhere with CRUCIBLE_HOME, and start again.",
+            path=str(place),
+        )
+    )

@@ -1,0 +1,48 @@
+"""Who watches a run: the validation on images that are not trained on, and the guard against losses that run away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from train_core.config.train import TrainConfig
+from train_core.data.dataset import TrainingData
+from train_core.events import Emit
+from train_core.facts.advice import stability_advice
+from train_core.optim.stepper import Stepper
+from train_core.run.divergence import Divergence
+from train_core.run.training import Training
+from train_core.run.trouble import Guard
+from train_core.run.validation import Validation, Validator
+
+
+def validation_seed(config: TrainConfig) -> int:
+    """What decides which images are held out, and the noise they are measured with."""
+    seed = config.validation.validation_seed
+    return config.training.seed if seed is None else seed
+
+
+def guard_of(config: TrainConfig, stepper: Stepper, data: TrainingData, total_steps: int, emit: Emit) -> Guard:
+    """The guard of a run on the images of `data`."""
+    return Guard(
+        stepper.accelerator, stepper, data.library, emit, stability_advice(config), config.validation.on_divergence,
+        Divergence.over(total_steps),
+    )
+
+
+def validate_on(data: TrainingData, config: TrainConfig, run: Training, emit: Emit) -> None:
+    """Have `run` measured on the images of `data`, and what was measured kept in its states."""
+    validator = Validator(
+        run.accelerator, run.family, run.accelerator.unwrap_model(run.model), run.process, data, run.dtype,
+        validation_seed(config), run.stepper.inference,
+    )
+    run.validation = Validation(config.validation, validator, run.metrics, emit)
+    run.states.parts["validation"] = run.validation
+
+
+def conclusion(run: Training) -> dict[str, Any]:
+    """What the `finished` event says of the validation."""
+    if run.validation is None:
+        return {}
+    files = [fields for fields in run.saver.manifest.fields() if fields[1] in ("epoch", "step", "asked", "final")]
+    return {"validation": run.validation.conclusion({Path(path): step for path, _, step, _ in files})}

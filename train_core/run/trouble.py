@@ -1,0 +1,194 @@
+"""Runs that go wrong: losses that are not numbers are left out and named, and a run that diverges is told or mended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor
+
+from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.validation import OnDivergence
+from train_core.data.batch import Batch
+from train_core.data.library import Library
+from train_core.events import Emit, emit_problems
+from train_core.optim.fused import FusedOptimizer
+from train_core.optim.stepper import Stepper
+from train_core.run.divergence import Divergence
+from train_core.run.readback import Readback
+from train_core.run.snapshot import Snapshot
+
+SKIPPED_IN_A_ROW = 5
+SKIPPED_IN_ALL = 10
+RATE_AFTER_DIVERGENCE = 1 / 3
+RECOVERIES = 3
+NAMED_AT_MOST = 8
+
+
+@dataclass
+class Guard:
+    """Looks at each step's loss before the parameters move.
+
+    `advice` names the settings to change. `skipped` counts the steps left out, `in_a_row` those just now; `recovered`
+    how often the run went back. Every process holds one, and all decide alike, since they look at the common loss.
+    """
+
+    accelerator: Accelerator
+    stepper: Stepper
+    library: Library
+    emit: Emit
+    advice: str
+    on_divergence: OnDivergence
+    divergence: Divergence
+    skipped: int = 0
+    in_a_row: int = 0
+    recovered: int = 0
+    good: Snapshot | None = None
+    candidate: Snapshot | None = None
+    _losses: list[Tensor] = field(default_factory=list)
+    _readback: Readback = field(default_factory=Readback)
+
+    def passes(self, loss: Tensor, last: bool) -> bool:
+        """Note a batch's part of the step's loss; with the `last` one the numbers set out for the host.
+
+        False if there must be no backward pass: where the optimizer steps within it, later is too late to skip.
+        """
+        self._losses.append(loss.detach())
+        if not last:
+            return True
+        losses = torch.stack(self._losses)
+        if self.accelerator.num_processes > 1:
+            losses = self.accelerator.reduce(losses, "mean")
+        self._readback.start(losses)
+        self._losses = []
+        if not isinstance(self.stepper.optimizer, FusedOptimizer):
+            return True
+        return all(math.isfinite(loss) for loss in self._readback.read())
+
+    def step(self, step: int, batches: Sequence[Batch]) -> bool:
+        """Move the parameters in step `step` (from 0), unless its loss is not a number: then False, and it is told."""
+        losses = self._readback.read()
+        if not all(math.isfinite(loss) for loss in losses):
+            self._skip(step, [b for b, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)])
+            return False
+        self.in_a_row = 0
+        self.stepper.step(step)
+        if self.divergence.note(sum(losses)):
+            self._diverged(step + 1)
+        elif self.on_divergence == "recover" and self.divergence.seen % self.divergence.window == 0:
+            self._take_snapshot(step + 1)
+        return True
+
+    def _skip(self, step: int, broken: Sequence[Batch]) -> None:
+        self.stepper.skip(step)
+        self.skipped += 1
+        self.in_a_row += 1
+        named = sorted({str(path) for batch in broken for path in images_of(batch, self.library)})
+        if self.accelerator.num_processes > 1:
+            named = sorted(set(gather_object(named)))
+        emit_problems(self.emit, "warning", [left_out(step + 1, named)])
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many steps were left out that going on is of no use."""
+        return self.in_a_row >= SKIPPED_IN_A_ROW or self.skipped >= SKIPPED_IN_ALL
+
+    def give_up(self, step: int) -> UserError:
+        """The error that ends a hopeless run at `step`."""
+        return UserError(
+            problem(
+                "loss_never_finite",
+                "In {count} steps the loss was not a number, so the run ends at step {step}. Start it again with one "
+                "or more of these: {settings}. If a warning names the same images each time, take them out.",
+                count=self.skipped, step=step, settings=self.advice,
+            )
+        )
+
+    def learnt_something_good(self) -> bool:
+        """Whether the weights are worth saving; those of a snapshot take the place of broken ones."""
+        if all(bool(torch.isfinite(p).all()) for p in self.stepper.parameters):
+            return self.divergence.seen > 0
+        if self.good is None:
+            return False
+        self.good.restore(self.stepper)
+        return True
+
+    def _take_snapshot(self, step: int) -> None:
+        """Keep the state if the loss is healthy. The one before it is now known to have led nowhere bad."""
+        if self.divergence.healthy:
+            self.good = self.candidate or self.good
+            self.candidate = Snapshot.take(step, self.divergence.mean, self.stepper)
+
+    def _diverged(self, step: int) -> None:
+        times = f"{self.divergence.mean / self.divergence.best:.1f}"
+        back = self.good or self.candidate
+        if self.on_divergence == "warn" or back is None or self.recovered == RECOVERIES:
+            emit_problems(self.emit, "warning", [diverged(step, times, self.advice)])
+            return
+        back.restore(self.stepper)
+        self.stepper.schedule.factor *= RATE_AFTER_DIVERGENCE
+        self.divergence.go_back_to(back.mean)
+        self.good, self.candidate = back, None
+        self.recovered += 1
+        emit_problems(self.emit, "warning", [went_back(step, times, back.step)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What resuming needs; with snapshots it holds tensors."""
+        return {
+            "divergence": self.divergence.state_dict(), "skipped": self.skipped, "in_a_row": self.in_a_row,
+            "recovered": self.recovered, "good": vars(self.good).copy() if self.good else None,
+            "candidate": vars(self.candidate).copy() if self.candidate else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.divergence.load_state_dict(state["divergence"])
+        self.skipped, self.in_a_row, self.recovered = state["skipped"], state["in_a_row"], state["recovered"]
+        self.good = Snapshot(**state["good"]) if state["good"] else None
+        self.candidate = Snapshot(**state["candidate"]) if state["candidate"] else None
+
+
+def images_of(batch: Batch, library: Library) -> list[Path]:
+    """The images of `batch`; only those whose latents are not numbers, if there are such."""
+    samples = [number for number, weight in enumerate(batch.weights.tolist()) if weight]
+    if batch.moments is not None:
+        mean = batch.moments.mean
+        samples = [number for number in samples if not torch.isfinite(mean[number]).all()] or samples
+    return [library.entries[library.samples[int(batch.indices[number])]].path for number in samples]
+
+
+def left_out(step: int, images: Sequence[str]) -> Problem:
+    """What is said of a step whose loss was not a number."""
+    shown = ", ".join(images[:NAMED_AT_MOST]) + (" …" if len(images) > NAMED_AT_MOST else "")
+    return problem(
+        "loss_not_finite",
+        "The loss of step {step} is not a number, so nothing is learnt from that step. Its images: {images}.",
+        step=step, images=shown,
+    )
+
+
+def diverged(step: int, times: str, settings: str) -> Problem:
+    """What is said of a run whose loss has run away."""
+    return problem(
+        "loss_diverged",
+        "At step {step} the loss has been far above its best for long, now {times} times: the training has diverged. "
+        "It hardly ever comes back by itself. Stop it, take the last file saved before, and start again with one or "
+        "more of these: {settings}.",
+        step=step, times=times, settings=settings,
+    )
+
+
+def went_back(step: int, times: str, back: int) -> Problem:
+    """The same where the run mends itself."""
+    return problem(
+        "loss_diverged_went_back",
+        "At step {step} the loss has been far above its best for long, now {times} times: the training had diverged. "
+        "It goes on from the weights of step {back}, at a third of the learning rate.",
+        step=step, times=times, back=back,
+    )
