@@ -1,4 +1,4 @@
-"""The key=value words of `optimizer_args` and `network_args`."""
+"""The small languages inside of settings: key=value words, and numbers between commas."""
 
 from __future__ import annotations
 
@@ -38,3 +38,8 @@ def _literal(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+def parse_numbers(text: str) -> list[float]:
+    """`"5e-5, 2e-5"` as numbers; none for empty text. ValueError for anything else."""
+    return [float(number) for number in text.split(",")] if text.strip() else []

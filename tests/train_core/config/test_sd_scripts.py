@@ -41,7 +41,7 @@ def test_their_forms_become_our_settings(tmp_path: Path) -> None:
         """).config
     assert config.optimizer.optimizer_type == "AdamW8bit"
     assert config.optimizer.optimizer_args == ["weight_decay=0.1", "betas=0.9,0.99"]
-    assert config.optimizer.text_encoder_lr == 5e-5
+    assert config.optimizer.text_encoder_lr == "5e-05,1e-05"
     assert config.optimizer.lr_warmup_steps == "0.1"
     assert config.captions.caption_extension == ".cap"
     assert (config.network.conv_dim, config.network.conv_alpha, config.network.rank_dropout) == (8, 4.0, 0.1)
@@ -54,9 +54,9 @@ def test_their_epochs_replace_their_steps(tmp_path: Path) -> None:
 
 
 def test_what_we_lack_is_named_and_what_we_do_not_need_is_explained(tmp_path: Path) -> None:
-    warnings = read(tmp_path, "masked_loss = true\nxformers = true\nv2 = false\nlowram = false").warnings
+    warnings = read(tmp_path, "log_config = true\nxformers = true\nv2 = false\nlowram = false").warnings
     named = {p.code: p.params["name"] for p in warnings if p.code != "sd_scripts_default_differs"}
-    assert named == {"sd_scripts_not_yet": "masked_loss", "sd_scripts_unneeded": "xformers"}
+    assert named == {"sd_scripts_not_yet": "log_config", "sd_scripts_unneeded": "xformers"}
 
 
 def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from train_core.config.train import TrainConfig
+from train_core.models.family import Names
 from train_core.networks.hashes import FileHashes
 from train_core.networks.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
 
-BASE = BaseFacts(Path("/models/a model.safetensors"), FileHashes("cafe0123", "f" * 64))
+BASE = BaseFacts(Path("/models/a model.safetensors"), FileHashes("cafe0123", "f" * 64), Names("sd_v1", "stable-diffusion-v1"))
 DATA = DataFacts(
     images=30, batches_per_epoch=15, folders={"10_犬 dog": {"n_repeats": 10, "img_count": 3}},
     tags={"10_犬 dog": {"a dog": 3}}, buckets={"buckets": {"0": {"resolution": [512, 448], "count": 30}}},
@@ -78,13 +79,31 @@ def test_network_args_are_there_only_if_given():
     assert arguments == {"conv_dim": "8", "conv_alpha": "1.0", "rank_dropout": "0.1", "dropout": 0.2}
 
 
-def test_velocity_models_are_named():
-    found = metadata(BaseFacts(BASE.path, BASE.hashes, "v_prediction"))
-    assert (found["ss_base_model_version"], found["modelspec.prediction_type"]) == ("sd_v1_v", "v")
+def test_the_base_models_own_names_are_written():
+    names = Names("sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models")
+    found = metadata(BaseFacts(BASE.path, BASE.hashes, names))
+    assert (found["ss_base_model_version"], found["ss_v2"]) == ("sdxl_base_v1-0", "False")
+    assert found["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora"
+    assert found["modelspec.implementation"] == names.implementation
+
+
+def test_velocity_models_of_sd2_are_named():
+    names = Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True)
+    found = metadata(BaseFacts(BASE.path, BASE.hashes, names, "v_prediction"))
+    assert (found["ss_base_model_version"], found["ss_v2"]) == ("sd_v2_v", "True")
+    assert found["modelspec.prediction_type"] == "v"
+
+
+@pytest.mark.parametrize(
+    ("setting", "written"),
+    [("", "None"), ("5e-5", "5e-05"), ("5e-5,2e-5", "[5e-05, 2e-05]"), ("0, 1e-4", "[0.0, 0.0001]")],
+)
+def test_the_rates_of_both_text_encoders_are_written(setting, written):
+    assert metadata(text_encoder_lr=setting)["ss_text_encoder_lr"] == written
 
 
 def test_another_vae_is_named():
-    found = metadata(BaseFacts(BASE.path, BASE.hashes, vae=Path("v.safetensors"), vae_hashes=FileHashes("1", "2")))
+    found = metadata(BaseFacts(BASE.path, BASE.hashes, BASE.names, vae=Path("v.safetensors"), vae_hashes=FileHashes("1", "2")))
     assert (found["ss_vae_name"], found["ss_vae_hash"], found["ss_new_vae_hash"]) == ("v.safetensors", "1", "2")
 
 

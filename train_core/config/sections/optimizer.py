@@ -17,6 +17,8 @@ OPTIMIZERS = (
     "DAdaptAdanIP",
 )
 STEPS = r"^\s*(\d+|0?\.\d+|\d+(\.\d+)?\s*%)\s*$"
+RATE = r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+RATES = rf"^\s*({RATE}(\s*,\s*{RATE})?)?\s*$"
 
 
 class OptimizerSettings(Section, title="Optimizer"):
@@ -35,9 +37,10 @@ class OptimizerSettings(Section, title="Optimizer"):
         None, "Learning rate of the U-Net; empty uses the learning rate.", label="U-Net learning rate", ge=0, le=100,
         applies_to=when("network_train_text_encoder_only", False),
     )
-    text_encoder_lr: float | None = setting(
-        None, "Learning rate of the text encoder; half of the U-Net's is usual.", label="Text encoder learning rate",
-        ge=0, le=100, applies_to=when("network_train_unet_only", False),
+    text_encoder_lr: str = setting(
+        "", "Learning rate of the text encoder; half of the U-Net's is usual. Two rates, such as 5e-5,2e-5, are for "
+        "SDXL's first and second one; one is for both. Empty uses the learning rate.",
+        label="Text encoder learning rate", pattern=RATES, applies_to=when("network_train_unet_only", False),
     )
     lr_scheduler: Schedule = setting("cosine", "How the learning rate moves over the run.", label="Schedule")
     lr_warmup_steps: str = setting(
@@ -84,6 +87,10 @@ class OptimizerSettings(Section, title="Optimizer"):
     ema_decay: float = setting(
         0.0, "Save, show and validate a moving average of what is learnt, which keeps this share of itself at each "
         "step; 0.999 is usual, 0 is off.", label="EMA decay", ge=0, lt=1, advanced=True,
+    )
+    find_rate_steps: int = setting(
+        200, "Length of a search for the learning rate (the job find_rate); a training does not use it.",
+        label="Steps of a rate search", unit="steps", ge=20, advanced=True,
     )
     fused_backward_pass: bool = setting(
         False, "Move each parameter as soon as its gradient is there and forget the gradient: less memory, without "
