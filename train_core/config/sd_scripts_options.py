@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from train_core.config.sd_scripts_import import COMPANIONS, NOT_YET, UNNEEDED
+from train_core.config.sd_scripts_import import COMPANIONS, NOT_FOLLOWED, NOT_YET, UNNEEDED
 from train_core.config.train import TrainConfig
 
 State = Literal["done", "renamed", "another method", "not needed", "refused", "not yet"]
@@ -79,7 +79,7 @@ ANOTHER_METHOD = {
 }
 
 REFUSED = {
-    "no_token_padding": "dead there: no trainer reads it",
+    **NOT_FOLLOWED,
     "lr_scheduler_type": "a schedule of foreign code can be neither drawn nor resumed exactly",
 }
 

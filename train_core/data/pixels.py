@@ -25,7 +25,9 @@ _FILTERS = {
     "area": Image.Resampling.BOX,
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
+    "linear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
+    "cubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
 # What makes an image upright, by its EXIF orientation.

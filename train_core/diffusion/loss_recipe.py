@@ -7,6 +7,7 @@ from torch import Tensor
 from train_core.config.sections.loss import LossSettings
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.losses import absolute, huber, huber_thresholds, smooth_l1, squared
+from train_core.diffusion.masking import masked_mean
 from train_core.diffusion.weights import level_weights
 
 
@@ -21,9 +22,11 @@ class LossRecipe:
             alphas, settings.huber_schedule, settings.huber_c, settings.huber_scale
         )
 
-    def per_sample(self, prediction: Tensor, target: Tensor, timesteps: Tensor) -> Tensor:
-        """Losses (B,), fp32, of predictions (B, C, h, w), each weighted by its noise level."""
-        return self.errors(prediction, target, timesteps).mean(dim=(1, 2, 3)) * self.weights[timesteps]
+    def per_sample(
+        self, prediction: Tensor, target: Tensor, timesteps: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
+        """Losses (B,), fp32, of predictions (B, C, h, w) where `masks` (B, 1, h, w) count, weighted by noise level."""
+        return masked_mean(self.errors(prediction, target, timesteps), masks) * self.weights[timesteps]
 
     def errors(self, prediction: Tensor, target: Tensor, timesteps: Tensor) -> Tensor:
         """What each number of a prediction (B, C, h, w) adds, fp32, before any weight."""

@@ -77,10 +77,13 @@ class Family(Protocol):
     def targets(self) -> list[Target]:
         """Every layer that an adapter may sit on, in the order of the modules."""
 
-    def encode_text(self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None) -> Conditioning:
+    def encode_text(
+        self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None, weighted: bool = False
+    ) -> Conditioning:
         """Conditioning of `captions`; gradients flow to adapters and to `extra_tokens`.
 
-        Those are word -> (n, width) vectors, where the widths of several text encoders follow each other.
+        Those are word -> (n, width) vectors, where the widths of several text encoders follow each other. `weighted`
+        captions have A1111 weights, which count as in `encode_weighted`.
         """
 
     def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:

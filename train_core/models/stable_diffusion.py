@@ -71,14 +71,18 @@ class StableDiffusion:
         """Whether no text encoder has layers behind the one that is read; where there is a summary, it uses them."""
         return all(reading.pooled or reading.layer_for(self._clip_skip) == 1 for reading in self.readings)
 
-    def encode_text(self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None) -> Conditioning:
+    def encode_text(
+        self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None, weighted: bool = False
+    ) -> Conditioning:
         """{"hidden": (B, 77 | 152 | 227, width)}, and "pooled" where the family has one; longer captions are cut.
 
         The widths of several text encoders follow each other. See `Family.encode_text`.
         """
         numbers, vectors = self._number(extra_tokens or {})
-        rows = [tokenise(self._tokenizer, [(caption, 1.0)], numbers).ids for caption in captions]
-        return self._condition(rows, self._pieces, vectors=vectors)
+        pieces = [parse_weighted(caption) if weighted else [(caption, 1.0)] for caption in captions]
+        rows = [tokenise(self._tokenizer, each, numbers) for each in pieces]
+        weights = [row.weights[: self._pieces * PIECE] for row in rows] if weighted else ()
+        return self._condition([row.ids for row in rows], self._pieces, weights, vectors)
 
     def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:
         """As `encode_text`, for prompts of any length: states times their tokens' weights, each prompt's mean kept."""

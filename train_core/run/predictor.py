@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -12,22 +14,37 @@ CAPTIONS_REMEMBERED = 1024
 
 
 class Predictor(nn.Module):
-    """Wraps all that trains, so that distributed training's gradient hooks fire; the frozen base stays outside."""
+    """Wraps all that trains, so that distributed training's gradient hooks fire; the frozen base stays outside.
 
-    def __init__(self, family: Family, method: AdapterMethod) -> None:
+    `weighted` captions have A1111 weights.
+    """
+
+    def __init__(self, family: Family, method: AdapterMethod, weighted: bool = False) -> None:
         super().__init__()
+        self._weighted = weighted
         self.trainable = method.trainable
+        self._method = method
         self._family = (family,)  # in a tuple, so that the frozen modules are no submodules of this one
-        self._trains_text = "text_encoder" in method.parts
+        self._trains_text = bool(method.parts - {"unet"})
         self._remembered: dict[str, Conditioning] = {}
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, captions: list[str]) -> Tensor:
-        """The prediction (B, C, h, w) for `noisy` (B, C, h, w) at `timesteps` (B,)."""
-        return self._family[0].predict(noisy, timesteps, self._conditioning(captions))
+    def forward(
+        self, noisy: Tensor, timesteps: Tensor, captions: list[str], extras: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """The prediction (B, C, h, w) for `noisy` (B, C, h, w) at `timesteps` (B,). See `Family.predict`."""
+        return self._family[0].predict(noisy, timesteps, self._conditioning(captions), extras)
+
+    @torch.no_grad()
+    def untrained(
+        self, noisy: Tensor, timesteps: Tensor, captions: list[str], extras: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """What the model predicted before it was trained; see `forward`."""
+        with self._method.disabled():
+            return self.forward(noisy, timesteps, captions, extras)
 
     def _conditioning(self, captions: list[str]) -> Conditioning:
         if self._trains_text:
-            return self._family[0].encode_text(captions)
+            return self._family[0].encode_text(captions, weighted=self._weighted)
         each = [self._frozen(caption) for caption in captions]
         return {name: torch.cat([one[name] for one in each]) for name in each[0]}
 
@@ -37,5 +54,5 @@ class Predictor(nn.Module):
         if caption not in self._remembered:
             if len(self._remembered) >= CAPTIONS_REMEMBERED:
                 self._remembered.pop(next(iter(self._remembered)))
-            self._remembered[caption] = self._family[0].encode_text([caption])
+            self._remembered[caption] = self._family[0].encode_text([caption], weighted=self._weighted)
         return self._remembered[caption]

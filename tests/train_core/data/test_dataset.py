@@ -6,16 +6,17 @@ import pickle
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from tests.pictures import FakeVae, ignore_progress, image_folder
+from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
 from train_core.config.data import DataSettings
 from train_core.config.problems import UserError
 from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
-from train_core.data.dataset import TrainingData, open_training_data
+from train_core.data.dataset import Pace, TrainingData, open_training_data
 from train_core.data.library import open_library
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
@@ -207,3 +208,99 @@ def test_all_captions_in_a_wrong_encoding_are_named_at_once(folder: Path) -> Non
 def test_caching_without_an_encoder_is_a_mistake_of_the_caller(folder: Path) -> None:
     with pytest.raises(ValueError, match="encoder"):
         open_training_data(settings(folder, cache_latents=True), BatchPlan(0), None, ignore_progress)
+
+
+VARIED = {"random_crop": True, "color_aug": True, "flip_aug": True, "enable_wildcard": True, "token_warmup_step": 0.5}
+
+
+def test_augmented_draws_are_the_same_with_workers_and_other_processes(folder: Path) -> None:
+    one = two_epochs(training_data(folder, BatchPlan(5, 4), **VARIED))
+    helped = two_epochs(training_data(folder, BatchPlan(5, 4), **VARIED, max_data_loader_n_workers=2))
+    ranks = [two_epochs(training_data(folder, BatchPlan(5, 2, 2, rank), **VARIED)) for rank in (0, 1)]
+    assert_same(one, helped)
+    assert_same(one, ranks[0] + ranks[1])
+
+
+def test_crops_of_the_batch_are_where_its_pixels_were_cut_out(tmp_path: Path) -> None:
+    noise_image((160, 64)).save(image_folder(tmp_path / "images", "1_x", []) / "00.png")
+    data = training_data(
+        tmp_path / "images", BatchPlan(1), resolution="64", enable_bucket=False, random_crop=True, shuffle_caption=False
+    )
+    whole = torch.from_numpy(np.array(noise_image((160, 64)))).permute(2, 0, 1) / 127.5 - 1.0
+    lefts = set()
+    for epoch in range(12):
+        (batch,) = data.epoch(epoch)
+        left, top = batch.crops[0].tolist()
+        lefts.add(left)
+        assert top == 0
+        assert batch.pixels is not None
+        cut = [image[:, :, left : left + 64] for image in (whole, whole.flip(-1))]
+        assert any(torch.equal(batch.pixels[0], one) for one in cut)
+    assert len(lefts) > 3
+
+
+@pytest.mark.parametrize("setting", ["random_crop", "color_aug", "face_crop_aug_range"])
+def test_varied_pixels_and_cached_latents_are_refused_naming_both(folder: Path, setting: str) -> None:
+    value = "1.5,3" if setting == "face_crop_aug_range" else True
+    with pytest.raises(UserError) as error:
+        training_data(folder, BatchPlan(1), cache_latents=True, **{setting: value})
+    (found,) = error.value.problems
+    assert found.code == "augmentation_with_cached_latents"
+    assert setting in found.text
+    assert "cache_latents" in found.text
+
+
+def test_colours_change_from_draw_to_draw_and_stay_near(folder: Path) -> None:
+    plain = seen(list(training_data(folder, BatchPlan(5, 2)).epoch(0)))
+    data = training_data(folder, BatchPlan(5, 2), color_aug=True)
+    first, second = seen(list(data.epoch(0))), seen(list(data.epoch(1)))
+    for (_, index), (_, pixels) in first.items():
+        assert not torch.equal(pixels, plain[0, index][1])
+        assert (pixels - plain[0, index][1]).abs().mean() < 0.2
+        assert not torch.equal(pixels, second[1, index][1])
+
+
+def test_interpolation_changes_pixels_and_cached_latents(folder: Path) -> None:
+    def latents(name: str) -> torch.Tensor:
+        kept = {"cache_latents": True, "cache_latents_to_disk": True}
+        shown = seen(list(training_data(folder, BatchPlan(5, 2), resize_interpolation=name, **kept).epoch(0)))
+        return torch.cat([value[1].flatten() for _, value in sorted(shown.items())])
+
+    assert torch.equal(latents("auto"), latents("auto"))
+    assert not torch.equal(latents("auto"), latents("nearest"))
+    assert torch.equal(latents("cubic"), latents("bicubic"))
+
+
+def test_warm_up_follows_the_optimizer_step_and_not_the_worker(folder: Path) -> None:
+    """Two batches a step: captions of a step have the number of tags of that step."""
+    changes = {"token_warmup_step": 1.0, "caption_dropout_rate": 0, "shuffle_caption": False}
+    data = training_data(folder, BatchPlan(5, 1), **changes | {"token_warmup_step": 8.0}, max_data_loader_n_workers=2)
+    data.pace = Pace(batches_per_step=2, total_steps=100)
+    steps = -(-data.batches_per_epoch // 2)
+    for epoch in (0, 1):
+        for number, batch in enumerate(data.epoch(epoch)):
+            step = epoch * steps + number // 2
+            (caption,) = batch.captions
+            if caption != "cat":
+                assert len(caption.split(", ")) == min(5, 1 + step * 4 // 8)
+
+
+def test_a_resumed_epoch_warms_up_where_it_was(folder: Path) -> None:
+    changes = {"token_warmup_step": 0.9, "caption_dropout_rate": 0}
+    data = training_data(folder, BatchPlan(5, 2), **changes)
+    data.pace = Pace(total_steps=20)
+    whole = [batch.captions for batch in data.epoch(1)]
+    assert [batch.captions for batch in data.epoch(1, 3)] == whole[3:]
+
+
+def test_captions_with_several_lines_give_a_line_per_draw_with_wildcards(folder: Path) -> None:
+    for path in (folder / "2_zuko dog").glob("*.txt"):
+        path.write_text("first, one\nsecond {a|b}\n", encoding="utf-8")
+    changes = {"shuffle_caption": False, "caption_dropout_rate": 0}
+
+    def drawn(**wildcards: bool) -> set[str]:
+        data = training_data(folder, BatchPlan(5, 2), **changes, **wildcards)
+        return {caption for epoch in range(5) for batch in data.epoch(epoch) for caption in batch.captions}
+
+    assert drawn() == {"first, one", "cat"}
+    assert drawn(enable_wildcard=True) == {"first, one", "second a", "second b", "cat"}

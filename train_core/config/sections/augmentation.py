@@ -6,7 +6,8 @@ from typing import Literal
 
 from train_core.config.setting import Section, setting, when
 
-Interpolation = Literal["auto", "area", "nearest", "bilinear", "bicubic", "lanczos"]
+# "linear" and "cubic" are other names that people know two of them by.
+Interpolation = Literal["auto", "area", "nearest", "bilinear", "linear", "bicubic", "cubic", "lanczos"]
 
 
 class AugmentationSettings(Section, title="Augmentation and masks"):
