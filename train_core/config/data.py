@@ -38,10 +38,9 @@ class DataSettings:
 
     def with_values(self, values: Mapping[str, Any]) -> DataSettings:
         """The same with `values`, which are of the right types, over what is set here."""
-        sections = {part.name: getattr(self, part.name) for part in fields(self)}
-        return DataSettings(
-            **{
-                name: section.model_copy(update={key: values[key] for key in type(section).model_fields if key in values})
-                for name, section in sections.items()
-            }
-        )
+        changed = {}
+        for part in fields(self):
+            section = getattr(self, part.name)
+            own = {name: values[name] for name in type(section).model_fields if name in values}
+            changed[part.name] = section.model_copy(update=own)
+        return DataSettings(**changed)

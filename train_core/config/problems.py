@@ -32,6 +32,11 @@ class UserError(Exception):
         self.problems = problems
 
 
+def unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """`problems` with what is said twice said once."""
+    return tuple({found.text: found for found in problems}.values())
+
+
 def raise_if_any(problems: Iterable[Problem]) -> None:
     """Raise one `UserError` with all `problems`; do nothing when there are none."""
     found = tuple(problems)

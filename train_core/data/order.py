@@ -61,6 +61,6 @@ def portion(batch: Sequence[int], plan: BatchPlan, regularisation: Collection[in
     if not own:
         return Portion((batch[0],), (0.0,))
     # The weights are not brought back to a mean of 1: the loss is L + weight x L_prior (Ruiz et al., 2023), in whatever
-    # mixture the order gives, as kohya's trainer has it. Else a batch of regularisation alone would not feel the weight.
+    # mixture the order gives, as kohya's trainer has it. Else a batch of such images alone would be weighed as usual.
     mean = plan.processes / len(batch)
     return Portion(own, tuple(mean * plan.prior_loss_weight if index in regularisation else mean for index in own))

@@ -43,7 +43,7 @@ def bucket_summary(library: Library) -> dict[str, Any]:
 
 
 def dataset_summary(library: Library, batch_size: int) -> list[dict[str, Any]]:
-    """`ss_datasets`: each dataset of a dataset file with its subsets; `batch_size` is that of those without their own."""
+    """`ss_datasets`: each dataset of a dataset file with its subsets; `batch_size` is the run's."""
     numbers = dict.fromkeys(subset.dataset for subset in library.subsets)
     return [_dataset(library, number, batch_size) for number in numbers]
 

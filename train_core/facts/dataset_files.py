@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_core.config.checks_draws import draw_contradictions
 from train_core.config.checks_images import bucket_contradictions
 from train_core.config.data import DataSettings
 from train_core.config.files import read_tables
-from train_core.config.problems import Problem, UserError, problem
-from train_core.facts.dataset_keys import DATASET, GENERAL, SUBSET, Place, typed
+from train_core.config.problems import Problem, UserError, problem, unique
+from train_core.facts.dataset_keys import DATASET, GENERAL, PRESERVATION, SUBSET, Place, typed
 
 Values = dict[str, Any]
 
@@ -54,7 +55,7 @@ def read_dataset_file(path: Path, base: DataSettings) -> DatasetFile:
         return DatasetFile((), error.problems, ())
     reader = _Reader(path, base)
     subsets = tuple(reader.read(tables))
-    return DatasetFile(subsets, tuple(reader.problems), tuple(dict.fromkeys(reader.warnings)))
+    return DatasetFile(subsets, unique(reader.problems), unique(reader.warnings))
 
 
 class _Reader:
@@ -88,6 +89,7 @@ class _Reader:
             self._check_kind(own, own_place)
             values = above | own
             settings = self.base.with_values(values)
+            self.problems += draw_contradictions(settings.dataset, settings.captions, settings.augmentation)
             self.warnings += _without_effect(values, settings, own_place)
             yield Description(
                 own_place, settings, number,
@@ -141,6 +143,16 @@ class _Reader:
                 for key in ("is_reg", "class_tokens", "caption_extension")
                 if own.get(key)
             ]
+
+        if own.get(PRESERVATION) and not own.get("is_reg"):
+            self.problems.append(
+                problem(
+                    "preservation_of_training_images",
+                    "{key} in {place} of {path} is for regularisation images: from these nothing would be learnt. "
+                    "Set is_reg = true there, or remove it.",
+                    key=PRESERVATION, place=place.words, path=str(self.path),
+                )
+            )
 
     def _check_together(self, subsets: list[Description], place: Place) -> None:
         if len({subset.metadata_file is None for subset in subsets}) > 1:

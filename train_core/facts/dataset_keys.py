@@ -1,4 +1,4 @@
-"""The keys of sd-scripts' dataset files: which there are, at which of the three levels, and what is wrong with others."""
+"""The keys of sd-scripts' dataset files: which there are, at which of three levels, and what is wrong with others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EVERYWHERE = frozenset({
     "keep_tokens_separator", "secondary_separator", "enable_wildcard", "caption_prefix", "caption_suffix", "color_aug",
     "flip_aug", "face_crop_aug_range", "random_crop", "token_warmup_min", "token_warmup_step", "custom_attributes",
     "caption_dropout_rate", "caption_dropout_every_n_epochs", "caption_tag_dropout_rate", "caption_extension",
-    "class_tokens", "cache_info", "alpha_mask",
+    "class_tokens", "cache_info", "alpha_mask", "diff_output_preservation",
 })  # fmt: skip
 _ABOVE_SUBSETS = frozenset({
     "batch_size", "enable_bucket", "bucket_no_upscale", "bucket_reso_steps", "min_bucket_reso", "max_bucket_reso",
@@ -45,6 +45,7 @@ LEVELS = {
     DATASET: _EVERYWHERE | _ABOVE_SUBSETS,
     SUBSET: _EVERYWHERE | _IN_SUBSETS,
 }
+PRESERVATION = "diff_output_preservation"
 # Keys that change nothing here whatever they say: what they save time on is always checked, and quickly.
 _UNNEEDED = frozenset({"cache_info"})
 # What keys without a counterpart here say when they ask for nothing.
@@ -78,7 +79,7 @@ def typed(table: dict[str, Any], place: Place) -> tuple[dict[str, Any], list[Pro
     declared = declared_keys()
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for key, raw in table.items():
+    for key, raw in _with_attributes(table).items():
         wrong = _wrong_key(key, raw, place, declared)
         if wrong is not None:
             problems.append(wrong)
@@ -88,6 +89,15 @@ def typed(table: dict[str, Any], place: Place) -> tuple[dict[str, Any], list[Pro
             except UserError as error:
                 problems += error.problems
     return values, problems
+
+
+def _with_attributes(table: dict[str, Any]) -> dict[str, Any]:
+    """`table` with the one custom attribute that has a meaning here as a key like any other."""
+    attributes = table.get("custom_attributes")
+    if not isinstance(attributes, dict) or PRESERVATION not in attributes:
+        return table
+    others = {name: value for name, value in attributes.items() if name != PRESERVATION}
+    return {**table, "custom_attributes": others, PRESERVATION: attributes[PRESERVATION]}
 
 
 def _absolute(declared: Setting, value: Any, place: Place) -> Any:
@@ -101,6 +111,8 @@ def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -
     asks = raw is not None and raw not in (_NOTHING_ASKED.get(key), False, 0, "", {})
     if key in declared or key in _UNNEEDED or not asks:
         return None
+    if _is_of_the_run(key):
+        return _elsewhere(key, place)
     return problem(
         "dataset_key_not_yet",
         "{key} in {place} of {path}: this version of Crucible does not have it. Remove it to train without.",
@@ -118,12 +130,8 @@ def _stray(key: str, place: Place) -> Problem:
             "{key} in {place} of {path} cannot stand there. Move it to {levels}.",
             levels=" / ".join(levels), **where,
         )
-    if key in {s.name for s in TrainConfig.settings()}:
-        return problem(
-            "dataset_key_elsewhere",
-            "{key} in {place} of {path} holds for the whole run. Set it in the settings instead of the dataset file.",
-            **where,
-        )
+    if _is_of_the_run(key):
+        return _elsewhere(key, place)
     near = get_close_matches(key, sorted(LEVELS[place.level]), 1)
     if near:
         return problem(
@@ -135,4 +143,16 @@ def _stray(key: str, place: Place) -> Problem:
         "dataset_key_unknown",
         "{key} in {place} of {path} is no key of a dataset file. Remove it; docs/datasets.md lists all keys.",
         **where,
+    )
+
+
+def _is_of_the_run(key: str) -> bool:
+    return key in {s.name for s in TrainConfig.settings()}
+
+
+def _elsewhere(key: str, place: Place) -> Problem:
+    return problem(
+        "dataset_key_elsewhere",
+        "{key} in {place} of {path} holds for the whole run. Set it in the settings instead of the dataset file.",
+        key=key, place=place.words, path=str(place.path),
     )

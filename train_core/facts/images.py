@@ -62,7 +62,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
-    """A hash of each file's bytes, remembered by path, size and time of change. Raises UserError if one is unreadable."""
+    """A hash of each file's bytes, remembered by path, size and time of change.
+
+    Raises UserError for a file that cannot be read.
+    """
     return recall(paths, "content", _hash, places.caches_dir() / "files.sqlite")
 
 

@@ -1,4 +1,4 @@
-"""Metadata files: captions and tags of many images in one JSON or JSONL file, as kohya's fine-tuning scripts write it."""
+"""Metadata files: captions and tags of many images in one JSON or JSONL file, as kohya's scripts write it."""
 
 from __future__ import annotations
 
@@ -94,10 +94,11 @@ def _record(key: str, fields: Any) -> Record | None:
         return None
     caption, tags, size, _ = (fields.get(name) for name in _FIELDS)
     tags = ", ".join(tags) if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) else tags
-    is_size = isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)
-    if not all(text is None or isinstance(text, str) for text in (caption, tags)) or not (size is None or is_size):
+    if size is not None and not (isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)):
         return None
-    return Record(key, (caption or "").strip(), (tags or "").strip(), (size[0], size[1]) if is_size else None)
+    if not all(text is None or isinstance(text, str) for text in (caption, tags)):
+        return None
+    return Record(key, (caption or "").strip(), (tags or "").strip(), (size[0], size[1]) if size else None)
 
 
 def _find(key: str, folder: Path) -> Path | None:

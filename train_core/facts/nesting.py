@@ -82,13 +82,11 @@ def problems(parent: Path, plain: bool = False) -> list[Problem]:
     if (plain and plain_folders(parent)) or any(folder.repeats > 0 for folder in image_folders(parent)):
         return []
     own = images_in(parent)
-    if own and _named(parent):
+    if not own:
+        return [_misplaced(parent)]
+    if _named(parent):
         return [_is_child(parent, len(own))]
-    if own and plain:
-        return [_no_class(parent, len(own))]
-    if own:
-        return [_images_in_parent(parent, len(own))]
-    return [_misplaced(parent)]
+    return [_no_class(parent, len(own)) if plain else _images_in_parent(parent, len(own))]
 
 
 def warnings(parent: Path) -> list[Problem]:

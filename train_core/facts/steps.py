@@ -96,7 +96,8 @@ def count_steps(work: Workload) -> StepCount:
     trained = [image.registered.repeats for image in work.images if not image.registered.is_reg]
     samples = sum(trained)
     batches = sum(
-        math.ceil(count / ((group.batch_size or work.batch_size) * work.processes)) for group, count in per_group.items()
+        math.ceil(count / (work.processes * (group.batch_size or work.batch_size)))
+        for group, count in per_group.items()
     )
     per_epoch = math.ceil(batches / work.accumulation)
     limits = [limit for limit in (work.max_train_epochs * per_epoch, work.max_train_steps) if limit]
@@ -129,7 +130,7 @@ def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
     if count.reg_samples == count.samples:
         yield problem(
             "steps_regularisation",
-            "Regularisation images are matched to the training images: {samples} of them an epoch beside as many, which "
+            "Regularisation images are matched to the training images: an epoch sees {samples} of each, which "
             "doubles the steps.",
             samples=count.samples,
         )
@@ -164,7 +165,8 @@ def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
 def _batch_reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
     """Why the batches are not as many as samples divided by the batch size."""
     own_sizes = sorted({image.group.batch_size for image in work.images} - {0, work.batch_size})
-    batches, samples, size = count.batches_per_epoch, count.samples + count.reg_samples, work.batch_size * work.processes
+    batches, samples = count.batches_per_epoch, count.samples + count.reg_samples
+    size = work.batch_size * work.processes
     even = math.ceil(samples / size)
     if own_sizes:
         yield problem(

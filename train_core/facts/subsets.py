@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from train_core.config.data import DataSettings
-from train_core.config.problems import Problem, problem
+from train_core.config.problems import Problem, problem, unique
 from train_core.facts import nesting
 from train_core.facts.buckets import Group, assign, bucket_problems, bucket_rules
 from train_core.facts.dataset_files import Description, read_dataset_file
@@ -125,7 +125,7 @@ def _from_file(path: Path, settings: DataSettings) -> Sources:
             for folder in survey_of_it.folders
         ]
     # One folder may stand in several datasets, at several sizes; what is wrong in it is said once.
-    return Sources(tuple(subsets), tuple(dict.fromkeys(problems)), tuple(dict.fromkeys(warnings)))
+    return Sources(tuple(subsets), unique(problems), unique(warnings))
 
 
 def _images_of(one: Description) -> Survey:
