@@ -1,4 +1,4 @@
-"""Adapters sit on the layers, and under the names, that other software expects; counted on the full-size model."""
+"""Adapters sit on the layers, and under the names, that other software expects; counted on full-size models."""
 
 from __future__ import annotations
 
