@@ -82,6 +82,14 @@ class Library:
         """The samples that are regularisation images."""
         return frozenset(index for index, entry in enumerate(self.samples) if self.entries[entry].is_reg)
 
+    @cached_property
+    def preserved(self) -> frozenset[int]:
+        """The regularisation samples for which the model is to go on predicting what it did before."""
+        return frozenset(
+            index for index in self.regularisation
+            if self.entries[self.samples[index]].settings.dataset.diff_output_preservation
+        )  # fmt: skip
+
 
 def open_library(settings: DataSettings) -> Library:
     """The images that `settings` describe, with captions read. Raises UserError with everything that is wrong."""

@@ -127,7 +127,7 @@ def assemble(
         vae_batch_size=config.dataset.vae_batch_size,
         process=process, noise_recipe=NoiseRecipe(config.loss), loss_recipe=LossRecipe(config.loss, process),
         timestep_sampler=timestep_sampler(config.loss, accelerator.device),
-        data=data, length=length, stepper=stepper, metrics=metrics,
+        data=data, length=length, stepper=stepper, metrics=metrics, preserved=data.library.preserved,
         saver=Saver(config, method, name, metadata, emit, is_main),
         samples=SampleDrawer(
             config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, accelerator,

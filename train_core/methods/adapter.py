@@ -37,6 +37,10 @@ class AdapterMethod:
         """Everything that trains, as one module."""
         return self.adapter
 
+    def disabled(self) -> AbstractContextManager[None]:
+        """The model as it was before training, for as long as the context lasts."""
+        return self.adapter.disabled()
+
     @property
     def parts(self) -> set[str]:
         """The parts of the model that the adapter sits on: `unet`, `text_encoder`."""

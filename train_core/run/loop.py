@@ -26,7 +26,7 @@ def train(run: Training) -> None:
                 run.seed_dropouts(batch)
                 with run.stepper.gathering(last=position == len(batches)):
                     noise_pred = run.model(noisy, timesteps, batch.captions)
-                    target = run.process.target(latents, noise, timesteps)
+                    target = run.target(batch, latents, noise, timesteps, noisy)
                     loss = run.loss(noise_pred, target, timesteps, batch) / len(batches)
                     run.stepper.backward(loss)
                 step_loss += loss.detach()

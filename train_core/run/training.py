@@ -53,6 +53,7 @@ class Training:
     saver: Saver
     samples: SampleDrawer
     control: Control
+    preserved: frozenset[int] = frozenset()
     step: int = 0
     stopped: bool = field(default=False)
 
@@ -90,6 +91,17 @@ class Training:
         """The model's input (B, C, h, w): `latents` with `noise`, and maybe some more, mixed in."""
         added = self.noise_recipe.perturbed(partial(self._seeds, batch), noise)
         return self.process.add_noise(latents, added, timesteps).to(self.dtype)
+
+    def target(self, batch: Batch, latents: Tensor, noise: Tensor, timesteps: Tensor, noisy: Tensor) -> Tensor:
+        """What the model should predict (B, C, h, w); of preserved samples, what it did before it was trained."""
+        target = self.process.target(latents, noise, timesteps)
+        kept = [row for row, index in enumerate(batch.indices.tolist()) if index in self.preserved]
+        if not kept:
+            return target
+        extras = {name: of_all[kept] for name, of_all in self.extras(batch).items()}
+        captions = [batch.captions[row] for row in kept]
+        untrained = self.accelerator.unwrap_model(self.model).untrained(noisy[kept], timesteps[kept], captions, extras)
+        return target.index_put((torch.tensor(kept, device=target.device),), untrained.float())
 
     def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:
         """The weighted sum of the samples' losses, a scalar; fp32."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, ImageChops
 
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
 from train_core.events import Event
+from train_core.run.training import Training
 
 EVERYTHING: dict[str, Any] = {
     "noise_offset": 0.1, "noise_offset_random_strength": True, "adaptive_noise_scale": 0.1,
@@ -58,6 +61,34 @@ def test_what_the_models_kind_rules_out_is_told_before_the_first_step(
     events = once(prepare, "wrong", **values)
     assert [event["code"] for event in kinds(events, "error")] == [code]
     assert not kinds(events, "started")
+
+
+def test_preserved_regularisation_images_teach_only_what_the_model_drew_before(
+    prepare: Prepare, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter that has hardly moved changes nothing yet, so what is preserved has no error and no gradient."""
+    shutil.copytree(images / "1_tall cat", images.parent / "reg" / "1_cat")
+    for path in (images.parent / "reg").rglob("*.png"):
+        Image.effect_noise((64, 64), 99).convert("RGB").save(path)  # pictures that are not in training
+    values: dict[str, Any] = {
+        "reg_data_dir": str(images.parent / "reg"), "max_train_epochs": 1, "train_batch_size": 1, "learning_rate": 1e-9,
+    }
+    losses: list[float] = []
+    report = Training.report
+
+    def noting(self: Training, epoch: int, loss: torch.Tensor) -> None:
+        losses.append(loss.item())
+        report(self, epoch, loss)
+
+    monkeypatch.setattr(Training, "report", noting)
+    weights(run(prepare("plain", **values)))
+    plain = losses.copy()
+    losses.clear()
+    weights(run(prepare("preserved", diff_output_preservation=True, **values)))
+    assert min(plain) > 0.01
+    differing = [now for now, before in zip(losses, plain, strict=True) if now != pytest.approx(before, rel=1e-3)]
+    assert len(differing) == 8  # as many as there are training images with their repeats
+    assert max(differing) < 1e-6
 
 
 def test_samples_are_drawn_with_the_schedule_that_is_trained(prepare: Prepare) -> None:

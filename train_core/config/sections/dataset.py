@@ -15,6 +15,11 @@ class DatasetSettings(Section, title="Folders and images"):
         "1_dog. They keep the rest of the class as it is; as many are seen as training images.",
         label="Regularisation folder", path="folder",
     )
+    diff_output_preservation: bool = setting(
+        False, "Regularisation images hold the model to what it drew before, not to their own looks; takes up to a "
+        "third more time for them.", label="Preserve what the model drew before",
+        applies_to=when_set("reg_data_dir", "dataset_config"), advanced=True,
+    )
     dataset_config: str = setting(
         "", "A TOML or JSON file that describes the images in sd-scripts' form instead of the folders here: several "
         "datasets, each with its own settings.", label="Dataset file", path="data", advanced=True,
