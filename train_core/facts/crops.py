@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.facts.buckets import BucketFit, Size
-
-_FACE = re.compile(r"_(\d+)_(\d+)_(\d+)_(\d+)$")
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face's centre and size in pixels of the image as a viewer shows it."""
-
-    x: int
-    y: int
-    width: int
-    height: int
+from train_core.facts.faces import Face
 
 
 @dataclass(frozen=True)
@@ -40,14 +27,6 @@ def crop_rules(augmentation: AugmentationSettings) -> CropRules:
     """The crop rules that `augmentation` asks for."""
     low, _, high = augmentation.face_crop_aug_range.partition(",")
     return CropRules(augmentation.random_crop, (float(low), float(high)) if high else None)
-
-
-def face_in(path: Path) -> Face | None:
-    """The face that a file name ending in `_<centre x>_<centre y>_<width>_<height>` tells of."""
-    found = _FACE.search(path.stem)
-    if not found or not (int(found[3]) and int(found[4])):
-        return None
-    return Face(*map(int, found.groups()))
 
 
 def draw_fit(size: Size, fit: BucketFit, face: Face | None, rules: CropRules, rng: Random) -> BucketFit:

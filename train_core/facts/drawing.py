@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from train_core.config.problems import Problem, problem
-from train_core.facts.crops import crop_rules, face_in
+from train_core.facts.crops import crop_rules
+from train_core.facts.faces import face_in
 from train_core.facts.masks import Masked, alpha_warnings, mask_directory, survey_masks
 from train_core.facts.subsets import Subset
 

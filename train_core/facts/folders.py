@@ -9,6 +9,7 @@ from pathlib import Path
 from train_core.config import places
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.facts import nesting
+from train_core.facts.faces import without_face
 from train_core.facts.images import image_size
 from train_core.facts.memory import recall
 from train_core.facts.nesting import NamedFolder
@@ -139,7 +140,10 @@ class _Captions:
 
     def of(self, image: Path) -> Path | None:
         """The caption file of `image`; on every system the letter case of its ending does not matter."""
-        name = image.stem + self.extension
+        return self._named(image.stem) or self._named(without_face(image.stem))
+
+    def _named(self, stem: str) -> Path | None:
+        name = stem + self.extension
         return self.files.get(name) or self.by_lower_case.get(name.lower())
 
     def warnings(self, images: tuple[ImageFile, ...], may_lack: bool) -> list[Problem]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
@@ -304,3 +305,20 @@ def test_captions_with_several_lines_give_a_line_per_draw_with_wildcards(folder:
 
     assert drawn() == {"first, one", "cat"}
     assert drawn(enable_wildcard=True) == {"first, one", "second a", "second b", "cat"}
+
+
+def test_a_face_fills_the_crop_as_asked_with_and_without_buckets(tmp_path: Path) -> None:
+    """A white face of 20 pixels on black, two faces wide: a quarter of the bucket's area is white, in its middle."""
+    picture = Image.new("RGB", (400, 300))
+    picture.paste((255, 255, 255), (90, 190, 110, 210))
+    picture.save(image_folder(tmp_path / "images", "1_x", []) / "a_100_200_20_20.png")
+    changes = {"shuffle_caption": False, "flip_aug": False, "bucket_reso_steps": 8, "face_crop_aug_range": "2,2"}
+    for enable_bucket in (False, True):
+        data = training_data(tmp_path / "images", BatchPlan(1), resolution="40", enable_bucket=enable_bucket, **changes)
+        (batch,) = data.epoch(0)
+        assert batch.pixels is not None
+        width, height = batch.bucket
+        side = min(width, height)
+        face = batch.pixels[0, 0, (height - side) // 2 :, (width - side) // 2 :][:side, :side]
+        assert (face > 0).float().mean().item() == pytest.approx(0.25, abs=0.06)
+        assert face[side // 2, side // 2] == 1

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.facts.buckets import BucketFit, BucketRules, assign
-from train_core.facts.crops import CropRules, Face, crop_rules, draw_fit, face_in
+from train_core.facts.crops import CropRules, crop_rules, draw_fit
+from train_core.facts.faces import Face, face_in
 
 sides = st.integers(64, 1500)
 seeds = st.integers()
@@ -78,7 +79,7 @@ def test_a_random_crop_keeps_a_face_that_fits_whole(
     drawn = draw_fit(size, fit, face, CropRules(True, (1.5, 4.0)), Random(seed))
     parts = zip(drawn.crop, drawn.bucket, drawn.resized, size, (face.x, face.y), (face.width, face.height), strict=True)
     for start, side, length, whole, centre, extent in parts:
-        low, high = (centre - extent / 2) * length / whole, (centre + extent / 2) * length / whole
+        low, high = max(0, centre - extent / 2) * length / whole, min(whole, centre + extent / 2) * length / whole
         if high - low <= side:
             assert start - 1 <= low
             assert high <= start + side + 1

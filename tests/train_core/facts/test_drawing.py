@@ -47,6 +47,13 @@ def test_names_without_a_face_are_warned_about_when_faces_are_zoomed_to(images: 
     assert "faces_missing" not in codes(images)[1]
 
 
+def test_the_caption_of_a_face_may_leave_the_numbers_out(images: Path) -> None:
+    (images / "1_x" / "b_32_32_10_10.txt").rename(images / "1_x" / "b.txt")
+    assert "captions_missing" not in codes(images)[1]
+    (images / "1_x" / "b.txt").unlink()
+    assert "captions_missing" in codes(images)[1]
+
+
 def test_an_alpha_mask_that_changes_nothing_is_warned_about(images: Path) -> None:
     assert "alpha_mask_without_alpha" in codes(images, alpha_mask=True)[1]
     Image.new("RGBA", (64, 64), (0, 0, 0, 9)).save(images / "1_x" / "a.png")
