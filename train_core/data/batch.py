@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from train_core.data.moments import Moments
@@ -31,3 +32,9 @@ class Batch:
     moments: Moments | None = None
     pixels: Tensor | None = None
     masks: Tensor | None = None
+
+    @property
+    def extras(self) -> dict[str, Tensor]:
+        """What some base models are told beside text, each (B, 2): sizes as width and height, crops as left and top."""
+        target = torch.tensor([self.bucket]).expand(len(self.indices), 2)
+        return {"original_sizes": self.original_sizes, "crops": self.crops, "target_sizes": target}

@@ -93,8 +93,8 @@ def _refuse_broken(moments: Moments, path: Path) -> None:
     raise UserError(
         problem(
             "latents_not_finite",
-            "The VAE turns {path} into values that are not numbers. It overflows in half precision: use the VAE "
-            "sdxl-vae-fp16-fix or vae-ft-mse, or set mixed_precision to bf16 or no.",
+            "The VAE turns {path} into values that are not numbers, even when it calculates in fp32. Choose another "
+            "VAE, or a fresh copy of the model; if it happens with this image alone, remove the image.",
             path=str(path),
         )
     )

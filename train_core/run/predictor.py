@@ -24,7 +24,6 @@ class Predictor(nn.Module):
         self._weighted = weighted
         self.trainable = method.trainable
         self._method = method
-        self._method = method
         self._family = (family,)  # in a tuple, so that the frozen modules are no submodules of this one
         self._trains_text = bool(method.parts - {"unet"})
         self._remembered: dict[str, Conditioning] = {}
@@ -34,14 +33,6 @@ class Predictor(nn.Module):
     ) -> Tensor:
         """The prediction (B, C, h, w) for `noisy` (B, C, h, w) at `timesteps` (B,). See `Family.predict`."""
         return self._family[0].predict(noisy, timesteps, self._conditioning(captions), extras)
-
-    @torch.no_grad()
-    def untrained(
-        self, noisy: Tensor, timesteps: Tensor, captions: list[str], extras: Mapping[str, Tensor] | None = None
-    ) -> Tensor:
-        """What the model predicted before it was trained; see `forward`."""
-        with self._method.disabled():
-            return self.forward(noisy, timesteps, captions, extras)
 
     @torch.no_grad()
     def untrained(

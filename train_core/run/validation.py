@@ -67,7 +67,8 @@ class Validator:
         noise = self._noise(index, latents.shape[1:]).to(device)
         timesteps = timesteps_of(index, len(self.process.alphas_cumprod)).to(device)
         noisy = self.process.add_noise(latents, noise, timesteps).to(self.dtype)
-        noise_pred = self.model(noisy, timesteps, repeated(batch, LEVELS).captions)
+        samples = repeated(batch, LEVELS)
+        noise_pred = self.model(noisy, timesteps, samples.captions, samples.extras)
         return (noise_pred.float() - self.process.target(latents, noise, timesteps)).square().mean()
 
     def _noise(self, index: int, shape: torch.Size) -> Tensor:
