@@ -101,9 +101,15 @@ def _tag_frequency(entries: Sequence[Entry], subsets: Sequence[Subset]) -> dict[
     for subset, name in _named(subsets):
         counts: Counter[str] = Counter()
         for image in subset.folder.images:
-            counts.update(tag for text in tags.get(image.path, "").split(",") if (tag := text.strip().lower()))
+            counts.update(_tags(tags.get(image.path, ""), subset.settings.captions.enable_wildcard))
         found[name] = dict(counts)
     return found
+
+
+def _tags(text: str, all_lines: bool) -> dict[str, None]:
+    """The tags of the lines that draws use, each once and in their order."""
+    lines = text.split("\n") if all_lines else text.split("\n")[:1]
+    return dict.fromkeys(tag for line in lines for part in line.split(",") if (tag := part.strip().lower()))
 
 
 def _bucket_summary(entries: Sequence[Entry]) -> dict[str, Any]:
