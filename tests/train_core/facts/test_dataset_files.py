@@ -80,7 +80,7 @@ def test_several_datasets_have_sizes_and_batches_of_their_own(tmp_path: Path) ->
     file = read(
         tmp_path,
         {"resolution": 768, "batch_size": 2, "subsets": [SUBSET]},
-        {"resolution": [1024, 768], "min_bucket_reso": 320, "enable_bucket": False, "subsets": [SUBSET, {"image_dir": "b"}]},
+        {"resolution": [1024, 768], "enable_bucket": False, "subsets": [SUBSET, {"image_dir": "b"}]},
         {"subsets": [SUBSET]},
     )
     assert file.problems == ()
