@@ -106,10 +106,10 @@ def _tag_frequency(entries: Sequence[Entry], subsets: Sequence[Subset]) -> dict[
     return found
 
 
-def _tags(text: str, all_lines: bool) -> dict[str, None]:
+def _tags(text: str, all_lines: bool) -> list[str]:
     """The tags of the lines that draws use, each once and in their order."""
     lines = text.split("\n") if all_lines else text.split("\n")[:1]
-    return dict.fromkeys(tag for line in lines for part in line.split(",") if (tag := part.strip().lower()))
+    return list(dict.fromkeys(tag for line in lines for part in line.split(",") if (tag := part.strip().lower())))
 
 
 def _bucket_summary(entries: Sequence[Entry]) -> dict[str, Any]:
