@@ -86,6 +86,10 @@ CHANGES: dict[str, Change] = {
     "lr_warmup_steps": Change("2", {"lr_scheduler": "constant_with_warmup"}),
     "lr_scheduler_num_cycles": Change(2, {"lr_scheduler": "cosine_with_restarts"}),
     "lr_scheduler_power": Change(3, {"lr_scheduler": "polynomial"}),
+    "lr_decay_steps": Change("2", {"lr_scheduler": "warmup_stable_decay"}),
+    "lr_scheduler_timescale": Change(2, {"lr_scheduler": "inverse_sqrt"}),
+    "lr_scheduler_min_lr_ratio": Change(0.5, {"lr_scheduler": "cosine_with_min_lr"}),
+    "lr_scheduler_args": Change(["lr_end=5e-4"], {"lr_scheduler": "polynomial"}),
     "max_grad_norm": Change(1e-3, {"optimizer_type": "SGD", "learning_rate": 10.0}),
     "sample_prompts": Change("a cat --w 64 --h 64 --s 2 --d 1", SAMPLED),
     "sample_every_n_epochs": Change(0, SAMPLED),
@@ -115,6 +119,7 @@ SHOWN_BY = {
     "cache_latents_to_disk": "test_cache: files, and a second run that encodes nothing",
     "vae_batch_size": "test_cache: how many images the VAE sees at once",
     "max_data_loader_n_workers": "test_dataset: processes that load",
+    "fused_backward_pass": "test_stepper: the same bits are learnt, and no gradient is left",
     "gradient_checkpointing": "test_train: the same is learnt; models/test_sd1: activations that are not kept",
 }
 
