@@ -15,6 +15,7 @@ from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.sections.training import TrainingSettings
+from train_core.config.sections.validation import ValidationSettings
 
 
 class TrainConfig(Job, name="train"):
@@ -29,6 +30,7 @@ class TrainConfig(Job, name="train"):
     loss: LossSettings = LossSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     rates: RateSettings = RateSettings()
+    validation: ValidationSettings = ValidationSettings()
     samples: SampleSettings = SampleSettings()
     output: OutputSettings = OutputSettings()
     launch: LaunchSettings = LaunchSettings()
