@@ -84,7 +84,8 @@ def duration_text(seconds: float | None) -> str:
 def _messages(view: RunView, language: str) -> str:
     errors = "".join(f'<div class="note error">{_message(p, language)}</div>' for p in view.errors)
     warnings = "".join(f'<div class="note warning">{_message(p, language)}</div>' for p in view.warnings[-5:])
-    return errors + warnings
+    notices = "".join(f'<div class="note">{_message(p, language)}</div>' for p in view.notices[-5:])
+    return errors + warnings + notices
 
 
 def _message(found: Problem, language: str) -> str:
@@ -108,6 +109,7 @@ def charts_html(view: RunView | None, language: str) -> str:
     losses = [
         Series(text("ui.chart.current", language), view.losses, faint=True),
         Series(text("ui.chart.average", language), view.averages),
+        Series(text("ui.chart.validation", language), view.validations),
     ]
     rates = [Series(_rate_name(name, language), points) for name, points in view.lr_curves.items()]
     return (

@@ -62,9 +62,11 @@ class RunView:
     result: str = ""
     losses: list[Point] = field(default_factory=list)
     averages: list[Point] = field(default_factory=list)
+    validations: list[Point] = field(default_factory=list)
     lr_curves: dict[str, list[Point]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
+    notices: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     errors: list[Problem] = field(default_factory=list)
     console: str = ""
@@ -150,6 +152,12 @@ class RunFollower:
         self._view.saved.append(
             Saved(self._path(event), event.get("step") or 0, event.get("epoch") or 0, bool(event.get("final")))
         )
+
+    def _on_validation(self, event: Event) -> None:
+        _append(self._view.validations, event.get("step") or 0, event.get("loss"))
+
+    def _on_notice(self, event: Event) -> None:
+        self._view.notices.append(_problem_of(event))
 
     def _on_warning(self, event: Event) -> None:
         self._view.warnings.append(_problem_of(event))

@@ -1,0 +1,160 @@
+"""Runs that go wrong say what happened and what to do, and keep what was learnt."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
+from train_core.config.places import runs_dir
+from train_core.data.batch import Batch
+from train_core.events import Event, EventLog, read_events
+from train_core.jobs.start import start_training
+from train_core.run.training import Training
+
+
+def break_latents(monkeypatch: pytest.MonkeyPatch, is_broken: Any) -> None:
+    """Latents are no numbers where `is_broken(step, index)` says so, `step` counting from 1."""
+    original = Training.latents
+
+    def broken(self: Training, batch: Batch) -> torch.Tensor:
+        latents = original(self, batch)
+        for row, index in enumerate(batch.indices.tolist()):
+            if is_broken(self.step + 1, index):
+                latents[row] = torch.nan
+        return latents
+
+    monkeypatch.setattr(Training, "latents", broken)
+
+
+def told(events: list[Event], code: str) -> list[Event]:
+    return [event for event in events if event.get("code") == code]
+
+
+def test_a_loss_that_is_no_number_names_its_images_and_moves_nothing(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_latents(monkeypatch, lambda step, index: step == 4)
+    events = run(prepare("zuko", max_train_epochs=1, save_every_n_steps=3))
+    after_three = load_file(Path(events[-1]["path"]).with_name("zuko-step00000003.safetensors"))
+    assert difference(weights(events), after_three) == 0  # step 4, the last, is the broken one
+    (warning,) = told(events, "loss_not_finite")
+    assert warning["params"]["step"] == 4
+    assert ".png" in warning["params"]["images"]
+
+
+def test_a_broken_step_does_not_spoil_the_curves(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_latents(monkeypatch, lambda step, index: step == 2)
+    run(prepare("zuko", max_train_epochs=1))
+    (run_dir,) = runs_dir().iterdir()
+    assert "NaN" not in (run_dir / "events.jsonl").read_text("utf-8")
+    progress = kinds(read_events(run_dir / "events.jsonl"), "progress")[-1]
+    assert 0 < progress["average"] < 10
+
+
+def test_of_gathered_batches_only_the_broken_one_is_named(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_latents(monkeypatch, lambda step, index: step == 1 and index == 0)
+    events = run(prepare("zuko", max_train_epochs=1, train_batch_size=1, gradient_accumulation_steps=8))
+    (warning,) = told(events, "loss_not_finite")
+    assert Path(warning["params"]["images"]).name == "0.png"
+    assert all(t.abs().max() == 0 for name, t in weights(events).items() if "lora_up" in name)  # it was the one step
+
+
+def test_with_steps_inside_the_backward_pass_a_broken_loss_moves_nothing_either(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_latents(monkeypatch, lambda step, index: step == 4)
+    fused = {"optimizer_type": "Adafactor", "fused_backward_pass": True, "max_grad_norm": 0}
+    events = run(prepare("zuko", max_train_epochs=1, save_every_n_steps=3, **fused))
+    after_three = load_file(Path(events[-1]["path"]).with_name("zuko-step00000003.safetensors"))
+    assert difference(weights(events), after_three) == 0
+
+
+def test_a_run_without_broken_steps_is_what_it_was(prepare: Prepare) -> None:
+    recovering = run(prepare("guarded", no_metadata=True, on_divergence="recover"))
+    assert tensor_bytes(recovering) == tensor_bytes(run(prepare("plain", no_metadata=True)))
+
+
+def test_too_many_broken_steps_end_the_run_with_advice_and_what_was_learnt(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_latents(monkeypatch, lambda step, index: step > 2)
+    events = run(prepare("zuko", max_train_epochs=3, max_grad_norm=0))
+    assert events[-1]["status"] == "failed"
+    assert len(told(events, "loss_not_finite")) == 5
+    (error,) = told(events, "loss_never_finite")
+    assert error["params"]["count"] == 5
+    assert "learning_rate = 0.0001" in error["params"]["settings"]
+    assert "max_grad_norm = 1.0" in error["params"]["settings"]
+    (saved,) = kinds(events, "saved")
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(saved["path"]).values())
+
+
+def test_a_run_that_never_learnt_anything_saves_nothing(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_latents(monkeypatch, lambda step, index: True)
+    events = run(prepare("zuko", max_train_epochs=3))
+    assert told(events, "loss_never_finite")
+    assert not kinds(events, "saved")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "first"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "card_out_of_memory",
+         "train_batch_size = 2; gradient_checkpointing = true; mixed_precision = bf16"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
+         "computer_out_of_memory", "cache_latents_to_disk = true; train_batch_size = 2; gradient_checkpointing = true"),
+        (MemoryError(), "computer_out_of_memory",
+         "cache_latents_to_disk = true; train_batch_size = 2; gradient_checkpointing = true"),
+    ],
+)  # fmt: skip
+def test_out_of_memory_is_one_message_with_three_settings_in_order(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    error: Exception, code: str, first: str,
+) -> None:  # fmt: skip
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Training, "loss", fail)
+    events = run(prepare("zuko", train_batch_size=4))
+    (said,) = kinds(events, "error")
+    assert (said["code"], said["params"]["settings"]) == (code, first)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_error_of_another_kind_keeps_its_traceback(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(Training, "loss", fail)
+    assert [event["code"] for event in kinds(run(prepare("zuko")), "error")] == ["unexpected"]
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_drive_is_said_on_the_console_when_events_can_no_longer_be_written(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = EventLog.write
+
+    def full(self: EventLog, kind: str, **fields: Any) -> None:
+        if kind in ("progress", "error", "finished"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(self, kind, **fields)
+
+    monkeypatch.setattr(EventLog, "write", full)
+    config = prepare("zuko")
+    assert start_training(config, {}) == 1
+    printed = capsys.readouterr()
+    (run_dir,) = runs_dir().iterdir()
+    assert f"The drive of {run_dir} is full" in printed.out
+    assert "Traceback" not in printed.err
+    assert [json.loads(line) for line in (run_dir / "events.jsonl").read_text("utf-8").splitlines()]
