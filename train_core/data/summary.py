@@ -101,7 +101,7 @@ def _tag_frequency(entries: Sequence[Entry], subsets: Sequence[Subset]) -> dict[
     for subset, name in _named(subsets):
         counts: Counter[str] = Counter()
         for image in subset.folder.images:
-            counts.update(_tags(tags.get(image.path, ""), subset.settings.captions.enable_wildcard))
+            counts.update(list(_tags(tags.get(image.path, ""), subset.settings.captions.enable_wildcard)))
         found[name] = dict(counts)
     return found
 
@@ -121,7 +121,7 @@ def _bucket_summary(entries: Sequence[Entry]) -> dict[str, Any]:
         for number, bucket in enumerate(sorted(counts))
     }
     errors = sum(_ratio_error(entry) * entry.repeats for entry in entries)
-    return {"buckets": buckets, "mean_img_ar_error": errors / counts.total()}
+    return {"buckets": buckets, "mean_img_ar_error": errors / max(1, counts.total())}
 
 
 def _ratio_error(entry: Entry) -> float:

@@ -106,7 +106,7 @@ def test_datasets_of_one_size_share_batches(parent: Path) -> None:
 
 
 def test_each_image_is_trained_with_the_settings_of_its_subset(parent: Path) -> None:
-    drawings = {"image_dir": "cats", "caption_prefix": "drawing of", "caption_extension": ".none", "class_tokens": "cat"}
+    drawings = {"image_dir": "cats", "caption_prefix": "drawing of", "caption_extension": ".no", "class_tokens": "cat"}
     dataset = {"caption_prefix": "photo of", "subsets": [{"image_dir": "dogs"}, drawings]}
     chosen = settings(parent, dataset, cache_latents=False)
     data = open_training_data(chosen, BatchPlan(1, 1), None, ignore_progress)
