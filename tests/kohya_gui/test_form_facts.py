@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from kohya_gui.form import Form, build_form
 from kohya_gui.form_facts import facts_html, offers, paths_below, read_offer, step_line_html
 from kohya_gui.understand import Understood, understand
-from tests.pictures import image_folder
+from tests.pictures import image_folder, noise_image
+from train_core.config.files import dump_tables
 from train_core.config.train import TrainConfig
 
 
@@ -116,3 +118,60 @@ def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
     assert paths_below(f"{tmp_path}/", (".safetensors",)) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
     assert paths_below(f"{tmp_path}/su", ()) == [str(tmp_path / "sub")]
     assert paths_below(f"{tmp_path}/gone/x", (".safetensors",)) == []
+
+
+def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
+    folder = image_folder(tmp_path / "reg", "1_dog", [])
+    for number in range(3):
+        noise_image((64, 64), 50 + number).save(folder / f"{number}.png")
+    line = step_line_html(understood(images, reg_data_dir=str(tmp_path / "reg")), "en")
+    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in line
+    assert "400 steps will run" in line
+    assert "doubles the steps" in line
+
+
+def test_what_regularisation_protects_is_shown(form: Form, images: Path, tmp_path: Path):
+    image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
+    values = {"reg_data_dir": str(tmp_path / "reg")}
+    shown = facts_html(form, values, understood(images, **values), "en")
+    assert '<li class="notice">' in shown
+    assert "protects &quot;dog&quot; while &quot;zuko dog&quot; is learnt" in shown
+
+
+def test_a_regularisation_folder_left_unused_is_offered_with_its_setting(form: Form, images: Path, tmp_path: Path):
+    image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
+    shown = facts_html(form, {}, understood(images), "en")
+    assert '<a href="#setting-reg_data_dir">Regularisation folder</a>' in shown
+
+
+def test_a_dataset_file_is_counted_and_followed_as_it_changes(images: Path, tmp_path: Path):
+    def line(repeats: int) -> str:
+        path = tmp_path / "images.toml"
+        subset = {"image_dir": str(images / "10_zuko dog"), "num_repeats": repeats}
+        path.write_text(dump_tables({"datasets": [{"subsets": [subset]}]}), encoding="utf-8")
+        os.utime(path, (repeats, repeats))
+        return step_line_html(understood(images, train_data_dir="", dataset_config=str(path)), "en")
+
+    assert "10 images × 3 repeats × 4 epochs ÷ 2 per batch = 60 steps" in line(3)
+    assert "10 images × 5 repeats × 4 epochs ÷ 2 per batch = 100 steps" in line(5)
+
+
+def test_repeats_that_stand_in_no_folders_name_are_not_offered_for_renaming(images: Path, tmp_path: Path):
+    path = tmp_path / "images.toml"
+    subset = {"image_dir": str(images / "10_zuko dog"), "num_repeats": 3}
+    path.write_text(dump_tables({"datasets": [{"subsets": [subset]}]}), encoding="utf-8")
+    found = understood(images, train_data_dir="", dataset_config=str(path))
+    ways = offers(found, 1500, "en")
+    assert ways
+    assert not any(read_offer(value, found)[1] for _, value in ways)
+
+
+def test_dataset_files_are_offered_where_one_is_asked_for(form: Form, images: Path, tmp_path: Path):
+    for name in ("images.toml", "meta.jsonl", "model.safetensors"):
+        (tmp_path / name).touch()
+    values = {"dataset_config": f"{tmp_path}/"}
+    shown = facts_html(form, values, understood(images), "en")
+    offered = shown.partition('id="paths-setting-dataset_config"')[2].partition("</datalist>")[0]
+    assert "images.toml" in offered
+    assert "meta.jsonl" in offered
+    assert "model.safetensors" not in offered
