@@ -31,8 +31,10 @@ def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> li
     ]
     if unreadable:
         return unreadable  # what follows reads them
+    optimizer = config.optimizer
     return [
-        *_rates(config, rates), *_schedule(config.optimizer), *_averages(config.optimizer), *_fused(config),
+        *_rates(config, rates), *_rate_among_arguments(optimizer), *_schedule(optimizer), *_averages(optimizer),
+        *_fused(config),
     ]  # fmt: skip
 
 
@@ -115,6 +117,20 @@ def _differing_rates(config: TrainConfig, rates: dict[str, float]) -> Iterator[s
         factors = read_factors(values.get(name) or "", SD_LAYOUT[1], name)
         if set(factors) - {0.0, 1.0}:
             yield f"{name} = {values[name]}"
+
+
+def _rate_among_arguments(optimizer: OptimizerSettings) -> list[Problem]:
+    arguments = parse_arguments(optimizer.optimizer_args, "optimizer_args")
+    if "lr" not in arguments:
+        return []
+    return [
+        problem(
+            "rate_among_arguments",
+            "lr = {rate} in optimizer_args would have no effect, since every group has a rate. Remove it and set "
+            "learning_rate.",
+            rate=arguments["lr"],
+        )
+    ]
 
 
 def _block_weights(rates: RateSettings) -> list[Problem]:

@@ -49,7 +49,7 @@ TABLE: dict[str, Entry] = {
     "DAdaptAdamPreprint": Entry("dadaptation.experimental.DAdaptAdamPreprint"),
     "DAdaptAdam": Entry("dadaptation.DAdaptAdam"),
     "DAdaptAdaGrad": Entry("dadaptation.DAdaptAdaGrad"),
-    "DAdaptSGD": Entry("dadaptation.DAdaptSGD"),
+    "DAdaptSGD": Entry("train_core.optim.mended.DAdaptSGD"),
     "DAdaptLion": Entry("dadaptation.DAdaptLion"),
     "DAdaptAdan": Entry("dadaptation.DAdaptAdan"),
     "DAdaptAdanIP": Entry("dadaptation.experimental.DAdaptAdanIP"),
@@ -73,6 +73,7 @@ def build_optimizer(
 def _build(optimizer_type: str, optimizer_args: list[str], groups: Groups) -> torch.optim.Optimizer:
     entry = _entry(optimizer_type)
     cls = _load(entry.path, optimizer_type)
+    _check_steps(cls, optimizer_type)
     arguments = {**entry.defaults, **parse_arguments(optimizer_args, "optimizer_args")}
     arguments = {name: tuple(v) if isinstance(v, list) else v for name, v in arguments.items()}
     _check_arguments(cls, arguments, optimizer_type)
@@ -141,6 +142,20 @@ def _load(path: str, optimizer_type: str) -> Callable[..., torch.optim.Optimizer
                 optimizer=optimizer_type, reason=str(error),
             )
         ) from error
+
+
+def _check_steps(cls: Callable[..., Any], optimizer_type: str) -> None:
+    """Line searches such as LBFGS call the model themselves, which a training step cannot offer."""
+    closure = inspect.signature(getattr(cls, "step", cls)).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise UserError(
+            problem(
+                "optimizer_needs_closure",
+                "{optimizer} calls the model several times a step, which training does not do. "
+                "Choose another optimizer, for example AdamW8bit.",
+                optimizer=optimizer_type,
+            )
+        )
 
 
 def _check_arguments(cls: Callable[..., Any], arguments: dict[str, Any], optimizer_type: str) -> None:

@@ -111,6 +111,7 @@ def test_warm_up_of_a_constant_schedule_is_not_dropped_silently() -> None:
         ({"lr_scheduler": "warmup_stable_decay", "lr_scheduler_args": ["decay_type=steep"]}, "schedule_argument"),
         ({"lr_scheduler": "polynomial", "lr_scheduler_args": ["1e-5"]}, "argument_not_key_value"),
         ({"optimizer_args": ["fast"]}, "argument_not_key_value"),
+        ({"optimizer_args": ["lr=1e-3"]}, "rate_among_arguments"),
         ({"down_lr_weight": "1,quick"}, "bad_block_rate"),
         ({"learning_rate": 0}, "no_learning_rate"),
     ],

@@ -62,9 +62,37 @@ def test_each_group_keeps_its_own_rate() -> None:
         ("no_such_package.Fast", [], "optimizer_missing"),
         ("AdamW", ["weight_decai=1"], "optimizer_argument_unknown"),
         ("AdamW", ["weight_decay=-1"], "optimizer_refused"),
+        ("Adafactor", ["warmup_init=True", "relative_step=False"], "optimizer_refused"),
+        ("LBFGS", [], "optimizer_needs_closure"),
     ],
 )
 def test_a_mistake_gets_one_message_with_its_code(name: str, args: list[str], code: str) -> None:
     with pytest.raises(UserError) as caught:
         build_optimizer(name, args, [{"params": [torch.nn.Parameter(torch.zeros(4))], "lr": 1e-3, "name": "unet"}])
     assert [p.code for p in caught.value.problems] == [code]
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_a_warm_up_from_rate_zero_harms_no_optimizer(name: str) -> None:
+    weight = torch.nn.Parameter(torch.randn(64, 96, generator=torch.Generator().manual_seed(1)))
+    optimizer = build_optimizer(name, [], [{"params": [weight], "lr": 1.0, "name": "unet"}])
+    before = weight.detach().clone()
+    for rate in (0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0):
+        for group in optimizer.param_groups:
+            group["lr"] = rate if group["lr"] is not None else None
+        weight.square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert torch.isfinite(weight).all()
+    assert not torch.equal(weight, before)
+
+
+def test_text_with_an_equals_sign_in_it_reaches_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Named(torch.optim.SGD):
+        def __init__(self, params: object, lr: float, note: str) -> None:
+            super().__init__(params, lr)
+            self.note = note
+
+    monkeypatch.setattr(torch.optim, "Named", Named, raising=False)
+    group = {"params": [torch.nn.Parameter(torch.zeros(4))], "lr": 1e-3, "name": "unet"}
+    assert build_optimizer("Named", ["note=a=b c"], [group]).note == "a=b c"
