@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from train_core.config.files import write_text
 from train_core.config.problems import Problem
 
 SCHEMA = 1
 Event = dict[str, Any]
 Emit = Callable[..., None]
-REQUESTS = ("stop", "save", "sample")
+REQUESTS = ("stop", "pause", "save", "sample", "learning_rate")
+WITH_VALUE = ("learning_rate",)
 
 
 class EventLog:
@@ -44,7 +46,7 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 def emit_problems(emit: Emit, kind: str, problems: Iterable[Problem]) -> None:
-    """Send each problem as a `warning` or `error` event."""
+    """Send each problem as a `notice`, `warning` or `error` event."""
     for p in problems:
         emit(kind, code=p.code, text=p.text, params={name: _plain(value) for name, value in p.params.items()})
 
@@ -86,18 +88,27 @@ def read_events(path: Path) -> list[Event]:
     return Follower(path).new()
 
 
-def request(run_dir: Path, name: str) -> None:
-    """Ask the job in `run_dir` to stop, save or sample; it answers with an `ack` event."""
+def request(run_dir: Path, name: str, value: str = "") -> None:
+    """Ask the job in `run_dir` for one of `REQUESTS`, `value` saying more; it answers with an `ack` event."""
     if name not in REQUESTS:
         raise ValueError(f"{name} is no request; known are {', '.join(REQUESTS)}")
-    control = run_dir / "control"
-    control.mkdir(parents=True, exist_ok=True)
-    (control / name).touch()
+    write_text(run_dir / "control" / name, value)
 
 
-def take_requests(run_dir: Path) -> list[str]:
-    """The requests waiting in `run_dir`, taken so that each is answered once."""
-    taken = [name for name in REQUESTS if (run_dir / "control" / name).exists()]
-    for name in taken:
-        (run_dir / "control" / name).unlink(missing_ok=True)
+def take_requests(run_dir: Path) -> dict[str, str]:
+    """The requests waiting in `run_dir` with their values, taken so that each is answered once.
+
+    A file may also end in .txt, as editors have it. One that needs a value waits until it holds one.
+    """
+    try:
+        waiting = {path.stem: path for path in (run_dir / "control").iterdir() if path.suffix in ("", ".txt")}
+    except FileNotFoundError:
+        return {}
+    taken: dict[str, str] = {}
+    for name in REQUESTS:
+        if name in waiting:
+            value = waiting[name].read_text(encoding="utf-8-sig", errors="replace").strip()
+            if value or name not in WITH_VALUE:
+                waiting[name].unlink(missing_ok=True)
+                taken[name] = value
     return taken

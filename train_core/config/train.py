@@ -13,6 +13,7 @@ from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.rates import RateSettings
+from train_core.config.sections.resume import ResumeSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.sections.training import TrainingSettings
 from train_core.config.sections.validation import ValidationSettings
@@ -33,4 +34,5 @@ class TrainConfig(Job, name="train"):
     validation: ValidationSettings = ValidationSettings()
     samples: SampleSettings = SampleSettings()
     output: OutputSettings = OutputSettings()
+    resume: ResumeSettings = ResumeSettings()
     launch: LaunchSettings = LaunchSettings()

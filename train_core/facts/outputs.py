@@ -21,6 +21,11 @@ def final_file(name: str) -> str:
     return f"{name}.safetensors"
 
 
+def state_folder(file_name: str) -> str:
+    """The folder of the state that goes with the file `file_name`."""
+    return f"{file_name.removesuffix('.safetensors')}-state"
+
+
 def free_name(output_dir: Path, wanted: str) -> str:
     """`wanted`, or `wanted-2`, `wanted-3`, … : the first under which no run has saved anything in `output_dir`."""
     number = 1
@@ -32,6 +37,16 @@ def free_name(output_dir: Path, wanted: str) -> str:
 
 
 def _is_taken(output_dir: Path, name: str) -> bool:
-    """Whether a final, epoch or step file, or a copy of the settings, bears `name`."""
-    pattern = re.compile(re.escape(name) + r"(-\d{6}|-step\d{8})?\.(safetensors|toml|json)")
+    """Whether a final, epoch or step file, a state, or a copy of the settings bears `name`."""
+    pattern = re.compile(re.escape(name) + r"(-\d{6}|-step\d{8})?(\.(safetensors|toml|json)|-state)")
     return output_dir.is_dir() and any(pattern.fullmatch(path.name) for path in output_dir.iterdir())
+
+
+def numbered(path: Path) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, … that nothing bears; the number stands before the ending."""
+    ending = "-state" if path.name.endswith("-state") else path.suffix
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name.removesuffix(ending)}-{number}{ending}")
+    return found

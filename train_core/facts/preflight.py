@@ -14,20 +14,24 @@ from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.train import TrainConfig
 from train_core.facts import hub
-from train_core.facts.buckets import bucket_problems, bucket_rules
 from train_core.facts.captions import caption_lines
-from train_core.facts.folders import ImageFolder, look
+from train_core.facts.drawing import examine_draws
+from train_core.facts.folders import ImageFolder
 from train_core.facts.headers import recognise, recognise_vae
 from train_core.facts.outputs import free_name
 from train_core.facts.prompts import PromptDefaults, parse_prompts
+from train_core.facts.split import validation_problems
+from train_core.facts.states import resume_problems
+from train_core.facts.subsets import survey
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What stops the job, and what the user may want to know before it starts."""
+    """What stops the job, what is odd, and what is as it should be but good to know before it starts."""
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    notices: tuple[Problem, ...] = ()
 
 
 def preflight(config: TrainConfig) -> list[Problem]:
@@ -35,16 +39,20 @@ def preflight(config: TrainConfig) -> list[Problem]:
     return list(examine(config).problems)
 
 
-def examine(config: TrainConfig) -> Findings:
-    """The same with warnings. Empty required settings are left to the check of the settings themselves."""
+def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
+    """The same with warnings. Empty required settings are left to the check of the settings themselves.
+
+    `run_dir` is the folder of the run, when there is one already.
+    """
     problems = [
         *_model_problems(config.model),
-        *bucket_problems(bucket_rules(config.dataset)),
         *_prompt_problems(config.samples, config.dataset.resolution),
         *_output_problems(config.output),
+        *resume_problems(config, run_dir),
     ]
-    image_problems, image_warnings = _images(DataSettings.of(config))
-    return Findings((*problems, *image_problems), (*image_warnings, *_output_warnings(config.output)))
+    images = _images(config)
+    warnings = (*images.warnings, *_output_warnings(config))
+    return Findings((*problems, *images.problems), warnings, images.notices)
 
 
 def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
@@ -70,20 +78,23 @@ def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem,
     return _problems_of(lambda: parse_prompts(samples.sample_prompts, defaults))
 
 
-def _images(settings: DataSettings) -> tuple[list[Problem], list[Problem]]:
-    """Problems and warnings of the image folders and their captions."""
-    if not settings.dataset.train_data_dir:
-        return [], []
-    survey = look(Path(settings.dataset.train_data_dir), settings.captions.caption_extension)
-    problems, warnings = list(survey.problems), list(survey.warnings)
-    for folder in survey.folders:
-        caption_problems, caption_warnings = _captions(folder)
+def _images(config: TrainConfig) -> Findings:
+    """What is wrong and odd about the images and their captions, wherever they come from."""
+    sources = survey(DataSettings.of(config))
+    problems, warnings = list(sources.problems), list(sources.warnings)
+    for subset in {subset.folder.path: subset for subset in sources.subsets}.values():
+        caption_problems, caption_warnings = _captions(subset.folder, subset.settings.captions.enable_wildcard)
         problems += caption_problems
         warnings += caption_warnings
-    return problems, warnings
+    drawn = examine_draws(sources.subsets)
+    problems += drawn.problems
+    warnings += drawn.warnings
+    if not sources.problems:
+        problems += validation_problems(config, sources.subsets)
+    return Findings(tuple(problems), tuple(warnings), sources.notices)
 
 
-def _captions(folder: ImageFolder) -> tuple[list[Problem], list[Problem]]:
+def _captions(folder: ImageFolder, all_lines_used: bool) -> tuple[list[Problem], list[Problem]]:
     problems: list[Problem] = []
     empty, longer = [], []
     for path in (image.caption_path for image in folder.images if image.caption_path):
@@ -94,7 +105,7 @@ def _captions(folder: ImageFolder) -> tuple[list[Problem], list[Problem]]:
             continue
         if not lines:
             empty.append(path)
-        elif len(lines) > 1:
+        elif len(lines) > 1 and not all_lines_used:
             longer.append(path)
     return problems, [*_empty_captions(empty), *_longer_captions(longer)]
 
@@ -119,7 +130,8 @@ def _longer_captions(paths: list[Path]) -> list[Problem]:
     return [
         problem(
             "captions_with_several_lines",
-            "{count} caption files have several lines, for example {path}. Only the first line is used.",
+            "{count} caption files have several lines, for example {path}. Only the first line is used; turn "
+            "enable_wildcard on to use a random one in each draw.",
             count=len(paths),
             path=str(paths[0]),
         )
@@ -152,8 +164,9 @@ def _not_writable(folder: Path, reason: str) -> Problem:
     )
 
 
-def _output_warnings(output: OutputSettings) -> list[Problem]:
-    if not output.output_dir:
+def _output_warnings(config: TrainConfig) -> list[Problem]:
+    output = config.output
+    if not output.output_dir or config.resume.resume:
         return []
     name = free_name(Path(output.output_dir), output.output_name)
     if name == output.output_name:

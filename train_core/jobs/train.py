@@ -11,26 +11,30 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from train_core.config.arguments import parse_numbers
 from train_core.config.checks import learning_rates
 from train_core.config.checks_loss import prediction_contradictions
 from train_core.config.data import DataSettings
-from train_core.config.problems import raise_if_any
+from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.train import TrainConfig
-from train_core.data.dataset import TrainingData, open_training_data
+from train_core.data.dataset import Pace, TrainingData, training_data_of
 from train_core.data.encoder import Encoder
+from train_core.data.heldout import measured_on, open_libraries
 from train_core.data.order import BatchPlan
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.loss_aware import timestep_sampler
 from train_core.diffusion.loss_recipe import LossRecipe
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.schedule import zero_terminal
-from train_core.events import Emit
-from train_core.facts.outputs import free_name
+from train_core.events import Emit, emit_problems
 from train_core.facts.prompts import PromptDefaults, parse_prompts
 from train_core.facts.schedules import curve_of
-from train_core.facts.steps import StepCount, count_steps, workload_of
+from train_core.facts.split import validation_seed
+from train_core.facts.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.devices import DTYPES, make_accelerator, precision_problems, share
 from train_core.jobs.metadata import MetadataWriter
+from train_core.jobs.resuming import Place, go_on, metrics_for, place_of, states_for
+from train_core.jobs.watching import conclusion, guard_of, validate_on
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
 from train_core.models.load import load_family
@@ -39,10 +43,11 @@ from train_core.optim.stepper import Stepper
 from train_core.optim.table import build_optimizer, description
 from train_core.run.control import Control
 from train_core.run.loop import train
-from train_core.run.metrics import Metrics
 from train_core.run.predictor import Predictor
+from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer
 from train_core.run.saving import Saver
+from train_core.run.state import Parts, TorchDraws
 from train_core.run.training import Training
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -50,56 +55,92 @@ SECONDS_BETWEEN_REPORTS = 0.5
 
 def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     """Train an adapter as `config` says. Raises `UserError` for what the user can mend."""
-    accelerator = make_accelerator(config.launch)
-    raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
-    torch.manual_seed(config.training.seed)
-
-    emit("stage", name="loading")
-    family = load_family(config.model, DTYPES[config.training.mixed_precision], accelerator.device)
-    raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
-    data = prepare_data(config, family, accelerator, emit)
-    length = steps_of(config, data, accelerator.num_processes)
-
-    run = assemble(config, run_dir, accelerator, family, data, length, emit)
+    run = open_run(config, run_dir, emit)
     emit("started", **facts_of(config, run))
     with run.control.catching_interrupts():
-        if config.samples.sample_at_first:
+        if config.samples.sample_at_first and run.step == 0:
             run.samples.draw(0, None)
         emit("stage", name="training")
         train(run)
     finish(run, emit)
 
 
-def prepare_data(config: TrainConfig, family: Family, accelerator: Accelerator, emit: Emit) -> TrainingData:
-    """The images, with latents cached where the settings ask for it; afterwards the VAE gives its memory back."""
-    plan = BatchPlan(
-        config.training.seed, config.training.train_batch_size, accelerator.num_processes, accelerator.process_index
-    )
+def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
+    """A run that is ready to start, or to go on from its state. Raises `UserError` for what the user can mend."""
+    accelerator = make_accelerator(config.launch)
+    raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
+    torch.manual_seed(config.training.seed)
+
+    emit("stage", name="loading")
+    family = load_family(config.model, DTYPES[config.training.mixed_precision], accelerator.device)
+    emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
+    raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
+    data, measured = prepare_data(config, family, accelerator, emit)
+    length = steps_of(config, data, accelerator.num_processes)
+    data.pace = Pace(config.training.gradient_accumulation_steps, length.total)
+
+    place = place_of(config, run_dir)
+    run = assemble(config, place, accelerator, family, data, length, emit)
+    if measured is not None:
+        validate_on(measured, config, run, emit)
+    go_on(run, config, place, emit)
+    return run
+
+
+def unused_rates(config: TrainConfig, family: Family) -> list[Problem]:
+    """A remark on the second of two text encoder rates where the model has one text encoder."""
+    if "text_encoder_2" in family.modules or len(parse_numbers(config.optimizer.text_encoder_lr)) < 2:
+        return []
+    return [
+        problem(
+            "second_text_rate_unused",
+            "text_encoder_lr = {rates}: this model has one text encoder, so only the first rate is used.",
+            rates=config.optimizer.text_encoder_lr,
+        )
+    ]
+
+
+def prepare_data(
+    config: TrainConfig, family: Family, accelerator: Accelerator, emit: Emit
+) -> tuple[TrainingData, TrainingData | None]:
+    """The images to train and, if asked for, to validate on, with latents cached where the settings ask for it.
+
+    Afterwards the VAE gives its memory back.
+    """
+    processes = (accelerator.num_processes, accelerator.process_index)
+    settings, seed = DataSettings.of(config), validation_seed(config)
+    library, measured = open_libraries(settings, config.validation, seed)
     encoder = None
     if config.dataset.cache_latents:
         encoder = Encoder(
             family.vae_fingerprint(), lambda pixels: family.encode_images(pixels.to(accelerator.device))
         )
-    data = open_training_data(DataSettings.of(config), plan, encoder, _Counter("caching", emit))
-    working = {"unet", "text_encoder"} if config.dataset.cache_latents else {"unet", "text_encoder", "vae"}
+    plan = BatchPlan(
+        config.training.seed, config.training.train_batch_size, *processes, config.loss.prior_loss_weight
+    )
+    data = training_data_of(library, config.dataset, plan, encoder, _Counter("caching", emit))
+    validation = None
+    if measured is not None:
+        emit_problems(emit, "notice", [measured_on(measured)])
+        plan = BatchPlan(seed, 1, *processes)
+        validation = training_data_of(measured, config.dataset, plan, encoder, _Counter("caching", emit))
+    working = set(family.modules) - ({"vae"} if config.dataset.cache_latents else set())
     family.place(working, accelerator.device)
-    return data
+    return data, validation
 
 
 def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCount:
     """How many steps the run has."""
-    images = tuple((entry.fit.bucket, entry.repeats) for entry in data.library.entries)
+    images = tuple(Counted(entry.group, entry.registered) for entry in data.library.entries)
     return count_steps(workload_of(images, config.training, processes))
 
 
 def assemble(
-    config: TrainConfig, run_dir: Path, accelerator: Accelerator, family: Family, data: TrainingData,
+    config: TrainConfig, place: Place, accelerator: Accelerator, family: Family, data: TrainingData,
     length: StepCount, emit: Emit,
 ) -> Training:
     """All parts of the run, each made from its own settings."""
     dtype = DTYPES[config.training.mixed_precision]
-    output_dir = Path(config.output.output_dir)
-    name = free_name(output_dir, config.output.output_name)
     method = AdapterMethod(family, config.network, config.rates, config.training.seed)
     if config.training.gradient_checkpointing:
         family.enable_gradient_checkpointing()
@@ -107,8 +148,8 @@ def assemble(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
         method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,
     )
-    # Layers of the text encoder behind the one that clip skip chooses take no part.
-    model = share(accelerator, Predictor(family, method), all_used=config.model.clip_skip == 1)
+    predictor = Predictor(family, method, config.captions.weighted_captions)
+    model = share(accelerator, predictor, all_used=family.uses_every_layer)
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total)),
         config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16", config.optimizer.ema_decay,
@@ -116,25 +157,32 @@ def assemble(
     method.inference = stepper.inference
     is_main = accelerator.is_main_process
     metadata = MetadataWriter(
-        config, data.library, length, family.prediction_type, name,
+        config, data.library, length, family.names, family.prediction_type, place.name,
         description(optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
     )
     process = process_of(config, family).to(accelerator.device)
-    metrics = Metrics(emit, run_dir / "logs", length.total, length.epochs, length.steps_per_epoch) if is_main else None
+    metrics = metrics_for(place, length, emit) if is_main else None
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
+    timesteps = timestep_sampler(config.loss, accelerator.device)
+    guard = guard_of(config, stepper, data, length.total, emit)
+    parts: Parts = {
+        "adapter": method.trainable, "stepper": stepper, "timesteps": timesteps, "metadata": metadata,
+        "torch": TorchDraws(), "guard": guard, **({"metrics": metrics} if metrics else {}),
+    }
     return Training(
         settings=config.training, accelerator=accelerator, family=family, method=method, model=model, dtype=dtype,
         vae_batch_size=config.dataset.vae_batch_size,
         process=process, noise_recipe=NoiseRecipe(config.loss), loss_recipe=LossRecipe(config.loss, process),
-        timestep_sampler=timestep_sampler(config.loss, accelerator.device),
+        timestep_sampler=timesteps,
         data=data, length=length, stepper=stepper, metrics=metrics, preserved=data.library.preserved,
-        saver=Saver(config, method, name, metadata, emit, is_main),
+        saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main),
         samples=SampleDrawer(
             config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, accelerator,
-            method.trainable, output_dir, name, Path(config.model.pretrained_model_name_or_path).stem,
+            method.trainable, place.output_dir, place.name, Path(config.model.pretrained_model_name_or_path).stem,
             config.training.seed, emit, method.inference,
         ),
-        control=Control(run_dir, accelerator, emit),
+        states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
+        control=Control(place.run_dir, accelerator, emit), rates=RateChanges(stepper.schedule), guard=guard,
     )
 
 
@@ -148,20 +196,28 @@ def process_of(config: TrainConfig, family: Family) -> DDPM:
 def finish(run: Training, emit: Emit) -> None:
     """Save the result and say how the run ended."""
     emit("stage", name="saving")
-    if run.stopped:
+    keeps_state = run.states.settings.save_state or run.states.settings.save_state_on_train_end
+    status = "paused" if run.paused else "stopped" if run.stopped and not run.gave_up else "completed"
+    if run.validation is not None and status == "completed":
+        run.validation.measure(run.step, run.epoch)
+    if status == "stopped":
         run.saver.save_step(run.step, run.epoch)
-    else:
+        if keeps_state:
+            run.states.write_step(run.step, run.epoch)
+    elif status == "completed":
         run.saver.save_final(run.step, run.epoch)
+        if keeps_state:
+            run.states.write_final(run.step, run.epoch)
     if run.metrics:
         run.metrics.close()
-    path = str(run.saver.last) if run.saver.last else None
-    emit("finished", status="stopped" if run.stopped else "completed", path=path, step=run.step)
+    path = run.states.last if run.paused else run.saver.last
+    emit("finished", status=status, path=str(path) if path else None, step=run.step, **conclusion(run))
 
 
 def facts_of(config: TrainConfig, run: Training) -> dict[str, Any]:
     """The `started` event's fields."""
     return {
-        "job": "train", "output_name": run.saver.name, "output_dir": config.output.output_dir,
+        "job": type(config).job_name, "output_name": run.saver.name, "output_dir": config.output.output_dir,
         "total_steps": run.length.total, "epochs": run.length.epochs, "steps_per_epoch": run.length.steps_per_epoch,
         "images": run.length.images, "seed": config.training.seed, "processes": run.accelerator.num_processes,
         "device": str(run.device),

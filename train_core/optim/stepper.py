@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from train_core.optim.ema import Ema
+from train_core.optim.exact import restore_optimizer
 from train_core.optim.fused import FusedOptimizer
 from train_core.optim.schedule import Schedule
 from train_core.optim.table import averages_itself
@@ -105,7 +106,10 @@ class Stepper:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`. ValueError if it is of other parameters or another optimizer."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        if isinstance(self.optimizer, FusedOptimizer):
+            self.optimizer.load_state_dict(state["optimizer"])
+        else:
+            restore_optimizer(self.optimizer, state["optimizer"])
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         if self.ema and state["ema"]:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import torch
 from accelerate import Accelerator
 
-from train_core.events import REQUESTS, Emit, take_requests
+from train_core.config.problems import UserError
+from train_core.events import REQUESTS, Emit, emit_problems, take_requests
+from train_core.facts.rate_changes import RateChange, parse_rate_change
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Names of requests, and the learning rate where one was asked for."""
+
+    names: frozenset[str]
+    rate: RateChange | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
 
 
 class Control:
@@ -40,15 +54,35 @@ class Control:
             raise KeyboardInterrupt
         self._interrupted = True
 
-    def requests(self) -> set[str]:
-        """The requests that have come since the last call, the same set on every process."""
-        mine = set(take_requests(self.run_dir)) if self.accelerator.is_main_process else set()
-        for name in sorted(mine):
-            self.emit("ack", request=name)
+    def requests(self, step: int) -> Asked:
+        """What has been asked for since the last call, after `step` steps: the same answer on every process."""
+        mine, rate = self._taken(step) if self.accelerator.is_main_process else (set(), None)
         if self._interrupted:
             mine.add("stop")
         if self.accelerator.num_processes == 1:
-            return mine
-        flags = torch.tensor([float(name in mine) for name in REQUESTS], device=self.accelerator.device)
-        flags = self.accelerator.reduce(flags, "sum")
-        return {name for name, count in zip(REQUESTS, flags.tolist(), strict=True) if count > 0}
+            return Asked(frozenset(mine), rate)
+        flags = [float(name in mine) for name in REQUESTS]
+        change = [rate.value, float(rate.relative)] if rate else [0.0, 0.0]
+        told = torch.tensor([*flags, *change], dtype=torch.float64, device=self.accelerator.device)
+        *counts, value, relative = self.accelerator.reduce(told, "sum").tolist()
+        names = frozenset(name for name, count in zip(REQUESTS, counts, strict=True) if count > 0)
+        return Asked(names, RateChange(value, relative > 0) if value else None)
+
+    def agreed(self, answer: bool) -> bool:
+        """The main process's `answer`, on every process."""
+        if self.accelerator.num_processes == 1:
+            return answer
+        told = torch.tensor(float(answer and self.accelerator.is_main_process), device=self.accelerator.device)
+        return self.accelerator.reduce(told, "sum").item() > 0
+
+    def _taken(self, step: int) -> tuple[set[str], RateChange | None]:
+        """The requests that lie in the run folder, acknowledged; a rate that makes no sense is told and left."""
+        taken = take_requests(self.run_dir)
+        for name, value in taken.items():
+            self.emit("ack", request=name, step=step, **({"value": value} if value else {}))
+        try:
+            rate = parse_rate_change(taken["learning_rate"]) if "learning_rate" in taken else None
+        except UserError as error:
+            emit_problems(self.emit, "warning", error.problems)
+            rate = None
+        return set(taken), rate

@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def train(run: Training) -> None:
-    """Train until the run's length is reached or a stop is asked for."""
-    for epoch in range(run.length.epochs):
-        for batches in groups(run.data.epoch(epoch), run.settings.gradient_accumulation_steps):
+    """Train from `run.step` until the run's length is reached or a stop is asked for."""
+    for epoch in run.epochs_left():
+        for batches in groups(run.batches_left(epoch), run.settings.gradient_accumulation_steps):
             step_loss = torch.zeros((), device=run.device)
             for position, batch in enumerate(batches, 1):
                 latents = run.latents(batch)
@@ -25,12 +25,13 @@ def train(run: Training) -> None:
                 noisy = run.noisy(batch, latents, noise, timesteps)
                 run.seed_dropouts(batch)
                 with run.stepper.gathering(last=position == len(batches)):
-                    noise_pred = run.model(noisy, timesteps, batch.captions)
+                    noise_pred = run.model(noisy, timesteps, batch.captions, batch.extras)
                     target = run.target(batch, latents, noise, timesteps, noisy)
                     loss = run.loss(noise_pred, target, timesteps, batch) / len(batches)
-                    run.stepper.backward(loss)
+                    if run.guard.passes(loss, last=position == len(batches)):
+                        run.stepper.backward(loss)
                 step_loss += loss.detach()
-            run.stepper.step(run.step)
+            run.move(epoch, batches)
             run.step += 1
             run.report(epoch, step_loss)
             if run.asked_to_stop(epoch) or run.step == run.length.total:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +24,8 @@ TENSORBOARD_NAMES = {"text_encoder": "textencoder"}
 class Metrics:
     """Holds each step's loss as a tensor and reads the waiting ones together, about twice a second.
 
-    `loss/average` is over the steps of one epoch, as sd-scripts has it; `loss/epoch` is an epoch's own mean.
+    `loss/average` is over the steps of one epoch, as sd-scripts has it; `loss/epoch` is an epoch's own mean. A run
+    that was resumed after `first_step` steps goes on with its curves there.
     """
 
     emit: Emit
@@ -30,12 +33,14 @@ class Metrics:
     total_steps: int
     epochs: int
     steps_per_epoch: int
+    first_step: int = 0
     _waiting: list[tuple[int, int, Tensor, dict[str, float]]] = field(default_factory=list)
     _epoch_losses: list[float] = field(default_factory=list)
     _paused: float = 0.0
 
     def __post_init__(self) -> None:
-        self.writer = SummaryWriter(str(self.log_dir))
+        purge_step = self.first_step + 1 if self.first_step else None  # for readers that have the old curves open
+        self.writer = SummaryWriter(str(self.log_dir), purge_step=purge_step)
         self._window: deque[float] = deque(maxlen=max(1, self.steps_per_epoch))
         self._started = self._reported = time.monotonic()
         self._done = 0
@@ -44,7 +49,7 @@ class Metrics:
         """Note optimizer step `step` (from 1) with its loss (a scalar tensor, left on its device)."""
         self._waiting.append((step, epoch, loss, rates))
         is_time = time.monotonic() - self._reported >= SECONDS_BETWEEN_REPORTS
-        if is_time or step == 1 or len(self._waiting) >= STEPS_HELD_AT_MOST:
+        if is_time or step == self.first_step + 1 or len(self._waiting) >= STEPS_HELD_AT_MOST:
             self.flush()
 
     def flush(self) -> None:
@@ -53,9 +58,10 @@ class Metrics:
             return
         losses = torch.stack([loss for _, _, loss, _ in self._waiting]).tolist()
         for (step, _, _, rates), loss in zip(self._waiting, losses, strict=True):
-            self._window.append(loss)
-            self._epoch_losses.append(loss)
-            self._write(step, loss, rates)
+            if math.isfinite(loss):  # else the step was left out, and would spoil every mean
+                self._window.append(loss)
+                self._epoch_losses.append(loss)
+                self._write(step, loss, rates)
         self._done += len(losses)
         step, epoch, _, rates = self._waiting[-1]
         self._waiting.clear()
@@ -73,7 +79,7 @@ class Metrics:
         speed = self._done / seconds if seconds > 0 else 0.0
         self.emit(
             "progress", step=step, total_steps=self.total_steps, epoch=epoch, epochs=self.epochs,
-            loss=loss, average=self.average, lr=rates, speed=speed,
+            loss=loss if math.isfinite(loss) else None, average=self.average, lr=rates, speed=speed,
             eta=(self.total_steps - step) / speed if speed else None,
         )
 
@@ -82,13 +88,32 @@ class Metrics:
         """The mean loss of the last epoch's worth of steps."""
         return sum(self._window) / max(1, len(self._window))
 
-    def end_epoch(self, epoch: int) -> None:
-        """Write `loss/epoch` for `epoch`, counted from 1."""
+    def validated(self, step: int, loss: float) -> None:
+        """Write the validation loss after `step`."""
+        self.writer.add_scalar("loss/validation", loss, step)
+
+    def end_epoch(self, epoch: int, whole: bool = True) -> None:
+        """Write `loss/epoch` for `epoch`, counted from 1. One that is not `whole` may go on in a longer run."""
         self.flush()
         if self._epoch_losses:
             self.writer.add_scalar("loss/epoch", sum(self._epoch_losses) / len(self._epoch_losses), epoch)
-        self._epoch_losses.clear()
+        if whole:
+            self._epoch_losses.clear()
         self.writer.flush()
+
+    def note(self, step: int, text: str) -> None:
+        """Keep `text` beside the curves at `step`."""
+        self.writer.add_text("requests", text, step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The losses that means are still taken over. What was noted before is on the drive afterwards."""
+        self.flush()
+        self.writer.flush()
+        return {"window": list(self._window), "epoch": list(self._epoch_losses)}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        self._window.extend(state_dict["window"])
+        self._epoch_losses = list(state_dict["epoch"])
 
     def not_training(self, seconds: float) -> None:
         """Leave `seconds` spent on samples and saving out of the speed."""

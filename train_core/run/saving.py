@@ -1,4 +1,4 @@
-"""Writing results: when, under which name, and never over anything that is there."""
+"""Writing results: when, under which name, and never over anything but this run's own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 import torch
 
 from train_core.config.files import write_preset, write_toml
+from train_core.config.problems import UserError
+from train_core.config.sections.output import OutputSettings
 from train_core.config.train import TrainConfig
-from train_core.events import Emit
+from train_core.events import Emit, emit_problems
 from train_core.facts.outputs import epoch_file, final_file, step_file
+from train_core.facts.steps import StepCount
 from train_core.methods.adapter import AdapterMethod
 from train_core.networks.file import save_adapter
+from train_core.run.manifest import Kind, Manifest
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -29,45 +33,78 @@ class Saver:
     method: AdapterMethod
     name: str
     metadata: Callable[[int, int], dict[str, str]]
+    length: StepCount
+    manifest: Manifest
     emit: Emit
     is_main: bool = True
     last: Path | None = None
 
+    @property
+    def output(self) -> OutputSettings:
+        return self.config.output
+
     def is_due_after_step(self, step: int) -> bool:
-        every = self.config.output.save_every_n_steps
+        every = self.output.save_every_n_steps
         return every > 0 and step % every == 0
 
     def is_due_after_epoch(self, epoch: int) -> bool:
-        every = self.config.output.save_every_n_epochs
+        every = epochs_between_files(self.output, self.length)
         return every > 0 and epoch % every == 0
 
-    def save_step(self, step: int, epoch: int) -> None:
-        """Save what is learnt after `step` as a step file."""
-        self._save(step_file(self.name, step), step, epoch)
+    def save_step(self, step: int, epoch: int, asked: bool = False) -> None:
+        """Save what is learnt after `step` as a step file; one that was asked for stays whatever the settings."""
+        self._try(step_file(self.name, step), "asked" if asked else "step", step, epoch)
+        self.manifest.keep_newest("step", self.output.save_last_n_steps, step)
 
     def save_epoch(self, step: int, epoch: int) -> None:
         """Save what is learnt after `epoch` as an epoch file."""
-        self._save(epoch_file(self.name, epoch), step, epoch)
+        self._try(epoch_file(self.name, epoch), "epoch", step, epoch)
+        self.manifest.keep_newest("epoch", self.output.save_last_n_epochs, step)
 
     def save_final(self, step: int, epoch: int) -> None:
-        """Save the result of a complete run under its plain name."""
-        self._save(final_file(self.name), step, epoch, final=True)
+        """Save the result of a complete run. Raises `UserError` when it cannot be written."""
+        self._save(self.final_name(step, epoch), "final", step, epoch)
 
-    def _save(self, file_name: str, step: int, epoch: int, final: bool = False) -> None:
+    def final_name(self, step: int, epoch: int) -> str:
+        """The plain name, or one numbered like the others: by the step where only steps are saved or cut the run."""
+        if not self.output.number_last:
+            return final_file(self.name)
+        in_steps = self.output.save_every_n_steps and not epochs_between_files(self.output, self.length)
+        cut_short = step % self.length.steps_per_epoch != 0
+        return step_file(self.name, step) if in_steps or cut_short else epoch_file(self.name, epoch)
+
+    def _try(self, file_name: str, kind: Kind, step: int, epoch: int) -> None:
+        """Save a file on the way. One that cannot be written is told, and the run goes on."""
+        try:
+            self._save(file_name, kind, step, epoch)
+        except UserError as error:
+            emit_problems(self.emit, "warning", error.problems)
+
+    def _save(self, file_name: str, kind: Kind, step: int, epoch: int) -> None:
         if not self.is_main:
             return
-        path = Path(self.config.output.output_dir) / file_name
-        if path == self.last:
+        wanted = Path(self.output.output_dir) / file_name
+        if wanted == self.last and kind != "final":
             return  # a stop right after a save asks for the same file again
+        path = self.manifest.claim(wanted, kind, step, epoch)
+        with self.method.inference():
+            tensors = self.method.state_dict(SAVE_DTYPES[self.output.save_precision])
+        save_adapter(path, tensors, self.metadata(step, epoch))
         if self.last is None:
             self._save_settings(path.parent)
-        with self.method.inference():
-            tensors = self.method.state_dict(SAVE_DTYPES[self.config.output.save_precision])
-        save_adapter(path, tensors, self.metadata(step, epoch))
         self.last = path
-        self.emit("saved", path=str(path), step=step, epoch=epoch, final=final)
+        self.emit("saved", path=str(path), step=step, epoch=epoch, final=kind == "final")
 
     def _save_settings(self, folder: Path) -> None:
         """A copy of the settings beside the results, as TOML and as a preset, so that the run can be repeated."""
-        write_toml(folder / f"{self.name}.toml", self.config)
-        write_preset(folder / f"{self.name}.json", self.config.applicable(), self.config.settings())
+        fresh = self.config.model_copy(update={"resume": self.config.resume.model_copy(update={"resume": ""})})
+        write_toml(self.manifest.claim(folder / f"{self.name}.toml", "settings", 0, 0), fresh)
+        preset = self.manifest.claim(folder / f"{self.name}.json", "settings", 0, 0)
+        write_preset(preset, fresh.applicable(), fresh.settings())
+
+
+def epochs_between_files(output: OutputSettings, length: StepCount) -> int:
+    """After how many epochs a file is saved; from a wished number of files, as few epochs as give at least those."""
+    if output.save_n_epoch_ratio:
+        return max(1, length.epochs // output.save_n_epoch_ratio)
+    return output.save_every_n_epochs

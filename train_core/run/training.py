@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from train_core.config.problems import UserError
 from train_core.config.sections.training import TrainingSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
@@ -19,7 +21,9 @@ from train_core.diffusion.loss_recipe import LossRecipe
 from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.timesteps import TimestepSampler
+from train_core.events import emit_problems
 from train_core.facts.draws import seed_for
+from train_core.facts.rate_changes import RateChange
 from train_core.facts.steps import StepCount
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
@@ -27,8 +31,12 @@ from train_core.optim.schedule import current_rates
 from train_core.optim.stepper import Stepper
 from train_core.run.control import Control
 from train_core.run.metrics import Metrics
+from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer
 from train_core.run.saving import Saver
+from train_core.run.state import States
+from train_core.run.trouble import Guard
+from train_core.run.validation import Validation
 
 
 @dataclass
@@ -52,15 +60,43 @@ class Training:
     metrics: Metrics | None
     saver: Saver
     samples: SampleDrawer
+    states: States
     control: Control
+    rates: RateChanges
+    guard: Guard
+    validation: Validation | None = None
     preserved: frozenset[int] = frozenset()
     step: int = 0
     stopped: bool = field(default=False)
+    paused: bool = field(default=False)
+    _pause_asked: bool = field(default=False)
+    _file_saved: bool = field(default=False)
 
     @property
     def epoch(self) -> int:
         """The epoch, from 1, that the last step belongs to."""
         return max(1, -(-self.step // self.length.steps_per_epoch))
+
+    @property
+    def in_epoch(self) -> bool:
+        """Whether the last step left its epoch unfinished, and the run too."""
+        return self.step % self.length.steps_per_epoch != 0 and self.step < self.length.total
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the run has ended because its validation loss has not become better for long."""
+        return self.validation is not None and self.validation.gives_up
+
+    def epochs_left(self) -> range:
+        """The epochs, from 0, that are not closed yet: a resumed run begins within the first of them."""
+        if self.step == self.length.total:
+            return range(0)
+        return range(self.step // self.length.steps_per_epoch, self.length.epochs)
+
+    def batches_left(self, epoch: int) -> Iterator[Batch]:
+        """The batches of `epoch` that are not trained yet."""
+        done = self.step - epoch * self.length.steps_per_epoch
+        return self.data.epoch(epoch, first_batch=done * self.settings.gradient_accumulation_steps)
 
     @property
     def device(self) -> torch.device:
@@ -98,14 +134,15 @@ class Training:
         kept = [row for row, index in enumerate(batch.indices.tolist()) if index in self.preserved]
         if not kept:
             return target
-        extras = {name: of_all[kept] for name, of_all in self.extras(batch).items()}
+        extras = {name: of_all[kept] for name, of_all in batch.extras.items()}
         captions = [batch.captions[row] for row in kept]
         untrained = self.accelerator.unwrap_model(self.model).untrained(noisy[kept], timesteps[kept], captions, extras)
         return target.index_put((torch.tensor(kept, device=target.device),), untrained.float())
 
     def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:
         """The weighted sum of the samples' losses, a scalar; fp32."""
-        losses = self.loss_recipe.per_sample(noise_pred, target, timesteps)
+        masks = None if batch.masks is None else batch.masks.to(self.device)
+        losses = self.loss_recipe.per_sample(noise_pred, target, timesteps, masks)
         weights = batch.weights.to(self.device)
         self.timestep_sampler.note(losses.detach(), timesteps, weights)
         return (self.timestep_sampler.balanced(losses, timesteps) * weights).sum()
@@ -115,6 +152,14 @@ class Training:
         self.method.reseed(
             seed_for(self.settings.seed, batch.epoch, self.step, "dropout"), self._seeds(batch, "dropout")
         )
+
+    def move(self, epoch: int, batches: Sequence[Batch]) -> None:
+        """Do the step that `batches` make, or leave it out. Raises UserError where too many had to be left out."""
+        if self.guard.step(self.step, batches) or not self.guard.hopeless:
+            return
+        if self.guard.learnt_something_good():
+            self.saver.save_step(self.step, epoch + 1)
+        raise self.guard.give_up(self.step)
 
     def report(self, epoch: int, loss: Tensor) -> None:
         """Note the loss of the step just done. Every process takes part."""
@@ -126,26 +171,73 @@ class Training:
 
     def asked_to_stop(self, epoch: int) -> bool:
         """Do what was asked for and what is due after this step; True when the run is to end early."""
-        asked = self.control.requests()
+        asked = self.control.requests(self.step)
+        self._change_rate(asked.rate)
         with self._pause_clock():
-            if "save" in asked or self.saver.is_due_after_step(self.step):
-                self.saver.save_step(self.step, epoch + 1)
+            tired = self._validated(epoch, lambda v: v.is_due_after_step(self.step))
+            self._file_saved = "save" in asked or self.saver.is_due_after_step(self.step)
+            if self._file_saved:
+                self.saver.save_step(self.step, epoch + 1, asked="save" in asked)
             if "sample" in asked or self.samples.is_due_after_step(self.step):
                 self.samples.draw(self.step, None)
-        self.stopped = "stop" in asked and self.step < self.length.total
+            self._pause_asked = "pause" in asked
+            if self.in_epoch:
+                self._keep_state(epoch + 1)
+        self.stopped = self.paused or ((tired or "stop" in asked) and self.step < self.length.total)
         return self.stopped
 
     def end_epoch(self, epoch: int) -> None:
         """Close the epoch's books and do what is due after it. An epoch cut short is none."""
-        if self.stopped:
+        if self.in_epoch:
             return
         if self.metrics:
-            self.metrics.end_epoch(epoch + 1)
+            self.metrics.end_epoch(epoch + 1, whole=self.step % self.length.steps_per_epoch == 0)
         with self._pause_clock():
-            if self.saver.is_due_after_epoch(epoch + 1) and self.step < self.length.total:
+            # Before anything is saved, so that a run that is resumed from here knows of it.
+            tired = self._validated(epoch, lambda v: v.is_due_after_epoch(epoch + 1))
+            file_due = self.saver.is_due_after_epoch(epoch + 1) and self.step < self.length.total
+            if file_due:
                 self.saver.save_epoch(self.step, epoch + 1)
             if self.samples.is_due_after_epoch(epoch + 1):
                 self.samples.draw(self.step, epoch + 1)
+            self._keep_state(epoch + 1, epoch_file=file_due)
+        self.stopped = self.stopped or self.paused or (tired and self.step < self.length.total)
+
+    def _validated(self, epoch: int, is_due: Callable[[Validation], bool]) -> bool:
+        """Validate if it is due; True when the run is to end because it has not become better for long."""
+        if self.validation is None or not is_due(self.validation):
+            return False
+        self.validation.measure(self.step, epoch + 1)
+        return self.validation.gives_up
+
+    def _keep_state(self, epoch: int, epoch_file: bool = False) -> None:
+        """Write the state, if one is due, after all else that this step brings; a pause ends the run once it is there.
+
+        `epoch_file` says that an epoch's file was saved just now.
+        """
+        pause = self._pause_asked and self.step < self.length.total
+        beside = self.states.settings.save_state
+        kept = True
+        if beside and epoch_file:
+            kept = self.states.write_epoch(self.step, epoch)
+        elif pause or (beside and self._file_saved) or self.states.is_due_after_step(self.step):
+            kept = self.states.write_step(self.step, epoch, asked=pause)
+        if pause:
+            self.paused = self.control.agreed(kept)
+
+    def _change_rate(self, wanted: RateChange | None) -> None:
+        """Change the learning rate of the coming steps as asked for, now or before the run was interrupted."""
+        changed = self.rates.repeat(self.step)
+        if wanted:
+            try:
+                factor = self.rates.change(self.step, wanted)
+            except UserError as error:
+                emit_problems(self.control.emit, "warning", error.problems)
+            else:
+                changed = str(wanted)
+                self.control.emit("learning_rate", step=self.step, change=changed, factor=factor)
+        if changed and self.metrics:
+            self.metrics.note(self.step, f"learning rate {changed}")
 
     def _seeds(self, batch: Batch, purpose: str) -> list[int]:
         return seeds_for(self.settings.seed, batch.epoch, batch.indices.tolist(), purpose)

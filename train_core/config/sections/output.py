@@ -25,6 +25,21 @@ class OutputSettings(Section, title="Saving"):
     save_every_n_steps: int = setting(
         0, "Also save every n steps; 0 is off.", label="Save every n steps", unit="steps", ge=0, advanced=True,
     )
+    save_n_epoch_ratio: int = setting(
+        0, "Instead of every n epochs: about so many files over the whole run; 0 is off.", label="Save n files",
+        unit="files", ge=0, advanced=True,
+    )
+    save_last_n_epochs: int = setting(
+        0, "Keep only the newest n of this run's epoch files; 0 keeps all.", label="Keep last n epochs", unit="files",
+        ge=0, advanced=True,
+    )
+    save_last_n_steps: int = setting(
+        0, "Remove this run's step files that are older than n steps; 0 keeps all.", label="Keep last n steps",
+        unit="steps", ge=0, advanced=True,
+    )
+    number_last: bool = setting(
+        False, "Number the last file like the others instead of giving it the plain name.", label="Number last file",
+    )
     no_metadata: bool = setting(
         False, "Write only what other software needs to load the file.", label="No metadata", advanced=True,
     )

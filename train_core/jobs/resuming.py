@@ -1,0 +1,84 @@
+"""Where a run writes and what it goes on from: its list of files, its states, and the way back into one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_core.config.train import TrainConfig
+from train_core.data.library import Library
+from train_core.events import Emit, read_events
+from train_core.facts.outputs import free_name
+from train_core.facts.states import State, find_state, rates_differ, require_same_images
+from train_core.facts.steps import StepCount
+from train_core.run.curves import forget_later
+from train_core.run.manifest import Manifest
+from train_core.run.metrics import Metrics
+from train_core.run.state import Parts, States, read_parts, restore, sweep
+from train_core.run.training import Training
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run writes: its folder, the results' folder and name, its list of files; `state` is what it resumes."""
+
+    run_dir: Path
+    output_dir: Path
+    name: str
+    manifest: Manifest
+    state: State | None
+
+
+def place_of(config: TrainConfig, run_dir: Path) -> Place:
+    """The place of the run: a resumed one goes on under its own name. Raises `UserError` for a state that is none."""
+    state, output_dir = find_state(config, run_dir), Path(config.output.output_dir)
+    if state:
+        return Place(run_dir, output_dir, state.name, Manifest(run_dir, state.files, state.step), state)
+    return Place(run_dir, output_dir, free_name(output_dir, config.output.output_name), Manifest(run_dir), None)
+
+
+def metrics_for(place: Place, length: StepCount, emit: Emit) -> Metrics:
+    """The run's curves, on the main process; those of a resumed one are cut back to its state, torn files removed."""
+    if place.state:
+        forget_later(place.run_dir / "logs", place.state.step, place.state.step // length.steps_per_epoch)
+        sweep(place.output_dir, place.name)
+    first_step = place.state.step if place.state else 0
+    return Metrics(emit, place.run_dir / "logs", length.total, length.epochs, length.steps_per_epoch, first_step)
+
+
+def states_for(
+    place: Place, config: TrainConfig, library: Library, total_steps: int, parts: Parts, emit: Emit | None
+) -> States:
+    """The writer of the run's states, with everything that is the same in each of them."""
+    resume, output = config.resume, config.output
+    facts = {
+        "output_name": output.output_name, "run_dir": str(place.run_dir), "settings": config.applicable(),
+        "data": digest_of(library), "total_steps": total_steps,
+    }  # fmt: skip
+    return States(
+        resume, place.output_dir, place.name, parts, facts, place.manifest, emit,
+        keep_epochs=resume.save_last_n_epochs_state or output.save_last_n_epochs,
+        keep_steps=resume.save_last_n_steps_state or output.save_last_n_steps,
+    )  # fmt: skip
+
+
+def digest_of(library: Library) -> str:
+    """Stands for everything that a place in the order of the images depends on, but not for where they lie."""
+    images = [[e.folder.name, e.path.name, e.caption, e.repeats, e.fit.bucket, e.size] for e in library.entries]
+    return hashlib.sha256(json.dumps(images).encode()).hexdigest()
+
+
+def go_on(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:
+    """Put every part of `run` back to how the state has it. Raises `UserError` when it is of other images."""
+    if place.state is None:
+        return
+    require_same_images(place.state, run.states.facts["data"])
+    restore(run.states.parts, read_parts(place.state))
+    run.step = place.state.step
+    if rates_differ(config, place.state):
+        run.stepper.schedule.factor = 1.0  # rates in the settings replace what was typed while the run went on
+    else:
+        run.rates.take_over(read_events(place.run_dir / "events.jsonl"), place.state.step)
+    emit("resumed", step=run.step, epoch=run.epoch, path=str(place.state.path))

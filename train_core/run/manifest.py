@@ -1,0 +1,91 @@
+"""What a run has written, so that it replaces and removes that and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from train_core.config.files import write_text
+from train_core.facts.outputs import numbered
+from train_core.facts.states import INFO, PARTS, TENSORS
+
+Kind = Literal["settings", "epoch", "step", "asked", "final", "epoch state", "step state", "asked state", "final state"]
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """One file, or the folder of a state. "asked" ones were wished for by hand and are kept whatever the settings."""
+
+    path: str
+    kind: Kind
+    step: int
+    epoch: int
+
+
+class Manifest:
+    """The list of a run's files, kept in its run folder before each is written, so that a kill leaves none unknown."""
+
+    def __init__(self, run_dir: Path, earlier: Iterable[list[Any]] = (), resumed_at: int = 0) -> None:
+        """Goes on with the list in `run_dir` and with `earlier`, the list of the state after step `resumed_at`."""
+        self._resumed_at = resumed_at
+        self._file = run_dir / MANIFEST
+        self._written: dict[str, Written] = {}
+        for fields in [*earlier, *self._read()]:
+            self._written[fields[0]] = Written(*fields)
+
+    def claim(self, path: Path, kind: Kind, step: int, epoch: int) -> Path:
+        """Where to write: `path`, if it is free or may be replaced, else the next free number of it.
+
+        A run replaces what it wrote itself after the step from which it was resumed: a longer run's result does not
+        take the place of the shorter one's.
+        """
+        own = self._written.get(str(path))
+        if own is None or not (own.step in (0, step) or own.step > self._resumed_at):
+            path = numbered(path)
+        self._written[str(path)] = Written(str(path), kind, step, epoch)
+        self._write()
+        return path
+
+    def keep_newest(self, kind: Kind, last: int, step: int) -> None:
+        """Remove the run's files of `kind` beyond the `last` ones, 0 being all: epochs are counted, steps measured."""
+        found = sorted((w for w in self._written.values() if w.kind == kind), key=lambda w: w.step)
+        if last and kind.startswith("epoch"):
+            self._remove(found[:-last])
+        elif last:
+            self._remove([written for written in found if written.step < step - last])
+
+    def fields(self) -> list[list[Any]]:
+        """The list as a state holds it."""
+        return [[w.path, w.kind, w.step, w.epoch] for w in self._written.values()]
+
+    def _remove(self, doomed: list[Written]) -> None:
+        for written in doomed:
+            try:
+                remove_written(Path(written.path))
+            except PermissionError:  # open elsewhere, on Windows: it stays in the list, and is tried again next time
+                continue
+            del self._written[written.path]
+        if doomed:
+            self._write()
+
+    def _read(self) -> list[list[Any]]:
+        return json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else []
+
+    def _write(self) -> None:
+        write_text(self._file, json.dumps(self.fields(), ensure_ascii=False, indent=1) + "\n")
+
+
+def remove_written(path: Path) -> None:
+    """Remove a file, or a state's folder with the files that a state has; what else lies in it stays, and so it."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    (path / INFO).unlink(missing_ok=True)  # first, so that half a state is none
+    for name in (PARTS, TENSORS):
+        (path / name).unlink(missing_ok=True)
+    if not any(path.iterdir()):
+        path.rmdir()

@@ -1,0 +1,178 @@
+"""The state of a run: everything it needs to go on to the bit, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.resume import ResumeSettings
+from train_core.events import Emit, emit_problems
+from train_core.facts.outputs import epoch_file, final_file, state_folder, step_file
+from train_core.facts.states import FORMAT, INFO, PARTS, TENSORS, State
+from train_core.run.manifest import Kind, Manifest, remove_written
+from train_core.run.packing import pack, unpack
+
+
+class Stateful(Protocol):
+    """What a part of a run offers to be kept: plain values and tensors, nested as it likes."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any: ...
+
+
+Parts = dict[str, Stateful]
+
+
+@dataclass
+class States:
+    """Writes the run's states on the main process, into `folder`, under the results' `name`.
+
+    `parts` are all that a resumed run must find as it was; whoever holds something of that kind adds it there.
+    `facts` are the fields of `State` that stay the same: settings, digest of the images, run folder and the like.
+    `keep_epochs` and `keep_steps` limit how many stay, 0 keeps all. Without `emit`, as on all processes but the main
+    one, nothing is written.
+    """
+
+    settings: ResumeSettings
+    folder: Path
+    name: str
+    parts: Parts
+    facts: dict[str, Any]
+    manifest: Manifest
+    emit: Emit | None
+    keep_epochs: int = 0
+    keep_steps: int = 0
+    last: Path | None = None
+    _last_step: int = field(default=-1)
+
+    def is_due_after_step(self, step: int) -> bool:
+        every = self.settings.save_state_every_n_steps
+        return every > 0 and step % every == 0
+
+    def write_step(self, step: int, epoch: int, asked: bool = False) -> bool:
+        """Write the state after `step`, named after it. Returns whether it is there now; if not, that was told."""
+        kind: Kind = "asked state" if asked else "step state"
+        return self._write(state_folder(step_file(self.name, step)), kind, step, epoch)
+
+    def write_epoch(self, step: int, epoch: int) -> bool:
+        """Write the state after `epoch`, named after it."""
+        return self._write(state_folder(epoch_file(self.name, epoch)), "epoch state", step, epoch)
+
+    def write_final(self, step: int, epoch: int) -> bool:
+        """Write the state at the end of a complete run, so that it can be made longer."""
+        return self._write(state_folder(final_file(self.name)), "final state", step, epoch)
+
+    def _write(self, name: str, kind: Kind, step: int, epoch: int) -> bool:
+        if self.emit is None or (step == self._last_step and kind != "final state"):
+            return True
+        path = self.manifest.claim(self.folder / name, kind, step, epoch)
+        fields = {
+            "format": FORMAT, "step": step, "epoch": epoch, "written": time.time(), "name": self.name,
+            "files": self.manifest.fields(), **self.facts,
+        }
+        try:
+            write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
+        except (OSError, SafetensorError) as error:
+            emit_problems(self.emit, "warning", [_not_written(path, error)])
+            return False
+        self._last_step, self.last = step, path
+        self.manifest.keep_newest("epoch state", self.keep_epochs, step)
+        self.manifest.keep_newest("step state", self.keep_steps, step)
+        self.emit("state", path=str(path), step=step, epoch=epoch)
+        return True
+
+
+def _not_written(path: Path, error: Exception) -> Problem:
+    return problem(
+        "state_not_written",
+        "The state {folder} could not be written ({reason}); earlier states are as they were and the training goes "
+        "on. Free some space on the drive.",
+        folder=str(path), reason=str(error),
+    )
+
+
+def write_state(path: Path, fields: Mapping[str, Any], parts: Mapping[str, Any]) -> None:
+    """Write a state folder beside `path`, have the system put it on the drive, and only then give it its name.
+
+    Raises OSError or SafetensorError; then what stood at `path` is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        packed, tensors = pack(dict(parts))
+        safetensors.torch.save_file(tensors, temporary / TENSORS)
+        (temporary / PARTS).write_text(json.dumps(packed), encoding="utf-8", newline="\n")
+        (temporary / INFO).write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8", newline="\n")
+        for name in (TENSORS, PARTS, INFO):
+            _to_the_drive(temporary / name)
+        _to_the_drive(temporary)
+        remove_written(path)
+        temporary.rename(path)
+        _to_the_drive(path.parent)
+    except (OSError, SafetensorError):
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _to_the_drive(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, outlasts a loss of power. Windows has that for files only."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_parts(state: State) -> dict[str, Any]:
+    """The state of each part by its name, tensors on the CPU."""
+    packed = json.loads((state.path / PARTS).read_text(encoding="utf-8"))
+    return unpack(packed, safetensors.torch.load_file(state.path / TENSORS))
+
+
+def restore(parts: Parts, saved: Mapping[str, Any]) -> None:
+    """Put each of `parts` back as `saved` has it. Raises UserError, before anything is changed, when one is missing."""
+    missing = sorted(parts.keys() - saved.keys())
+    if missing:
+        raise UserError(
+            problem(
+                "state_lacks_part",
+                "The state lacks {names}: it was written by another version. Start a new run without resume.",
+                names=", ".join(missing),
+            )
+        )
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+
+
+class TorchDraws:
+    """torch's own random generators: nothing of ours draws from them, but an optimizer from elsewhere may."""
+
+    def state_dict(self) -> dict[str, Any]:
+        cards = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {"cpu": torch.get_rng_state(), "cuda": cards}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        torch.set_rng_state(state_dict["cpu"])
+        if torch.cuda.is_available() and len(state_dict["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state_dict["cuda"])
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove what a killed process of this run left half-written under its temporary names."""
+    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
+        if path.name.startswith((f".{name}-", f".{name}.")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
