@@ -43,6 +43,8 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(prepare: Prepa
     settings = {
         "optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "flip_aug": True, "shuffle_caption": True,
         "gradient_accumulation_steps": accumulation, "max_train_epochs": 1, "rank_dropout": 0.2, "module_dropout": 0.1,
+        "timestep_sampling": "loss_aware", "noise_offset": 0.1, "noise_offset_random_strength": True,
+        "multires_noise_iterations": 3, "ip_noise_gamma": 0.1,
     }
     one = train_with(1, prepare("one", train_batch_size=2, **settings))
     two = train_with(2, prepare("two", train_batch_size=1, **settings))
