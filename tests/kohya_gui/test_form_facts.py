@@ -115,9 +115,10 @@ def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
     (tmp_path / ".hidden").mkdir()
     for name in ("model.safetensors", "notes.txt"):
         (tmp_path / name).touch()
-    assert paths_below(f"{tmp_path}/", (".safetensors",)) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
+    models = (".safetensors",)
+    assert paths_below(f"{tmp_path}/", models) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
     assert paths_below(f"{tmp_path}/su", ()) == [str(tmp_path / "sub")]
-    assert paths_below(f"{tmp_path}/gone/x", (".safetensors",)) == []
+    assert paths_below(f"{tmp_path}/gone/x", models) == []
 
 
 def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
