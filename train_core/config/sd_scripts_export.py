@@ -73,7 +73,8 @@ def _network(table: dict[str, Any]) -> dict[str, Any]:
 
 def _schedule(table: dict[str, Any]) -> None:
     """Stages as the step rules of piecewise_constant, which are factors, and without what sd-scripts lacks."""
-    table.pop("ema_decay", None)
+    for name in ("ema_decay", "find_rate_steps"):
+        table.pop(name, None)
     if "lr_decay_steps" in table:
         table["lr_decay_steps"] = _warmup(table["lr_decay_steps"])
     stages = table.pop("lr_stages", "")

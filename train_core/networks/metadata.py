@@ -13,6 +13,7 @@ from train_core.config.sections.loss import LossSettings
 from train_core.config.arguments import parse_numbers
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.rates import RateSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.config.train import TrainConfig
 from train_core.facts.buckets import bucket_rules
@@ -92,7 +93,7 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
 
     With `no_metadata` only what other software needs to load the file.
     """
-    network = _network(config.network)
+    network = _network(config.network, config.rates)
     values = {
         **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config, data),
         **_training(config, run), **_loss(config.loss), **_text(config),
@@ -141,7 +142,7 @@ def _one_or_all(numbers: list[float]) -> float | list[float] | None:
     return numbers if len(numbers) > 1 else numbers[0] if numbers else None
 
 
-def _network(network: NetworkSettings) -> dict[str, Any]:
+def _network(network: NetworkSettings, rates: RateSettings) -> dict[str, Any]:
     values = {
         "ss_network_module": "networks.lora",
         "ss_network_dim": network.network_dim,
@@ -154,6 +155,7 @@ def _network(network: NetworkSettings) -> dict[str, Any]:
     for name in ("rank_dropout", "module_dropout"):
         if getattr(network, name):
             arguments[name] = str(getattr(network, name))
+    arguments |= {name: str(value) for name, value in rates if value}
     if arguments:
         values["ss_network_args"] = json.dumps(arguments | {"dropout": network.network_dropout or None})
     return values

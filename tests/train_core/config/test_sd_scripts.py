@@ -11,6 +11,7 @@ from train_core.config.files import Loaded, read_config
 from train_core.config.problems import UserError
 from train_core.config.sd_scripts_export import export_toml
 from train_core.config.sd_scripts_import import COMPANIONS, NOT_YET, UNNEEDED
+from train_core.config.sd_scripts_options import OPTIONS
 from train_core.config.train import TrainConfig
 
 BASE = """
@@ -87,6 +88,41 @@ def test_no_option_of_theirs_is_both_ours_and_foreign() -> None:
     ours = {s.name for s in TrainConfig.settings()}
     assert not ours & (NOT_YET.keys() | UNNEEDED.keys() | COMPANIONS)
     assert not NOT_YET.keys() & UNNEEDED.keys()
+
+
+def test_rates_and_schedules_become_our_settings(tmp_path: Path) -> None:
+    config = read(tmp_path, """
+        network_args = ["loraplus_lr_ratio=16", "down_lr_weight=0,0,0.5", "mid_lr_weight=1.0", "up_lr_weight=sine+.2"]
+        optimizer_args = ["note=a=b"]
+        lr_scheduler = "piecewise_constant"
+        lr_scheduler_args = ["step_rules=1:10,0.1:20,0.01"]
+        lr_decay_steps = 0.2
+        fused_backward_pass = true
+        max_grad_norm = 0.0
+        """).config
+    assert config.rates.loraplus_lr_ratio == 16
+    assert (config.rates.down_lr_weight, config.rates.mid_lr_weight) == ("0,0,0.5", "1.0")
+    assert config.rates.up_lr_weight == "sine+.2"
+    assert (config.optimizer.lr_stages, config.optimizer.lr_scheduler_args) == ("1:10,0.1:20,0.01", [])
+    assert (config.optimizer.lr_decay_steps, config.optimizer.optimizer_args) == ("0.2", ["note=a=b"])
+    assert config.optimizer.fused_backward_pass
+
+
+def test_their_adafactor_schedule_is_adafactors_own_rate(tmp_path: Path) -> None:
+    optimizer = read(tmp_path, 'optimizer_type = "Adafactor"\nlr_scheduler = "adafactor:1e-4"').config.optimizer
+    assert optimizer.lr_scheduler == "adafactor"
+
+
+def test_stages_are_exported_as_step_rules_with_names_that_sd_scripts_knows(tmp_path: Path) -> None:
+    ours = read(
+        tmp_path, 'lr_scheduler = "staged"\nlr_stages = "5e-3:20, 1e-4"\nlearning_rate = 1e-3\nema_decay = 0.9\n'
+        'network_args = ["loraplus_lr_ratio=16"]',
+    ).config
+    text = export_toml(ours)
+    table = tomllib.loads(text)["optimizer"]
+    assert (table["lr_scheduler"], table["lr_scheduler_args"]) == ("piecewise_constant", ["step_rules=5.0:20,0.1"])
+    assert set(table) <= set(OPTIONS)
+    assert "loraplus_lr_ratio=16.0" in tomllib.loads(text)["network"]["network_args"]
 
 
 def test_export_is_read_back_as_the_same_training(tmp_path: Path) -> None:

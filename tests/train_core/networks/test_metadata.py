@@ -77,6 +77,9 @@ def test_network_args_are_there_only_if_given():
     assert "ss_network_args" not in metadata()
     arguments = json.loads(metadata(conv_dim=8, rank_dropout=0.1, network_dropout=0.2)["ss_network_args"])
     assert arguments == {"conv_dim": "8", "conv_alpha": "1.0", "rank_dropout": "0.1", "dropout": 0.2}
+    assert json.loads(metadata(loraplus_lr_ratio=16.0, up_lr_weight="sine")["ss_network_args"]) == {
+        "loraplus_lr_ratio": "16.0", "up_lr_weight": "sine", "dropout": None,
+    }  # fmt: skip
 
 
 def test_the_base_models_own_names_are_written():
