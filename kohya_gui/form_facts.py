@@ -37,7 +37,7 @@ def work_of(understood: Understood) -> Workload | None:
     if not understood.subsets or any(p.code in UNCOUNTABLE for p in understood.errors):
         return None
     config = understood.config
-    return workload(understood.subsets, config.training, config.launch.num_processes)
+    return workload(understood.trained, config.training, config.launch.num_processes)
 
 
 def step_line_html(understood: Understood, language: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from train_core.config.checks import contradictions, oddities
 from train_core.config.data import DataSettings
@@ -16,8 +16,11 @@ from train_core.config.problems import Problem
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
+from train_core.config.sections.training import TrainingSettings
+from train_core.config.sections.validation import ValidationSettings
 from train_core.config.train import TrainConfig
 from train_core.facts.preflight import Findings, examine
+from train_core.facts.split import in_folder, trained_on
 from train_core.facts.subsets import Subset, survey, watched
 
 Stamp = tuple[tuple[str, int], ...]
@@ -28,7 +31,7 @@ class Understood:
     """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
 
     `subsets` are the images found; `unreadable` are those errors that are about a value's writing alone; `notices` say
-    what is neither wrong nor odd.
+    what is neither wrong nor odd. `trained` are the images without those that are kept for validation.
     """
 
     config: TrainConfig
@@ -37,6 +40,7 @@ class Understood:
     warnings: tuple[Problem, ...]
     unreadable: tuple[Problem, ...]
     notices: tuple[Problem, ...] = ()
+    trained: tuple[Subset, ...] = ()
 
 
 def understand(values: Mapping[str, Any], source: str) -> Understood:
@@ -46,7 +50,7 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
     conflicts = () if errors else contradictions(config)
     files = Findings((), ())
     if not errors and not conflicts:
-        files = _examined(config.model, DataSettings.of(config), config.samples, config.output, stamp)
+        files = _examined(_Named.by(config), stamp)
     return Understood(
         config,
         _subsets(DataSettings.of(config), stamp),
@@ -54,6 +58,7 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
         (*remarks, *oddities(config), *files.warnings),
         errors,
         files.notices,
+        _trained_on(_Named.by(config), stamp),
     )
 
 
@@ -71,12 +76,38 @@ def read_leniently(
     return config, parsed.errors, ()
 
 
+class _Named(NamedTuple):
+    """The settings that files say something of."""
+
+    model: ModelSettings
+    data: DataSettings
+    samples: SampleSettings
+    output: OutputSettings
+    validation: ValidationSettings
+    seed: int
+
+    @classmethod
+    def by(cls, config: TrainConfig) -> _Named:
+        data, seed = DataSettings.of(config), config.training.seed
+        return cls(config.model, data, config.samples, config.output, config.validation, seed)
+
+    def config(self) -> TrainConfig:
+        """These settings, and all others at their defaults."""
+        return TrainConfig(
+            model=self.model, **vars(self.data), samples=self.samples, output=self.output, validation=self.validation,
+            training=TrainingSettings(seed=self.seed),
+        )  # fmt: skip
+
+
 @lru_cache(maxsize=8)
-def _examined(
-    model: ModelSettings, data: DataSettings, samples: SampleSettings, output: OutputSettings, stamp: Stamp
-) -> Findings:
+def _examined(named: _Named, stamp: Stamp) -> Findings:
     """What the files say, found out again when `stamp` changes and not at every key that is typed."""
-    return examine(TrainConfig(model=model, **vars(data), samples=samples, output=output))
+    return examine(named.config())
+
+
+@lru_cache(maxsize=8)
+def _trained_on(named: _Named, stamp: Stamp) -> tuple[Subset, ...]:
+    return trained_on(named.config(), _subsets(named.data, stamp))
 
 
 @lru_cache(maxsize=8)
@@ -87,7 +118,9 @@ def _subsets(data: DataSettings, stamp: Stamp) -> tuple[Subset, ...]:
 def _stamp(config: TrainConfig) -> Stamp:
     """Times of change of the files and folders that the settings name: what adding or removing a file alters."""
     paths = [Path(config.model.pretrained_model_name_or_path), Path(config.output.output_dir)]
-    return tuple((str(path), _changed(path)) for path in (*paths, *watched(DataSettings.of(config))))
+    data, validation = DataSettings.of(config), config.validation.validation_data_dir
+    paths += [*watched(data), *(watched(in_folder(data, validation)) if validation else [])]
+    return tuple((str(path), _changed(path)) for path in paths)
 
 
 def _changed(path: Path) -> int:

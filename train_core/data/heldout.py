@@ -10,17 +10,13 @@ from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.data.library import Entry, Library, library_of, open_library
 from train_core.facts.draws import seed_for
-from train_core.facts.split import per_folder, refuse_copies, split_subsets
+from train_core.facts.split import images_in, in_folder, per_folder, refuse_copies, split_subsets
 from train_core.facts.subsets import survey
 
 # What makes captions differ from draw to draw; prefixes and the like stay.
 CALM_CAPTIONS = {
     "shuffle_caption": False, "caption_dropout_rate": 0.0, "caption_dropout_every_n_epochs": 0,
     "caption_tag_dropout_rate": 0.0, "token_warmup_step": 0.0,
-}  # fmt: skip
-# What else says where training images are; a validation folder takes none of it over.
-ONLY_FOLDERS = {
-    "reg_data_dir": "", "dataset_config": "", "in_json": "", "class_folders": True, "dataset_repeats": 1,
 }  # fmt: skip
 
 
@@ -37,9 +33,8 @@ def open_libraries(
     training, held_out = split_subsets(sources.subsets, validation.validation_split, seed)
     library = library_of(training)
     if validation.validation_data_dir:
-        elsewhere = {**ONLY_FOLDERS, "train_data_dir": validation.validation_data_dir}
-        measured = open_library(settings.with_values(elsewhere))
-        refuse_copies([entry.path for entry in measured.entries], [entry.path for entry in library.entries])
+        measured = open_library(in_folder(settings, validation.validation_data_dir))
+        refuse_copies(images_in(measured.subsets), images_in(library.subsets))
     elif held_out:
         measured = library_of(held_out)
     else:

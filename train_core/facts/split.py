@@ -7,10 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.train import TrainConfig
 from train_core.facts.draws import seed_for
 from train_core.facts.images import content_hashes
-from train_core.facts.subsets import Subset, matched
+from train_core.facts.subsets import Subset, matched, survey
+
+ONLY_FOLDERS = {
+    "reg_data_dir": "", "dataset_config": "", "in_json": "", "class_folders": True, "dataset_repeats": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def split_subsets(
     """
     if share <= 0:
         return tuple(subsets), ()
-    contents = content_hashes([image.path for subset in subsets for image in subset.folder.images])
+    contents = content_hashes(images_in(subsets))
     pictures = [
         Picture(contents[image.path], str(subset.folder.path), subset.is_reg)
         for subset in subsets
@@ -87,6 +93,45 @@ def split_subsets(
     training = (_part(subset, lambda path: path not in out) for subset in subsets)
     held = (_part(subset, lambda path: path in out) for subset in subsets)
     return matched(tuple(one for one in training if one.repeats)), tuple(one for one in held if one.repeats)
+
+
+def trained_on(config: TrainConfig, subsets: Sequence[Subset]) -> tuple[Subset, ...]:
+    """What of `subsets` a run of these settings trains on; all where a split is asked for that cannot be made."""
+    try:
+        return split_subsets(subsets, config.validation.validation_split, validation_seed(config))[0]
+    except UserError:  # told by `validation_problems`
+        return tuple(subsets)
+
+
+def validation_seed(config: TrainConfig) -> int:
+    """What decides which images are held out, and the noise they are measured with."""
+    seed = config.validation.validation_seed
+    return config.training.seed if seed is None else seed
+
+
+def validation_problems(config: TrainConfig, subsets: Sequence[Subset]) -> tuple[Problem, ...]:
+    """Why a run that trains on `subsets` could not be validated as the settings ask."""
+    folder = config.validation.validation_data_dir
+    try:
+        if not folder:
+            split_subsets(subsets, config.validation.validation_split, validation_seed(config))
+            return ()
+        found = survey(in_folder(DataSettings.of(config), folder))
+        if not found.problems:
+            refuse_copies(images_in(found.subsets), images_in(subsets))
+        return found.problems
+    except UserError as error:
+        return error.problems
+
+
+def in_folder(settings: DataSettings, folder: str) -> DataSettings:
+    """The same settings for the images in a validation `folder`, which takes over none of the training's sources."""
+    return settings.with_values({**ONLY_FOLDERS, "train_data_dir": folder})
+
+
+def images_in(subsets: Iterable[Subset]) -> list[Path]:
+    """The image files of `subsets`."""
+    return [image.path for subset in subsets for image in subset.folder.images]
 
 
 def _part(subset: Subset, wanted: Callable[[Path], bool]) -> Subset:

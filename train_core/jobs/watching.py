@@ -9,17 +9,12 @@ from train_core.config.train import TrainConfig
 from train_core.data.dataset import TrainingData
 from train_core.events import Emit
 from train_core.facts.advice import stability_advice
+from train_core.facts.split import validation_seed
 from train_core.optim.stepper import Stepper
 from train_core.run.divergence import Divergence
 from train_core.run.training import Training
 from train_core.run.trouble import Guard
 from train_core.run.validation import Validation, Validator
-
-
-def validation_seed(config: TrainConfig) -> int:
-    """What decides which images are held out, and the noise they are measured with."""
-    seed = config.validation.validation_seed
-    return config.training.seed if seed is None else seed
 
 
 def guard_of(config: TrainConfig, stepper: Stepper, data: TrainingData, total_steps: int, emit: Emit) -> Guard:
