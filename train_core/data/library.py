@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.facts.buckets import BucketFit, Group, Size, assign, bucket_rules
 from train_core.facts.captions import read_caption
 from train_core.facts.folders import ImageFile, ImageFolder
-from train_core.facts.regularisation import Registered, seen
+from train_core.facts.regularisation import Registered
 from train_core.facts.subsets import Subset, survey
 
 
@@ -21,8 +20,7 @@ class Entry:
     """One image. `size` is (width, height) after EXIF rotation; `caption` is its file's, else the class tokens.
 
     `folder` is its folder, or the metadata file that lists it; of the caption `tags` is what counts as tags. `settings`
-    say how captions and pixels vary from draw to draw. `batch_size` is its dataset's own, 0 where the run's holds. An
-    epoch sees it `repeats` times; a regularisation image's `own_repeats` are those before it was matched.
+    say how captions and pixels vary from draw to draw. `batch_size` is its dataset's own, 0 where the run's holds.
     """
 
     path: Path
@@ -36,7 +34,6 @@ class Entry:
     is_reg: bool = False
     dataset: int = 0
     batch_size: int = 0
-    own_repeats: int = 0
 
     @property
     def group(self) -> Group:
@@ -46,7 +43,7 @@ class Entry:
     @property
     def registered(self) -> Registered:
         """The image as steps are counted."""
-        return Registered(self.own_repeats or self.repeats, self.is_reg, self.dataset)
+        return Registered(self.repeats, self.is_reg, self.dataset)
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,6 @@ class Library:
     entries: tuple[Entry, ...]
     subsets: tuple[Subset, ...] = ()
     held_out: int = 0
-
-    def only(self, entries: Sequence[Entry]) -> Library:
-        """The library of these of its images alone, regularisation images matched to them anew."""
-        counts = seen([entry.registered for entry in entries])
-        kept = (replace(entry, repeats=count) for entry, count in zip(entries, counts, strict=True) if count)
-        return Library(tuple(kept), self.subsets)
 
     @cached_property
     def samples(self) -> tuple[int, ...]:
@@ -116,7 +107,7 @@ def library_of(subsets: tuple[Subset, ...]) -> Library:
                 Entry(
                     image.path, caption, subset.folder.path, repeats, image.size, assign(image.size, rules),
                     subset.settings, caption if image.tags is None else image.tags, subset.is_reg, subset.dataset,
-                    subset.batch_size, subset.folder.repeats,
+                    subset.batch_size,
                 )
             )  # fmt: skip
     raise_if_any(problems)

@@ -154,14 +154,6 @@ def test_a_metadata_files_captions_are_trained(parent: Path) -> None:
     assert captions == {"number 0,fur": 2, "number 1,fur": 2, "number 2,fur": 2}
 
 
-def test_fewer_training_images_are_matched_by_fewer_regularisation_images(parent: Path) -> None:
-    subsets = [{"image_dir": "dogs", "num_repeats": 4}, {"image_dir": "reg", "is_reg": True, "class_tokens": "dog"}]
-    library = open_library(settings(parent, {"subsets": subsets}))
-    fewer = library.only([entry for entry in library.entries if entry.is_reg or entry.path.name != "00.png"])
-    assert [entry.repeats for entry in library.entries if entry.is_reg] == [10, 10]
-    assert [entry.repeats for entry in fewer.entries if entry.is_reg] == [8, 8]
-
-
 def test_everything_wrong_is_raised_at_once(parent: Path) -> None:
     with pytest.raises(UserError) as error:
         open_library(settings(parent, {"subsets": [{"image_dir": "gone"}, {"image_dir": "dogs", "keep_tokens": -1}]}))
