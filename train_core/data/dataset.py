@@ -146,7 +146,7 @@ def training_data_of(
     """The same for the images of `library`."""
     own = {entry.settings: None for entry in library.entries}  # which a dataset file may set for some of them
     raise_if_any(found for s in own for found in draw_contradictions(s.dataset, s.captions, s.augmentation))
-    masks = open_masks(library.entries)
+    masks = open_masks(library.entries, progress)
     cache = None
     if dataset.cache_latents:
         if encoder is None:

@@ -62,5 +62,6 @@ def measured_on(library: Library) -> Problem:
 
 def _calm(entry: Entry) -> Entry:
     captions = entry.settings.captions.model_copy(update=CALM_CAPTIONS)
-    settings = replace(entry.settings, captions=captions, augmentation=AugmentationSettings())
+    scaled_alike = AugmentationSettings(resize_interpolation=entry.settings.augmentation.resize_interpolation)
+    settings = replace(entry.settings, captions=captions, augmentation=scaled_alike)
     return replace(entry, repeats=1, settings=settings, batch_size=0)

@@ -15,6 +15,7 @@ from torch.nn.functional import avg_pool2d
 
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.data.augment import Draw
+from train_core.data.cache import Progress
 from train_core.data.library import Entry
 from train_core.data.pixels import BLACK, open_alpha, open_upright, refuse_other_size, scaled_and_cut, shrinks
 from train_core.data.processes import gather, own_share
@@ -30,15 +31,15 @@ class Masks:
     """The masks of `entries` at the latents' size.
 
     They are no part of the latent cache, so turning an option off leaves nothing behind. Those of images that are
-    always cut out alike are read once, when this is made. Raises UserError for mask files that are missing or of
-    another size, and for images of which a mask leaves nothing.
+    always cut out alike are read once, when this is made; `progress(done, total)` counts this process's share. Raises
+    UserError for mask files that are missing or of another size, and for images of which a mask leaves nothing.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], progress: Progress) -> None:
         self.entries = entries
         self.files = _files(entries)
         self.kept: dict[int, Tensor] = {}
-        self._read_all()
+        self._read_all(progress)
 
     def of(self, draw: Draw) -> Tensor | None:
         """The weights (1, h, w), fp32 in [0, 1], of the latents of `draw`; None for an image without a mask."""
@@ -55,18 +56,19 @@ class Masks:
     def _has_one(self, entry: Entry) -> bool:
         return entry.path in self.files or entry.settings.augmentation.alpha_mask
 
-    def _read_all(self) -> None:
+    def _read_all(self, progress: Progress) -> None:
         """Read this process's share of the masks, and take the others' from them."""
         masked = [index for index, entry in enumerate(self.entries) if self._has_one(entry)]
+        share = own_share(masked)
         own: dict[int, Tensor] = {}
         problems: tuple[Problem, ...] = ()
         with ThreadPoolExecutor(_THREADS) as threads:
-            answers = list(threads.map(self._try, own_share(masked)))
-        for index, answer in zip(own_share(masked), answers, strict=True):
-            if isinstance(answer, Tensor):
-                own[index] = answer
-            else:
-                problems += answer
+            for done, (index, answer) in enumerate(zip(share, threads.map(self._try, share), strict=True), start=1):
+                if isinstance(answer, Tensor):
+                    own[index] = answer
+                else:
+                    problems += answer
+                progress(done, len(share))
         everyones = gather((own, problems))
         raise_if_any(found for _, theirs in everyones for found in theirs)
         fixed = {i for i in masked if not crop_rules(self.entries[i].settings.augmentation).vary}
@@ -98,10 +100,10 @@ class Masks:
         return at_latent_size(mask, fit)
 
 
-def open_masks(entries: Sequence[Entry]) -> Masks | None:
+def open_masks(entries: Sequence[Entry], progress: Progress) -> Masks | None:
     """The masks of `entries`; None when their settings ask for none. Raises UserError as `Masks` does."""
     settings = (entry.settings.augmentation for entry in entries)
-    return Masks(entries) if any(one.alpha_mask or mask_directory(one) for one in settings) else None
+    return Masks(entries, progress) if any(one.alpha_mask or mask_directory(one) for one in settings) else None
 
 
 def latent_size(bucket: Size) -> tuple[int, int]:

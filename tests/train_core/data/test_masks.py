@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tests.pictures import FakeVae, ignore_progress, noise_image
 from train_core.config.data import DataSettings
+from train_core.config.files import dump_tables
 from train_core.config.problems import UserError
 from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
@@ -190,3 +191,32 @@ def test_a_random_crop_may_show_nothing_of_the_mask(open_data: Open) -> None:
     masks = masks_of(open_data(random_crop=True, resolution="64,128", enable_bucket=False), epochs=20)
     shares = {float(mask.mean()) for (_, sample), mask in masks.items() if sample == 0 and mask is not None}
     assert len(shares) > 3
+
+
+def test_subsets_of_a_dataset_file_may_have_masks_of_their_own(open_data: Open, folder: Path) -> None:
+    images = folder / "images"
+    save(noise_image(SIZE, 9), images / "other" / "9.png")
+    save(Image.new("L", SIZE, 51), folder / "other masks" / "9.png")
+    save(noise_image(SIZE, 8), images / "plain" / "8.png")
+    subsets = [
+        {"image_dir": str(images / "1_x"), "conditioning_data_dir": str(folder / "masks")},
+        {"image_dir": str(images / "other"), "conditioning_data_dir": str(folder / "other masks")},
+    ]
+    tables = {"datasets": [{"subsets": subsets}, {"subsets": [{"image_dir": str(images / "plain")}]}]}
+    (folder / "images.toml").write_text(dump_tables(tables), encoding="utf-8")
+    changes = {"train_data_dir": "", "conditioning_data_dir": "", "dataset_config": str(folder / "images.toml")}
+    masks = masks_of(open_data(**changes))
+    means = [None if masks[0, sample] is None else float(masks[0, sample].mean()) for sample in range(4)]
+    assert means == [0.25, 0.5, pytest.approx(0.2), None]
+
+
+def test_regularisation_images_may_have_masks_and_need_none(open_data: Open, folder: Path) -> None:
+    for name, seed in (("a", 20), ("b", 21)):
+        save(noise_image(SIZE, seed), folder / "reg" / "1_dog" / f"{name}.png")
+    save(Image.new("L", SIZE, 51), folder / "masks" / "1_dog" / "b.png")
+    data = open_data(reg_data_dir=str(folder / "reg"))
+    entries, samples = data.library.entries, data.library.samples
+    by_name = {entries[samples[sample]].path.stem: mask for (_, sample), mask in masks_of(data).items()}
+    assert by_name["a"] is None
+    assert by_name["b"] is not None
+    assert float(by_name["b"].mean()) == pytest.approx(0.2)
