@@ -7,7 +7,7 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-JOBS = ("train",)
+JOBS = ("train", "find_rate")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(words)
     from train_core.jobs.start import start_training  # noqa: PLC0415 - keeps --help fast
 
-    return start_training(options.config_file, dict(options.set))
+    return start_training(options.config_file, dict(options.set), options.job)
 
 
 if __name__ == "__main__":

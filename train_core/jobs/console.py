@@ -54,6 +54,11 @@ class Console:
     def _saved(self, path: str, **_: Any) -> None:
         self._say(f"saved {path}")
 
+    def _rate_found(self, suggestions: dict[str, dict[str, float]], steps: int, **_: Any) -> None:
+        self._say(f"Rates found in {steps} steps:")
+        for name, rates in suggestions.items():
+            self._say(f"  {name}: " + ", ".join(f"{setting} = {rate:g}" for setting, rate in rates.items()))
+
     def _warning(self, text: str, **_: Any) -> None:
         self._say(f"Warning: {text}")
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from train_core.config.files import Loaded, read_config, write_toml
+from train_core.config.find_rate import search_settings
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.events import Emit, EventLog, emit_problems
@@ -21,12 +24,18 @@ from train_core.facts.tensor_files import read_ahead
 from train_core.jobs.console import Console
 
 
-def start_training(config_file: Path, overrides: Mapping[str, str]) -> int:
-    """Run the training job of `config_file`; 0 when it completed or was stopped, 1 when it failed."""
+# Where the work of each job is. Imported late: everything before needs no torch, so that a mistake is told at once.
+WORK = {"train": ("train_core.jobs.train", "train_adapter"), "find_rate": ("train_core.jobs.find_rate", "find_rate")}
+
+
+def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "train") -> int:
+    """Run `job` with the settings in `config_file`; 0 when it completed or was stopped, 1 when it failed."""
     main_process = int(os.environ.get("RANK", "0")) == 0
     console = Console()
     try:
         loaded = read_config(config_file, overrides)
+        if job == "find_rate":
+            loaded = replace(loaded, config=search_settings(loaded.config))
     except UserError as error:
         run_dir = run_folder_of(config_file)
         if run_dir and main_process:
@@ -37,7 +46,7 @@ def start_training(config_file: Path, overrides: Mapping[str, str]) -> int:
     if run_dir is None:
         run_dir = new_run_folder(loaded) if main_process else config_file.parent  # only the main process writes there
     emit = _both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
-    return _run(loaded, run_dir, emit)
+    return _run(loaded, run_dir, emit, job)
 
 
 def run_folder_of(config_file: Path) -> Path | None:
@@ -61,7 +70,7 @@ def new_run_folder(loaded: Loaded) -> Path:
         return run_dir
 
 
-def _run(loaded: Loaded, run_dir: Path, emit: Emit) -> int:
+def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
     # It tells of every kernel that it does not have; those that are asked for fail by themselves.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
@@ -71,10 +80,8 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit) -> int:
         emit_problems(emit, "warning", findings.warnings)
         raise_if_any(findings.problems)
         read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
-        # Everything above needs no torch, so that a mistake is told at once.
-        from train_core.jobs.train import train_adapter  # noqa: PLC0415
-
-        train_adapter(loaded.config, run_dir, emit)
+        module, function = WORK[job]
+        getattr(importlib.import_module(module), function)(loaded.config, run_dir, emit)
     except UserError as error:
         _tell_failure(emit, error)
         return 1

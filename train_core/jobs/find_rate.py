@@ -1,0 +1,81 @@
+"""The job that finds a learning rate: a short D-Adaptation run on the user's own model and images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from train_core.config.find_rate import OPTIMIZER, search_settings, suggested_rates
+from train_core.config.problems import UserError, problem
+from train_core.config.train import TrainConfig
+from train_core.events import Emit, emit_problems
+from train_core.jobs.train import facts_of, open_run
+from train_core.optim.schedule import current_rates
+from train_core.run.loop import train
+
+SETTLED_FROM = 0.75  # of the search: from here on a settled rate has stopped growing
+STILL_GROWING = 1.1  # by this factor
+
+
+def find_rate(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
+    """Search as `config` says and emit `rate_found`. Raises `UserError` for what the user can mend.
+
+    The event holds `rate`, `unet_lr` and `text_encoder_lr` for AdamW8bit, `suggestions` by optimizer, the `steps` taken
+    and whether the rate had `settled`.
+    """
+    search = search_settings(config)
+    run = open_run(search, run_dir, emit)
+    rates = _watched(run.stepper.optimizer)
+    emit("started", **facts_of(search, run))
+    with run.control.catching_interrupts():
+        emit("stage", name="training")
+        train(run)
+    if run.metrics:
+        run.metrics.close()
+    if run.stopped:
+        emit("finished", status="stopped", path=None, step=run.step)
+        return
+    _tell(rates, emit)
+    emit("finished", status="completed", path=None, step=run.step)
+
+
+def _watched(optimizer: Any) -> list[float]:
+    """A list that gets the optimizer's rate after each of its steps."""
+    rates: list[float] = []
+
+    def note(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        rates.append(current_rates(optimizer)["d*lr"])
+
+    optimizer.register_step_post_hook(note)
+    return rates
+
+
+def _tell(rates: list[float], emit: Emit) -> None:
+    """Say which rate was found. Raises `UserError` when it has not moved from its start."""
+    rate = rates[-1] if rates else 0.0
+    if not rates or rate <= rates[0]:
+        raise UserError(
+            problem(
+                "no_rate_found",
+                "{optimizer} has found no learning rate in {steps} steps. Raise find_rate_steps.",
+                optimizer=OPTIMIZER, steps=len(rates),
+            )
+        )
+    settled = rate <= STILL_GROWING * rates[int(len(rates) * SETTLED_FROM)]
+    if not settled:
+        emit_problems(emit, "warning", [_growing(rate, len(rates))])
+    suggestions = suggested_rates(rate)
+    emit(
+        "rate_found", rate=rate, settled=settled, steps=len(rates), suggestions=suggestions, **suggestions["AdamW8bit"]
+    )
+
+
+def _growing(rate: float, steps: int) -> Any:
+    return problem(
+        "rate_still_growing",
+        "The learning rate was still growing after {steps} steps, so {rate} is the least that suits. "
+        "Raise find_rate_steps to know it better.",
+        steps=steps, rate=f"{rate:.1e}",
+    )
