@@ -10,6 +10,8 @@ from typing import NamedTuple
 from train_core.config.problems import Problem, problem
 from train_core.facts.images import content_hashes
 
+_MOST_NAMED = 10  # someone may choose the training folder for regularisation as well
+
 
 class Registered(NamedTuple):
     """One image as it is counted: its own repeats, whether for regularisation, and in which dataset."""
@@ -75,13 +77,14 @@ def bearing(concept: str, trained: Iterable[str]) -> list[str]:
 def same_pictures(training: Sequence[Path], regularisation: Sequence[Path]) -> list[Problem]:
     """A problem for each picture that is both trained on and a regularisation image, going by the files' bytes.
 
-    Only files of equal size are read, and what was read is remembered.
+    Only files of equal size are read, and what was read is remembered. Of very many the first are named.
     """
     sizes = {path.stat().st_size for path in training} & {path.stat().st_size for path in regularisation}
     suspects = [path for path in dict.fromkeys((*training, *regularisation)) if path.stat().st_size in sizes]
     hashes = content_hashes(suspects)
     trained = {hashes[path]: path for path in reversed(training) if path in hashes}
-    return [
+    both = [path for path in dict.fromkeys(regularisation) if hashes.get(path) in trained]
+    named = [
         problem(
             "same_picture_in_regularisation",
             "{reg} is the same picture as {training}. A regularisation image must not be trained on: take it out of "
@@ -89,6 +92,16 @@ def same_pictures(training: Sequence[Path], regularisation: Sequence[Path]) -> l
             reg=str(path),
             training=str(trained[hashes[path]]),
         )
-        for path in dict.fromkeys(regularisation)
-        if hashes.get(path) in trained
+        for path in both[:_MOST_NAMED]
     ]
+    return named if len(both) <= _MOST_NAMED else [*named, _more(len(both) - _MOST_NAMED, both[_MOST_NAMED].parent)]
+
+
+def _more(count: int, folder: Path) -> Problem:
+    return problem(
+        "more_same_pictures_in_regularisation",
+        "{count} more regularisation images are trained on too, the next of them in {folder}. If they are the same "
+        "folders, choose another reg_data_dir or empty it.",
+        count=count,
+        folder=str(folder),
+    )

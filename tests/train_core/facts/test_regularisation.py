@@ -83,6 +83,15 @@ def test_one_picture_in_both_is_told_whatever_it_is_called(tmp_path: Path) -> No
     assert same_pictures(paths[:1], [paths[2], paths[2]]) == []
 
 
+def test_of_very_many_pictures_in_both_the_first_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number:02d}.png" for number in range(15)]
+    for number, path in enumerate(paths):
+        noise_image((8, 8), number).save(path)
+    found = same_pictures(paths, paths)
+    assert [p.code for p in found].count("same_picture_in_regularisation") == 10
+    assert (found[-1].code, found[-1].params["count"]) == ("more_same_pictures_in_regularisation", 5)
+
+
 def test_two_regularisation_folders_may_share_a_picture(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         noise_image((64, 64), 1).save(tmp_path / name)
