@@ -184,8 +184,7 @@ def single_file(
     for name, part in parts.items():
         written = part.write(modules[name].state_dict()) | dict((spare or {}).get(name, {}))
         tensors |= {part.prefix + rest: tensor for rest, tensor in written.items()}
-    # A stand-in shares its memory with what it was copied from; files may not.
-    return {name: tensor.detach().to("cpu", dtype, copy=True).contiguous() for name, tensor in tensors.items()}
+    return {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
 
 
 def scaled_linear_alphas(start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> Tensor:

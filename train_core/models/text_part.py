@@ -153,7 +153,7 @@ def _write_open(form: _Form, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _stand_ins(form: _Form, named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     last = _open_layers(named) - 1
     return {
-        f"transformer.resblocks.{last + extra}.{found[2]}": tensor
+        f"transformer.resblocks.{last + extra}.{found[2]}": tensor.clone()  # files hold no tensor twice
         for extra in range(1, form.spare + 1)
         for name, tensor in named.items()
         if (found := OPEN_LAYER.fullmatch(name)) and int(found[1]) == last

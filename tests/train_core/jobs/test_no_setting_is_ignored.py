@@ -33,6 +33,8 @@ VELOCITY = {"v_parameterization": "v"}
 HUBER = {"loss_type": "huber"}
 
 CHANGES: dict[str, Change] = {
+    "v_parameterization": Change("v"),
+    "no_half_vae": Change(False, {"mixed_precision": "bf16"}),
     "clip_skip": Change(2),
     "max_token_length": Change(150),
     "resolution": Change("128,64"),
@@ -112,6 +114,9 @@ CHANGES: dict[str, Change] = {
     "save_precision": Change("fp16"),
     "save_every_n_epochs": Change(1, {"max_train_epochs": 2}),
     "save_every_n_steps": Change(1),
+    "save_n_epoch_ratio": Change(2, {"max_train_epochs": 2}),
+    "save_state": Change(True),
+    "save_state_on_train_end": Change(True),
     "no_metadata": Change(True),
     "training_comment": Change("a word"),
     "metadata_title": Change("a title"),
@@ -135,6 +140,11 @@ SHOWN_BY = {
     "masked_loss": "test_masked_training: another thing is learnt",
     "conditioning_data_dir": "test_masked_training: where the masks are",
     "output_dir": "test_train: results lie in it",
+    "save_last_n_epochs": "test_saving: the files that stay",
+    "save_last_n_steps": "test_saving: the files that stay",
+    "save_last_n_epochs_state": "test_saving: the states that stay",
+    "save_last_n_steps_state": "test_saving: the states that stay",
+    "resume": "test_resume: the same bytes in the end",
     "vae": "models/test_load: its weights are the VAE's",
     "cache_latents": "test_train: on or off, the same is learnt; test_cache: what is encoded",
     "cache_latents_to_disk": "test_cache: files, and a second run that encodes nothing",
@@ -179,4 +189,11 @@ def drawn(events: list[Event]) -> list[tuple[Any, ...]]:
     return [(e["step"], e["epoch"], Path(e["path"]).read_bytes()) for e in kinds(events, "sample")]
 
 
-OBSERVE: dict[str, Callable[[list[Event]], Any]] = {"weights": learnt, "file": written, "pictures": drawn}
+def kept(events: list[Event]) -> list[tuple[str, int]]:
+    """Which states were written, and when."""
+    return [(Path(event["path"]).name, event["step"]) for event in kinds(events, "state")]
+
+
+OBSERVE: dict[str, Callable[[list[Event]], Any]] = {
+    "weights": learnt, "file": written, "pictures": drawn, "states": kept,
+}
