@@ -200,8 +200,8 @@ def _as_they_are(loaded: list) -> list:
 
 def _images_of(loaded: Sequence[Loaded]) -> dict[str, Any]:
     """`moments` or `pixels` of a batch."""
-    images = [item.image for item in loaded]
-    if isinstance(images[0], Moments):
-        mean = torch.stack([moments.mean for moments in images])
-        return {"moments": Moments(mean, torch.stack([moments.logvar for moments in images]))}
-    return {"pixels": to_range(torch.stack(images))}
+    moments = [item.image for item in loaded if isinstance(item.image, Moments)]
+    if moments:
+        mean = torch.stack([one.mean for one in moments])
+        return {"moments": Moments(mean, torch.stack([one.logvar for one in moments]))}
+    return {"pixels": to_range(torch.stack([item.image for item in loaded if isinstance(item.image, Tensor)]))}
