@@ -54,6 +54,12 @@ class Console:
     def _saved(self, path: str, **_: Any) -> None:
         self._say(f"saved {path}")
 
+    def _validation(self, epoch: int, loss: float | None, **_: Any) -> None:
+        self._say(f"validation loss {loss:.4f}, epoch {epoch}" if loss is not None else "validation loss: not a number")
+
+    def _notice(self, text: str, **_: Any) -> None:
+        self._say(text)
+
     def _rate_found(self, suggestions: dict[str, dict[str, float]], steps: int, **_: Any) -> None:
         self._say(f"Rates found in {steps} steps:")
         for name, rates in suggestions.items():

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from typing import Any
 from train_core.config.files import Loaded, read_config, write_toml
 from train_core.config.find_rate import search_settings
 from train_core.config.places import runs_dir
-from train_core.config.problems import UserError, problem, raise_if_any
-from train_core.events import Emit, EventLog, emit_problems
+from train_core.config.problems import UserError, raise_if_any
+from train_core.events import Emit, EventLog, emit_problems, take_requests
 from train_core.facts.hub import resolve
 from train_core.facts.preflight import examine
+from train_core.facts.states import find_state
 from train_core.facts.tensor_files import read_ahead
 from train_core.jobs.console import Console
-
+from train_core.jobs.failing import explained, is_known
 
 # Where the work of each job is. Imported late: everything before needs no torch, so that a mistake is told at once.
 WORK = {"train": ("train_core.jobs.train", "train_adapter"), "find_rate": ("train_core.jobs.find_rate", "find_rate")}
@@ -44,7 +46,7 @@ def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "
         return 1
     run_dir = run_folder_of(config_file)
     if run_dir is None:
-        run_dir = new_run_folder(loaded) if main_process else config_file.parent  # only the main process writes there
+        run_dir = run_folder_for(loaded) if main_process else config_file.parent  # only the main process writes there
     emit = _both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
     return _run(loaded, run_dir, emit, job)
 
@@ -53,6 +55,19 @@ def run_folder_of(config_file: Path) -> Path | None:
     """The run folder that `config_file` already lies in, made by the launcher; else None."""
     path = config_file.resolve()
     return path.parent if path.name == "config.toml" and path.parent.parent == runs_dir().resolve() else None
+
+
+def run_folder_for(loaded: Loaded) -> Path:
+    """The folder of the run that these settings resume, where it is still there; else a new one."""
+    try:
+        state = find_state(loaded.config)
+    except UserError:  # told by the examination, as an event of the new run
+        state = None
+    if state is None or not (state.run_dir / "config.toml").is_file():
+        return new_run_folder(loaded)
+    take_requests(state.run_dir)  # what was asked of the interrupted run is not meant for this one
+    write_toml(state.run_dir / "config.toml", loaded.config)
+    return state.run_dir
 
 
 def new_run_folder(loaded: Loaded) -> Path:
@@ -76,8 +91,9 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
     try:
         emit_problems(emit, "warning", loaded.warnings)
         emit("stage", name="checking", pid=os.getpid())
-        findings = examine(loaded.config)
+        findings = examine(loaded.config, run_dir)
         emit_problems(emit, "warning", findings.warnings)
+        emit_problems(emit, "notice", findings.notices)
         raise_if_any(findings.problems)
         read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
         module, function = WORK[job]
@@ -89,31 +105,30 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         emit("finished", status="stopped", path=None, step=None)
         return 130
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        _tell_failure(emit, _unexpected(error, run_dir))
+        if not is_known(error):
+            traceback.print_exc(file=sys.stderr)
+        told = explained(error, loaded.config, run_dir)
+        if emit is _nowhere:
+            print(told, file=sys.stderr, flush=True)
+        _tell_failure(emit, told)
         return 1
     return 0
 
 
-def _unexpected(error: Exception, run_dir: Path) -> UserError:
-    return UserError(
-        problem(
-            "unexpected",
-            "Something unforeseen happened: {kind}: {reason}. The details are in {log}; please report them.",
-            kind=type(error).__name__, reason=str(error), log=str(run_dir / "console.log"),
-        )
-    )
-
-
 def _tell_failure(emit: Emit, error: UserError) -> None:
-    emit_problems(emit, "error", error.problems)
-    emit("finished", status="failed", path=None, step=None)
+    """Say why the job ends. Where the drive is too full for events, the console alone has it."""
+    with suppress(OSError):
+        emit_problems(emit, "error", error.problems)
+    with suppress(OSError):
+        emit("finished", status="failed", path=None, step=None)
 
 
 def _both(first: Emit, second: Emit) -> Emit:
     def emit(kind: str, **fields: Any) -> None:
-        first(kind, **fields)
-        second(kind, **fields)
+        try:
+            first(kind, **fields)
+        finally:
+            second(kind, **fields)
 
     return emit
 
