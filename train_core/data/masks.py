@@ -44,16 +44,16 @@ class Masks:
     def of(self, draw: Draw) -> Tensor | None:
         """The weights (1, h, w), fp32 in [0, 1], of the latents of `draw`; None for an image without a mask."""
         entry = self.entries[draw.entry]
-        if draw.entry in self.kept:
-            mask = self.kept[draw.entry]
-        elif self._has_one(entry) and crop_rules(entry.settings.augmentation).vary:
+        mask = self.kept.get(draw.entry)
+        if mask is None and self._has_one(entry) and crop_rules(entry.settings.augmentation).vary:
             mask = self._read(entry, draw.fit)
-        else:
+        if mask is None:
             return None
         weights = mask.to(torch.float32) / 255
         return weights.flip(-1) if draw.flipped else weights
 
     def _has_one(self, entry: Entry) -> bool:
+        """Whether it may have a mask; its alpha channel is not known yet."""
         return entry.path in self.files or entry.settings.augmentation.alpha_mask
 
     def _read_all(self, progress: Progress) -> None:
@@ -67,25 +67,25 @@ class Masks:
                 if isinstance(answer, Tensor):
                     own[index] = answer
                 else:
-                    problems += answer
+                    problems += answer or ()
                 progress(done, len(share))
         everyones = gather((own, problems))
         raise_if_any(found for _, theirs in everyones for found in theirs)
         fixed = {i for i in masked if not crop_rules(self.entries[i].settings.augmentation).vary}
         self.kept = {i: mask for theirs, _ in everyones for i, mask in theirs.items() if i in fixed}
 
-    def _try(self, index: int) -> Tensor | tuple[Problem, ...]:
-        """The mask of an image, of all of it if its crops vary, or what is wrong with it."""
+    def _try(self, index: int) -> Tensor | tuple[Problem, ...] | None:
+        """The mask of an image if it has one, of all of it if its crops vary, or what is wrong with it."""
         entry = self.entries[index]
         whole = BucketFit(entry.fit.resized, entry.fit.resized, (0, 0))
         try:
             mask = self._read(entry, whole if crop_rules(entry.settings.augmentation).vary else entry.fit)
         except UserError as error:
             return error.problems
-        return mask if mask.any() else (_empty(entry.path),)
+        return mask if mask is None or mask.any() else (_empty(entry.path),)
 
-    def _read(self, entry: Entry, fit: BucketFit) -> Tensor:
-        """The mask (1, h, w), uint8, of `entry` cut out by `fit`."""
+    def _read(self, entry: Entry, fit: BucketFit) -> Tensor | None:
+        """The mask (1, h, w), uint8, of `entry` cut out by `fit`; None if it has neither file nor alpha channel."""
         layers = []
         if entry.path in self.files:
             layers.append(open_upright(self.files[entry.path], BLACK).convert("L"))
@@ -95,7 +95,7 @@ class Masks:
             refuse_other_size(entry.path, alpha, entry.size)
             layers.append(alpha)
         if not layers:
-            return torch.full((1, *latent_size(fit.bucket)), 255, dtype=torch.uint8)
+            return None
         mask = layers[0] if len(layers) == 1 else ImageChops.multiply(*layers)
         return at_latent_size(mask, fit)
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from train_core.config.checks_images import bucket_contradictions
 from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, problem, unique
 from train_core.facts import nesting
 from train_core.facts.buckets import Group, assign, bucket_problems, bucket_rules
 from train_core.facts.dataset_files import Description, read_dataset_file
 from train_core.facts.folders import ImageFolder, Survey, look, read_folders
+from train_core.facts.masks import mask_directory
 from train_core.facts.metadata_files import read_metadata
 from train_core.facts.nesting import NamedFolder
 from train_core.facts.regularisation import Registered, bearing, concept_of, same_pictures, seen
@@ -37,6 +39,12 @@ class Subset:
     def samples(self) -> int:
         """How many images with their repeats an epoch sees of it."""
         return sum(self.repeats)
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether its sizes leave a bucket for every image; batches and steps can be counted only then."""
+        dataset = self.settings.dataset
+        return not bucket_contradictions(dataset) and not bucket_problems(bucket_rules(dataset))
 
     def groups(self) -> Iterator[Group]:
         """What each image shares batches with."""
@@ -74,11 +82,12 @@ def survey(settings: DataSettings) -> Sources:
 
 
 def watched(settings: DataSettings) -> list[Path]:
-    """The files and folders whose change may change what `survey` finds."""
+    """The files and folders whose change may change what `survey` finds, or what is found of the images' masks."""
     dataset = settings.dataset
     named = [Path(text) for text in (dataset.dataset_config, dataset.in_json) if text.strip()]
-    parents = [Path(text) for text in (dataset.train_data_dir, dataset.reg_data_dir) if text.strip()]
     described = read_dataset_file(Path(dataset.dataset_config), settings).subsets if dataset.dataset_config else ()
+    masks = {mask_directory(one.augmentation): None for one in (settings, *(one.settings for one in described))}
+    parents = [Path(text) for text in (dataset.train_data_dir, dataset.reg_data_dir, *masks) if text.strip()]
     folders = [path for one in described for path in (one.image_dir, one.metadata_file) if path is not None]
     return [*named, *parents, *(below for parent in parents for below in nesting.folders_in(parent)), *folders]
 

@@ -223,3 +223,12 @@ def test_every_place_that_matters_is_watched_for_changes(tmp_path: Path) -> None
     assert {path.name for path in watched(DataSettings(settings))} == {
         "images.toml", "dogs", "m.json", "reg", "1_dog",
     }  # fmt: skip
+
+
+def test_mask_folders_are_watched_while_masks_are_used(tmp_path: Path) -> None:
+    images, masks = tmp_path / "img", tmp_path / "masks"
+    (masks / "1_dog").mkdir(parents=True)
+    images.mkdir()
+    used = {"train_data_dir": str(images), "conditioning_data_dir": str(masks), "masked_loss": True}
+    assert {path.name for path in watched(DataSettings().with_values(used))} == {"img", "masks", "1_dog"}
+    assert {path.name for path in watched(DataSettings().with_values(used | {"masked_loss": False}))} == {"img"}
