@@ -78,7 +78,7 @@ class LossAwareTimesteps(TimestepSampler):
         self._decide()
 
     def _decide(self) -> None:
-        self.probabilities = level_probabilities(*self._known, self._bin_of)
+        self.probabilities = level_probabilities(self._known[0], self._known[1], self._bin_of)
         self._cumulative = self.probabilities.cumsum(0)
 
 
