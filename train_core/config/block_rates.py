@@ -9,8 +9,9 @@ from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.sections.rates import RateSettings
 
 # Blocks before, down, middle, up and after, as the well-known trainer counts them: 25 and 23 in all.
-LAYOUTS = {"sdxl": (1, 9, 3, 9, 1)}
-SD_LAYOUT = (0, 12, 1, 12, 0)
+Layout = tuple[int, int, int, int, int]
+SD_LAYOUT: Layout = (0, 12, 1, 12, 0)
+SDXL_LAYOUT: Layout = (1, 9, 3, 9, 1)
 
 CURVES: dict[str, Callable[[float], float]] = {
     "cosine": lambda x: math.cos(math.pi / 2 * x),
@@ -21,12 +22,12 @@ CURVES: dict[str, Callable[[float], float]] = {
 }
 
 
-def block_factors(rates: RateSettings, family: str) -> list[float]:
-    """The factor of every block of a `family`'s U-Net, by the block's index; 0 is not trained.
+def block_factors(rates: RateSettings, layout: Layout) -> list[float]:
+    """The factor of every block of a U-Net with this `layout`, by the block's index; 0 is not trained.
 
     Blocks without a factor of their own get 1. Raises `UserError` with all that cannot be read or is too much.
     """
-    before, down, middle, up, after = LAYOUTS.get(family, SD_LAYOUT)
+    before, down, middle, up, after = layout
     problems = []
     factors = [1.0] * before
     for name, count in (("down_lr_weight", down), ("mid_lr_weight", middle), ("up_lr_weight", up)):

@@ -149,7 +149,7 @@ def assemble(
         method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,
     )
     predictor = Predictor(family, method, config.captions.weighted_captions)
-    model = share(accelerator, predictor, all_used=family.uses_every_layer)
+    model = share(accelerator, predictor, all_used=family.uses_every_layer or method.parts == {"unet"})
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total)),
         config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16", config.optimizer.ema_decay,

@@ -24,7 +24,7 @@ class AdapterMethod:
     """
 
     def __init__(self, family: Family, network: NetworkSettings, rates: RateSettings, seed: int) -> None:
-        factors = block_factors(rates, family.kind)
+        factors = block_factors(rates, family.block_layout)
         self.rates = rates
         self.factors = {t.file_key: factors[t.block] if t.part == "unet" else 1.0 for t in family.targets()}
         self.blocks = {target.file_key: target.block for target in family.targets()}

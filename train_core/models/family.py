@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from train_core.config.block_rates import Layout
 from train_core.config.problems import Problem
 from train_core.data.moments import Moments
 
@@ -62,6 +63,7 @@ class Family(Protocol):
     remarks: tuple[Problem, ...]
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU
+    block_layout: Layout  # of the U-Net's blocks, as per-block settings count them
     latent_scale: float
     latent_channels: int
     vae_factor: int

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from train_core.config.block_rates import SDXL_LAYOUT
 from train_core.models.family import Conditioning, Names, Target
 from train_core.models.parts import Part
 from train_core.models.stable_diffusion import StableDiffusion
@@ -38,6 +39,7 @@ class SDXL(StableDiffusion):
         TextReading("text_encoder", layer=2, final_norm=False),
         TextReading("text_encoder_2", pad=PAD, layer=2, final_norm=False, pooled=True),
     )
+    block_layout = SDXL_LAYOUT
     latent_scale = 0.13025
 
     @property

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from train_core.config.block_rates import SD_LAYOUT, Layout
 from train_core.config.problems import Problem
 from train_core.data.moments import Moments
 from train_core.facts.weights import parse_weighted
@@ -35,6 +36,7 @@ class StableDiffusion:
     parts: ClassVar[Mapping[str, Part]]
     readings: ClassVar[tuple[TextReading, ...]]
     silent_files_mean: ClassVar[PredictionType | None] = "epsilon"  # None where both are common
+    block_layout: Layout = SD_LAYOUT
     latent_scale: float = 0.18215
     latent_channels: int = 4
     vae_factor: int = 8

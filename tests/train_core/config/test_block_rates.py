@@ -6,19 +6,19 @@ import math
 
 import pytest
 
-from train_core.config.block_rates import block_factors, read_factors
+from train_core.config.block_rates import SD_LAYOUT, SDXL_LAYOUT, Layout, block_factors, read_factors
 from train_core.config.problems import UserError
 from train_core.config.sections.rates import RateSettings
 
 
-@pytest.mark.parametrize(("family", "count"), [("sd1", 25), ("sd2", 25), ("sdxl", 23)])
-def test_every_block_has_a_factor_and_without_settings_it_is_one(family: str, count: int) -> None:
-    assert block_factors(RateSettings(), family) == [1.0] * count
+@pytest.mark.parametrize(("layout", "count"), [(SD_LAYOUT, 25), (SDXL_LAYOUT, 23)])
+def test_every_block_has_a_factor_and_without_settings_it_is_one(layout: Layout, count: int) -> None:
+    assert block_factors(RateSettings(), layout) == [1.0] * count
 
 
 def test_down_middle_and_up_follow_each_other_as_the_blocks_are_numbered() -> None:
     rates = RateSettings(down_lr_weight="0.5", mid_lr_weight="0.25", up_lr_weight="0.75")
-    sd, sdxl = block_factors(rates, "sd1"), block_factors(rates, "sdxl")
+    sd, sdxl = block_factors(rates, SD_LAYOUT), block_factors(rates, SDXL_LAYOUT)
     assert {place: f for place, f in enumerate(sd) if f != 1} == {0: 0.5, 12: 0.25, 13: 0.75}
     assert {place: f for place, f in enumerate(sdxl) if f != 1} == {1: 0.5, 10: 0.25, 13: 0.75}
 
@@ -43,13 +43,13 @@ def test_factors_are_numbers_or_a_curve_with_an_offset(text: str, factors: list[
 
 def test_factors_up_to_the_threshold_are_zero() -> None:
     rates = RateSettings(down_lr_weight="0.1,0.2,0.3", block_lr_zero_threshold=0.2)
-    assert block_factors(rates, "sd1")[:4] == [0, 0, 0.3, 1]
+    assert block_factors(rates, SD_LAYOUT)[:4] == [0, 0, 0.3, 1]
 
 
 def test_more_factors_than_blocks_are_not_ignored() -> None:
     rates = RateSettings(down_lr_weight="1,1,1,1,1,1,1,1,1,1,1,1", mid_lr_weight="1,1,1")
     with pytest.raises(UserError) as caught:
-        block_factors(rates, "sdxl")
+        block_factors(rates, SDXL_LAYOUT)
     assert [(found.code, found.params["name"]) for found in caught.value.problems] == [
         ("too_many_block_rates", "down_lr_weight")
     ]
