@@ -10,6 +10,7 @@ from typing import Any
 
 from kohya_gui.form import Form
 from kohya_gui.messages import dictionary, text, translate
+from kohya_gui.sources_html import sources_html
 from kohya_gui.understand import Understood
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
@@ -20,21 +21,22 @@ MAX_PATHS = 200
 OFFERED: dict[str | None, tuple[str, ...]] = {
     "file": (".safetensors", ".ckpt", ".pt"), "data": (".toml", ".json", ".jsonl"),
 }
-UNCOUNTABLE = ("bad_resolution", "bucket_bounds", "resolution_below_step")  # no bucket fits then
 
 
 def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> str:
     """The step line and the problems, with a style sheet and path lists that the form itself uses."""
     hidden = form.hidden(understood.config.flat())
     return (
-        f"{step_line_html(understood, language)}{problems_html(understood, language)}"
+        f"{step_line_html(understood, language)}"
+        f"{sources_html(understood.trained, understood.config.training.train_batch_size, language)}"
+        f"{problems_html(understood, language)}"
         f"{_style(hidden, understood.errors)}{''.join(_path_list(s, values) for s in form.settings if s.traits.path)}"
     )
 
 
 def work_of(understood: Understood) -> Workload | None:
-    """The workload of the form, or None while there are no images or the settings contradict each other."""
-    if not understood.subsets or any(p.code in UNCOUNTABLE for p in understood.errors):
+    """The workload of the form, or None while there are no images that can be counted."""
+    if not understood.subsets:
         return None
     config = understood.config
     return workload(understood.trained, config.training, config.launch.num_processes)

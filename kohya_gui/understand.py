@@ -30,8 +30,9 @@ Stamp = tuple[tuple[str, int], ...]
 class Understood:
     """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
 
-    `subsets` are the images found; `unreadable` are those errors that are about a value's writing alone; `notices` say
-    what is neither wrong nor odd. `trained` are the images without those that are kept for validation.
+    `subsets` are the images found, as far as they fit into buckets; `trained` are they without what is kept for
+    validation. `unreadable` are those errors that are about a value's writing alone; `notices` say what is neither
+    wrong nor odd.
     """
 
     config: TrainConfig
@@ -112,7 +113,7 @@ def _trained_on(named: _Named, stamp: Stamp) -> tuple[Subset, ...]:
 
 @lru_cache(maxsize=8)
 def _subsets(data: DataSettings, stamp: Stamp) -> tuple[Subset, ...]:
-    return survey(data).subsets
+    return tuple(one for one in survey(data).subsets if one.has_buckets)
 
 
 def _stamp(config: TrainConfig) -> Stamp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,17 @@ def test_a_dataset_file_is_counted_and_followed_as_it_changes(images: Path, tmp_
     assert "10 images × 5 repeats × 4 epochs ÷ 2 per batch = 100 steps" in line(5)
 
 
+def test_a_size_that_fits_no_bucket_is_not_counted_even_beside_another_mistake(images: Path, tmp_path: Path):
+    path = tmp_path / "images.toml"
+    subset = {"image_dir": str(images / "10_zuko dog")}
+    path.write_text(
+        dump_tables({"datasets": [{"resolution": 64, "bucket_reso_steps": 128, "subsets": [subset]}]}), encoding="utf-8"
+    )
+    found = understood(images, dataset_config=str(path), bucket_no_upscale=False)
+    assert "two_image_sources" in {p.code for p in found.errors}
+    assert "Choose an image folder" in step_line_html(found, "en")
+
+
 def test_repeats_that_stand_in_no_folders_name_are_not_offered_for_renaming(images: Path, tmp_path: Path):
     path = tmp_path / "images.toml"
     subset = {"image_dir": str(images / "10_zuko dog"), "num_repeats": 3}
@@ -176,3 +188,23 @@ def test_dataset_files_are_offered_where_one_is_asked_for(form: Form, images: Pa
     assert "images.toml" in offered
     assert "meta.jsonl" in offered
     assert "model.safetensors" not in offered
+
+
+def test_a_table_says_what_an_epoch_sees_of_each_folder(form: Form, images: Path, tmp_path: Path):
+    image_folder(tmp_path, "1_dog", [(64, 80)])
+    path = tmp_path / "images.toml"
+    own, regular = {"image_dir": "images/10_zuko dog"}, {"image_dir": "1_dog", "is_reg": True, "class_tokens": "dog"}
+    datasets = [{"subsets": [own, regular]}, {"resolution": [128, 64], "batch_size": 7, "subsets": [own]}]
+    path.write_text(dump_tables({"datasets": datasets}), encoding="utf-8")
+    shown = facts_html(form, {}, understood(images, train_data_dir="", dataset_config=str(path)), "en")
+    table = shown.partition('<table id="sources"')[2].partition("</table>")[0]
+    rows = [re.findall(r"<td>(?:<span[^>]*>)?([^<]*)", row) for row in table.split("<tr>")[2:]]
+    assert rows == [
+        ["10_zuko dog", "training", "10", "10", "64", "2"],
+        ["1_dog", "regularisation", "1", "10", "64", "2"],
+        ["10_zuko dog", "training", "10", "10", "128 × 64", "7"],
+    ]
+
+
+def test_plain_training_folders_need_no_table(form: Form, images: Path):
+    assert "<table" not in facts_html(form, {}, understood(images), "en")
