@@ -1,4 +1,4 @@
-"""Nothing here reads a number back from the device, which would make every step wait: a device without numbers shows."""
+"""Nothing here reads a number back from the device, which every step would wait for: "meta" has none to read."""
 
 import pytest
 import torch
