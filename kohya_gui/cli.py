@@ -12,6 +12,7 @@ from pathlib import Path
 from kohya_gui import environment, environment_start
 from kohya_gui.environment_folder import APP
 from kohya_gui.environment_pip import SetupError
+from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
 
 USAGE_ERROR = 2
@@ -159,8 +160,8 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
 
 def train_flags(parser: argparse.ArgumentParser) -> None:
     """Add what training takes beside the settings' own names."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset")
-    parser.usage = f"{parser.prog} CONFIG [--name value ...]"
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume")
+    parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
 
 
 def port(text: str) -> int:
@@ -171,8 +172,11 @@ def port(text: str) -> int:
 
 
 def existing_file(path: Path) -> Path:
-    """Return the whole path of a file that is there. Raises UsageError."""
+    """Return the whole path of a file that is there; of a run, by folder or name, its settings. Raises UsageError."""
     whole = path.expanduser().absolute()
+    for folder in (whole, runs_dir() / path):
+        if (folder / "config.toml").is_file():
+            return folder / "config.toml"
     if not whole.is_file():
         raise UsageError(f"There is no file {whole}. Name a TOML or JSON preset that is there.")
     return whole

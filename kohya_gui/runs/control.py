@@ -8,11 +8,24 @@ from pathlib import Path
 from kohya_gui.runs.process import kill_trees, recall, remember
 from kohya_gui.runs.registry import living_processes
 from train_core.events import read_events, request
+from train_core.facts.rate_changes import RateChange, parse_rate_change
 
 
 def stop(folder: Path) -> None:
     """Ask the job to save what it has learnt and end."""
     request(folder, "stop")
+
+
+def pause(folder: Path) -> None:
+    """Ask the job to keep its state and end, so that it can be resumed."""
+    request(folder, "pause")
+
+
+def change_rate(folder: Path, text: str) -> RateChange:
+    """Ask the job for another learning rate from its next step on. Raises `UserError` when `text` names none."""
+    change = parse_rate_change(text)
+    request(folder, "learning_rate", str(change))
+    return change
 
 
 def save(folder: Path) -> None:

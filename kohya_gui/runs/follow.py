@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.runs.curve import Point, decimate
-from kohya_gui.runs.registry import LANDMARKS, Status, status_of
+from kohya_gui.runs.registry import Status, is_landmark, status_of
 from train_core.config.problems import Problem, problem
 from train_core.events import Event, Follower
+from train_core.facts.states import INFO
 
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
@@ -66,10 +67,17 @@ class RunView:
     lr_curves: dict[str, list[Point]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
+    states: list[Saved] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     errors: list[Problem] = field(default_factory=list)
     console: str = ""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the run has ended before its time and left a state that is still there."""
+        unfinished = self.status in ("paused", "stopped", "failed", "lost")
+        return unfinished and any((state.path / INFO).is_file() for state in self.states)
 
 
 class RunFollower:
@@ -110,8 +118,10 @@ class RunFollower:
     def _take(self, event: Event) -> None:
         if self._view.started is None:
             self._view.started = event.get("time")
-        if event["kind"] in LANDMARKS:
+        if is_landmark(event):
             self._landmarks.append(event)
+        if "pid" in event:  # a process begins, maybe in the folder of a run that had ended
+            self._view.ended, self._view.result, self._view.errors = None, "", []
         handle = getattr(self, f"_on_{event['kind']}", None)
         if handle is not None:  # kinds of a later version are passed over
             handle(event)
@@ -119,6 +129,15 @@ class RunFollower:
     def _on_started(self, event: Event) -> None:
         self._view.total_steps = event.get("total_steps") or 0
         self._view.epochs = event.get("epochs") or 0
+
+    def _on_resumed(self, event: Event) -> None:
+        """Forget what the run goes over again: all that came after the state."""
+        view, step = self._view, event.get("step") or 0
+        view.step, view.epoch = step, event.get("epoch") or 0
+        for points in (self._losses, self._averages, view.validations, *self._rates.values()):
+            points[:] = [point for point in points if point[0] <= step]
+        for things in (view.samples, view.saved, view.states):
+            things[:] = [thing for thing in things if thing.step <= step]
 
     def _on_stage(self, event: Event) -> None:
         self._view.stage = event.get("name") or ""
@@ -152,6 +171,9 @@ class RunFollower:
         self._view.saved.append(
             Saved(self._path(event), event.get("step") or 0, event.get("epoch") or 0, bool(event.get("final")))
         )
+
+    def _on_state(self, event: Event) -> None:
+        self._view.states.append(Saved(self._path(event), event.get("step") or 0, event.get("epoch") or 0, False))
 
     def _on_validation(self, event: Event) -> None:
         _append(self._view.validations, event.get("step") or 0, event.get("loss"))

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,13 @@ from pathlib import Path
 from kohya_gui.runs.command import accelerate_yaml, child_environment, training_command
 from kohya_gui.runs.devices import World, find_hardware, plan_world
 from kohya_gui.runs.process import identify, remember, spawn
-from train_core.config.files import write_text, write_toml
+from kohya_gui.runs.registry import ACTIVE, read_run
+from train_core.config.files import LAST_STATE, read_config, write_text, write_toml
 from train_core.config.places import PACKAGE_PARENT, home, runs_dir
+from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.train import TrainConfig
+from train_core.events import take_requests
+from train_core.facts.states import State, differing, find_state
 
 ENTRY = ("train_core", "train")
 
@@ -35,8 +40,43 @@ class RunHandle:
 def start(config: TrainConfig) -> RunHandle:
     """Start a training run. Raises `UserError` when the machine cannot run it as the settings ask."""
     world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
-    folder = new_run_folder(config.output.output_name)
-    return start_in(folder, config, world, list(ENTRY))
+    state = find_state(config)
+    folder = new_run_folder(config.output.output_name) if state is None else _folder_to_resume(state)
+    return start_in(folder, config if state is None else resuming(config, state.path), world, list(ENTRY))
+
+
+def resume(folder: Path, overrides: Mapping[str, str] | None = None) -> RunHandle:
+    """Go on with the run in `folder` from its newest whole state. Raises `UserError` when that cannot be."""
+    config = read_config(folder / "config.toml", {**(overrides or {}), "resume": ""}).config
+    state = find_state(resuming(config, LAST_STATE), folder)
+    raise_if_any([] if state is None else differing(config, state))
+    return start(config if state is None else resuming(config, state.path))
+
+
+def resuming(config: TrainConfig, state: Path | str) -> TrainConfig:
+    """`config` with `state` as what to resume from."""
+    return config.model_copy(update={"resume": config.resume.model_copy(update={"resume": str(state)})})
+
+
+def _folder_to_resume(state: State) -> Path:
+    """The folder of the run that left `state`, cleared of old requests; a new one where it is gone.
+
+    Raises `UserError` while that run is still running.
+    """
+    folder = state.run_dir
+    if not (folder / "config.toml").is_file():
+        return new_run_folder(state.output_name)
+    info = read_run(folder)
+    if info is not None and info.status in ACTIVE:
+        raise UserError(
+            problem(
+                "resume_running",
+                "The run {name} is still running, so there is nothing to resume. Stop or pause it first.",
+                name=info.id,
+            )
+        )
+    take_requests(folder)
+    return folder
 
 
 def start_in(folder: Path, config: TrainConfig, world: World, entry: list[str]) -> RunHandle:

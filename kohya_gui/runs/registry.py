@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import psutil
 
-from kohya_gui.runs.process import find, recall
+from kohya_gui.runs.process import CLOCK_TOLERANCE, Identity, find, recall
 from train_core.config.places import runs_dir
 from train_core.events import Event
 
-Status = Literal["queued", "running", "stopping", "completed", "stopped", "failed", "lost"]
+Status = Literal["queued", "running", "stopping", "completed", "stopped", "paused", "failed", "lost"]
 ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
-ENDED = ("completed", "stopped", "failed")
+ENDED = ("completed", "stopped", "paused", "failed")
+ENDING = ("stop", "pause")  # requests after which a run ends
 RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
-LANDMARKS = ("schema", "started", "ack", "finished")
+LANDMARKS = ("schema", "started", "resumed", "ack", "finished")
 PART_BYTES = 32_768  # of the start and of the end; far more than the first and the last few events take
 
 
@@ -104,7 +105,7 @@ def _read_digest(path: Path, size: int, _changed: int) -> Digest:
     events = [event for part in parts for line in part.splitlines() if (event := _event_in(line)) is not None]
     progress = next((e for e in reversed(events) if e["kind"] == "progress"), {})
     total = next((e["total_steps"] for e in reversed(events) if e.get("total_steps")), 0)
-    landmarks = tuple(e for e in events if e["kind"] in LANDMARKS)
+    landmarks = tuple(e for e in events if is_landmark(e))
     return Digest(landmarks, _whole(progress.get("step")), _whole(total))
 
 
@@ -117,18 +118,32 @@ def _event_in(line: bytes) -> Event | None:
     return event if isinstance(event, dict) and isinstance(event.get("kind"), str) else None
 
 
+def is_landmark(event: Event) -> bool:
+    """Whether a run's status follows from `event`. One that names a process begins a new life of the run."""
+    return event["kind"] in LANDMARKS or "pid" in event
+
+
 def status_of(folder: Path, events: Sequence[Event]) -> Status:
-    """How the run stands, by those of its events that are `LANDMARKS`, and by its process."""
+    """How the run stands, by those of its events that are landmarks, and by its process."""
+    identity = recall(folder)
+    events = _of_last_life(events, identity)
     finished = next((e for e in reversed(events) if e["kind"] == "finished"), None)
     if finished is not None:
         return finished["status"] if finished.get("status") in ENDED else "failed"
-    identity = recall(folder)
     if identity is None and not (folder / "events.jsonl").exists():
         return "queued"
     if living_processes(folder, events):
-        acknowledged = any(e["kind"] == "ack" and e.get("request") == "stop" for e in events)
-        return "stopping" if acknowledged or (folder / "control" / "stop").exists() else "running"
+        acknowledged = any(e["kind"] == "ack" and e.get("request") in ENDING for e in events)
+        asked = any((folder / "control" / name).exists() for name in ENDING)
+        return "stopping" if acknowledged or asked else "running"
     return "stopped" if identity is not None and identity.killed else "lost"
+
+
+def _of_last_life(events: Sequence[Event], identity: Identity | None) -> Sequence[Event]:
+    """The events of the process that came last: a resumed run goes on in the folder in which it had ended."""
+    begun = max((number for number, e in enumerate(events) if "pid" in e), default=0)
+    since = identity.started - CLOCK_TOLERANCE if identity is not None else 0.0
+    return [e for e in events[begun:] if float(e.get("time") or since) >= since]
 
 
 def living_processes(folder: Path, events: Sequence[Event]) -> list[psutil.Process]:

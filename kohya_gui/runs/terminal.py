@@ -14,14 +14,15 @@ from tqdm import tqdm
 from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import control
 from kohya_gui.runs.follow import RunView, console_tail, follower
-from kohya_gui.runs.launch import RunHandle, start
-from train_core.config.files import read_config
+from kohya_gui.runs.launch import RunHandle, resume, start
+from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
+from train_core.config.files import LAST_STATE, read_config
 from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import UserError
 from train_core.config.train import TrainConfig
 from train_core.events import Event, Follower
 
-EXIT_CODES = {"completed": 0, "stopped": 130}
+EXIT_CODES = {"completed": 0, "paused": 0, "stopped": 130}
 FAILED = 1
 POLL = 0.2  # seconds
 SECONDS_BETWEEN_LINES = 10.0
@@ -37,10 +38,13 @@ STAGES = {
 def train(config_path: Path, overrides: Mapping[str, str]) -> int:
     """Train from a settings file and follow it. Returns 0 when it completed, 130 when it was stopped, else 1."""
     try:
+        run_dir = run_folder_of(Path(config_path))
+        if run_dir is not None and overrides.get("resume", "").lower() == LAST_STATE:
+            return EXIT_CODES.get(run_in_terminal(resume(run_dir, overrides)).status, FAILED)
         loaded = read_config(Path(config_path), overrides)
         for warning in loaded.warnings:
             _say(f"Warning: {warning}")
-        return EXIT_CODES.get(run_in_terminal(loaded.config).status, FAILED)
+        return EXIT_CODES.get(run_in_terminal(start(loaded.config)).status, FAILED)
     except UserError as error:
         return _refuse(error)
 
@@ -51,7 +55,7 @@ def demo(output_dir: Path | None = None) -> int:
     began = time.monotonic()
     try:
         config = read_config(program_presets_dir() / "lora" / "demo.json", {"output_dir": str(folder)}).config
-        view = run_in_terminal(config)
+        view = run_in_terminal(start(config))
     except UserError as error:
         return _refuse(error)
     if view.status == "completed":
@@ -85,9 +89,14 @@ def _unused(path: Path) -> Path:
     return found
 
 
-def run_in_terminal(config: TrainConfig) -> RunView:
-    """Start a run, show it until it ends, and return how it ended. Raises `UserError` when it cannot start."""
-    handle = start(config)
+def run_folder_of(config_path: Path) -> Path | None:
+    """The run folder whose settings `config_path` are, None for a file elsewhere."""
+    folder = config_path.resolve().parent
+    return folder if config_path.name == "config.toml" and folder.parent == runs_dir().resolve() else None
+
+
+def run_in_terminal(handle: RunHandle) -> RunView:
+    """Show a run that was started until it ends, and return how it ended."""
     _say(f"Run folder: {handle.folder}")
     _follow(handle, Screen(handle.folder))
     view = follower(handle.folder).view()
@@ -135,7 +144,10 @@ class Screen:
     """Draws a run's events: a line for what happens once, a bar for what goes on; on a pipe, a line now and then."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._events = Follower(folder / "events.jsonl")
+        identity = recall(folder)
+        self._since = identity.started - CLOCK_TOLERANCE if identity else 0.0  # a resumed run has older events
         self._bar: tqdm | None = None
         self._stage = ""
         self._last_line = 0.0
@@ -144,7 +156,7 @@ class Screen:
         """Show what the job has written since the last call."""
         for event in self._events.new():
             show = getattr(self, f"_show_{event['kind']}", None)
-            if show is not None:
+            if show is not None and float(event.get("time") or self._since) >= self._since:
                 show(event)
 
     def line(self, text: str) -> None:
@@ -195,6 +207,15 @@ class Screen:
     def _show_saved(self, event: Event) -> None:
         self.line(f"Saved: {event.get('path')}")
 
+    def _show_state(self, event: Event) -> None:
+        self.line(f"State: {event.get('path')}")
+
+    def _show_resumed(self, event: Event) -> None:
+        self.line(f"Resumed after step {event.get('step')} from {event.get('path')}")
+
+    def _show_learning_rate(self, event: Event) -> None:
+        self.line(f"Learning rate: {event.get('change')} from the next step on")
+
     def _show_warning(self, event: Event) -> None:
         self.line(f"Warning: {event.get('text')}")
 
@@ -206,7 +227,10 @@ class Screen:
 
     def _show_finished(self, event: Event) -> None:
         self.close()
-        words = {"completed": "The training is complete.", "stopped": "The training was stopped."}
+        words = {
+            "completed": "The training is complete.", "stopped": "The training was stopped.",
+            "paused": f"The training is paused. Resume it on the page, or with: train {self._folder} --resume last",
+        }  # fmt: skip
         self.line(words.get(str(event.get("status")), "The training failed."))
 
 

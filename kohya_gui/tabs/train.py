@@ -63,6 +63,11 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     gr.on(looks, actions.watch, [run.choice, run.seen], run.outputs, **QUIET)
     desk.bar.start.click(actions.start, [run.seen, *fields], [*run.outputs, desk.facts], **QUIET)
     desk.bar.stop.click(actions.stop, [run.choice], None, **QUIET)
+    run.buttons["pause"].click(actions.pause, [run.choice], None, **QUIET)
+    run.buttons["resume"].click(actions.resume, [run.choice, run.seen], run.outputs, **QUIET)
+    run.buttons["tenth"].click(actions.tenth_rate, [run.choice], [run.rate], **QUIET)
+    typed = [run.buttons["set_rate"].click, run.rate.submit]
+    gr.on(typed, actions.change_rate, [run.choice, run.rate], [run.rate], **QUIET)
     run.buttons["save"].click(actions.save_now, [run.choice], None, **QUIET)
     run.buttons["sample"].click(actions.sample_now, [run.choice], None, **QUIET)
     shown = [panel.box, panel.title, panel.command, panel.text, panel.download, desk.facts]

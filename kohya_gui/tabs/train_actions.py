@@ -57,6 +57,37 @@ class Actions:
             control.stop(run.folder)
             self.desk.visitor(request).tell("ui.stop.asked")
 
+    def pause(self, request: gr.Request, choice: str | None) -> None:
+        """Ask the shown run to keep its state and end."""
+        _ask(control.pause, choice)
+        self.desk.visitor(request).tell("ui.pause.asked")
+
+    def resume(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
+        """Go on with the shown run from its newest state, with the settings that it was started with."""
+        visitor, folder = self.desk.visitor(request), registry.find_run(choice or "")
+        try:
+            _refuse_while_active()
+            handle = launch.resume(folder) if folder else None
+        except UserError as error:
+            visitor.warn(error)
+            return {}
+        return look(self.run, handle.id if handle else None, seen, visitor.language)
+
+    def change_rate(self, request: gr.Request, choice: str | None, typed: str) -> Updates:
+        """Ask the shown run for the typed learning rate, or factor, from its next step on."""
+        visitor, folder = self.desk.visitor(request), registry.find_run(choice or "")
+        try:
+            if folder:
+                visitor.tell("ui.rate.asked", change=str(control.change_rate(folder, typed or "")))
+        except UserError as error:
+            visitor.warn(error)
+            return {}
+        return {self.run.rate: ""}
+
+    def tenth_rate(self, request: gr.Request, choice: str | None) -> Updates:
+        """Ask the shown run for a tenth of its learning rate."""
+        return self.change_rate(request, choice, "x0.1")
+
     def save_now(self, choice: str | None) -> None:
         """Ask the shown run for a file now."""
         _ask(control.save, choice)
@@ -105,6 +136,11 @@ def _refuse(found: Understood) -> None:
                 count=len(found.errors),
             )
         )
+    _refuse_while_active()
+
+
+def _refuse_while_active() -> None:
+    """Raise `UserError` while something is being trained."""
     active = registry.active_runs()
     if active:
         raise UserError(

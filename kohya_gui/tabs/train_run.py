@@ -23,6 +23,8 @@ class RunPanel:
 
     choice: gr.Dropdown
     buttons: dict[str, gr.Button]
+    controls: gr.Row
+    rate: gr.Textbox
     views: dict[str, gr.HTML]
     seen: gr.State
     pictures_path: str
@@ -30,22 +32,33 @@ class RunPanel:
     @property
     def outputs(self) -> list[Any]:
         """Everything that a look at a run may change."""
-        return [self.choice, *self.buttons.values(), *self.views.values(), self.seen]
+        return [self.choice, self.controls, *self.buttons.values(), *self.views.values(), self.seen]
 
 
 def build_run_panel(start: gr.Button, stop: gr.Button, pictures_path: str) -> RunPanel:
     """Lay out the run's status, charts, pictures and console; `start` and `stop` stand elsewhere."""
     with gr.Row(elem_id="run-bar", equal_height=True):
         choice = gr.Dropdown([], show_label=False, container=False, elem_id="run-choice", interactive=True)
-        save = gr.Button(key("ui.save_now"), size="sm", visible=False, elem_id="save-now")
-        sample = gr.Button(key("ui.sample_now"), size="sm", visible=False, elem_id="sample-now")
+        resume = gr.Button(key("ui.resume"), size="sm", variant="primary", visible=False, elem_id="resume")
+    with gr.Row(elem_id="run-controls", equal_height=True, visible=False) as controls:
+        pause = gr.Button(key("ui.pause"), size="sm", elem_id="pause")
+        save = gr.Button(key("ui.save_now"), size="sm", elem_id="save-now")
+        sample = gr.Button(key("ui.sample_now"), size="sm", elem_id="sample-now")
+        rate = gr.Textbox(
+            show_label=False, container=False, placeholder=key("ui.rate.placeholder"), max_lines=1, elem_id="new-rate",
+        )
+        set_rate = gr.Button(key("ui.rate.set"), size="sm", elem_id="set-rate")
+        tenth = gr.Button(key("ui.rate.tenth"), size="sm", elem_id="rate-tenth")
     views = {"status": gr.HTML(elem_id="run-status"), "charts": gr.HTML(elem_id="run-charts")}
     with gr.Accordion(key("ui.samples.title"), open=True, elem_id="run-samples-box"):
         views["samples"] = gr.HTML(elem_id="run-samples")
     with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box"):
         views["console"] = gr.HTML(elem_id="run-console")
-    buttons = {"start": start, "stop": stop, "save": save, "sample": sample}
-    return RunPanel(choice, buttons, views, gr.State({}), pictures_path)
+    buttons = {
+        "start": start, "stop": stop, "pause": pause, "resume": resume, "save": save, "sample": sample,
+        "set_rate": set_rate, "tenth": tenth,
+    }  # fmt: skip
+    return RunPanel(choice, buttons, controls, rate, views, gr.State({}), pictures_path)
 
 
 def chosen_run(asked: str | None, runs: list[registry.RunInfo]) -> registry.RunInfo | None:
@@ -75,13 +88,15 @@ def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> dict[
     }
     choices = [(run_label(r, language), r.id) for r in runs]
     fresh = {name: hash(value) for name, value in html.items()}
-    fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash((status, busy, language))}
+    can_resume = not busy and view is not None and view.can_resume
+    fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash((status, busy, can_resume, language))}
     fresh["newest"] = hash(runs[0].id) if runs else -1
     updates: dict[Any, Any] = {panel.views[name]: html[name] for name in html if seen.get(name) != fresh[name]}
     if seen.get("choices") != fresh["choices"]:
         updates[panel.choice] = gr.update(choices=choices, value=run.id if run else None)
     if seen.get("buttons") != fresh["buttons"]:
         updates |= _button_states(panel, status, busy, language)
+        updates[panel.buttons["resume"]] = gr.update(visible=can_resume)
     return updates | {panel.seen: fresh}
 
 
@@ -92,8 +107,7 @@ def _button_states(panel: RunPanel, status: str, busy: bool, language: str) -> d
     return {
         panel.buttons["start"]: gr.update(interactive=not busy),
         panel.buttons["stop"]: gr.update(interactive=status in registry.ACTIVE, value=stop),
-        panel.buttons["save"]: gr.update(visible=running),
-        panel.buttons["sample"]: gr.update(visible=running),
+        panel.controls: gr.update(visible=running),
     }
 
 

@@ -54,7 +54,17 @@ def test_problems_are_sent_with_code_text_and_parameters() -> None:
 def test_a_request_is_taken_once(tmp_path: Path) -> None:
     request(tmp_path, "stop")
     request(tmp_path, "save")
-    assert take_requests(tmp_path) == ["stop", "save"]
-    assert take_requests(tmp_path) == []
+    assert take_requests(tmp_path) == {"stop": "", "save": ""}
+    assert take_requests(tmp_path) == {}
     with pytest.raises(ValueError, match="known are stop"):
         request(tmp_path, "dance")
+
+
+def test_a_request_that_carries_a_value_waits_until_the_value_is_written(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    typed = tmp_path / "control" / "learning_rate.txt"  # as an editor on Windows names it
+    typed.touch()
+    assert take_requests(tmp_path) == {}
+    typed.write_text("x0.1\r\n", encoding="utf-8-sig")
+    assert take_requests(tmp_path) == {"learning_rate": "x0.1"}
+    assert not typed.exists()

@@ -8,6 +8,7 @@ from train_core.config.checks_images import bucket_contradictions, source_contra
 from train_core.config.checks_launch import launch_contradictions
 from train_core.config.checks_loss import loss_contradictions, loss_oddities
 from train_core.config.checks_optimizer import optimizer_contradictions, optimizer_oddities
+from train_core.config.checks_saving import saving_oddities
 from train_core.config.checks_validation import validation_contradictions
 from train_core.config.problems import Problem, problem
 from train_core.config.train import TrainConfig
@@ -63,7 +64,7 @@ def learning_rates(config: TrainConfig) -> dict[str, float]:
 def oddities(config: TrainConfig) -> list[Problem]:
     """What works but is rarely meant."""
     found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
-    return [*found, *draw_oddities(config.captions)]
+    return [*found, *draw_oddities(config.captions), *saving_oddities(config.output, config.resume)]
 
 
 def fp16_on_cpu() -> Problem:

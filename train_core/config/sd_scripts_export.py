@@ -36,6 +36,9 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
     for name in OURS_ALONE:
         tables["validation"].pop(name, None)
     _schedule(tables["optimizer"])
+    for name in ("number_last", "save_state_every_n_steps"):
+        for table in tables.values():
+            table.pop(name, None)
     tables["model"]["sdpa"] = True
     if tables["dataset"].pop("class_folders", False):
         del tables["dataset"]["dataset_repeats"]  # there, folders without numbers are left out
@@ -58,7 +61,8 @@ def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
 def _says_something(name: str, value: Any) -> bool:
     """Empty values are left out, and so is the zero that means "off" where sd-scripts wants the key absent."""
     off_when_zero = name.startswith(("max_train_", "save_every_", "sample_every_", "validate_every_")) or name in {
-        "validation_split", "max_validation_steps",
+        "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state",
+        "save_last_n_steps_state", "validation_split", "max_validation_steps",
         "min_snr_gamma", "noise_offset", "network_dropout", "rank_dropout", "module_dropout", "adaptive_noise_scale",
         "multires_noise_iterations", "ip_noise_gamma", "v_pred_like_loss",
     }

@@ -90,7 +90,10 @@ OBSERVED_ELSEWHERE = {
         "file": (
             "output_dir", "output_name", "save_precision", "save_every_n_epochs", "save_every_n_steps", "no_metadata",
             "training_comment", "metadata_title", "metadata_author", "metadata_description", "metadata_license",
-            "metadata_tags",
+            "metadata_tags", "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps",
+        ),
+        "states": (
+            "save_state", "save_state_on_train_end", "save_last_n_epochs_state", "save_last_n_steps_state", "resume",
         ),
         "pictures": (
             "sample_prompts", "sample_every_n_epochs", "sample_every_n_steps", "sample_at_first", "sample_sampler",

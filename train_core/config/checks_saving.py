@@ -1,0 +1,46 @@
+"""Settings of files and states that have nothing to act on."""
+
+from __future__ import annotations
+
+from train_core.config.problems import Problem, problem
+from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.resume import ResumeSettings
+
+
+def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Problem]:
+    """What works but keeps less, or does less, than it seems to say."""
+    by_epochs = output.save_every_n_epochs or output.save_n_epoch_ratio
+    found = []
+    if resume.save_state and not (by_epochs or output.save_every_n_steps or resume.save_state_every_n_steps):
+        found.append(
+            problem(
+                "save_state_at_end_only",
+                "save_state writes a state beside every saved file, and no file is saved before the end. Set "
+                "save_every_n_epochs, save_every_n_steps or save_state_every_n_steps to be able to resume.",
+            )
+        )
+    if output.save_n_epoch_ratio and output.save_every_n_epochs:
+        found.append(
+            problem(
+                "save_every_n_epochs_unused",
+                "save_n_epoch_ratio = {ratio} decides when files are saved; save_every_n_epochs = {every} is not used.",
+                ratio=output.save_n_epoch_ratio, every=output.save_every_n_epochs,
+            )
+        )
+    states = resume.save_state or resume.save_state_every_n_steps
+    idle = {
+        "save_last_n_epochs": output.save_last_n_epochs and not by_epochs,
+        "save_last_n_steps": output.save_last_n_steps and not (output.save_every_n_steps or states),
+        "save_last_n_epochs_state": resume.save_last_n_epochs_state and not (by_epochs and resume.save_state),
+        "save_last_n_steps_state": resume.save_last_n_steps_state and not states,
+    }
+    found += [
+        problem(
+            "nothing_to_keep_last",
+            "{name} has no effect: nothing of its kind is saved on the way. Set how often first.",
+            name=name,
+        )
+        for name, without_effect in idle.items()
+        if without_effect
+    ]
+    return found
