@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -10,12 +11,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.pictures import noise_image
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import start
+from tests.train_core.jobs.test_resume import Killed, train
 from tests.train_core.jobs.test_train import kinds, run, tensor_bytes, weights
 from train_core.config.data import DataSettings
 from train_core.config.places import runs_dir
 from train_core.events import Event, read_events
 from train_core.facts.split import split_subsets
 from train_core.facts.subsets import survey
+from train_core.run.training import Training
 from train_core.run.validation import Validator
 
 HELD_OUT = {"validation_split": 0.4, "validation_seed": 3}
@@ -141,3 +144,32 @@ def test_settings_that_contradict_each_other_are_refused(prepare: Prepare, value
 def test_a_picture_that_also_trains_is_not_validated_on(prepare: Prepare, images: Path) -> None:
     events = run(prepare("wrong", validation_data_dir=str(images)))
     assert [event["code"] for event in kinds(events, "error")] == ["validation_image_in_training"]
+
+
+def test_a_resumed_run_measures_and_concludes_as_one_never_interrupted(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {
+        "max_train_epochs": 4, "save_state_every_n_steps": 1, "validate_every_n_steps": 2, "no_metadata": True,
+        "on_divergence": "recover", **HELD_OUT,
+    }  # fmt: skip
+    whole = run(prepare("whole", **settings))
+    total = whole[-1]["step"]
+    config = prepare("cut", **settings)
+    original = Training.report
+
+    def die(self: Training, *rest: Any) -> None:
+        original(self, *rest)
+        if self.step == total // 2:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "report", die)
+        train(config)
+    cut = train(config, resume="last")
+    assert tensor_bytes(cut) == tensor_bytes(whole)
+    assert {e["step"]: e["loss"] for e in kinds(cut, "validation")} == {
+        e["step"]: e["loss"] for e in kinds(whole, "validation")
+    }
+    conclusions = [{**events[-1]["validation"], "nearest": None} for events in (cut, whole)]
+    assert conclusions[0] == conclusions[1]
