@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from train_core.config.sections.loss import LossSettings
 from train_core.config.arguments import parse_numbers
+from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.rates import RateSettings
@@ -104,7 +104,7 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
         values["ss_datasets"] = json.dumps(data.datasets, ensure_ascii=False)
     if config.output.no_metadata:
         values = {name: value for name, value in values.items() if name in MINIMUM}
-    values |= _modelspec(config, base, run)
+    values |= _modelspec(config, base, data, run)
     return {name: str(value) for name, value in values.items()}
 
 
@@ -255,8 +255,8 @@ def _text(config: TrainConfig) -> dict[str, Any]:
     return {"ss_clip_skip": config.model.clip_skip, "ss_max_token_length": None if length == 75 else length}
 
 
-def _modelspec(config: TrainConfig, base: BaseFacts, run: RunFacts) -> dict[str, Any]:
-    width, height = bucket_rules(config.dataset).resolution
+def _modelspec(config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts) -> dict[str, Any]:
+    width, height = _largest_size(config, data)
     values = {
         "sai_model_spec": "1.0.1",
         "architecture": f"{base.names.architecture}/lora",
@@ -270,6 +270,14 @@ def _modelspec(config: TrainConfig, base: BaseFacts, run: RunFacts) -> dict[str,
         **_authorship(config.output),
     }
     return {f"modelspec.{name}": value for name, value in values.items()}
+
+
+def _largest_size(config: TrainConfig, data: DataFacts) -> tuple[int, int]:
+    """The size that images were trained at; of several datasets' the largest."""
+    if not data.datasets:
+        return bucket_rules(config.dataset).resolution
+    width, height = max((dataset["resolution"] for dataset in data.datasets), key=lambda size: size[0] * size[1])
+    return width, height
 
 
 def _authorship(output: OutputSettings) -> dict[str, str]:

@@ -142,3 +142,26 @@ def test_export_holds_only_names_that_sd_scripts_knows(tmp_path: Path) -> None:
     assert not names & {"LoRA_type", "conv_dim", "use_cpu", "config_version", "max_token_length", "rank_dropout"}
     assert tables["network"]["network_module"] == "networks.lora"
     assert tables["model"]["sdpa"] is True
+
+
+def test_their_ways_of_naming_images_are_ours(tmp_path: Path) -> None:
+    text = "reg_data_dir = '/reg'\nin_json = '/meta.json'\ndataset_repeats = 3\nprior_loss_weight = 0.5"
+    config = read(tmp_path, text).config
+    assert (config.dataset.reg_data_dir, config.dataset.in_json) == ("/reg", "/meta.json")
+    assert (config.dataset.dataset_repeats, config.loss.prior_loss_weight) == (3, 0.5)
+    exported = tomllib.loads(export_toml(config))
+    assert exported["dataset"] == {**exported["dataset"], "reg_data_dir": "/reg", "in_json": "/meta.json"}
+    assert (exported["dataset"]["dataset_repeats"], exported["loss"]["prior_loss_weight"]) == (3, 0.5)
+
+
+def test_a_dataset_file_beside_folders_is_an_error_where_they_ignore_the_folders(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        read(tmp_path, "dataset_config = '/images.toml'\nreg_data_dir = '/reg'")
+    assert {found.params["name"] for found in error.value.problems} == {"train_data_dir", "reg_data_dir"}
+
+
+def test_folders_without_numbers_are_not_asked_of_them(tmp_path: Path) -> None:
+    config = read(tmp_path, "").config
+    dataset = config.dataset.model_copy(update={"class_folders": True, "dataset_repeats": 4})
+    exported = tomllib.loads(export_toml(config.model_copy(update={"dataset": dataset})))
+    assert not {"class_folders", "dataset_repeats"} & exported["dataset"].keys()

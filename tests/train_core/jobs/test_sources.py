@@ -73,6 +73,7 @@ def test_a_dataset_file_trains_several_sizes_and_is_described_in_the_result(
     first, second = json.loads(said["ss_datasets"])
     assert (first["resolution"], first["batch_size_per_device"], second["resolution"]) == ([64, 64], 1, [128, 128])
     assert second["batch_size_per_device"] == 2
+    assert said["modelspec.resolution"] == "128x128"
     assert [subset["is_reg"] for subset in first["subsets"]] == [False, True]
     assert not {"ss_resolution", "ss_batch_size_per_device", "ss_bucket_info", "ss_reg_dataset_dirs"} & said.keys()
     images_in_it = len(list(folder.glob("*.png")))
