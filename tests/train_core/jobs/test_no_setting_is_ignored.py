@@ -27,6 +27,7 @@ class Change:
 
 
 SHUFFLED = {"shuffle_caption": True}
+VALIDATED = {"validation_split": 0.4}
 SAMPLED = {"sample_prompts": "a dog --w 64 --h 64 --s 2 --d 1"}
 BUCKETS = {"enable_bucket": True, "bucket_no_upscale": False, "bucket_reso_steps": 32, "min_bucket_reso": 32}
 VELOCITY = {"v_parameterization": "v"}
@@ -93,6 +94,11 @@ CHANGES: dict[str, Change] = {
     "huber_scale": Change(2.0, HUBER),
     "optimizer_type": Change("Lion"),
     "optimizer_args": Change(["weight_decay=0.5"]),
+    "validation_split": Change(0.4),
+    "validation_seed": Change(9, VALIDATED),
+    "validate_every_n_epochs": Change(2, {**VALIDATED, "max_train_epochs": 2}),
+    "validate_every_n_steps": Change(1, VALIDATED),
+    "max_validation_steps": Change(1, VALIDATED),
     "learning_rate": Change(2e-3),
     "unet_lr": Change(1e-4),
     "text_encoder_lr": Change(0.0),
@@ -194,6 +200,12 @@ def kept(events: list[Event]) -> list[tuple[str, int]]:
     return [(Path(event["path"]).name, event["step"]) for event in kinds(events, "state")]
 
 
+def measured(events: list[Event]) -> list[tuple[int, float]]:
+    """The validation curve."""
+    return [(event["step"], event["loss"]) for event in kinds(events, "validation")]
+
+
 OBSERVE: dict[str, Callable[[list[Event]], Any]] = {
     "weights": learnt, "file": written, "pictures": drawn, "states": kept,
+    "validation curve": measured,
 }
