@@ -98,8 +98,14 @@ OBSERVED_ELSEWHERE = {
         "pictures": (
             "sample_prompts", "sample_every_n_epochs", "sample_every_n_steps", "sample_at_first", "sample_sampler",
         ),
+        "validation curve": (
+            "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
+        ),
         "memory": ("gradient_checkpointing",),
-        "caches": ("cache_latents", "cache_latents_to_disk", "vae_batch_size"),
+        "caches": (
+            "cache_latents", "cache_latents_to_disk", "vae_batch_size", "cache_text_encoder_outputs",
+            "cache_text_encoder_outputs_to_disk",
+        ),
         "processes": ("max_data_loader_n_workers",),
     }.items()
     for name in names

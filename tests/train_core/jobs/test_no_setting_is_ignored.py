@@ -154,6 +154,8 @@ SHOWN_BY = {
     "vae": "models/test_load: its weights are the VAE's",
     "cache_latents": "test_train: on or off, the same is learnt; test_cache: what is encoded",
     "cache_latents_to_disk": "test_cache: files, and a second run that encodes nothing",
+    "cache_text_encoder_outputs": "test_texts: what is encoded, and that the same is learnt",
+    "cache_text_encoder_outputs_to_disk": "test_texts: files, and a second run that encodes nothing",
     "vae_batch_size": "test_cache: how many images the VAE sees at once",
     "max_data_loader_n_workers": "test_dataset: processes that load",
     "fused_backward_pass": "test_stepper: the same bits are learnt, and no gradient is left",
