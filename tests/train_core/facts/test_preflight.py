@@ -60,6 +60,28 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path, images: Path) -> None:
     assert len(found) == 6
 
 
+@pytest.mark.usefixtures("images")
+def test_what_is_wrong_with_a_dataset_file_is_told_beside_all_else(tmp_path: Path) -> None:
+    path = tmp_path / "images.toml"
+    path.write_text("[[datasets]]\nresolutoin = 64\n[[datasets.subsets]]\nimage_dir = 'gone'\n", encoding="utf-8")
+    config = configuration(tmp_path).model_copy(
+        update={
+            "dataset": DatasetSettings(dataset_config=str(path)), "samples": SampleSettings(sample_prompts="a --s many"),
+        }
+    )  # fmt: skip
+    found = [p.code for p in preflight(config)]
+    assert {"dataset_key_unknown_near", "dataset_folder_missing"} < set(found)
+    assert len(found) == 3
+
+
+@pytest.mark.usefixtures("images")
+def test_captions_of_regularisation_images_are_checked_if_there_are_any(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "reg", "1_dog", [(80, 64)])
+    (folder / "00.txt").write_bytes("ä".encode("cp1252"))
+    found = preflight(configuration(tmp_path, reg_data_dir=str(tmp_path / "reg")))
+    assert [p.code for p in found] == ["caption_not_utf8"]
+
+
 def test_a_wrong_model_and_a_wrong_vae_are_both_told(tmp_path: Path) -> None:
     settings = ModelSettings(pretrained_model_name_or_path=str(tmp_path / "a"), vae=str(tmp_path / "b"))
     texts = [p.text for p in preflight(TrainConfig(model=settings))]

@@ -122,7 +122,8 @@ def test_a_suggestion_keeps_its_word(work: Workload, target: int) -> None:
         changed = replace(
             work,
             images=tuple(
-                counted(group, own.repeats if own.is_reg else new[own.repeats], own.is_reg) for group, own in work.images
+                counted(group, own.repeats if own.is_reg else new[own.repeats], own.is_reg)
+                for group, own in work.images
             ),
             max_train_epochs=suggestion.epochs,
             max_train_steps=0,
