@@ -66,7 +66,7 @@ def test_what_is_wrong_with_a_dataset_file_is_told_beside_all_else(tmp_path: Pat
     path.write_text("[[datasets]]\nresolutoin = 64\n[[datasets.subsets]]\nimage_dir = 'gone'\n", encoding="utf-8")
     config = configuration(tmp_path).model_copy(
         update={
-            "dataset": DatasetSettings(dataset_config=str(path)), "samples": SampleSettings(sample_prompts="a --s many"),
+            "dataset": DatasetSettings(dataset_config=str(path)), "samples": SampleSettings(sample_prompts="a --s x"),
         }
     )  # fmt: skip
     found = [p.code for p in preflight(config)]
