@@ -1,4 +1,4 @@
-"""The words people type: page, demo, train, test, check, update. Imports nothing heavy, so that --help is instant."""
+"""The words people type: page, demo, train, find-rate, test, … Imports nothing heavy, so that --help is instant."""
 from __future__ import annotations
 
 import argparse
@@ -20,6 +20,7 @@ WORDS = {
     "page": "open the page (what happens when no word is given)",
     "demo": "train the demo in the terminal and say where everything is",
     "train": "train from a TOML or JSON preset; any setting can be overridden by its name",
+    "find-rate": "search the learning rate that suits your images; takes what train takes",
     "test": "run the tests; what follows is passed to pytest",
     "check": "the developer's gate: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
@@ -85,7 +86,7 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         raise UsageError(f"Unknown word {word!r}{nearest(word, WORDS)}. The words are {', '.join(WORDS)}.")
     parser = parser_for(word)
     overrides: dict[str, str] = {}
-    if word == "train":
+    if word in ("train", "find-rate"):
         arguments, overrides = split_overrides(arguments, parser)
     options, rest = parser.parse_known_args(arguments)
     options.overrides = overrides
@@ -208,6 +209,13 @@ def train(options: argparse.Namespace, _rest: list[str]) -> int:
     return terminal.train(options.config, options.overrides)
 
 
+def find_rate(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Search a learning rate in the terminal."""
+    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
+
+    return terminal.find_rate(options.config, options.overrides)
+
+
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests."""
     from kohya_gui import developer  # noqa: PLC0415  of use to few
@@ -230,10 +238,11 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-    "page": page, "demo": demo, "train": train, "test": test, "check": check, "update": update,
+    "page": page, "demo": demo, "train": train, "find-rate": find_rate, "test": test, "check": check,
+    "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "page": page_flags, "demo": demo_flags, "train": train_flags,
+    "page": page_flags, "demo": demo_flags, "train": train_flags, "find-rate": train_flags,
 }
 
 if __name__ == "__main__":

@@ -45,6 +45,12 @@ def start(config: TrainConfig) -> RunHandle:
     return start_in(folder, config if state is None else resuming(config, state.path), world, list(ENTRY))
 
 
+def start_search(config: TrainConfig) -> RunHandle:
+    """Start a search for the learning rate of the run that `config` asks for. Raises `UserError` as `start` does."""
+    world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
+    return start_in(new_run_folder(f"{config.output.output_name}-rate"), config, world, [ENTRY[0], "find_rate"])
+
+
 def resume(folder: Path, overrides: Mapping[str, str] | None = None) -> RunHandle:
     """Go on with the run in `folder` from its newest whole state. Raises `UserError` when that cannot be."""
     config = read_config(folder / "config.toml", {**(overrides or {}), "resume": ""}).config

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import control
 from kohya_gui.runs.follow import RunView, console_tail, follower
-from kohya_gui.runs.launch import RunHandle, resume, start
+from kohya_gui.runs.launch import RunHandle, resume, start, start_search
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
 from train_core.config.files import LAST_STATE, read_config
 from train_core.config.places import home, program_presets_dir, runs_dir
@@ -45,6 +45,15 @@ def train(config_path: Path, overrides: Mapping[str, str]) -> int:
         for warning in loaded.warnings:
             _say(f"Warning: {warning}")
         return EXIT_CODES.get(run_in_terminal(start(loaded.config)).status, FAILED)
+    except UserError as error:
+        return _refuse(error)
+
+
+def find_rate(config_path: Path, overrides: Mapping[str, str]) -> int:
+    """Search the learning rate for the run of a settings file and show it. Exit codes are those of `train`."""
+    try:
+        config = read_config(Path(config_path), overrides).config
+        return EXIT_CODES.get(run_in_terminal(start_search(config)).status, FAILED)
     except UserError as error:
         return _refuse(error)
 
@@ -215,6 +224,10 @@ class Screen:
 
     def _show_learning_rate(self, event: Event) -> None:
         self.line(f"Learning rate: {event.get('change')} from the next step on")
+
+    def _show_rate_found(self, event: Event) -> None:
+        for name, rates in event.get("suggestions", {}).items():
+            self.line(f"For {name}: " + ", ".join(f"{setting} = {rate:g}" for setting, rate in rates.items()))
 
     def _show_warning(self, event: Event) -> None:
         self.line(f"Warning: {event.get('text')}")

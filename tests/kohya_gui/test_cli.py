@@ -28,6 +28,7 @@ def called(monkeypatch):
 
     app, terminal = types.ModuleType("kohya_gui.app"), types.ModuleType("kohya_gui.runs.terminal")
     app.serve, terminal.demo, terminal.train = remember("serve"), remember("demo"), remember("train", 3)
+    terminal.find_rate = remember("find_rate")
     for module in (app, terminal):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         parent, _, name = module.__name__.rpartition(".")
@@ -40,6 +41,12 @@ def test_no_word_opens_the_page_in_a_browser(called):
     assert cli.main([]) == 0
     assert called["serve"] == (cli.PageOptions(),)
     assert called["serve"][0].inbrowser
+
+
+def test_a_rate_search_takes_what_training_takes(called, tmp_path):
+    (tmp_path / "c.toml").touch()
+    assert cli.main(["find-rate", str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 0
+    assert called["find_rate"] == (tmp_path / "c.toml", {"find_rate_steps": "50"})
 
 
 def test_every_page_flag_reaches_the_page(called, tmp_path):
@@ -111,7 +118,7 @@ def test_an_unknown_word_or_flag_gives_one_line_with_the_nearest_known(typed, ne
     (["--server_port", "0"], "1 to 65535"), (["--server_port", "many"], "1 to 65535"), (["--listen"], "expected one"),
     (["train"], "CONFIG"), (["train", "nowhere.toml"], "There is no file"), (["--config", "nowhere.json"], "no file"),
     (["--username", "ann"], "go together"), (["--password", "x"], "go together"), (["demo", "extra"], "extra"),
-    (["zzzzzz"], "page, demo, train, test, check, update"), (["--list", "1.2.3.4"], "Unknown flag"),
+    (["zzzzzz"], "page, demo, train, find-rate, test, check, update"), (["--list", "1.2.3.4"], "Unknown flag"),
 ])
 def test_what_cannot_work_is_one_line_and_exit_code_2(typed, says, capsys, monkeypatch):
     monkeypatch.delenv("CRUCIBLE_PASSWORD", raising=False)

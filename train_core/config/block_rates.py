@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.sections.rates import RateSettings
 
 # Blocks before, down, middle, up and after, as the well-known trainer counts them: 25 and 23 in all.
@@ -28,7 +28,7 @@ def block_factors(rates: RateSettings, layout: Layout) -> list[float]:
     Blocks without a factor of their own get 1. Raises `UserError` with all that cannot be read or is too much.
     """
     before, down, middle, up, after = layout
-    problems = []
+    problems: list[Problem] = []
     factors = [1.0] * before
     for name, count in (("down_lr_weight", down), ("mid_lr_weight", middle), ("up_lr_weight", up)):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from train_core.config.arguments import parse_arguments
@@ -138,7 +139,7 @@ def _block_weights(rates: RateSettings) -> list[Problem]:
     return [
         found
         for name in BLOCK_WEIGHTS
-        for found in _problems_of(lambda name=name: read_factors(getattr(rates, name), SD_LAYOUT[1], name))
+        for found in _problems_of(partial(read_factors, getattr(rates, name), SD_LAYOUT[1], name))
     ]
 
 

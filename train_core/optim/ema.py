@@ -16,7 +16,7 @@ class Ema:
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
-        self.parameters = list(parameters)
+        self.parameters: list[Tensor] = list(parameters)
         self.decay = decay
         self.steps = 0
         self.averages: list[Tensor] = [p.detach().clone() for p in self.parameters]
