@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from train_core.config.checks_draws import draw_contradictions, draw_oddities
 from train_core.config.arguments import parse_numbers
+from train_core.config.checks_draws import draw_contradictions, draw_oddities
 from train_core.config.checks_images import bucket_contradictions, source_contradictions
 from train_core.config.checks_launch import launch_contradictions
 from train_core.config.checks_loss import loss_contradictions, loss_oddities
@@ -19,6 +19,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
     return [
         *_length(config),
         *_network(config),
+        *_cached_texts(config),
         *source_contradictions(config.dataset),
         *bucket_contradictions(config.dataset),
         *draw_contradictions(config.dataset, config.captions, config.augmentation),
@@ -47,6 +48,18 @@ def _network(config: TrainConfig) -> list[Problem]:
             )
         ]
     return []
+
+
+def _cached_texts(config: TrainConfig) -> list[Problem]:
+    if not config.dataset.cache_text_encoder_outputs or config.network.network_train_unet_only:
+        return []
+    return [
+        problem(
+            "cached_texts_and_text_encoder",
+            "cache_text_encoder_outputs is on, but the text encoder is trained, so its outputs change at every step. "
+            "Turn network_train_unet_only on, or the cache off.",
+        )
+    ]
 
 
 def learning_rates(config: TrainConfig) -> dict[str, float]:

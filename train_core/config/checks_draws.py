@@ -14,6 +14,7 @@ def draw_contradictions(
     """Everything that makes the draws of images with these settings impossible."""
     return [
         *_not_with_cached_latents(dataset, augmentation),
+        *_not_with_cached_texts(dataset, captions),
         *_face_range(augmentation),
         *_mask_folder(dataset, augmentation),
         *_separators(captions),
@@ -56,6 +57,21 @@ def _not_with_cached_latents(dataset: DatasetSettings, augmentation: Augmentatio
             "augmentation_with_cached_latents",
             "{names} and cache_latents are both on, but cached latents are the same in every draw. Turn cache_latents "
             "off to see each image differently, or the other off to train faster.",
+            names=", ".join(names),
+        )
+    ]
+
+
+def _not_with_cached_texts(dataset: DatasetSettings, captions: CaptionSettings) -> list[Problem]:
+    varying = ("shuffle_caption", "caption_tag_dropout_rate", "token_warmup_step", "enable_wildcard")
+    names = [name for name in varying if getattr(captions, name)]
+    if not names or not dataset.cache_text_encoder_outputs:
+        return []
+    return [
+        problem(
+            "captions_vary_with_cached_texts",
+            "{names} and cache_text_encoder_outputs are both on, but captions that are encoded once are the same in "
+            "every draw. Turn cache_text_encoder_outputs off, or the other.",
             names=", ".join(names),
         )
     ]

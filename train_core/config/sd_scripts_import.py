@@ -23,14 +23,12 @@ DIFFERENT_DEFAULTS: Values = {
 # Options of sd-scripts that this version does not have, with the value that means "not used".
 NOT_YET: Values = {
     "dataset_class": None,
-    "cache_text_encoder_outputs": False,
-    "cache_text_encoder_outputs_to_disk": False,
     "full_fp16": False, "full_bf16": False, "fp8_base": False, "fp8_base_unet": False,
     "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
     "stop_text_encoder_training": None,
     "network_weights": None, "dim_from_weights": False,
     "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
-    "log_config": False, "train_inpainting": False, "metadata_usage_hint": None,
+    "log_config": False, "metadata_usage_hint": None,
     "metadata_thumbnail": None, "metadata_merged_from": None, "metadata_trigger_phrase": None,
     "metadata_preprocessor": None, "metadata_is_negative_embedding": None,
 }
@@ -68,7 +66,7 @@ UNNEEDED = {
         "caches are always checked, quickly": ("skip_cache_check", "cache_info"),
         "the launcher sets it": ("ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph"),
         "the tokenizer ships with Crucible": ("tokenizer_cache_dir",),
-        "the kind of model is recognised by its file": ("v2",),
+        "the kind of model is recognised by its file": ("v2", "train_inpainting"),
         "resuming goes on at the very step, by itself": ("skip_until_initial_step", "initial_epoch", "initial_step"),
         "workers always persist": ("persistent_data_loader_workers",),
         "the page shows what would be trained": ("debug_dataset",),

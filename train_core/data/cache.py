@@ -46,7 +46,7 @@ class LatentCache:
 
     def moments(self, entry: int, flipped: bool) -> Moments:
         """The moments (C, h, w), fp32 on the CPU, of the image with index `entry`."""
-        return self.store.get(self.keys[entry, flipped])
+        return Moments(**self.store.get(self.keys[entry, flipped]))
 
     def fill(self, encoder: Encoder, batch_size: int, progress: Progress) -> None:
         """Encode what is missing; several processes share the work, and each returns when all are done.
@@ -59,7 +59,7 @@ class LatentCache:
         try:
             pictures = [self.pictures[key] for key in missing]
             for done, (key, moments) in enumerate(encode_all(pictures, encoder, batch_size), start=1):
-                self.store.put(key, moments)
+                self.store.put(key, {"mean": moments.mean, "logvar": moments.logvar})
                 progress(done, len(missing))
         except UserError as error:
             problems = error.problems

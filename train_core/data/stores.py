@@ -1,4 +1,4 @@
-"""Where cached latents are kept: in memory, or in files of their own."""
+"""Where cached latents and text outputs are kept: in memory, or in files of their own."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Protocol
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
+from torch import Tensor
 
 from train_core.config.problems import UserError, problem
-from train_core.data.moments import Moments
 from train_core.data.processes import gather
+
+Tensors = dict[str, Tensor]
 
 
 class Store(Protocol):
-    """Moments (C, h, w) of single images by key."""
+    """Tensors on the CPU, named, of single images or texts by key."""
 
     def lacks(self, key: str) -> bool:
         """Whether `key` is not there, or there but broken."""
 
-    def put(self, key: str, moments: Moments) -> None:
-        """Keep `moments` under `key`."""
+    def put(self, key: str, tensors: Tensors) -> None:
+        """Keep `tensors` under `key`."""
 
-    def get(self, key: str) -> Moments:
+    def get(self, key: str) -> Tensors:
         """What was kept under `key`."""
 
     def share(self) -> None:
@@ -33,18 +35,18 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """Keeps moments in this process's memory; lost with it."""
+    """Keeps tensors in this process's memory; lost with it."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, Moments] = {}
+        self.kept: dict[str, Tensors] = {}
 
     def lacks(self, key: str) -> bool:
         return key not in self.kept
 
-    def put(self, key: str, moments: Moments) -> None:
-        self.kept[key] = moments
+    def put(self, key: str, tensors: Tensors) -> None:
+        self.kept[key] = tensors
 
-    def get(self, key: str) -> Moments:
+    def get(self, key: str) -> Tensors:
         return self.kept[key]
 
     def share(self) -> None:
@@ -54,7 +56,7 @@ class MemoryStore:
 
 
 class DiskStore:
-    """Keeps each image's moments in a safetensors file below `folder`, for this and later runs."""
+    """Keeps the tensors of each key in a safetensors file below `folder`, for this and later runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,35 +66,34 @@ class DiskStore:
         if not path.is_file():
             return True
         try:
-            with safe_open(path, "pt") as file:
-                return set(file.keys()) != {"mean", "logvar"}
+            with safe_open(path, "pt"):
+                return False
         except (SafetensorError, OSError):
             return True
 
-    def put(self, key: str, moments: Moments) -> None:
+    def put(self, key: str, tensors: Tensors) -> None:
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{key}.")
         os.close(handle)
         try:
-            save_file({"mean": moments.mean, "logvar": moments.logvar}, temporary)
+            save_file(tensors, temporary)
             _replace(Path(temporary), path, other_is_good=lambda: not self.lacks(key))
         finally:
             Path(temporary).unlink(missing_ok=True)
 
-    def get(self, key: str) -> Moments:
+    def get(self, key: str) -> Tensors:
         path = self.path(key)
         try:
-            tensors = load(path.read_bytes())  # not mapped: a file cut short under a mapping kills the process
+            return load(path.read_bytes())  # not mapped: a file cut short under a mapping kills the process
         except (SafetensorError, OSError) as error:
             raise UserError(
                 problem(
-                    "latents_lost",
-                    "The cached latents {path} can no longer be read. Start the run again: they are made anew.",
+                    "cache_lost",
+                    "The cached file {path} can no longer be read. Start the run again: it is made anew.",
                     path=str(path),
                 )
             ) from error
-        return Moments(tensors["mean"], tensors["logvar"])
 
     def share(self) -> None:
         """Nothing to do: the files are there for all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from train_core.config.sections.captions import CaptionSettings
@@ -83,6 +83,17 @@ def draw_caption(caption: str, rules: CaptionRules, rng: Random, moment: Moment)
     if not rules.weighted:
         text = _ESCAPED_BRACKET.sub(r"\1", text)
     return _with_one_separator(_arranged(text, rules, rng, moment), rules)
+
+
+def every_caption(caption: str, rules: CaptionRules) -> set[str]:
+    """Every caption that `draw_caption` can give, at any moment of a run.
+
+    Raises ValueError where they cannot be counted: with wildcards, or when tags move.
+    """
+    if rules.wildcards or rules.moves_tags:
+        raise ValueError("These captions vary without end.")
+    whole = draw_caption(caption, replace(rules, dropout_rate=0.0, dropout_every_n_epochs=0), Random(0), Moment())
+    return {whole, ""} if rules.dropout_rate or rules.dropout_every_n_epochs else {whole}
 
 
 def _chosen(text: str, rng: Random) -> str:

@@ -21,6 +21,7 @@ from train_core.data.dataset import Pace, TrainingData, training_data_of
 from train_core.data.encoder import Encoder
 from train_core.data.heldout import measured_on, open_libraries
 from train_core.data.order import BatchPlan
+from train_core.data.texts import TextCache
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.loss_aware import timestep_sampler
 from train_core.diffusion.loss_recipe import LossRecipe
@@ -34,6 +35,7 @@ from train_core.facts.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.devices import DTYPES, make_accelerator, precision_problems, share
 from train_core.jobs.metadata import MetadataWriter
 from train_core.jobs.resuming import Place, go_on, metrics_for, place_of, states_for
+from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, guard_of, validate_on
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
@@ -73,18 +75,33 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
 
     emit("stage", name="loading")
     family = load_family(config.model, DTYPES[config.training.mixed_precision], accelerator.device)
+    raise_if_any(inpainting_problems(config, family))
     emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
-    data, measured = prepare_data(config, family, accelerator, emit)
+    data, measured, texts = prepare_data(config, family, accelerator, emit)
     length = steps_of(config, data, accelerator.num_processes)
     data.pace = Pace(config.training.gradient_accumulation_steps, length.total)
 
     place = place_of(config, run_dir)
-    run = assemble(config, place, accelerator, family, data, length, emit)
+    run = assemble(config, place, accelerator, family, data, texts, length, emit)
     if measured is not None:
         validate_on(measured, config, run, emit)
     go_on(run, config, place, emit)
     return run
+
+
+def inpainting_problems(config: TrainConfig, family: Family) -> list[Problem]:
+    """Why a model that inpaints cannot be trained like this."""
+    if not family.inpaints or not config.dataset.cache_latents:
+        return []
+    return [
+        problem(
+            "inpainting_needs_images",
+            "{file} is an inpainting model: in every step it is shown images with other parts hidden, so they cannot "
+            "be encoded once. Turn cache_latents off.",
+            file=config.model.pretrained_model_name_or_path,
+        )
+    ]
 
 
 def unused_rates(config: TrainConfig, family: Family) -> list[Problem]:
@@ -102,10 +119,10 @@ def unused_rates(config: TrainConfig, family: Family) -> list[Problem]:
 
 def prepare_data(
     config: TrainConfig, family: Family, accelerator: Accelerator, emit: Emit
-) -> tuple[TrainingData, TrainingData | None]:
-    """The images to train and, if asked for, to validate on, with latents cached where the settings ask for it.
+) -> tuple[TrainingData, TrainingData | None, TextCache | None]:
+    """The images to train and, if asked for, to validate on, and their captions, cached where the settings ask for it.
 
-    Afterwards the VAE gives its memory back.
+    Afterwards what encodes nothing any more gives its memory back.
     """
     processes = (accelerator.num_processes, accelerator.process_index)
     settings, seed = DataSettings.of(config), validation_seed(config)
@@ -124,9 +141,13 @@ def prepare_data(
         emit_problems(emit, "notice", [measured_on(measured)])
         plan = BatchPlan(seed, 1, *processes)
         validation = training_data_of(measured, config.dataset, plan, encoder, _Counter("caching", emit))
-    working = set(family.modules) - ({"vae"} if config.dataset.cache_latents else set())
-    family.place(working, accelerator.device)
-    return data, validation
+    libraries = [library] if measured is None else [library, measured]
+    texts = cached_texts(config, family, libraries, _Counter("caching", emit))
+    idle = {"vae"} if config.dataset.cache_latents else set()
+    if texts is not None:
+        idle |= {name for name in family.modules if name.startswith("text_encoder")}
+    family.place(set(family.modules) - idle, accelerator.device)
+    return data, validation, texts
 
 
 def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCount:
@@ -137,7 +158,7 @@ def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCou
 
 def assemble(
     config: TrainConfig, place: Place, accelerator: Accelerator, family: Family, data: TrainingData,
-    length: StepCount, emit: Emit,
+    texts: TextCache | None, length: StepCount, emit: Emit,
 ) -> Training:
     """All parts of the run, each made from its own settings."""
     dtype = DTYPES[config.training.mixed_precision]
@@ -148,7 +169,7 @@ def assemble(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
         method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,
     )
-    predictor = Predictor(family, method, config.captions.weighted_captions)
+    predictor = Predictor(family, method, config.captions.weighted_captions, texts)
     model = share(accelerator, predictor, all_used=family.uses_every_layer or method.parts == {"unet"})
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total)),

@@ -76,6 +76,10 @@ class Family(Protocol):
     def uses_every_layer(self) -> bool:
         """Whether every target takes part in every step; those behind the text layer that is read do not."""
 
+    @property
+    def inpaints(self) -> bool:
+        """Whether it is shown where to fill in, and the picture around it, beside the noised latents."""
+
     def targets(self) -> list[Target]:
         """Every layer that an adapter may sit on, in the order of the modules."""
 
@@ -103,7 +107,9 @@ class Family(Protocol):
         """The model's prediction for scaled, noised latents at `timesteps` (B,), in the dtype of `noisy`.
 
         `extras` may hold "original_sizes" and "target_sizes", (B, 2) as width and height, and "crops", (B, 2) as left
-        and top. Without them the latents are taken for whole pictures of their own size.
+        and top. Without them the latents are taken for whole pictures of their own size. For models that inpaint,
+        "masks" (B, 1, h, w) are 1 where to fill, "masked_latents" (B, C, h, w) show the rest; without them all is
+        filled.
         """
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
@@ -111,6 +117,9 @@ class Family(Protocol):
 
     def enable_gradient_checkpointing(self) -> None:
         """Recompute activations in the backward pass, in every part that may train."""
+
+    def text_fingerprint(self) -> str:
+        """Changes whenever the text encoders' weights, their number formats, or how they are read do."""
 
     def vae_fingerprint(self) -> str:
         """Changes whenever the VAE's weights or its number format do."""

@@ -58,6 +58,7 @@ class StableDiffusion:
         self._clip_skip = clip_skip
         self._pieces = max_token_length // PIECE
         self._spare = spare or {}
+        self._blanks: dict[torch.Size, Tensor] = {}
 
     @property
     def names(self) -> Names:
@@ -137,8 +138,30 @@ class StableDiffusion:
         dtype = unet.conv_in.weight.dtype  # unlike unet.dtype, found without a walk over all modules
         added = self._added(noisy, conditioning, extras or {})
         hidden = conditioning["hidden"].to(dtype)
-        prediction = unet(noisy.to(dtype), timesteps, hidden, added_cond_kwargs=added, return_dict=False)[0]
+        shown = self._shown(noisy, extras or {}).to(dtype)
+        prediction = unet(shown, timesteps, hidden, added_cond_kwargs=added, return_dict=False)[0]
         return prediction.to(noisy.dtype)
+
+    @property
+    def inpaints(self) -> bool:
+        """Whether the U-Net also sees where to fill in, and the picture around it."""
+        return self.modules["unet"].conv_in.weight.shape[1] == 2 * self.latent_channels + 1
+
+    def _shown(self, noisy: Tensor, extras: Mapping[str, Tensor]) -> Tensor:
+        """What the U-Net sees: `noisy` (B, 4, h, w), in inpainting models followed by mask and masked latents."""
+        if not self.inpaints:
+            return noisy
+        masks = extras.get("masks", torch.ones_like(noisy[:, :1]))
+        masked = extras["masked_latents"] if "masked_latents" in extras else self._blank(noisy)
+        return torch.cat([noisy, masks.to(noisy), masked.to(noisy)], dim=1)
+
+    def _blank(self, noisy: Tensor) -> Tensor:
+        """The latents of nothing but hidden picture, (B, 4, h, w); encoded once for each size."""
+        size = noisy.shape[2:]
+        if size not in self._blanks:
+            grey = torch.zeros(1, 3, *(self.vae_factor * side for side in size), device=noisy.device)
+            self._blanks[size] = self.encode_images(grey).mean * self.latent_scale
+        return self._blanks[size].to(noisy).expand(noisy.shape)
 
     def _added(
         self, noisy: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor]
@@ -161,6 +184,11 @@ class StableDiffusion:
             text_encoder = self.modules[reading.part]
             text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
             text_encoder.train()  # transformers checkpoints in training mode only; CLIP has no dropout to wake
+
+    def text_fingerprint(self) -> str:
+        """A hash of the text encoders' weights as fp16, their number formats, clip skip and length."""
+        encoders = [autoencoder.fingerprint(self.modules[reading.part]) for reading in self.readings]
+        return " ".join([self.kind, *encoders, str(self._clip_skip), str(self._pieces)])
 
     def vae_fingerprint(self) -> str:
         """A hash of the VAE's weights as fp16 and of its number format, the same from whatever file it was read."""

@@ -132,7 +132,7 @@ def test_cached_latents_lost_during_the_run_are_named(settings: DatasetSettings,
         path.unlink()
     with pytest.raises(UserError) as error:
         cache.moments(0, False)
-    assert error.value.problems[0].code == "latents_lost"
+    assert error.value.problems[0].code == "cache_lost"
 
 
 def test_nothing_is_written_beside_the_images_and_nothing_is_left_over(
@@ -195,7 +195,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("train_core.data.stores.save_file", fail)
     with pytest.raises(OSError, match="disk full"):
-        DiskStore(tmp_path).put("abcd", Moments(torch.zeros(1), torch.zeros(1)))
+        DiskStore(tmp_path).put("abcd", {"mean": torch.zeros(1)})
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

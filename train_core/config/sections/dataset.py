@@ -66,6 +66,15 @@ class DatasetSettings(Section, title="Folders and images"):
         False, "Keep the encoded images on disk for later runs.", label="Cache latents to disk",
         applies_to=when("cache_latents", True),
     )
+    cache_text_encoder_outputs: bool = setting(
+        False, "Encode each caption once, before training, and take the text encoders off the card. Needs "
+        "network_train_unet_only, and captions that are not shuffled or otherwise varied; dropping whole ones is fine.",
+        label="Cache text encoder outputs", advanced=True,
+    )
+    cache_text_encoder_outputs_to_disk: bool = setting(
+        False, "Keep the encoded captions on disk for later runs.", label="Cache text encoder outputs to disk",
+        applies_to=when("cache_text_encoder_outputs", True), advanced=True,
+    )
     vae_batch_size: int = setting(
         1, "Images per VAE call while caching.", label="VAE batch size", ge=1, le=64, advanced=True,
     )
