@@ -152,7 +152,7 @@ class _Captions:
         others = [e for e in (".txt", ".caption") if e != self.extension and self._with_ending(without, e)]
         if others:
             return [self._other_ending(self._with_ending(without, others[0]), others[0])]
-        if not without or may_lack:
+        if not without or (may_lack and self.folder.class_tokens):
             return []
         return [self._missing(len(without), len(images))]
 

@@ -36,6 +36,12 @@ def image_folders(parent: Path) -> list[NamedFolder]:
     return [named for folder in folders_in(parent) if (named := _named(folder)) is not None]
 
 
+def class_tokens(folder: Path) -> str:
+    """What the name of `folder` says that its images show."""
+    named = _named(folder)
+    return named.class_tokens if named else folder.name
+
+
 def plain_folders(parent: Path) -> list[Path]:
     """The folders whose images are used when no number is asked for: `parent` and its direct sub-folders, sorted.
 

@@ -209,9 +209,9 @@ def _protection(subsets: tuple[Subset, ...]) -> Iterator[Problem]:
     for subset in subsets:
         if not subset.is_reg:
             continue
-        concept = subset.folder.class_tokens
+        concept = _called(subset)
         facts = {"folder": str(subset.folder.path), "concept": concept, "samples": subset.samples}
-        learnt = bearing(concept, _trained_beside(subset, subsets)) if concept else []
+        learnt = bearing(concept, map(_called, _trained_beside(subset, subsets)))
         if learnt:
             yield problem(
                 "regularisation_protects",
@@ -239,11 +239,17 @@ def _named_like_training(subsets: tuple[Subset, ...]) -> list[Problem]:
         )
         for subset in subsets
         if subset.is_reg
-        and subset.folder.class_tokens.lower() in {other.lower() for other in _trained_beside(subset, subsets) if other}
+        and subset.folder.class_tokens
+        and subset.folder.class_tokens in [other.folder.class_tokens for other in _trained_beside(subset, subsets)]
         and any(image.caption_path is None for image in subset.folder.images)
     ]
 
 
-def _trained_beside(subset: Subset, subsets: tuple[Subset, ...]) -> list[str]:
-    """The class tokens that are trained in the same dataset."""
-    return [other.folder.class_tokens for other in subsets if not other.is_reg and other.dataset == subset.dataset]
+def _trained_beside(subset: Subset, subsets: tuple[Subset, ...]) -> list[Subset]:
+    """What is trained in the same dataset."""
+    return [other for other in subsets if not other.is_reg and other.dataset == subset.dataset]
+
+
+def _called(subset: Subset) -> str:
+    """What its images show, as far as names tell: a dataset file need not give class tokens."""
+    return subset.folder.class_tokens or nesting.class_tokens(subset.folder.path)

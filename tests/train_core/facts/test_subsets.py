@@ -216,6 +216,15 @@ def test_images_without_caption_and_class_tokens_are_warned_about(tmp_path: Path
     assert codes(found.warnings) == ["captions_missing_altogether"]
 
 
+def test_regularisation_images_without_any_name_are_warned_about_too(tmp_path: Path) -> None:
+    image_folder(tmp_path, "3_zuko dog", [SQUARE], "a dog")
+    image_folder(tmp_path, "dog", [(80, 64)])
+    found = describe(tmp_path, {"subsets": [{"image_dir": "3_zuko dog"}, {"image_dir": "dog", "is_reg": True}]})
+    assert codes(found.warnings) == ["captions_missing_altogether"]
+    (notice,) = found.notices
+    assert 'protects "dog" while "zuko dog" is learnt' in notice.text
+
+
 def test_every_place_that_matters_is_watched_for_changes(tmp_path: Path) -> None:
     describe(tmp_path, {"subsets": [{"image_dir": "dogs"}, {"metadata_file": "m.json"}]})
     image_folder(tmp_path / "reg", "1_dog", [])
