@@ -19,6 +19,7 @@ from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
+from tests.tiny import original_state_dict
 from train_core.models.sd2 import SD2
 from train_core.models.sdxl import SDXL
 from train_core.models.stable_diffusion import single_file
@@ -149,3 +150,11 @@ def folder_of(kind: str) -> Path:
         index |= {"safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False}
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def inpainting_tensors(kind: str) -> dict[str, Tensor]:
+    """The tensors of "sd1", "sd2" or "sdxl" with a U-Net that sees five channels more."""
+    tensors = original_state_dict() if kind == "sd1" else tensors_of(kind)
+    name = "model.diffusion_model.input_blocks.0.0.weight"
+    more = torch.randn(len(tensors[name]), 5, 3, 3, generator=torch.Generator().manual_seed(3)) / 10
+    return tensors | {name: torch.cat([tensors[name], more], dim=1)}

@@ -40,6 +40,8 @@ PIPELINES = {
     "FluxPipeline": "FLUX",
 }
 BASE_KINDS = ("SD 1.x", "SD 2.x", "SDXL")
+INPAINTING = " inpainting"
+TRAINABLE = (*BASE_KINDS, *(kind + INPAINTING for kind in BASE_KINDS))
 LATENT_CHANNELS = 4
 # What a U-Net is that sees more than the latent.
 EXTRA_CHANNELS = {5: "depth", 7: "upscaler", 8: "instruct-pix2pix", 9: "inpainting"}
@@ -49,7 +51,7 @@ YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", r
 
 @dataclass(frozen=True)
 class ModelKind:
-    """What was found at `path`. `kind` is one of `BASE_KINDS`, another name, "LoRA", "VAE", ... or "" when not known.
+    """What was found at `path`. `kind` is one of `TRAINABLE`, another name, "LoRA", "VAE", ... or "" when not known.
 
     `prediction_type` is None where nothing says it.
     """
@@ -59,11 +61,16 @@ class ModelKind:
     layout: Layout
     prediction_type: PredictionType | None = None
 
+    @property
+    def family(self) -> str:
+        """The one of `BASE_KINDS` that it belongs to, or its own kind."""
+        return self.kind.removesuffix(INPAINTING)
+
 
 def recognise(path: Path) -> ModelKind:
-    """The base model at `path`, a file or diffusers folder of `BASE_KINDS`. Raises UserError naming anything else."""
+    """The base model at `path`, a file or diffusers folder of `TRAINABLE`. Raises UserError naming anything else."""
     found = identify(path)
-    if found.kind not in BASE_KINDS:
+    if found.kind not in TRAINABLE:
         raise UserError(_refusal(found))
     return found
 
@@ -74,7 +81,7 @@ def recognise_vae(path: Path, family: str = "") -> ModelKind:
     Raises UserError for anything else, and for a model whose latents are not those of `family`, where that is given.
     """
     found = identify(path)
-    if found.kind not in ("VAE", *BASE_KINDS):
+    if found.kind not in ("VAE", *TRAINABLE):
         raise UserError(
             problem(
                 "not_a_vae",
@@ -82,7 +89,7 @@ def recognise_vae(path: Path, family: str = "") -> ModelKind:
                 file=str(path),
             )
         )
-    if family and found.kind != "VAE" and (found.kind == "SDXL") != (family == "SDXL"):
+    if family and found.kind != "VAE" and (found.family == "SDXL") != (family == "SDXL"):
         raise UserError(
             problem(
                 "vae_of_other_family",

@@ -65,11 +65,14 @@ def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
 
 
 def _model_problems(model: ModelSettings) -> list[Problem]:
+    """What is wrong with the model and with a VAE of its own, which is held against the model where that is known."""
     found: list[Problem] = []
-    if model.pretrained_model_name_or_path:
-        found += _problems_of(lambda: recognise(hub.resolve(model.pretrained_model_name_or_path)))
+    families: list[str] = []
+    base = model.pretrained_model_name_or_path
+    if base:
+        found += _problems_of(lambda: families.append(recognise(hub.resolve(base)).family))
     if model.vae:
-        found += _problems_of(lambda: recognise_vae(hub.resolve(model.vae)))
+        found += _problems_of(lambda: recognise_vae(hub.resolve(model.vae), *families))
     return found
 
 
@@ -91,7 +94,8 @@ def _images(config: TrainConfig) -> Findings:
     warnings += drawn.warnings
     if not sources.problems:
         problems += validation_problems(config, sources.subsets)
-    return Findings(tuple(problems), tuple(warnings), sources.notices)
+    notices = () if problems else protection(trained_on(config, sources.subsets))
+    return Findings(tuple(problems), tuple(warnings), tuple(notices))
 
 
 def _captions(folder: ImageFolder, all_lines_used: bool) -> tuple[list[Problem], list[Problem]]:

@@ -42,8 +42,8 @@ def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device |
     """
     found = recognise(resolve(model.pretrained_model_name_or_path))
     read_ahead(found.path)  # while the libraries are imported
-    family = FAMILIES[found.kind]
-    vae = recognise_vae(resolve(model.vae), found.kind) if model.vae else found
+    family = FAMILIES[found.family]
+    vae = recognise_vae(resolve(model.vae), found.family) if model.vae else found
     files = _open_parts(found, family.parts)
     if vae is not found:
         files["vae"] = _open_parts(vae, {"vae": family.parts["vae"]}).get("vae", {})

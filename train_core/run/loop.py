@@ -25,7 +25,7 @@ def train(run: Training) -> None:
                 noisy = run.noisy(batch, latents, noise, timesteps)
                 run.seed_dropouts(batch)
                 with run.stepper.gathering(last=position == len(batches)):
-                    noise_pred = run.model(noisy, timesteps, batch.captions, batch.extras)
+                    noise_pred = run.model(noisy, timesteps, batch.captions, run.extras(batch))
                     target = run.target(batch, latents, noise, timesteps, noisy)
                     loss = run.loss(noise_pred, target, timesteps, batch) / len(batches)
                     if run.guard.passes(loss, last=position == len(batches)):

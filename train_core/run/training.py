@@ -30,6 +30,7 @@ from train_core.models.family import Family
 from train_core.optim.schedule import current_rates
 from train_core.optim.stepper import Stepper
 from train_core.run.control import Control
+from train_core.run.inpainting import around_holes
 from train_core.run.metrics import Metrics
 from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer
@@ -134,7 +135,7 @@ class Training:
         kept = [row for row, index in enumerate(batch.indices.tolist()) if index in self.preserved]
         if not kept:
             return target
-        extras = {name: of_all[kept] for name, of_all in batch.extras.items()}
+        extras = {name: of_all[kept] for name, of_all in self.extras(batch).items()}
         captions = [batch.captions[row] for row in kept]
         untrained = self.accelerator.unwrap_model(self.model).untrained(noisy[kept], timesteps[kept], captions, extras)
         return target.index_put((torch.tensor(kept, device=target.device),), untrained.float())
@@ -146,6 +147,13 @@ class Training:
         weights = batch.weights.to(self.device)
         self.timestep_sampler.note(losses.detach(), timesteps, weights)
         return (self.timestep_sampler.balanced(losses, timesteps) * weights).sum()
+
+    def extras(self, batch: Batch) -> dict[str, Tensor]:
+        """What the model is told beside text: sizes and crops, and to fill holes also what is around them."""
+        if not self.family.inpaints:
+            return batch.extras
+        assert batch.pixels is not None
+        return batch.extras | around_holes(self.family, batch.pixels.to(self.device), self._seeds(batch, "hole"))
 
     def seed_dropouts(self, batch: Batch) -> None:
         """Dropouts of this batch follow from its samples, and what concerns the whole batch from the step."""

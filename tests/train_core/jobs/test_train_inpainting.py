@@ -1,0 +1,46 @@
+"""Training an inpainting model: with holes drawn anew, reproducibly, and never from latents that were cached once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+from tests.tiny_families import inpainting_tensors
+from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.jobs.test_train import difference, kinds, run, weights
+from train_core.run import training
+
+SHORT = {"max_train_epochs": 1, "train_batch_size": 4, "cache_latents": False}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    save_file(inpainting_tensors("sd1"), tmp_path / "inpainting.safetensors")
+    return str(tmp_path / "inpainting.safetensors")
+
+
+def test_it_trains_draws_and_repeats_itself(prepare: Prepare, model: str):
+    settings = {"pretrained_model_name_or_path": model, **SHORT}
+    first = run(prepare("first", **settings, sample_prompts="a dog --s 2 --d 1"))
+    assert any(t.abs().max() > 0 for name, t in weights(first).items() if "lora_up" in name)
+    assert len(kinds(first, "sample")) == 1
+    assert difference(weights(first), weights(run(prepare("second", **settings)))) == 0
+
+
+def test_other_holes_teach_other_things(prepare: Prepare, model: str, monkeypatch: pytest.MonkeyPatch):
+    settings = {"pretrained_model_name_or_path": model, **SHORT}
+    plain = weights(run(prepare("plain", **settings)))
+    original = training.around_holes
+    monkeypatch.setattr(
+        training, "around_holes", lambda family, pixels, seeds: original(family, pixels, [seed + 1 for seed in seeds])
+    )
+    assert difference(plain, weights(run(prepare("others", **settings)))) > 0
+
+
+def test_cached_latents_are_refused_with_what_to_do(prepare: Prepare, model: str):
+    events = run(prepare("cached", pretrained_model_name_or_path=model, **SHORT | {"cache_latents": True}))
+    (error,) = kinds(events, "error")
+    assert error["code"] == "inpainting_needs_images"
+    assert "Turn cache_latents off" in error["text"]
