@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from kohya_gui.charts import Series, line_chart
 from kohya_gui.messages import dictionary, text, translate
+from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunView, Sample
 from kohya_gui.runs.registry import ACTIVE
 from train_core.config.problems import Problem
@@ -97,7 +98,8 @@ def _saved(view: RunView, language: str) -> str:
     path = view.result or (str(view.saved[-1].path) if view.saved else "")
     if not path:
         return ""
-    label = _ui("ui.run.result" if view.result else "ui.run.saved", language)
+    kind = "state" if view.status == "paused" else "result" if view.result else "saved"
+    label = _ui(f"ui.run.{kind}", language)
     return f'<div class="note result" id="run-result"><span>{label}</span><code>{html.escape(path)}</code></div>'
 
 
@@ -109,7 +111,7 @@ def charts_html(view: RunView | None, language: str) -> str:
     losses = [
         Series(text("ui.chart.current", language), view.losses, faint=True),
         Series(text("ui.chart.average", language), view.averages),
-        Series(text("ui.chart.validation", language), view.validations),
+        Series(text("ui.chart.validation", language), decimate(view.validations)),
     ]
     rates = [Series(_rate_name(name, language), points) for name, points in view.lr_curves.items()]
     return (

@@ -179,7 +179,9 @@ class RunFollower:
         _append(self._view.validations, event.get("step") or 0, event.get("loss"))
 
     def _on_notice(self, event: Event) -> None:
-        self._view.notices.append(_problem_of(event))
+        found = _problem_of(event)
+        if found not in self._view.notices:  # a resumed run says it again
+            self._view.notices.append(found)
 
     def _on_warning(self, event: Event) -> None:
         self._view.warnings.append(_problem_of(event))

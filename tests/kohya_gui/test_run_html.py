@@ -37,6 +37,16 @@ def test_a_failed_run_says_why_in_the_language_of_the_page():
     assert "&lt;GTX&gt; 不支持 bf16 计算" in status_html(view, "zh-CN")
 
 
+def test_the_verdict_of_a_validation_is_shown_and_its_curve_drawn():
+    words = "{count} images are not trained on but measured on: {folders}."
+    said = problem("validation_images", words, count=3, folders="3 of <a>")
+    view = RunView(RUN, status="completed", notices=[said], validations=[(10, 0.2), (20, 0.1)])
+    assert "3 of &lt;a&gt;" in status_html(view, "en")
+    assert "不参加训练" in status_html(view, "zh-CN")
+    assert "validation <b>0.1</b>" in charts_html(view, "en")
+    assert "验证 <b>0.1</b>" in charts_html(view, "zh-CN")
+
+
 def test_a_stopped_run_says_where_its_file_is():
     view = RunView(RUN, status="stopped", saved=[Saved(Path("/out/a-step00000003.safetensors"), 3, 1, False)])
     assert "/out/a-step00000003.safetensors" in status_html(view, "en")

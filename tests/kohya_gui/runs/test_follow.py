@@ -61,6 +61,17 @@ def test_the_view_grows_with_the_events():
     assert (view().status, view().result) == ("completed", "/out/x.safetensors")
 
 
+def test_validations_and_what_is_good_to_know_reach_the_view_once():
+    folder, log = a_log()
+    view = RunFollower(folder).view
+    for step, loss in ((10, 0.2), (20, None), (30, 0.1)):
+        log.write("validation", step=step, epoch=1, loss=loss, best_step=10, best_loss=0.2)
+    for _ in range(2):
+        log.write("notice", code="validation_images", text="3 images", params={"count": 3, "folders": "3 of dogs"})
+    assert view().validations == [(10, 0.2), (30, 0.1)]
+    assert [found.code for found in view().notices] == ["validation_images"]
+
+
 def test_unknown_kinds_and_torn_lines_are_passed_over():
     folder, log = a_log()
     log.write("from_the_future", anything=1)
