@@ -38,7 +38,7 @@ NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
 
 # Options that are not followed on purpose, with the reason.
 NOT_FOLLOWED = {
-    "no_token_padding": "base models learnt from captions padded to their full length, and no trainer reads it any more",
+    "no_token_padding": "base models learnt from captions padded to full length, and no trainer reads it any more",
 }
 
 # Options that only shape one of the above; they mean nothing by themselves.

@@ -18,7 +18,8 @@ from train_core.config.problems import UserError
 from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData, open_training_data
-from train_core.data.masks import at_latent_size
+from train_core.data.library import open_library
+from train_core.data.masks import Masks, at_latent_size
 from train_core.data.order import BatchPlan
 from train_core.facts.buckets import BucketFit
 
@@ -220,3 +221,24 @@ def test_regularisation_images_may_have_masks_and_need_none(open_data: Open, fol
     assert by_name["a"] is None
     assert by_name["b"] is not None
     assert float(by_name["b"].mean()) == pytest.approx(0.2)
+
+
+def as_one_of_two(rank: int, folder: Path) -> None:
+    """What each of two processes does: read its share of the masks, and write down all that it has."""
+    rendezvous = (folder / "rendezvous").as_uri()
+    torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
+    settings = DataSettings().with_values({
+        "train_data_dir": str(folder / "images"), "masked_loss": True, "conditioning_data_dir": str(folder / "masks"),
+    })  # fmt: skip
+    counted: list[tuple[int, int]] = []
+    masks = Masks(open_library(settings).entries, lambda *numbers: counted.append(numbers))
+    torch.save((counted, masks.kept), folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_share_the_reading_and_both_have_every_mask(folder: Path) -> None:
+    torch.multiprocessing.spawn(as_one_of_two, (folder,), nprocs=2)
+    for rank in (0, 1):
+        counted, kept = torch.load(folder / f"{rank}.pt")
+        assert counted == [(1, 1)]
+        assert {index: float(mask.float().mean()) / 255 for index, mask in kept.items()} == {0: 0.25, 1: 0.5}

@@ -98,7 +98,8 @@ def test_every_caption_of_the_images_is_known_as_it_is_drawn(tmp_path: Path) -> 
 )
 def test_no_draw_gives_another_caption(rules: CaptionRules) -> None:
     caption = "a; b | c\nd"
-    drawn = {draw_caption(caption, rules, Random(seed), Moment(epoch, 7, 9)) for seed in range(20) for epoch in range(4)}
+    moments = [Moment(epoch, 7, 9) for epoch in range(4)]
+    drawn = {draw_caption(caption, rules, Random(seed), moment) for seed in range(20) for moment in moments}
     assert drawn == every_caption(caption, rules)
 
 
