@@ -20,9 +20,9 @@ from train_core.facts.folders import ImageFolder
 from train_core.facts.headers import recognise, recognise_vae
 from train_core.facts.outputs import free_name
 from train_core.facts.prompts import PromptDefaults, parse_prompts
-from train_core.facts.split import validation_problems
+from train_core.facts.split import trained_on, validation_problems
 from train_core.facts.states import resume_problems
-from train_core.facts.subsets import survey
+from train_core.facts.subsets import protection, survey
 
 
 @dataclass(frozen=True)

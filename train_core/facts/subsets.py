@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -55,12 +55,11 @@ class Subset:
 
 @dataclass(frozen=True)
 class Sources:
-    """All images of a run: what is wrong, what is odd, and what the user should know beside."""
+    """All images of a run, what is wrong with them, and what is odd."""
 
     subsets: tuple[Subset, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    notices: tuple[Problem, ...] = ()
 
 
 def survey(settings: DataSettings) -> Sources:
@@ -78,7 +77,31 @@ def survey(settings: DataSettings) -> Sources:
     subsets = matched(found.subsets)
     problems = [*found.problems, *_sizes_without_bucket(settings, subsets), *_same_pictures(subsets)]
     warnings = [*found.warnings, *_left_over(found.subsets, subsets), *_named_like_training(subsets)]
-    return Sources(subsets, tuple(problems), tuple(warnings), tuple(_protection(subsets)))
+    return Sources(subsets, tuple(problems), tuple(warnings))
+
+
+def protection(subsets: Sequence[Subset]) -> Iterator[Problem]:
+    """What each folder of regularisation images protects, in words."""
+    for subset in subsets:
+        if not subset.is_reg:
+            continue
+        concept = _called(subset)
+        facts = {"folder": str(subset.folder.path), "concept": concept, "samples": subset.samples}
+        learnt = bearing(concept, map(_called, _trained_beside(subset, subsets)))
+        if learnt:
+            yield problem(
+                "regularisation_protects",
+                "{folder} protects \"{concept}\" while \"{trained}\" is learnt: its images are seen {samples} times an "
+                "epoch.",
+                trained=", ".join(learnt), **facts,
+            )
+        else:
+            yield problem(
+                "regularisation_protects_other",
+                "{folder} protects \"{concept}\", which no training folder is named after: its images are seen "
+                "{samples} times an epoch.",
+                **facts,
+            )
 
 
 def watched(settings: DataSettings) -> list[Path]:
@@ -204,31 +227,7 @@ def _offer(parent: Path) -> list[Problem]:
     ]
 
 
-def _protection(subsets: tuple[Subset, ...]) -> Iterator[Problem]:
-    """What each folder of regularisation images protects, in words."""
-    for subset in subsets:
-        if not subset.is_reg:
-            continue
-        concept = _called(subset)
-        facts = {"folder": str(subset.folder.path), "concept": concept, "samples": subset.samples}
-        learnt = bearing(concept, map(_called, _trained_beside(subset, subsets)))
-        if learnt:
-            yield problem(
-                "regularisation_protects",
-                "{folder} protects \"{concept}\" while \"{trained}\" is learnt: its images are seen {samples} times an "
-                "epoch.",
-                trained=", ".join(learnt), **facts,
-            )
-        else:
-            yield problem(
-                "regularisation_protects_other",
-                "{folder} protects \"{concept}\", which no training folder is named after: its images are seen "
-                "{samples} times an epoch.",
-                **facts,
-            )
-
-
-def _named_like_training(subsets: tuple[Subset, ...]) -> list[Problem]:
+def _named_like_training(subsets: Sequence[Subset]) -> list[Problem]:
     """A warning for each folder of regularisation images that would teach the very words that are trained."""
     return [
         problem(
@@ -240,14 +239,18 @@ def _named_like_training(subsets: tuple[Subset, ...]) -> list[Problem]:
         for subset in subsets
         if subset.is_reg
         and subset.folder.class_tokens
-        and subset.folder.class_tokens in [other.folder.class_tokens for other in _trained_beside(subset, subsets)]
+        and subset.folder.class_tokens.lower() in _tokens_beside(subset, subsets)
         and any(image.caption_path is None for image in subset.folder.images)
     ]
 
 
-def _trained_beside(subset: Subset, subsets: tuple[Subset, ...]) -> list[Subset]:
+def _trained_beside(subset: Subset, subsets: Sequence[Subset]) -> list[Subset]:
     """What is trained in the same dataset."""
     return [other for other in subsets if not other.is_reg and other.dataset == subset.dataset]
+
+
+def _tokens_beside(subset: Subset, subsets: Sequence[Subset]) -> set[str]:
+    return {other.folder.class_tokens.lower() for other in _trained_beside(subset, subsets)}
 
 
 def _called(subset: Subset) -> str:

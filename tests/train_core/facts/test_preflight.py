@@ -82,6 +82,17 @@ def test_captions_of_regularisation_images_are_checked_if_there_are_any(tmp_path
     assert [p.code for p in found] == ["caption_not_utf8"]
 
 
+@pytest.mark.usefixtures("images")
+def test_what_regularisation_protects_is_said_of_what_is_trained_on(tmp_path: Path) -> None:
+    image_folder(tmp_path / "reg", "1_dog", [(80, 64)])
+    config = configuration(tmp_path, reg_data_dir=str(tmp_path / "reg"))
+    (notice,) = examine(config).notices
+    assert (notice.code, notice.params["samples"]) == ("regularisation_protects", 4)
+    split = config.validation.model_copy(update={"validation_split": 0.5})
+    (notice,) = examine(config.model_copy(update={"validation": split})).notices
+    assert notice.params["samples"] == 2
+
+
 def test_a_wrong_model_and_a_wrong_vae_are_both_told(tmp_path: Path) -> None:
     settings = ModelSettings(pretrained_model_name_or_path=str(tmp_path / "a"), vae=str(tmp_path / "b"))
     texts = [p.text for p in preflight(TrainConfig(model=settings))]

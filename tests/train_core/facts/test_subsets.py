@@ -12,7 +12,7 @@ from tests.pictures import image_folder, noise_image
 from train_core.config.data import DataSettings
 from train_core.config.files import dump_tables
 from train_core.config.sections.dataset import DatasetSettings
-from train_core.facts.subsets import Sources, survey, watched
+from train_core.facts.subsets import Sources, protection, survey, watched
 
 SQUARE = (64, 64)
 
@@ -66,19 +66,19 @@ def test_a_class_or_a_training_folders_name_both_say_what_is_protected(tmp_path:
     found = regularised(tmp_path, regular=regular)
     assert found.problems == found.warnings == ()
     assert found.subsets[1].folder.class_tokens == "dog"
-    (notice,) = found.notices
+    (notice,) = protection(found.subsets)
     assert notice.code == "regularisation_protects"
     assert 'protects "dog" while "zuko dog" is learnt' in notice.text
     assert notice.params["samples"] == 20
 
 
 def test_a_class_that_is_not_trained_is_said_to_be_none(tmp_path: Path) -> None:
-    (notice,) = regularised(tmp_path, regular="1_cat").notices
+    (notice,) = protection(regularised(tmp_path, regular="1_cat").subsets)
     assert notice.code == "regularisation_protects_other"
 
 
 def test_regularisation_images_must_not_be_called_by_the_trigger_word(tmp_path: Path) -> None:
-    found = regularised(tmp_path, training="10_zuko", regular="1_zuko")
+    found = regularised(tmp_path, training="10_zuko", regular="1_Zuko")
     assert codes(found.warnings) == ["regularisation_named_like_training"]
 
 
@@ -221,7 +221,7 @@ def test_regularisation_images_without_any_name_are_warned_about_too(tmp_path: P
     image_folder(tmp_path, "dog", [(80, 64)])
     found = describe(tmp_path, {"subsets": [{"image_dir": "3_zuko dog"}, {"image_dir": "dog", "is_reg": True}]})
     assert codes(found.warnings) == ["captions_missing_altogether"]
-    (notice,) = found.notices
+    (notice,) = protection(found.subsets)
     assert 'protects "dog" while "zuko dog" is learnt' in notice.text
 
 
