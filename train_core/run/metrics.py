@@ -17,7 +17,7 @@ from train_core.events import Emit
 
 SECONDS_BETWEEN_REPORTS = 0.5
 STEPS_HELD_AT_MOST = 100
-TENSORBOARD_NAMES = {"text_encoder": "textencoder"}
+TENSORBOARD_NAMES = {"text_encoder": "textencoder", "text_encoder_2": "textencoder_2"}
 
 
 @dataclass
