@@ -104,6 +104,8 @@ def _renamed(values: Values) -> Values:
     if isinstance(ours.get("v_parameterization"), bool):
         # Off is what people leave it at: a model that says it is one of velocity is trained as such all the same.
         ours["v_parameterization"] = "v" if ours["v_parameterization"] else "auto"
+    if ours.get("cache_text_encoder_outputs_to_disk"):
+        ours["cache_text_encoder_outputs"] = True  # as it says there
     if any(ours.get(name) for name in NEED_FRESH_PIXELS):
         ours.setdefault("cache_latents", False)  # off there unless asked for, and impossible together
     if ours.get("max_train_epochs"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from train_core.config.sections.captions import CaptionSettings
 
 _WILDCARD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_ESCAPED = re.compile(r"\\.")
 _ESCAPED_BRACKET = re.compile(r"\\([()])")
 
 
@@ -131,7 +133,22 @@ def _counted_parts(text: str, rules: CaptionRules) -> tuple[list[str], list[str]
 
 
 def _tags(text: str, rules: CaptionRules) -> list[str]:
-    return [tag for tag in map(str.strip, text.split(rules.separator)) if tag]
+    parts = text.split(rules.separator)
+    return [tag for tag in map(str.strip, _whole(parts, rules.separator) if rules.weighted else parts) if tag]
+
+
+def _whole(parts: Sequence[str], separator: str) -> list[str]:
+    """`parts` with those put together again that one pair of brackets holds: a weight must not reach other tags."""
+    whole: list[str] = []
+    opened = 0
+    for part in parts:
+        if opened > 0:
+            whole[-1] += separator + part
+        else:
+            whole.append(part)
+        bare = _ESCAPED.sub("", part)
+        opened = max(0, opened + sum(map(bare.count, "([")) - sum(map(bare.count, ")]")))
+    return whole
 
 
 def _shown(count: int, rules: CaptionRules, moment: Moment) -> int:

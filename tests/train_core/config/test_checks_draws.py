@@ -65,6 +65,12 @@ def test_their_files_with_fresh_pixels_do_not_cache_as_there(tmp_path: Path) -> 
     assert config.augmentation.resize_interpolation == "cubic"
 
 
+def test_texts_on_disk_are_cached_texts_as_there(tmp_path: Path) -> None:
+    dataset = read(tmp_path, "cache_text_encoder_outputs_to_disk = true\nnetwork_train_unet_only = true").config.dataset
+    assert dataset.cache_text_encoder_outputs
+    assert dataset.cache_text_encoder_outputs_to_disk
+
+
 def test_an_option_that_is_not_followed_is_told_with_the_reason(tmp_path: Path) -> None:
     warnings = read(tmp_path, "no_token_padding = true").warnings
     (found,) = [warning for warning in warnings if warning.code == "sd_scripts_refused"]

@@ -184,3 +184,19 @@ def test_every_caption_setting_reaches_the_rules() -> None:
         keep_separator="|||", warmup_min=4, warmup_step=0.5, shuffle=True, tag_dropout_rate=0.2, separator=";",
         secondary_separator="+", weighted=True,
     )  # fmt: skip
+
+
+def test_tags_within_the_brackets_of_a_weight_stay_together() -> None:
+    """Cut apart, the bracket would stay open and its weight reach to the caption's end."""
+    caption = r"(red hair, blue eyes:1.3), hat, [sun, (sea)], \(x, y"
+    tags = ["(red hair, blue eyes:1.3)", "hat", "[sun, (sea)]", r"\(x", "y"]
+    for seed in range(20):
+        drawn = draw(caption, seed, shuffle=True, weighted=True)
+        assert len(drawn) == len(caption)
+        assert all(tag in drawn for tag in tags)
+
+
+@given(st.text("ab,()[] \\", max_size=40), seeds)
+def test_shuffling_weighted_captions_loses_no_letter_and_no_bracket(caption: str, seed: int) -> None:
+    drawn = draw(caption, seed, shuffle=True, weighted=True)
+    assert sorted(drawn.replace(",", "").replace(" ", "")) == sorted(caption.replace(",", "").replace(" ", ""))
