@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from train_core.config.sections.validation import ValidationSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
-from train_core.data.moments import Moments
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.events import Emit, emit_problems
+from train_core.facts.draws import seed_for
 from train_core.models.family import Family
+from train_core.run.inpainting import around_holes
 from train_core.run.metrics import Metrics
 from train_core.run.validation_history import History, Measurement, nearest_file, verdict
 
@@ -67,9 +68,16 @@ class Validator:
         noise = self._noise(index, latents.shape[1:]).to(device)
         timesteps = timesteps_of(index, len(self.process.alphas_cumprod)).to(device)
         noisy = self.process.add_noise(latents, noise, timesteps).to(self.dtype)
-        samples = repeated(batch, LEVELS)
-        noise_pred = self.model(noisy, timesteps, samples.captions, samples.extras)
+        noise_pred = self.model(noisy, timesteps, batch.captions * LEVELS, self._extras(batch, index))
         return (noise_pred.float() - self.process.target(latents, noise, timesteps)).square().mean()
+
+    def _extras(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        """What the model is told beside text, once for each noise level; a hole to fill is always the same."""
+        extras = batch.extras
+        if self.family.inpaints:
+            hole = seed_for(self.seed, 0, index, "validation hole")
+            extras |= around_holes(self.family, self._pixels(batch).to(self.accelerator.device), [hole])
+        return {name: one.repeat_interleave(LEVELS, dim=0) for name, one in extras.items()}
 
     def _noise(self, index: int, shape: torch.Size) -> Tensor:
         seeds = [seeds_for(self.seed, 0, [index], f"validation noise {level}")[0] for level in range(LEVELS)]
@@ -89,23 +97,6 @@ def timesteps_of(index: int, steps: int) -> Tensor:
     """
     within = (0.5 + index * _GOLDEN) % 1
     return torch.tensor([int((level + within) * steps / LEVELS) for level in range(LEVELS)])
-
-
-def repeated(batch: Batch, times: int) -> Batch:
-    """`batch` with each of its samples `times` times over."""
-    return Batch(**{f.name: _repeated(getattr(batch, f.name), times) for f in fields(batch)})
-
-
-def _repeated(value: Any, times: int) -> Any:
-    if isinstance(value, Tensor):
-        return value.repeat_interleave(times, dim=0)
-    if isinstance(value, list):
-        return [item for item in value for _ in range(times)]
-    if isinstance(value, dict):
-        return {name: _repeated(item, times) for name, item in value.items()}
-    if isinstance(value, Moments):
-        return Moments(_repeated(value.mean, times), _repeated(value.logvar, times))
-    return value
 
 
 @contextmanager

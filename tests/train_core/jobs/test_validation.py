@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.pictures import noise_image
+from tests.tiny_families import inpainting_tensors
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import start
 from tests.train_core.jobs.test_resume import Killed, train
@@ -126,6 +128,16 @@ def test_a_run_ends_early_when_it_has_not_become_better_for_long(
     assert events[-1]["validation"]["overfitted"] is True
     assert Path(events[-1]["validation"]["nearest"]).name == "zuko-000002.safetensors"
     assert kinds(events, "notice")[-1]["code"] == "validation_overfitted"
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_models_that_fill_holes_and_models_of_other_families_are_measured_alike(
+    prepare: Prepare, tmp_path: Path, kind: str
+) -> None:
+    save_file(inpainting_tensors(kind), tmp_path / "inpainting.safetensors")
+    values = {"pretrained_model_name_or_path": str(tmp_path / "inpainting.safetensors"), "cache_latents": False}
+    first, second = (only_loss(run(prepare(f"seed{n}", **STILL, **HELD_OUT, **values, seed=n))) for n in (1, 2))
+    assert first == pytest.approx(second, rel=1e-5)
 
 
 @pytest.mark.parametrize(

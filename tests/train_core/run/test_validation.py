@@ -1,4 +1,4 @@
-"""The fixed draws of a validation, and batches repeated for them."""
+"""The fixed draws of a validation, and what it leaves as it was."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from train_core.data.batch import Batch
-from train_core.data.moments import Moments
 from train_core.run.readback import Readback
-from train_core.run.validation import LEVELS, repeated, timesteps_of, without_dropouts
+from train_core.run.validation import LEVELS, timesteps_of, without_dropouts
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1000, 100, 7]))
@@ -24,20 +22,6 @@ def test_an_image_is_measured_once_in_each_part_of_the_noise_levels(index: int, 
 def test_many_images_cover_the_noise_levels_evenly() -> None:
     drawn = torch.cat([timesteps_of(index, 1000) for index in range(50)])
     assert torch.histc(drawn.float(), 20, 0, 1000).tolist() == [10] * 20
-
-
-def test_a_repeated_batch_holds_every_sample_as_often() -> None:
-    mean = torch.randn(1, 4, 2, 2)
-    batch = Batch(
-        epoch=3, bucket=(64, 64), indices=torch.tensor([7]), weights=torch.ones(1), captions=["a dog"],
-        original_sizes=torch.tensor([[64, 80]]), crops=torch.zeros(1, 2), moments=Moments(mean, mean),
-    )  # fmt: skip
-    many = repeated(batch, 3)
-    assert (many.epoch, many.bucket, many.captions) == (3, (64, 64), ["a dog"] * 3)
-    assert many.indices.tolist() == [7, 7, 7]
-    assert many.original_sizes.shape == (3, 2)
-    assert many.moments is not None
-    assert torch.equal(many.moments.logvar, mean.expand(3, -1, -1, -1))
 
 
 def test_dropouts_are_off_only_while_measuring() -> None:
