@@ -92,3 +92,17 @@ def test_start_can_be_pressed_when_nothing_runs_and_stop_cannot(panel: RunPanel)
     updates = look(panel, None, {}, "en")
     assert updates[panel.buttons["start"]]["interactive"]
     assert not updates[panel.buttons["stop"]]["interactive"]
+
+
+def test_what_can_be_asked_of_a_run_is_shown_while_it_runs_and_resume_once_it_has_a_state(panel: RunPanel, tmp_path):
+    log = add_run("20260101-000000-a")
+    running = look(panel, None, {}, "en")
+    assert running[panel.controls]["visible"]
+    assert not running[panel.buttons["resume"]]["visible"]
+    (tmp_path / "a-state").mkdir()
+    (tmp_path / "a-state" / "state.json").touch()
+    log.write("state", path=str(tmp_path / "a-state"), step=1, epoch=1)
+    log.write("finished", status="paused", path=str(tmp_path / "a-state"))
+    paused = look(panel, None, running[panel.seen], "en")
+    assert not paused[panel.controls]["visible"]
+    assert paused[panel.buttons["resume"]]["visible"]
