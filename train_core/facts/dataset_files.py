@@ -71,7 +71,8 @@ class _Reader:
         """Every subset that can be understood, in the file's order."""
         whole = Place(self.path, "the top level", GENERAL)
         self.problems += [_table_unknown(key, whole) for key in sorted(tables.keys() - {"general", "datasets"})]
-        general = self._values(tables.get("general", {}), Place(self.path, GENERAL, GENERAL))
+        general = tables.get("general")
+        general = self._values({} if general is None else general, Place(self.path, GENERAL, GENERAL))
         for number, dataset in enumerate(self._tables(tables.get("datasets"), whole, DATASET)):
             place = Place(self.path, f"{DATASET} {number + 1}", DATASET)
             own = {key: value for key, value in dataset.items() if key != "subsets"}

@@ -74,6 +74,8 @@ def test_false_zero_and_empty_text_are_values_and_null_is_none(tmp_path: Path) -
     captions = settings.captions
     assert (captions.shuffle_caption, captions.keep_tokens, captions.caption_prefix) == (False, 0, "")
     assert settings.augmentation.flip_aug is True
+    path.write_text(json.dumps({"general": None, "datasets": [{"subsets": [SUBSET]}]}), encoding="utf-8")
+    assert only_subset(read_dataset_file(path, BASE)).settings == BASE
 
 
 def test_several_datasets_have_sizes_and_batches_of_their_own(tmp_path: Path) -> None:
