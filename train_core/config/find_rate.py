@@ -1,4 +1,4 @@
-"""The settings of a search for the learning rate: the user's own, with what D-Adaptation needs in place of theirs."""
+"""The settings of a search for the learning rate: the user's own, with what Prodigy needs in place of theirs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from train_core.config.sections.samples import SampleSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.config.train import TrainConfig
 
-OPTIMIZER = "DAdaptation"
+# D-Adaptation finds rates several times too high where up layers start at zero: on the demo's images it diverges at
+# 5.6e-3, where Prodigy (Mishchenko and Defazio, 2024), which follows from it, settles at 5.8e-4 and learns.
+OPTIMIZER = "Prodigy"
 TEXT_ENCODER_SHARE = 1 / 2  # of the U-Net's rate, as is usual
 LION_SHARE = 1 / 3  # Lion's steps have one size, so its rate has to be smaller (Chen et al., 2023)
 
@@ -23,7 +25,7 @@ class FindRateConfig(TrainConfig, name="find_rate"):
 def search_settings(config: TrainConfig) -> FindRateConfig:
     """`config` for a search of `find_rate_steps`: the same model, images, adapter and loss.
 
-    D-Adaptation runs at a constant rate of 1 for all parts that train; rate 0 still leaves a part out. Nothing is
+    Prodigy runs at a constant rate of 1 for all parts that train; rate 0 still leaves a part out. Nothing is
     saved, drawn or validated, and no state is resumed or kept.
     """
     sections = {key: getattr(config, key) for key in type(config).sections()}

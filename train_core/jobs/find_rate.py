@@ -1,4 +1,4 @@
-"""The job that finds a learning rate: a short D-Adaptation run on the user's own model and images."""
+"""The job that finds a learning rate: a short Prodigy run on the user's own model and images."""
 
 from __future__ import annotations
 

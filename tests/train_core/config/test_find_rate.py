@@ -1,4 +1,4 @@
-"""A search for the learning rate keeps the user's settings, except for what D-Adaptation needs."""
+"""A search for the learning rate keeps the user's settings, except for what Prodigy needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_search_has_the_rate_and_schedule_that_it_needs_and_the_users_are_ke
     search = search_settings(users)
     assert users.model_dump() == before
     assert not contradictions(search)
-    assert search.optimizer.optimizer_type == "DAdaptation"
+    assert search.optimizer.optimizer_type == "Prodigy"
     assert search.optimizer.lr_scheduler == "constant"
     assert set(learning_rates(search).values()) == {1.0}
     assert (search.training.max_train_steps, search.training.max_train_epochs) == (50, 0)

@@ -29,7 +29,7 @@ def test_a_search_tells_the_rate_and_leaves_no_result(prepare: Prepare, tmp_path
     events = search(config)
     assert events[-1] == {**events[-1], "kind": "finished", "status": "completed", "step": 30}
     (found,) = kinds(events, "rate_found")
-    assert found["rate"] > 1e-6  # where D-Adaptation starts
+    assert found["rate"] > 1e-6  # where Prodigy starts
     assert found["rate"] == kinds(events, "progress")[-1]["lr"]["d*lr"]
     assert found["unet_lr"] == pytest.approx(found["rate"], rel=0.05)
     assert found["suggestions"]["Lion"]["unet_lr"] == pytest.approx(found["rate"] / 3, rel=0.05)
