@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run, weights
 from train_core.config.checks import contradictions
@@ -23,6 +24,14 @@ def test_the_same_is_learnt_with_captions_encoded_once(prepare: Prepare, to_disk
         "cached", **CALM, cache_text_encoder_outputs=True, cache_text_encoder_outputs_to_disk=to_disk,
         validation_split=0.0, sample_prompts="a dog --w 64 --h 64 --s 2 --d 1",
     ))))  # fmt: skip
+    assert all(torch.equal(plain[name], value) for name, value in cached.items())
+
+
+def test_both_encoders_of_sdxl_are_cached(prepare: Prepare) -> None:
+    sdxl = {**CALM, "pretrained_model_name_or_path": str(file_of("sdxl")), "weighted_captions": True}
+    plain = dict(weights(run(prepare("plain", **sdxl, max_train_epochs=1))))
+    on = {"cache_text_encoder_outputs": True, "cache_text_encoder_outputs_to_disk": True}
+    cached = dict(weights(run(prepare("cached", **sdxl, **on, max_train_epochs=1))))
     assert all(torch.equal(plain[name], value) for name, value in cached.items())
 
 
