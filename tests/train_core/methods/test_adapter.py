@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.tiny import tiny_modules
+from train_core.config.block_rates import SD_LAYOUT
 from train_core.config.problems import UserError
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
@@ -23,7 +24,7 @@ def family() -> Any:
     """What the method asks of an SD 1.x."""
     modules = {name: copy.deepcopy(tiny_modules()[name]) for name in ("unet", "text_encoder")}
     targets = [*text_encoder_targets(modules["text_encoder"]), *unet_targets(modules["unet"])]
-    return SimpleNamespace(kind="sd1", targets=lambda: targets)
+    return SimpleNamespace(block_layout=SD_LAYOUT, targets=lambda: targets)
 
 
 def method_of(family: Any, network: dict[str, Any] | None = None, **rates: Any) -> AdapterMethod:
