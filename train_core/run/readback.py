@@ -26,8 +26,8 @@ class Readback:
         self._event = torch.cuda.Event()
         self._event.record()
 
-    def read(self) -> list[float]:
-        """The numbers of the last `start`, a vector's."""
+    def read(self) -> list[list[float]]:
+        """The numbers of the last `start`, a matrix's."""
         if self._event is not None:
             self._event.synchronize()
         return self._host.tolist()

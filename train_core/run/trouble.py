@@ -62,20 +62,19 @@ class Guard:
         self._losses.append(loss.detach())
         if not last:
             return True
-        losses = torch.stack(self._losses)
-        if self.accelerator.num_processes > 1:
-            losses = self.accelerator.reduce(losses, "mean")
-        self._readback.start(losses)
+        own = torch.stack(self._losses)
+        common = self.accelerator.reduce(own, "mean") if self.accelerator.num_processes > 1 else own
+        self._readback.start(torch.stack([common, own]))
         self._losses = []
         if not isinstance(self.stepper.optimizer, FusedOptimizer):
             return True
-        return all(math.isfinite(loss) for loss in self._readback.read())
+        return all(math.isfinite(loss) for loss in self._readback.read()[0])
 
     def step(self, step: int, batches: Sequence[Batch]) -> bool:
         """Move the parameters in step `step` (from 0), unless its loss is not a number: then False, and it is told."""
-        losses = self._readback.read()
+        losses, own = self._readback.read()
         if not all(math.isfinite(loss) for loss in losses):
-            self._skip(step, [b for b, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)])
+            self._skip(step, [b for b, loss in zip(batches, own, strict=True) if not math.isfinite(loss)])
             return False
         self.in_a_row = 0
         self.stepper.step(step)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.jobs.test_processes import start
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
 from train_core.config.places import runs_dir
 from train_core.data.batch import Batch
@@ -65,6 +66,32 @@ def test_of_gathered_batches_only_the_broken_one_is_named(prepare: Prepare, monk
     (warning,) = told(events, "loss_not_finite")
     assert Path(warning["params"]["images"]).name == "0.png"
     assert all(t.abs().max() == 0 for name, t in weights(events).items() if "lora_up" in name)  # it was the one step
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_image_whose_latents_are_broken_is_named_by_whichever_process_has_it(
+    prepare: Prepare, own_home: Path, processes: int
+) -> None:
+    settings = {"max_train_epochs": 1, "train_batch_size": 4 // processes, "cache_latents_to_disk": True}
+    weights(run(prepare("before", **settings)))
+    file = sorted((own_home / "caches" / "latents").rglob("*.safetensors"))[0]
+    broken = {name: tensor.fill_(torch.nan) for name, tensor in load_file(file).items()}
+    save_file(broken, file)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"] if processes > 1 else []
+    config = prepare("after", **settings)
+    done = start([*torchrun, "-m", "train_core", "train", "--config_file", str(config)])
+    assert done.returncode == 0, done.stdout + done.stderr
+    newest = max(runs_dir().iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    warnings = told(read_events(newest / "events.jsonl"), "loss_not_finite")
+    named = {warning["params"]["images"] for warning in warnings}
+    assert len(named) == 1
+    assert named.pop().count(".png") == 1
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(last_file(newest)).values())
+
+
+def last_file(run_dir: Path) -> str:
+    """The file that a run has written last."""
+    return kinds(read_events(run_dir / "events.jsonl"), "saved")[-1]["path"]
 
 
 def test_with_steps_inside_the_backward_pass_a_broken_loss_moves_nothing_either(

@@ -33,6 +33,6 @@ def test_dropouts_are_off_only_while_measuring() -> None:
 
 def test_numbers_read_back_are_those_of_the_last_start() -> None:
     readback = Readback()
-    readback.start(torch.tensor([0.5]))
-    readback.start(torch.tensor([1.0, float("inf")]))
-    assert readback.read() == [1.0, float("inf")]
+    readback.start(torch.tensor([[0.5]]))
+    readback.start(torch.tensor([[1.0, float("inf")]]))
+    assert readback.read() == [[1.0, float("inf")]]
