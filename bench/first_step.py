@@ -1,10 +1,10 @@
 """How long from the command to the first step, and how much memory a run takes, on a full-size model.
 
-Writes a Stable Diffusion 1.5 with random weights (2 GB, fp16, original layout) and a picture to a temporary folder,
-starts the training job through the launcher as a user would, and reads the times from its events. The file is in the
+Writes a model with random weights (fp16, original layout; 2 GB for SD 1.5) and a picture to a temporary folder, starts
+the training job through the launcher as a user would, and reads the times from its events. The file is in the
 system's cache by then, as a model that was used before is.
 
-    python bench/first_step.py [--model FILE] [--steps 3] [--resolution 256]
+    python bench/first_step.py [--kind sd1|sd2|sdxl] [--model FILE] [--steps 3] [--resolution 256]
 """
 
 from __future__ import annotations
@@ -24,21 +24,12 @@ import psutil
 from PIL import Image
 
 
-def write_model(path: Path) -> None:
-    """SD 1.5's three parts with random weights as one file."""
-    # torch stays out of this process while the job runs: the model is made by a child.
+def write_model(kind: str, path: Path) -> None:
+    """A full-size model with random weights. torch stays out of this process while the job runs: a child makes it."""
     import subprocess  # noqa: PLC0415
 
-    code = (
-        "import sys, torch; from pathlib import Path; from bench.step import TEXT_ENCODER, UNET, _random;"
-        "from train_core.models.sd1 import SD1; from train_core.models.tokenizer import clip_tokenizer;"
-        "vae = {'block_out_channels': (128, 256, 512, 512), 'latent_channels': 4, 'layers_per_block': 2,"
-        "'down_block_types': ('DownEncoderBlock2D',) * 4, 'up_block_types': ('UpDecoderBlock2D',) * 4};"
-        "parts = {'unet': UNET, 'text_encoder': TEXT_ENCODER, 'vae': vae};"
-        "SD1({name: _random(name, config, torch.float16) for name, config in parts.items()}, clip_tokenizer())"
-        ".save_model(Path(sys.argv[1]), torch.float16)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True, cwd=Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-m", "bench.random_model", kind, str(path)]
+    subprocess.run(command, check=True, cwd=Path(__file__).resolve().parents[1])
 
 
 class PeakMemory(threading.Thread):
@@ -63,16 +54,17 @@ class PeakMemory(threading.Thread):
 def main() -> None:
     """Print the seconds to each stage and the peak memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, help="a full-size SD 1.x file; made when not given")
+    parser.add_argument("--kind", choices=("sd1", "sd2", "sdxl"), default="sd1")
+    parser.add_argument("--model", type=Path, help="a full-size file; one of --kind is made when not given")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--resolution", type=int, default=256)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["CRUCIBLE_HOME"] = str(folder / "home")
-        model = args.model or folder / "sd15.safetensors"
+        model = args.model or folder / f"{args.kind}.safetensors"
         if not args.model:
-            write_model(model)
+            write_model(args.kind, model)
         images = folder / "images" / "10_bench"
         images.mkdir(parents=True)
         Image.effect_noise((args.resolution, args.resolution), 60).convert("RGB").save(images / "0.png")
