@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train_core.optim.exact import restore_optimizer
+
 Groups = list[dict[str, Any]]
 
 
@@ -58,7 +60,7 @@ class FusedOptimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`. ValueError if it is of other parameters."""
         for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(its_state)
+            restore_optimizer(optimizer, its_state)
 
 
 def _stepper_of(optimizer: torch.optim.Optimizer) -> Callable[[Tensor], None]:
