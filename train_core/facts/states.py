@@ -24,7 +24,10 @@ RATES = frozenset({
     "block_lr", "loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio",
 })  # fmt: skip
 LENGTH = frozenset({"max_train_epochs", "max_train_steps"})
-HANDLING = frozenset({"max_data_loader_n_workers", "cache_latents", "cache_latents_to_disk"})
+HANDLING = frozenset({
+    "max_data_loader_n_workers", "cache_latents", "cache_latents_to_disk", "validate_every_n_epochs",
+    "validate_every_n_steps", "early_stop_patience",
+})  # fmt: skip
 FREE_SECTIONS = frozenset({"output", "resume", "samples", "launch"})
 RATE_SECTIONS = frozenset({"rates"})
 BOUND = frozenset({"num_processes"})
