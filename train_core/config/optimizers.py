@@ -17,7 +17,7 @@ def adapts_rate(optimizer_type: str) -> bool:
 
 def is_schedule_free(optimizer_type: str) -> bool:
     """Whether the optimizer averages its steps instead of lowering its rate (Defazio et al., 2024)."""
-    return optimizer_type.lower().endswith("schedulefree")
+    return "schedulefree" in optimizer_type.rpartition(".")[2].lower()
 
 
 def has_relative_steps(settings: OptimizerSettings) -> bool:

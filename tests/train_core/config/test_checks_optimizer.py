@@ -73,8 +73,9 @@ def test_adafactors_schedule_goes_with_its_relative_steps_only() -> None:
     assert not refused(optimizer_type="Adafactor", lr_scheduler="adafactor")
 
 
-def test_a_schedule_that_a_schedule_free_optimizer_leaves_unused_is_said() -> None:
-    assert "cosine" in warned(optimizer_type="RAdamScheduleFree", lr_scheduler="cosine")["schedule_free_schedule"]
+@pytest.mark.parametrize("name", ["RAdamScheduleFree", "pytorch_optimizer.ScheduleFreeAdamW"])
+def test_a_schedule_that_a_schedule_free_optimizer_leaves_unused_is_said(name: str) -> None:
+    assert "cosine" in warned(optimizer_type=name, lr_scheduler="cosine")["schedule_free_schedule"]
     assert not warned(optimizer_type="RAdamScheduleFree", lr_scheduler="constant_with_warmup")
 
 
