@@ -13,7 +13,9 @@ from train_core.models.family import Names
 from train_core.networks.hashes import FileHashes
 from train_core.networks.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
 
-BASE = BaseFacts(Path("/models/a model.safetensors"), FileHashes("cafe0123", "f" * 64), Names("sd_v1", "stable-diffusion-v1"))
+BASE = BaseFacts(
+    Path("/models/a model.safetensors"), FileHashes("cafe0123", "f" * 64), Names("sd_v1", "stable-diffusion-v1")
+)
 DATA = DataFacts(
     images=30, batches_per_epoch=15, folders={"10_犬 dog": {"n_repeats": 10, "img_count": 3}},
     tags={"10_犬 dog": {"a dog": 3}}, buckets={"buckets": {"0": {"resolution": [512, 448], "count": 30}}},
@@ -106,7 +108,8 @@ def test_the_rates_of_both_text_encoders_are_written(setting, written):
 
 
 def test_another_vae_is_named():
-    found = metadata(BaseFacts(BASE.path, BASE.hashes, BASE.names, vae=Path("v.safetensors"), vae_hashes=FileHashes("1", "2")))
+    own = {"vae": Path("v.safetensors"), "vae_hashes": FileHashes("1", "2")}
+    found = metadata(BaseFacts(BASE.path, BASE.hashes, BASE.names, **own))
     assert (found["ss_vae_name"], found["ss_vae_hash"], found["ss_new_vae_hash"]) == ("v.safetensors", "1", "2")
 
 
