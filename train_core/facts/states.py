@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from train_core.config.checks import learning_rates
 from train_core.config.files import LAST_STATE
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Setting
@@ -19,9 +20,9 @@ INFO, PARTS, TENSORS = "state.json", "parts.json", "tensors.safetensors"
 
 # What may be changed when a run goes on. Everything else would make it another run.
 RATES = frozenset({
-    "learning_rate", "unet_lr", "text_encoder_lr", "lr_scheduler", "lr_warmup_steps", "lr_scheduler_num_cycles",
-    "lr_scheduler_power", "lr_decay_steps", "lr_scheduler_timescale", "lr_scheduler_min_lr_ratio", "lr_scheduler_args",
-    "block_lr", "loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio",
+    "learning_rate", "unet_lr", "text_encoder_lr", "lr_scheduler", "lr_warmup_steps", "lr_stages", "lr_decay_steps",
+    "lr_scheduler_min_lr_ratio", "lr_scheduler_timescale", "lr_scheduler_num_cycles", "lr_scheduler_power",
+    "lr_scheduler_args",
 })  # fmt: skip
 LENGTH = frozenset({"max_train_epochs", "max_train_steps"})
 HANDLING = frozenset({
@@ -29,8 +30,7 @@ HANDLING = frozenset({
     "validate_every_n_steps", "early_stop_patience",
 })  # fmt: skip
 FREE_SECTIONS = frozenset({"output", "resume", "samples", "launch"})
-RATE_SECTIONS = frozenset({"rates"})
-BOUND = frozenset({"num_processes"})
+BOUND = frozenset({"num_processes", "num_machines"})
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def resume_problems(config: TrainConfig, run_dir: Path | None = None) -> list[Pr
 def differing(config: TrainConfig, state: State) -> list[Problem]:
     """One problem for each setting that differs from the state's and may not."""
     ours, theirs = config.applicable(), state.settings
-    return [
+    refused = [
         problem(
             "resume_differs",
             "{name} is {now}, but the state {folder} was trained with {then}. Set it back, or start a new run without "
@@ -141,13 +141,29 @@ def differing(config: TrainConfig, state: State) -> list[Problem]:
         for s in config.settings()
         if not may_differ(s) and _plain(ours, s) != _plain(theirs, s)
     ]
+    return [*refused, *_other_parts(config, state)]
+
+
+def _other_parts(config: TrainConfig, state: State) -> list[Problem]:
+    """A rate of 0 leaves a part out of the optimizer, so no rate may become 0 or cease to be."""
+    then = learning_rates(TrainConfig.from_flat(state.settings))
+    return [
+        problem(
+            "resume_rate_zero",
+            "The learning rate of {part} is {now} and was {then} in the state {folder}: a part cannot begin or cease "
+            "to train in the middle of a run. Choose a small rate instead of 0, or start a new run.",
+            part=part, now=rate, then=then[part], folder=str(state.path),
+        )
+        for part, rate in learning_rates(config).items()
+        if part in then and bool(rate) != bool(then[part])
+    ]
 
 
 def may_differ(setting: Setting) -> bool:
     """Whether a run may go on with another value of this setting."""
     if setting.name in BOUND:
         return False
-    return setting.section in FREE_SECTIONS | RATE_SECTIONS or setting.name in RATES | LENGTH | HANDLING
+    return setting.section in FREE_SECTIONS or setting.name in RATES | LENGTH | HANDLING
 
 
 def rates_differ(config: TrainConfig, state: State) -> bool:
@@ -156,7 +172,7 @@ def rates_differ(config: TrainConfig, state: State) -> bool:
     return any(
         _plain(ours, s) != _plain(state.settings, s)
         for s in config.settings()
-        if s.name in RATES or s.section in RATE_SECTIONS
+        if s.name in RATES
     )
 
 
