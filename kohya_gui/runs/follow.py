@@ -136,8 +136,9 @@ class RunFollower:
         view.step, view.epoch = step, event.get("epoch") or 0
         for points in (self._losses, self._averages, view.validations, *self._rates.values()):
             points[:] = [point for point in points if point[0] <= step]
-        for things in (view.samples, view.saved, view.states):
-            things[:] = [thing for thing in things if thing.step <= step]
+        view.samples = [sample for sample in view.samples if sample.step <= step]
+        for files in (view.saved, view.states):
+            files[:] = [file for file in files if file.step <= step]
 
     def _on_stage(self, event: Event) -> None:
         self._view.stage = event.get("name") or ""
