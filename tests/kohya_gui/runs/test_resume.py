@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kohya_gui.runs import control, launch, registry
+from kohya_gui import cli
+from kohya_gui.runs import control, launch, registry, terminal
 from kohya_gui.runs.follow import RunFollower
 from kohya_gui.runs.process import Identity, remember
 from train_core.config.files import write_toml
@@ -155,3 +156,21 @@ def test_a_rate_is_asked_for_in_words_that_the_job_understands(tmp_path: Path) -
     assert take_requests(tmp_path) == {"learning_rate": "5e-05"}
     with pytest.raises(UserError):
         control.change_rate(tmp_path, "fast")
+
+
+def test_a_run_named_in_the_terminal_is_resumed_and_only_what_is_new_is_shown(
+    config: TrainConfig, write_state: State, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    folder, _ = ended_run(config)
+    long_ago = (folder / "events.jsonl").read_text(encoding="utf-8").replace('"time": ', '"time": 0.')
+    (folder / "events.jsonl").write_text(long_ago, encoding="utf-8")
+    write_state(folder, 4)
+    (folder / "steps").write_text("3")
+    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "train"))
+    _, options, _ = cli.read(["train", folder.name, "--resume", "last"])
+    assert terminal.train(options.config, options.overrides) == 0
+    shown = capfd.readouterr().out
+    assert f"Run folder: {folder}" in shown
+    assert "paused" not in shown
+    assert "complete" in shown
+    assert [run.folder for run in registry.list_runs()] == [folder]
