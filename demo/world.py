@@ -107,15 +107,13 @@ def is_held_out(scene: Scene) -> bool:
 
 
 def placed(scene: Scene, rng: random.Random) -> Scene:
-    """The scene at a random place and size near the middle, which vary little for a plain shape.
+    """The scene at a random place and size near the middle, which vary little.
 
     What is random cannot be learnt: the more place varies, the later outlines follow from the caption.
     """
-    if scene.thing == ROBOT:
-        # Robots stand lower, hat or not, so that there is always room for one.
-        size, x, y = rng.uniform(38, 45), rng.uniform(54, 74), rng.uniform(66, 76)
-    else:
-        size, x, y = rng.uniform(41, 45), rng.uniform(61, 67), rng.uniform(61, 67)
+    # Robots stand lower, hat or not, so that there is always room for one.
+    middle = 71 if scene.thing == ROBOT else 64
+    size, x, y = rng.uniform(41, 45), rng.uniform(61, 67), rng.uniform(middle - 3, middle + 3)
     left, top, right, bottom = scene.extent
     x = min(max(x, MARGIN - left * size), SIZE - MARGIN - right * size)
     y = min(max(y, MARGIN - top * size), SIZE - MARGIN - bottom * size)
