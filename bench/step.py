@@ -40,6 +40,7 @@ from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.encoder import Encoder
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
+from train_core.jobs.resuming import place_of
 from train_core.jobs.train import assemble, steps_of
 from train_core.models.sd1 import SD1
 from train_core.models.tokenizer import clip_tokenizer
@@ -161,7 +162,8 @@ def measure(family: SD1, args: argparse.Namespace, text_encoder: bool) -> list[t
         config = settings(Path(name), args, text_encoder)
         data = images(config, args)
         length = steps_of(config, data, 1)
-        run = assemble(config, Path(name), Accelerator(cpu=True), family, data, length, lambda kind, **fields: None)
+        place = place_of(config, Path(name))
+        run = assemble(config, place, Accelerator(cpu=True), family, data, None, length, lambda kind, **fields: None)
         run.data = Alternating(data, bare_pass(run, text_encoder), CLOCKS[args.clock])
         run.samples.settings = run.samples.settings.model_copy(update={"sample_every_n_epochs": 0})
         train(run)
