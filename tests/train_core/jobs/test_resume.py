@@ -300,7 +300,7 @@ def test_save_and_sample_now_are_answered_after_the_step(prepare: Prepare, monke
     ]
 
 
-def test_finding_E_counters_names_and_length_stay_right_in_a_second_resume(
+def test_finding_e_counters_names_and_length_stay_right_in_a_second_resume(
     prepare: Prepare, tmp_path: Path, kill_at: Callable[[int | None], None]
 ) -> None:
     config = prepare("zuko", save_every_n_steps=1, save_state_every_n_steps=1)
