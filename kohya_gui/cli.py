@@ -128,7 +128,7 @@ def parser_for(word: str) -> Parser:
     """Return the parser of one word's options."""
     installed = not (APP / "gui.py").is_file()
     name = "crucible" if installed else "gui.bat" if os.name == "nt" else "./gui.sh"
-    described = "\n".join(f"  {known:8}{meaning}" for known, meaning in WORDS.items())
+    described = "\n".join(f"  {known:<11}{meaning}" for known, meaning in WORDS.items())
     parser = Parser(prog=name if word == "page" else f"{name} {word}", allow_abbrev=False,
                     description=f"{WORDS[word][0].upper()}{WORDS[word][1:]}.",
                     epilog=f"words, each with its own --help:\n{described}" if word == "page" else None,
