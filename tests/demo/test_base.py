@@ -54,9 +54,8 @@ def test_only_the_worlds_words_are_trained_and_all_are_kept():
 
 
 def test_the_base_obeys_prompts_of_combinations_it_never_saw(pipeline):
-    # 16 of the 64 prompts that `python -m demo.judge_base` measures. A guess would be right once in hundreds; what the
-    # shipped file reaches, and what it should reach, stands in demo/README.md.
-    assert judge_obedience(pipeline, held_out_scenes(64)[::4]).share >= 0.4
+    # 16 of the 64 prompts that `python -m demo.judge_base` measures. A guess would be right once in hundreds.
+    assert judge_obedience(pipeline, held_out_scenes(64)[::4]).share >= 0.9
 
 
 def test_without_a_lora_there_is_no_mascot(pipeline):
