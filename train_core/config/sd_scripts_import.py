@@ -28,9 +28,7 @@ NOT_YET: Values = {
     "stop_text_encoder_training": None,
     "network_weights": None, "dim_from_weights": False,
     "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
-    "log_config": False, "metadata_usage_hint": None,
-    "metadata_thumbnail": None, "metadata_merged_from": None, "metadata_trigger_phrase": None,
-    "metadata_preprocessor": None, "metadata_is_negative_embedding": None,
+    "log_config": False, "metadata_thumbnail": None,
 }
 
 # Augmentations that give each draw pixels of its own, which latents cached once cannot have.
@@ -48,6 +46,22 @@ COMPANIONS = frozenset({
     "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path", "zero3_init_flag",
     "zero3_save_16bit_model", "fp16_master_weights_and_gradients", "noise_offset_type", "epoch",
 })
+
+# Options that shape other things than an adapter.
+ANOTHER_METHOD = {
+    name: method
+    for method, names in {
+        "textual inversion": (
+            "token_string", "init_word", "num_vectors_per_token", "weights", "use_object_template",
+            "use_style_template", "metadata_is_negative_embedding",
+        ),
+        "training a whole model": (
+            "train_text_encoder", "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "block_lr",
+            "fused_optimizer_groups",
+        ),
+    }.items()
+    for name in names
+}
 
 # Options that Crucible needs no counterpart for, with the reason.
 UNNEEDED = {
@@ -86,7 +100,7 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
     ours |= _network_arguments(ours, source)
     warnings = _dropped(ours, source)
     known = {s.name for s in TrainConfig.settings()}
-    foreign = NOT_YET.keys() | UNNEEDED.keys() | NOT_FOLLOWED.keys() | COMPANIONS
+    foreign = NOT_YET.keys() | UNNEEDED.keys() | NOT_FOLLOWED.keys() | ANOTHER_METHOD.keys() | COMPANIONS
     ours = {name: value for name, value in ours.items() if name in known or name not in foreign}
     return ours, (*warnings, *_defaults(ours, source))
 
@@ -187,6 +201,14 @@ def _dropped(ours: Values, source: str) -> list[Problem]:
                     "sd_scripts_refused",
                     "{name} in {source} is not followed: {reason}.",
                     name=name, source=source, reason=NOT_FOLLOWED[name],
+                )
+            )
+        elif name in ANOTHER_METHOD and value not in (None, "", False):
+            dropped.append(
+                problem(
+                    "sd_scripts_another_method",
+                    "{name} in {source} is not used: it belongs to {method}, and this trains an adapter.",
+                    name=name, source=source, method=ANOTHER_METHOD[name],
                 )
             )
     return dropped

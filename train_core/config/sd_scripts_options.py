@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from train_core.config.sd_scripts_import import COMPANIONS, NOT_FOLLOWED, NOT_YET, UNNEEDED
+from train_core.config.sd_scripts_import import ANOTHER_METHOD, COMPANIONS, NOT_FOLLOWED, NOT_YET, UNNEEDED
 from train_core.config.train import TrainConfig
 
 State = Literal["done", "renamed", "another method", "not needed", "refused", "not yet"]
@@ -63,21 +63,6 @@ RENAMED = {
     "save_model_as": "always safetensors, which loads without running code",
 }
 
-ANOTHER_METHOD = {
-    name: method
-    for method, names in {
-        "textual inversion": (
-            "token_string", "init_word", "num_vectors_per_token", "weights", "use_object_template",
-            "use_style_template",
-        ),
-        "training a whole model": (
-            "train_text_encoder", "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "block_lr",
-            "fused_optimizer_groups",
-        ),
-    }.items()
-    for name in names
-}
-
 REFUSED = {
     **NOT_FOLLOWED,
     "lr_scheduler_type": "a schedule of foreign code can be neither drawn nor resumed exactly",
@@ -90,7 +75,8 @@ OBSERVED_ELSEWHERE = {
         "file": (
             "output_dir", "output_name", "save_precision", "save_every_n_epochs", "save_every_n_steps", "no_metadata",
             "training_comment", "metadata_title", "metadata_author", "metadata_description", "metadata_license",
-            "metadata_tags", "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps",
+            "metadata_tags", "metadata_trigger_phrase", "metadata_usage_hint", "metadata_merged_from",
+            "metadata_preprocessor", "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps",
         ),
         "states": (
             "save_state", "save_state_on_train_end", "save_last_n_epochs_state", "save_last_n_steps_state", "resume",

@@ -286,5 +286,9 @@ def _authorship(output: OutputSettings) -> dict[str, str]:
         "description": output.metadata_description,
         "license": output.metadata_license,
         "tags": output.metadata_tags,
+        "trigger_phrase": output.metadata_trigger_phrase,
+        "usage_hint": output.metadata_usage_hint,
+        "merged_from": output.metadata_merged_from,
+        "preprocessor": output.metadata_preprocessor,
     }
     return {name: text for name, text in given.items() if text}

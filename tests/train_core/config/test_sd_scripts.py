@@ -165,3 +165,9 @@ def test_folders_without_numbers_are_not_asked_of_them(tmp_path: Path) -> None:
     dataset = config.dataset.model_copy(update={"class_folders": True, "dataset_repeats": 4})
     exported = tomllib.loads(export_toml(config.model_copy(update={"dataset": dataset})))
     assert not {"class_folders", "dataset_repeats"} & exported["dataset"].keys()
+
+
+def test_an_option_of_another_method_is_named_with_the_method(tmp_path: Path) -> None:
+    warnings = read(tmp_path, "learning_rate_te = 1e-5\ntoken_string = 'zuko'\ntrain_text_encoder = false").warnings
+    told = {w.params["name"]: w.params["method"] for w in warnings if w.code == "sd_scripts_another_method"}
+    assert told == {"learning_rate_te": "training a whole model", "token_string": "textual inversion"}

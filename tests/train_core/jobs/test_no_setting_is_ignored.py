@@ -130,6 +130,10 @@ CHANGES: dict[str, Change] = {
     "metadata_description": Change("a text"),
     "metadata_license": Change("a licence"),
     "metadata_tags": Change("a tag"),
+    "metadata_trigger_phrase": Change("zuko"),
+    "metadata_usage_hint": Change("at 0.8"),
+    "metadata_merged_from": Change("two others"),
+    "metadata_preprocessor": Change("cropped"),
 }
 
 # Changed alone elsewhere, where what they do can be seen better.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,8 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 def train(config: Path, **overrides: str) -> list[Event]:
     """Run the job, however it ends; all events of the run folder that it worked in."""
-    try:
+    with suppress(Killed):
         start_training(config, overrides)
-    except Killed:
-        pass
     return read_events(newest_run() / "events.jsonl")
 
 
@@ -190,7 +189,7 @@ def start(config: Path, processes: int = 1, *words: str) -> subprocess.Popen[byt
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_real_process_killed_at_any_moment_is_resumed_to_the_same_bytes(prepare: Prepare, tmp_path: Path) -> None:
     settings = {"max_train_epochs": 10, "save_state_every_n_steps": 4, "save_every_n_epochs": 4, "save_state": True}
-    train(prepare("zuko", output_dir=str(tmp_path / "one"), **settings))
+    assert start(prepare("zuko", output_dir=str(tmp_path / "one"), **settings)).wait() == 0  # with the same threads
     undisturbed = newest_run()
     config = prepare("zuko", output_dir=str(tmp_path / "two"), **settings)
     draws = random.Random(3)

@@ -51,3 +51,15 @@ class OutputSettings(Section, title="Saving"):
     metadata_description: str = setting("", "Description kept in the file.", label="Description", advanced=True)
     metadata_license: str = setting("", "Licence kept in the file.", label="Licence", advanced=True)
     metadata_tags: str = setting("", "Tags kept in the file.", label="Tags", advanced=True)
+    metadata_trigger_phrase: str = setting(
+        "", "Words that call up what was learnt, kept in the file.", label="Trigger phrase", advanced=True,
+    )
+    metadata_usage_hint: str = setting(
+        "", "How to use the file, kept in it: a strength, a sampler.", label="Usage hint", advanced=True,
+    )
+    metadata_merged_from: str = setting(
+        "", "Names of the models it comes from, kept in the file.", label="Merged from", advanced=True,
+    )
+    metadata_preprocessor: str = setting(
+        "", "What was done to the images beforehand, kept in the file.", label="Preprocessor", advanced=True,
+    )
