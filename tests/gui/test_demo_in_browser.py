@@ -36,6 +36,7 @@ def choose_preset(page: Page, name: str) -> None:
     page.locator("#preset input").click()
     page.get_by_role("option", name=name, exact=True).click()
     page.locator("#load").click()
+    page.wait_for_timeout(1500)  # the values may equal those that were there, so nothing tells when they have come
 
 
 def start_demo(page: Page, output: Path, **values: object) -> None:
