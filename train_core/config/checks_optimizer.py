@@ -35,7 +35,7 @@ def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> li
     optimizer = config.optimizer
     return [
         *_rates(config, rates), *_rate_among_arguments(optimizer), *_schedule(optimizer), *_averages(optimizer),
-        *_fused(config),
+        *_fused(config), *_nothing_after_the_text_encoder(config, rates),
     ]  # fmt: skip
 
 
@@ -102,6 +102,21 @@ def _rates(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
             "{optimizer} finds one rate for everything, but {settings} make the rates differ. Leave them empty and set "
             "learning_rate = 1; a rate or factor of 0 is allowed and leaves its part out.",
             optimizer=optimizer.optimizer_type, settings=" and ".join(differing),
+        )
+    ]
+
+
+def _nothing_after_the_text_encoder(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
+    """The text encoder may stop early only beside something that goes on."""
+    until = config.optimizer.stop_text_encoder_training.strip()
+    if not until or rates.get("unet") or config.network.network_train_unet_only:
+        return []
+    return [
+        problem(
+            "nothing_after_the_text_encoder",
+            "stop_text_encoder_training = {until}, but nothing else is trained, so nothing would be learnt from there "
+            "on. Empty it and make the run shorter.",
+            until=until,
         )
     ]
 

@@ -6,95 +6,111 @@ from typing import Any
 
 from train_core.config.arguments import parse_numbers
 from train_core.config.files import dump_tables
+from train_core.config.sd_scripts_options import OPTIONS
 from train_core.config.sections.rates import RateSettings
 from train_core.config.stages import parse_stages
 from train_core.config.train import TrainConfig
 
-# Settings that sd-scripts spells differently or takes on accelerate's command line.
+Values = dict[str, Any]
 NETWORK_ARGUMENTS = ("conv_dim", "conv_alpha", "rank_dropout", "module_dropout", *RateSettings.model_fields)
-
-# For these models sd-scripts draws all noise levels alike.
-TIMESTEP_SAMPLING = ("timestep_sampling", "sigmoid_scale", "logit_mean", "logit_std")
-
-# Settings of the validation that sd-scripts lacks.
-OURS_ALONE = ("validation_data_dir", "early_stop_patience", "on_divergence")
+# What training a LoRA takes there: the option is another script's.
+ANOTHER_SCRIPTS = frozenset({"stop_text_encoder_training"})
+TAKEN = frozenset({*OPTIONS, *NETWORK_ARGUMENTS}) - ANOTHER_SCRIPTS
+# Settings that are written as something else, see `_in_their_words`, or that are not about the training itself.
+REWORDED = frozenset({
+    "LoRA_type", "full_half", "base_precision", "base_precision_parts", "lr_stages", "max_token_length",
+})  # fmt: skip
+OF_THIS_PROGRAM = frozenset({"find_rate_steps", "number_last", "save_state_every_n_steps"})
+# Zero or the first choice means "off" here, and the absence of the key there.
+OFF_WHEN_ZERO = frozenset({
+    "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state",
+    "save_last_n_steps_state", "validation_split", "max_validation_steps", "min_snr_gamma", "noise_offset",
+    "network_dropout", "rank_dropout", "module_dropout", "adaptive_noise_scale", "multires_noise_iterations",
+    "ip_noise_gamma", "v_pred_like_loss",
+})  # fmt: skip
+INTERVALS = ("max_train_", "save_every_", "sample_every_", "validate_every_")
 
 
 def export_toml(config: TrainConfig) -> str:
-    """The settings as sd-scripts' TOML text: its names, its `network_args`, and no key that it lacks."""
-    return dump_tables({key: table for key, table in _tables(config).items() if table})
+    """The settings as sd-scripts' TOML text: its names, its `network_args`, and no key that it lacks.
 
-
-def _tables(config: TrainConfig) -> dict[str, dict[str, Any]]:
+    What it cannot do is told in a comment at the top.
+    """
     values = {name: value for name, value in config.applicable().items() if _says_something(name, value)}
-    tables: dict[str, dict[str, Any]] = {
-        key: {name: values[name] for name in section.model_fields if name in values}
-        for key, section in TrainConfig.sections().items()
-        if key != "launch"
-    }
-    tables["network"] = _network(tables["network"] | tables.pop("rates"))
-    for name in OURS_ALONE:
-        tables["validation"].pop(name, None)
-    _schedule(tables["optimizer"])
-    for name in ("number_last", "save_state_every_n_steps"):
-        for table in tables.values():
-            table.pop(name, None)
-    tables["model"]["sdpa"] = True
-    if tables["dataset"].pop("class_folders", False):
-        del tables["dataset"]["dataset_repeats"]  # there, folders without numbers are left out
-    if values.get("max_token_length") == 75:
-        del tables["model"]["max_token_length"]  # there, 75 is said by leaving it out
-    if not values.get("sample_prompts"):
-        tables["samples"] = {}
-    tables["loss"] = {name: value for name, value in tables["loss"].items() if name not in TIMESTEP_SAMPLING}
-    if "lr_warmup_steps" in tables["optimizer"]:
-        tables["optimizer"]["lr_warmup_steps"] = _warmup(values["lr_warmup_steps"])
-    if tables["model"].pop("v_parameterization", None) == "v":
-        tables["model"]["v_parameterization"] = True
-    if values.get("resize_interpolation") == "auto":
-        del tables["augmentation"]["resize_interpolation"]  # there, this is what leaving it out means
-    if "text_encoder_lr" in tables["optimizer"]:
-        tables["optimizer"]["text_encoder_lr"] = parse_numbers(values["text_encoder_lr"])
-    return tables
+    tables = _tables(values | _in_their_words(values))
+    comments = "".join(f"# sd-scripts has nothing like {name} = {value!r}.\n" for name, value in _lost(config, values))
+    return comments + dump_tables({key: table for key, table in tables.items() if table})
 
 
 def _says_something(name: str, value: Any) -> bool:
-    """Empty values are left out, and so is the zero that means "off" where sd-scripts wants the key absent."""
-    off_when_zero = name.startswith(("max_train_", "save_every_", "sample_every_", "validate_every_")) or name in {
-        "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state",
-        "save_last_n_steps_state", "validation_split", "max_validation_steps",
-        "min_snr_gamma", "noise_offset", "network_dropout", "rank_dropout", "module_dropout", "adaptive_noise_scale",
-        "multires_noise_iterations", "ip_noise_gamma", "v_pred_like_loss",
-    }
-    return value not in (None, "", []) and not (off_when_zero and value == 0)
+    off = value == 0 and (name.startswith(INTERVALS) or name in OFF_WHEN_ZERO)
+    return value not in (None, "", []) and not off
 
 
-def _network(table: dict[str, Any]) -> dict[str, Any]:
-    arguments = [f"{name}={table[name]}" for name in NETWORK_ARGUMENTS if name in table]
-    kept = {name: value for name, value in table.items() if name not in (*NETWORK_ARGUMENTS, "LoRA_type")}
-    return {"network_module": "networks.lora", **kept, **({"network_args": arguments} if arguments else {})}
+def _lost(config: TrainConfig, values: Values) -> list[tuple[str, Any]]:
+    """The settings that shape the training, are not at their defaults, and cannot be said there."""
+    silent = TAKEN | REWORDED | OF_THIS_PROGRAM | {s.name for s in config.settings() if s.section == "launch"}
+    defaults = {s.name: s.default for s in config.settings()}
+    lost = [(name, value) for name, value in values.items() if name not in silent and value != defaults[name]]
+    if values.get("base_precision") in ("int8", "nf4"):
+        lost.append(("base_precision", values["base_precision"]))
+    return lost
 
 
-def _schedule(table: dict[str, Any]) -> None:
-    """Stages as the step rules of piecewise_constant, which are factors, and without what sd-scripts lacks."""
-    for name in ("ema_decay", "find_rate_steps"):
-        table.pop(name, None)
-    if "lr_decay_steps" in table:
-        table["lr_decay_steps"] = _warmup(table["lr_decay_steps"])
-    stages = table.pop("lr_stages", "")
-    if not stages:
-        return
-    base = table["learning_rate"] if table["lr_scheduler"] == "staged" else 1.0
+def _in_their_words(values: Values) -> Values:
+    """What is said otherwise there; None for what is said by leaving it out."""
+    theirs: Values = {
+        "sdpa": True,
+        "max_token_length": values.get("max_token_length") if values.get("max_token_length") != 75 else None,
+        "v_parameterization": True if values.get("v_parameterization") == "v" else None,
+        "resize_interpolation": values.get("resize_interpolation") if values.get("resize_interpolation") != "auto"
+        else None,
+        f"full_{values.get('mixed_precision')}": values.get("full_half") or None,
+        "fp8_base" if values.get("base_precision_parts") == "all" else "fp8_base_unet":
+            values.get("base_precision") == "fp8" or None,
+        "torch_compile": values.get("dynamo_backend") != "no" or None,
+        "dynamo_backend": values["dynamo_backend"] if values.get("dynamo_backend") != "no" else None,
+        **_schedule(values),
+    }  # fmt: skip
+    if values.get("class_folders"):
+        theirs["dataset_repeats"] = None  # there, folders without numbers are left out
+    for name in ("lr_warmup_steps", "lr_decay_steps"):
+        if name in values:
+            theirs[name] = _steps(values[name])
+    if "text_encoder_lr" in values:
+        theirs["text_encoder_lr"] = parse_numbers(values["text_encoder_lr"])
+    return theirs
+
+
+def _schedule(values: Values) -> Values:
+    """Stages as the step rules of piecewise_constant, which are factors."""
+    if not values.get("lr_stages"):
+        return {}
+    base = values["learning_rate"] if values["lr_scheduler"] == "staged" else 1.0
     rules = ",".join(
         f"{stage.value / base}" + (f":{stage.until}" if stage.until is not None else "")
-        for stage in parse_stages(stages, "lr_stages")
+        for stage in parse_stages(values["lr_stages"], "lr_stages")
     )
-    table |= {"lr_scheduler": "piecewise_constant", "lr_scheduler_args": [f"step_rules={rules}"]}
+    return {"lr_scheduler": "piecewise_constant", "lr_scheduler_args": [f"step_rules={rules}"]}
 
 
-def _warmup(text: str) -> int | float:
+def _steps(text: str) -> int | float:
     """Steps as a whole number, a share as a fraction."""
     text = text.strip()
     if text.endswith("%"):
         return float(text[:-1]) / 100
     return float(text) if "." in text else int(text)
+
+
+def _tables(values: Values) -> dict[str, Values]:
+    """`values` in tables like ours; the network's hold its arguments as words."""
+    places = {s.name: s.section for s in TrainConfig.settings() if s.section != "launch"}
+    tables: dict[str, Values] = {key: {} for key in TrainConfig.sections() if key != "launch"}
+    for name, value in values.items():
+        if value is not None and name in TAKEN and name not in NETWORK_ARGUMENTS:
+            tables[places.get(name, "memory")][name] = value
+    if "sample_prompts" not in values:
+        tables["samples"] = {}
+    arguments = [f"{name}={values[name]}" for name in NETWORK_ARGUMENTS if values.get(name) is not None]
+    tables["network"] |= {"network_module": "networks.lora"} | ({"network_args": arguments} if arguments else {})
+    return tables

@@ -22,13 +22,10 @@ DIFFERENT_DEFAULTS: Values = {
 
 # Options of sd-scripts that this version does not have, with the value that means "not used".
 NOT_YET: Values = {
-    "dataset_class": None,
-    "full_fp16": False, "full_bf16": False, "fp8_base": False, "fp8_base_unet": False,
-    "cpu_offload_checkpointing": False, "torch_compile": False, "deepspeed": False,
-    "stop_text_encoder_training": None,
+    "deepspeed": False,
     "network_weights": None, "dim_from_weights": False,
     "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
-    "log_config": False, "metadata_thumbnail": None,
+    "metadata_thumbnail": None,
 }
 
 # Augmentations that give each draw pixels of its own, which latents cached once cannot have.
@@ -37,12 +34,12 @@ NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
 # Options that are not followed on purpose, with the reason.
 NOT_FOLLOWED = {
     "no_token_padding": "base models learnt from captions padded to full length, and no trainer reads it any more",
+    "dataset_class": "images come from folders, metadata or dataset files, so that order and resuming are exact",
 }
 
 # Options that only shape one of the above; they mean nothing by themselves.
 COMPANIONS = frozenset({
-    "dynamo_backend",
-    "dynamo_mode", "dynamo_use_fullgraph", "dynamo_use_dynamic", "zero_stage", "offload_optimizer_device",
+    "zero_stage", "offload_optimizer_device",
     "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path", "zero3_init_flag",
     "zero3_save_16bit_model", "fp16_master_weights_and_gradients", "noise_offset_type", "epoch",
 })
@@ -70,7 +67,7 @@ UNNEEDED = {
         "attention always uses PyTorch's fused kernels": ("sdpa", "xformers", "mem_eff_attn", "diffusers_xformers"),
         "every run is logged to its own run folder": (
             "logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "wandb_run_name",
-            "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple",
+            "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple", "log_config",
         ),
         "nothing is uploaded": (
             "huggingface_repo_id", "huggingface_repo_type", "huggingface_path_in_repo", "huggingface_token",
@@ -118,15 +115,35 @@ def _renamed(values: Values) -> Values:
     if isinstance(ours.get("v_parameterization"), bool):
         # Off is what people leave it at: a model that says it is one of velocity is trained as such all the same.
         ours["v_parameterization"] = "v" if ours["v_parameterization"] else "auto"
+    if isinstance(ours.get("stop_text_encoder_training"), int) and ours["stop_text_encoder_training"] < 0:
+        del ours["stop_text_encoder_training"]
+        ours["network_train_unet_only"] = True  # as it says there
     if ours.get("cache_text_encoder_outputs_to_disk"):
         ours["cache_text_encoder_outputs"] = True  # as it says there
     if any(ours.get(name) for name in NEED_FRESH_PIXELS):
         ours.setdefault("cache_latents", False)  # off there unless asked for, and impossible together
+    _memory(ours)
     if ours.get("max_train_epochs"):
         ours["max_train_steps"] = 0  # there, epochs replace the steps
     elif ours.get("max_train_steps"):
         ours["max_train_epochs"] = 0
     return ours
+
+
+def _memory(ours: Values) -> None:
+    """Their flags about number formats and compiling as choices of ours."""
+    if ours.pop("fp8_base_unet", False):
+        ours |= {"base_precision": "fp8", "base_precision_parts": "unet"}
+        ours.pop("fp8_base", None)
+    if ours.pop("fp8_base", False):
+        ours |= {"base_precision": "fp8", "base_precision_parts": "all"}
+    for precision in ("fp16", "bf16"):
+        if ours.pop(f"full_{precision}", False):
+            ours |= {"full_half": True, "mixed_precision": precision}  # anything else is an error there
+    if not ours.pop("torch_compile", False):
+        ours.pop("dynamo_backend", None)  # it means nothing there without the flag
+    else:
+        ours.setdefault("dynamo_backend", "inductor")
 
 
 def _schedule(ours: Values, source: str) -> None:

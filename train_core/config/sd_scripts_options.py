@@ -61,6 +61,11 @@ RENAMED = {
     "network_args": "each argument is a setting of its own, such as `conv_dim`",
     "use_safetensors": "always so",
     "save_model_as": "always safetensors, which loads without running code",
+    "full_fp16": "`full_half` with `mixed_precision = fp16`",
+    "full_bf16": "`full_half` with `mixed_precision = bf16`",
+    "fp8_base": "`base_precision = fp8` with `base_precision_parts = all`",
+    "fp8_base_unet": "`base_precision = fp8`",
+    "torch_compile": "`dynamo_backend`",
 }
 
 REFUSED = {
@@ -87,7 +92,8 @@ OBSERVED_ELSEWHERE = {
         "validation curve": (
             "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
         ),
-        "memory": ("gradient_checkpointing",),
+        "memory": ("gradient_checkpointing", "cpu_offload_checkpointing"),
+        "compiled code": ("dynamo_backend",),
         "caches": (
             "cache_latents", "cache_latents_to_disk", "vae_batch_size", "cache_text_encoder_outputs",
             "cache_text_encoder_outputs_to_disk",

@@ -8,6 +8,7 @@ from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.loss import LossSettings
+from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.optimizer import OptimizerSettings
@@ -28,6 +29,7 @@ class TrainConfig(Job, name="train"):
     augmentation: AugmentationSettings = AugmentationSettings()
     network: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
+    memory: MemorySettings = MemorySettings()
     loss: LossSettings = LossSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     rates: RateSettings = RateSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from train_core.config import places
 from train_core.config.problems import Problem, UserError, raise_if_any
@@ -46,25 +47,30 @@ class LatentCache:
 
     def moments(self, entry: int, flipped: bool) -> Moments:
         """The moments (C, h, w), fp32 on the CPU, of the image with index `entry`."""
-        return Moments(**self.store.get(self.keys[entry, flipped]))
+        kept = self.store.get(self.keys[entry, flipped])
+        return Moments(kept["mean"], kept["logvar"])
 
-    def fill(self, encoder: Encoder, batch_size: int, progress: Progress) -> None:
+    def fill(self, encoder: Encoder, batch_size: int, progress: Progress) -> set[Path]:
         """Encode what is missing; several processes share the work, and each returns when all are done.
 
-        `progress(done, total)` counts this process's share. Raises UserError as `encode_all` does, in every process
-        what went wrong in any, since only the main one speaks to the user.
+        `progress(done, total)` counts this process's share. Returns the images that half precision could not hold, and
+        raises UserError as `encode_all` does: in every process for all, since only the main one speaks to the user.
         """
         missing = [key for key in own_share(sorted(self.pictures)) if self.store.lacks(key)]
         problems: tuple[Problem, ...] = ()
+        rescued: set[Path] = set()
         try:
             pictures = [self.pictures[key] for key in missing]
             for done, (key, moments) in enumerate(encode_all(pictures, encoder, batch_size), start=1):
                 self.store.put(key, {"mean": moments.mean, "logvar": moments.logvar})
+                if moments.rescued:
+                    rescued.add(self.pictures[key].entry.path)
                 progress(done, len(missing))
         except UserError as error:
             problems = error.problems
         raise_if_any(found for everyones in gather(problems) for found in everyones)
         self.store.share()
+        return set().union(*gather(rescued))
 
 
 def _key(entry: Entry, content: str, fingerprint: str, flipped: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -50,7 +51,8 @@ class TrainingData:
 
     Every draw follows from (seed, epoch, sample index), so the batches of an epoch do not depend on `workers`, on the
     cache or on which epochs were read before. `cache` must be filled. `pace` tells at which step a batch is trained,
-    for captions that change as the run goes on.
+    for captions that change as the run goes on. `rescued` are images that needed fp32 to be
+    encoded.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class TrainingData:
         self.library = library
         self.plan = plan
         self.pace = Pace()
+        self.rescued: set[Path] = set()
         self.order = _Order()
         # What lies in memory already is not worth a copy in every worker.
         workers = 0 if cache is not None and cache.in_memory else workers
@@ -147,19 +150,21 @@ def training_data_of(
     own = {entry.settings: None for entry in library.entries}  # which a dataset file may set for some of them
     raise_if_any(found for s in own for found in draw_contradictions(s.dataset, s.captions, s.augmentation))
     masks = open_masks(library.entries, progress)
-    cache = None
+    cache, rescued = None, set()
     if dataset.cache_latents:
         if encoder is None:
             raise ValueError("Caching latents needs an encoder.")
         cache = LatentCache(library, encoder.fingerprint, dataset.cache_latents_to_disk)
-        cache.fill(encoder, dataset.vae_batch_size, progress)
-    return TrainingData(
+        rescued = cache.fill(encoder, dataset.vae_batch_size, progress)
+    data = TrainingData(
         library,
         plan,
         cache=cache,
         masks=masks,
         workers=dataset.max_data_loader_n_workers,
     )
+    data.rescued = rescued
+    return data
 
 
 class _Order:

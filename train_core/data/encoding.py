@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.data.augment import Draw, shift_colour
 from train_core.data.encoder import Encoder
 from train_core.data.library import Entry
@@ -20,6 +20,7 @@ from train_core.data.moments import Moments
 from train_core.data.pixels import load_pixels, to_range
 
 _THREADS = 8
+_NAMED_AT_MOST = 8
 _READ_AHEAD = 16  # images decoded before the encoder asks for them
 
 
@@ -41,7 +42,8 @@ def encode_all(pictures: Iterable[Picture], encoder: Encoder, batch_size: int) -
         encoded = encoder.encode(to_range(pixels))
         mean, logvar = (part.detach().to("cpu", torch.float32) for part in (encoded.mean, encoded.logvar))
         for position, picture in enumerate(batch):
-            moments = Moments(_alone(mean[position]), _alone(logvar[position]))
+            rescued = (0,) if position in encoded.rescued else ()
+            moments = Moments(_alone(mean[position]), _alone(logvar[position]), rescued)
             _refuse_broken(moments, picture.entry.path)
             yield picture.key, moments
 
@@ -85,6 +87,17 @@ def _decoded(batches: Iterable[Sequence[Picture]], ahead: int) -> Iterator[tuple
 def _alone(part: Tensor) -> Tensor:
     """A copy in plain order, which shares no memory with the rest of its batch; VAEs may answer channels-last."""
     return part.clone(memory_format=torch.contiguous_format)
+
+
+def rescued_remark(paths: Collection[Path]) -> Problem:
+    """What is said of pictures that the VAE's half precision could not hold."""
+    shown = ", ".join(str(path) for path in sorted(paths)[:_NAMED_AT_MOST])
+    return problem(
+        "vae_overflow",
+        "{count} images overflow the VAE's half precision and are encoded in fp32 instead: {images}. With no_half_vae, "
+        "or a VAE that is mended for fp16, none does.",
+        count=len(paths), images=shown + (" …" if len(paths) > _NAMED_AT_MOST else ""),
+    )
 
 
 def _refuse_broken(moments: Moments, path: Path) -> None:

@@ -10,10 +10,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and log-variance of unscaled latents, each (B, C, h, w)."""
+    """Mean and log-variance of unscaled latents, each (B, C, h, w).
+
+    `rescued` are the rows that half precision could not hold and that were encoded in fp32.
+    """
 
     mean: Tensor
     logvar: Tensor
+    rescued: tuple[int, ...] = ()
 
     def sample(self, noise: Tensor) -> Tensor:
         """Latents (B, C, h, w), unscaled: mean + std * `noise`, where `noise` is N(0, 1) of the same shape."""
@@ -21,4 +25,5 @@ class Moments:
 
     def to(self, device: torch.device | str) -> Moments:
         """The same distribution on `device`."""
-        return Moments(self.mean.to(device, non_blocking=True), self.logvar.to(device, non_blocking=True))
+        mean, logvar = (part.to(device, non_blocking=True) for part in (self.mean, self.logvar))
+        return Moments(mean, logvar, self.rescued)

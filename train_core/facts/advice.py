@@ -31,7 +31,7 @@ def _less_on_the_device(config: TrainConfig) -> list[str]:
     found = []
     if training.train_batch_size > 1:
         found.append(f"train_batch_size = {training.train_batch_size // 2}")
-    if not training.gradient_checkpointing:
+    if not config.memory.gradient_checkpointing:
         found.append("gradient_checkpointing = true")
     if training.mixed_precision == "no":
         found.append("mixed_precision = bf16")

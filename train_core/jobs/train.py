@@ -19,6 +19,7 @@ from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.train import TrainConfig
 from train_core.data.dataset import Pace, TrainingData, training_data_of
 from train_core.data.encoder import Encoder
+from train_core.data.encoding import rescued_remark
 from train_core.data.heldout import measured_on, open_libraries
 from train_core.data.order import BatchPlan
 from train_core.data.texts import TextCache
@@ -29,7 +30,7 @@ from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.schedule import zero_terminal
 from train_core.events import Emit, emit_problems
 from train_core.facts.prompts import PromptDefaults, parse_prompts
-from train_core.facts.schedules import curve_of
+from train_core.facts.schedules import curve_of, steps_in
 from train_core.facts.split import validation_seed
 from train_core.facts.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.devices import DTYPES, make_accelerator, precision_problems, share
@@ -39,6 +40,7 @@ from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, guard_of, validate_on
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
+from train_core.models.fitting import choose_attention, compile_unet
 from train_core.models.load import load_family
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
@@ -74,7 +76,9 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     torch.manual_seed(config.training.seed)
 
     emit("stage", name="loading")
-    family = load_family(config.model, DTYPES[config.training.mixed_precision], accelerator.device)
+    dtype = DTYPES[config.training.mixed_precision]
+    family = load_family(config.model, dtype, accelerator.device, config.memory)
+    choose_attention(family, config.memory, dtype, accelerator.device)
     raise_if_any(inpainting_problems(config, family))
     emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
@@ -141,6 +145,8 @@ def prepare_data(
         emit_problems(emit, "notice", [measured_on(measured)])
         plan = BatchPlan(seed, 1, *processes)
         validation = training_data_of(measured, config.dataset, plan, encoder, _Counter("caching", emit))
+    rescued = data.rescued | (validation.rescued if validation else set())
+    emit_problems(emit, "notice", [rescued_remark(rescued)] if rescued else [])
     libraries = [library] if measured is None else [library, measured]
     texts = cached_texts(config, family, libraries, _Counter("caching", emit))
     idle = {"vae"} if config.dataset.cache_latents else set()
@@ -162,17 +168,22 @@ def assemble(
 ) -> Training:
     """All parts of the run, each made from its own settings."""
     dtype = DTYPES[config.training.mixed_precision]
-    method = AdapterMethod(family, config.network, config.rates, config.training.seed)
-    if config.training.gradient_checkpointing:
-        family.enable_gradient_checkpointing()
+    text_until = text_encoder_until(config, length.total)
+    method = AdapterMethod(family, config.network, config.rates, config.training.seed, text_until)
+    if config.applicable().get("full_half"):
+        method.trainable.to(dtype)
+    if config.memory.gradient_checkpointing:
+        family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
+    compile_unet(family, config.memory)
     optimizer = build_optimizer(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
         method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,
     )
     predictor = Predictor(family, method, config.captions.weighted_captions, texts)
-    model = share(accelerator, predictor, all_used=family.uses_every_layer or method.parts == {"unet"})
+    every_step = method.parts == {"unet"} or (family.uses_every_layer and text_until is None)
+    model = share(accelerator, predictor, all_used=every_step)
     stepper = Stepper(
-        accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total)),
+        accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total), method.ends()),
         config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16", config.optimizer.ema_decay,
     )
     method.inference = stepper.inference
@@ -205,6 +216,12 @@ def assemble(
         states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
         control=Control(place.run_dir, accelerator, emit), rates=RateChanges(stepper.schedule), guard=guard,
     )
+
+
+def text_encoder_until(config: TrainConfig, total: int) -> int | None:
+    """The step, from 0, from which the text encoder stays as it is; None when it learns to the end."""
+    until = config.applicable().get("stop_text_encoder_training", "").strip()
+    return steps_in(until, total) if until else None
 
 
 def process_of(config: TrainConfig, family: Family) -> DDPM:

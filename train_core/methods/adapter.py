@@ -20,10 +20,13 @@ from train_core.networks.attach import build_adapter
 class AdapterMethod:
     """Holds the adapter while it sits on the family's modules.
 
-    Within `inference` the parameters are those to save, show and validate; whoever averages them sets it.
+    Within `inference` the parameters are those to save, show and validate; whoever averages them sets it. From step
+    `text_until` on, counted from 0, the text encoders stay as they are.
     """
 
-    def __init__(self, family: Family, network: NetworkSettings, rates: RateSettings, seed: int) -> None:
+    def __init__(
+        self, family: Family, network: NetworkSettings, rates: RateSettings, seed: int, text_until: int | None = None
+    ) -> None:
         factors = block_factors(rates, family.block_layout)
         self.rates = rates
         self.factors = {t.file_key: factors[t.block] if t.part == "unet" else 1.0 for t in family.targets()}
@@ -31,6 +34,8 @@ class AdapterMethod:
         self.adapter = build_adapter(_at_a_rate(family.targets(), self.factors, network), network, seed)
         self.adapter.attach()
         self.inference: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.text_until = text_until
+        self._text_ended = False
 
     @property
     def trainable(self) -> nn.Module:
@@ -72,6 +77,22 @@ class AdapterMethod:
     def _group_name(self, part: str, key: str) -> str:
         by_block = part == "unet" and any(factor != 1 for factor in self.factors.values())
         return f"{part}_block{self.blocks[key]}" if by_block else part
+
+    def ends(self) -> dict[str, int]:
+        """The steps from which groups, by their names, learn nothing any more."""
+        if self.text_until is None:
+            return {}
+        texts = self.parts - {"unet"}
+        return {name + twin: self.text_until for name in texts for twin in ("", " plus")}
+
+    def begin_step(self, step: int) -> None:
+        """Before each optimizer step `step`, counted from 0: what no longer learns gets no gradients any more."""
+        if self._text_ended or self.text_until is None or step < self.text_until:
+            return
+        for key, layer in self.adapter.layers.items():
+            if self.adapter.parts[key] != "unet":
+                layer.requires_grad_(False)
+        self._text_ended = True
 
     def reseed(self, step_seed: int, sample_seeds: Sequence[int]) -> None:
         """Before each batch: what its dropouts draw from."""

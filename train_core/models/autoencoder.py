@@ -16,16 +16,18 @@ from train_core.data.moments import Moments
 def encode(vae: Any, pixels: Tensor) -> Moments:
     """Unscaled moments, each (B, C, h, w), fp32, of `pixels` (B, 3, H, W) in [-1, 1].
 
-    Pictures that overflow a half-precision VAE are encoded again in fp32.
+    Pictures that overflow a half-precision VAE are encoded again in fp32, and are said to be rescued.
     """
-    both = _finite(vae, pixels, lambda some: torch.cat(_moments(vae, some), dim=1))
-    return Moments(*both.chunk(2, dim=1))
+    both, rescued = _finite(vae, pixels, lambda some: torch.cat(_moments(vae, some), dim=1))
+    mean, logvar = both.chunk(2, dim=1)
+    return Moments(mean, logvar, rescued)
 
 
 @torch.no_grad()
 def decode(vae: Any, latents: Tensor) -> Tensor:
     """Pixels (B, 3, H, W), about [-1, 1], fp32, of unscaled `latents`; in fp32 where half precision overflows."""
-    return _finite(vae, latents, lambda some: vae.decode(some.to(vae.post_quant_conv.weight)).sample)
+    pixels, _ = _finite(vae, latents, lambda some: vae.decode(some.to(vae.post_quant_conv.weight)).sample)
+    return pixels
 
 
 def fingerprint(vae: Any) -> str:
@@ -42,15 +44,17 @@ def _moments(vae: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
     return distribution.mean, distribution.logvar
 
 
-def _finite(vae: Any, inputs: Tensor, calculate: Callable[[Tensor], Tensor]) -> Tensor:
-    """`calculate(inputs)` in fp32, done once more in an fp32 VAE for those of the batch that came out not finite.
+def _finite(
+    vae: Any, inputs: Tensor, calculate: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, tuple[int, ...]]:
+    """`calculate(inputs)` in fp32, done once more in an fp32 VAE for those rows that came out not finite, and these.
 
     Afterwards the VAE is as before: what a picture becomes must not depend on the pictures before it.
     """
     result = calculate(inputs).float()
     dtype = vae.quant_conv.weight.dtype
     if dtype == torch.float32:
-        return result
+        return result, ()
     overflowed = ~torch.isfinite(result).all(dim=(1, 2, 3))
     if overflowed.any():
         vae.float()
@@ -58,4 +62,4 @@ def _finite(vae: Any, inputs: Tensor, calculate: Callable[[Tensor], Tensor]) -> 
             result[overflowed] = calculate(inputs[overflowed]).float()
         finally:
             vae.to(dtype)
-    return result
+    return result, tuple(overflowed.nonzero().flatten().tolist())

@@ -115,8 +115,11 @@ class Family(Protocol):
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
         """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""
 
-    def enable_gradient_checkpointing(self) -> None:
-        """Recompute activations in the backward pass, in every part that may train."""
+    def enable_gradient_checkpointing(self, in_main_memory: bool = False) -> None:
+        """Recompute activations in the backward pass, in every part that may train.
+
+        What the U-Net's blocks start from is kept `in_main_memory` or on the device.
+        """
 
     def text_fingerprint(self) -> str:
         """Changes whenever the text encoders' weights, their number formats, or how they are read do."""

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from train_core.config.problems import UserError, problem
+from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.facts.headers import ModelKind, read_config, recognise, recognise_vae
 from train_core.facts.hub import resolve
 from train_core.facts.tensor_files import read_ahead
 from train_core.models.family import Family
+from train_core.models.fitting import hold_base, parts_to_hold
 from train_core.models.parts import Part, build_part, fill
 from train_core.models.prediction import settle_prediction
 from train_core.models.sd1 import SD1
@@ -35,10 +37,14 @@ FOLDER_WEIGHTS = tuple(
 Files = dict[str, dict[str, Stored]]
 
 
-def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu") -> Family:
+def load_family(
+    model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu",
+    memory: MemorySettings = MemorySettings(),  # noqa: B008 - settings are frozen
+) -> Family:
     """The base model that the settings name, frozen, on `device`: U-Net and text encoders in `dtype`.
 
-    The VAE is in fp32 with `no_half_vae`, else in `dtype` too. Raises UserError where the model cannot be used.
+    What `memory` wants held in fewer bits goes to the device only as such. The VAE is in fp32 with `no_half_vae`, else
+    in `dtype` too. Raises UserError where the model cannot be used.
     """
     found = recognise(resolve(model.pretrained_model_name_or_path))
     read_ahead(found.path)  # while the libraries are imported
@@ -48,16 +54,19 @@ def load_family(model: ModelSettings, dtype: torch.dtype, device: torch.device |
     if vae is not found:
         files["vae"] = _open_parts(vae, {"vae": family.parts["vae"]}).get("vae", {})
     modules: dict[str, Any] = {}
+    held = parts_to_hold(memory)
     for name, part in family.parts.items():
         source = vae if name == "vae" else found
         stored = part.read(files.get(name, {}))
         if not stored:
             raise _part_missing(source.path, part)
         modules[name] = build_part(part, stored, source.path, _config(source, name))
-        fill(modules[name], stored, device, torch.float32 if name == "vae" and model.no_half_vae else dtype)
+        place = "cpu" if ("text" if name.startswith("text_encoder") else name) in held else device
+        fill(modules[name], stored, place, torch.float32 if name == "vae" and model.no_half_vae else dtype)
     _check_clip_skip(model.clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
     spare = _spare(family, files)
     loaded = family(modules, clip_tokenizer(), "epsilon", model.clip_skip, model.max_token_length, spare)
+    hold_base(loaded, memory, device)
     settle_prediction(loaded, found, model.v_parameterization)
     return loaded
 

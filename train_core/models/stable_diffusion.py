@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from train_core.config.block_rates import SD_LAYOUT, Layout
 from train_core.config.problems import Problem
@@ -177,9 +178,9 @@ class StableDiffusion:
         for name in names:
             self.modules[name].to(device, dtype)
 
-    def enable_gradient_checkpointing(self) -> None:
-        """Recompute activations in the backward pass, in U-Net and text encoders."""
-        self.modules["unet"].enable_gradient_checkpointing()
+    def enable_gradient_checkpointing(self, in_main_memory: bool = False) -> None:
+        """Recompute activations in the backward pass, in U-Net and text encoders. See `Family`."""
+        self.modules["unet"].enable_gradient_checkpointing(_checkpoint_away if in_main_memory else None)
         for reading in self.readings:
             text_encoder = self.modules[reading.part]
             text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
@@ -204,6 +205,12 @@ class StableDiffusion:
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         save_file(single_file(self.parts, self.modules, dtype, self._spare), temporary, metadata)
         temporary.replace(path)
+
+
+def _checkpoint_away(module: nn.Module, *inputs: Any) -> Any:
+    """`module` of `inputs`, which wait in main memory for the backward pass to compute it once more."""
+    with torch.autograd.graph.save_on_cpu(pin_memory=torch.cuda.is_available()):
+        return checkpoint(module.__call__, *inputs, use_reentrant=False)
 
 
 def single_file(

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train_core.models.held import device_of, shape_of
 from train_core.networks.layer import AdapterLayer, LayerOptions
 from train_core.networks.low_rank import low_rank_linear
 
@@ -25,12 +26,12 @@ class LoraLayer(AdapterLayer):
         super().__init__(base, options)
         self.conv = isinstance(base, nn.Conv2d)
         self.pointwise = not self.conv or is_pointwise(base)
-        out_features, in_features, *kernel = base.weight.shape
+        out_features, in_features, *kernel = shape_of(base)
         down = torch.empty(options.rank, in_features, *kernel)
         nn.init.kaiming_uniform_(down, a=math.sqrt(5), generator=generator)
         up = torch.zeros(out_features, options.rank, *(1 for _ in kernel))
-        self.lora_down = nn.Parameter(down.to(base.weight.device))
-        self.lora_up = nn.Parameter(up.to(base.weight.device))
+        self.lora_down = nn.Parameter(down.to(device_of(base)))
+        self.lora_up = nn.Parameter(up.to(device_of(base)))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.options.random:
@@ -38,9 +39,9 @@ class LoraLayer(AdapterLayer):
         if not self.pointwise:
             return self.base_forward(x) + self._up(self._down(x)) * self.scale
         if not self.conv:
-            return low_rank_linear(x, self.base.weight, self.base.bias, self.lora_down, self.lora_up, self.scale)
-        down, up, weight = (w.flatten(1) for w in (self.lora_down, self.lora_up, self.base.weight))
-        y = low_rank_linear(x.movedim(1, -1), weight, self.base.bias, down, up, self.scale).movedim(-1, 1)
+            return low_rank_linear(x, self.base, self.lora_down, self.lora_up, self.scale)
+        down, up = self.lora_down.flatten(1), self.lora_up.flatten(1)
+        y = low_rank_linear(x.movedim(1, -1), self.base, down, up, self.scale).movedim(-1, 1)
         return y.contiguous(memory_format=memory_format(x))
 
     def _with_dropout(self, x: Tensor) -> Tensor:
@@ -72,7 +73,7 @@ class LoraLayer(AdapterLayer):
     @torch.no_grad()
     def delta(self) -> Tensor:
         product = self.lora_up.flatten(1).float() @ self.lora_down.flatten(1).float()
-        return (product * self.scale).view(self.base.weight.shape)
+        return (product * self.scale).view(shape_of(self.base))
 
     def tensors(self) -> dict[str, Tensor]:
         return {

@@ -36,8 +36,7 @@ OF_EACH_DATASET = frozenset({
 # sd-scripts' defaults of what this program does not have: a reader finds every key that it knows.
 NOT_HERE: dict[str, Any] = {
     "ss_sd_scripts_commit_hash": "(unknown)",
-    "ss_scale_weight_norms": None, "ss_full_fp16": False, "ss_fp8_base": False, "ss_fp8_base_unet": False,
-    "ss_lowram": False,
+    "ss_scale_weight_norms": None, "ss_lowram": False,
 }  # fmt: skip
 
 
@@ -134,7 +133,7 @@ def _rates(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
         "ss_optimizer": run.optimizer,
         "ss_max_grad_norm": optimizer.max_grad_norm,
         "ss_gradient_accumulation_steps": training.gradient_accumulation_steps,
-        "ss_gradient_checkpointing": training.gradient_checkpointing,
+        "ss_gradient_checkpointing": config.memory.gradient_checkpointing,
     }
 
 
@@ -219,11 +218,14 @@ def _validation(validation: ValidationSettings, images: int) -> dict[str, Any]:
 
 
 def _training(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
-    training, captions = config.training, config.captions
+    training, captions, memory = config.training, config.captions, config.memory
     return {
         "ss_batch_size_per_device": training.train_batch_size,
         "ss_total_batch_size": training.train_batch_size * run.processes * training.gradient_accumulation_steps,
         "ss_mixed_precision": training.mixed_precision,
+        "ss_full_fp16": memory.full_half and training.mixed_precision == "fp16",
+        "ss_fp8_base": memory.base_precision == "fp8",
+        "ss_fp8_base_unet": memory.base_precision == "fp8" and memory.base_precision_parts == "unet",
         "ss_caption_dropout_rate": captions.caption_dropout_rate,
         "ss_caption_dropout_every_n_epochs": captions.caption_dropout_every_n_epochs,
         "ss_caption_tag_dropout_rate": captions.caption_tag_dropout_rate,

@@ -12,21 +12,22 @@ from torch import Tensor, nn
 class Ema:
     """average = decay · average + (1 - decay) · parameters, after every step.
 
-    Early on less is kept, (1 + step) / (10 + step), so that a short run's average is not that of its start.
+    Averages are in fp32. Early on less is kept, (1 + step) / (10 + step), so that a short run's average is not that of
+    its start.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
         self.parameters: list[Tensor] = list(parameters)
         self.decay = decay
         self.steps = 0
-        self.averages: list[Tensor] = [p.detach().clone() for p in self.parameters]
+        self.averages: list[Tensor] = [p.detach().to(torch.float32, copy=True) for p in self.parameters]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take the parameters as they are after a step into the average."""
         self.steps += 1
         kept = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.averages, self.parameters, 1.0 - kept)
+        torch._foreach_lerp_(self.averages, [p.float() for p in self.parameters], 1.0 - kept)
 
     @torch.no_grad()
     def copy_to_parameters(self) -> None:

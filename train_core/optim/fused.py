@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from train_core.optim.exact import restore_optimizer
+from train_core.optim.half import in_fp32
 
 Groups = list[dict[str, Any]]
 
@@ -16,16 +18,23 @@ Groups = list[dict[str, Any]]
 class FusedOptimizer:
     """One optimizer for each parameter, stepped as soon as that parameter's gradient is there.
 
-    It looks like one optimizer with a group for each parameter. The rates have to be set before the backward pass.
+    It looks like one optimizer with a group for each parameter. The rates, and the `number` of the step, have to be
+    set before the backward pass.
     """
 
     def __init__(self, build: Callable[[Groups], torch.optim.Optimizer], groups: Groups) -> None:
         self.optimizers: list[torch.optim.Optimizer] = []
+        self.number = 0
         for group in groups:
             for parameter in group["params"]:
                 optimizer = build([{**group, "params": [parameter]}])
                 self.optimizers.append(optimizer)
-                parameter.register_post_accumulate_grad_hook(_stepper_of(optimizer))
+                parameter.register_post_accumulate_grad_hook(partial(self._step_one, optimizer))
+
+    def _step_one(self, optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> None:
+        with in_fp32([parameter], self.number):
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     @property
     def param_groups(self) -> Groups:
@@ -62,10 +71,3 @@ class FusedOptimizer:
         for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
             restore_optimizer(optimizer, its_state)
 
-
-def _stepper_of(optimizer: torch.optim.Optimizer) -> Callable[[Tensor], None]:
-    def step(parameter: Tensor) -> None:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    return step

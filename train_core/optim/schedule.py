@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 
@@ -13,21 +14,25 @@ from train_core.optim.fused import FusedOptimizer
 class Schedule:
     """Sets every group's rate to what `curve` makes of its base rate. Counts optimizer steps.
 
-    `factor` is on top of all rates: 1 until someone changes the rate while the run goes on.
+    `factor` is on top of all rates: 1 until someone changes the rate while the run goes on. `ends` are steps, by the
+    names of groups, from which these have the rate 0.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer | FusedOptimizer, curve: Curve) -> None:
+    def __init__(
+        self, optimizer: torch.optim.Optimizer | FusedOptimizer, curve: Curve, ends: Mapping[str, int] | None = None
+    ) -> None:
         self.optimizer = optimizer
         self.curve = curve
         # A group without a rate belongs to an optimizer that finds its own.
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
+        self.ends = [(ends or {}).get(group["name"], math.inf) for group in optimizer.param_groups]
         self.factor = 1.0
 
     def set_for(self, step: int) -> None:
         """Give each group the rate of optimizer step `step`, counted from 0."""
-        for group, base in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+        for group, base, end in zip(self.optimizer.param_groups, self.base_rates, self.ends, strict=True):
             if base is not None:
-                group["lr"] = rate_at(self.curve, base, step) * self.factor
+                group["lr"] = rate_at(self.curve, base, step) * self.factor if step < end else 0.0
 
 
 def current_rates(optimizer: torch.optim.Optimizer | FusedOptimizer) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from train_core.optim.ema import Ema
 from train_core.optim.exact import restore_optimizer
 from train_core.optim.fused import FusedOptimizer
+from train_core.optim.half import in_fp32
 from train_core.optim.schedule import Schedule
 from train_core.optim.table import averages_itself
 
@@ -44,6 +45,7 @@ class Stepper:
         """Around forward and backward of one batch: processes exchange gradients only after the `last` one."""
         if isinstance(self.optimizer, FusedOptimizer):
             self.schedule.set_for(self.next_step)  # it steps within the backward pass
+            self.optimizer.number = self.next_step
         if last:
             yield
         else:
@@ -57,10 +59,11 @@ class Stepper:
     def step(self, step: int) -> None:
         """Move the parameters with the rates of optimizer step `step`, counted from 0, and forget the gradients."""
         self.schedule.set_for(step)
-        if self.max_grad_norm > 0:
-            self.scaler.unscale_(self.optimizer)  # type: ignore[arg-type]
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
-        self.scaler.step(self.optimizer)  # type: ignore[arg-type]
+        with in_fp32(self.parameters, step):
+            if self.max_grad_norm > 0:
+                self.scaler.unscale_(self.optimizer)  # type: ignore[arg-type]
+                torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
+            self.scaler.step(self.optimizer)  # type: ignore[arg-type]
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.next_step = step + 1
@@ -86,12 +89,14 @@ class Stepper:
         if self.ema:
             self.ema.copy_to_parameters()
         else:
-            self.optimizer.eval()  # type: ignore[union-attr]
+            with in_fp32(self.parameters, self.next_step):
+                self.optimizer.eval()  # type: ignore[union-attr]
         try:
             yield
         finally:
             if not self.ema:
-                self.optimizer.train()  # type: ignore[union-attr]
+                with in_fp32(self.parameters, self.next_step):
+                    self.optimizer.train()  # type: ignore[union-attr]
             with torch.no_grad():
                 torch._foreach_copy_(self.parameters, kept)
             self._inferring = False

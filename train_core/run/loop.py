@@ -18,6 +18,7 @@ def train(run: Training) -> None:
     for epoch in run.epochs_left():
         for batches in groups(run.batches_left(epoch), run.settings.gradient_accumulation_steps):
             step_loss = torch.zeros((), device=run.device)
+            run.method.begin_step(run.step)
             for position, batch in enumerate(batches, 1):
                 latents = run.latents(batch)
                 noise = run.noise(batch, latents)

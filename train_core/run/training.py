@@ -15,6 +15,7 @@ from train_core.config.problems import UserError
 from train_core.config.sections.training import TrainingSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
+from train_core.data.encoding import rescued_remark
 from train_core.data.moments import Moments
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.loss_recipe import LossRecipe
@@ -114,7 +115,17 @@ class Training:
         assert batch.pixels is not None
         pixels = batch.pixels.to(self.device).split(self.vae_batch_size)
         parts = [self.family.encode_images(some) for some in pixels]
+        starts = range(0, len(batch.pixels), self.vae_batch_size)
+        self._tell_rescued(batch, [s + row for s, part in zip(starts, parts, strict=True) for row in part.rescued])
         return Moments(torch.cat([part.mean for part in parts]), torch.cat([part.logvar for part in parts]))
+
+    def _tell_rescued(self, batch: Batch, rows: Sequence[int]) -> None:
+        """Name each image, once, that half precision could not hold."""
+        library = self.data.library
+        new = {library.entries[library.samples[int(batch.indices[row])]].path for row in rows} - self.data.rescued
+        if new:
+            self.data.rescued |= new
+            emit_problems(self.control.emit, "notice", [rescued_remark(new)])
 
     def noise(self, batch: Batch, latents: Tensor) -> Tensor:
         """The noise (B, C, h, w) that the model learns to see."""

@@ -123,3 +123,9 @@ def test_a_mistake_has_its_own_message(values: dict[str, Any], code: str) -> Non
 
 def test_unreadable_arguments_do_not_hide_what_else_is_odd() -> None:
     assert not warned(optimizer_type="Adafactor", optimizer_args=["fast"])
+
+
+@pytest.mark.parametrize("values", [{"network_train_text_encoder_only": True}, {"unet_lr": 0.0}])
+def test_a_text_encoder_that_stops_needs_something_that_goes_on(values: dict[str, Any]) -> None:
+    assert "nothing_after_the_text_encoder" in refused(stop_text_encoder_training="30%", **values)
+    assert "nothing_after_the_text_encoder" not in refused(stop_text_encoder_training="30%")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,9 +56,9 @@ def test_their_epochs_replace_their_steps(tmp_path: Path) -> None:
 
 
 def test_what_we_lack_is_named_and_what_we_do_not_need_is_explained(tmp_path: Path) -> None:
-    warnings = read(tmp_path, "log_config = true\nxformers = true\nv2 = false\nlowram = false").warnings
+    warnings = read(tmp_path, "scale_weight_norms = 1\nxformers = true\nv2 = false\nlowram = false").warnings
     named = {p.code: p.params["name"] for p in warnings if p.code != "sd_scripts_default_differs"}
-    assert named == {"sd_scripts_not_yet": "log_config", "sd_scripts_unneeded": "xformers"}
+    assert named == {"sd_scripts_not_yet": "scale_weight_norms", "sd_scripts_unneeded": "xformers"}
 
 
 def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Path) -> None:
@@ -141,7 +142,41 @@ def test_export_holds_only_names_that_sd_scripts_knows(tmp_path: Path) -> None:
     names = {name for table in tables.values() for name in table}
     assert not names & {"LoRA_type", "conv_dim", "use_cpu", "config_version", "max_token_length", "rank_dropout"}
     assert tables["network"]["network_module"] == "networks.lora"
-    assert tables["model"]["sdpa"] is True
+    assert tables["memory"]["sdpa"] is True
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("fp8_base = true", {"base_precision": "fp8", "base_precision_parts": "all"}),
+        ("fp8_base = true\nfp8_base_unet = true", {"base_precision": "fp8", "base_precision_parts": "unet"}),
+        ("full_bf16 = true", {"full_half": True, "mixed_precision": "bf16"}),
+        ("full_fp16 = true", {"full_half": True, "mixed_precision": "fp16"}),
+        ("torch_compile = true", {"dynamo_backend": "inductor"}),
+        ("torch_compile = true\ndynamo_backend = 'aot_eager'", {"dynamo_backend": "aot_eager"}),
+        ("dynamo_backend = 'inductor'", {"dynamo_backend": "no"}),  # it means nothing there without the flag
+        ("stop_text_encoder_training = 40", {"stop_text_encoder_training": "40"}),
+        ("stop_text_encoder_training = -1", {"network_train_unet_only": True}),
+    ],
+)
+def test_their_ways_of_saving_memory_and_stopping_are_ours_and_theirs_again(
+    tmp_path: Path, theirs: str, ours: dict[str, Any]
+) -> None:
+    config = read(tmp_path, theirs).config
+    assert config.flat() == {**config.flat(), **ours}
+    exported = export_toml(config)
+    if "stop_text_encoder_training" not in ours:
+        (tmp_path / "again.toml").write_text(exported, encoding="utf-8")
+        again = read_config(tmp_path / "again.toml").config
+        assert (again.memory, again.training) == (config.memory, config.training)
+    else:
+        assert exported.startswith("# sd-scripts has nothing like stop_text_encoder_training = '40'.\n")
+
+
+def test_what_they_cannot_do_is_told_at_the_top_of_an_export(tmp_path: Path) -> None:
+    config = read(tmp_path, "base_precision = 'nf4'\nema_decay = 0.99\nblocks_to_swap = 3").config
+    told = [line for line in export_toml(config).splitlines() if line.startswith("#")]
+    assert [line.split()[5] for line in told] == ["blocks_to_swap", "ema_decay", "base_precision"]
 
 
 def test_their_ways_of_naming_images_are_ours(tmp_path: Path) -> None:

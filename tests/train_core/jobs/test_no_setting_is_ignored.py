@@ -102,6 +102,7 @@ CHANGES: dict[str, Change] = {
     "learning_rate": Change(2e-3),
     "unet_lr": Change(1e-4),
     "text_encoder_lr": Change(0.0),
+    "stop_text_encoder_training": Change("1"),
     "lr_scheduler": Change("linear"),
     "lr_warmup_steps": Change("2", {"lr_scheduler": "constant_with_warmup"}),
     "lr_scheduler_num_cycles": Change(2, {"lr_scheduler": "cosine_with_restarts"}),
@@ -163,6 +164,8 @@ SHOWN_BY = {
     "vae_batch_size": "test_cache: how many images the VAE sees at once",
     "max_data_loader_n_workers": "test_dataset: processes that load",
     "fused_backward_pass": "test_stepper: the same bits are learnt, and no gradient is left",
+    "dynamo_backend": "models/test_fitting: graphs are compiled, and the same is learnt",
+    "cpu_offload_checkpointing": "models/test_fitting: what is moved, and that the same is learnt",
     "gradient_checkpointing": "test_train: the same is learnt; models/test_sd1: activations that are not kept",
 }
 

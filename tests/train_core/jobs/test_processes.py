@@ -78,6 +78,17 @@ def test_two_processes_train_a_text_encoder_whose_last_layer_is_skipped(prepare:
     train_with(2, prepare("skipping", train_batch_size=1, clip_skip=2, max_train_epochs=0, max_train_steps=2))
 
 
+def test_two_processes_stop_the_text_encoder_together(prepare: Prepare) -> None:
+    settings = {
+        "optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "max_train_epochs": 1,
+        "stop_text_encoder_training": "2",
+    }
+    one = train_with(1, prepare("one", train_batch_size=2, **settings))
+    two = train_with(2, prepare("two", train_batch_size=1, **settings))
+    moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
+    assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
+
+
 def test_a_mistake_ends_the_command_with_words_and_a_code(prepare: Prepare, tmp_path: Path) -> None:
     config = prepare("wrong", train_data_dir=str(tmp_path / "nowhere"))
     done = start(["-m", "train_core", "train", "--config_file", str(config)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
@@ -64,3 +66,54 @@ def test_a_staged_schedule_runs_in_optimizer_steps(prepare: Prepare) -> None:
     )
     assert events[-1]["step"] == 2
     assert last_rates(events) == {"unet": 5e-3}
+
+
+@pytest.mark.parametrize(
+    ("until", "values"),
+    [
+        ("2", {}),
+        ("50%", {"ema_decay": 0.5, "optimizer_type": "AdamW8bit"}),
+        ("0.5", {"fused_backward_pass": True, "max_grad_norm": 0, "gradient_checkpointing": True}),
+    ],
+)
+def test_the_text_encoder_stays_as_it_is_from_its_step_on(prepare: Prepare, until: str, values: dict[str, Any]) -> None:
+    settings = {**SHORT, "network_train_unet_only": False, "save_every_n_steps": 2, "lr_scheduler": "cosine"}
+    events = run(prepare("stops", stop_text_encoder_training=until, **settings, **values))
+    then = load_file(kinds(events, "saved")[0]["path"])
+    last = weights(events)
+    assert kinds(events, "saved")[0]["step"] == 2
+    changed = {name.split("_")[1] for name in last if not torch.equal(last[name], then[name])}
+    assert changed == ({"unet", "te"} if "ema_decay" in values else {"unet"})  # an average goes on to settle
+    assert any(tensor.abs().max() > 0 for name, tensor in then.items() if "_te_" in name and "lora_up" in name)
+    assert all((event["lr"]["text_encoder"] > 0) == (event["step"] <= 2) for event in kinds(events, "progress"))
+
+
+def test_one_rate_optimizers_go_on_where_the_text_encoder_stops(prepare: Prepare) -> None:
+    settings = {**SHORT, "network_train_unet_only": False, "learning_rate": 1.0}
+    for optimizer in ("Prodigy", "DAdaptAdam"):
+        events = run(prepare(optimizer, optimizer_type=optimizer, stop_text_encoder_training="1", **settings))
+        assert events[-1]["status"] == "completed"
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "AdamW8bit", "Adafactor"])
+def test_weights_in_full_half_precision_learn_much_the_same(prepare: Prepare, optimizer: str) -> None:
+    values = {**SHORT, "mixed_precision": "bf16", "optimizer_type": optimizer, "no_metadata": False}
+    whole, half = run(prepare("whole", **values)), run(prepare("half", full_half=True, **values))
+    one, two = weights(whole), weights(half)
+    moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
+    assert 0 < difference(one, two) < 0.5 * moved + 2**-8
+    assert all(torch.equal(t, t.bfloat16().float()) for name, t in two.items() if not name.endswith("alpha"))
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {"base_precision": "fp8"}, {"base_precision": "int8", "base_precision_parts": "all", "blocks_to_swap": 4},
+        {"base_precision": "nf4", "gradient_checkpointing": True, "cpu_offload_checkpointing": True},
+        {"dynamo_backend": "eager"}, {"attention": "math"},
+    ],
+)
+def test_every_way_to_save_memory_trains_much_the_same(prepare: Prepare, memory: dict[str, Any]) -> None:
+    plain, other = weights(run(prepare("plain", **SHORT))), weights(run(prepare("saving", **SHORT, **memory)))
+    ups = [torch.cat([t.flatten() for name, t in one.items() if "lora_up" in name]) for one in (plain, other)]
+    assert torch.cosine_similarity(*ups, dim=0) > 0.6

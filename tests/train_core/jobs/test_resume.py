@@ -123,6 +123,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "schedule_free": {**SHORT, "optimizer_type": "AdamWScheduleFree"},
     "Adafactor_fused": {**SHORT, "optimizer_type": "Adafactor", "fused_backward_pass": True, "max_grad_norm": 0},
     "validation": {"validation_split": 0.3, "on_divergence": "recover"},
+    "text_encoder_stops": {"stop_text_encoder_training": "40%", "ema_decay": 0.9, "lr_scheduler": "cosine"},
+    "full_half_on_8_bits": {"mixed_precision": "bf16", "full_half": True, "base_precision": "int8"},
     "cut_within_an_epoch": {"max_train_epochs": 0, "max_train_steps": 7},
 }
 

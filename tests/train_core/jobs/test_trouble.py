@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tests.train_core.jobs.conftest import Prepare
@@ -18,6 +19,7 @@ from train_core.config.places import runs_dir
 from train_core.data.batch import Batch
 from train_core.events import Event, EventLog, read_events
 from train_core.jobs.start import start_training
+from train_core.models import autoencoder
 from train_core.run.training import Training
 
 
@@ -185,3 +187,24 @@ def test_a_full_drive_is_said_on_the_console_when_events_can_no_longer_be_writte
     assert f"The drive of {run_dir} is full" in printed.out
     assert "Traceback" not in printed.err
     assert [json.loads(line) for line in (run_dir / "events.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_pictures_that_half_precision_cannot_hold_are_named_once_and_trained(
+    prepare: Prepare, images: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    white = images / "2_zuko dog" / "0.png"
+    Image.new("RGB", (64, 64), "white").save(white)
+    original = autoencoder._moments
+
+    def overflowing(vae: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, logvar = original(vae, pixels)
+        if mean.dtype != torch.float32:
+            mean = mean + torch.where(pixels.mean(dim=(1, 2, 3), keepdim=True) > 0.9, torch.inf, 0.0).to(mean.dtype)
+        return mean, logvar
+
+    monkeypatch.setattr(autoencoder, "_moments", overflowing)
+    events = run(prepare("zuko", no_half_vae=False, mixed_precision="bf16", cache_latents=cached, vae_batch_size=2))
+    (notice,) = told(events, "vae_overflow")
+    assert (notice["params"]["count"], notice["params"]["images"]) == (1, str(white))
+    assert all(torch.isfinite(tensor).all() for tensor in weights(events).values())

@@ -85,3 +85,13 @@ def test_a_part_at_rate_zero_is_frozen_and_in_no_group(family: Any) -> None:
     layers = method.adapter.layers.items()
     frozen = {method.adapter.parts[key] for key, layer in layers if not layer.lora_up.requires_grad}
     assert frozen == {"text_encoder"}
+
+
+def test_the_text_encoder_stops_at_its_step_and_not_before(family: Any) -> None:
+    method = AdapterMethod(family, NetworkSettings(network_dim=2), RateSettings(loraplus_lr_ratio=4), 0, text_until=5)
+    method.parameter_groups(RATES)
+    assert method.ends() == {"text_encoder": 5, "text_encoder plus": 5}
+    for step, parts in ((0, {"unet", "text_encoder"}), (4, {"unet", "text_encoder"}), (5, {"unet"}), (6, {"unet"})):
+        method.begin_step(step)
+        layers = method.adapter.layers.items()
+        assert {method.adapter.parts[key] for key, layer in layers if layer.lora_up.requires_grad} == parts

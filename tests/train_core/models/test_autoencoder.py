@@ -56,6 +56,7 @@ def test_only_the_pictures_that_overflow_are_encoded_again_in_fp32(overflowing):
     dark, bright = torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32)
     found = autoencoder.encode(overflowing, torch.cat([dark, bright]))
     assert overflowing.dtypes == [torch.bfloat16, torch.float32]
+    assert found.rescued == (1,)
     assert torch.isfinite(found.mean).all() and torch.isfinite(found.logvar).all()
     exact = overflowing.vae.float().encode(bright).latent_dist
     torch.testing.assert_close(found.mean[1:], exact.mean)

@@ -17,6 +17,7 @@ OPTIMIZERS = (
     "DAdaptAdanIP",
 )
 STEPS = r"^\s*(\d+|0?\.\d+|\d+(\.\d+)?\s*%)\s*$"
+UNTIL = r"^\s*(\d+|0?\.\d+|\d+(\.\d+)?\s*%)?\s*$"
 RATE = r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 RATES = rf"^\s*({RATE}(\s*,\s*{RATE})?)?\s*$"
 
@@ -41,6 +42,11 @@ class OptimizerSettings(Section, title="Optimizer"):
         "", "Learning rate of the text encoder; half of the U-Net's is usual. Two rates, such as 5e-5,2e-5, are for "
         "SDXL's first and second one; one is for both. Empty uses the learning rate.",
         label="Text encoder learning rate", pattern=RATES, applies_to=when("network_train_unet_only", False),
+    )
+    stop_text_encoder_training: str = setting(
+        "", "The text encoder learns only up to this step, a number or a share such as 30%, and then stays as it is. "
+        "Empty lets it learn to the end.", label="Stop text encoder training at", pattern=UNTIL, advanced=True,
+        applies_to=when("network_train_unet_only", False),
     )
     lr_scheduler: Schedule = setting("cosine", "How the learning rate moves over the run.", label="Schedule")
     lr_warmup_steps: str = setting(

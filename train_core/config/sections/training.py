@@ -22,9 +22,6 @@ class TrainingSettings(Section, title="Parameters"):
     gradient_accumulation_steps: int = setting(
         1, "Batches gathered into one optimizer step.", label="Gradient accumulation steps", ge=1, le=1024,
     )
-    gradient_checkpointing: bool = setting(
-        False, "Less memory for about a third more time.", label="Gradient checkpointing",
-    )
     mixed_precision: Precision = setting(
         "bf16", "Number format of the calculation: bf16 for RTX 30 and newer and for CPU, fp16 for older cards.",
         label="Mixed precision",

@@ -1,0 +1,194 @@
+"""Frozen weights in fewer bits, or away from the card, made whole again wherever they are used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
+
+from train_core.config.sections.memory import BasePrecision
+from train_core.models.family import Target
+
+Packed = dict[str, Tensor]
+NF4_BLOCK = 64  # weights that share a scale, as in QLoRA (Dettmers et al., 2023)
+
+
+class Format(Protocol):
+    """A way to keep a weight."""
+
+    def pack(self, weight: Tensor) -> Packed:
+        """What is kept of `weight`, named, on its device."""
+
+    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        """The weight (`shape`) in `dtype`, on the device of `packed`."""
+
+
+class Whole:
+    """Every bit."""
+
+    def pack(self, weight: Tensor) -> Packed:
+        return {"values": weight}
+
+    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        return packed["values"].to(dtype)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """8-bit numbers, each row (an output's weights) divided by a scale of its own so that its largest one just fits.
+
+    Without the scale, weights as small as a diffusion model's would fall among the few smallest numbers of fp8.
+    """
+
+    dtype: torch.dtype
+
+    def pack(self, weight: Tensor) -> Packed:
+        largest = torch.finfo(self.dtype).max if self.dtype.is_floating_point else torch.iinfo(self.dtype).max
+        rows = weight.float().flatten(1)
+        scale = rows.abs().amax(1, keepdim=True) / largest
+        values = rows / torch.where(scale > 0, scale, 1.0)
+        if not self.dtype.is_floating_point:
+            values = values.round()
+        return {"values": values.to(self.dtype), "scale": scale}
+
+    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        return (packed["values"].to(dtype) * packed["scale"].to(dtype)).view(shape)
+
+
+class NormalFloat4:
+    """4-bit numbers spaced like a normal distribution, in blocks with a scale each (Dettmers et al., 2023)."""
+
+    def pack(self, weight: Tensor) -> Packed:
+        from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415 - takes seconds, and few need it
+
+        values, state = quantize_4bit(weight.float().contiguous(), blocksize=NF4_BLOCK, quant_type="nf4")
+        return {"values": values, "scale": state.absmax}
+
+    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        from bitsandbytes.functional import QuantState, dequantize_4bit, get_4bit_type  # noqa: PLC0415
+
+        values, scale = packed["values"], packed["scale"]
+        code = get_4bit_type("nf4", device=values.device)
+        state = QuantState(scale, shape=shape, code=code, blocksize=NF4_BLOCK, quant_type="nf4", dtype=dtype)
+        return dequantize_4bit(values, state)
+
+
+FORMATS: dict[BasePrecision, Format] = {
+    "same": Whole(), "fp8": Scaled(torch.float8_e4m3fn), "int8": Scaled(torch.int8), "nf4": NormalFloat4(),
+}  # fmt: skip
+
+
+class Held(nn.Module):
+    """What a layer becomes whose weight is held in another way. It has no `weight`, only what makes it."""
+
+    held_format: Format
+    held_shape: torch.Size
+    away: Packed | None  # on the CPU, wherever the layer is
+
+    def full_weight(self, like: Tensor) -> Tensor:
+        """The weight in the dtype and on the device of `like`: made for this use, and to be forgotten after it."""
+        packed = self.away
+        if packed is None:
+            packed = {name.removeprefix("held_"): buffer for name, buffer in self.named_buffers(recurse=False)}
+        else:
+            packed = {name: tensor.to(like.device, non_blocking=True) for name, tensor in packed.items()}
+        return self.held_format.unpack(packed, self.held_shape, like.dtype)
+
+
+class HeldLinear(Held, nn.Linear):
+    """A linear layer that is `Held`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _HeldLinear.apply(input, self)
+
+
+class HeldConv2d(Held, nn.Conv2d):
+    """A convolution that is `Held`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _HeldConv2d.apply(input, self)
+
+
+class _HeldLinear(torch.autograd.Function):
+    """x Wᵀ + bias. Autograd's own would keep the whole weight for the backward pass; here it is made anew there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: HeldLinear) -> Tensor:
+        ctx.layer = layer
+        return F.linear(x, layer.full_weight(x), layer.bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad @ ctx.layer.full_weight(grad), None
+
+
+class _HeldConv2d(torch.autograd.Function):
+    """The same for a convolution."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: HeldConv2d) -> Tensor:
+        ctx.layer, ctx.shape = layer, x.shape
+        return F.conv2d(x, layer.full_weight(x), layer.bias, *_geometry(layer))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        weight = ctx.layer.full_weight(grad)
+        return conv2d_input(ctx.shape, weight, grad, *_geometry(ctx.layer)), None
+
+
+def _geometry(layer: nn.Conv2d) -> tuple[Any, ...]:
+    return layer.stride, layer.padding, layer.dilation, layer.groups
+
+
+def weight_of(layer: nn.Linear | nn.Conv2d, like: Tensor) -> Tensor:
+    """The frozen weight of `layer`, for use with `like`."""
+    return layer.full_weight(like) if isinstance(layer, Held) else layer.weight
+
+
+def shape_of(layer: nn.Linear | nn.Conv2d) -> torch.Size:
+    """The shape of the frozen weight of `layer`."""
+    return layer.held_shape if isinstance(layer, Held) else layer.weight.shape
+
+
+def device_of(layer: nn.Linear | nn.Conv2d) -> torch.device:
+    """Where `layer` calculates."""
+    if not isinstance(layer, Held):
+        return layer.weight.device
+    here = next((tensor for tensor in (*layer.buffers(), *layer.parameters())), None)
+    return torch.device("cpu") if here is None else here.device
+
+
+def hold(layer: nn.Linear | nn.Conv2d, precision: BasePrecision, away: bool, device: torch.device | str) -> None:
+    """Have the frozen `layer` keep its weight in `precision`, `away` on the CPU or else on `device`."""
+    held_format = FORMATS[precision]
+    weight = layer.weight.detach()
+    packed = held_format.pack(weight.to(device) if not away else weight)
+    layer.held_shape, layer.held_format, layer.away = weight.shape, held_format, None  # type: ignore[assignment]
+    del layer.weight
+    layer.__class__ = HeldConv2d if isinstance(layer, nn.Conv2d) else HeldLinear
+    if away:
+        pinned = torch.cuda.is_available()  # copied to the card while the card goes on calculating
+        layer.away = {  # type: ignore[assignment]
+            name: tensor.cpu().pin_memory() if pinned else tensor.cpu() for name, tensor in packed.items()
+        }
+        return
+    for name, tensor in packed.items():
+        layer.register_buffer(f"held_{name}", tensor)
+
+
+def heaviest_blocks(targets: Iterable[Target], count: int) -> set[int]:
+    """The `count` blocks of the U-Net whose layers have the most weights."""
+    weights: Counter[int] = Counter()
+    for target in targets:
+        if target.part == "unet":
+            weights[target.block] += target.module.weight.numel()
+    return {block for block, _ in weights.most_common(count)}
