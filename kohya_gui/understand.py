@@ -13,6 +13,7 @@ from train_core.config.data import DataSettings
 from train_core.config.files import absolute_paths, missing
 from train_core.config.parse import parse_values
 from train_core.config.problems import Problem
+from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
@@ -84,19 +85,20 @@ class _Named(NamedTuple):
     data: DataSettings
     samples: SampleSettings
     output: OutputSettings
+    loss: LossSettings
     validation: ValidationSettings
     seed: int
 
     @classmethod
     def by(cls, config: TrainConfig) -> _Named:
         data, seed = DataSettings.of(config), config.training.seed
-        return cls(config.model, data, config.samples, config.output, config.validation, seed)
+        return cls(config.model, data, config.samples, config.output, config.loss, config.validation, seed)
 
     def config(self) -> TrainConfig:
         """These settings, and all others at their defaults."""
         return TrainConfig(
-            model=self.model, **vars(self.data), samples=self.samples, output=self.output, validation=self.validation,
-            training=TrainingSettings(seed=self.seed),
+            model=self.model, **vars(self.data), samples=self.samples, output=self.output, loss=self.loss,
+            validation=self.validation, training=TrainingSettings(seed=self.seed),
         )  # fmt: skip
 
 

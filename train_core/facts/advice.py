@@ -39,6 +39,8 @@ def _less_on_the_device(config: TrainConfig) -> list[str]:
         found.append("cache_latents = true")
     elif dataset.vae_batch_size > 1:
         found.append("vae_batch_size = 1")
+    if config.memory.base_precision == "same":
+        found.append("base_precision = fp8")
     if smaller := _smaller(dataset.resolution):
         found.append(f"resolution = {smaller}")
     if len(learning_rates(config)) > 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.model import Parameterization
 from train_core.facts.tensor_files import TensorFile, read_tensor_file
 
 Layout = Literal["safetensors", "ckpt", "diffusers"]
@@ -40,6 +41,7 @@ PIPELINES = {
     "FluxPipeline": "FLUX",
 }
 BASE_KINDS = ("SD 1.x", "SD 2.x", "SDXL")
+SAYS_NEITHER = ("SD 2.x",)  # of these, silent files of both kinds are common
 INPAINTING = " inpainting"
 TRAINABLE = (*BASE_KINDS, *(kind + INPAINTING for kind in BASE_KINDS))
 LATENT_CHANNELS = 4
@@ -53,18 +55,30 @@ YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", r
 class ModelKind:
     """What was found at `path`. `kind` is one of `TRAINABLE`, another name, "LoRA", "VAE", ... or "" when not known.
 
-    `prediction_type` is None where nothing says it.
+    `prediction_type` is None where nothing says it. `zero_terminal_snr` says that the model was trained with a noise
+    schedule that ends in pure noise.
     """
 
     path: Path
     kind: str
     layout: Layout
     prediction_type: PredictionType | None = None
+    zero_terminal_snr: bool = False
 
     @property
     def family(self) -> str:
         """The one of `BASE_KINDS` that it belongs to, or its own kind."""
         return self.kind.removesuffix(INPAINTING)
+
+    @property
+    def inpaints(self) -> bool:
+        return self.kind.endswith(INPAINTING)
+
+    def predicts(self, wanted: Parameterization) -> PredictionType | None:
+        """What it is trained to predict where the setting is `wanted`; None where only the model itself can tell."""
+        if wanted != "auto":
+            return "epsilon" if wanted == "epsilon" else "v_prediction"
+        return self.prediction_type or (None if self.family in SAYS_NEITHER else "epsilon")
 
 
 def recognise(path: Path) -> ModelKind:
@@ -108,7 +122,8 @@ def identify(path: Path) -> ModelKind:
     if path.is_dir():
         return _identify_folder(path)
     file = read_tensor_file(path)
-    return ModelKind(path, _kind_of_tensors(file), file.layout, _prediction_type(file))  # type: ignore[arg-type]
+    ends_in_noise = "ztsnr" in file.tensors  # an empty tensor, as `v_pred` is
+    return ModelKind(path, _kind_of_tensors(file), file.layout, _prediction_type(file), ends_in_noise)  # type: ignore[arg-type]
 
 
 def _kind_of_tensors(file: TensorFile) -> str:
@@ -160,7 +175,8 @@ def _identify_folder(folder: Path) -> ModelKind:
     if unet:
         scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
         said = str(scheduler.get("prediction_type", "epsilon")) if scheduler else ""
-        return ModelKind(folder, _kind_of_unet_config(unet), "diffusers", _velocity_or_noise(said))
+        ends_in_noise = bool(scheduler.get("rescale_betas_zero_snr"))
+        return ModelKind(folder, _kind_of_unet_config(unet), "diffusers", _velocity_or_noise(said), ends_in_noise)
     if read_config(folder / "config.json").get("_class_name") == "AutoencoderKL" or (folder / "vae").is_dir():
         return ModelKind(folder, "VAE", "diffusers")
     inside = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".ckpt"))

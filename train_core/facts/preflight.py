@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_core.config.checks_loss import prediction_contradictions
 from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.train import TrainConfig
@@ -17,7 +17,7 @@ from train_core.facts import hub
 from train_core.facts.captions import caption_lines
 from train_core.facts.drawing import examine_draws
 from train_core.facts.folders import ImageFolder
-from train_core.facts.headers import recognise, recognise_vae
+from train_core.facts.headers import ModelKind, recognise, recognise_vae
 from train_core.facts.outputs import free_name
 from train_core.facts.prompts import PromptDefaults, parse_prompts
 from train_core.facts.split import trained_on, validation_problems
@@ -44,14 +44,15 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
 
     `run_dir` is the folder of the run, when there is one already.
     """
+    model = _model(config)
     problems = [
-        *_model_problems(config.model),
+        *model.problems,
         *_prompt_problems(config.samples, config.dataset.resolution),
         *_output_problems(config.output),
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
-    warnings = (*images.warnings, *_output_warnings(config))
+    warnings = (*model.warnings, *images.warnings, *_output_warnings(config))
     return Findings((*problems, *images.problems), warnings, images.notices)
 
 
@@ -64,16 +65,48 @@ def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
     return ()
 
 
-def _model_problems(model: ModelSettings) -> list[Problem]:
-    """What is wrong with the model and with a VAE of its own, which is held against the model where that is known."""
-    found: list[Problem] = []
-    families: list[str] = []
+def _model(config: TrainConfig) -> Findings:
+    """What is wrong with the model, with a VAE of its own, and with settings that do not suit the model."""
+    model = config.model
+    problems: list[Problem] = []
+    known: list[ModelKind] = []
     base = model.pretrained_model_name_or_path
     if base:
-        found += _problems_of(lambda: families.append(recognise(hub.resolve(base)).family))
+        problems += _problems_of(lambda: known.append(recognise(hub.resolve(base))))
     if model.vae:
-        found += _problems_of(lambda: recognise_vae(hub.resolve(model.vae), *families))
-    return found
+        problems += _problems_of(lambda: recognise_vae(hub.resolve(model.vae), *(found.family for found in known)))
+    if not known:
+        return Findings(tuple(problems), ())
+    return Findings((*problems, *_unsuited(known[0], config)), _schedule_of(known[0], config))
+
+
+def _unsuited(found: ModelKind, config: TrainConfig) -> list[Problem]:
+    """Why a model of this kind cannot be trained like this."""
+    predicts = found.predicts(config.model.v_parameterization)
+    problems = [] if predicts is None else prediction_contradictions(config.loss, predicts)
+    if found.inpaints and config.dataset.cache_latents:
+        problems.append(
+            problem(
+                "inpainting_needs_images",
+                "{file} is an inpainting model: in every step it is shown images with other parts hidden, so they "
+                "cannot be encoded once. Turn cache_latents off.",
+                file=str(found.path),
+            )
+        )
+    return problems
+
+
+def _schedule_of(found: ModelKind, config: TrainConfig) -> tuple[Problem, ...]:
+    """A warning where the model knows a noise schedule that would not be used."""
+    if not found.zero_terminal_snr or config.loss.zero_terminal_snr:
+        return ()
+    return (
+        problem(
+            "zero_terminal_snr_unused",
+            "{file} says that its noise schedule ends in pure noise. Turn {name} on to train it as it was.",
+            file=str(found.path), name="zero_terminal_snr",
+        ),
+    )
 
 
 def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem, ...]:

@@ -79,7 +79,6 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     dtype = DTYPES[config.training.mixed_precision]
     family = load_family(config.model, dtype, accelerator.device, config.memory)
     choose_attention(family, config.memory, dtype, accelerator.device)
-    raise_if_any(inpainting_problems(config, family))
     emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
     data, measured, texts = prepare_data(config, family, accelerator, emit)
@@ -92,20 +91,6 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
         validate_on(measured, config, run, emit)
     go_on(run, config, place, emit)
     return run
-
-
-def inpainting_problems(config: TrainConfig, family: Family) -> list[Problem]:
-    """Why a model that inpaints cannot be trained like this."""
-    if not family.inpaints or not config.dataset.cache_latents:
-        return []
-    return [
-        problem(
-            "inpainting_needs_images",
-            "{file} is an inpainting model: in every step it is shown images with other parts hidden, so they cannot "
-            "be encoded once. Turn cache_latents off.",
-            file=config.model.pretrained_model_name_or_path,
-        )
-    ]
 
 
 def unused_rates(config: TrainConfig, family: Family) -> list[Problem]:

@@ -10,7 +10,6 @@ from train_core.facts.headers import ModelKind
 from train_core.models.family import PredictionType
 from train_core.models.stable_diffusion import StableDiffusion
 
-SETTINGS: dict[str, PredictionType] = {"epsilon": "epsilon", "v": "v_prediction"}
 WORDS = {"epsilon": "epsilon", "v_prediction": "v"}
 PROBE_SIZE = 32  # latents of 256 pixels: enough to tell, and quick on any device
 LIKENESS = 0.5
@@ -22,18 +21,13 @@ def settle_prediction(family: StableDiffusion, found: ModelKind, wanted: Paramet
     The setting decides; "auto" believes the file. A file that is silent means noise, but for families of both kinds,
     which are asked.
     """
-    said = found.prediction_type
-    if wanted != "auto":
-        family.prediction_type = SETTINGS[wanted]
-        if said not in (None, family.prediction_type):
-            family.remarks += (_overridden(found, wanted),)
-    elif said is not None:
-        family.prediction_type = said
-    elif family.silent_files_mean is not None:
-        family.prediction_type = family.silent_files_mean
-    else:
-        family.prediction_type = probe_prediction(family)
-        family.remarks += (_probed(found, family.prediction_type),)
+    predicts = found.predicts(wanted)
+    if predicts is None:
+        predicts = probe_prediction(family)
+        family.remarks += (_probed(found, predicts),)
+    elif found.prediction_type not in (None, predicts):
+        family.remarks += (_overridden(found, wanted),)
+    family.prediction_type = predicts
 
 
 @torch.no_grad()

@@ -27,7 +27,6 @@ class SD2(StableDiffusion):
         "vae": VAE,
     }
     readings = (TextReading("text_encoder", pad=PAD),)
-    silent_files_mean = None
 
     @property
     def names(self) -> Names:

@@ -36,7 +36,6 @@ class StableDiffusion:
     kind: str
     parts: ClassVar[Mapping[str, Part]]
     readings: ClassVar[tuple[TextReading, ...]]
-    silent_files_mean: ClassVar[PredictionType | None] = "epsilon"  # None where both are common
     block_layout: Layout = SD_LAYOUT
     latent_scale: float = 0.18215
     latent_channels: int = 4

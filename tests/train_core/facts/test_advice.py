@@ -14,9 +14,9 @@ def config(**values: Any) -> TrainConfig:
     return TrainConfig.from_flat({"mixed_precision": "bf16", **values})
 
 
-def test_the_batch_comes_first_then_checkpointing_then_the_resolution() -> None:
+def test_the_batch_comes_first_then_checkpointing_then_fewer_bits() -> None:
     advice = memory_advice(config(train_batch_size=4, resolution="1024,768"), computer=False)
-    assert advice == "train_batch_size = 2; gradient_checkpointing = true; resolution = 768,576"
+    assert advice == "train_batch_size = 2; gradient_checkpointing = true; base_precision = fp8"
 
 
 @pytest.mark.parametrize("settings", [{}, {"gradient_checkpointing": True}, {"resolution": "64"}, {"network_dim": 1}])

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from tests.tiny import tiny_ckpt, tiny_file, tiny_folder
 from train_core.config.problems import UserError
-from train_core.facts.headers import identify, recognise, recognise_vae
+from train_core.facts.headers import ModelKind, identify, recognise, recognise_vae
 
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 SD1 = {CONV_IN: (32, 4, 3, 3), "cond_stage_model.transformer.text_model.final_layer_norm.weight": (64,)}
@@ -99,6 +99,30 @@ def test_v_prediction_is_read_from_metadata_and_from_the_marker_tensor(tmp_path)
     assert recognise(said).prediction_type == recognise(marked).prediction_type == "v_prediction"
     noise = write(tmp_path / "noise.safetensors", SD1, {"modelspec.prediction_type": "epsilon"})
     assert recognise(noise).prediction_type == "epsilon"
+
+
+def test_a_schedule_that_ends_in_noise_is_read_from_its_marker_and_the_scheduler(tmp_path):
+    marked = write(tmp_path / "marked.safetensors", SD1 | {"v_pred": (0,), "ztsnr": (0,)})
+    plain = write(tmp_path / "plain.safetensors", SD1)
+    assert (recognise(marked).zero_terminal_snr, recognise(plain).zero_terminal_snr) == (True, False)
+    folder = tmp_path / "folder"
+    for name, config in (("unet", {"in_channels": 4}), ("scheduler", {"rescale_betas_zero_snr": True})):
+        (folder / name).mkdir(parents=True)
+        file = "config.json" if name == "unet" else "scheduler_config.json"
+        (folder / name / file).write_text(json.dumps(config), encoding="utf-8")
+    assert recognise(folder).zero_terminal_snr
+
+
+@pytest.mark.parametrize(
+    ("family", "said", "wanted", "predicts"),
+    [
+        ("SD 1.x", None, "auto", "epsilon"), ("SD 2.x", None, "auto", None), ("SDXL", None, "auto", "epsilon"),
+        ("SDXL", "v_prediction", "auto", "v_prediction"), ("SD 2.x", "epsilon", "v", "v_prediction"),
+        ("SD 2.x inpainting", None, "epsilon", "epsilon"), ("SD 2.x inpainting", None, "auto", None),
+    ],
+)
+def test_what_a_model_predicts_is_told_before_it_is_loaded_unless_only_it_can_tell(family, said, wanted, predicts):
+    assert ModelKind(Path("x"), family, "safetensors", said).predicts(wanted) == predicts
 
 
 @pytest.mark.parametrize(

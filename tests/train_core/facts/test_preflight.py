@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import image_folder
+from tests.train_core.facts.test_headers import CONV_IN, SD1, write
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
@@ -41,6 +43,22 @@ def codes(findings: Findings) -> tuple[list[str], list[str]]:
 def test_a_good_job_passes_and_nothing_is_created(tmp_path: Path) -> None:
     assert codes(examine(configuration(tmp_path))) == ([], [])
     assert not (tmp_path / "out").exists()
+
+
+def test_what_does_not_suit_the_model_is_told_before_it_is_loaded(tmp_path: Path, images: Path) -> None:
+    painted = write(tmp_path / "inpaint.safetensors", {**SD1, CONV_IN: (8, 9, 3, 3)})
+    velocity = write(tmp_path / "velocity.safetensors", {**SD1, "v_pred": (0,), "ztsnr": (0,)})
+    config = configuration(tmp_path)
+
+    def of(model: Path, **loss: object) -> tuple[list[str], list[str]]:
+        settings = {"model": ModelSettings(pretrained_model_name_or_path=str(model)), "loss": LossSettings(**loss)}
+        return codes(examine(config.model_copy(update=settings)))
+
+    assert of(painted) == (["inpainting_needs_images"], [])
+    assert of(painted, zero_terminal_snr=True)[0] == ["zero_terminal_snr_without_v", "inpainting_needs_images"]
+    assert of(velocity) == ([], ["zero_terminal_snr_unused"])
+    assert of(velocity, zero_terminal_snr=True) == ([], [])
+    assert of(velocity, zero_terminal_snr=True, v_pred_like_loss=1)[0] == ["v_pred_like_loss_with_v"]
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path, images: Path) -> None:
