@@ -153,6 +153,8 @@ def _is_path(kind: str | None, value: Any) -> bool:
         return False
     if kind == "state":
         return value.strip().lower() != LAST_STATE
+    if kind == "image":
+        return not value.startswith("data:")
     return kind != "prompts" or bool(PROMPT_FILE.fullmatch(value.strip()))
 
 

@@ -25,7 +25,6 @@ NOT_YET: Values = {
     "deepspeed": False,
     "network_weights": None, "dim_from_weights": False,
     "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
-    "metadata_thumbnail": None,
 }
 
 # Augmentations that give each draw pixels of its own, which latents cached once cannot have.
@@ -67,8 +66,9 @@ UNNEEDED = {
         "attention always uses PyTorch's fused kernels": ("sdpa", "xformers", "mem_eff_attn", "diffusers_xformers"),
         "every run is logged to its own run folder": (
             "logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "wandb_run_name",
-            "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple", "log_config",
+            "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple",
         ),
+        "the settings of every run are in its curves and its folder": ("log_config",),
         "nothing is uploaded": (
             "huggingface_repo_id", "huggingface_repo_type", "huggingface_path_in_repo", "huggingface_token",
             "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload",

@@ -81,7 +81,8 @@ OBSERVED_ELSEWHERE = {
             "output_dir", "output_name", "save_precision", "save_every_n_epochs", "save_every_n_steps", "no_metadata",
             "training_comment", "metadata_title", "metadata_author", "metadata_description", "metadata_license",
             "metadata_tags", "metadata_trigger_phrase", "metadata_usage_hint", "metadata_merged_from",
-            "metadata_preprocessor", "save_n_epoch_ratio", "save_last_n_epochs", "save_last_n_steps",
+            "metadata_preprocessor", "metadata_thumbnail", "save_n_epoch_ratio", "save_last_n_epochs",
+            "save_last_n_steps",
         ),
         "states": (
             "save_state", "save_state_on_train_end", "save_last_n_epochs_state", "save_last_n_steps_state", "resume",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import TypeVar
 
 import torch.distributed as dist
@@ -30,5 +31,11 @@ def gather(own: T) -> list[T]:
     if processes() == 1:
         return [own]
     everyones = [own] * processes()
-    dist.all_gather_object(everyones, own, group=dist.new_group(backend="gloo", timeout=_PATIENCE))
+    dist.all_gather_object(everyones, own, group=_patient_group(dist.group.WORLD))
     return everyones
+
+
+@cache
+def _patient_group(world: dist.ProcessGroup | None) -> dist.ProcessGroup:
+    """All processes of `world`, over the CPU and with patience; one group for all exchanges."""
+    return dist.new_group(backend="gloo", timeout=_PATIENCE)

@@ -23,6 +23,7 @@ from train_core.facts.prompts import PromptDefaults, parse_prompts
 from train_core.facts.split import trained_on, validation_problems
 from train_core.facts.states import resume_problems
 from train_core.facts.subsets import protection, survey
+from train_core.facts.thumbnails import thumbnail_url
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,8 @@ def _longer_captions(paths: list[Path]) -> list[Problem]:
 
 def _output_problems(output: OutputSettings) -> list[Problem]:
     """Why nothing can be written to the output folder, which need not be there yet."""
+    if output.metadata_thumbnail and (problems := _problems_of(lambda: thumbnail_url(output.metadata_thumbnail))):
+        return list(problems)
     if not output.output_dir:
         return []
     folder = Path(output.output_dir)

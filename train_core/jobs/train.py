@@ -15,6 +15,7 @@ from train_core.config.arguments import parse_numbers
 from train_core.config.checks import learning_rates
 from train_core.config.checks_loss import prediction_contradictions
 from train_core.config.data import DataSettings
+from train_core.config.files import to_toml
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.train import TrainConfig
 from train_core.data.dataset import Pace, TrainingData, training_data_of
@@ -179,6 +180,8 @@ def assemble(
     )
     process = process_of(config, family).to(accelerator.device)
     metrics = metrics_for(place, length, emit) if is_main else None
+    if metrics:
+        metrics.describe(to_toml(config))
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     timesteps = timestep_sampler(config.loss, accelerator.device)
     guard = guard_of(config, stepper, data, length.total, emit)

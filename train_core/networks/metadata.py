@@ -18,6 +18,7 @@ from train_core.config.sections.validation import ValidationSettings
 from train_core.config.train import TrainConfig
 from train_core.facts.buckets import bucket_rules
 from train_core.facts.schedules import steps_in
+from train_core.facts.thumbnails import thumbnail_url
 from train_core.models.family import Names, PredictionType
 from train_core.networks.hashes import FileHashes
 
@@ -292,5 +293,6 @@ def _authorship(output: OutputSettings) -> dict[str, str]:
         "usage_hint": output.metadata_usage_hint,
         "merged_from": output.metadata_merged_from,
         "preprocessor": output.metadata_preprocessor,
+        "thumbnail": thumbnail_url(output.metadata_thumbnail) if output.metadata_thumbnail else "",
     }
     return {name: text for name, text in given.items() if text}

@@ -45,6 +45,10 @@ class Metrics:
         self._started = self._reported = time.monotonic()
         self._done = 0
 
+    def describe(self, settings: str) -> None:
+        """Show the run's settings, as TOML, beside its curves."""
+        self.writer.add_text("settings", "".join(f"    {line}\n" for line in settings.splitlines()), self.first_step)
+
     def step(self, step: int, epoch: int, loss: Tensor, rates: dict[str, float]) -> None:
         """Note optimizer step `step` (from 1) with its loss (a scalar tensor, left on its device)."""
         self._waiting.append((step, epoch, loss, rates))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from torch import nn
 
 from train_core.config.problems import Problem
 from train_core.config.sections.samples import SampleSettings
+from train_core.data.processes import gather
 from train_core.events import Emit, emit_problems
 from train_core.facts.prompts import SamplePrompt
 from train_core.models.family import Family
@@ -21,7 +23,7 @@ from train_core.sampling.png import epoch_mark, parameters_text, sample_path, sa
 
 @dataclass
 class SampleDrawer:
-    """Draws `prompts` on the main process while the others wait, and reports each picture.
+    """Draws `prompts`, shared out over the processes, and reports each picture on the main one.
 
     Within `inference` the trained parameters are those to show.
     """
@@ -48,22 +50,29 @@ class SampleDrawer:
 
     def draw(self, step: int, epoch: int | None) -> None:
         """Draw every prompt after `step`; `epoch`, from 1, when it is drawn for the end of that epoch."""
-        if self.accelerator.is_main_process:
-            with self.inference():
-                self._draw_all(step, epoch)
-        self.accelerator.wait_for_everyone()
+        warnings: list[Problem] = []
+        with self.inference():
+            told = [self._tell(fields) for fields in self._drawn(step, epoch, warnings)]
+        for rank, (fields_of_all, their_warnings) in enumerate(gather((told, warnings))):
+            if rank > 0:  # of the main process everything but the warnings has been told already
+                for fields in fields_of_all:
+                    self._tell(fields)
+            emit_problems(self.emit, "warning", their_warnings)
 
-    def _draw_all(self, step: int, epoch: int | None) -> None:
+    def _drawn(self, step: int, epoch: int | None, warnings: list[Problem]) -> Iterator[dict[str, Any]]:
+        """The fields of the event of each picture that this process has drawn and written."""
         mark = step_mark(step) if epoch is None else epoch_mark(epoch)
+        processes = (self.accelerator.num_processes, self.accelerator.process_index)
         for picture in draw_samples(
-            self.family, self.prompts, self.accelerator.device, self.seed, self._warn, self.trained
+            self.family, self.prompts, self.accelerator.device, self.seed, warnings.append, self.trained, processes
         ):
             path = sample_path(self.output_dir, self.name, mark, picture.index, picture.seed)
             save_png(picture.image, path, parameters_text(picture.prompt, self.model_name))
-            self.emit(
-                "sample", path=str(path), prompt=picture.prompt.prompt, index=picture.index, step=step, epoch=epoch,
-                seed=picture.seed,
-            )
+            yield {
+                "path": str(path), "prompt": picture.prompt.prompt, "index": picture.index, "step": step,
+                "epoch": epoch, "seed": picture.seed,
+            }  # fmt: skip
 
-    def _warn(self, found: Problem) -> None:
-        emit_problems(self.emit, "warning", [found])
+    def _tell(self, fields: dict[str, Any]) -> dict[str, Any]:
+        self.emit("sample", **fields)
+        return fields

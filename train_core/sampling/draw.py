@@ -40,15 +40,20 @@ def draw_samples(
     seed: int,
     warn: Callable[[Problem], None],
     trained: nn.Module | None = None,
+    processes: tuple[int, int] = (1, 0),
 ) -> Iterator[Picture]:
-    """Draw each prompt on `device` and yield its picture.
+    """Draw each prompt on `device` and yield its picture; of several `processes` (their number, this one's rank) each
+    draws its share.
 
     A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
     epochs can be compared. A picture that holds numbers that are none is left out, and `warn` is told. `trained` is
     what sits on the model: it too is in evaluation mode meanwhile. Afterwards the modules' modes and places and the
     global generators are as before.
     """
+    number, rank = processes
     for index, prompt in enumerate(prompts):
+        if index % number != rank:
+            continue
         own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
         seeded = replace(prompt, seed=own_seed)
         with undisturbed(family, torch.device(device), trained):

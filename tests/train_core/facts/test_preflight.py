@@ -61,6 +61,18 @@ def test_what_does_not_suit_the_model_is_told_before_it_is_loaded(tmp_path: Path
     assert of(velocity, zero_terminal_snr=True, v_pred_like_loss=1)[0] == ["v_pred_like_loss_with_v"]
 
 
+@pytest.mark.parametrize(
+    ("thumbnail", "code"),
+    [("data:image/png;base64,AAAA", None), ("data:nonsense", "thumbnail_not_an_image"), ("gone", "thumbnail_unreadable")],
+)
+def test_a_thumbnail_that_is_no_picture_is_told_before_the_run(
+    tmp_path: Path, images: Path, thumbnail: str, code: str | None
+) -> None:
+    config = configuration(tmp_path)
+    output = config.output.model_copy(update={"metadata_thumbnail": thumbnail})
+    assert codes(examine(config.model_copy(update={"output": output})))[0] == ([code] if code else [])
+
+
 def test_everything_wrong_is_told_at_once(tmp_path: Path, images: Path) -> None:
     (images / "00.txt").write_bytes("ä".encode("cp1252"))
     (images / "01.png").write_bytes(b"")

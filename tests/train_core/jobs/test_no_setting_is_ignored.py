@@ -135,6 +135,7 @@ CHANGES: dict[str, Change] = {
     "metadata_usage_hint": Change("at 0.8"),
     "metadata_merged_from": Change("two others"),
     "metadata_preprocessor": Change("cropped"),
+    "metadata_thumbnail": Change("data:image/png;base64,AAAA"),
 }
 
 # Changed alone elsewhere, where what they do can be seen better.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from kohya_gui.runs.command import training_command
@@ -87,6 +88,22 @@ def test_two_processes_stop_the_text_encoder_together(prepare: Prepare) -> None:
     two = train_with(2, prepare("two", train_batch_size=1, **settings))
     moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
     assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
+
+
+def test_two_processes_draw_a_share_of_the_samples_each_and_the_same_pictures_as_one(prepare: Prepare) -> None:
+    prompts = "\n".join(f"a {colour} dog --w 64 --h 64 --s 1" for colour in ("red", "blue", "tan"))
+    settings = {"max_train_epochs": 0, "max_train_steps": 1, "sample_prompts": prompts, "sample_at_first": True}
+    pictures = {}
+    for name, processes in (("one", 1), ("two", 2)):
+        train_with(processes, prepare(name, train_batch_size=2 // processes, **settings))
+        events = next(
+            found for found in (read_events(run / "events.jsonl") for run in runs_dir().iterdir())
+            if found[-1]["path"].endswith(f"{name}.safetensors")
+        )
+        drawn = [event for event in events if event["kind"] == "sample" and event["step"] == 0]
+        pictures[name] = {event["index"]: Image.open(event["path"]).tobytes() for event in drawn}
+        assert len(drawn) == 3
+    assert pictures["one"] == pictures["two"]
 
 
 def test_a_mistake_ends_the_command_with_words_and_a_code(prepare: Prepare, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.places import runs_dir
@@ -56,6 +57,8 @@ def test_a_run_says_what_it_does_and_leaves_file_settings_and_logs(prepare: Prep
     assert {path.name for path in out.iterdir()} == {"zuko.safetensors", "zuko.toml", "zuko.json"}
     (run_dir,) = runs_dir().iterdir()
     assert list((run_dir / "logs").glob("events.out.tfevents.*"))
+    logged = EventAccumulator(str(run_dir / "logs")).Reload()
+    assert 'output_name = "zuko"' in logged.Tensors("settings/text_summary")[0].tensor_proto.string_val[0].decode()
 
 
 def test_training_learns(prepare: Prepare) -> None:

@@ -57,6 +57,10 @@ class OutputSettings(Section, title="Saving"):
     metadata_usage_hint: str = setting(
         "", "How to use the file, kept in it: a strength, a sampler.", label="Usage hint", advanced=True,
     )
+    metadata_thumbnail: str = setting(
+        "", "A picture kept in the file, shown by software that lists models: the path of one, or a data URL.",
+        label="Thumbnail", path="image", advanced=True,
+    )
     metadata_merged_from: str = setting(
         "", "Names of the models it comes from, kept in the file.", label="Merged from", advanced=True,
     )

@@ -1,0 +1,54 @@
+"""The small picture that a model file can carry: `modelspec.thumbnail`, a data URL."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from train_core.config.problems import UserError, problem
+
+DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=\s]+")
+LARGEST_SIDE = 512  # pixels
+QUALITY = 85
+
+
+def thumbnail_url(text: str) -> str:
+    """`text` if it is a data URL; of the picture at the path that it is, a JPEG of at most 512 pixels a side.
+
+    Raises UserError where there is no picture.
+    """
+    if text.startswith("data:"):
+        if DATA_URL.fullmatch(text):
+            return text
+        raise UserError(
+            problem(
+                "thumbnail_not_an_image",
+                "{name} begins with data: but is no picture in base64. Give the path of a picture instead.",
+                name="metadata_thumbnail",
+            )
+        )
+    return f"data:image/jpeg;base64,{base64.b64encode(small_jpeg(Path(text))).decode('ascii')}"
+
+
+def small_jpeg(path: Path) -> bytes:
+    """The picture at `path` as a JPEG, no side above 512 pixels, what is transparent white. Raises UserError."""
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except Exception as error:  # Pillow's decoders raise whatever they like on broken files
+        raise UserError(
+            problem(
+                "thumbnail_unreadable",
+                "{name} = {path} is no picture that can be read ({reason}). Choose a PNG, JPEG or WebP file.",
+                name="metadata_thumbnail", path=str(path), reason=str(error) or type(error).__name__,
+            )
+        ) from error
+    upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    white = Image.new("RGBA", upright.size, "white")
+    content = io.BytesIO()
+    Image.alpha_composite(white, upright).convert("RGB").save(content, "JPEG", quality=QUALITY)
+    return content.getvalue()
