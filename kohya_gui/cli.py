@@ -21,6 +21,7 @@ WORDS = {
     "demo": "train the demo in the terminal and say where everything is",
     "train": "train from a TOML or JSON preset; any setting can be overridden by its name",
     "find-rate": "search the learning rate that suits your images; takes what train takes",
+    "class-images": "make the regularisation images that are missing; takes what train takes",
     "test": "run the tests; what follows is passed to pytest",
     "check": "the developer's gate: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
@@ -86,7 +87,7 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         raise UsageError(f"Unknown word {word!r}{nearest(word, WORDS)}. The words are {', '.join(WORDS)}.")
     parser = parser_for(word)
     overrides: dict[str, str] = {}
-    if word in ("train", "find-rate"):
+    if OPTIONS.get(word) is train_flags:
         arguments, overrides = split_overrides(arguments, parser)
     options, rest = parser.parse_known_args(arguments)
     options.overrides = overrides
@@ -128,7 +129,7 @@ def parser_for(word: str) -> Parser:
     """Return the parser of one word's options."""
     installed = not (APP / "gui.py").is_file()
     name = "crucible" if installed else "gui.bat" if os.name == "nt" else "./gui.sh"
-    described = "\n".join(f"  {known:<11}{meaning}" for known, meaning in WORDS.items())
+    described = "\n".join(f"  {known:<14}{meaning}" for known, meaning in WORDS.items())
     parser = Parser(prog=name if word == "page" else f"{name} {word}", allow_abbrev=False,
                     description=f"{WORDS[word][0].upper()}{WORDS[word][1:]}.",
                     epilog=f"words, each with its own --help:\n{described}" if word == "page" else None,
@@ -213,7 +214,14 @@ def find_rate(options: argparse.Namespace, _rest: list[str]) -> int:
     """Search a learning rate in the terminal."""
     from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
 
-    return terminal.find_rate(options.config, options.overrides)
+    return terminal.beside("find_rate", options.config, options.overrides)
+
+
+def class_images(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Make class images in the terminal."""
+    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
+
+    return terminal.beside("class_images", options.config, options.overrides)
 
 
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
@@ -238,11 +246,12 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-    "page": page, "demo": demo, "train": train, "find-rate": find_rate, "test": test, "check": check,
-    "update": update,
+    "page": page, "demo": demo, "train": train, "find-rate": find_rate,
+    "class-images": class_images, "test": test, "check": check, "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "page": page_flags, "demo": demo_flags, "train": train_flags, "find-rate": train_flags,
+    "class-images": train_flags,
 }
 
 if __name__ == "__main__":

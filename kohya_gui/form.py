@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components.base import FormComponent
 from gradio.i18n import I18nData
 
-from kohya_gui.kinds import plain_type
+from kohya_gui.kinds import number_text, plain_type
 from train_core.config.job import Job
 from train_core.config.setting import Setting
 
@@ -133,11 +133,3 @@ def to_widget(s: Setting, value: Any) -> Any:
     if isinstance(value, float):
         return number_text(value)
     return "\n".join(value) if isinstance(value, list | tuple) else str(value)
-
-
-def number_text(value: float) -> str:
-    """A number as people of this field write it: `1e-4`, `0.05`, `16`."""
-    if value and abs(value) < 1e-2:
-        mantissa, _, exponent = f"{value:.12e}".partition("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{value:.12g}"

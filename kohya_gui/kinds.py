@@ -1,4 +1,4 @@
-"""What kind of value a setting holds."""
+"""What kind of value a setting holds, and how its numbers are written."""
 
 from __future__ import annotations
 
@@ -23,3 +23,11 @@ def kind_word(s: Setting) -> str:
     if get_origin(kind) is Literal:
         kind = type(get_args(kind)[0])
     return {bool: "true_or_false", int: "whole_number", float: "number", str: "text"}[kind]
+
+
+def number_text(value: float) -> str:
+    """A number as people of this field write it: `1e-4`, `0.05`, `16`."""
+    if value and abs(value) < 1e-2:
+        mantissa, _, exponent = f"{value:.12e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{value:.12g}"

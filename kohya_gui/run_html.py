@@ -8,11 +8,14 @@ from itertools import groupby
 from urllib.parse import quote
 
 from kohya_gui.charts import Series, line_chart
+from kohya_gui.kinds import number_text
 from kohya_gui.messages import dictionary, text, translate
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunView, Sample
 from kohya_gui.runs.registry import ACTIVE
 from train_core.config.problems import Problem
+
+MOST_CLASS_IMAGES = 24  # are shown; there may be hundreds
 
 
 def status_html(view: RunView | None, language: str) -> str:
@@ -22,7 +25,8 @@ def status_html(view: RunView | None, language: str) -> str:
     return (
         f'<div class="run-head"><span class="badge {view.status}" id="run-state">'
         f"{_ui(f'ui.status.{view.status}', language)}</span>{_stage(view, language)}</div>"
-        f"{_bar(view)}{_figures(view, language)}{_messages(view, language)}{_saved(view, language)}"
+        f"{_bar(view)}{_figures(view, language)}{_messages(view, language)}{_rates(view, language)}"
+        f"{_saved(view, language)}"
     )
 
 
@@ -37,7 +41,8 @@ def _stage(view: RunView, language: str) -> str:
 
 
 def _bar(view: RunView) -> str:
-    share = min(1.0, view.step / view.total_steps) if view.total_steps else 0.0
+    done, total = (view.step, view.total_steps) if view.total_steps else (view.stage_done, view.stage_total)
+    share = min(1.0, done / total) if total else 0.0
     return (
         f'<div class="bar {view.status}" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-valuemin="0" '
         f'aria-valuemax="100"><div style="width:{share * 100:.1f}%"></div></div>'
@@ -93,6 +98,16 @@ def _message(found: Problem, language: str) -> str:
     return html.escape(translate(found, language)).replace("\n", "<br>")
 
 
+def _rates(view: RunView, language: str) -> str:
+    """The learning rates that a search has found, by optimizer."""
+    found = [
+        f"{html.escape(name)}: "
+        + ", ".join(f"{_ui(f'setting.{s}.label', language)} {number_text(rate)}" for s, rate in rates.items())
+        for name, rates in view.rates.items()
+    ]
+    return f'<div class="note result" id="run-rates">{"<br>".join(found)}</div>' if found else ""
+
+
 def _saved(view: RunView, language: str) -> str:
     """Where the result lies, or the newest file while there is no result."""
     path = view.result or (str(view.saved[-1].path) if view.saved else "")
@@ -131,6 +146,9 @@ def samples_html(view: RunView | None, pictures_path: str, language: str) -> str
         return ""
     if not view.samples:
         return f'<div class="samples-empty">{_ui("ui.samples.empty", language)}</div>'
+    if view.job == "class_images":
+        newest = view.samples[: -MOST_CLASS_IMAGES - 1 : -1]
+        return f'<div class="samples">{_pictures(view.id, newest, pictures_path)}</div>'
     newest_first = sorted(view.samples, key=lambda s: (-s.step, s.index))
     groups = groupby(newest_first, key=lambda s: (s.step, s.epoch))
     return "".join(

@@ -7,7 +7,7 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-JOBS = ("train", "find_rate")
+JOBS = ("train", "find_rate", "class_images")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -45,6 +45,7 @@ class RunView:
     """Everything the page shows of a run. Times are seconds, `speed` is steps a second; None is not known yet."""
 
     id: str
+    job: str = ""
     status: Status = "queued"
     stage: str = ""
     stage_done: int = 0
@@ -65,6 +66,7 @@ class RunView:
     averages: list[Point] = field(default_factory=list)
     validations: list[Point] = field(default_factory=list)
     lr_curves: dict[str, list[Point]] = field(default_factory=dict)
+    rates: dict[str, dict[str, float]] = field(default_factory=dict)  # found for an optimizer, by setting
     samples: list[Sample] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
     states: list[Saved] = field(default_factory=list)
@@ -127,6 +129,7 @@ class RunFollower:
             handle(event)
 
     def _on_started(self, event: Event) -> None:
+        self._view.job = event.get("job") or ""
         self._view.total_steps = event.get("total_steps") or 0
         self._view.epochs = event.get("epochs") or 0
 
@@ -178,6 +181,9 @@ class RunFollower:
 
     def _on_validation(self, event: Event) -> None:
         _append(self._view.validations, event.get("step") or 0, event.get("loss"))
+
+    def _on_rate_found(self, event: Event) -> None:
+        self._view.rates = event.get("suggestions") or {}
 
     def _on_notice(self, event: Event) -> None:
         found = _problem_of(event)

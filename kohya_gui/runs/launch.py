@@ -23,6 +23,8 @@ from train_core.events import take_requests
 from train_core.facts.states import State, differing, find_state
 
 ENTRY = ("train_core", "train")
+# Jobs that take a training's settings and prepare it, and how the names of their runs end.
+BESIDE = {"find_rate": "rate", "class_images": "class-images"}
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,10 @@ def start(config: TrainConfig) -> RunHandle:
     return start_in(folder, config if state is None else resuming(config, state.path), world, list(ENTRY))
 
 
-def start_search(config: TrainConfig) -> RunHandle:
-    """Start a search for the learning rate of the run that `config` asks for. Raises `UserError` as `start` does."""
+def start_beside(job: str, config: TrainConfig) -> RunHandle:
+    """Start a job that prepares the training that `config` asks for. Raises `UserError` as `start` does."""
     world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
-    return start_in(new_run_folder(f"{config.output.output_name}-rate"), config, world, [ENTRY[0], "find_rate"])
+    return start_in(new_run_folder(f"{config.output.output_name}-{BESIDE[job]}"), config, world, [ENTRY[0], job])
 
 
 def resume(folder: Path, overrides: Mapping[str, str] | None = None) -> RunHandle:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import control
 from kohya_gui.runs.follow import RunView, console_tail, follower
-from kohya_gui.runs.launch import RunHandle, resume, start, start_search
+from kohya_gui.runs.launch import RunHandle, resume, start, start_beside
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
 from train_core.config.files import LAST_STATE, read_config
 from train_core.config.places import home, program_presets_dir, runs_dir
@@ -31,6 +31,7 @@ STAGES = {
     "loading": "Loading the model",
     "caching": "Encoding the images",
     "training": "Training",
+    "drawing": "Drawing class images",
     "saving": "Saving",
 }
 
@@ -49,11 +50,11 @@ def train(config_path: Path, overrides: Mapping[str, str]) -> int:
         return _refuse(error)
 
 
-def find_rate(config_path: Path, overrides: Mapping[str, str]) -> int:
-    """Search the learning rate for the run of a settings file and show it. Exit codes are those of `train`."""
+def beside(job: str, config_path: Path, overrides: Mapping[str, str]) -> int:
+    """Do a job that prepares the training of a settings file, and show it. Exit codes are those of `train`."""
     try:
         config = read_config(Path(config_path), overrides).config
-        return EXIT_CODES.get(run_in_terminal(start_search(config)).status, FAILED)
+        return EXIT_CODES.get(run_in_terminal(start_beside(job, config)).status, FAILED)
     except UserError as error:
         return _refuse(error)
 
@@ -179,7 +180,8 @@ class Screen:
             self._bar = None
 
     def _show_started(self, event: Event) -> None:
-        self.line(f"{event.get('total_steps', 0)} steps in {event.get('epochs', 0)} epochs")
+        if event.get("total_steps"):
+            self.line(f"{event['total_steps']} steps in {event.get('epochs', 0)} epochs")
 
     def _show_stage(self, event: Event) -> None:
         name = str(event.get("name", ""))
@@ -229,6 +231,9 @@ class Screen:
         for name, rates in event.get("suggestions", {}).items():
             self.line(f"For {name}: " + ", ".join(f"{setting} = {rate:g}" for setting, rate in rates.items()))
 
+    def _show_notice(self, event: Event) -> None:
+        self.line(str(event.get("text")))
+
     def _show_warning(self, event: Event) -> None:
         self.line(f"Warning: {event.get('text')}")
 
@@ -241,10 +246,10 @@ class Screen:
     def _show_finished(self, event: Event) -> None:
         self.close()
         words = {
-            "completed": "The training is complete.", "stopped": "The training was stopped.",
-            "paused": f"The training is paused. Resume it on the page, or with: train {self._folder} --resume last",
+            "completed": "The run is complete.", "stopped": "The run was stopped.",
+            "paused": f"The run is paused. Resume it on the page, or with: train {self._folder} --resume last",
         }  # fmt: skip
-        self.line(words.get(str(event.get("status")), "The training failed."))
+        self.line(words.get(str(event.get("status")), "The run failed."))
 
 
 def _say_failure(folder: Path, view: RunView) -> None:

@@ -30,7 +30,11 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> None:
         with gr.Column(scale=6, min_width=420, elem_id="form-column"):
             form = build_form(TrainConfig)
         with gr.Column(scale=5, min_width=380, elem_id="run-column"):
-            run = build_run_panel(bar.start, bar.stop, context.pictures_path)
+            starters = {
+                "start": bar.start, "stop": bar.stop, "find_rate": target.find_rate,
+                "class_images": target.class_images,
+            }  # fmt: skip
+            run = build_run_panel(starters, context.pictures_path)
     desk = FormDesk(form, bar, facts, target, context.language, context.config_path)
     _wire_form(page, desk)
     _wire_presets(desk)
@@ -59,9 +63,14 @@ def _wire_presets(desk: FormDesk) -> None:
 def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     desk, run, panel = actions.desk, actions.run, actions.panel
     fields = desk.form.inputs
-    looks = [page.load, gr.Timer(1.0).tick, run.choice.input]
-    gr.on(looks, actions.watch, [run.choice, run.seen], run.outputs, **QUIET)
-    desk.bar.start.click(actions.start, [run.seen, *fields], [*run.outputs, desk.facts], **QUIET)
+    gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], run.outputs, **QUIET)
+    run.choice.input(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
+    shown_run = [*run.outputs, desk.facts]
+    desk.bar.start.click(actions.start, [run.seen, *fields], shown_run, **QUIET)
+    desk.target.find_rate.click(actions.find_rate, [run.seen, *fields], shown_run, **QUIET)
+    desk.target.class_images.click(actions.class_images, [run.seen, *fields], shown_run, **QUIET)
+    filled = [desk.bar.preset, desk.facts, *fields]
+    run.buttons["use_rates"].click(actions.use_rates, [run.choice, desk.bar.preset, *fields], filled, **QUIET)
     desk.bar.stop.click(actions.stop, [run.choice], None, **QUIET)
     run.buttons["pause"].click(actions.pause, [run.choice], None, **QUIET)
     run.buttons["resume"].click(actions.resume, [run.choice, run.seen], run.outputs, **QUIET)

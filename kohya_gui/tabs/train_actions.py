@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,21 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from kohya_gui.kinds import number_text
 from kohya_gui.runs import control, launch, registry
+from kohya_gui.runs.follow import follower
 from kohya_gui.tabs.train_form import FormDesk, Updates, understood
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
 from kohya_gui.understand import Understood
-from train_core.config.files import to_toml
-from train_core.config.problems import UserError, problem
+from train_core.config.class_images import class_image_settings
+from train_core.config.files import missing, to_toml
+from train_core.config.optimizers import adapts_rate
+from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.sd_scripts_export import export_toml
+from train_core.config.train import TrainConfig
+from train_core.facts.class_images import class_folders
+from train_core.facts.preflight import examine
 
 
 @dataclass(frozen=True)
@@ -29,17 +36,43 @@ class Actions:
     run: RunPanel
     panel: OutputPanel
 
-    def watch(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
+    def watch(self, request: gr.Request, seen: Seen) -> Updates:
         """Whatever of the shown run is new."""
+        return look(self.run, seen.get("shown"), seen, self.desk.visitor(request).language)
+
+    def choose(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
+        """The run that was chosen from the list."""
         return look(self.run, choice, seen, self.desk.visitor(request).language)
 
     def start(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
         """Start a run when nothing stands against it, and show it."""
+        return self._started(lambda found: launch.start(_ready(found)), request, seen, *shown)
+
+    def find_rate(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
+        """Start a search for the learning rate of this training, and show it."""
+        return self._started(lambda found: launch.start_beside("find_rate", _ready(found)), request, seen, *shown)
+
+    def class_images(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
+        """Start making the class images that this training lacks, and show them."""
+        return self._started(
+            lambda found: launch.start_beside("class_images", _ready_for_class_images(found)), request, seen, *shown
+        )
+
+    def use_rates(self, request: gr.Request, choice: str | None, preset: str | None, *shown: Any) -> Updates:
+        """Put the rates that the shown run has found into the form."""
+        visitor, folder = self.desk.visitor(request), registry.find_run(choice or "")
+        rates = follower(folder).view().rates if folder else {}
+        if not rates:
+            return {}
+        return self.desk.filled(with_rates(self.desk.form.read(shown), rates), preset, visitor)
+
+    def _started(
+        self, start: Callable[[Understood], launch.RunHandle], request: gr.Request, seen: Seen, *shown: Any
+    ) -> Updates:
+        """The run that `start` starts, or messages why it does not."""
         visitor, values = self.desk.visitor(request), self.desk.form.read(shown)
-        found = understood(values, visitor)
         try:
-            _refuse(found)
-            handle = launch.start(found.config)
+            handle = start(understood(values, visitor))
         except UserError as error:
             visitor.warn(error)
             return self.desk.facts_of(values, visitor)
@@ -126,8 +159,30 @@ class Actions:
         }
 
 
-def _refuse(found: Understood) -> None:
-    """Raise `UserError` when these settings cannot be trained, or something else is being trained."""
+def with_rates(values: Mapping[str, Any], rates: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The form's `values` with found `rates` of the chosen optimizer; one that finds its own gives way to AdamW8bit."""
+    optimizer = str(values.get("optimizer_type") or "")
+    own = rates["Lion"] if "lion" in optimizer.lower() and not adapts_rate(optimizer) else rates["AdamW8bit"]
+    changed: dict[str, Any] = {"learning_rate": own["unet_lr"], "unet_lr": own["unet_lr"]}
+    if not values.get("network_train_unet_only"):
+        changed["text_encoder_lr"] = number_text(own["text_encoder_lr"])
+    if adapts_rate(optimizer):
+        changed |= {"optimizer_type": "AdamW8bit", "optimizer_args": ""}
+    return {**values, **changed}
+
+
+def _ready_for_class_images(found: Understood) -> TrainConfig:
+    """The settings, or `UserError` where no class images can be made with them. Their folder need not be there."""
+    raise_if_any(found.unreadable)
+    settings = class_image_settings(found.config)
+    raise_if_any([*missing(settings, ""), *examine(settings).problems])
+    class_folders(settings)
+    _refuse_while_active()
+    return found.config
+
+
+def _ready(found: Understood) -> TrainConfig:
+    """The settings, or `UserError` when they cannot be trained, or something else is being trained."""
     if found.errors:
         raise UserError(
             problem(
@@ -137,6 +192,7 @@ def _refuse(found: Understood) -> None:
             )
         )
     _refuse_while_active()
+    return found.config
 
 
 def _refuse_while_active() -> None:

@@ -50,10 +50,10 @@ class FormDesk:
                 return loaded
         draft = load_draft(visitor.user)
         if draft:
-            return self._filled(draft.get("values", {}), draft.get("preset"), visitor)
+            return self.filled(draft.get("values", {}), draft.get("preset"), visitor)
         if presets.DEMO in presets.list_presets():
             return self._loaded(lambda: presets.load_preset(presets.DEMO), presets.DEMO, visitor)
-        return self._filled(presets.defaults(), None, visitor)
+        return self.filled(presets.defaults(), None, visitor)
 
     def typed(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Keep the draft and look again at what the form means."""
@@ -100,7 +100,7 @@ class FormDesk:
         epochs, renames = read_offer(offer, understood(values, visitor))
         for now, then in renames:
             visitor.tell("ui.target.rename", now=now, then=then)
-        return self._filled({**values, "max_train_epochs": epochs, "max_train_steps": 0}, preset, visitor)
+        return self.filled({**values, "max_train_epochs": epochs, "max_train_steps": 0}, preset, visitor)
 
     def facts_of(self, values: Mapping[str, Any], visitor: Visitor) -> Updates:
         """The step line, the problems and the rest around the form."""
@@ -119,7 +119,7 @@ class FormDesk:
             asked = model
         save_draft(visitor.user, {"preset": preset, "values": dict(values), "asked_model": asked})
 
-    def _filled(self, values: Mapping[str, Any], preset: str | None, visitor: Visitor) -> Updates:
+    def filled(self, values: Mapping[str, Any], preset: str | None, visitor: Visitor) -> Updates:
         """Updates that put `values` into the form and keep them as the draft."""
         shown = self.form.show(values)
         self._keep(visitor, preset, self.form.read(shown), None)
@@ -135,7 +135,7 @@ class FormDesk:
             return {}
         for remark in remarks:
             visitor.warn(remark)
-        return self._filled(values, preset, visitor)
+        return self.filled(values, preset, visitor)
 
     def _saved(self, write: Callable[[Understood], str], shown: Sequence[Any], request: gr.Request) -> Updates:
         """The presets after `write`, or a message why nothing was written."""

@@ -51,15 +51,17 @@ def _button(name: str) -> gr.Button:
 
 @dataclass(frozen=True)
 class Target:
-    """How many steps somebody aims at, and the ways to get there."""
+    """How many steps somebody aims at, and the ways to get there; the jobs that prepare a training stand beside."""
 
     steps: gr.Textbox
     offers: gr.Radio
     apply: gr.Button
+    find_rate: gr.Button
+    class_images: gr.Button
 
 
 def build_target() -> Target:
-    """A number, and choices that appear once it is typed."""
+    """A number, choices that appear once it is typed, and two buttons."""
     with gr.Row(elem_id="target", equal_height=True):
         steps = gr.Textbox(
             show_label=False, container=False, placeholder=key("ui.target.placeholder"), max_lines=1, scale=0,
@@ -67,7 +69,9 @@ def build_target() -> Target:
         )  # fmt: skip
         offers = gr.Radio([], show_label=False, container=False, visible=False, scale=3, elem_id="target-offers")
         apply = gr.Button(key("ui.target.apply"), size="sm", visible=False, elem_id="target-apply")
-    return Target(steps, offers, apply)
+        find_rate = gr.Button(key("ui.find_rate"), size="sm", elem_id="find-rate")
+        class_images = gr.Button(key("ui.class_images"), size="sm", elem_id="class-images")
+    return Target(steps, offers, apply, find_rate, class_images)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,17 @@ from kohya_gui.run_html import charts_html, console_html, samples_html, status_h
 from kohya_gui.runs import registry
 from kohya_gui.runs.follow import follower
 
-Seen = dict[str, int]
+Seen = dict[str, Any]
 MAX_LISTED = 200
 
 
 @dataclass(frozen=True)
 class RunPanel:
-    """The widgets that show a run. `seen` remembers what this browser has, so that only changes are sent."""
+    """The widgets that show a run.
+
+    `seen` remembers what this browser has, so that only changes are sent, and which run it shows: the list itself may
+    still name the one before while a run is being started.
+    """
 
     choice: gr.Dropdown
     buttons: dict[str, gr.Button]
@@ -35,11 +39,12 @@ class RunPanel:
         return [self.choice, self.controls, *self.buttons.values(), *self.views.values(), self.seen]
 
 
-def build_run_panel(start: gr.Button, stop: gr.Button, pictures_path: str) -> RunPanel:
-    """Lay out the run's status, charts, pictures and console; `start` and `stop` stand elsewhere."""
+def build_run_panel(starters: dict[str, gr.Button], pictures_path: str) -> RunPanel:
+    """Lay out the run's status, charts, pictures and console; `starters`, and what stops a run, stand elsewhere."""
     with gr.Row(elem_id="run-bar", equal_height=True):
         choice = gr.Dropdown([], show_label=False, container=False, elem_id="run-choice", interactive=True)
         resume = gr.Button(key("ui.resume"), size="sm", variant="primary", visible=False, elem_id="resume")
+        use_rates = gr.Button(key("ui.rates.use"), size="sm", variant="primary", visible=False, elem_id="use-rates")
     with gr.Row(elem_id="run-controls", equal_height=True, visible=False) as controls:
         pause = gr.Button(key("ui.pause"), size="sm", elem_id="pause")
         save = gr.Button(key("ui.save_now"), size="sm", elem_id="save-now")
@@ -55,8 +60,8 @@ def build_run_panel(start: gr.Button, stop: gr.Button, pictures_path: str) -> Ru
     with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box"):
         views["console"] = gr.HTML(elem_id="run-console")
     buttons = {
-        "start": start, "stop": stop, "pause": pause, "resume": resume, "save": save, "sample": sample,
-        "set_rate": set_rate, "tenth": tenth,
+        **starters, "pause": pause, "resume": resume, "save": save, "sample": sample,
+        "set_rate": set_rate, "tenth": tenth, "use_rates": use_rates,
     }  # fmt: skip
     return RunPanel(choice, buttons, controls, rate, views, gr.State({}), pictures_path)
 
@@ -87,16 +92,19 @@ def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> dict[
         "console": console_html(view),
     }
     choices = [(run_label(r, language), r.id) for r in runs]
-    fresh = {name: hash(value) for name, value in html.items()}
+    fresh: Seen = {name: hash(value) for name, value in html.items()}
     can_resume = not busy and view is not None and view.can_resume
-    fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash((status, busy, can_resume, language))}
-    fresh["newest"] = hash(runs[0].id) if runs else -1
+    found_rates = view is not None and bool(view.rates)
+    buttons = (status, busy, can_resume, found_rates, language)
+    fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash(buttons)}
+    fresh |= {"newest": hash(runs[0].id) if runs else -1, "shown": run.id if run else None}
     updates: dict[Any, Any] = {panel.views[name]: html[name] for name in html if seen.get(name) != fresh[name]}
     if seen.get("choices") != fresh["choices"]:
         updates[panel.choice] = gr.update(choices=choices, value=run.id if run else None)
     if seen.get("buttons") != fresh["buttons"]:
         updates |= _button_states(panel, status, busy, language)
         updates[panel.buttons["resume"]] = gr.update(visible=can_resume)
+        updates[panel.buttons["use_rates"]] = gr.update(visible=found_rates)
     return updates | {panel.seen: fresh}
 
 
@@ -105,7 +113,7 @@ def _button_states(panel: RunPanel, status: str, busy: bool, language: str) -> d
     running = status == "running"
     stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
     return {
-        panel.buttons["start"]: gr.update(interactive=not busy),
+        **{panel.buttons[name]: gr.update(interactive=not busy) for name in ("start", "find_rate", "class_images")},
         panel.buttons["stop"]: gr.update(interactive=status in registry.ACTIVE, value=stop),
         panel.controls: gr.update(visible=running),
     }

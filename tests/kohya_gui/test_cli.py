@@ -28,7 +28,7 @@ def called(monkeypatch):
 
     app, terminal = types.ModuleType("kohya_gui.app"), types.ModuleType("kohya_gui.runs.terminal")
     app.serve, terminal.demo, terminal.train = remember("serve"), remember("demo"), remember("train", 3)
-    terminal.find_rate = remember("find_rate")
+    terminal.beside = remember("beside")
     for module in (app, terminal):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         parent, _, name = module.__name__.rpartition(".")
@@ -43,10 +43,11 @@ def test_no_word_opens_the_page_in_a_browser(called):
     assert called["serve"][0].inbrowser
 
 
-def test_a_rate_search_takes_what_training_takes(called, tmp_path):
+@pytest.mark.parametrize(("word", "job"), [("find-rate", "find_rate"), ("class-images", "class_images")])
+def test_jobs_beside_a_training_take_what_training_takes(called, tmp_path, word, job):
     (tmp_path / "c.toml").touch()
-    assert cli.main(["find-rate", str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 0
-    assert called["find_rate"] == (tmp_path / "c.toml", {"find_rate_steps": "50"})
+    assert cli.main([word, str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 0
+    assert called["beside"] == (job, tmp_path / "c.toml", {"find_rate_steps": "50"})
 
 
 def test_every_page_flag_reaches_the_page(called, tmp_path):
@@ -118,7 +119,8 @@ def test_an_unknown_word_or_flag_gives_one_line_with_the_nearest_known(typed, ne
     (["--server_port", "0"], "1 to 65535"), (["--server_port", "many"], "1 to 65535"), (["--listen"], "expected one"),
     (["train"], "CONFIG"), (["train", "nowhere.toml"], "There is no file"), (["--config", "nowhere.json"], "no file"),
     (["--username", "ann"], "go together"), (["--password", "x"], "go together"), (["demo", "extra"], "extra"),
-    (["zzzzzz"], "page, demo, train, find-rate, test, check, update"), (["--list", "1.2.3.4"], "Unknown flag"),
+    (["zzzzzz"], "page, demo, train, find-rate, class-images, test, check, update"),
+    (["--list", "1.2.3.4"], "Unknown flag"),
 ])
 def test_what_cannot_work_is_one_line_and_exit_code_2(typed, says, capsys, monkeypatch):
     monkeypatch.delenv("CRUCIBLE_PASSWORD", raising=False)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kohya_gui.form import Form, build_form, number_text
+from kohya_gui.form import Form, build_form
+from kohya_gui.kinds import number_text
 from train_core.config.job import Job
 from train_core.config.parse import parse_values
 from train_core.config.setting import Section, setting, when

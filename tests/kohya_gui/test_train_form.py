@@ -17,12 +17,13 @@ from kohya_gui.drafts import load_draft
 from kohya_gui.form import build_form
 from kohya_gui.runs import launch
 from kohya_gui.tabs import train_form
-from kohya_gui.tabs.train_actions import Actions
+from kohya_gui.tabs.train_actions import Actions, with_rates
 from kohya_gui.tabs.train_form import FormDesk
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
 from kohya_gui.tabs.visitor import Visitor
 from tests.pictures import image_folder
+from tests.tiny import tiny_file
 from train_core.config.train import TrainConfig
 from train_core.facts import hub
 
@@ -138,8 +139,57 @@ def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: FormDesk, tmp_
 
 def test_nothing_starts_while_something_is_wrong(page: FormDesk, told: list[str], monkeypatch):
     with gr.Blocks():
-        actions = Actions(page, build_run_panel(page.bar.start, page.bar.stop, "pictures/"), build_output_panel())
+        actions = actions_of(page)
     monkeypatch.setattr(launch, "start", lambda config: pytest.fail("started"))
     updates = actions.start(request(), {}, *shown(page))
     assert told == ["form_not_ready"]
     assert "Base model" in updates[page.facts]
+
+
+class Started(Exception):  # noqa: N818 - nothing is wrong
+    """Instead of a real start."""
+
+
+def actions_of(page: FormDesk) -> Actions:
+    starters = {
+        "start": page.bar.start, "stop": page.bar.stop, "find_rate": page.target.find_rate,
+        "class_images": page.target.class_images,
+    }
+    return Actions(page, build_run_panel(starters, "pictures/"), build_output_panel())
+
+
+def test_class_images_need_no_folder_that_is_there_but_a_class(page: FormDesk, told: list[str], tmp_path, monkeypatch):
+    def start(job: str, config: TrainConfig) -> None:
+        raise Started(job)
+
+    monkeypatch.setattr(launch, "start_beside", start)
+    with gr.Blocks():
+        actions = actions_of(page)
+    image_folder(tmp_path / "images", "10_zuko", [(64, 64)] * 2, "a dog")
+    fields = {
+        "train_data_dir": str(tmp_path / "images"), "reg_data_dir": str(tmp_path / "not there"), "resolution": "64",
+        "pretrained_model_name_or_path": str(tiny_file()), "output_dir": str(tmp_path / "out"),
+    }
+    actions.class_images(request(), {}, *shown(page, **fields))
+    assert told == ["no_class_named"]
+    with pytest.raises(Started, match="class_images"):
+        actions.class_images(request(), {}, *shown(page, **fields, class_prompt="dog"))
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"optimizer_type": "AdamW8bit"}, {"unet_lr": 6e-4, "text_encoder_lr": "3e-4"}),
+        ({"optimizer_type": "Lion8bit"}, {"unet_lr": 2e-4, "text_encoder_lr": "1e-4", "optimizer_type": "Lion8bit"}),
+        ({"optimizer_type": "DAdaptLion", "optimizer_args": "a=1"}, {"optimizer_type": "AdamW8bit", "unet_lr": 6e-4}),
+        ({"optimizer_type": "AdamW", "network_train_unet_only": True}, {"unet_lr": 6e-4}),
+    ],
+)
+def test_found_rates_go_where_the_optimizer_wants_them(form: dict, expected: dict):
+    found = {
+        "AdamW8bit": {"unet_lr": 6e-4, "text_encoder_lr": 3e-4}, "Lion": {"unet_lr": 2e-4, "text_encoder_lr": 1e-4},
+    }
+    values = with_rates(form, found)
+    assert values == {**values, **expected}
+    assert ("text_encoder_lr" in values) == ("network_train_unet_only" not in form)
+    assert not values.get("optimizer_args")

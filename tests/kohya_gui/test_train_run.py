@@ -16,7 +16,8 @@ from train_core.events import EventLog
 @pytest.fixture
 def panel() -> RunPanel:
     with gr.Blocks():
-        return build_run_panel(gr.Button("start"), gr.Button("stop"), "pictures/")
+        starters = {name: gr.Button(name) for name in ("start", "stop", "find_rate", "class_images")}
+        return build_run_panel(starters, "pictures/")
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +107,29 @@ def test_what_can_be_asked_of_a_run_is_shown_while_it_runs_and_resume_once_it_ha
     paused = look(panel, None, running[panel.seen], "en")
     assert not paused[panel.controls]["visible"]
     assert paused[panel.buttons["resume"]]["visible"]
+
+
+def test_rates_that_were_found_are_shown_and_can_be_used(panel: RunPanel):
+    log = add_run("20260101-000000-a-rate")
+    assert not look(panel, None, {}, "en")[panel.buttons["use_rates"]]["visible"]
+    log.write("rate_found", rate=6e-4, suggestions={"AdamW8bit": {"unet_lr": 6e-4, "text_encoder_lr": 3e-4}})
+    log.write("finished", status="completed", path=None)
+    found = look(panel, None, {}, "en")
+    assert found[panel.buttons["use_rates"]]["visible"]
+    assert "AdamW8bit: U-Net learning rate 6e-4, Text encoder learning rate 3e-4" in found[panel.views["status"]]
+
+
+def test_of_class_images_the_newest_are_shown_first_and_progress_is_theirs(panel: RunPanel):
+    folder = runs_dir() / "20260101-000000-a-class-images"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    log = EventLog(folder / "events.jsonl")
+    log.write("started", job="class_images", images=40, pid=os.getpid())
+    log.write("stage", name="drawing", done=30, total=40)
+    for number in range(30):
+        log.write("sample", path=f"/reg/1_dog/{number:05d}-1.png", prompt="dog", index=0, step=0, epoch=None, seed=1)
+    updates = look(panel, None, {}, "en")
+    drawn = updates[panel.views["samples"]]
+    assert drawn.count("<img") == 24
+    assert drawn.index("00029-1.png") < drawn.index("00028-1.png")
+    assert 'aria-valuenow="75"' in updates[panel.views["status"]]

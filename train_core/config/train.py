@@ -5,6 +5,7 @@ from __future__ import annotations
 from train_core.config.job import Job
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.captions import CaptionSettings
+from train_core.config.sections.class_images import ClassImageSettings
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.loss import LossSettings
@@ -37,4 +38,5 @@ class TrainConfig(Job, name="train"):
     samples: SampleSettings = SampleSettings()
     output: OutputSettings = OutputSettings()
     resume: ResumeSettings = ResumeSettings()
+    class_images: ClassImageSettings = ClassImageSettings()
     launch: LaunchSettings = LaunchSettings()

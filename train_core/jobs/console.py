@@ -30,7 +30,9 @@ class Console:
         else:
             print(text, flush=True)
 
-    def _started(self, total_steps: int, output_name: str, **_: Any) -> None:
+    def _started(self, output_name: str, total_steps: int = 0, **_: Any) -> None:
+        if not total_steps:
+            return
         self._say(f"Training {output_name}: {total_steps} steps.")
         if sys.stdout.isatty():
             self._bar = tqdm(total=total_steps, unit="step", dynamic_ncols=True, file=sys.stdout)

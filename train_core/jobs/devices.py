@@ -19,6 +19,31 @@ def make_accelerator(launch: LaunchSettings) -> Accelerator:
     return Accelerator(mixed_precision="no", cpu=launch.use_cpu)
 
 
+def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """The number format that is calculated in: fp32 in place of bf16 on a processor that has no bf16."""
+    return DTYPES["no" if precision == "bf16" and not has_bf16(device) else precision]
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether `device` has instructions for bf16. Processors without them do it fifty times slower than fp32."""
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return True
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def precision_remarks(precision: Precision, device: torch.device) -> list[Problem]:
+    """What is said where another number format is calculated in than asked for."""
+    if precision != "bf16" or has_bf16(device):
+        return []
+    return [
+        problem(
+            "bf16_not_in_this_processor",
+            "mixed_precision = bf16, but this processor has no instructions for it and would take many times as long, "
+            "so fp32 is used instead. It needs more memory.",
+        )
+    ]
+
+
 def precision_problems(precision: Precision, device: torch.device) -> list[Problem]:
     """Why `precision` cannot be used on `device`."""
     if precision == "fp16" and device.type == "cpu":

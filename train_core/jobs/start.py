@@ -8,16 +8,18 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from train_core.config.class_images import class_image_settings
 from train_core.config.files import Loaded, read_config, write_toml
 from train_core.config.find_rate import search_settings
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, raise_if_any
+from train_core.config.train import TrainConfig
 from train_core.events import Emit, EventLog, emit_problems, take_requests
 from train_core.facts.hub import resolve
 from train_core.facts.preflight import examine
@@ -26,8 +28,24 @@ from train_core.facts.tensor_files import read_ahead
 from train_core.jobs.console import Console
 from train_core.jobs.failing import explained, is_known
 
-# Where the work of each job is. Imported late: everything before needs no torch, so that a mistake is told at once.
-WORK = {"train": ("train_core.jobs.train", "train_adapter"), "find_rate": ("train_core.jobs.find_rate", "find_rate")}
+
+@dataclass(frozen=True)
+class Work:
+    """What a job does with a training's settings: how it takes them, and the function of which module then works.
+
+    The module is imported late: everything before needs no torch, so that a mistake is told at once.
+    """
+
+    module: str
+    function: str
+    prepare: Callable[[TrainConfig], TrainConfig] = lambda config: config
+
+
+JOBS = {
+    "train": Work("train_core.jobs.train", "train_adapter"),
+    "find_rate": Work("train_core.jobs.find_rate", "find_rate", search_settings),
+    "class_images": Work("train_core.jobs.class_images", "make_class_images", class_image_settings),
+}
 
 
 def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "train") -> int:
@@ -36,8 +54,7 @@ def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "
     console = Console()
     try:
         loaded = read_config(config_file, overrides)
-        if job == "find_rate":
-            loaded = replace(loaded, config=search_settings(loaded.config))
+        loaded = replace(loaded, config=JOBS[job].prepare(loaded.config))
     except UserError as error:
         run_dir = run_folder_of(config_file)
         if run_dir and main_process:
@@ -96,8 +113,8 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         emit_problems(emit, "notice", findings.notices)
         raise_if_any(findings.problems)
         read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
-        module, function = WORK[job]
-        getattr(importlib.import_module(module), function)(loaded.config, run_dir, emit)
+        work = JOBS[job]
+        getattr(importlib.import_module(work.module), work.function)(loaded.config, run_dir, emit)
     except UserError as error:
         _tell_failure(emit, error)
         return 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,16 @@ from train_core.facts.prompts import PromptDefaults, parse_prompts
 from train_core.facts.schedules import curve_of, steps_in
 from train_core.facts.split import validation_seed
 from train_core.facts.steps import Counted, StepCount, count_steps, workload_of
-from train_core.jobs.devices import DTYPES, make_accelerator, precision_problems, share
+from train_core.jobs.devices import (
+    DTYPES,
+    compute_dtype,
+    make_accelerator,
+    precision_problems,
+    precision_remarks,
+    share,
+)
 from train_core.jobs.metadata import MetadataWriter
+from train_core.jobs.progress import Counter
 from train_core.jobs.resuming import Place, go_on, metrics_for, place_of, states_for
 from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, guard_of, validate_on
@@ -54,8 +61,6 @@ from train_core.run.samples import SampleDrawer
 from train_core.run.saving import Saver
 from train_core.run.state import Parts, TorchDraws
 from train_core.run.training import Training
-
-SECONDS_BETWEEN_REPORTS = 0.5
 
 
 def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
@@ -77,7 +82,8 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     torch.manual_seed(config.training.seed)
 
     emit("stage", name="loading")
-    dtype = DTYPES[config.training.mixed_precision]
+    dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
+    emit_problems(emit, "notice", precision_remarks(config.training.mixed_precision, accelerator.device))
     family = load_family(config.model, dtype, accelerator.device, config.memory)
     choose_attention(family, config.memory, dtype, accelerator.device)
     emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
@@ -125,16 +131,16 @@ def prepare_data(
     plan = BatchPlan(
         config.training.seed, config.training.train_batch_size, *processes, config.loss.prior_loss_weight
     )
-    data = training_data_of(library, config.dataset, plan, encoder, _Counter("caching", emit))
+    data = training_data_of(library, config.dataset, plan, encoder, Counter("caching", emit))
     validation = None
     if measured is not None:
         emit_problems(emit, "notice", [measured_on(measured)])
         plan = BatchPlan(seed, 1, *processes)
-        validation = training_data_of(measured, config.dataset, plan, encoder, _Counter("caching", emit))
+        validation = training_data_of(measured, config.dataset, plan, encoder, Counter("caching", emit))
     rescued = data.rescued | (validation.rescued if validation else set())
     emit_problems(emit, "notice", [rescued_remark(rescued)] if rescued else [])
     libraries = [library] if measured is None else [library, measured]
-    texts = cached_texts(config, family, libraries, _Counter("caching", emit))
+    texts = cached_texts(config, family, libraries, Counter("caching", emit))
     idle = {"vae"} if config.dataset.cache_latents else set()
     if texts is not None:
         idle |= {name for name in family.modules if name.startswith("text_encoder")}
@@ -153,11 +159,12 @@ def assemble(
     texts: TextCache | None, length: StepCount, emit: Emit,
 ) -> Training:
     """All parts of the run, each made from its own settings."""
-    dtype = DTYPES[config.training.mixed_precision]
+    precision = config.training.mixed_precision
+    dtype = compute_dtype(precision, accelerator.device)
     text_until = text_encoder_until(config, length.total)
     method = AdapterMethod(family, config.network, config.rates, config.training.seed, text_until)
     if config.applicable().get("full_half"):
-        method.trainable.to(dtype)
+        method.trainable.to(DTYPES[precision])
     if config.memory.gradient_checkpointing:
         family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
     compile_unet(family, config.memory)
@@ -170,7 +177,7 @@ def assemble(
     model = share(accelerator, predictor, all_used=every_step)
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total), method.ends()),
-        config.optimizer.max_grad_norm, config.training.mixed_precision == "fp16", config.optimizer.ema_decay,
+        config.optimizer.max_grad_norm, precision == "fp16", config.optimizer.ema_decay,
     )
     method.inference = stepper.inference
     is_main = accelerator.is_main_process
@@ -250,17 +257,3 @@ def facts_of(config: TrainConfig, run: Training) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "accelerate")}
         | {"python": platform.python_version()},
     }
-
-
-class _Counter:
-    """A progress callback that reports a stage at most twice a second, and its end."""
-
-    def __init__(self, stage: str, emit: Emit) -> None:
-        self.stage = stage
-        self.emit = emit
-        self.reported = 0.0
-
-    def __call__(self, done: int, total: int) -> None:
-        if done == total or time.monotonic() - self.reported >= SECONDS_BETWEEN_REPORTS:
-            self.reported = time.monotonic()
-            self.emit("stage", name=self.stage, done=done, total=total)

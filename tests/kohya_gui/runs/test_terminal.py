@@ -43,7 +43,7 @@ def test_a_finished_run_is_shown_and_ends_well(config_file, monkeypatch, capfd):
 
 def test_a_search_for_the_rate_shows_what_to_set_and_keeps_the_users_settings(config_file, monkeypatch, capfd):
     monkeypatch.setattr(launch, "ENTRY", ("fake_job", "train"))
-    assert terminal.find_rate(config_file, {"output_name": "other"}) == 0
+    assert terminal.beside("find_rate", config_file, {"output_name": "other"}) == 0
     assert "For AdamW8bit: unet_lr = 0.0002, text_encoder_lr = 0.0001" in capfd.readouterr().out
     (found,) = list_runs()
     assert found.id.endswith("-other-rate")

@@ -63,7 +63,10 @@ def test_what_does_not_suit_the_model_is_told_before_it_is_loaded(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("thumbnail", "code"),
-    [("data:image/png;base64,AAAA", None), ("data:nonsense", "thumbnail_not_an_image"), ("gone", "thumbnail_unreadable")],
+    [
+        ("data:image/png;base64,AAAA", None), ("data:nonsense", "thumbnail_not_an_image"),
+        ("gone", "thumbnail_unreadable"),
+    ],
 )
 def test_a_thumbnail_that_is_no_picture_is_told_before_the_run(
     tmp_path: Path, images: Path, thumbnail: str, code: str | None

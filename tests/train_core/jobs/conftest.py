@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.tiny import tiny_file
 from train_core.config.files import check_values, write_toml
+from train_core.jobs import devices
 
 Prepare = Callable[..., Path]
 
@@ -20,6 +21,12 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs and caches of a test stay with the test."""
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def bf16_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny models are quick in bf16 also on processors without it, and results must not depend on the processor."""
+    monkeypatch.setattr(devices, "has_bf16", lambda device: True)
 
 
 @pytest.fixture

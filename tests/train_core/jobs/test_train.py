@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.places import runs_dir
 from train_core.events import Event, read_events, request
+from train_core.jobs import devices
 from train_core.jobs.start import start_training
 from train_core.run.training import Training
 
@@ -127,6 +128,16 @@ def test_optimizers_of_every_kind_finish_a_run(prepare: Prepare, optimizer: str)
 )
 def test_other_ways_of_training_finish(prepare: Prepare, values: dict) -> None:
     weights(run(prepare("ways", max_train_epochs=1, **values)))
+
+
+def test_a_processor_without_bf16_calculates_in_fp32_and_says_so(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run(prepare("plain", max_train_epochs=1))
+    monkeypatch.setattr(devices, "has_bf16", lambda device: False)
+    events = run(prepare("asked", max_train_epochs=1, mixed_precision="bf16"))
+    assert "bf16_not_in_this_processor" in [event["code"] for event in kinds(events, "notice")]
+    assert difference(weights(plain), weights(events)) == 0
 
 
 def test_gradient_checkpointing_changes_nothing_but_memory(prepare: Prepare) -> None:

@@ -1,0 +1,82 @@
+"""The job that makes missing class images: pictures by the base model of a training, to be its regularisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from train_core.config.class_images import ClassImagesConfig
+from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.data.processes import gather
+from train_core.events import Emit, emit_problems
+from train_core.facts.class_images import ClassFolder, ClassImage, class_folders
+from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
+from train_core.jobs.progress import Counter
+from train_core.models.family import Family
+from train_core.models.fitting import choose_attention, compile_unet
+from train_core.models.load import load_family
+from train_core.run.control import Control
+from train_core.sampling.draw import draw_samples
+from train_core.sampling.png import parameters_text, save_png
+
+
+def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit) -> None:
+    """Draw what is missing of every class, shared out over the processes. Raises `UserError` as `class_folders` does.
+
+    Each picture is written as soon as it is drawn; a run that is stopped or killed goes on from there when started
+    again.
+    """
+    accelerator = make_accelerator(config.launch)
+    dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
+    raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
+    folders = class_folders(config)
+    emit_problems(emit, "notice", [_plan(folder) for folder in folders])
+    images = [image for folder in folders for image in folder.missing]
+    where = config.class_images.class_data_dir
+    emit("started", job=type(config).job_name, output_name=Path(where).name, output_dir=where, images=len(images))
+    stopped = False
+    if images:
+        emit("stage", name="loading")
+        family = load_family(config.model, dtype, accelerator.device, config.memory)
+        choose_attention(family, config.memory, dtype, accelerator.device)
+        compile_unet(family, config.memory)
+        name = Path(config.model.pretrained_model_name_or_path).stem
+        stopped = _draw(images, family, name, accelerator, run_dir, emit)
+    status = "stopped" if stopped else "completed"
+    emit("finished", status=status, path=where, step=None)
+
+
+def _draw(
+    images: Sequence[ClassImage], family: Family, model_name: str, accelerator: Accelerator, run_dir: Path, emit: Emit
+) -> bool:
+    """Draw and write this process's share of `images`. Returns whether a stop was asked for."""
+    number, rank = accelerator.num_processes, accelerator.process_index
+    rounds = -(-len(images) // number)
+    control, counter = Control(run_dir, accelerator, emit), Counter("drawing", emit)
+    warnings: list[Problem] = []
+    with control.catching_interrupts():
+        for turn, start in enumerate(range(0, len(images), number), 1):
+            for image in images[start : start + number][rank : rank + 1]:
+                for picture in draw_samples(family, [image.prompt], accelerator.device, 0, warnings.append):
+                    save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
+                    emit(
+                        "sample", path=str(image.path), prompt=image.prompt.prompt, index=start, step=0, epoch=None,
+                        seed=picture.seed,
+                    )
+            counter(min(start + number, len(images)), len(images))
+            if "stop" in control.requests(turn):
+                break
+    for found in gather(warnings):
+        emit_problems(emit, "warning", found)
+    return turn < rounds
+
+
+def _plan(folder: ClassFolder) -> Problem:
+    return problem(
+        "class_images_planned",
+        "Class \"{concept}\": {there} images are in {folder}, {wanted} are wanted, so {count} are made.",
+        concept=folder.name, folder=str(folder.path), there=folder.there, wanted=folder.wanted,
+        count=len(folder.missing),
+    )
