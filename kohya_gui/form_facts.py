@@ -20,7 +20,7 @@ MAX_PATHS = 200
 # The files that are offered while the path of one is typed, by the kind of path.
 OFFERED: dict[str | None, tuple[str, ...]] = {
     "file": (".safetensors", ".ckpt", ".pt"), "data": (".toml", ".json", ".jsonl"),
-    "image": (".png", ".jpg", ".jpeg", ".webp"),
+    "yaml": (".yaml", ".yml"), "image": (".png", ".jpg", ".jpeg", ".webp"),
 }
 
 

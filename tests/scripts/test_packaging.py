@@ -13,7 +13,7 @@ import pytest
 
 APP = Path(__file__).parents[2]
 # Modules that have another name than the package that brings them.
-BROUGHT_BY = {"pil": "pillow"}
+BROUGHT_BY = {"yaml": "pyyaml", "pil": "pillow"}
 BUILT_FROM = ("kohya_gui", "train_core", "presets", "demo", "setup.py", "MANIFEST.in", "pyproject.toml",
               "requirements.txt", "README.md", "LICENSE", "NOTICE")
 

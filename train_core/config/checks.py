@@ -24,7 +24,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *bucket_contradictions(config.dataset),
         *draw_contradictions(config.dataset, config.captions, config.augmentation),
         *optimizer_contradictions(config, learning_rates(config)),
-        *launch_contradictions(config.launch),
+        *launch_contradictions(config.launch, config.memory),
         *validation_contradictions(config.validation),
         *loss_contradictions(config.loss, config.model.v_parameterization),
     ]

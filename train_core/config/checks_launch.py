@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.launch import LaunchSettings
+from train_core.config.sections.memory import MemorySettings
 
 
-def launch_contradictions(launch: LaunchSettings) -> list[Problem]:
-    """Everything that keeps several machines from meeting."""
+def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
+    """Everything that keeps several machines from meeting, and sharing out the model from working."""
+    found = _not_shared_out(launch, memory)
     if launch.num_machines == 1:
-        return []
-    found = []
+        return found
     if launch.num_processes % launch.num_machines:
         found.append(
             problem(
@@ -38,3 +39,23 @@ def launch_contradictions(launch: LaunchSettings) -> list[Problem]:
             )
         )
     return found
+
+
+def _not_shared_out(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
+    if not launch.accelerate_config or launch.num_processes == 1:
+        return []
+    conflicts = {
+        f"base_precision = {memory.base_precision} (same works)": memory.base_precision != "same",
+        f"blocks_to_swap = {memory.blocks_to_swap} (0 works)": memory.blocks_to_swap > 0,
+        f"dynamo_backend = {memory.dynamo_backend} (no works)": memory.dynamo_backend != "no",
+    }  # fmt: skip
+    found = [words for words, conflicting in conflicts.items() if conflicting]
+    if not found:
+        return []
+    return [
+        problem(
+            "sharding_conflict",
+            "accelerate_config shares out the U-Net's weights over the processes, which does not go with {conflicts}.",
+            conflicts=", ".join(found),
+        )
+    ]

@@ -22,7 +22,6 @@ DIFFERENT_DEFAULTS: Values = {
 
 # Options of sd-scripts that this version does not have, with the value that means "not used".
 NOT_YET: Values = {
-    "deepspeed": False,
     "network_weights": None, "dim_from_weights": False,
     "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
 }
@@ -32,6 +31,7 @@ NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
 
 # Options that are not followed on purpose, with the reason.
 NOT_FOLLOWED = {
+    "deepspeed": "its engine takes steps that can be neither resumed exactly nor checked; accelerate_config takes FSDP",
     "no_token_padding": "base models learnt from captions padded to full length, and no trainer reads it any more",
     "dataset_class": "images come from folders, metadata or dataset files, so that order and resuming are exact",
 }

@@ -130,6 +130,8 @@ def _fate(name: str) -> Fate:
         return Fate(name, "not needed", UNNEEDED[name])
     if name in REFUSED:
         return Fate(name, "refused", REFUSED[name])
-    if name in NOT_YET or name in COMPANIONS:
+    if name in COMPANIONS:
+        return Fate(name, "refused", f"belongs to deepspeed: {REFUSED['deepspeed']}")
+    if name in NOT_YET:
         return Fate(name, "not yet", "a file that asks for it gets a warning")
     raise KeyError(name)

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 Values = Mapping[str, Any]
 # "file" is a model's file, "data" a file that describes images, "image" a picture or a data URL that holds one;
 # "prompts" is text, or the path of a file that holds it.
-PathKind = Literal["file", "data", "folder", "image", "output", "prompts", "state"]
+PathKind = Literal["file", "data", "folder", "image", "output", "prompts", "state", "yaml"]
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def _folder(name: str, wanted: int, config: ClassImagesConfig, trained: list[str
 def _unmade(folder: Path, name: str, config: ClassImagesConfig) -> Iterator[ClassImage]:
     """The pictures of a class by their numbers, without those that are in the folder."""
     made, seed = config.class_images, config.training.seed
-    there = {int(match[1]) for path in nesting.images_in(folder) if (match := OWN_NAME.fullmatch(path.name))}
+    pictures = nesting.images_in(folder) if folder.is_dir() else []
+    there = {int(match[1]) for path in pictures if (match := OWN_NAME.fullmatch(path.name))}
     size = PromptDefaults.at(config.dataset.resolution, made.class_sampler)
     text = (made.class_prompt.strip() or name).replace("{class}", name)
     number = 0

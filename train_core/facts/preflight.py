@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_core.config.accelerate_file import read_sharding
 from train_core.config.checks_loss import prediction_contradictions
 from train_core.config.data import DataSettings
 from train_core.config.problems import Problem, UserError, problem
@@ -53,8 +54,9 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
-    warnings = (*model.warnings, *images.warnings, *_output_warnings(config))
-    return Findings((*problems, *images.problems), warnings, images.notices)
+    sharding = _sharding(config)
+    warnings = (*model.warnings, *images.warnings, *_output_warnings(config), *sharding.warnings)
+    return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices)
 
 
 def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
@@ -79,6 +81,18 @@ def _model(config: TrainConfig) -> Findings:
     if not known:
         return Findings(tuple(problems), ())
     return Findings((*problems, *_unsuited(known[0], config)), _schedule_of(known[0], config))
+
+
+def _sharding(config: TrainConfig) -> Findings:
+    """What is wrong with a config file of accelerate's, and what of it is not used."""
+    path = config.applicable().get("accelerate_config")
+    if not path:
+        return Findings((), ())
+    try:
+        _, unused = read_sharding(Path(path))
+    except UserError as error:
+        return Findings(error.problems, ())
+    return Findings((), tuple(unused))
 
 
 def _unsuited(found: ModelKind, config: TrainConfig) -> list[Problem]:

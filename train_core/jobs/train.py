@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from train_core.config.accelerate_file import read_sharding
 from train_core.config.arguments import parse_numbers
 from train_core.config.checks import learning_rates
 from train_core.config.checks_loss import prediction_contradictions
@@ -50,6 +51,7 @@ from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
 from train_core.models.fitting import choose_attention, compile_unet
 from train_core.models.load import load_family
+from train_core.models.sharding import share_out
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
 from train_core.optim.table import build_optimizer, description
@@ -168,6 +170,8 @@ def assemble(
     if config.memory.gradient_checkpointing:
         family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
     compile_unet(family, config.memory)
+    if config.applicable().get("accelerate_config"):
+        share_out(family, read_sharding(Path(config.launch.accelerate_config))[0], accelerator.device)
     optimizer = build_optimizer(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
         method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,

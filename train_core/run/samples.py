@@ -17,6 +17,7 @@ from train_core.data.processes import gather
 from train_core.events import Emit, emit_problems
 from train_core.facts.prompts import SamplePrompt
 from train_core.models.family import Family
+from train_core.models.sharding import is_shared_out
 from train_core.sampling.draw import draw_samples
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
@@ -62,10 +63,14 @@ class SampleDrawer:
     def _drawn(self, step: int, epoch: int | None, warnings: list[Problem]) -> Iterator[dict[str, Any]]:
         """The fields of the event of each picture that this process has drawn and written."""
         mark = step_mark(step) if epoch is None else epoch_mark(epoch)
-        processes = (self.accelerator.num_processes, self.accelerator.process_index)
+        # Where the model is shared out, all draw the same pictures side by side.
+        together, is_main = is_shared_out(self.family), self.accelerator.is_main_process
+        processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
         for picture in draw_samples(
             self.family, self.prompts, self.accelerator.device, self.seed, warnings.append, self.trained, processes
         ):
+            if together and not is_main:
+                continue
             path = sample_path(self.output_dir, self.name, mark, picture.index, picture.seed)
             save_png(picture.image, path, parameters_text(picture.prompt, self.model_name))
             yield {

@@ -28,6 +28,7 @@ from train_core.facts.rate_changes import RateChange
 from train_core.facts.steps import StepCount
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
+from train_core.models.sharding import is_shared_out
 from train_core.optim.schedule import current_rates
 from train_core.optim.stepper import Stepper
 from train_core.run.control import Control
@@ -144,11 +145,15 @@ class Training:
         """What the model should predict (B, C, h, w); of preserved samples, what it did before it was trained."""
         target = self.process.target(latents, noise, timesteps)
         kept = [row for row, index in enumerate(batch.indices.tolist()) if index in self.preserved]
+        # Where the model is shared out, a process asks it in vain rather than let the others wait.
+        rows = kept or ([0] if self.preserved and is_shared_out(self.family) else [])
+        if not rows:
+            return target
+        extras = {name: of_all[rows] for name, of_all in self.extras(batch).items()}
+        captions = [batch.captions[row] for row in rows]
+        untrained = self.accelerator.unwrap_model(self.model).untrained(noisy[rows], timesteps[rows], captions, extras)
         if not kept:
             return target
-        extras = {name: of_all[kept] for name, of_all in self.extras(batch).items()}
-        captions = [batch.captions[row] for row in kept]
-        untrained = self.accelerator.unwrap_model(self.model).untrained(noisy[kept], timesteps[kept], captions, extras)
         return target.index_put((torch.tensor(kept, device=target.device),), untrained.float())
 
     def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:

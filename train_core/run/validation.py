@@ -21,6 +21,7 @@ from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.events import Emit, emit_problems
 from train_core.facts.draws import seed_for
 from train_core.models.family import Family
+from train_core.models.sharding import is_shared_out
 from train_core.run.inpainting import around_holes
 from train_core.run.metrics import Metrics
 from train_core.run.validation_history import History, Measurement, nearest_file, verdict
@@ -53,8 +54,10 @@ class Validator:
         losses = torch.zeros(len(self.data.library.entries), device=self.accelerator.device)
         with self.averages(), without_dropouts(self.model):
             for batch in self.data.epoch(0):
-                if batch.weights[0] > 0:  # else it only fills up a process's share
-                    losses[batch.indices] = self._image_loss(batch)
+                counts = batch.weights[0] > 0  # else it only fills up a process's share
+                if counts or is_shared_out(self.family):
+                    loss = self._image_loss(batch)
+                    losses[batch.indices] = loss if counts else losses[batch.indices]
         if self.accelerator.num_processes > 1:
             losses = self.accelerator.reduce(losses, "sum")
         return float(losses.cpu().double().mean())

@@ -79,6 +79,30 @@ def test_two_processes_train_a_text_encoder_whose_last_layer_is_skipped(prepare:
     train_with(2, prepare("skipping", train_batch_size=1, clip_skip=2, max_train_epochs=0, max_train_steps=2))
 
 
+def test_two_processes_with_a_share_of_the_model_each_learn_and_draw_the_same(
+    prepare: Prepare, tmp_path: Path, images: Path
+) -> None:
+    file = tmp_path / "fsdp.yaml"
+    file.write_text("distributed_type: FSDP\nfsdp_config: {fsdp_version: 2, fsdp_reshard_after_forward: true}\n")
+    regular = images.parent / "reg" / "1_dog"
+    regular.mkdir(parents=True)
+    Image.effect_noise((64, 64), 90).convert("RGB").save(regular / "0.png")
+    settings = {
+        "optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "max_train_epochs": 1, "validation_split": 0.3,
+        "sample_prompts": "a dog --w 64 --h 64 --s 1", "gradient_checkpointing": True, "clip_skip": 1,
+        "reg_data_dir": str(regular.parent), "diff_output_preservation": True,
+    }
+    one = train_with(1, prepare("one", train_batch_size=2, **settings))
+    launch = {"num_processes": 2, "accelerate_config": str(file)}
+    two = train_with(2, prepare("two", train_batch_size=1, **settings, **launch))
+    moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)
+    assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
+    runs = [read_events(run / "events.jsonl") for run in sorted(runs_dir().iterdir())]
+    measured = [[event["loss"] for event in events if event["kind"] == "validation"] for events in runs]
+    assert measured[0] == pytest.approx(measured[1], rel=1e-3)
+    assert [len([event for event in events if event["kind"] == "sample"]) for events in runs] == [1, 1]
+
+
 def test_two_processes_stop_the_text_encoder_together(prepare: Prepare) -> None:
     settings = {
         "optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "max_train_epochs": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from train_core.config.setting import Condition, Section, setting
 
 SEVERAL_MACHINES = Condition("num_machines is above 1", lambda values: (values.get("num_machines") or 1) > 1)
+SEVERAL_PROCESSES = Condition("num_processes is above 1", lambda values: (values.get("num_processes") or 1) > 1)
 
 
 class LaunchSettings(Section, title="Devices"):
@@ -35,6 +36,11 @@ class LaunchSettings(Section, title="Devices"):
         0, "Port by which several processes talk; 0 finds a free one. Several machines need the same one.",
         label="Main process port", ge=0, le=65535,
         advanced=True,
+    )
+    accelerate_config: str = setting(
+        "", "A file written by accelerate config that chooses FSDP: the U-Net's frozen weights are shared out over the "
+        "processes, for models that do not fit onto one card. Nothing else is taken from it.",
+        label="FSDP config file", path="yaml", applies_to=SEVERAL_PROCESSES, advanced=True,
     )
     num_cpu_threads_per_process: int = setting(
         0, "Processor threads of each process; 0 shares out all cores.", label="CPU threads per process", ge=0, le=1024,

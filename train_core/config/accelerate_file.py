@@ -1,0 +1,98 @@
+"""What is taken from a config file of accelerate's: how FSDP shares out the frozen base over the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from train_core.config.problems import Problem, UserError, problem
+
+BLOCKS = ("BasicTransformerBlock", "ResnetBlock2D")
+# Values that `accelerate config` writes of its own accord, and that say nothing against what is done here.
+HARMLESS: dict[str, tuple[Any, ...]] = {
+    "fsdp_version": (1, 2), "fsdp_auto_wrap_policy": ("TRANSFORMER_BASED_WRAP",), "fsdp_use_orig_params": (True,),
+    "fsdp_sharding_strategy": ("FULL_SHARD", 1), "fsdp_sync_module_states": (True,),
+    "fsdp_cpu_ram_efficient_loading": (True, False), "fsdp_forward_prefetch": (False,),
+    "fsdp_activation_checkpointing": (False,), "fsdp_backward_prefetch": ("BACKWARD_PRE",),
+    "fsdp_state_dict_type": ("SHARDED_STATE_DICT", "FULL_STATE_DICT"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sharding:
+    """Each process keeps a share of the U-Net's frozen weights and gathers those of a block when it is computed.
+
+    `blocks` are the classes of the modules that are gathered one at a time. With `reshard` they are let go again before
+    the backward pass; with `offload` shares are kept in main memory.
+    """
+
+    blocks: tuple[str, ...] = BLOCKS
+    reshard: bool = True
+    offload: bool = False
+
+
+def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
+    """What the file at `path` says of FSDP, and what of it is not used. Raises UserError for a file without it."""
+    said = _yaml(path)
+    if str(said.get("distributed_type")).upper() == "DEEPSPEED" or said.get("deepspeed_config"):
+        raise UserError(
+            problem(
+                "deepspeed_refused",
+                "{path} asks for DeepSpeed, which takes its steps with an engine of its own that can be neither "
+                "resumed exactly nor checked here. FSDP shares out the model as well: run accelerate config again and "
+                "choose it.",
+                path=str(path),
+            )
+        )
+    fsdp = said.get("fsdp_config")
+    if not isinstance(fsdp, Mapping) or not fsdp:
+        raise UserError(
+            problem(
+                "accelerate_file_without_fsdp",
+                "{path} holds no fsdp_config, and nothing else is taken from it: processes, machines and the like are "
+                "settings here. Choose FSDP in accelerate config, or empty accelerate_config.",
+                path=str(path),
+            )
+        )
+    names = str(fsdp.get("fsdp_transformer_layer_cls_to_wrap") or "")
+    sharding = Sharding(
+        tuple(name.strip() for name in names.split(",") if name.strip()) or BLOCKS,
+        fsdp.get("fsdp_reshard_after_forward", True) not in (False, "false"), bool(fsdp.get("fsdp_offload_params")),
+    )  # fmt: skip
+    return sharding, _unused(path, fsdp)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(
+            problem(
+                "accelerate_file_unreadable",
+                "accelerate_config = {path} cannot be read: {reason}. Choose a file written by accelerate config.",
+                path=str(path), reason=str(error).splitlines()[0],
+            )
+        ) from error
+    return said if isinstance(said, dict) else {}
+
+
+def _unused(path: Path, fsdp: Mapping[str, Any]) -> list[Problem]:
+    known = {"fsdp_transformer_layer_cls_to_wrap", "fsdp_reshard_after_forward", "fsdp_offload_params"}
+    unused = sorted(
+        f"{name} = {value}" for name, value in fsdp.items()
+        if name not in known and value is not None and value not in HARMLESS.get(name, ())
+    )
+    if not unused:
+        return []
+    return [
+        problem(
+            "fsdp_settings_unused",
+            "{path}: these have no effect here: {names}. Blocks are always gathered one at a time, and what is saved "
+            "is always whole; checkpoints are the setting gradient_checkpointing.",
+            path=str(path), names="; ".join(unused),
+        )
+    ]

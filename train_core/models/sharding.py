@@ -1,0 +1,40 @@
+"""A frozen U-Net whose weights are shared out over the processes (FSDP; Zhao et al., 2023)."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, OffloadPolicy, fully_shard
+
+from train_core.config.accelerate_file import Sharding
+from train_core.config.problems import UserError, problem
+from train_core.models.family import Family
+
+
+def share_out(family: Family, sharding: Sharding, device: torch.device) -> None:
+    """Leave each process a share of the U-Net's weights. Raises UserError where no block has the names given.
+
+    From then on every process has to call the U-Net as often as the others do: a block's weights are gathered from all.
+    What asks for the U-Net's layers by their classes, as adapters do, has to come before.
+    """
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+    policy = CPUOffloadPolicy() if sharding.offload and device.type != "cpu" else OffloadPolicy()
+    unet = family.modules["unet"]
+    blocks = [module for module in unet.modules() if type(module).__name__ in sharding.blocks]
+    if not blocks:
+        raise UserError(
+            problem(
+                "no_blocks_to_shard",
+                "The U-Net holds no block of the classes {names} (fsdp_transformer_layer_cls_to_wrap). Remove that "
+                "line to share out its usual blocks.",
+                names=", ".join(sharding.blocks),
+            )
+        )
+    for module in (*blocks, unet):
+        fully_shard(module, mesh=mesh, reshard_after_forward=sharding.reshard, offload_policy=policy)
+
+
+def is_shared_out(family: Family) -> bool:
+    """Whether every process has to call the U-Net as often as the others."""
+    return isinstance(family.modules["unet"], FSDPModule)
