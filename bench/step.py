@@ -1,11 +1,14 @@
 """What training costs beyond the model itself: a whole step over the bare forward and backward of the same model.
 
-The model is a full-size Stable Diffusion 1.5 with random weights, made in place; the step is the program's own loop,
-from loading a batch to reporting its loss. The bare pass computes the gradients of noisy latents and conditioning (or,
+The model is a full-size one with random weights, made in place; the step is the program's own loop, from loading a
+batch to reporting its loss. The bare pass computes the gradients of noisy latents and conditioning (or,
 with the text encoder, of its token embeddings). Both alternate in one process, so that whatever else the machine does
 falls on both alike; the figure is the median of the pairs' ratios.
 
-    python bench/step.py [--pairs 15] [--batch_size 1] [--resolution 256] [--rank 32] [--threads N] [--clock wall|cpu]
+    python bench/step.py [--kind sd1|sd2|sdxl] [--pairs 15] [--batch_size 1] [--resolution 256] [--rank 32]
+                         [--precision bf16|no] [--threads N] [--clock wall|cpu]
+
+SDXL in fp32, which a processor without bf16 gets whatever is asked for, needs 16 GB.
 
 The launcher lets jobs on a Linux CPU keep their memory between steps; to measure under the same conditions, set
 MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ to 1073741824.
@@ -21,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -33,6 +36,7 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
+from bench.random_model import CONFIGS, KINDS
 from train_core.config.data import DataSettings
 from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
@@ -40,50 +44,45 @@ from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.encoder import Encoder
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
+from train_core.jobs.devices import compute_dtype
 from train_core.jobs.resuming import place_of
 from train_core.jobs.train import assemble, steps_of
-from train_core.models.sd1 import SD1
+from train_core.models.stable_diffusion import StableDiffusion
 from train_core.models.tokenizer import clip_tokenizer
 from train_core.run.loop import train
 from train_core.run.training import Training
 
 WARM_UP = 2
+CAPTION = "a teal square, nothing else, flat colour"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-UNET = {
-    "in_channels": 4, "out_channels": 4, "block_out_channels": (320, 640, 1280, 1280), "cross_attention_dim": 768,
-    "attention_head_dim": 8, "layers_per_block": 2,
-}  # fmt: skip
-TEXT_ENCODER = {
-    "vocab_size": 49408, "hidden_size": 768, "projection_dim": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "max_position_embeddings": 77,
-}  # fmt: skip
 
 
-def random_family(dtype: torch.dtype) -> SD1:
-    """SD 1.5's U-Net and text encoder with small random weights, frozen; it needs no VAE."""
-    return SD1({"unet": _random("unet", UNET, dtype), "text_encoder": _random("text_encoder", TEXT_ENCODER, dtype)},
-               clip_tokenizer())  # fmt: skip
+def random_family(kind: str, dtype: torch.dtype) -> StableDiffusion:
+    """The U-Net and text encoders of a `kind` of model with small random weights, frozen; it needs no VAE."""
+    names = [name for name in KINDS[kind].parts if name != "vae"]
+    return KINDS[kind]({name: _random(kind, name, dtype) for name in names}, clip_tokenizer())
 
 
-def _random(part: str, config: dict, dtype: torch.dtype) -> nn.Module:
+def _random(kind: str, part: str, dtype: torch.dtype) -> nn.Module:
     with torch.device("meta"):
-        module = SD1.parts[part].build(config)
+        module = KINDS[kind].parts[part].build(CONFIGS[kind][part])
     module.to(dtype).to_empty(device="cpu")
     for name, parameter in module.named_parameters():
         nn.init.ones_(parameter) if "norm" in name else nn.init.normal_(parameter, std=0.02)
-    if part == "text_encoder":
-        module.embeddings.position_ids = torch.arange(77)[None]
+    for name, buffer in module.named_buffers():
+        if name.endswith("position_ids"):
+            buffer.copy_(torch.arange(buffer.numel())[None])
     return module.eval().requires_grad_(False)
 
 
 def settings(folder: Path, args: argparse.Namespace, text_encoder: bool) -> TrainConfig:
-    """AdamW with clipping, bf16, latents cached in memory, in a run of just enough steps."""
+    """AdamW with clipping, latents cached in memory, in a run of just enough steps."""
     return TrainConfig.from_flat(
         {
             "pretrained_model_name_or_path": str(folder), "train_data_dir": str(folder / "images"),
             "output_dir": str(folder), "resolution": str(args.resolution), "train_batch_size": args.batch_size,
             "network_dim": args.rank, "network_train_unet_only": not text_encoder, "optimizer_type": "AdamW",
-            "mixed_precision": "bf16", "max_train_epochs": 1, "use_cpu": True,
+            "mixed_precision": args.precision, "max_train_epochs": 1, "use_cpu": True,
         }
     )  # fmt: skip
 
@@ -93,7 +92,7 @@ def images(config: TrainConfig, args: argparse.Namespace) -> TrainingData:
     folder = Path(config.dataset.train_data_dir) / f"{(args.pairs + WARM_UP + 1) * args.batch_size}_bench"
     folder.mkdir(parents=True)
     Image.new("RGB", (args.resolution, args.resolution), "teal").save(folder / "0.png")
-    (folder / "0.txt").write_text("a teal square, nothing else, flat colour", encoding="utf-8")
+    (folder / "0.txt").write_text(CAPTION, encoding="utf-8")
 
     def encode(pixels: Tensor) -> Moments:
         shape = (len(pixels), 4, pixels.shape[2] // 8, pixels.shape[3] // 8)
@@ -129,34 +128,39 @@ class Alternating:
 
 
 @contextmanager
-def embeddings_with_gradient(text_encoder: nn.Module) -> Iterator[None]:
-    """Within, the text encoder's token embeddings are leaves that get a gradient."""
-    hook = text_encoder.get_input_embeddings().register_forward_hook(lambda module, args, out: out.requires_grad_())
-    try:
+def embeddings_with_gradient(text_encoders: list[nn.Module]) -> Iterator[None]:
+    """Within, the text encoders' token embeddings are leaves that get a gradient."""
+    with ExitStack() as hooks:
+        for encoder in text_encoders:
+            embeddings = encoder.get_input_embeddings()
+            hooks.enter_context(embeddings.register_forward_hook(lambda module, args, out: out.requires_grad_()))
         yield
-    finally:
-        hook.remove()
 
 
 def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
     """Forward and backward of the frozen model alone, down to the noisy latents and the conditioning."""
-    frozen = run.family.encode_text(["a teal square, nothing else, flat colour"])["hidden"].detach()
+    encoders = [module for name, module in run.family.modules.items() if name.startswith("text_encoder")]
+    frozen = {name: of.detach() for name, of in run.family.encode_text([CAPTION]).items()}
+
+    def conditioning(batch: Batch) -> dict[str, Tensor]:
+        if text_encoder:
+            with embeddings_with_gradient(encoders):
+                return run.family.encode_text(batch.captions)
+        return {name: of.repeat(len(batch.captions), *[1] * (of.dim() - 1)) for name, of in frozen.items()}
 
     def bare(batch: Batch) -> None:
         noisy = torch.randn_like(batch.moments.mean).to(run.dtype).requires_grad_()
         timesteps = torch.full((len(batch.captions),), 500)
         with run.method.adapter.disabled():
-            if text_encoder:
-                with embeddings_with_gradient(run.family.modules["text_encoder"]):
-                    conditioning = run.family.encode_text(batch.captions)
-            else:
-                conditioning = {"hidden": frozen.repeat(len(batch.captions), 1, 1).requires_grad_()}
-            run.family.predict(noisy, timesteps, conditioning).float().square().mean().backward()
+            told = conditioning(batch)
+            if not text_encoder:
+                told["hidden"].requires_grad_()
+            run.family.predict(noisy, timesteps, told, run.extras(batch)).float().square().mean().backward()
 
     return bare
 
 
-def measure(family: SD1, args: argparse.Namespace, text_encoder: bool) -> list[tuple[float, float]]:
+def measure(family: StableDiffusion, args: argparse.Namespace, text_encoder: bool) -> list[tuple[float, float]]:
     """(step, bare) seconds of each pair."""
     with tempfile.TemporaryDirectory() as name:
         config = settings(Path(name), args, text_encoder)
@@ -180,6 +184,8 @@ def report(name: str, pairs: list[tuple[float, float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kind", choices=tuple(CONFIGS), default="sd1")
+    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
     parser.add_argument("--pairs", type=int, default=15, help="measured pairs of step and bare pass")
     parser.add_argument("--batch_size", type=int, default=1)
     parser.add_argument("--resolution", type=int, default=256)
@@ -189,9 +195,11 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    family = random_family(torch.bfloat16)
+    dtype = compute_dtype(args.precision, torch.device("cpu"))
+    print(f"{args.kind} in {dtype}, batch {args.batch_size} at {args.resolution} px, rank {args.rank}", flush=True)
+    family = random_family(args.kind, dtype)
     report("U-Net", measure(family, args, text_encoder=False))
-    report("U-Net and text encoder", measure(family, args, text_encoder=True))
+    report("U-Net and text encoders", measure(family, args, text_encoder=True))
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
 
 

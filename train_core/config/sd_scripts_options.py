@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,16 +123,14 @@ def fates() -> list[Fate]:
 def _fate(name: str) -> Fate:
     if name in {setting.name for setting in TrainConfig.settings()}:
         return Fate(name, "done", OBSERVED_ELSEWHERE.get(name, "weights"))
-    if name in RENAMED:
-        return Fate(name, "renamed", RENAMED[name])
-    if name in ANOTHER_METHOD:
-        return Fate(name, "another method", ANOTHER_METHOD[name])
-    if name in UNNEEDED:
-        return Fate(name, "not needed", UNNEEDED[name])
-    if name in REFUSED:
-        return Fate(name, "refused", REFUSED[name])
-    if name in COMPANIONS:
-        return Fate(name, "refused", f"belongs to deepspeed: {REFUSED['deepspeed']}")
-    if name in NOT_YET:
-        return Fate(name, "not yet", "a file that asks for it gets a warning")
+    for state, notes in FATES.items():
+        if name in notes:
+            return Fate(name, state, notes[name])
     raise KeyError(name)
+
+
+FATES: dict[State, Mapping[str, str]] = {
+    "renamed": RENAMED, "another method": ANOTHER_METHOD, "not needed": UNNEEDED,
+    "refused": REFUSED | dict.fromkeys(COMPANIONS, f"belongs to deepspeed: {REFUSED['deepspeed']}"),
+    "not yet": dict.fromkeys(NOT_YET, "a file that asks for it gets a warning"),
+}  # fmt: skip

@@ -191,7 +191,7 @@ def assemble(
     )
     process = process_of(config, family).to(accelerator.device)
     metrics = metrics_for(place, length, emit) if is_main else None
-    if metrics:
+    if metrics and place.state is None:
         metrics.describe(to_toml(config))
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     timesteps = timestep_sampler(config.loss, accelerator.device)
