@@ -25,16 +25,18 @@ RELOAD = """
 import sys, resource, torch
 from pathlib import Path
 from safetensors import safe_open
+from safetensors.torch import load_file
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.models.load import load_family
-from train_core.networks.attach import build_adapter
-from train_core.networks.file import load_adapter
+from train_core.config.sections.algorithm import AlgorithmSettings
+from train_core.networks.starting import adapter_of
 model, lora, again = map(Path, sys.argv[1:])
 settings = ModelSettings(pretrained_model_name_or_path=str(model), v_parameterization="epsilon", no_half_vae=False)
 family = load_family(settings, torch.float16)
-adapter = build_adapter(family.targets(), NetworkSettings(network_dim=4, network_alpha=4), 0)
-adapter.load_file_state(load_adapter(lora)[0])
+network = NetworkSettings(network_dim=4, network_alpha=4)
+adapter = adapter_of(family.targets(), network, AlgorithmSettings(), family, 0)
+adapter.load_file_state(load_file(lora))
 print("learnt:", max(p.abs().max().item() for n, p in adapter.named_parameters() if "lora_up" in n))
 family.save_model(again, torch.float16)
 with safe_open(model, "pt") as first, safe_open(again, "pt") as second:

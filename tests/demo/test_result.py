@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from demo.base_file import load_pipeline
+from tests.adapters import adapter_on
 from train_core.config.files import read_config
 from train_core.config.places import demo_dir, program_presets_dir, runs_dir
 from train_core.events import read_events
 from train_core.jobs.start import start_training
 from train_core.models.load import load_family
-from train_core.networks.attach import build_adapter
-from train_core.networks.file import load_adapter
 
 BASE = demo_dir() / "base" / "crucible-demo-base.safetensors"
 PRESET = program_presets_dir() / "lora" / "demo.json"
@@ -37,8 +37,8 @@ def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_diffusers_loads_the_demo_s_lora_and_predicts_what_we_predict(result: Path) -> None:
     config = read_config(PRESET, {"output_dir": str(result.parent)}).config
     family = load_family(config.model, torch.float32)
-    adapter = build_adapter(family.targets(), config.network, config.training.seed)
-    adapter.load_file_state(load_adapter(result)[0])
+    adapter = adapter_on(family.targets(), config.network, config.training.seed)
+    adapter.load_file_state(load_file(result))
     generator = torch.Generator().manual_seed(3)
     noisy, timesteps = torch.randn(2, 4, 16, 16, generator=generator), torch.tensor([150, 800])
     with torch.no_grad():

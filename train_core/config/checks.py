@@ -7,6 +7,7 @@ from train_core.config.checks_draws import draw_contradictions, draw_oddities
 from train_core.config.checks_images import bucket_contradictions, source_contradictions
 from train_core.config.checks_launch import launch_contradictions
 from train_core.config.checks_loss import loss_contradictions, loss_oddities
+from train_core.config.checks_network import network_contradictions
 from train_core.config.checks_optimizer import optimizer_contradictions, optimizer_oddities
 from train_core.config.checks_saving import saving_oddities
 from train_core.config.checks_validation import validation_contradictions
@@ -18,7 +19,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
     """Everything that makes these settings impossible together."""
     return [
         *_length(config),
-        *_network(config),
+        *network_contradictions(config),
         *_cached_texts(config),
         *source_contradictions(config.dataset),
         *bucket_contradictions(config.dataset),
@@ -35,19 +36,6 @@ def _length(config: TrainConfig) -> list[Problem]:
     if training.max_train_epochs or training.max_train_steps:
         return []
     return [problem("no_length", "max_train_epochs and max_train_steps are both 0. Set one of them.")]
-
-
-def _network(config: TrainConfig) -> list[Problem]:
-    network = config.network
-    if network.network_train_unet_only and network.network_train_text_encoder_only:
-        return [
-            problem(
-                "unet_only_and_text_encoder_only",
-                "network_train_unet_only and network_train_text_encoder_only are both on. "
-                "Turn one off; turn both off to train both.",
-            )
-        ]
-    return []
 
 
 def _cached_texts(config: TrainConfig) -> list[Problem]:

@@ -24,7 +24,7 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
         return setting.default
     kind, optional = _kind(setting.annotation)
     try:
-        value = _convert(kind, raw)
+        value = _lines(raw) if setting.traits.path == "adapters" else _convert(kind, raw)
     except (ValueError, TypeError, OverflowError):
         raise UserError(_wrong_type(setting, kind, raw, source)) from None
     if get_origin(kind) is Literal and value not in get_args(kind):
@@ -102,9 +102,18 @@ def _words(raw: Any) -> list[str]:
     raise ValueError(raw)
 
 
+def _lines(raw: Any) -> list[str]:
+    """A list of texts, one a line."""
+    if isinstance(raw, str):
+        raw = raw.splitlines()
+    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
+        return [item.strip() for item in raw if item.strip()]
+    raise ValueError(raw)
+
+
 def _wrong_type(setting: Setting, kind: Any, raw: Any, source: str) -> Problem:
     if get_origin(kind) is list:
-        expected = "a list of key=value texts"
+        expected = "a list of paths" if setting.traits.path else "a list of key=value texts"
     elif get_origin(kind) is Literal or kind is int:
         expected = "a whole number"
     else:

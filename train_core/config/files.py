@@ -13,6 +13,7 @@ from typing import Any
 
 import toml
 
+from train_core.config.aliases import in_our_words
 from train_core.config.checks import contradictions, oddities
 from train_core.config.job import Job
 from train_core.config.migrations import CONFIG_VERSION, migrate
@@ -20,7 +21,7 @@ from train_core.config.parse import parse_values
 from train_core.config.places import app_dir
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.sd_scripts_import import from_sd_scripts
-from train_core.config.setting import Setting
+from train_core.config.setting import PathKind, Setting
 from train_core.config.train import TrainConfig
 
 COMMAND_LINE = "the command line"
@@ -54,7 +55,7 @@ def check_values(
     """Settings from flat `values` and `overrides`, checked alone and against each other."""
     here = absolute_paths(dict(overrides), Path.cwd())
     sources = dict.fromkeys(values, source) | dict.fromkeys(overrides, COMMAND_LINE)
-    parsed = parse_values(TrainConfig, {**values, **here}, sources)
+    parsed = parse_values(TrainConfig, in_our_words({**values, **here}), sources)
     raise_if_any(parsed.errors)
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
     raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
@@ -83,7 +84,7 @@ def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     if version is None and path.suffix.lower() != ".json":
         values, warnings = from_sd_scripts(values, str(path))
     else:
-        values = migrate(values, int(version or CONFIG_VERSION), str(path))
+        values = in_our_words(migrate(values, int(version or CONFIG_VERSION), str(path)))
     return absolute_paths(values, path.resolve().parent), warnings
 
 
@@ -137,10 +138,15 @@ def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
 def absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """`values` with `{app}/` and `~` filled in and relative paths taken from `folder`; hub ids stay as they are."""
     kinds = {s.name: s.traits.path for s in TrainConfig.settings() if s.traits.path}
-    return {
-        name: _absolute(value, folder, kinds[name] == "file") if _is_path(kinds.get(name), value) else value
-        for name, value in values.items()
-    }
+    return {name: _with_absolute(kinds.get(name), value, folder) for name, value in values.items()}
+
+
+def _with_absolute(kind: PathKind | None, value: Any, folder: Path) -> Any:
+    """`value` of a setting of this kind with absolute paths; lists of paths may be written as lines."""
+    if kind == "adapters":
+        paths = value.splitlines() if isinstance(value, str) else value
+        return [_with_absolute("adapter", path, folder) for path in paths] if isinstance(paths, list) else value
+    return _absolute(value, folder, kind == "file") if _is_path(kind, value) else value
 
 
 def absolute_path(text: str, folder: Path) -> Path:
@@ -148,11 +154,13 @@ def absolute_path(text: str, folder: Path) -> Path:
     return Path(_absolute(text, folder, may_be_hub_id=False))
 
 
-def _is_path(kind: str | None, value: Any) -> bool:
+def _is_path(kind: PathKind | None, value: Any) -> bool:
     if kind is None or not isinstance(value, str) or not value.strip():
         return False
     if kind == "state":
         return value.strip().lower() != LAST_STATE
+    if kind == "layers":
+        return value.strip().lower().endswith(".toml")
     if kind == "image":
         return not value.startswith("data:")
     return kind != "prompts" or bool(PROMPT_FILE.fullmatch(value.strip()))
@@ -201,12 +209,15 @@ def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting])
     """Write a JSON preset of `values`; paths inside the program's folder are kept as `{app}/…` so that it can move."""
     path_names = {s.name for s in settings if s.traits.path}
     app = str(app_dir()) + os.sep
-    portable = {
-        name: "{app}/" + value[len(app):].replace(os.sep, "/")
-        if name in path_names and isinstance(value, str) and value.startswith(app) else value
-        for name, value in values.items()
-    }
-    write_text(path, json.dumps({"config_version": CONFIG_VERSION, **portable}, indent=2, ensure_ascii=False) + "\n")
+
+    def portable(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [portable(item) for item in value]
+        inside = isinstance(value, str) and value.startswith(app)
+        return "{app}/" + value[len(app):].replace(os.sep, "/") if inside else value
+
+    written = {name: portable(value) if name in path_names else value for name, value in values.items()}
+    write_text(path, json.dumps({"config_version": CONFIG_VERSION, **written}, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,12 +1,13 @@
-"""Reading the TOML of sd-scripts: its aliases and booleans, what we lack yet, and defaults that differ."""
+"""Reading the TOML of sd-scripts: its aliases and booleans, what is not followed, and defaults that differ."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from train_core.config.aliases import in_our_words
 from train_core.config.arguments import parse_arguments
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.sections.rates import RateSettings
+from train_core.config.sd_scripts_networks import network_in_our_words
 from train_core.config.train import TrainConfig
 
 Values = dict[str, Any]
@@ -17,13 +18,7 @@ DIFFERENT_DEFAULTS: Values = {
     "bucket_no_upscale": False, "max_bucket_reso": 1024, "cache_latents": False, "network_dim": 4, "network_alpha": 1.0,
     "mixed_precision": "no", "optimizer_type": "AdamW", "lr_scheduler": "constant", "sample_sampler": "ddim",
     "save_precision": "float", "max_data_loader_n_workers": 8, "seed": "a random one",
-    "no_half_vae": False,
-}
-
-# Options of sd-scripts that this version does not have, with the value that means "not used".
-NOT_YET: Values = {
-    "network_weights": None, "dim_from_weights": False,
-    "scale_weight_norms": None, "base_weights": None, "base_weights_multiplier": None,
+    "no_half_vae": False, "wd_on_output": "True, since LyCORIS 3.2",
 }
 
 # Augmentations that give each draw pixels of its own, which latents cached once cannot have.
@@ -94,11 +89,11 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
     """
     ours = _renamed(values)
     _schedule(ours, source)
-    ours |= _network_arguments(ours, source)
+    ours |= network_in_our_words(ours, source)
     warnings = _dropped(ours, source)
     known = {s.name for s in TrainConfig.settings()}
-    foreign = NOT_YET.keys() | UNNEEDED.keys() | NOT_FOLLOWED.keys() | ANOTHER_METHOD.keys() | COMPANIONS
-    ours = {name: value for name, value in ours.items() if name in known or name not in foreign}
+    foreign = UNNEEDED.keys() | NOT_FOLLOWED.keys() | ANOTHER_METHOD.keys() | COMPANIONS
+    ours = in_our_words({name: value for name, value in ours.items() if name in known or name not in foreign})
     return ours, (*warnings, *_defaults(ours, source))
 
 
@@ -167,44 +162,10 @@ def _schedule(ours: Values, source: str) -> None:
             ours["lr_scheduler_args"] = [f"{key}={value}" for key, value in arguments.items()]
 
 
-def _network_arguments(ours: Values, source: str) -> Values:
-    """Takes `network_module` and `network_args` out of `ours`; gives what they say in our settings."""
-    module = str(ours.pop("network_module", None) or "networks.lora")
-    if module != "networks.lora":
-        raise UserError(
-            problem(
-                "network_module_not_yet",
-                "network_module = {module} in {source}: this version trains networks.lora only. "
-                "Set network_module = \"networks.lora\" to train a LoRA instead.",
-                module=repr(module), source=source,
-            )
-        )
-    arguments = parse_arguments(ours.pop("network_args", None) or [], "network_args")
-    taken = {"conv_dim", "conv_alpha", "rank_dropout", "module_dropout", *RateSettings.model_fields}
-    unknown = sorted(arguments.keys() - taken)
-    if unknown:
-        raise UserError(
-            problem(
-                "network_args_not_yet",
-                "network_args in {source}: this version does not have {names}. Remove them to train without.",
-                source=source, names=", ".join(unknown),
-            )
-        )
-    return arguments
-
-
 def _dropped(ours: Values, source: str) -> list[Problem]:
     dropped = []
     for name, value in ours.items():
-        if name in NOT_YET and value not in (NOT_YET[name], None, "", False, 0):
-            dropped.append(
-                problem(
-                    "sd_scripts_not_yet",
-                    "{name} = {value} in {source} is not used: this version of Crucible does not have it yet.",
-                    name=name, value=repr(value), source=source,
-                )
-            )
-        elif name in UNNEEDED and value not in (None, "", False):
+        if name in UNNEEDED and value not in (None, "", False):
             dropped.append(
                 problem(
                     "sd_scripts_unneeded",
@@ -236,6 +197,8 @@ def _defaults(ours: Values, source: str) -> list[Problem]:
     defaults = {s.name: s.default for s in TrainConfig.settings()}
     if ours.get("max_train_epochs"):
         defaults.pop("max_train_steps")
+    if not ours.get("dora_wd"):
+        defaults.pop("wd_on_output")
     if not ours.get("enable_bucket", True):
         defaults = {name: value for name, value in defaults.items() if not name.startswith(("bucket_", "max_bucket"))}
     return [

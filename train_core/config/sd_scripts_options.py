@@ -1,4 +1,4 @@
-"""What became of every option of sd-scripts for SD 1.x, 2.x and SDXL: done, renamed, elsewhere, refused, not yet."""
+"""What became of every option of sd-scripts for SD 1.x, 2.x and SDXL: done, renamed, elsewhere, refused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from train_core.config.sd_scripts_import import ANOTHER_METHOD, COMPANIONS, NOT_FOLLOWED, NOT_YET, UNNEEDED
+from train_core.config.sd_scripts_import import ANOTHER_METHOD, COMPANIONS, NOT_FOLLOWED, UNNEEDED
 from train_core.config.train import TrainConfig
 
-State = Literal["done", "renamed", "another method", "not needed", "refused", "not yet"]
+State = Literal["done", "renamed", "another method", "not needed", "refused"]
 
 # The options of its network, DreamBooth, fine-tuning and textual-inversion scripts, as their parsers list them.
 OPTIONS = tuple(  # as words: a list literal of 212 strings is three pages long
@@ -59,6 +59,7 @@ RENAMED = {
     "use_8bit_adam": "`optimizer_type = AdamW8bit`",
     "use_lion_optimizer": "`optimizer_type = Lion`",
     "network_module": "`LoRA_type`",
+    "no_metadata": "`metadata_depth = minimal`",
     "network_args": "each argument is a setting of its own, such as `conv_dim`",
     "use_safetensors": "always so",
     "save_model_as": "always safetensors, which loads without running code",
@@ -79,7 +80,7 @@ OBSERVED_ELSEWHERE = {
     name: place
     for place, names in {
         "file": (
-            "output_dir", "output_name", "save_precision", "save_every_n_epochs", "save_every_n_steps", "no_metadata",
+            "output_dir", "output_name", "save_precision", "save_every_n_epochs", "save_every_n_steps",
             "training_comment", "metadata_title", "metadata_author", "metadata_description", "metadata_license",
             "metadata_tags", "metadata_trigger_phrase", "metadata_usage_hint", "metadata_merged_from",
             "metadata_preprocessor", "metadata_thumbnail", "save_n_epoch_ratio", "save_last_n_epochs",
@@ -132,5 +133,4 @@ def _fate(name: str) -> Fate:
 FATES: dict[State, Mapping[str, str]] = {
     "renamed": RENAMED, "another method": ANOTHER_METHOD, "not needed": UNNEEDED,
     "refused": REFUSED | dict.fromkeys(COMPANIONS, f"belongs to deepspeed: {REFUSED['deepspeed']}"),
-    "not yet": dict.fromkeys(NOT_YET, "a file that asks for it gets a warning"),
 }  # fmt: skip

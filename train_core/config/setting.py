@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 Values = Mapping[str, Any]
-# "file" is a model's file, "data" a file that describes images, "image" a picture or a data URL that holds one;
-# "prompts" is text, or the path of a file that holds it.
-PathKind = Literal["file", "data", "folder", "image", "output", "prompts", "state", "yaml"]
+# "file" is a model's file, "adapter" an adapter's and "adapters" a list of them; "data" is a file that describes
+# images, "image" a picture or a data URL that holds one; "prompts" is text, or the path of a file that holds it;
+# "layers" is the name of a preset of layers, or the path of a file with one.
+PathKind = Literal[
+    "file", "adapter", "adapters", "data", "folder", "image", "layers", "output", "prompts", "state", "yaml"
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ def when(name: str, *accepted: Any) -> Condition:
 def when_set(*names: str) -> Condition:
     """Applies while one of the settings `names` has a value that is not empty or zero."""
     return Condition(f"{' or '.join(names)} is set", lambda values: any(values.get(name) for name in names))
+
+
+def both(one: Condition, other: Condition) -> Condition:
+    """Applies while `one` and `other` do."""
+    return Condition(f"{one.words}, and {other.words}", lambda values: one(values) and other(values))
 
 
 ALWAYS = Condition("always", lambda values: True)

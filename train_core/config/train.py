@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from train_core.config.job import Job
+from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.class_images import ClassImageSettings
@@ -29,6 +30,7 @@ class TrainConfig(Job, name="train"):
     captions: CaptionSettings = CaptionSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     network: NetworkSettings = NetworkSettings()
+    algorithm: AlgorithmSettings = AlgorithmSettings()
     training: TrainingSettings = TrainingSettings()
     memory: MemorySettings = MemorySettings()
     loss: LossSettings = LossSettings()

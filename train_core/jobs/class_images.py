@@ -17,6 +17,7 @@ from train_core.jobs.progress import Counter
 from train_core.models.family import Family
 from train_core.models.fitting import choose_attention, compile_unet
 from train_core.models.load import load_family
+from train_core.networks.starting import merged_first
 from train_core.run.control import Control
 from train_core.sampling.draw import draw_samples
 from train_core.sampling.png import parameters_text, save_png
@@ -39,7 +40,8 @@ def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit) -> N
     stopped = False
     if images:
         emit("stage", name="loading")
-        family = load_family(config.model, dtype, accelerator.device, config.memory)
+        merged = merged_first(config.algorithm)
+        family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
         choose_attention(family, config.memory, dtype, accelerator.device)
         compile_unet(family, config.memory)
         name = Path(config.model.pretrained_model_name_or_path).stem

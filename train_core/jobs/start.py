@@ -115,6 +115,7 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
         work = JOBS[job]
         getattr(importlib.import_module(work.module), work.function)(loaded.config, run_dir, emit)
+        _leave_other_processes()
     except UserError as error:
         _tell_failure(emit, error)
         return 1
@@ -130,6 +131,14 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         _tell_failure(emit, told)
         return 1
     return 0
+
+
+def _leave_other_processes() -> None:
+    """End the threads that talk to the other processes: left to the interpreter's end, they sometimes abort it."""
+    import torch.distributed  # noqa: PLC0415 - the job has imported it
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _tell_failure(emit: Emit, error: UserError) -> None:

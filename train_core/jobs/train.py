@@ -52,9 +52,11 @@ from train_core.models.family import Family
 from train_core.models.fitting import choose_attention, compile_unet
 from train_core.models.load import load_family
 from train_core.models.sharding import share_out
+from train_core.networks.starting import merged_first
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
 from train_core.optim.table import build_optimizer, description
+from train_core.run.card import write_card
 from train_core.run.control import Control
 from train_core.run.loop import train
 from train_core.run.predictor import Predictor
@@ -86,7 +88,8 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     emit("stage", name="loading")
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
     emit_problems(emit, "notice", precision_remarks(config.training.mixed_precision, accelerator.device))
-    family = load_family(config.model, dtype, accelerator.device, config.memory)
+    merged = merged_first(config.algorithm)
+    family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
     choose_attention(family, config.memory, dtype, accelerator.device)
     emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
@@ -164,7 +167,9 @@ def assemble(
     precision = config.training.mixed_precision
     dtype = compute_dtype(precision, accelerator.device)
     text_until = text_encoder_until(config, length.total)
-    method = AdapterMethod(family, config.network, config.rates, config.training.seed, text_until)
+    method = AdapterMethod(
+        family, config.network, config.algorithm, config.rates, config.training.seed, text_until
+    )
     if config.applicable().get("full_half"):
         method.trainable.to(DTYPES[precision])
     if config.memory.gradient_checkpointing:
@@ -243,6 +248,8 @@ def finish(run: Training, emit: Emit) -> None:
             run.states.write_step(run.step, run.epoch)
     elif status == "completed":
         run.saver.save_final(run.step, run.epoch)
+        if run.saver.last and run.accelerator.is_main_process and run.saver.output.save_card:
+            write_card(run.saver.last, run.samples.newest, run.saver.output, run.family, run.saver.manifest)
         if keeps_state:
             run.states.write_final(run.step, run.epoch)
     if run.metrics:

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from train_core.config.block_rates import block_factors
 from train_core.config.problems import UserError, problem
+from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.models.family import Family, Target
-from train_core.networks.attach import build_adapter
+from train_core.networks.starting import adapter_of
 
 
 class AdapterMethod:
@@ -25,13 +26,17 @@ class AdapterMethod:
     """
 
     def __init__(
-        self, family: Family, network: NetworkSettings, rates: RateSettings, seed: int, text_until: int | None = None
+        self, family: Family, network: NetworkSettings, algorithm: AlgorithmSettings, rates: RateSettings, seed: int,
+        text_until: int | None = None,
     ) -> None:
-        factors = block_factors(rates, family.block_layout)
+        factors, targets = block_factors(rates, family.block_layout), family.targets()
         self.rates = rates
-        self.factors = {t.file_key: factors[t.block] if t.part == "unet" else 1.0 for t in family.targets()}
-        self.blocks = {target.file_key: target.block for target in family.targets()}
-        self.adapter = build_adapter(_at_a_rate(family.targets(), self.factors, network), network, seed)
+        self.max_norm = network.scale_weight_norms
+        self.norms: Tensor | None = None
+        self.factors = {t.file_key: factors[t.block] if t.part == "unet" else 1.0 for t in targets}
+        self.blocks = {target.file_key: target.block for target in targets}
+        learning = _at_a_rate(targets, self.factors, network)
+        self.adapter = adapter_of(learning, network, algorithm, family, seed)
         self.adapter.attach()
         self.inference: Callable[[], AbstractContextManager[None]] = nullcontext
         self.text_until = text_until
@@ -62,8 +67,10 @@ class AdapterMethod:
             part = self.adapter.parts[key]
             rate = rates[part] * self.factors[key]
             for name, parameter in layer.named_parameters():
+                if name in layer.fixed:
+                    continue
                 parameter.requires_grad_(rate > 0)
-                ratio = self._loraplus_ratio(part) if name.startswith("lora_up") else None
+                ratio = self._loraplus_ratio(part) if name in layer.fast else None
                 group = self._group_name(part, key) + (" plus" if ratio else "")
                 empty = {"params": [], "lr": rate * (ratio or 1.0), "name": group}
                 if rate > 0:
@@ -93,6 +100,20 @@ class AdapterMethod:
             if self.adapter.parts[key] != "unet":
                 layer.requires_grad_(False)
         self._text_ended = True
+
+    def end_step(self) -> None:
+        """After each optimizer step: no layer's change stays longer than the norm that the settings allow.
+
+        `norms` then holds each layer's length (layers,) as it was before. Changes of the norms are left alone, and so
+        are rotations, which have no length.
+        """
+        layers = [layer for layer in self.adapter.layers.values() if layer.factors]
+        if not (self.max_norm and layers):
+            return
+        with torch.no_grad():
+            self.norms = torch.stack([layer.norm() for layer in layers])
+            for layer, ratio in zip(layers, (self.max_norm / self.norms).clamp(max=1.0), strict=True):
+                layer.shorten(ratio)
 
     def reseed(self, step_seed: int, sample_seeds: Sequence[int]) -> None:
         """Before each batch: what its dropouts draw from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,26 +17,46 @@ from train_core.data.moments import Moments
 PartName = Literal["unet", "text_encoder", "text_encoder_2"]
 Conditioning = dict[str, Tensor]
 PredictionType = Literal["epsilon", "v_prediction"]
+BLOCKS = frozenset({
+    "Transformer2DModel", "ResnetBlock2D", "Downsample2D", "Upsample2D", "CLIPAttention", "CLIPMLP",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Target:
-    """A layer that an adapter may sit on.
+    """A layer or norm that an adapter may sit on.
 
-    `file_key` is its name in adapter files, `block` its index for per-block settings. `extended` layers (those of
-    residual blocks and samplers) are adapted only when a convolution rank is set; of these `conv3x3` ones use that
-    rank, the others the normal one.
+    `file_key` is its name in adapter files, `block` its index for per-block settings. `path` is where it lies in its
+    part, `others` the same by other programs' names; `owners` are the classes of the modules around it, outermost
+    first, with its own last.
     """
 
-    module: nn.Linear | nn.Conv2d
+    module: Any  # nn.Linear | nn.Conv2d, and of norms nn.LayerNorm | nn.GroupNorm
     file_key: str
     part: PartName
     block: int
-    extended: bool = False
+    path: str
+    owners: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @property
-    def conv3x3(self) -> bool:
-        return isinstance(self.module, nn.Conv2d) and self.module.kernel_size == (3, 3)
+    def paths(self) -> tuple[str, ...]:
+        """All the names that the layer has within its part."""
+        return (self.path, *self.others)
+
+    @property
+    def is_norm(self) -> bool:
+        return isinstance(self.module, nn.LayerNorm | nn.GroupNorm)
+
+    @property
+    def is_wide_conv(self) -> bool:
+        """Whether it is a convolution that looks beyond its own place."""
+        return isinstance(self.module, nn.Conv2d) and self.module.kernel_size != (1, 1)
+
+    @property
+    def in_block(self) -> bool:
+        """Whether it lies in attention, in a residual block, or where the picture's size changes."""
+        return not BLOCKS.isdisjoint(self.owners)
 
 
 @dataclass(frozen=True)

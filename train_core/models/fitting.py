@@ -29,7 +29,10 @@ def parts_to_hold(memory: MemorySettings) -> set[str]:
 def hold_base(family: Family, memory: MemorySettings, device: torch.device | str) -> None:
     """Have the layers that adapters sit on keep their weights as `memory` says; norms and the like stay as they are."""
     parts = parts_to_hold(memory)
-    targets = [target for target in family.targets() if ("unet" if target.part == "unet" else "text") in parts]
+    targets = [
+        target for target in family.targets()
+        if ("unet" if target.part == "unet" else "text") in parts and target.in_block and not target.is_norm
+    ]
     swapped = heaviest_blocks(targets, memory.blocks_to_swap)
     text_precision = memory.base_precision if memory.base_precision_parts == "all" else "same"
     for target in targets:

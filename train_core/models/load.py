@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from train_core.config.sections.model import ModelSettings
 from train_core.facts.headers import ModelKind, read_config, recognise, recognise_vae
 from train_core.facts.hub import resolve
 from train_core.facts.tensor_files import read_ahead
-from train_core.models.family import Family
+from train_core.models.family import Family, Target
 from train_core.models.fitting import hold_base, parts_to_hold
 from train_core.models.parts import Part, build_part, fill
 from train_core.models.prediction import settle_prediction
@@ -35,16 +35,20 @@ FOLDER_WEIGHTS = tuple(
     for name in ("diffusion_pytorch_model", "model", "pytorch_model")
 )
 Files = dict[str, dict[str, Stored]]
+# Changes a model's tensors while they are read: (part -> module's tensor -> stored, layers, kind) -> the same, changed.
+Changes = Callable[[Files, Sequence[Target], str], Files]
 
 
 def load_family(
     model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu",
     memory: MemorySettings = MemorySettings(),  # noqa: B008 - settings are frozen
+    changes: Changes | None = None,
 ) -> Family:
     """The base model that the settings name, frozen, on `device`: U-Net and text encoders in `dtype`.
 
     What `memory` wants held in fewer bits goes to the device only as such. The VAE is in fp32 with `no_half_vae`, else
-    in `dtype` too. Raises UserError where the model cannot be used.
+    in `dtype` too. `changes` are made to the weights before they are rounded to that. Raises UserError where the model
+    cannot be used.
     """
     found = recognise(resolve(model.pretrained_model_name_or_path))
     read_ahead(found.path)  # while the libraries are imported
@@ -54,21 +58,29 @@ def load_family(
     if vae is not found:
         files["vae"] = _open_parts(vae, {"vae": family.parts["vae"]}).get("vae", {})
     modules: dict[str, Any] = {}
-    held = parts_to_hold(memory)
+    stored: Files = {}
     for name, part in family.parts.items():
         source = vae if name == "vae" else found
-        stored = part.read(files.get(name, {}))
-        if not stored:
+        stored[name] = part.read(files.get(name, {}))
+        if not stored[name]:
             raise _part_missing(source.path, part)
-        modules[name] = build_part(part, stored, source.path, _config(source, name))
-        place = "cpu" if ("text" if name.startswith("text_encoder") else name) in held else device
-        fill(modules[name], stored, place, torch.float32 if name == "vae" and model.no_half_vae else dtype)
+        modules[name] = build_part(part, stored[name], source.path, _config(source, name))
     _check_clip_skip(model.clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
     spare = _spare(family, files)
     loaded = family(modules, clip_tokenizer(), "epsilon", model.clip_skip, model.max_token_length, spare)
+    stored = changes(stored, loaded.targets(), found.family) if changes else stored
+    held = parts_to_hold(memory)
+    for name, module in modules.items():
+        place = "cpu" if ("text" if name.startswith("text_encoder") else name) in held else device
+        fill(module, stored[name], place, torch.float32 if name == "vae" and model.no_half_vae else dtype)
     hold_base(loaded, memory, device)
     settle_prediction(loaded, found, model.v_parameterization)
     return loaded
+
+
+def kind_of_family(family: Family) -> str:
+    """The kind of base model in words, such as SDXL."""
+    return next(kind for kind, its in FAMILIES.items() if its.kind == family.kind)
 
 
 def _open_parts(found: ModelKind, parts: Mapping[str, Part]) -> Files:

@@ -114,7 +114,7 @@ def _spare(form: _Form, stored: Mapping[str, Stored]) -> dict[str, Stored]:
 def _from_open(name: str, tensor: Stored) -> dict[str, Stored]:
     """The tensor that OpenCLIP calls `name` under transformers' names; three tensors for the joined q, k and v."""
     if name == "text_projection":
-        return {PROJECTION: Stored((tensor.shape[1], tensor.shape[0]), lambda: tensor.read().T)}
+        return {PROJECTION: Stored((tensor.shape[1], tensor.shape[0]), lambda: tensor.read().T, tensor.dtype)}
     layer = OPEN_LAYER.fullmatch(name)
     if layer is None:
         return {renamed(name, FROM_OPEN): tensor}
@@ -128,7 +128,7 @@ def _from_open(name: str, tensor: Stored) -> dict[str, Stored]:
 def _third(joined: Stored, place: int) -> Stored:
     """Rows of q, k or v (`place` 0 to 2) in their joined tensor."""
     rows = joined.shape[0] // 3
-    return Stored((rows, *joined.shape[1:]), lambda: joined.read()[place * rows : (place + 1) * rows])
+    return Stored((rows, *joined.shape[1:]), lambda: joined.read()[place * rows : (place + 1) * rows], joined.dtype)
 
 
 def _write_open(form: _Form, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

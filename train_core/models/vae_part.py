@@ -73,7 +73,7 @@ def _is_attention_matrix(name: str) -> bool:
 
 def _as_matrix(kernel: Stored) -> Stored:
     """A 1x1 convolution (out, in, 1, 1) as the matrix (out, in)."""
-    return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0])
+    return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0], kernel.dtype)
 
 
 def _measure(shapes: Shapes) -> dict[str, Any]:

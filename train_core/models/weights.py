@@ -24,10 +24,11 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file: its shape, and how to get it."""
+    """A tensor in a file, or one that is made of some: its shape, how to get it, and the number format it has there."""
 
     shape: tuple[int, ...]
     read: Callable[[], Tensor]
+    dtype: torch.dtype = torch.float32
 
 
 class Inert:
@@ -42,11 +43,19 @@ class Inert:
 
 def open_weights(path: Path) -> dict[str, Stored]:
     """The tensors of the `.safetensors` or pickled file at `path`, by name. Raises UserError where it is unfit."""
-    file = read_tensor_file(path)
+    return stored_tensors(read_tensor_file(path))
+
+
+def stored_tensors(file: TensorFile) -> dict[str, Stored]:
+    """The tensors of a file whose header has been read, by name. Raises UserError where it is unfit."""
     if file.layout == "safetensors":
-        return {name: Stored(info.shape, _reader(path, info)) for name, info in file.tensors.items()}
+        return {name: Stored(info.shape, _reader(file.path, info), _dtype(info)) for name, info in file.tensors.items()}
     tensors = _load_pickle(file)
-    return {name: Stored(tuple(tensor.shape), partial(_same, tensor)) for name, tensor in tensors.items()}
+    return {name: Stored(tuple(tensor.shape), partial(_same, tensor), tensor.dtype) for name, tensor in tensors.items()}
+
+
+def _dtype(info: TensorInfo) -> torch.dtype:
+    return DTYPES.get(info.dtype, torch.float32)  # what cannot be read is told when it is
 
 
 def _same(tensor: Tensor) -> Tensor:

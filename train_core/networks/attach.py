@@ -9,12 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
-from train_core.config.sections.network import NetworkSettings
 from train_core.facts.draws import seed_for
-from train_core.models.family import Target
+from train_core.networks.choose import Chosen
 from train_core.networks.draws import Draws
-from train_core.networks.layer import AdapterLayer, LayerOptions
-from train_core.networks.table import ALGORITHMS
+from train_core.networks.layer import AdapterLayer
 
 
 class Adapter(nn.Module):
@@ -117,40 +115,22 @@ class Adapter(nn.Module):
             )  # fmt: skip
 
 
-def build_adapter(targets: Sequence[Target], network: NetworkSettings, seed: int) -> Adapter:
-    """An adapter, not yet attached, for those of `targets` that `network` trains, in the targets' order.
+def build_adapter(chosen: Sequence[Chosen], seed: int) -> Adapter:
+    """An adapter, not yet attached, with a layer for each of `chosen`, in their order.
 
     Each layer's start follows from `seed` and its own key, so adding or leaving out modules changes no other's.
-    UserError when nothing is left to train.
+    UserError when there is nothing to train.
     """
-    algorithm = ALGORITHMS[network.LoRA_type]
-    chosen = [target for target in targets if _trains(target, network)]
     if not chosen:
         raise UserError(
             problem(
                 "nothing_to_train",
-                "These settings train nothing: network_train_unet_only and network_train_text_encoder_only "
-                "are both on. Turn one of them off.",
+                "These settings train nothing: they leave no layer that gets an adapter. Look at "
+                "network_train_unet_only, network_train_text_encoder_only, LyCORIS_preset and the block ranks.",
             )
         )
     layers = {}
-    for target in chosen:
-        generator = torch.Generator().manual_seed(seed_for(seed, 0, 0, target.file_key))
-        layers[target.file_key] = algorithm(target.module, _options(target, network), generator)
-    return Adapter(layers, {target.file_key: target.part for target in chosen})
-
-
-def _trains(target: Target, network: NetworkSettings) -> bool:
-    if target.part == "unet" and network.network_train_text_encoder_only:
-        return False
-    if target.part != "unet" and network.network_train_unet_only:
-        return False
-    return network.conv_dim is not None or not target.extended
-
-
-def _options(target: Target, network: NetworkSettings) -> LayerOptions:
-    """1x1 convolutions and linear layers take the network's rank and alpha, 3x3 the convolution's."""
-    rank, alpha = network.network_dim, network.network_alpha
-    if target.conv3x3 and network.conv_dim is not None:
-        rank, alpha = network.conv_dim, network.conv_alpha
-    return LayerOptions(rank, alpha, network.network_dropout, network.rank_dropout, network.module_dropout)
+    for one in chosen:
+        generator = torch.Generator().manual_seed(seed_for(seed, 0, 0, one.target.file_key))
+        layers[one.target.file_key] = one.algorithm(one.target.module, one.options, generator)
+    return Adapter(layers, {one.target.file_key: one.target.part for one in chosen})

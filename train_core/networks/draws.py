@@ -26,6 +26,15 @@ class Draws:
         """Whether `layer` is left out of this step: the same answer in every process."""
         return chance > 0 and random.Random(seed_for(self.step, 0, 0, f"{layer} module dropout")).random() < chance
 
+    def choice(self, layer: str, count: int) -> int:
+        """A number below `count`, the same for all samples and in every process."""
+        return random.Random(seed_for(self.step, 0, 0, layer)).randrange(count)
+
+    def rows(self, layer: str, count: int, chance: float, device: torch.device) -> Tensor:
+        """Ones and zeros (count,), kept with 1 - `chance`, the same for all samples and in every process."""
+        generator = torch.Generator(device).manual_seed(seed_for(self.step, 0, 0, layer))
+        return (torch.rand(count, generator=generator, device=device) >= chance).float()
+
     def mask(self, layer: str, shape: torch.Size, chance: float, device: torch.device) -> Tensor:
         """A mask of `shape` (rows, ...) that keeps each value with 1 - `chance`, scaled by 1 / (1 - chance).
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.arguments import parse_numbers
+from train_core.config.sd_scripts_networks import network_in_their_words
 from train_core.config.sections.loss import LossSettings
-from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import OutputSettings
-from train_core.config.sections.rates import RateSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.config.train import TrainConfig
 from train_core.facts.buckets import bucket_rules
@@ -36,8 +35,7 @@ OF_EACH_DATASET = frozenset({
 
 # sd-scripts' defaults of what this program does not have: a reader finds every key that it knows.
 NOT_HERE: dict[str, Any] = {
-    "ss_sd_scripts_commit_hash": "(unknown)",
-    "ss_scale_weight_norms": None, "ss_lowram": False,
+    "ss_sd_scripts_commit_hash": "(unknown)", "ss_lowram": False,
 }  # fmt: skip
 
 
@@ -91,9 +89,10 @@ class RunFacts:
 def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts) -> dict[str, str]:
     """All metadata of a file, every value a string: `ss_` as sd-scripts has it, `modelspec.` 1.0.1 as Stability has it.
 
-    With `no_metadata` only what other software needs to load the file.
+    `metadata_depth` leaves out names of folders and files, or all but what other software needs to load the file.
     """
-    network = _network(config.network, config.rates)
+    nameless = config.output.metadata_depth != "full"
+    network = _network(config, nameless)
     values = {
         **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config, data),
         **_training(config, run), **_loss(config.loss), **_text(config),
@@ -101,8 +100,11 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
     }  # fmt: skip
     if data.datasets is not None:
         values = {name: value for name, value in values.items() if name not in OF_EACH_DATASET}
-        values["ss_datasets"] = json.dumps(data.datasets, ensure_ascii=False)
-    if config.output.no_metadata:
+        datasets = [_without_names(one) for one in data.datasets] if nameless else data.datasets
+        values["ss_datasets"] = json.dumps(datasets, ensure_ascii=False)
+    if nameless:
+        values |= _nameless(values, data)
+    if config.output.metadata_depth == "minimal":
         values = {name: value for name, value in values.items() if name in MINIMUM}
     values |= _modelspec(config, base, data, run)
     return {name: str(value) for name, value in values.items()}
@@ -142,23 +144,55 @@ def _one_or_all(numbers: list[float]) -> float | list[float] | None:
     return numbers if len(numbers) > 1 else numbers[0] if numbers else None
 
 
-def _network(network: NetworkSettings, rates: RateSettings) -> dict[str, Any]:
-    values = {
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": network.network_dim,
-        "ss_network_alpha": network.network_alpha,
+def _network(config: TrainConfig, nameless: bool) -> dict[str, Any]:
+    """What is trained, in the words of sd-scripts and LyCORIS; where DoRA's magnitudes lie is always said."""
+    network, algorithm = config.network, config.algorithm
+    applicable = config.applicable()
+    said, _ = network_in_their_words(applicable, {s.name: s.default for s in config.settings()})
+    arguments = dict(word.split("=", 1) for word in said.get("network_args", []))
+    if applicable.get("dora_wd"):
+        arguments["wd_on_output"] = str(algorithm.wd_on_output)
+    if algorithm.base_weights:
+        names = [Path(path).name for path in algorithm.base_weights]
+        arguments |= {"base_weights": ", ".join(names), "base_weights_multiplier": algorithm.base_weights_multiplier}
+    if nameless:
+        arguments = {name: value for name, value in arguments.items() if name != "base_weights"}
+    if "preset" in arguments:
+        preset = arguments["preset"]
+        arguments["preset"] = ("own.toml" if nameless else Path(preset).name) if preset.endswith(".toml") else preset
+    from_file = bool(applicable.get("dim_from_weights"))
+    return {
+        "ss_network_module": said["network_module"],
+        "ss_network_dim": "Dynamic" if from_file else network.network_dim,
+        "ss_network_alpha": "Dynamic" if from_file else network.network_alpha,
         "ss_network_dropout": network.network_dropout or None,
-    }
-    arguments: dict[str, Any] = {}
-    if network.conv_dim is not None:
-        arguments |= {"conv_dim": str(network.conv_dim), "conv_alpha": str(network.conv_alpha)}
-    for name in ("rank_dropout", "module_dropout"):
-        if getattr(network, name):
-            arguments[name] = str(getattr(network, name))
-    arguments |= {name: str(value) for name, value in rates if value}
-    if arguments:
-        values["ss_network_args"] = json.dumps(arguments | {"dropout": network.network_dropout or None})
-    return values
+        "ss_scale_weight_norms": network.scale_weight_norms or None,
+        **(
+            {"ss_network_args": json.dumps(arguments | {"dropout": network.network_dropout or None})}
+            if arguments else {}
+        ),
+    }  # fmt: skip
+
+
+def _nameless(values: Mapping[str, Any], data: DataFacts) -> dict[str, Any]:
+    """What of `values` names folders and files, without the names: folders are numbered instead."""
+    own = {
+        "ss_sd_model_name": None, "ss_vae_name": None,
+        "ss_dataset_dirs": json.dumps(_numbered(data.folders)),
+        "ss_reg_dataset_dirs": json.dumps(_numbered(data.reg_folders)),
+        "ss_tag_frequency": json.dumps(_numbered(data.tags), ensure_ascii=False),
+    }  # fmt: skip
+    return {name: value for name, value in own.items() if name in values}
+
+
+def _numbered(of_folders: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"folder {number}": value for number, value in enumerate(of_folders.values(), 1)}
+
+
+def _without_names(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    hidden = ("image_dir", "metadata_file", "class_tokens")
+    subsets = [{key: value for key, value in one.items() if key not in hidden} for one in dataset["subsets"]]
+    return {**dataset, "subsets": subsets, "tag_frequency": _numbered(dataset["tag_frequency"])}
 
 
 def _base(base: BaseFacts) -> dict[str, Any]:

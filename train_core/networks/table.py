@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 
-import torch
-from torch import nn
-
-from train_core.networks.layer import AdapterLayer, LayerOptions
+from train_core.config.sections.network import LoraType
+from train_core.networks.dylora import DyLoraLayer
+from train_core.networks.full import FullLayer, NormLayer
+from train_core.networks.glora import GloraLayer
+from train_core.networks.ia3 import Ia3Layer
+from train_core.networks.layer import AdapterLayer
+from train_core.networks.loha import LohaLayer
+from train_core.networks.lokr import LokrLayer
 from train_core.networks.lora import LoraLayer
+from train_core.networks.lora_fa import LoraFaLayer
+from train_core.networks.oft import BoftLayer, DiagOftLayer
 
-Algorithm = Callable[[nn.Linear | nn.Conv2d, LayerOptions, torch.Generator], AdapterLayer]
+ALGORITHMS: dict[LoraType, type[AdapterLayer]] = {
+    "LoRA": LoraLayer, "LoRA-FA": LoraFaLayer, "DyLoRA": DyLoraLayer, "LoHa": LohaLayer, "LoKr": LokrLayer,
+    "GLoRA": GloraLayer, "IA3": Ia3Layer, "Diag-OFT": DiagOftLayer, "BOFT": BoftLayer, "Full": FullLayer,
+}  # fmt: skip
+# What tensors in files are, by the one that gives the algorithm away. LoRA-FA and DyLoRA leave a LoRA behind.
+IN_FILES: tuple[type[AdapterLayer], ...] = (
+    LoraLayer, LohaLayer, LokrLayer, GloraLayer, Ia3Layer, DiagOftLayer, BoftLayer, FullLayer, NormLayer,
+)  # fmt: skip
 
-ALGORITHMS: dict[str, Algorithm] = {
-    "Standard": LoraLayer,
-}
+
+def algorithm_of(names: Collection[str]) -> type[AdapterLayer] | None:
+    """The algorithm whose tensors, of one module, have these `names`; None where none does."""
+    known = set(names)
+    return next((algorithm for algorithm in IN_FILES if known & algorithm.signs), None)

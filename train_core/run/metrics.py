@@ -7,7 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,16 @@ from train_core.events import Emit
 SECONDS_BETWEEN_REPORTS = 0.5
 STEPS_HELD_AT_MOST = 100
 TENSORBOARD_NAMES = {"text_encoder": "textencoder", "text_encoder_2": "textencoder_2"}
+
+
+class Waiting(NamedTuple):
+    """What is known of a step whose numbers are still on their device."""
+
+    step: int
+    epoch: int
+    loss: Tensor
+    rates: dict[str, float]
+    norms: Tensor | None
 
 
 @dataclass
@@ -34,7 +44,7 @@ class Metrics:
     epochs: int
     steps_per_epoch: int
     first_step: int = 0
-    _waiting: list[tuple[int, int, Tensor, dict[str, float]]] = field(default_factory=list)
+    _waiting: list[Waiting] = field(default_factory=list)
     _epoch_losses: list[float] = field(default_factory=list)
     _paused: float = 0.0
 
@@ -49,9 +59,14 @@ class Metrics:
         """Show the run's settings, as TOML, beside its curves."""
         self.writer.add_text("settings", "".join(f"    {line}\n" for line in settings.splitlines()), self.first_step)
 
-    def step(self, step: int, epoch: int, loss: Tensor, rates: dict[str, float]) -> None:
-        """Note optimizer step `step` (from 1) with its loss (a scalar tensor, left on its device)."""
-        self._waiting.append((step, epoch, loss, rates))
+    def step(
+        self, step: int, epoch: int, loss: Tensor, rates: dict[str, float], norms: Tensor | None = None
+    ) -> None:
+        """Note optimizer step `step` (from 1) with its loss (a scalar tensor, left on its device).
+
+        `norms` (layers,) are the lengths of the layers' changes, where there is a limit to them.
+        """
+        self._waiting.append(Waiting(step, epoch, loss, rates, norms))
         is_time = time.monotonic() - self._reported >= SECONDS_BETWEEN_REPORTS
         if is_time or step == self.first_step + 1 or len(self._waiting) >= STEPS_HELD_AT_MOST:
             self.flush()
@@ -60,22 +75,30 @@ class Metrics:
         """Read the waiting losses, write them to TensorBoard and report the newest."""
         if not self._waiting:
             return
-        losses = torch.stack([loss for _, _, loss, _ in self._waiting]).tolist()
-        for (step, _, _, rates), loss in zip(self._waiting, losses, strict=True):
+        losses = torch.stack([waiting.loss for waiting in self._waiting]).tolist()
+        for waiting, loss in zip(self._waiting, losses, strict=True):
             if math.isfinite(loss):  # else the step was left out, and would spoil every mean
                 self._window.append(loss)
                 self._epoch_losses.append(loss)
-                self._write(step, loss, rates)
+                self._write(waiting.step, loss, waiting.rates)
+                if waiting.norms is not None:
+                    self._write_norms(waiting.step, waiting.norms)
         self._done += len(losses)
-        step, epoch, _, rates = self._waiting[-1]
+        newest = self._waiting[-1]
         self._waiting.clear()
-        self._report(step, epoch, losses[-1], rates)
+        self._report(newest.step, newest.epoch, losses[-1], newest.rates)
 
     def _write(self, step: int, loss: float, rates: dict[str, float]) -> None:
         self.writer.add_scalar("loss/current", loss, step)
         self.writer.add_scalar("loss/average", self.average, step)
         for name, rate in rates.items():
             self.writer.add_scalar(f"lr/{TENSORBOARD_NAMES.get(name, name)}", rate, step)
+
+    def _write_norms(self, step: int, norms: Tensor) -> None:
+        """The mean and the largest length of the layers' changes, before the longest were shortened."""
+        mean, largest = torch.stack([norms.mean(), norms.max()]).tolist()
+        self.writer.add_scalar("max_norm/average_key_norm", mean, step)
+        self.writer.add_scalar("max_norm/max_key_norm", largest, step)
 
     def _report(self, step: int, epoch: int, loss: float, rates: dict[str, float]) -> None:
         self._reported = time.monotonic()

@@ -40,6 +40,7 @@ class SampleDrawer:
     seed: int
     emit: Emit
     inference: Callable[[], AbstractContextManager[None]] = nullcontext
+    newest: Path | None = None  # the newest picture of the first prompt
 
     def is_due_after_step(self, step: int) -> bool:
         every = self.settings.sample_every_n_steps
@@ -80,4 +81,6 @@ class SampleDrawer:
 
     def _tell(self, fields: dict[str, Any]) -> dict[str, Any]:
         self.emit("sample", **fields)
+        if fields["index"] == 0:
+            self.newest = Path(fields["path"])
         return fields

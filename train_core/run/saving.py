@@ -99,7 +99,7 @@ class Saver:
         """A copy of the settings beside the results, as TOML and as a preset, so that the run can be repeated."""
         fresh = self.config.model_copy(update={"resume": self.config.resume.model_copy(update={"resume": ""})})
         write_toml(self.manifest.claim(folder / f"{self.name}.toml", "settings", 0, 0), fresh)
-        preset = self.manifest.claim(folder / f"{self.name}.json", "settings", 0, 0)
+        preset = self.manifest.claim(folder / f"{self.name}.preset.json", "settings", 0, 0)
         write_preset(preset, fresh.applicable(), fresh.settings())
 
 

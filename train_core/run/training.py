@@ -179,7 +179,9 @@ class Training:
 
     def move(self, epoch: int, batches: Sequence[Batch]) -> None:
         """Do the step that `batches` make, or leave it out. Raises UserError where too many had to be left out."""
-        if self.guard.step(self.step, batches) or not self.guard.hopeless:
+        if self.guard.step(self.step, batches):
+            self.method.end_step()
+        if not self.guard.hopeless:
             return
         if self.guard.learnt_something_good():
             self.saver.save_step(self.step, epoch + 1)
@@ -191,7 +193,7 @@ class Training:
         if self.accelerator.num_processes > 1:
             loss = self.accelerator.reduce(loss, "mean")
         if self.metrics:
-            self.metrics.step(self.step, epoch + 1, loss, current_rates(self.stepper.optimizer))
+            self.metrics.step(self.step, epoch + 1, loss, current_rates(self.stepper.optimizer), self.method.norms)
 
     def asked_to_stop(self, epoch: int) -> bool:
         """Do what was asked for and what is due after this step; True when the run is to end early."""

@@ -13,6 +13,7 @@ from kohya_gui.runs.devices import Hardware, find_hardware, free_port, plan_worl
 from train_core.config.checks_launch import launch_contradictions
 from train_core.config.problems import UserError
 from train_core.config.sections.launch import LaunchSettings
+from train_core.config.sections.memory import MemorySettings
 
 CPU, TWO_CARDS = Hardware("cpu", 0), Hardware("cuda", 2)
 
@@ -104,6 +105,6 @@ def test_devices_and_cores_of_several_machines_are_counted_on_each(monkeypatch):
 
 def test_machines_that_cannot_meet_are_told_everything_at_once():
     launch = LaunchSettings(num_machines=2, num_processes=3, machine_rank=2)
-    codes = {problem.code for problem in launch_contradictions(launch)}
+    codes = {problem.code for problem in launch_contradictions(launch, MemorySettings())}
     assert codes == {"processes_not_shared_evenly", "machine_rank_too_high", "machines_cannot_meet"}
-    assert launch_contradictions(LaunchSettings(machine_rank=5)) == []
+    assert launch_contradictions(LaunchSettings(machine_rank=5), MemorySettings()) == []

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from train_core.config.files import Loaded, read_config
+from train_core.config.files import Loaded, read_config, read_values
+from train_core.config.lora_types import OF_KOHYA_SS
 from train_core.config.problems import UserError
 from train_core.config.sd_scripts_export import export_toml
-from train_core.config.sd_scripts_import import COMPANIONS, NOT_YET, UNNEEDED
+from train_core.config.sd_scripts_import import COMPANIONS, UNNEEDED
 from train_core.config.sd_scripts_options import OPTIONS
+from train_core.config.sections.network import LoraType
 from train_core.config.train import TrainConfig
 
 BASE = """
@@ -55,10 +58,10 @@ def test_their_epochs_replace_their_steps(tmp_path: Path) -> None:
     assert (training.max_train_steps, training.max_train_epochs) == (0, 4)
 
 
-def test_what_we_lack_is_named_and_what_we_do_not_need_is_explained(tmp_path: Path) -> None:
-    warnings = read(tmp_path, "scale_weight_norms = 1\nxformers = true\nv2 = false\nlowram = false").warnings
+def test_what_we_do_not_follow_is_named_and_what_we_do_not_need_is_explained(tmp_path: Path) -> None:
+    warnings = read(tmp_path, "deepspeed = true\nxformers = true\nv2 = false\nlowram = false").warnings
     named = {p.code: p.params["name"] for p in warnings if p.code != "sd_scripts_default_differs"}
-    assert named == {"sd_scripts_not_yet": "scale_weight_norms", "sd_scripts_unneeded": "xformers"}
+    assert named == {"sd_scripts_refused": "deepspeed", "sd_scripts_unneeded": "xformers"}
 
 
 def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Path) -> None:
@@ -73,8 +76,9 @@ def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ('network_module = "lycoris.kohya"', "network_module_not_yet"),
-        ('network_args = ["no_such_argument=16"]', "network_args_not_yet"),
+        ('network_module = "networks.oft"', "network_module_unknown"),
+        ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=lora2"]', "lycoris_algo_unknown"),
+        ('network_args = ["no_such_argument=16"]', "network_args_unknown"),
         ('lr_scheduler_type = "torch.optim.lr_scheduler.StepLR"', "lr_scheduler_type_refused"),
         ("netwrok_dim = 4", "unknown_setting_near"),
     ],
@@ -87,8 +91,7 @@ def test_what_would_train_something_else_stops(tmp_path: Path, text: str, code: 
 
 def test_no_option_of_theirs_is_both_ours_and_foreign() -> None:
     ours = {s.name for s in TrainConfig.settings()}
-    assert not ours & (NOT_YET.keys() | UNNEEDED.keys() | COMPANIONS)
-    assert not NOT_YET.keys() & UNNEEDED.keys()
+    assert not ours & (UNNEEDED.keys() | COMPANIONS)
 
 
 def test_rates_and_schedules_become_our_settings(tmp_path: Path) -> None:
@@ -206,3 +209,67 @@ def test_an_option_of_another_method_is_named_with_the_method(tmp_path: Path) ->
     warnings = read(tmp_path, "learning_rate_te = 1e-5\ntoken_string = 'zuko'\ntrain_text_encoder = false").warnings
     told = {w.params["name"]: w.params["method"] for w in warnings if w.code == "sd_scripts_another_method"}
     assert told == {"learning_rate_te": "training a whole model", "token_string": "textual inversion"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ('network_module = "networks.dylora"\nnetwork_args = ["unit=2"]', {"LoRA_type": "DyLoRA", "unit": 2}),
+        ('network_module = "networks.lora_fa"', {"LoRA_type": "LoRA-FA"}),
+        (
+            'network_module = "networks.loha"\nnetwork_args = ["use_tucker=True", "conv_dim=4"]',
+            {"LoRA_type": "LoHa", "use_tucker": True, "conv_dim": 4, "LyCORIS_preset": "auto"},
+        ),
+        (
+            'network_module = "lycoris.kohya"\nnetwork_args = ["algo=lokr", "factor=8", "preset=attn-mlp", '
+            '"use_cp=True"]',
+            {"LoRA_type": "LoKr", "factor": 8, "LyCORIS_preset": "attn-mlp", "use_tucker": True},
+        ),
+        ('network_module = "lycoris.kohya"', {"LoRA_type": "LoRA", "LyCORIS_preset": "full"}),
+        (
+            'network_module = "lycoris.kohya"\nnetwork_args = ["algo=boft", "constraint=1e-3", "dropout=0"]',
+            {"LoRA_type": "BOFT", "constraint": 1e-3, "LyCORIS_preset": "full"},
+        ),
+        (
+            'network_module = "lycoris.kohya"\nnetwork_args = ["algo=loha", "dora_wd=True", "wd_on_output=False"]',
+            {"LoRA_type": "LoHa", "dora_wd": True, "wd_on_output": False},
+        ),
+        ("scale_weight_norms = 1.0\nbase_weights = ['/a.safetensors', '/b.safetensors']\n"
+         "base_weights_multiplier = [0.5, 1.0]",
+         {"scale_weight_norms": 1.0, "base_weights": ["/a.safetensors", "/b.safetensors"],
+          "base_weights_multiplier": "0.5,1.0"}),
+        ("no_metadata = true", {"metadata_depth": "minimal"}),
+    ],
+)  # fmt: skip
+def test_their_networks_are_ours_and_theirs_again(tmp_path: Path, theirs: str, ours: dict[str, Any]) -> None:
+    config = read(tmp_path, theirs).config
+    assert config.flat() == {**config.flat(), **ours}
+    (tmp_path / "again.toml").write_text(export_toml(config), encoding="utf-8")
+    again = read_config(tmp_path / "again.toml").config
+    changed = {name for name, value in again.flat().items() if value != config.flat()[name]}
+    if ours.get("LyCORIS_preset") == "auto":  # LyCORIS has no name for it
+        changed.remove("LyCORIS_preset")
+    assert not changed & {s.name for s in TrainConfig.settings() if s.section in ("network", "algorithm", "output")}
+
+
+def test_the_axis_of_dora_is_said_where_a_file_leaves_it_open(tmp_path: Path) -> None:
+    def told(arguments: str) -> bool:
+        text = f'network_module = "lycoris.kohya"\nnetwork_args = [{arguments}]'
+        return any(p.params.get("name") == "wd_on_output" for p in read(tmp_path, text).warnings)
+
+    assert told('"dora_wd=True"')
+    assert not told('"dora_wd=True", "wd_on_output=True"')
+    assert not told('"algo=loha"')
+
+
+@pytest.mark.parametrize("name", OF_KOHYA_SS)
+def test_every_lora_type_of_kohya_ss_is_one_of_ours(tmp_path: Path, name: str) -> None:
+    (tmp_path / "preset.json").write_text(json.dumps({"config_version": 1, "LoRA_type": name}), encoding="utf-8")
+    values, _ = read_values(tmp_path / "preset.json")
+    assert values["LoRA_type"] in get_args(LoraType)
+    assert ("LyCORIS_preset" in values) == name.startswith(("LyCORIS/", "LoCon"))
+
+
+def test_layers_that_have_no_name_there_are_told(tmp_path: Path) -> None:
+    config = read(tmp_path, 'network_module = "networks.loha"\nnetwork_args = ["conv_dim=4"]').config
+    assert "# sd-scripts has nothing like LyCORIS_preset = 'auto'.\n" in export_toml(config)

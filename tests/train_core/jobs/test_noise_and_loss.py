@@ -18,7 +18,8 @@ from train_core.run.training import Training
 EVERYTHING: dict[str, Any] = {
     "noise_offset": 0.1, "noise_offset_random_strength": True, "adaptive_noise_scale": 0.1,
     "multires_noise_iterations": 3, "ip_noise_gamma": 0.1, "ip_noise_gamma_random_strength": True,
-    "timestep_sampling": "loss_aware", "loss_type": "huber", "debiased_estimation_loss": True, "no_metadata": True,
+    "timestep_sampling": "loss_aware", "loss_type": "huber", "debiased_estimation_loss": True,
+    "metadata_depth": "minimal",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
 from train_core.events import Event
 
-SHORT: dict[str, Any] = {"max_train_epochs": 1, "network_train_unet_only": True, "no_metadata": True}
+SHORT: dict[str, Any] = {"max_train_epochs": 1, "network_train_unet_only": True, "metadata_depth": "minimal"}
 
 
 def last_rates(events: list[Event]) -> dict[str, float]:
@@ -97,7 +97,7 @@ def test_one_rate_optimizers_go_on_where_the_text_encoder_stops(prepare: Prepare
 
 @pytest.mark.parametrize("optimizer", ["AdamW", "AdamW8bit", "Adafactor"])
 def test_weights_in_full_half_precision_learn_much_the_same(prepare: Prepare, optimizer: str) -> None:
-    values = {**SHORT, "mixed_precision": "bf16", "optimizer_type": optimizer, "no_metadata": False}
+    values = {**SHORT, "mixed_precision": "bf16", "optimizer_type": optimizer, "metadata_depth": "full"}
     whole, half = run(prepare("whole", **values)), run(prepare("half", full_half=True, **values))
     one, two = weights(whole), weights(half)
     moved = max(tensor.abs().max().item() for name, tensor in one.items() if "lora_up" in name)

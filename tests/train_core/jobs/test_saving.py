@@ -12,6 +12,7 @@ import safetensors.torch
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run
 from train_core.facts.states import read_state
+from train_core.models import writing
 
 
 def names(out: Path, ending: str = ".safetensors") -> set[str]:
@@ -59,20 +60,29 @@ def test_keep_last_removes_only_what_this_run_wrote(prepare: Prepare, tmp_path: 
 def test_a_full_drive_on_the_way_leaves_the_file_before_whole_and_the_run_goes_on(
     prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = safetensors.torch.save_file, []
+    write, open_file = safetensors.torch.save_file, Path.open
 
-    def fill_up(tensors: dict, path: Path, *rest: Any) -> None:
-        calls.append(path)
-        write(tensors, path, *rest)
+    def fill_up(path: Path) -> None:
         if "step00000004" in str(path):
-            Path(path).write_bytes(b"half")
+            with open_file(Path(path), "wb") as file:
+                file.write(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", fill_up)
+    def save_file(tensors: dict, path: Path, *rest: Any) -> None:
+        write(tensors, path, *rest)
+        fill_up(path)
+
+    def opened(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        if mode == "wb" and path.name.endswith(".tmp"):
+            fill_up(path)
+        return open_file(path, mode, *rest, **named)
+
+    monkeypatch.setattr(safetensors.torch, "save_file", save_file)
+    monkeypatch.setattr(Path, "open", opened)
     events = run(prepare("a", save_every_n_steps=2, save_state=True))
     assert events[-1]["status"] == "completed"
     assert [event["code"] for event in kinds(events, "warning") if "written" in event["code"]] == [
-        "adapter_not_written", "state_not_written",
+        "file_not_written", "state_not_written",
     ]  # fmt: skip
     assert names(tmp_path / "out") == {"a-step00000002", "a-step00000006", "a-step00000008", "a"}
     assert read_state(tmp_path / "out" / "a-step00000002-state").step == 2
@@ -85,8 +95,8 @@ def test_a_drive_too_full_for_the_result_ends_the_run_with_one_clear_message(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    monkeypatch.setattr(writing, "_bytes_of", full)
     events = run(prepare("a"))
-    assert [event["code"] for event in kinds(events, "error")] == ["adapter_not_written"]
+    assert [event["code"] for event in kinds(events, "error")] == ["file_not_written"]
     assert events[-1]["status"] == "failed"
     assert names(tmp_path / "out") == set()

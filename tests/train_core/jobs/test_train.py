@@ -55,7 +55,7 @@ def test_a_run_says_what_it_does_and_leaves_file_settings_and_logs(prepare: Prep
     assert (started["total_steps"], started["epochs"], started["images"]) == (8, 2, 5)
     assert kinds(events, "progress")[-1]["step"] == started["total_steps"]
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {"zuko.safetensors", "zuko.toml", "zuko.json"}
+    assert {path.name for path in out.iterdir()} == {"zuko.safetensors", "zuko.toml", "zuko.preset.json"}
     (run_dir,) = runs_dir().iterdir()
     assert list((run_dir / "logs").glob("events.out.tfevents.*"))
     logged = EventAccumulator(str(run_dir / "logs")).Reload()
@@ -73,7 +73,8 @@ def test_training_learns(prepare: Prepare) -> None:
 def test_the_same_settings_give_the_same_bytes(prepare: Prepare) -> None:
     settings: dict[str, Any] = {
         "network_dropout": 0.2, "rank_dropout": 0.1, "module_dropout": 0.2, "shuffle_caption": True, "flip_aug": True,
-        "caption_dropout_rate": 0.3, "noise_offset": 0.1, "min_snr_gamma": 5, "conv_dim": 2, "no_metadata": True,
+        "caption_dropout_rate": 0.3, "noise_offset": 0.1, "min_snr_gamma": 5, "conv_dim": 2,
+        "metadata_depth": "minimal",
     }
     first, second = run(prepare("first", **settings)), run(prepare("second", **settings))
     weights(first)

@@ -9,7 +9,9 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file
 
+from tests.adapters import adapter_on
 from tests.tiny_families import file_of, folder_of
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run, weights
@@ -17,8 +19,6 @@ from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.facts.buckets import BucketRules, assign
 from train_core.models.load import load_family
-from train_core.networks.attach import build_adapter
-from train_core.networks.file import load_adapter
 from train_core.run.predictor import Predictor
 
 PIPELINES = {"sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -76,8 +76,8 @@ def our_predictions(kind: str, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """Without and with the adapter in the file at `path`."""
     family = load_family(ModelSettings(pretrained_model_name_or_path=str(file_of(kind))), torch.float32)
     without = family.predict(NOISY, TIMESTEPS, family.encode_text(["a dog"]))
-    adapter = build_adapter(family.targets(), NetworkSettings(network_dim=4, network_alpha=4, conv_dim=2), 0)
-    adapter.load_file_state(load_adapter(path)[0])
+    adapter = adapter_on(family.targets(), NetworkSettings(network_dim=4, network_alpha=4, conv_dim=2), 0)
+    adapter.load_file_state(load_file(path))
     adapter.attach()
     return without, family.predict(NOISY, TIMESTEPS, family.encode_text(["a dog"]))
 

@@ -107,8 +107,8 @@ def test_with_steps_inside_the_backward_pass_a_broken_loss_moves_nothing_either(
 
 
 def test_a_run_without_broken_steps_is_what_it_was(prepare: Prepare) -> None:
-    recovering = run(prepare("guarded", no_metadata=True, on_divergence="recover"))
-    assert tensor_bytes(recovering) == tensor_bytes(run(prepare("plain", no_metadata=True)))
+    recovering = run(prepare("guarded", metadata_depth="minimal", on_divergence="recover"))
+    assert tensor_bytes(recovering) == tensor_bytes(run(prepare("plain", metadata_depth="minimal")))
 
 
 def test_too_many_broken_steps_end_the_run_with_advice_and_what_was_learnt(

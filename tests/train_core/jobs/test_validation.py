@@ -65,7 +65,8 @@ def test_the_curve_lies_in_tensorboard(prepare: Prepare) -> None:
 
 def test_validation_leaves_training_as_it_is_on_the_same_images_alone(prepare: Prepare, images: Path) -> None:
     settings = {
-        "network_dropout": 0.2, "rank_dropout": 0.1, "shuffle_caption": True, "flip_aug": True, "no_metadata": True,
+        "network_dropout": 0.2, "rank_dropout": 0.1, "shuffle_caption": True, "flip_aug": True,
+        "metadata_depth": "minimal",
         "caption_dropout_rate": 0.2, "noise_offset": 0.1,
     }  # fmt: skip
     validated = run(prepare("validated", **settings, validate_every_n_steps=1, **HELD_OUT))
@@ -162,7 +163,7 @@ def test_a_resumed_run_measures_and_concludes_as_one_never_interrupted(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {
-        "max_train_epochs": 4, "save_state_every_n_steps": 1, "validate_every_n_steps": 2, "no_metadata": True,
+        "max_train_epochs": 4, "save_state_every_n_steps": 1, "validate_every_n_steps": 2, "metadata_depth": "minimal",
         "on_divergence": "recover", **HELD_OUT,
     }  # fmt: skip
     whole = run(prepare("whole", **settings))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.adapters import adapter_on
 from tests.tiny import tiny_file
 from train_core.config.problems import UserError
 from train_core.config.sections.memory import MemorySettings
@@ -16,7 +17,7 @@ from train_core.config.sections.network import NetworkSettings
 from train_core.models.family import Family
 from train_core.models.fitting import choose_attention, compile_unet
 from train_core.models.load import load_family
-from train_core.networks.attach import Adapter, build_adapter
+from train_core.networks.attach import Adapter
 
 CPU = torch.device("cpu")
 
@@ -35,7 +36,7 @@ def kernels_as_before() -> Iterator[None]:
 
 def adapted(family: Family, **network: float) -> Adapter:
     settings = NetworkSettings(network_dim=4, network_train_unet_only=True, **network)
-    adapter = build_adapter(family.targets(), settings, 0)
+    adapter = adapter_on(family.targets(), settings, 0)
     generator = torch.Generator().manual_seed(1)
     for layer in adapter.layers.values():
         nn.init.normal_(layer.lora_up, std=0.1, generator=generator)

@@ -13,6 +13,7 @@ from torch import nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
+from tests.adapters import lora_layers
 from train_core.models.parts import build_part
 from train_core.models.sd2 import SD2
 from train_core.models.sdxl import SDXL
@@ -62,7 +63,7 @@ def original(kind: str, part: str) -> dict[str, torch.Tensor]:
 
 
 def counts(kind: str) -> Counter:
-    return Counter(target.part for target in full_size(kind).targets())
+    return Counter(target.part for target in lora_layers(full_size(kind).targets(), convolutions=True))
 
 
 # As published: parameters of each part, and tensors in the files without index buffers and the scale of CLIP's loss.
@@ -114,10 +115,10 @@ def test_well_known_tensors_have_their_names_and_shapes(kind, part, name, shape)
 def test_sdxl_has_722_unet_layers_without_and_788_with_convolutions_and_72_and_192_text_layers():
     targets = full_size("sdxl").targets()
     assert counts("sdxl") == {"unet": 788, "text_encoder": 72, "text_encoder_2": 192}
-    unet = [target for target in targets if target.part == "unet"]
-    assert sum(not target.extended for target in unet) == 722
+    assert sum(target.part == "unet" for target in lora_layers(targets)) == 722
+    unet = [target for target in lora_layers(targets, convolutions=True) if target.part == "unet"]
     shapes = Counter(
-        "linear" if isinstance(target.module, nn.Linear) else "3x3" if target.conv3x3 else "1x1" for target in unet
+        "linear" if isinstance(target.module, nn.Linear) else "3x3" if target.is_wide_conv else "1x1" for target in unet
     )
     assert shapes == {"linear": 739, "1x1": 11, "3x3": 38}
 
@@ -125,12 +126,12 @@ def test_sdxl_has_722_unet_layers_without_and_788_with_convolutions_and_72_and_1
 def test_sd2_has_192_unet_layers_without_and_278_with_convolutions_and_138_text_layers():
     targets = full_size("sd2").targets()
     assert counts("sd2") == {"unet": 278, "text_encoder": 6 * 23}
-    assert sum(target.part == "unet" and not target.extended for target in targets) == 192
+    assert sum(target.part == "unet" for target in lora_layers(targets)) == 192
 
 
 @pytest.mark.parametrize(("kind", "millions"), [("sd2", 6.85), ("sdxl", 28.5)])
 def test_a_rank_8_lora_without_convolutions_has_the_parameters_that_other_software_gives_it(kind, millions):
-    sizes = [target.module.weight.shape[:2] for target in full_size(kind).targets() if not target.extended]
+    sizes = [target.module.weight.shape[:2] for target in lora_layers(full_size(kind).targets())]
     assert sum(8 * (out_size + in_size) for out_size, in_size in sizes) == pytest.approx(millions * 1e6, rel=2e-3)
 
 
@@ -173,5 +174,10 @@ def test_sdxl_blocks_are_numbered_as_per_block_settings_count_them(name, block):
 
 
 def test_every_sdxl_block_with_layers_has_a_number_of_its_own():
-    blocks = {target.block for target in full_size("sdxl").targets() if target.part == "unet"}
-    assert blocks == set(range(2, 22))  # 0 is the embedding, 1 the first convolution, 22 the last: none is adapted
+    targets = full_size("sdxl").targets()
+    adapted = {target.block for target in lora_layers(targets, convolutions=True) if target.part == "unet"}
+    assert adapted == set(range(2, 22))  # 0 is the embedding, 1 the first convolution, 22 the last
+    ends = {target.file_key: target.block for target in targets if target.block in {0, 1, 22}}
+    assert ends["lora_unet_time_embed_0"] == 0
+    assert ends["lora_unet_input_blocks_0_0"] == 1
+    assert ends["lora_unet_out_2"] == 22

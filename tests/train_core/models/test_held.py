@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.adapters import lora_layers
 from tests.tiny import tiny_file
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
@@ -133,7 +134,7 @@ def test_the_parts_that_are_asked_for_are_held(memory: dict, parts: set[str]) ->
     )
     held = {name for name, module in family.modules.items() if any(isinstance(m, Held) for m in module.modules())}
     assert held == parts
-    for target in family.targets():
+    for target in lora_layers(family.targets(), convolutions=True):
         assert isinstance(target.module, Held) == (target.part in parts)
         assert len(shape_of(target.module)) in (2, 4)
     conditioning = family.encode_text(["a dog"])
@@ -145,7 +146,7 @@ def test_the_heaviest_blocks_are_those_that_are_swapped() -> None:
     whole = load_family(settings, torch.float32)
     swapping = load_family(settings, torch.float32, memory=MemorySettings(blocks_to_swap=3))
     sizes: dict[int, int] = {}
-    for target in whole.targets():
+    for target in lora_layers(whole.targets(), convolutions=True):
         if target.part == "unet":
             sizes[target.block] = sizes.get(target.block, 0) + target.module.weight.numel()
     away = {t.block for t in swapping.targets() if isinstance(t.module, Held) and t.module.away}
@@ -159,4 +160,5 @@ def test_more_blocks_than_there_are_means_all() -> None:
     settings = ModelSettings(pretrained_model_name_or_path=str(tiny_file()))
     family = load_family(settings, torch.float32)
     hold_base(family, MemorySettings(blocks_to_swap=25), "cpu")
-    assert all(isinstance(t.module, Held) for t in family.targets() if t.part == "unet")
+    layers = lora_layers(family.targets(), convolutions=True)
+    assert {isinstance(t.module, Held) for t in layers if t.part == "unet"} == {True}

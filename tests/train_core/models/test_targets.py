@@ -11,6 +11,7 @@ from torch import nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
+from tests.adapters import lora_layers
 from train_core.models.targets import text_encoder_targets, unet_targets
 
 
@@ -29,19 +30,18 @@ def text_encoder():
 
 def kinds(targets):
     return Counter(
-        "linear" if isinstance(target.module, nn.Linear) else "3x3" if target.conv3x3 else "1x1" for target in targets
+        "linear" if isinstance(target.module, nn.Linear) else "3x3" if target.is_wide_conv else "1x1"
+        for target in targets
     )
 
 
 def test_sd15_has_192_unet_layers_without_and_278_with_convolutions(unet):
-    assert kinds(target for target in unet if not target.extended) == {"linear": 160, "1x1": 32}
-    assert kinds(unet) == {"linear": 182, "1x1": 46, "3x3": 50}
-    assert len(unet) == 278
+    assert kinds(lora_layers(unet)) == {"linear": 160, "1x1": 32}
+    assert kinds(lora_layers(unet, convolutions=True)) == {"linear": 182, "1x1": 46, "3x3": 50}
 
 
 def test_sd15_has_72_text_encoder_layers(text_encoder):
-    assert kinds(text_encoder) == {"linear": 72}
-    assert not any(target.extended for target in text_encoder)
+    assert kinds(lora_layers(text_encoder)) == {"linear": 72}
 
 
 def test_a_rank_8_lora_without_convolutions_has_4_72_million_parameters(unet, text_encoder):
@@ -49,7 +49,7 @@ def test_a_rank_8_lora_without_convolutions_has_4_72_million_parameters(unet, te
         out_size, in_size = module.weight.shape[:2]
         return 8 * (out_size + in_size)
 
-    plain = [target for target in [*unet, *text_encoder] if not target.extended]
+    plain = lora_layers([*unet, *text_encoder])
     assert sum(parameters(target.module) for target in plain) == pytest.approx(4.72e6, rel=2e-3)
 
 
@@ -73,7 +73,7 @@ def test_names_are_unique_and_those_of_the_ecosystem(unet, text_encoder):
 
 
 def test_outer_convolutions_time_embedding_and_norms_are_left_alone(unet, text_encoder):
-    names = " ".join(target.file_key for target in [*unet, *text_encoder])
+    names = " ".join(target.file_key for target in lora_layers([*unet, *text_encoder], convolutions=True))
     assert not any(part in names for part in ("conv_in", "conv_out", "time_embedding", "norm", "token_embedding"))
 
 
@@ -97,4 +97,4 @@ def test_blocks_are_numbered_as_per_block_settings_count_them(unet, name, block)
 
 
 def test_text_encoder_blocks_are_its_layers(text_encoder):
-    assert Counter(target.block for target in text_encoder) == dict.fromkeys(range(12), 6)
+    assert Counter(target.block for target in lora_layers(text_encoder)) == dict.fromkeys(range(12), 6)

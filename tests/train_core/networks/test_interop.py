@@ -9,8 +9,8 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from torch import nn
 
+from tests.adapters import adapter_on
 from train_core.config.sections.network import NetworkSettings
-from train_core.networks.attach import build_adapter
 from train_core.networks.file import save_adapter
 
 LATENTS = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -33,7 +33,7 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
 )
 def test_diffusers_computes_what_we_compute(modules, targets, tmp_path, settings):
     theirs = copy.deepcopy(modules)
-    adapter = build_adapter(targets, NetworkSettings(network_dim=4, network_alpha=2.0, **settings), seed=0)
+    adapter = adapter_on(targets, NetworkSettings(network_dim=4, network_alpha=2.0, **settings), seed=0)
     for parameter in adapter.parameters():
         nn.init.normal_(parameter, std=0.1)
     without = predict(**modules)

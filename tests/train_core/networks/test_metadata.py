@@ -31,7 +31,7 @@ def metadata(base=BASE, **values):
 
 
 def test_every_value_is_a_string():
-    assert all(isinstance(value, str) for value in metadata(no_metadata=False).values())
+    assert all(isinstance(value, str) for value in metadata(metadata_depth="full").values())
 
 
 def test_all_keys_of_the_ecosystem_are_there():
@@ -128,7 +128,7 @@ def test_authorship_is_written_where_given():
 
 
 def test_no_metadata_keeps_what_loaders_need():
-    found = metadata(no_metadata=True, conv_dim=8)
+    found = metadata(metadata_depth="minimal", conv_dim=8)
     assert {name for name in found if not name.startswith("modelspec.")} == {
         "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha", "ss_network_args",
     }  # fmt: skip

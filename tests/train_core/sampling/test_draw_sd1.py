@@ -7,12 +7,12 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from tests.adapters import adapter_on
 from tests.tiny import tiny_file, tiny_modules
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.facts.prompts import SamplePrompt
 from train_core.models.load import load_family
-from train_core.networks.attach import build_adapter
 from train_core.sampling.draw import draw_pixels, draw_samples
 from train_core.sampling.table import SAMPLERS
 
@@ -71,7 +71,7 @@ def test_every_sampler_draws_with_a_real_model(family, sampler):
 def test_an_attached_adapter_shows_and_drops_nothing_out(family):
     prompt = replace(PROMPT, steps=2, height=64)
     plain = array(draw_samples(family, [prompt], "cpu", 0, fail))
-    adapter = build_adapter(family.targets(), NetworkSettings(network_dim=2, network_dropout=0.5), 1).train()
+    adapter = adapter_on(family.targets(), NetworkSettings(network_dim=2, network_dropout=0.5), 1).train()
     adapter.attach()
     try:
         start = array(draw_samples(family, [prompt], "cpu", 0, fail, adapter))

@@ -1,42 +1,100 @@
-"""The adapter that is trained."""
+"""The adapter that is trained: its algorithm, its size, and where it sits."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when, when_set
+from train_core.config.setting import Condition, Section, setting, when, when_set
 
-LoraType = Literal["Standard"]
+LoraType = Literal["LoRA", "LoRA-FA", "DyLoRA", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"]
+LAYERS = (
+    "auto", "attn-mlp", "attn-only", "full", "full-lin", "unet-only", "unet-transformer-only", "unet-convblock-only",
+    "ia3",
+)  # fmt: skip
+LOW_RANK_TYPES = ("LoRA", "LoRA-FA", "DyLoRA")
+RANKED = when("LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA", "Diag-OFT", "BOFT")
+SCALED = when("LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA")
+NUMBERS = r"^\s*(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?\s*$"
+
+
+def _has_conv(values: object) -> bool:
+    return RANKED(values) and bool(values.get("conv_dim")) and not values.get("network_train_text_encoder_only")  # type: ignore[arg-type,attr-defined]
+
+
+CONVS = Condition("conv_dim is set", _has_conv)
+IN_UNET = when("network_train_text_encoder_only", False)
 
 
 class NetworkSettings(Section, title="Network"):
-    LoRA_type: LoraType = setting("Standard", "The adapter's algorithm.", label="LoRA type")
+    LoRA_type: LoraType = setting(
+        "LoRA", "The adapter's algorithm. LoRA suits nearly everything; the others are for people who know why.",
+        label="LoRA type",
+    )
+    LyCORIS_preset: str = setting(
+        "auto", "Which layers get an adapter: auto takes those of LoRA, and with a convolution rank those of LoCon; or "
+        "a file of LyCORIS's preset format (TOML) with names, patterns and settings of its own.", label="Layers",
+        suggestions=LAYERS, min_length=1, path="layers", advanced=True,
+    )
     network_dim: int = setting(
-        32, "Rank of the adapter: its capacity, and its file size.", label="Network rank (dimension)", ge=1, le=1024,
+        32, "Rank of the adapter: its capacity, and its file size. For OFT and BOFT the block size aimed at.",
+        label="Network rank (dimension)", ge=1, le=1024, applies_to=RANKED,
     )
     network_alpha: float = setting(
         16.0, "Strength is alpha / rank; equal to the rank means 1.", label="Network alpha", gt=0, le=4096,
+        applies_to=SCALED,
     )
     conv_dim: int | None = setting(
         None, "Rank for 3x3 convolutions; empty trains none.", label="Convolution rank", ge=1, le=1024,
-        applies_to=when("network_train_text_encoder_only", False),
+        applies_to=IN_UNET,
     )
     conv_alpha: float = setting(
-        1.0, "Alpha of the 3x3 convolutions.", label="Convolution alpha", gt=0, le=4096,
-        applies_to=when_set("conv_dim"),
+        1.0, "Alpha of the 3x3 convolutions.", label="Convolution alpha", gt=0, le=4096, applies_to=CONVS,
     )
     network_dropout: float = setting(
         0.0, "Dropout on the rank activations.", label="Network dropout", ge=0, lt=1, advanced=True,
+        applies_to=when("LoRA_type", "LoRA", "LoRA-FA"),
     )
     rank_dropout: float = setting(
-        0.0, "Chance that a rank is left out, per sample.", label="Rank dropout", ge=0, lt=1, advanced=True,
+        0.0, "Chance that a rank is left out, per sample; in algorithms without ranks, that an output's change is.",
+        label="Rank dropout", ge=0, lt=1, advanced=True, applies_to=when(
+            "LoRA_type", "LoRA", "LoRA-FA", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full",
+        ),
+    )
+    rank_dropout_scale: bool = setting(
+        False, "Strengthen what rank dropout leaves, so that the sum stays about the same.", label="Scale rank dropout",
+        advanced=True, applies_to=when("LoRA_type", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"),
     )
     module_dropout: float = setting(
         0.0, "Chance that a whole module is left out of a step.", label="Module dropout", ge=0, lt=1, advanced=True,
+    )
+    scale_weight_norms: float = setting(
+        0.0, "After each step, shorten every module's change to at most this norm, which keeps an adapter from burning "
+        "in; 1 is usual, 0 is off.", label="Scale weight norms", ge=0, le=1000, advanced=True, applies_to=when(
+            "LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA", "IA3", "Full",
+        ),
     )
     network_train_unet_only: bool = setting(
         False, "Train the U-Net only, not the text encoder.", label="Train U-Net only",
     )
     network_train_text_encoder_only: bool = setting(
         False, "Train the text encoder only, not the U-Net.", label="Train text encoder only", advanced=True,
+    )
+    train_norm: bool = setting(
+        False, "Also train the norms, whole, in the layers that get an adapter.", label="Train norms", advanced=True,
+    )
+    block_dims: str = setting(
+        "", "A rank of its own for each block of the U-Net, 25 numbers for SD, 23 for SDXL; 0 trains no layer there.",
+        label="Block ranks", pattern=r"^\s*(\d+(\s*,\s*\d+)*)?\s*$", advanced=True, applies_to=IN_UNET,
+    )
+    block_alphas: str = setting(
+        "", "The alphas that go with the block ranks; empty takes the network's.", label="Block alphas",
+        pattern=NUMBERS, advanced=True, applies_to=when_set("block_dims"),
+    )
+    conv_block_dims: str = setting(
+        "", "The same for the 3x3 convolutions; 0 trains none there.", label="Convolution block ranks",
+        pattern=r"^\s*(\d+(\s*,\s*\d+)*)?\s*$", advanced=True, applies_to=IN_UNET,
+    )
+    conv_block_alphas: str = setting(
+        "", "The alphas that go with the convolutions' block ranks; empty takes their alpha.",
+        label="Convolution block alphas", pattern=NUMBERS, advanced=True, applies_to=when_set("conv_block_dims"),
     )

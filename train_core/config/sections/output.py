@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting
+from train_core.config.setting import Section, setting, when
 
 SavePrecision = Literal["float", "fp16", "bf16"]
+MetadataDepth = Literal["full", "no names", "minimal"]
 
 
 class OutputSettings(Section, title="Saving"):
@@ -40,8 +41,17 @@ class OutputSettings(Section, title="Saving"):
     number_last: bool = setting(
         False, "Number the last file like the others instead of giving it the plain name.", label="Number last file",
     )
-    no_metadata: bool = setting(
-        False, "Write only what other software needs to load the file.", label="No metadata", advanced=True,
+    save_card: bool = setting(
+        False, "Beside the result also write NAME.preview.png, from the newest sample picture, and NAME.json with "
+        "trigger phrase, weight and kind of model, as A1111 and Forge show them.", label="Preview and card",
+    )
+    preferred_weight: float = setting(
+        0.0, "The strength that the card suggests; 0 leaves it to the software.", label="Preferred weight", ge=0, le=10,
+        applies_to=when("save_card", True), advanced=True,
+    )
+    metadata_depth: MetadataDepth = setting(
+        "full", "What the file says of its training: everything, everything without names of folders and files, or "
+        "only what other software needs to load it.", label="Metadata", advanced=True,
     )
     training_comment: str = setting("", "Free text kept in the file.", label="Training comment", advanced=True)
     metadata_title: str = setting(

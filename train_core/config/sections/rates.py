@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Condition, Section, setting, when
+from train_core.config.sections.network import LOW_RANK_TYPES
+from train_core.config.setting import Condition, Section, both, setting, when
 
+LOW_RANK = when("LoRA_type", *LOW_RANK_TYPES)
 IN_UNET = when("network_train_text_encoder_only", False)
 IN_TEXT = when("network_train_unet_only", False)
 WEIGHED = Condition(
@@ -15,15 +17,15 @@ WEIGHED = Condition(
 class RateSettings(Section, title="Rates of blocks and layers"):
     loraplus_lr_ratio: float | None = setting(
         None, "LoRA+ (Hayou et al., 2024): the up layers learn this many times faster; 16 is usual.",
-        label="LoRA+ ratio", gt=0, le=1000, advanced=True,
+        label="LoRA+ ratio", gt=0, le=1000, advanced=True, applies_to=LOW_RANK,
     )
     loraplus_unet_lr_ratio: float | None = setting(
         None, "LoRA+ ratio of the U-Net, where it differs.", label="LoRA+ ratio of the U-Net", gt=0, le=1000,
-        advanced=True, applies_to=IN_UNET,
+        advanced=True, applies_to=both(LOW_RANK, IN_UNET),
     )
     loraplus_text_encoder_lr_ratio: float | None = setting(
         None, "LoRA+ ratio of the text encoder, where it differs.", label="LoRA+ ratio of the text encoder", gt=0,
-        le=1000, advanced=True, applies_to=IN_TEXT,
+        le=1000, advanced=True, applies_to=both(LOW_RANK, IN_TEXT),
     )
     down_lr_weight: str = setting(
         "", "Factors on the rate of the U-Net's down blocks, such as 0,0,1, or cosine, sine, linear, reverse_linear, "

@@ -1,0 +1,117 @@
+"""The adapter that a training starts from: drawn anew, or as a file has it; and what is merged into the base before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from train_core.config.arguments import parse_numbers
+from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.config.sections.algorithm import AlgorithmSettings
+from train_core.config.sections.network import NetworkSettings
+from train_core.models.family import Family, Target
+from train_core.models.load import Changes, kind_of_family
+from train_core.networks.attach import Adapter, build_adapter
+from train_core.networks.choose import Chooser, Chosen
+from train_core.networks.layer import AdapterLayer
+from train_core.networks.lora import LoraLayer
+from train_core.networks.merging import Weighed, constant, merged, misfits, require_fitting
+from train_core.networks.reading import AdapterFile, Module, read_adapter
+from train_core.networks.table import ALGORITHMS
+
+
+def adapter_of(
+    targets: Sequence[Target], network: NetworkSettings, algorithm: AlgorithmSettings, family: Family, seed: int
+) -> Adapter:
+    """The adapter, not yet attached, that the settings put on `targets`. Raises `UserError` where they do not suit."""
+    chooser = Chooser(network, algorithm, family.block_layout)
+    if not algorithm.network_weights.strip():
+        return build_adapter(chooser.choose(targets), seed)
+    file = read_adapter(Path(algorithm.network_weights))
+    raise_if_any(misfits(file, {target.file_key: target for target in family.targets()}, kind_of_family(family)))
+    if algorithm.dim_from_weights:
+        chosen = _as_in(file, targets, chooser)
+        adapter = build_adapter(chosen, seed)
+        for key, layer in adapter.layers.items():
+            layer.adopt(file.modules[key].read())
+        return adapter
+    adapter = build_adapter(chooser.choose(targets), seed)
+    _take_over(adapter, file)
+    return adapter
+
+
+def _as_in(file: AdapterFile, targets: Sequence[Target], chooser: Chooser) -> list[Chosen]:
+    """The layers of `file`, as large as they are there."""
+    wanted = ALGORITHMS[chooser.network.LoRA_type]
+    chosen = []
+    for target in targets:
+        module = file.modules.get(target.file_key)
+        if module is None or not chooser.trains(target.part):
+            continue
+        options = replace(chooser.plain, rank=module.algorithm.rank_in(module.looks()), alpha=None)
+        chosen.append(Chosen(target, _trained_as(module, wanted), options))
+    _require_all(file, {one.target.file_key for one in chosen})
+    return chosen
+
+
+def _trained_as(module: Module, wanted: type[AdapterLayer]) -> type[AdapterLayer]:
+    """The algorithm that trains what `module` holds: files do not tell a LoRA from what leaves one behind."""
+    return wanted if module.algorithm is LoraLayer and issubclass(wanted, LoraLayer) else module.algorithm
+
+
+def _take_over(adapter: Adapter, file: AdapterFile) -> None:
+    """Load what `file` holds; layers that it lacks stay as they are. Raises `UserError` where anything else differs."""
+    _require_all(file, set(adapter.layers))
+    for key, module in file.modules.items():
+        layer = adapter.layers[key]
+        expected = {name: tuple(tensor.shape) for name, tensor in layer.tensors().items() if name != "alpha"}
+        found = {name: tensor.shape for name, tensor in module.tensors.items() if name != "alpha"}
+        if not isinstance(layer, module.algorithm) or found != expected:
+            raise UserError(
+                problem(
+                    "network_weights_differ",
+                    "network_weights = {file}: {name} holds {found}, but these settings make {expected}. Turn on "
+                    "dim_from_weights to take ranks and layers from the file, and choose its algorithm as LoRA_type.",
+                    file=str(file.path), name=key, found=_in_words(found), expected=_in_words(expected),
+                )
+            )
+    for key, module in file.modules.items():
+        adapter.layers[key].load(module.read())
+
+
+def _require_all(file: AdapterFile, trained: set[str]) -> None:
+    """Raise `UserError` where `file` changes layers that are not trained: what it learnt there would be lost."""
+    lost = sorted(file.modules.keys() - trained)
+    if lost:
+        raise UserError(
+            problem(
+                "network_weights_lost",
+                "network_weights = {file} changes {count} layers that these settings do not train, for example "
+                "{name}, and that would be lost. Train them too (dim_from_weights takes the file's layers), or merge "
+                "the file with base_weights instead.",
+                file=str(file.path), count=len(lost), name=lost[0],
+            )
+        )
+
+
+def _in_words(shapes: dict[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in sorted(shapes.items()))
+
+
+def merged_first(algorithm: AlgorithmSettings) -> Changes | None:
+    """What `base_weights` make of the base model's weights while they are read. Raises `UserError` for unfit files."""
+    if not algorithm.base_weights:
+        return None
+    strengths = parse_numbers(algorithm.base_weights_multiplier)
+    strengths += [1.0] * (len(algorithm.base_weights) - len(strengths))
+    adapters = [
+        Weighed(read_adapter(Path(path)), constant(strength))
+        for path, strength in zip(algorithm.base_weights, strengths, strict=False)
+    ]
+
+    def changes(files, targets, kind):  # type: ignore[no-untyped-def] # as `Changes` says
+        require_fitting(adapters, targets, kind)
+        return merged(files, targets, adapters)
+
+    return changes

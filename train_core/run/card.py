@@ -1,0 +1,36 @@
+"""What software that lists adapters shows beside a file: a picture, and a card with trigger words and weight."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from train_core.config.files import write_text
+from train_core.config.sections.output import OutputSettings
+from train_core.models.family import Family
+from train_core.models.load import kind_of_family
+from train_core.run.manifest import Manifest
+
+# A1111's words for the kinds of base models.
+VERSIONS = {"SD 1.x": "SD1", "SD 2.x": "SD2", "SDXL": "SDXL"}
+
+
+def write_card(result: Path, picture: Path | None, output: OutputSettings, family: Family, manifest: Manifest) -> None:
+    """Write NAME.json and, of the sample at `picture`, NAME.preview.png beside the file `result`."""
+    card: dict[str, Any] = {
+        "description": output.metadata_description,
+        "sd version": VERSIONS[kind_of_family(family)],
+        "activation text": output.metadata_trigger_phrase,
+        "preferred weight": output.preferred_weight,
+        "notes": output.metadata_usage_hint,
+    }
+    path = manifest.claim(result.with_suffix(".json"), "final", 0, 0)
+    write_text(path, json.dumps(card, ensure_ascii=False, indent=4) + "\n")
+    if picture is not None and picture.is_file():
+        path = manifest.claim(result.with_suffix(".preview.png"), "final", 0, 0)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        shutil.copyfile(picture, temporary)
+        temporary.replace(path)
