@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from train_core.models.load import FAMILIES
-from train_core.models.stable_diffusion import StableDiffusion
+from train_core.models.stable_diffusion import StableDiffusion, single_file
+from train_core.models.weights import Stored, in_memory
+from train_core.models.writing import write_safetensors
 
 # So many different numbers are enough, and repeating them is quick.
-PATTERN = (0.02 * np.random.default_rng(1).standard_normal(2**20)).astype(np.float16)
+PATTERN = (0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(1))).half()
 VAE = {
     "block_out_channels": (128, 256, 512, 512), "latent_channels": 4, "layers_per_block": 2,
     "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
@@ -63,30 +65,22 @@ KINDS: dict[str, type[StableDiffusion]] = {family.kind: family for family in FAM
 
 def write_model(kind: str, path: Path) -> None:
     """The file of a `kind` of model, one tensor after the other, so that it is never in memory whole."""
-    shapes = {}
+    stored = {}
     for name, part in KINDS[kind].parts.items():
         with torch.device("meta"):
             module = part.build(CONFIGS[kind][name])
-        shapes |= {part.prefix + rest: tuple(tensor.shape) for rest, tensor in part.write(module.state_dict()).items()}
-    header, end = {"__metadata__": {"format": "pt"}}, 0
-    for name, shape in shapes.items():
-        start, end = end, end + 2 * math.prod(shape)
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [start, end]}
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
-    with path.open("wb") as file:
-        file.write(len(head).to_bytes(8, "little") + head)
-        for name, shape in shapes.items():
-            _write_tensor(file, name, math.prod(shape))
+        stored[name] = in_memory(module.state_dict())
+    shapes = {name: one.shape for name, one in single_file(KINDS[kind].parts, stored, {}).items()}
+    tensors = {name: Stored(shape, partial(_numbers, name, shape), torch.float16) for name, shape in shapes.items()}
+    write_safetensors(path, tensors, {"format": "pt"})
 
 
-def _write_tensor(file: BinaryIO, name: str, count: int) -> None:
+def _numbers(name: str, shape: tuple[int, ...]) -> Tensor:
     """Small random numbers, or the plain weights and biases of a norm."""
     if re.search(r"norm|ln_|(in|out)_layers\.0\.|\.out\.0\.", name):
-        file.write(np.full(count, float(name.endswith("weight")), np.float16).tobytes())
-        return
-    for start in range(0, count, PATTERN.size):
-        file.write(PATTERN[: count - start].tobytes())
+        return torch.full(shape, float(name.endswith("weight")), dtype=torch.float16)
+    count = math.prod(shape)
+    return PATTERN.repeat(-(-count // len(PATTERN)))[:count].view(shape)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ MAX_PATHS = 200
 OFFERED: dict[str | None, tuple[str, ...]] = {
     "file": (".safetensors", ".ckpt", ".pt"), "data": (".toml", ".json", ".jsonl"),
     "yaml": (".yaml", ".yml"), "image": (".png", ".jpg", ".jpeg", ".webp"),
+    "adapter": (".safetensors", ".pt", ".ckpt"), "layers": (".toml",),
 }
 
 
@@ -31,7 +32,7 @@ def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, la
         f"{step_line_html(understood, language)}"
         f"{sources_html(understood.trained, understood.config.training.train_batch_size, language)}"
         f"{problems_html(understood, language)}"
-        f"{_style(hidden, understood.errors)}{''.join(_path_list(s, values) for s in form.settings if s.traits.path)}"
+        f"{_style(hidden, understood.errors)}{''.join(_path_list(s, values) for s in form.settings if _is_one_path(s))}"
     )
 
 
@@ -150,6 +151,10 @@ def _style(hidden: Iterable[str], errors: Iterable[Problem]) -> str:
 def settings_in(problems: Iterable[Problem]) -> list[str]:
     """The names of the settings that `problems` are about."""
     return [p.params["name"] for p in problems if is_setting(p.params.get("name"))]
+
+
+def _is_one_path(s: Setting) -> bool:
+    return s.traits.path is not None and not s.traits.lines
 
 
 def _path_list(s: Setting, values: Mapping[str, Any]) -> str:

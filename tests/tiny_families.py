@@ -24,6 +24,7 @@ from train_core.models.sd2 import SD2
 from train_core.models.sdxl import SDXL
 from train_core.models.stable_diffusion import single_file
 from train_core.models.tokenizer import clip_tokenizer
+from train_core.models.weights import in_memory
 
 FAMILIES = {"sd2": SD2, "sdxl": SDXL}
 SD2_LAYERS = 23  # as many as diffusers expects of a file with 24
@@ -84,17 +85,19 @@ def spare_of(kind: str) -> dict[str, dict[str, Tensor]]:
     """What OpenCLIP's files hold beyond the modules."""
     if kind == "sdxl":
         return {"text_encoder_2": {"logit_scale": torch.tensor(4.6)}}
-    layer = {
-        name: value + 0.5
-        for name, value in SD2.parts["text_encoder"].write(modules_of(kind)["text_encoder"].state_dict()).items()
-        if f"resblocks.{SD2_LAYERS}." in name
-    }
+    written = SD2.parts["text_encoder"].write(in_memory(modules_of(kind)["text_encoder"].state_dict()))
+    layer = {name: one.read() + 0.5 for name, one in written.items() if f"resblocks.{SD2_LAYERS}." in name}
     return {"text_encoder": {**layer, "logit_scale": torch.tensor(4.6), "text_projection": torch.eye(WIDTH)}}
 
 
 def tensors_of(kind: str) -> dict[str, Tensor]:
     """The whole file's tensors, fp32."""
-    return single_file(FAMILIES[kind].parts, modules_of(kind), torch.float32, spare_of(kind))
+    stored = {name: in_memory(module.state_dict()) for name, module in modules_of(kind).items()}
+    spare = {name: in_memory(tensors) for name, tensors in spare_of(kind).items()}
+    return {
+        name: one.read().to(torch.float32).clone().contiguous()
+        for name, one in single_file(FAMILIES[kind].parts, stored, spare).items()
+    }
 
 
 @cache

@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from train_core.config.accelerate_file import read_sharding
 from train_core.config.checks_loss import prediction_contradictions
 from train_core.config.data import DataSettings
+from train_core.config.layer_presets import layer_preset
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
@@ -24,6 +26,7 @@ from train_core.facts.prompts import PromptDefaults, parse_prompts
 from train_core.facts.split import trained_on, validation_problems
 from train_core.facts.states import resume_problems
 from train_core.facts.subsets import protection, survey
+from train_core.facts.tensor_files import read_tensor_file
 from train_core.facts.thumbnails import thumbnail_url
 
 
@@ -51,6 +54,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         *model.problems,
         *_prompt_problems(config.samples, config.dataset.resolution),
         *_output_problems(config.output),
+        *_network_problems(config),
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
@@ -81,6 +85,16 @@ def _model(config: TrainConfig) -> Findings:
     if not known:
         return Findings(tuple(problems), ())
     return Findings((*problems, *_unsuited(known[0], config)), _schedule_of(known[0], config))
+
+
+def _network_problems(config: TrainConfig) -> list[Problem]:
+    """What is wrong with the layers' preset, and with adapter files to start from: their ends tell damaged ones."""
+    network, algorithm = config.network, config.algorithm
+    problems = list(_problems_of(lambda: layer_preset(network.LyCORIS_preset, network.conv_dim is not None)))
+    for path in (*algorithm.base_weights, algorithm.network_weights):
+        if path.strip():
+            problems += _problems_of(partial(read_tensor_file, Path(path.strip())))
+    return problems
 
 
 def _sharding(config: TrainConfig) -> Findings:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.memory import MemorySettings
@@ -25,7 +25,7 @@ from train_core.models.sdxl import SDXL
 from train_core.models.stable_diffusion import StableDiffusion
 from train_core.models.text_states import inner_encoder
 from train_core.models.tokenizer import clip_tokenizer
-from train_core.models.weights import Stored, open_weights
+from train_core.models.weights import Stored, in_memory, open_weights
 
 FAMILIES: dict[str, type[StableDiffusion]] = {"SD 1.x": SD1, "SD 2.x": SD2, "SDXL": SDXL}
 # What a diffusers folder may call a part's weights, best first.
@@ -39,6 +39,50 @@ Files = dict[str, dict[str, Stored]]
 Changes = Callable[[Files, Sequence[Target], str], Files]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A base model whose files have been looked into: `family` has no weights yet, `stored` says where these are.
+
+    `stored` and `spare` hold, by part, tensors by the module's names, and what goes back into a file beside them.
+    """
+
+    found: ModelKind
+    vae: ModelKind
+    family: StableDiffusion
+    stored: Files
+    spare: Files
+
+    @property
+    def kind(self) -> str:
+        """The kind of base model, such as SDXL."""
+        return self.found.family
+
+
+def open_model(path: str, vae: str = "", clip_skip: int = 1, max_token_length: int = 75) -> Opened:
+    """The base model at `path`, with another's VAE where that is given; nothing is read but headers.
+
+    Raises UserError where the model cannot be used.
+    """
+    found = recognise(resolve(path))
+    family = FAMILIES[found.family]
+    other = recognise_vae(resolve(vae), found.family) if vae else found
+    files = _open_parts(found, family.parts)
+    if other is not found:
+        files["vae"] = _open_parts(other, {"vae": family.parts["vae"]}).get("vae", {})
+    modules: dict[str, Any] = {}
+    stored: Files = {}
+    for name, part in family.parts.items():
+        source = other if name == "vae" else found
+        stored[name] = part.read(files.get(name, {}))
+        if not stored[name]:
+            raise _part_missing(source.path, part)
+        modules[name] = build_part(part, stored[name], source.path, _config(source, name))
+    _check_clip_skip(clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
+    spare = {name: part.spare(files.get(name, {})) for name, part in family.parts.items()}
+    empty = family(modules, clip_tokenizer(), "epsilon", clip_skip, max_token_length)
+    return Opened(found, other, empty, stored, spare)
+
+
 def load_family(
     model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu",
     memory: MemorySettings = MemorySettings(),  # noqa: B008 - settings are frozen
@@ -50,31 +94,17 @@ def load_family(
     in `dtype` too. `changes` are made to the weights before they are rounded to that. Raises UserError where the model
     cannot be used.
     """
-    found = recognise(resolve(model.pretrained_model_name_or_path))
-    read_ahead(found.path)  # while the libraries are imported
-    family = FAMILIES[found.family]
-    vae = recognise_vae(resolve(model.vae), found.family) if model.vae else found
-    files = _open_parts(found, family.parts)
-    if vae is not found:
-        files["vae"] = _open_parts(vae, {"vae": family.parts["vae"]}).get("vae", {})
-    modules: dict[str, Any] = {}
-    stored: Files = {}
-    for name, part in family.parts.items():
-        source = vae if name == "vae" else found
-        stored[name] = part.read(files.get(name, {}))
-        if not stored[name]:
-            raise _part_missing(source.path, part)
-        modules[name] = build_part(part, stored[name], source.path, _config(source, name))
-    _check_clip_skip(model.clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
-    spare = _spare(family, files)
-    loaded = family(modules, clip_tokenizer(), "epsilon", model.clip_skip, model.max_token_length, spare)
-    stored = changes(stored, loaded.targets(), found.family) if changes else stored
+    read_ahead(resolve(model.pretrained_model_name_or_path))  # while the libraries are imported
+    opened = open_model(model.pretrained_model_name_or_path, model.vae, model.clip_skip, model.max_token_length)
+    loaded, stored = opened.family, opened.stored
+    stored = changes(stored, loaded.targets(), opened.kind) if changes else stored
+    loaded.spare = {part: in_memory({n: one.read() for n, one in its.items()}) for part, its in opened.spare.items()}
     held = parts_to_hold(memory)
-    for name, module in modules.items():
+    for name, module in loaded.modules.items():
         place = "cpu" if ("text" if name.startswith("text_encoder") else name) in held else device
         fill(module, stored[name], place, torch.float32 if name == "vae" and model.no_half_vae else dtype)
     hold_base(loaded, memory, device)
-    settle_prediction(loaded, found, model.v_parameterization)
+    settle_prediction(loaded, opened.found, model.v_parameterization)
     return loaded
 
 
@@ -98,14 +128,6 @@ def _open_parts(found: ModelKind, parts: Mapping[str, Part]) -> Files:
     if found.kind == "VAE" and "vae" not in split:
         split["vae"] = tensors
     return split
-
-
-def _spare(family: type[StableDiffusion], files: Files) -> dict[str, dict[str, Tensor]]:
-    """What the file holds beyond the modules and is to be written back with them."""
-    return {
-        name: {rest: tensor.read() for rest, tensor in part.spare(files.get(name, {})).items()}
-        for name, part in family.parts.items()
-    }
 
 
 def _part_folder(found: ModelKind, part: str) -> Path:

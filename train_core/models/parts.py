@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from train_core.config.problems import UserError, problem
 from train_core.models.weights import Stored
@@ -25,7 +25,7 @@ class Part:
     """One network of a base model, called `title` in messages; `prefix` begins its names in a whole checkpoint.
 
     `read` gives stored tensors the names and shapes of the module, whichever software named them, and leaves out what
-    the module lacks. `write` gives a module's state the names and shapes of the original layout. `measure` finds the
+    the module lacks. `write` gives a module's tensors those of the original layout. `measure` finds the
     module's config by the tensors' shapes; `build` makes the module of a config. `spare` picks what the module lacks
     but a file should keep: it is written back as it was.
     """
@@ -33,7 +33,7 @@ class Part:
     title: str
     prefix: str
     read: Callable[[Mapping[str, Stored]], dict[str, Stored]]
-    write: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    write: Callable[[Mapping[str, Stored]], dict[str, Stored]]
     measure: Callable[[Shapes], dict[str, Any]]
     build: Callable[[Mapping[str, Any]], nn.Module]
     spare: Callable[[Mapping[str, Stored]], dict[str, Stored]] = _nothing

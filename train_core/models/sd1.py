@@ -16,6 +16,7 @@ from train_core.models.text_part import clip_part
 from train_core.models.text_states import TextReading
 from train_core.models.unet_part import SD_ATTENTION, unet_part
 from train_core.models.vae_part import VAE
+from train_core.models.weights import in_memory
 
 
 class SD1(StableDiffusion):
@@ -40,4 +41,5 @@ class SD1(StableDiffusion):
 
 def original_tensors(modules: Mapping[str, nn.Module], dtype: torch.dtype) -> dict[str, Tensor]:
     """The weights of "unet", "vae" and "text_encoder" under the original Stability names, on the CPU in `dtype`."""
-    return single_file(SD1.parts, modules, dtype)
+    stored = {name: in_memory(module.state_dict()) for name, module in modules.items()}
+    return {name: one.read().to("cpu", dtype) for name, one in single_file(SD1.parts, stored, {}).items()}

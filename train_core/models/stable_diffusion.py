@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -22,8 +21,10 @@ from train_core.models.clip_text import PIECE, pieces_needed, tokenise
 from train_core.models.family import Conditioning, Names, PredictionType, Target
 from train_core.models.parts import Part
 from train_core.models.text_states import TextReading, inner_encoder, read_text, weighted
+from train_core.models.weights import Stored, in_memory
+from train_core.models.writing import write_safetensors
 
-Spare = Mapping[str, Mapping[str, Tensor]]
+Spare = Mapping[str, Mapping[str, Stored]]
 
 
 class StableDiffusion:
@@ -48,7 +49,6 @@ class StableDiffusion:
         prediction_type: PredictionType = "epsilon",
         clip_skip: int = 1,
         max_token_length: int = 75,
-        spare: Spare | None = None,
     ) -> None:
         self.modules = modules  # nn.Modules; Any, since each has methods of its own
         self.remarks: tuple[Problem, ...] = ()
@@ -57,7 +57,7 @@ class StableDiffusion:
         self._tokenizer = tokenizer
         self._clip_skip = clip_skip
         self._pieces = max_token_length // PIECE
-        self._spare = spare or {}
+        self.spare: Spare = {}  # what goes back into a file beside the modules' weights
         self._blanks: dict[torch.Size, Tensor] = {}
 
     @property
@@ -201,9 +201,11 @@ class StableDiffusion:
             "modelspec.architecture": self.names.architecture,
             "modelspec.prediction_type": self.prediction_type.removesuffix("_prediction"),
         }
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        save_file(single_file(self.parts, self.modules, dtype, self._spare), temporary, metadata)
-        temporary.replace(path)
+        write_safetensors(path, single_file(self.parts, self.stored(), self.spare, dtype), metadata)
+
+    def stored(self) -> dict[str, dict[str, Stored]]:
+        """The weights of each part by the module's names."""
+        return {name: in_memory(module.state_dict()) for name, module in self.modules.items()}
 
 
 def _checkpoint_away(module: nn.Module, *inputs: Any) -> Any:
@@ -213,14 +215,15 @@ def _checkpoint_away(module: nn.Module, *inputs: Any) -> Any:
 
 
 def single_file(
-    parts: Mapping[str, Part], modules: Mapping[str, nn.Module], dtype: torch.dtype, spare: Spare | None = None
-) -> dict[str, Tensor]:
-    """The weights of `modules` under the original Stability names, on the CPU in `dtype`."""
-    tensors: dict[str, Tensor] = {}
+    parts: Mapping[str, Part], stored: Mapping[str, Mapping[str, Stored]], spare: Spare,
+    dtype: torch.dtype | None = None,
+) -> dict[str, Stored]:
+    """The weights of a model's parts under the original Stability names, in `dtype` or as they are stored."""
+    tensors: dict[str, Stored] = {}
     for name, part in parts.items():
-        written = part.write(modules[name].state_dict()) | dict((spare or {}).get(name, {}))
+        written = part.write(stored[name]) | dict(spare.get(name, {}))
         tensors |= {part.prefix + rest: tensor for rest, tensor in written.items()}
-    return {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
+    return {name: replace(tensor, dtype=dtype or tensor.dtype) for name, tensor in tensors.items()}
 
 
 def scaled_linear_alphas(start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> Tensor:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from train_core.models.parts import Part, Shapes, renamed
-from train_core.models.weights import Stored
+from train_core.models.weights import Stored, joined, transposed
 
 HEAD_WIDTH = 64
 PROJECTION = "text_projection.weight"
@@ -82,7 +81,7 @@ def _within(form: _Form, name: str) -> str:
     return name if name == PROJECTION else form.inner + name
 
 
-def _without_inner(form: _Form, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _without_inner(form: _Form, state: Mapping[str, Stored]) -> dict[str, Stored]:
     return {name.removeprefix(form.inner): tensor for name, tensor in state.items()}
 
 
@@ -114,7 +113,7 @@ def _spare(form: _Form, stored: Mapping[str, Stored]) -> dict[str, Stored]:
 def _from_open(name: str, tensor: Stored) -> dict[str, Stored]:
     """The tensor that OpenCLIP calls `name` under transformers' names; three tensors for the joined q, k and v."""
     if name == "text_projection":
-        return {PROJECTION: Stored((tensor.shape[1], tensor.shape[0]), lambda: tensor.read().T, tensor.dtype)}
+        return {PROJECTION: transposed(tensor)}
     layer = OPEN_LAYER.fullmatch(name)
     if layer is None:
         return {renamed(name, FROM_OPEN): tensor}
@@ -131,29 +130,29 @@ def _third(joined: Stored, place: int) -> Stored:
     return Stored((rows, *joined.shape[1:]), lambda: joined.read()[place * rows : (place + 1) * rows], joined.dtype)
 
 
-def _write_open(form: _Form, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _write_open(form: _Form, state: Mapping[str, Stored]) -> dict[str, Stored]:
     """OpenCLIP's layout. Spare layers are stood in for by copies of the last one, so that readers find all."""
-    named: dict[str, Tensor] = {}
-    thirds: dict[str, dict[str, Tensor]] = {}
+    named: dict[str, Stored] = {}
+    thirds: dict[str, dict[str, Stored]] = {}
     for name, tensor in _without_inner(form, state).items():
         layer = LAYER.fullmatch(name)
         split = SPLIT.fullmatch(layer[2]) if layer else None
         if name == PROJECTION:
-            named["text_projection"] = tensor.T
+            named["text_projection"] = transposed(tensor)
         elif layer is None:
             named[renamed(name, TO_OPEN)] = tensor
         elif split is None:
             named[f"transformer.resblocks.{layer[1]}.{renamed(layer[2], TO_OPEN)}"] = tensor
         else:
             thirds.setdefault(f"transformer.resblocks.{layer[1]}.attn.in_proj_{split[2]}", {})[split[1]] = tensor
-    named |= {name: torch.cat([parts[letter] for letter in "qkv"]) for name, parts in thirds.items()}
+    named |= {name: joined([parts[letter] for letter in "qkv"]) for name, parts in thirds.items()}
     return named | _stand_ins(form, named)
 
 
-def _stand_ins(form: _Form, named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _stand_ins(form: _Form, named: Mapping[str, Stored]) -> dict[str, Stored]:
     last = _open_layers(named) - 1
     return {
-        f"transformer.resblocks.{last + extra}.{found[2]}": tensor.clone()  # files hold no tensor twice
+        f"transformer.resblocks.{last + extra}.{found[2]}": tensor
         for extra in range(1, form.spare + 1)
         for name, tensor in named.items()
         if (found := OPEN_LAYER.fullmatch(name)) and int(found[1]) == last

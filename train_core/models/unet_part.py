@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
 from train_core.models.weights import Stored
@@ -47,7 +47,7 @@ def unet_part(attention: tuple[bool, ...]) -> Part:
     def read(stored: Mapping[str, Stored]) -> dict[str, Stored]:
         return {renamed(name, table): tensor for name, tensor in stored.items()}
 
-    def write(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def write(state: Mapping[str, Stored]) -> dict[str, Stored]:
         return {renamed(name, inverse): tensor for name, tensor in state.items()}
 
     return Part("U-Net", "model.diffusion_model.", read, write, _measure, build_unet)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
-from train_core.models.weights import Stored
+from train_core.models.weights import Stored, as_kernel, as_matrix
 
 LEVELS = 4
 LAYERS = 2
@@ -54,13 +54,13 @@ def _read(stored: Mapping[str, Stored]) -> dict[str, Stored]:
         if not file_name.startswith(NOT_WEIGHTS):
             name = renamed(file_name, TO_DIFFUSERS)
             is_kernel = _is_attention_matrix(name) and len(tensor.shape) == 4
-            named[name] = _as_matrix(tensor) if is_kernel else tensor
+            named[name] = as_matrix(tensor) if is_kernel else tensor
     return named
 
 
-def _write(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _write(state: Mapping[str, Stored]) -> dict[str, Stored]:
     return {
-        renamed(name, TO_ORIGINAL): tensor[:, :, None, None] if _is_attention_matrix(name) else tensor
+        renamed(name, TO_ORIGINAL): as_kernel(tensor) if _is_attention_matrix(name) else tensor
         for name, tensor in state.items()
     }
 
@@ -69,11 +69,6 @@ def _is_attention_matrix(name: str) -> bool:
     """Whether diffusers' weight `name` is a matrix that the original layout stores as a 1x1 convolution."""
     owner, _, kind = name.rpartition(".")
     return kind == "weight" and ".attentions.0." in name and not owner.endswith("group_norm")
-
-
-def _as_matrix(kernel: Stored) -> Stored:
-    """A 1x1 convolution (out, in, 1, 1) as the matrix (out, in)."""
-    return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0], kernel.dtype)
 
 
 def _measure(shapes: Shapes) -> dict[str, Any]:

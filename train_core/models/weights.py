@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,32 @@ class Stored:
     shape: tuple[int, ...]
     read: Callable[[], Tensor]
     dtype: torch.dtype = torch.float32
+
+
+def in_memory(tensors: Mapping[str, Tensor]) -> dict[str, Stored]:
+    """`tensors` as if they were in a file."""
+    return {name: Stored(tuple(t.shape), partial(_same, t), t.dtype) for name, t in tensors.items()}
+
+
+def transposed(matrix: Stored) -> Stored:
+    """The (n, m) matrix of an (m, n) one."""
+    return Stored(matrix.shape[::-1], lambda: matrix.read().T, matrix.dtype)
+
+
+def joined(rows: Sequence[Stored]) -> Stored:
+    """Tensors below each other in one."""
+    shape = (sum(one.shape[0] for one in rows), *rows[0].shape[1:])
+    return Stored(shape, lambda: torch.cat([one.read().to(rows[0].dtype) for one in rows]), rows[0].dtype)
+
+
+def as_kernel(matrix: Stored) -> Stored:
+    """A matrix (out, in) as a 1x1 convolution (out, in, 1, 1)."""
+    return Stored((*matrix.shape, 1, 1), lambda: matrix.read()[:, :, None, None], matrix.dtype)
+
+
+def as_matrix(kernel: Stored) -> Stored:
+    """A 1x1 convolution (out, in, 1, 1) as the matrix (out, in)."""
+    return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0], kernel.dtype)
 
 
 class Inert:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from train_core.config.problems import UserError, problem
 from train_core.models.weights import DTYPES, Stored
@@ -17,14 +16,6 @@ from train_core.models.weights import DTYPES, Stored
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 # Wide numbers first, as the safetensors library has it, so that every tensor begins at a multiple of its number's size.
 ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
-
-
-def in_memory(tensors: Mapping[str, Tensor]) -> dict[str, Stored]:
-    """`tensors` as what `write_safetensors` takes."""
-    return {
-        name: Stored(tuple(tensor.shape), lambda tensor=tensor: tensor, tensor.dtype)  # type: ignore[misc]
-        for name, tensor in tensors.items()
-    }
 
 
 def write_safetensors(

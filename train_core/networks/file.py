@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from train_core.models.writing import in_memory, write_safetensors
+from train_core.models.weights import in_memory
+from train_core.models.writing import write_safetensors
 from train_core.networks.hashes import adapter_hashes
 
 

@@ -9,7 +9,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from tests.tiny import tiny_file, tiny_folder, tiny_modules
 from train_core.models.sd1 import SD1
-from train_core.models.weights import Stored
+from train_core.models.weights import Stored, in_memory
 
 PARTS = ["unet", "vae", "text_encoder"]
 
@@ -22,7 +22,7 @@ def read(part: str, *names: str) -> list[str]:
 def written(part: str) -> dict[str, str]:
     """The module's names of the tiny model's weights -> those of the original layout."""
     state = tiny_modules()[part].state_dict()
-    return dict(zip(state, SD1.parts[part].write(state), strict=True))
+    return dict(zip(state, SD1.parts[part].write(in_memory(state)), strict=True))
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -46,7 +46,8 @@ class Form:
 
 FORMS = [
     Form("LoRA"), Form("LoRA", {"use_tucker": True}), Form("LoRA", {"use_scalar": True}),
-    Form("LoRA", {"dora_wd": True}), Form("LoRA", {"dora_wd": True, "wd_on_output": True}), Form("LoRA", {"rs_lora": True}), Form("LoRA-FA"),
+    Form("LoRA", {"dora_wd": True}), Form("LoRA", {"dora_wd": True, "wd_on_output": True}),
+    Form("LoRA", {"rs_lora": True}), Form("LoRA-FA"),
     Form("DyLoRA"), Form("LoHa"), Form("LoHa", {"use_tucker": True}), Form("LoHa", {"use_scalar": True}),
     Form("LoHa", {"dora_wd": True}), Form("LoHa", {"rs_lora": True}), Form("LoKr"), Form("LoKr", {"factor": 2}),
     Form("LoKr", {"rank": 1}), Form("LoKr", {"rank": 1, "decompose_both": True}), Form("LoKr", {"full_matrix": True}),
