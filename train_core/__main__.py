@@ -30,4 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    if "torch" in sys.modules:
+        from train_core.jobs.start import end_process
+
+        end_process(exit_code)
+    sys.exit(exit_code)

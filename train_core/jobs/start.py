@@ -115,7 +115,6 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
         work = JOBS[job]
         getattr(importlib.import_module(work.module), work.function)(loaded.config, run_dir, emit)
-        _leave_other_processes()
     except UserError as error:
         _tell_failure(emit, error)
         return 1
@@ -133,12 +132,20 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
     return 0
 
 
-def _leave_other_processes() -> None:
-    """End the threads that talk to the other processes: left to the interpreter's end, they sometimes abort it."""
-    import torch.distributed  # noqa: PLC0415 - the job has imported it
+def end_process(code: int) -> None:
+    """Where this process trained with others, end it at once, when all are done with it.
 
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    The threads by which gloo talks to the others now and then abort the interpreter while it clears up
+    (pytorch/pytorch#179291), after everything was saved, and the run would count as failed.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return
+    if code == 0:
+        distributed.barrier()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _tell_failure(emit: Emit, error: UserError) -> None:

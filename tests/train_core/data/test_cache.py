@@ -19,6 +19,7 @@ from train_core.data.cache import LatentCache
 from train_core.data.library import Library, open_library
 from train_core.data.moments import Moments
 from train_core.data.stores import DiskStore
+from train_core.jobs.start import end_process
 
 SIZES = [(128, 128), (128, 128), (192, 100)]
 
@@ -217,7 +218,7 @@ def as_one_of_two(rank: int, settings: DatasetSettings, folder: Path) -> None:
     except UserError as error:
         results.append(error.problems[0].params["path"])
     torch.save(results, folder / f"{rank}.pt")
-    torch.distributed.destroy_process_group()
+    end_process(0)
 
 
 def all_means(cache: LatentCache) -> list[Tensor]:

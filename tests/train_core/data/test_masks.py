@@ -22,6 +22,7 @@ from train_core.data.library import open_library
 from train_core.data.masks import Masks, at_latent_size
 from train_core.data.order import BatchPlan
 from train_core.facts.buckets import BucketFit
+from train_core.jobs.start import end_process
 
 SIZE = (128, 128)
 Open = Callable[..., TrainingData]
@@ -233,7 +234,7 @@ def as_one_of_two(rank: int, folder: Path) -> None:
     counted: list[tuple[int, int]] = []
     masks = Masks(open_library(settings).entries, lambda *numbers: counted.append(numbers))
     torch.save((counted, masks.kept), folder / f"{rank}.pt")
-    torch.distributed.destroy_process_group()
+    end_process(0)
 
 
 def test_two_processes_share_the_reading_and_both_have_every_mask(folder: Path) -> None:

@@ -14,6 +14,7 @@ from train_core.config.data import DataSettings
 from train_core.data.library import open_library
 from train_core.data.texts import TextCache, TextEncoder, captions_of
 from train_core.facts.caption_draws import CaptionRules, Moment, draw_caption, every_caption
+from train_core.jobs.start import end_process
 
 CAPTIONS = ["a cat", "a dog", ""]
 
@@ -118,7 +119,7 @@ def as_one_of_two(rank: int, folder: Path) -> None:
     fake = FakeEncoder()
     cache = filled(fake, to_disk=False)
     torch.save((fake.seen, [cache.of(caption)["hidden"] for caption in CAPTIONS]), folder / f"{rank}.pt")
-    torch.distributed.destroy_process_group()
+    end_process(0)
 
 
 def test_two_processes_share_the_work_and_both_have_everything(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.adapters import PLAIN
 from tests.tiny import tiny_modules
 from train_core.config.block_rates import SD_LAYOUT
 from train_core.config.problems import UserError
@@ -28,7 +29,7 @@ def family() -> Any:
 
 
 def method_of(family: Any, network: dict[str, Any] | None = None, **rates: Any) -> AdapterMethod:
-    return AdapterMethod(family, NetworkSettings(network_dim=2, **(network or {})), RateSettings(**rates), 0)
+    return AdapterMethod(family, NetworkSettings(network_dim=2, **(network or {})), PLAIN, RateSettings(**rates), 0)
 
 
 def rates_of(groups: list[dict[str, Any]]) -> dict[str, float]:
@@ -88,7 +89,9 @@ def test_a_part_at_rate_zero_is_frozen_and_in_no_group(family: Any) -> None:
 
 
 def test_the_text_encoder_stops_at_its_step_and_not_before(family: Any) -> None:
-    method = AdapterMethod(family, NetworkSettings(network_dim=2), RateSettings(loraplus_lr_ratio=4), 0, text_until=5)
+    method = AdapterMethod(
+        family, NetworkSettings(network_dim=2), PLAIN, RateSettings(loraplus_lr_ratio=4), 0, text_until=5
+    )
     method.parameter_groups(RATES)
     assert method.ends() == {"text_encoder": 5, "text_encoder plus": 5}
     for step, parts in ((0, {"unet", "text_encoder"}), (4, {"unet", "text_encoder"}), (5, {"unet"}), (6, {"unet"})):

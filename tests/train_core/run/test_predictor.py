@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tests.adapters import PLAIN
 from tests.tiny import tiny_file
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
@@ -94,7 +95,7 @@ def test_the_untrained_prediction_is_that_of_the_bare_model_whatever_was_learnt(
     model = family()
     noisy, timesteps, captions = torch.randn(1, 4, 8, 8), torch.tensor([500]), ["a red fox"]
     bare = model.predict(noisy, timesteps, model.encode_text(captions))
-    method = AdapterMethod(model, NetworkSettings(network_dim=2), RateSettings(), seed=0)
+    method = AdapterMethod(model, NetworkSettings(network_dim=2), PLAIN, RateSettings(), seed=0)
     with torch.no_grad():
         for parameter in method.trainable.parameters():
             parameter.fill_(0.1)
