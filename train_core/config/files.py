@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import toml
 
@@ -29,6 +29,7 @@ HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)"
 
 
 LAST_STATE = "last"
+T = TypeVar("T", bound=Job)
 PROMPT_FILE = re.compile(r"((?! --).)*\.(txt|toml|json)", re.IGNORECASE)
 
 
@@ -60,6 +61,34 @@ def check_values(
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
     raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
     return Loaded(parsed.config, (*warnings, *parsed.warnings, *oddities(parsed.config)))
+
+
+def read_tool(tool: type[T], path: Path | None, overrides: Mapping[str, str]) -> T:
+    """The settings of a tool in the TOML or JSON file at `path`, with `overrides` over them; both may be left out.
+
+    Raises `UserError` with everything that is wrong, at once.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        tables = read_tables(path)
+        for name in ("config_version", "job"):
+            tables.pop(name, None)
+        values = absolute_paths(flatten(tables, str(path)), path.resolve().parent, tool)
+    return check_tool(tool, values, str(path or COMMAND_LINE), overrides)
+
+
+def check_tool(
+    tool: type[T], values: Mapping[str, Any], source: str, overrides: Mapping[str, Any] | None = None
+) -> T:
+    """The settings of a tool from flat `values` and `overrides`. Raises `UserError` as `read_tool` does."""
+    overrides = overrides or {}
+    here = absolute_paths(dict(overrides), Path.cwd(), tool)
+    sources = dict.fromkeys(values, source) | dict.fromkeys(overrides, COMMAND_LINE)
+    parsed = parse_values(tool, {**values, **here}, sources)
+    raise_if_any(parsed.errors)
+    assert parsed.config is not None  # parse_values gives a config when it gives no errors
+    raise_if_any([*parsed.warnings, *missing(parsed.config, source)])
+    return parsed.config
 
 
 def missing(config: Job, source: str) -> list[Problem]:
@@ -135,9 +164,9 @@ def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
     return flat
 
 
-def absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+def absolute_paths(values: dict[str, Any], folder: Path, job: type[Job] = TrainConfig) -> dict[str, Any]:
     """`values` with `{app}/` and `~` filled in and relative paths taken from `folder`; hub ids stay as they are."""
-    kinds = {s.name: s.traits.path for s in TrainConfig.settings() if s.traits.path}
+    kinds = {s.name: s.traits.path for s in job.settings() if s.traits.path}
     return {name: _with_absolute(kinds.get(name), value, folder) for name, value in values.items()}
 
 

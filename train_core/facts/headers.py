@@ -20,7 +20,7 @@ CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 SIGNS = tuple(
     (kind, re.compile(pattern, re.MULTILINE))
     for kind, pattern in (
-        ("LoRA", r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)"),
+        ("LoRA", r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)|^(lora_(unet|te\d?)|lycoris)_"),
         ("ControlNet", r"^(control_model|controlnet_|input_hint_block)"),
         ("SD 2.x unCLIP", r"^embedder\.model\.visual\."),
         ("SDXL", r"^conditioner\.embedders\.1\."),

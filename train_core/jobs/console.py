@@ -11,6 +11,14 @@ from tqdm import tqdm
 SECONDS_BETWEEN_LINES = 10.0
 
 
+LONGEST = 100  # characters of a table's cell
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 class Console:
     """Prints events. Takes the same calls as `EventLog.write`."""
 
@@ -58,6 +66,13 @@ class Console:
 
     def _validation(self, epoch: int, loss: float | None, **_: Any) -> None:
         self._say(f"validation loss {loss:.4f}, epoch {epoch}" if loss is not None else "validation loss: not a number")
+
+    def _table(self, name: str, columns: list[str], rows: list[list[Any]], **_: Any) -> None:
+        texts = [[_cell(value) for value in row] for row in rows]
+        widths = [max(len(line[place]) for line in [columns, *texts]) for place in range(len(columns))]
+        self._say(f"{name}:")
+        for line in [columns, *texts]:
+            self._say("  " + "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip())
 
     def _notice(self, text: str, **_: Any) -> None:
         self._say(text)

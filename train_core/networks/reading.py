@@ -37,6 +37,12 @@ PEFT_START = re.compile(r"base_model\.model\.((?:down_blocks|up_blocks|mid_block
 UNDERSCORED = re.compile(r"(lora_unet|lora_te1|lora_te2|lora_te|lycoris)_([^.]+)\.(.+)")
 BUNDLED = "bundle_emb."  # embeddings within an adapter, which A1111 reads
 SDXL_ORIGINAL = re.compile(r"(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)_")
+# The steps of paths, so that underscores within them can be told from those between them.
+STEP = re.compile(
+    r"\d+|(?:down|up|transformer)_blocks|mid_block|to_out|to_[qkv]|time_emb_proj|time_embedding|add_embedding|linear_\d"
+    r"|conv_(?:shortcut|in|out|norm_out)|proj_(?:in|out)|self_attn|(?:[qkv]|out)_proj|layer_norm\d|final_layer_norm"
+    r"|group_norm|token_embedding|position_embedding|[a-z]+\d*"
+)
 OLD_GLORA = (("a1.weight", "a2.weight"), ("b1.weight", "b2.weight"))
 
 
@@ -175,6 +181,20 @@ def _canonical(key: str, kind: str) -> str:
         back = {theirs: ours for ours, theirs in _underscored(SD_ATTENTION).items()}
         return start + _exchanged(rest, back)
     return key
+
+
+def diffusers_path(key: str, kind: str) -> tuple[str, str]:
+    """The part that the module with this `key` belongs to, and its path there as diffusers and transformers have it."""
+    prefix, _, rest = key.partition("_unet_") if key.startswith("lora_unet_") else key.partition("_text_model_")
+    if key.startswith("lora_unet_"):
+        back = {theirs: ours for ours, theirs in _underscored(SDXL_ATTENTION).items()}
+        return "unet", _dotted(_exchanged(rest, back) if kind == "SDXL" else rest)
+    return "text_encoder_2" if prefix == "lora_te2" else "text_encoder", f"text_model.{_dotted(rest)}"
+
+
+def _dotted(rest: str) -> str:
+    """A path whose dots a key holds as underscores, which names hold too."""
+    return ".".join(STEP.findall(rest))
 
 
 def _underscored(attention: tuple[bool, ...]) -> dict[str, str]:

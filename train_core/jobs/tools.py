@@ -1,0 +1,84 @@
+"""Running a tool: its settings, its events, and how every kind of end is told."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_core.config.files import read_tool
+from train_core.config.problems import UserError, problem
+from train_core.config.tools import TOOLS
+from train_core.events import Emit, EventLog, emit_problems
+from train_core.jobs.console import Console
+from train_core.jobs.failing import ran_out_of_memory
+
+INTERRUPTED = 130
+
+
+def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str], run_dir: Path | None) -> int:
+    """Run `tool`; 0 when it completed, 1 when it failed, 130 when it was ended before.
+
+    `run_dir` is the folder that the page has made for it; a tool that is started from a terminal needs none.
+    """
+    console = Console()
+    log = EventLog(run_dir / "events.jsonl").write if run_dir else None
+
+    def emit(kind: str, **fields: Any) -> None:
+        if log is not None:
+            log(kind, **fields)
+        console.write(kind, **fields)
+
+    emit("stage", name="checking", pid=os.getpid())
+    emit("started", job=tool, output_name=tool)
+    try:
+        config = read_tool(TOOLS[tool], config_file, overrides)
+        from train_core.workshop.report import Report  # noqa: PLC0415 - settings are checked without it
+
+        module = importlib.import_module(f"train_core.workshop.{tool}")
+        module.run(config, Report(emit, run_dir))
+    except UserError as error:
+        return _failed(emit, error)
+    except KeyboardInterrupt:
+        emit("finished", status="stopped", path=None, step=None)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever reads has read enough, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes it as it ends
+        return 1
+    except Exception as error:
+        if ran_out_of_memory(error):
+            return _failed(emit, _no_memory(tool))
+        traceback.print_exc(file=sys.stderr)
+        return _failed(emit, _unexpected(error))
+    emit("finished", status="completed", path=None, step=None)
+    return 0
+
+
+def _failed(emit: Emit, error: UserError) -> int:
+    emit_problems(emit, "error", error.problems)
+    emit("finished", status="failed", path=None, step=None)
+    return 1
+
+
+def _no_memory(tool: str) -> UserError:
+    return UserError(
+        problem(
+            "tool_out_of_memory",
+            "There is not enough memory for {tool}. Close other programs and start it again; nothing was written.",
+            tool=tool,
+        )
+    )
+
+
+def _unexpected(error: Exception) -> UserError:
+    return UserError(
+        problem(
+            "tool_failed",
+            "This should not have happened: {reason}. Nothing was written. Please report it with the text above.",
+            reason=f"{type(error).__name__}: {error}",
+        )
+    )

@@ -1,0 +1,1 @@
+"""What can be done with finished files: merging, resizing, extracting, converting, looking into them."""

@@ -1,0 +1,109 @@
+"""Adapters under other programs' names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from train_core.config.files import write_text
+from train_core.config.problems import UserError, problem
+from train_core.config.tools import ConvertLora
+from train_core.networks.file import save_adapter
+from train_core.networks.reading import AdapterFile, diffusers_path, read_adapter
+from train_core.workshop.algebra import Factors
+from train_core.workshop.changes import change_of, require_free_of_base, shape_of
+from train_core.workshop.report import Report
+from train_core.workshop.results import dtype_of, require_free, result_path, stored_dtype, write_adapter
+
+PEFT_START = "base_model.model."
+
+
+def run(config: ConvertLora, report: Report) -> None:
+    """Write the adapter with kohya's names, with diffusers', or as PEFT keeps one network's."""
+    settings, result = config.convert_lora, config.result
+    path = result_path(result)
+    file = read_adapter(Path(settings.adapter))
+    dtype = dtype_of(result) or stored_dtype([file])
+    said = {name: value for name, value in file.metadata.items() if not name.startswith("sshs_")}
+    said.pop("lora_adapter_metadata", None)  # its alphas are in the tensors now
+    if settings.adapter_format == "kohya":
+        write_adapter(path, {key: module.read() for key, module in file.modules.items()}, dtype, said, report)
+        return
+    layers = _layers(file, report)
+    if settings.adapter_format == "diffusers":
+        tensors = {f"{part}.{name}": value for (part, name), value in _named(layers).items()}
+    else:
+        beside = path.with_name("adapter_config.json")
+        require_free(beside, result.overwrite)
+        tensors = {PEFT_START + name: value for (_, name), value in _named(_of_unet(file, layers)).items()}
+    tensors = {name: value.to(dtype).contiguous() for name, value in tensors.items()}
+    save_adapter(path, tensors, {"format": "pt", **said})
+    if settings.adapter_format == "PEFT":
+        write_text(beside, json.dumps(_peft_config(layers), indent=2) + "\n")
+    report.saved(path)
+
+
+Layers = Mapping[tuple[str, str], tuple[Tensor, Tensor]]  # (part, path) -> down, up; strength 1
+
+
+def _layers(file: AdapterFile, report: Report) -> dict[tuple[str, str], tuple[Tensor, Tensor]]:
+    """Every layer as a LoRA of strength 1. Raises `UserError` for what is none."""
+    require_free_of_base(file)
+    progress, layers = report.stage("converting"), {}
+    for done, (key, module) in enumerate(file.modules.items(), 1):
+        change = change_of(module)
+        if not isinstance(change, Factors):
+            raise UserError(
+                problem(
+                    "format_only_lora",
+                    "{file}: {name} is {algorithm}, which has no form in diffusers' and PEFT's files; only LoRA has. "
+                    "Keep kohya's names, or merge the adapter by svd to make a LoRA of it first.",
+                    file=str(file.path), name=key, algorithm=module.algorithm.__name__.removesuffix("Layer"),
+                )
+            )
+        shape = shape_of(key, module)
+        ones = [1 for _ in shape[2:]]
+        down, up = change.down.reshape(change.rank, shape[1], *shape[2:]), change.up.reshape(shape[0], -1, *ones)
+        layers[diffusers_path(key, file.kind)] = (down, up)
+        progress(done, len(file.modules))
+    return layers
+
+
+def _named(layers: Layers) -> dict[tuple[str, str], Tensor]:
+    named = {}
+    for (part, path), (down, up) in layers.items():
+        named[part, f"{path}.lora_A.weight"], named[part, f"{path}.lora_B.weight"] = down, up
+    return named
+
+
+def _of_unet(file: AdapterFile, layers: Layers) -> Layers:
+    """The same. Raises `UserError` where there is another network than the U-Net: a PEFT adapter is for one."""
+    if any(part != "unet" for part, _ in layers):
+        raise UserError(
+            problem(
+                "peft_only_unet",
+                "{file} changes text encoders too, and a PEFT adapter is for one network. Choose diffusers' names.",
+                file=str(file.path),
+            )
+        )
+    return layers
+
+
+def _peft_config(layers: Layers) -> dict[str, Any]:
+    """PEFT's description: ranks by layer, each with an alpha as large, so that every strength is 1."""
+    ranks = {path: len(down) for (_, path), (down, _) in layers.items()}
+    most = max(ranks.values())
+    patterns = {re.escape(path): rank for path, rank in ranks.items() if rank != most}
+    return {
+        "peft_type": "LORA", "r": most, "lora_alpha": most, "rank_pattern": patterns, "alpha_pattern": patterns,
+        "target_modules": sorted(ranks), "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": False,
+        "inference_mode": True, "base_model_name_or_path": None, "task_type": None, "use_rslora": False,
+        "use_dora": False, "init_lora_weights": True,
+    }  # fmt: skip
+
+

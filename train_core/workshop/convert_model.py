@@ -1,0 +1,27 @@
+"""Checkpoints in another layout or number format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from train_core.config.tools import ConvertModel
+from train_core.models.load import open_model
+from train_core.workshop.models import write_checkpoint, write_folder, write_pickled
+from train_core.workshop.report import Report
+from train_core.workshop.results import dtype_of, require_free, result_path
+
+ENDINGS = {"safetensors": ".safetensors", "ckpt": ".ckpt"}
+
+
+def run(config: ConvertModel, report: Report) -> None:
+    """Write the model. What no part of it needs, such as EMA weights and a trainer's state, stays behind."""
+    settings, result = config.convert_model, config.result
+    if settings.model_format == "diffusers":
+        path = Path(result.save_to)
+        require_free(path, result.overwrite)
+        write = write_folder
+    else:
+        path = result_path(result, ENDINGS[settings.model_format])
+        write = write_checkpoint if settings.model_format == "safetensors" else write_pickled
+    opened = open_model(settings.model_file, settings.model_vae)
+    write(path, opened, opened.stored, dtype_of(result), report)

@@ -1,0 +1,67 @@
+"""Title, author and the like of an adapter; its tensors stay byte for byte as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from train_core.config.problems import UserError, problem
+from train_core.config.tools import EditMetadata
+from train_core.facts.tensor_files import read_tensor_file
+from train_core.facts.thumbnails import thumbnail_url
+from train_core.models.writing import not_written
+from train_core.workshop.report import Report
+from train_core.workshop.results import require_free
+
+FIELDS = ("title", "author", "description", "license", "tags", "trigger_phrase", "usage_hint", "thumbnail")
+TAKE_AWAY = "-"
+
+
+def run(config: EditMetadata, report: Report) -> None:
+    """Rewrite the header of the file, or of a copy. Hashes of the tensors, by which others know it, stay the same."""
+    settings = config.edit_metadata
+    source = Path(settings.adapter)
+    path = Path(settings.edited_copy) if settings.edited_copy.strip() else source
+    if path != source:
+        require_free(path, settings.overwrite)
+    file = read_tensor_file(source)
+    if file.layout != "safetensors":
+        raise UserError(
+            problem(
+                "metadata_only_safetensors",
+                "{file} is a pickled file, which keeps no metadata. Convert it to .safetensors first.",
+                file=str(source),
+            )
+        )
+    said = dict(file.metadata)
+    for field in FIELDS:
+        wanted = getattr(settings, f"edit_{field}").strip()
+        if wanted == TAKE_AWAY:
+            said.pop(f"modelspec.{field}", None)
+        elif wanted:
+            said[f"modelspec.{field}"] = thumbnail_url(wanted) if field == "thumbnail" else wanted
+    report.stage("saving")
+    _with_header(source, path, said)
+    report.saved(path)
+
+
+def _with_header(source: Path, path: Path, said: dict[str, str]) -> None:
+    """Write `source` with other metadata to `path`, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as old, temporary.open("wb") as new:
+            length = int.from_bytes(old.read(8), "little")
+            header = json.loads(old.read(length))
+            header["__metadata__"] = dict(sorted(said.items()))
+            head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+            head += b" " * (-len(head) % 8)
+            new.write(len(head).to_bytes(8, "little") + head)
+            shutil.copyfileobj(old, new, 1 << 20)
+        temporary.replace(path)
+    except OSError as error:
+        raise not_written(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,114 @@
+"""What training changed in a checkpoint, as an adapter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from train_core.config.block_weights import label_of, order_of
+from train_core.config.layer_presets import layer_preset
+from train_core.config.problems import UserError, problem
+from train_core.config.tools import ExtractLora, ExtractLoraSettings
+from train_core.models.family import Target
+from train_core.models.load import Opened, open_model
+from train_core.models.weights import Stored
+from train_core.networks.lokr import split
+from train_core.workshop.algebra import Choice, Cut, at_rank, by_sum, cut_dense, cut_to_rank
+from train_core.workshop.changes import lora_tensors
+from train_core.workshop.merge_models import require_alike
+from train_core.workshop.report import Report
+from train_core.workshop.results import dtype_of, metadata_of, result_path, write_adapter
+
+
+def run(config: ExtractLora, report: Report) -> None:
+    """Write the difference of the two checkpoints, and tell how much of it each block keeps."""
+    settings, result = config.extract_lora, config.result
+    path = result_path(result)
+    base, tuned = open_model(settings.base_model), open_model(settings.tuned_model)
+    require_alike(tuned, base)
+    targets = _targets(base, settings)
+    progress, modules = report.stage("extracting"), {}
+    kept: dict[str, list[tuple[float, float, int]]] = {}
+    for done, target in enumerate(targets, 1):
+        change = _weight(tuned, target).read().float() - _weight(base, target).read().float()
+        if float(change.abs().max()) > settings.min_difference:
+            modules[target.file_key], found = _extracted(change, target, settings)
+            norm = float(change.double().norm())
+            kept.setdefault(label_of(target.file_key), []).append((norm, found.kept, found.factors.rank))
+        progress(done, len(targets))
+    if not modules:
+        raise UserError(
+            problem(
+                "nothing_to_extract",
+                "No layer differs by more than min_difference = {limit}, so there is nothing to extract. Check that "
+                "tuned_model and base_model are two different files, or lower min_difference.",
+                limit=settings.min_difference,
+            )
+        )
+    fixed = settings.extract_method == "rank" and settings.tool_conv_rank in (None, settings.tool_rank)
+    metadata = metadata_of([], base.kind, settings.tool_rank if fixed else None, path.stem)
+    metadata["modelspec.merged_from"] = f"{Path(settings.tuned_model).stem} - {Path(settings.base_model).stem}"
+    write_adapter(path, modules, dtype_of(result) or torch.float16, metadata, report)
+    report.table(
+        "extracted", ("block", "layers", "rank_after", "norm", "kept"),
+        [_row(label, kept[label]) for label in sorted(kept, key=order_of)]
+        + [_row("all", [one for its in kept.values() for one in its])],
+    )
+
+
+def _targets(base: Opened, settings: ExtractLoraSettings) -> list[Target]:
+    """The layers that the adapter gets: those of a LoRA or of a LoCon, without norms."""
+    preset = layer_preset("auto", with_convolutions=settings.extract_type != "LoRA")
+    return [
+        target for target in base.family.targets()
+        if not target.is_norm and preset.takes(target.part == "unet", target.paths, target.owners)
+        and (preset.enable_conv or not target.is_wide_conv)
+    ]
+
+
+def _weight(opened: Opened, target: Target) -> Stored:
+    tensors = opened.stored[target.part]
+    return next(tensors[f"{path}.weight"] for path in target.paths if f"{path}.weight" in tensors)
+
+
+def _extracted(change: Tensor, target: Target, settings: ExtractLoraSettings) -> tuple[dict[str, Tensor], Cut]:
+    if settings.extract_type == "LoKr":
+        return _kronecker(change, settings.factor)
+    rank = settings.tool_rank
+    if target.is_wide_conv and settings.tool_conv_rank is not None:
+        rank = settings.tool_conv_rank
+    matrix = change.flatten(1)
+    rank = min(rank, *matrix.shape)
+    if settings.extract_method == "rank":
+        found = cut_to_rank(matrix, rank)
+    else:
+        found = cut_dense(matrix, _choice(settings, rank))
+    return lora_tensors(found.factors, change.shape), found
+
+
+def _choice(settings: ExtractLoraSettings, limit: int) -> Choice:
+    value = settings.extract_value
+    if settings.extract_method == "quantile":
+        return by_sum(value, limit)
+    if settings.extract_method == "threshold":
+        return lambda values: min(limit, max(1, int((values > value).sum())))
+    return at_rank(limit)
+
+
+def _kronecker(change: Tensor, factor: int) -> tuple[dict[str, Tensor], Cut]:
+    """The nearest w1 ⊗ w2 (Van Loan and Pitsianis, 1993): a rank-1 cut of the change with its entries rearranged."""
+    outputs, inputs, *kernel = change.shape
+    (out1, out2), (in1, in2) = split(outputs, factor), split(inputs, factor)
+    blocks = change.view(out1, out2, in1, in2, *kernel).transpose(1, 2)
+    found = cut_dense(blocks.reshape(out1 * in1, -1), at_rank(1))
+    w1, w2 = found.factors.up.view(out1, in1), found.factors.down.view(out2, in2, *kernel)
+    return {"lokr_w1": w1, "lokr_w2": w2, "alpha": torch.tensor(1.0)}, found
+
+
+def _row(label: str, layers: list[tuple[float, float, int]]) -> list[str | int | float]:
+    total = sum(norm**2 for norm, _, _ in layers)
+    share = (sum((norm * kept) ** 2 for norm, kept, _ in layers) / total) ** 0.5 if total else 1.0
+    rank = sum(rank for _, _, rank in layers) / len(layers)
+    return [label, len(layers), round(rank, 1), round(total**0.5, 4), round(share, 4)]

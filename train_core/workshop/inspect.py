@@ -1,0 +1,191 @@
+"""What a file says of itself, in the order in which people look for it, and how strong each part of it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from train_core.config.block_weights import label_of, order_of
+from train_core.config.problems import Problem, problem
+from train_core.config.tools import Inspect
+from train_core.facts.headers import identify
+from train_core.facts.tensor_files import TensorFile, read_tensor_file
+from train_core.models.weights import Stored, open_weights
+from train_core.networks.hashes import file_hashes
+from train_core.networks.merging import needs_weight
+from train_core.networks.reading import AdapterFile, read_adapter
+from train_core.workshop.algebra import Factors, norm_of
+from train_core.workshop.changes import change_of
+from train_core.workshop.report import Report
+
+MOST_TAGS = 50
+# Beside the tensors' own hash, which A1111 and Civitai know a file by whatever its metadata.
+AUTO_V2, AUTO_V3 = 10, 12
+SETTINGS = (
+    "ss_network_module", "ss_network_dim", "ss_network_alpha", "ss_network_args", "ss_learning_rate", "ss_unet_lr",
+    "ss_text_encoder_lr", "ss_optimizer", "ss_lr_scheduler", "ss_lr_warmup_steps", "ss_steps", "ss_max_train_steps",
+    "ss_epoch", "ss_num_epochs", "ss_num_train_images", "ss_num_reg_images", "ss_total_batch_size",
+    "ss_batch_size_per_device", "ss_gradient_accumulation_steps", "ss_resolution", "ss_clip_skip", "ss_seed",
+    "ss_mixed_precision", "ss_noise_offset", "ss_min_snr_gamma", "ss_loss_type", "ss_caption_dropout_rate",
+    "ss_training_started_at", "ss_training_finished_at", "ss_training_comment",
+)  # fmt: skip
+REPEATS = re.compile(r"^\d+_")
+
+
+def run(config: Inspect, report: Report) -> None:
+    """Tell of an adapter or a checkpoint all there is."""
+    path = Path(config.inspect.inspected)
+    found = identify(path)
+    if path.is_dir() or found.kind != "LoRA":
+        _tell_of_model(path, found.kind, report)
+        return
+    adapter = read_adapter(path)
+    file = read_tensor_file(path)
+    report.table("facts", ("fact", "value"), _facts(path, adapter, file))
+    _tell_of_training(file.metadata, report)
+    _tell_of_norms(adapter, report)
+
+
+def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str, Any]]:
+    said, hashes = file.metadata, file_hashes(path)
+    ranks = Counter(
+        module.algorithm.rank_in(module.looks()) for module in adapter.modules.values()
+        if {"lora_down.weight", "hada_w1_b", "lokr_w2_b"} & module.tensors.keys()
+    )
+    formats = sorted({info.dtype for info in file.tensors.values() if info.dtype and info.shape})
+    facts = {
+        "base": adapter.kind, "algorithm": ", ".join(adapter.algorithms), "layers": len(adapter.modules),
+        "rank": ", ".join(str(r) if len(ranks) == 1 else f"{r} ({count})" for r, count in sorted(ranks.items())),
+        "format": ", ".join(formats), "size": f"{path.stat().st_size / 2**20:.1f} MiB",
+        "title": said.get("modelspec.title", ""), "author": said.get("modelspec.author", ""),
+        "description": said.get("modelspec.description", ""), "license": said.get("modelspec.license", ""),
+        "trigger": _trigger(said), "base_model": said.get("ss_sd_model_name", ""),
+        "prediction": said.get("modelspec.prediction_type", ""), "sha256": hashes.sha256,
+        "autov2": hashes.sha256[:AUTO_V2], "autov3": said.get("sshs_model_hash", "")[:AUTO_V3],
+        "legacy_hash": said.get("sshs_legacy_hash", ""),
+    }  # fmt: skip
+    return [(name, value) for name, value in facts.items() if value not in ("", 0)]
+
+
+def _trigger(said: Mapping[str, str]) -> str:
+    """The words that call up what was learnt: as stated, else those that folders are named by."""
+    stated = said.get("modelspec.trigger_phrase", "")
+    folders = _table(said, "ss_dataset_dirs")
+    return stated or ", ".join(REPEATS.sub("", Path(folder).name) for folder in folders)
+
+
+def _tell_of_training(said: Mapping[str, str], report: Report) -> None:
+    settings = [(name.removeprefix("ss_"), said[name]) for name in SETTINGS if said.get(name) not in (None, "", "None")]
+    if settings:
+        report.table("settings", ("setting", "value"), settings)
+    folders = _table(said, "ss_dataset_dirs")
+    if folders:
+        rows = [(name, its.get("n_repeats"), its.get("img_count")) for name, its in folders.items()]
+        report.table("folders", ("folder", "repeats", "images"), rows)
+    counts: Counter[str] = Counter()
+    for tags in _table(said, "ss_tag_frequency").values():
+        counts.update({tag.strip(): int(count) for tag, count in tags.items()})
+    if counts:
+        report.table("tags", ("tag", "count"), counts.most_common(MOST_TAGS))
+    others = sorted(said.keys() - set(SETTINGS) - {"ss_dataset_dirs", "ss_tag_frequency", "modelspec.thumbnail"})
+    if others:
+        report.table("metadata", ("name", "value"), [(name, said[name]) for name in others])
+
+
+def _table(said: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
+    """A table that metadata hold as JSON; empty where there is none that can be read."""
+    try:
+        found = json.loads(said.get(name, "{}"))
+    except ValueError:
+        return {}
+    return {key: its for key, its in found.items() if isinstance(its, dict)} if isinstance(found, dict) else {}
+
+
+def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
+    """How far each block is changed, and layers that hold nothing or what is no number."""
+    progress = report.stage("measuring")
+    blocks: dict[str, list[float]] = {}
+    empty, broken = [], []
+    for done, (key, module) in enumerate(adapter.modules.items(), 1):
+        values = module.read()
+        if not all(bool(torch.isfinite(value).all()) for value in values.values()):
+            broken.append(key)
+        elif not needs_weight(module):
+            change = change_of(module)
+            norm = norm_of(change) if isinstance(change, Factors) else float(change.double().norm())
+            blocks.setdefault(label_of(key), []).append(norm)
+            if not norm:
+                empty.append(key)
+        progress(done, len(adapter.modules))
+    rows = [(label, len(its), round(sum(norm**2 for norm in its) ** 0.5, 4), round(max(its), 4))
+            for label, its in sorted(blocks.items(), key=lambda item: order_of(item[0]))]
+    if rows:
+        report.table("norms", ("block", "layers", "norm", "largest"), rows)
+    for problem_of, keys in ((_broken, broken), (_empty, empty)):
+        if keys:
+            report.warning(problem_of(adapter.path, keys))
+    if any(needs_weight(module) for module in adapter.modules.values()):
+        report.notice(
+            problem(
+                "norms_need_base",
+                "{file}: what its layers change depends on the weights that they are put on, so it has no norms of "
+                "its own.", file=str(adapter.path),
+            )
+        )
+
+
+def _broken(path: Path, keys: list[str]) -> Problem:
+    return problem(
+        "tensors_not_finite",
+        "{file}: {count} layers hold values that are no numbers, for example {name}. The file makes black pictures; "
+        "use an earlier one of this training.",
+        file=str(path), count=len(keys), name=keys[0],
+    )
+
+
+def _empty(path: Path, keys: list[str]) -> Problem:
+    return problem(
+        "tensors_all_zero",
+        "{file}: {count} layers change nothing, for example {name}. They were not trained, or their numbers were too "
+        "small for the number format.",
+        file=str(path), count=len(keys), name=keys[0],
+    )
+
+
+def _tell_of_model(path: Path, kind: str, report: Report) -> None:
+    """Kind, number formats, leftovers and hashes of a checkpoint or another weight file, and whether it is whole."""
+    if path.is_dir():
+        report.table("facts", ("fact", "value"), [("kind", kind), ("layout", "diffusers")])
+        return
+    file = read_tensor_file(path)
+    hashes = file_hashes(path)
+    formats = Counter(info.dtype for info in file.tensors.values() if info.dtype)
+    leftovers = [name for name in file.tensors if name.startswith(("model_ema.", "optimizer", "state"))]
+    facts = {
+        "kind": kind, "layout": file.layout, "layers": len(file.tensors),
+        "format": ", ".join(f"{name} ({count})" for name, count in formats.most_common()),
+        "size": f"{path.stat().st_size / 2**30:.2f} GiB", "leftovers": len(leftovers), "sha256": hashes.sha256,
+        "autov2": hashes.sha256[:AUTO_V2], "legacy_hash": hashes.legacy,
+    }  # fmt: skip
+    report.table("facts", ("fact", "value"), [(name, value) for name, value in facts.items() if value not in ("", 0)])
+    if file.metadata:
+        report.table("metadata", ("name", "value"), sorted(file.metadata.items()))
+    broken = _not_finite(open_weights(path).items(), report)
+    if broken:
+        report.warning(_broken(path, broken))
+
+
+def _not_finite(tensors: Iterable[tuple[str, Stored]], report: Report) -> list[str]:
+    named, progress, broken = list(tensors), report.stage("measuring"), []
+    for done, (name, stored) in enumerate(named, 1):
+        tensor = stored.read()
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+            broken.append(name)
+        progress(done, len(named))
+    return broken

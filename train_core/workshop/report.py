@@ -1,0 +1,55 @@
+"""What a tool says while it works: how far it is, and tables of what it found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from train_core.config.problems import Problem
+from train_core.events import Emit, emit_problems, take_requests
+
+SECONDS_BETWEEN = 0.2
+Progress = Callable[[int, int], None]
+
+
+class Report:
+    """Sends events, and learns whether the tool is to end."""
+
+    def __init__(self, emit: Emit, run_dir: Path | None) -> None:
+        self.emit = emit
+        self.run_dir = run_dir
+        self._last = 0.0
+
+    def stage(self, name: str) -> Progress:
+        """A stage of work begins; what is returned is told how much of it is done.
+
+        That raises KeyboardInterrupt where the page asked the tool to end.
+        """
+        self.emit("stage", name=name)
+
+        def progress(done: int, total: int) -> None:
+            if self.run_dir is not None and {"stop", "pause"} & take_requests(self.run_dir).keys():
+                raise KeyboardInterrupt
+            if done == total or time.monotonic() - self._last >= SECONDS_BETWEEN:
+                self._last = time.monotonic()
+                self.emit("stage", name=name, done=done, total=total)
+
+        return progress
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table by the name of what it shows; `columns` are names too, numbers stay numbers."""
+        self.emit("table", name=name, columns=list(columns), rows=[list(row) for row in rows])
+
+    def notice(self, found: Problem) -> None:
+        """Something good to know."""
+        emit_problems(self.emit, "notice", [found])
+
+    def warning(self, found: Problem) -> None:
+        """Something that may not be meant."""
+        emit_problems(self.emit, "warning", [found])
+
+    def saved(self, path: Path) -> None:
+        """A result was written."""
+        self.emit("saved", path=str(path), step=0, epoch=0, final=True)
