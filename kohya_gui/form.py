@@ -29,6 +29,7 @@ class Form:
 
     settings: tuple[Setting, ...]
     widgets: dict[str, FormComponent]
+    prefix: str = ""  # of the elements' ids, where there are several forms
 
     @property
     def inputs(self) -> list[FormComponent]:
@@ -53,42 +54,45 @@ class Form:
         return [s.name for s in self.settings if not s.traits.applies_to(values)]
 
 
-def build_form(job: type[Job]) -> Form:
-    """Lay out one block per section of `job`, its advanced settings folded away."""
+def build_form(job: type[Job], prefix: str = "") -> Form:
+    """Lay out one block per section of `job`, its advanced settings folded away.
+
+    `prefix` begins the ids of the elements, and is needed where a page has several forms. Their sections are all open.
+    """
     widgets: dict[str, FormComponent] = {}
     for section in job.sections():
         settings = [s for s in job.settings() if s.section == section]
         with gr.Accordion(
-            key(f"section.{section}.title"), open=section in OPEN_SECTIONS, elem_id=f"section-{section}",
-            elem_classes="section",
+            key(f"section.{section}.title"), open=bool(prefix) or section in OPEN_SECTIONS,
+            elem_id=f"{prefix}section-{section}", elem_classes="section",
         ):
-            made = _fields([s for s in settings if not s.traits.advanced])
+            made = _fields([s for s in settings if not s.traits.advanced], prefix)
             advanced = [s for s in settings if s.traits.advanced]
             if advanced and not made:
-                made = _fields(advanced)
+                made = _fields(advanced, prefix)
             elif advanced:
                 with gr.Accordion(key("ui.advanced"), open=False, elem_classes="advanced"):
-                    made |= _fields(advanced)
+                    made |= _fields(advanced, prefix)
         widgets |= {s.name: made[s.name] for s in settings}
-    return Form(tuple(job.settings()), widgets)
+    return Form(tuple(job.settings()), widgets, prefix)
 
 
-def _fields(settings: list[Setting]) -> dict[str, FormComponent]:
+def _fields(settings: list[Setting], prefix: str) -> dict[str, FormComponent]:
     """The widgets of `settings` in a grid; nothing at all for no settings."""
     if not settings:
         return {}
     with gr.Column(elem_classes="fields"):
-        return {s.name: widget(s) for s in settings}
+        return {s.name: widget(s, prefix) for s in settings}
 
 
-def widget(s: Setting) -> FormComponent:
+def widget(s: Setting, prefix: str = "") -> FormComponent:
     """The one widget that suits the type and traits of `s`."""
     kind = plain_type(s.annotation)
     shared: dict[str, Any] = {
         "label": key(f"setting.{s.name}.label"),
         "info": key(f"setting.{s.name}.help"),
         "value": to_widget(s, s.default),
-        "elem_id": f"setting-{s.name}",
+        "elem_id": f"{prefix}setting-{s.name}",
         "elem_classes": _classes(s),
         "min_width": 0,
         "interactive": True,

@@ -21,19 +21,24 @@ MAX_PATHS = 200
 OFFERED: dict[str | None, tuple[str, ...]] = {
     "file": (".safetensors", ".ckpt", ".pt"), "data": (".toml", ".json", ".jsonl"),
     "yaml": (".yaml", ".yml"), "image": (".png", ".jpg", ".jpeg", ".webp"),
-    "adapter": (".safetensors", ".pt", ".ckpt"), "layers": (".toml",),
+    "adapter": (".safetensors", ".pt", ".ckpt"), "layers": (".toml",), "result": (".safetensors", ".ckpt"),
 }
 
 
 def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> str:
     """The step line and the problems, with a style sheet and path lists that the form itself uses."""
-    hidden = form.hidden(understood.config.flat())
     return (
         f"{step_line_html(understood, language)}"
         f"{sources_html(understood.trained, understood.config.training.train_batch_size, language)}"
         f"{problems_html(understood, language)}"
-        f"{_style(hidden, understood.errors)}{''.join(_path_list(s, values) for s in form.settings if _is_one_path(s))}"
+        f"{fields_html(form, values, form.hidden(understood.config.flat()), understood.errors)}"
     )
+
+
+def fields_html(form: Form, values: Mapping[str, Any], hidden: Iterable[str], errors: Iterable[Problem]) -> str:
+    """What hides the fields `hidden` and marks those that are wrong, and the paths that fields offer."""
+    lists = "".join(_path_list(s, values, form.prefix) for s in form.settings if _is_one_path(s))
+    return f"{_style(hidden, errors, form.prefix)}{lists}"
 
 
 def work_of(understood: Understood) -> Workload | None:
@@ -138,10 +143,10 @@ def is_setting(name: Any) -> bool:
     return f"setting.{name}.label" in dictionary("en")
 
 
-def _style(hidden: Iterable[str], errors: Iterable[Problem]) -> str:
+def _style(hidden: Iterable[str], errors: Iterable[Problem], prefix: str) -> str:
     """Hides what does not apply and marks what is wrong: one element instead of seventy updates."""
-    away = ",".join(f"#setting-{name}" for name in hidden)
-    wrong = ",".join(f"#setting-{name} :is(input,textarea)" for name in settings_in(errors))
+    away = ",".join(f"#{prefix}setting-{name}" for name in hidden)
+    wrong = ",".join(f"#{prefix}setting-{name} :is(input,textarea)" for name in settings_in(errors))
     rules = (f"{away}{{display:none!important}}" if away else "") + (
         f"{wrong}{{border-color:var(--crucible-error)!important}}" if wrong else ""
     )
@@ -157,10 +162,10 @@ def _is_one_path(s: Setting) -> bool:
     return s.traits.path is not None and not s.traits.lines
 
 
-def _path_list(s: Setting, values: Mapping[str, Any]) -> str:
+def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> str:
     paths = paths_below(str(values.get(s.name) or ""), OFFERED.get(s.traits.path, ()))
     options = "".join(f'<option value="{html.escape(path, quote=True)}">' for path in paths)
-    return f'<datalist id="paths-setting-{s.name}">{options}</datalist>'
+    return f'<datalist id="paths-{prefix}setting-{s.name}">{options}</datalist>'
 
 
 def paths_below(typed: str, endings: Collection[str]) -> list[str]:

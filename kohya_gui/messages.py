@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.kinds import kind_word
+from train_core.config.job import Job
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
+from train_core.config.tools import TOOLS
 from train_core.config.train import TrainConfig
 
 LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
+JOBS: tuple[type[Job], ...] = (*TOOLS.values(), TrainConfig)
 LOCALES = Path(__file__).parent / "locales"
 
 
@@ -25,10 +28,12 @@ def dictionary(language: str) -> dict[str, str]:
 
 
 def _declared() -> dict[str, str]:
-    texts = {f"section.{key}.title": section.title for key, section in TrainConfig.sections().items()}
-    for s in TrainConfig.settings():
-        texts[f"setting.{s.name}.label"] = s.label
-        texts[f"setting.{s.name}.help"] = s.help
+    texts: dict[str, str] = {}
+    for job in JOBS:
+        texts |= {f"section.{key}.title": section.title for key, section in job.sections().items()}
+        for s in job.settings():
+            texts[f"setting.{s.name}.label"] = s.label
+            texts[f"setting.{s.name}.help"] = s.help
     return texts
 
 
@@ -64,7 +69,7 @@ def _localised(params: Mapping[str, Any], language: str) -> dict[str, Any]:
 
 @cache
 def _settings() -> dict[str, Setting]:
-    return {s.name: s for s in TrainConfig.settings()}
+    return {s.name: s for job in JOBS for s in job.settings()}
 
 
 def _condition(s: Setting, language: str) -> str:

@@ -14,6 +14,7 @@ from kohya_gui.language import COOKIE
 from kohya_gui.messages import LANGUAGES, page_translations
 from kohya_gui.tabs.about import build_about_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
+from kohya_gui.tabs.tools import build_tools_tab
 from kohya_gui.tabs.train import build_train_tab
 
 ASSETS = Path(__file__).parent / "assets"
@@ -39,6 +40,8 @@ def build_page(context: PageContext) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(key("ui.tab.train"), id="train", elem_id="tab-train"):
                 build_train_tab(page, context)
+            with gr.Tab(key("ui.tab.tools"), id="tools", elem_id="tab-tools"):
+                build_tools_tab(page, context)
             with gr.Tab(key("ui.tab.tensorboard"), id="tensorboard", elem_id="tab-tensorboard") as tensorboard:
                 build_tensorboard_tab(tensorboard, context.tensorboard_path)
             with gr.Tab(key("ui.tab.about"), id="about", elem_id="tab-about"):

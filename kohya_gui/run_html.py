@@ -24,13 +24,13 @@ def status_html(view: RunView | None, language: str) -> str:
         return f'<div class="run-empty">{_ui("ui.run.none", language)}</div>'
     return (
         f'<div class="run-head"><span class="badge {view.status}" id="run-state">'
-        f"{_ui(f'ui.status.{view.status}', language)}</span>{_stage(view, language)}</div>"
-        f"{_bar(view)}{_figures(view, language)}{_messages(view, language)}{_rates(view, language)}"
+        f"{_ui(f'ui.status.{view.status}', language)}</span>{stage_html(view, language)}</div>"
+        f"{_bar(view)}{_figures(view, language)}{messages_html(view, language)}{_rates(view, language)}"
         f"{_saved(view, language)}"
     )
 
 
-def _stage(view: RunView, language: str) -> str:
+def stage_html(view: RunView, language: str) -> str:
     """What the run is doing before and after the steps themselves."""
     if view.status not in ACTIVE or not view.stage or view.stage == "training":
         return ""
@@ -87,7 +87,7 @@ def duration_text(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _messages(view: RunView, language: str) -> str:
+def messages_html(view: RunView, language: str) -> str:
     errors = "".join(f'<div class="note error">{_message(p, language)}</div>' for p in view.errors)
     warnings = "".join(f'<div class="note warning">{_message(p, language)}</div>' for p in view.warnings[-5:])
     notices = "".join(f'<div class="note">{_message(p, language)}</div>' for p in view.notices[-5:])

@@ -36,12 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(words)
     if options.job in JOBS and options.config_file is None:
         parser.error("--config_file is needed")
-    from train_core.jobs.start import run_folder_of, start_training  # noqa: PLC0415 - keeps --help fast
-    from train_core.jobs.tools import start_tool  # noqa: PLC0415
+    from train_core.jobs.start import start_training  # noqa: PLC0415 - keeps --help fast
+    from train_core.jobs.tools import start_tool, tool_folder_of  # noqa: PLC0415
 
     if options.job in TOOLS:
-        run_dir = run_folder_of(options.config_file) if options.config_file else None
-        return start_tool(options.job, options.config_file, dict(options.set), run_dir)
+        return start_tool(options.job, options.config_file, dict(options.set), tool_folder_of(options.config_file))
     return start_training(options.config_file, dict(options.set), options.job)
 
 

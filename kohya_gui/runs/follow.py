@@ -40,6 +40,15 @@ class Saved:
     final: bool
 
 
+@dataclass(frozen=True)
+class Table:
+    """What a tool has found, by the names of the table and its columns."""
+
+    name: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
 @dataclass
 class RunView:
     """Everything the page shows of a run. Times are seconds, `speed` is steps a second; None is not known yet."""
@@ -70,6 +79,7 @@ class RunView:
     samples: list[Sample] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
     states: list[Saved] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     errors: list[Problem] = field(default_factory=list)
@@ -184,6 +194,9 @@ class RunFollower:
 
     def _on_rate_found(self, event: Event) -> None:
         self._view.rates = event.get("suggestions") or {}
+
+    def _on_table(self, event: Event) -> None:
+        self._view.tables.append(Table(event.get("name") or "", event.get("columns") or [], event.get("rows") or []))
 
     def _on_notice(self, event: Event) -> None:
         found = _problem_of(event)

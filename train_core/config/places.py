@@ -32,6 +32,11 @@ def runs_dir() -> Path:
     return home() / "runs"
 
 
+def tools_dir() -> Path:
+    """One folder for each time that a tool was used from the page, newest name last."""
+    return home() / "tools"
+
+
 def caches_dir() -> Path:
     """Latents and hashes; may be deleted at any time between runs."""
     return home() / "caches"

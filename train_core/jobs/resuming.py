@@ -42,7 +42,10 @@ def place_of(config: TrainConfig, run_dir: Path) -> Place:
 def metrics_for(place: Place, length: StepCount, emit: Emit) -> Metrics:
     """The run's curves, on the main process; those of a resumed one are cut back to its state, torn files removed."""
     if place.state:
-        forget_later(place.run_dir / "logs", place.state.step, place.state.step // length.steps_per_epoch)
+        whole, started = divmod(place.state.step, length.steps_per_epoch)
+        # At the run's end an epoch that was cut short has its mean, which nothing would write once more.
+        is_done = place.state.step >= length.total
+        forget_later(place.run_dir / "logs", place.state.step, whole + bool(started and is_done))
         sweep(place.output_dir, place.name)
     first_step = place.state.step if place.state else 0
     return Metrics(emit, place.run_dir / "logs", length.total, length.epochs, length.steps_per_epoch, first_step)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.files import read_tool
+from train_core.config.places import tools_dir
 from train_core.config.problems import UserError, problem
 from train_core.config.tools import TOOLS
 from train_core.events import Emit, EventLog, emit_problems
@@ -56,6 +57,13 @@ def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str]
         return _failed(emit, _unexpected(error))
     emit("finished", status="completed", path=None, step=None)
     return 0
+
+
+def tool_folder_of(config_file: Path | None) -> Path | None:
+    """The folder that the page has made for a use of a tool, where `config_file` lies in it; else None."""
+    path = config_file.resolve() if config_file else None
+    inside = path is not None and path.name == "config.toml" and path.parent.parent == tools_dir().resolve()
+    return path.parent if path is not None and inside else None
 
 
 def _failed(emit: Emit, error: UserError) -> int:

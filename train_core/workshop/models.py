@@ -84,7 +84,7 @@ def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype
             tensors = {rest if rest.startswith("text_") else f"text_model.{rest}": one for rest, one in tensors.items()}
         (folder / name).mkdir(parents=True)
         file = "model.safetensors" if is_text else "diffusion_pytorch_model.safetensors"
-        write_safetensors(folder / name / file, tensors, {"format": "pt"}, report.stage(f"saving {name}"))
+        write_safetensors(folder / name / file, tensors, {"format": "pt"}, report.stage("saving"))
         if is_text:
             said = module.config.to_dict() | {"architectures": [TEXT_CLASSES[name]], "model_type": "clip_text_model"}
             _write_json(folder / name / "config.json", said)

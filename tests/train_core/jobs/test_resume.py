@@ -148,6 +148,27 @@ def test_a_run_killed_twice_ends_as_one_never_killed(
     assert_same_run(tmp_path / "two", newest_run(), tmp_path / "one", undisturbed)
 
 
+@pytest.mark.parametrize("steps", [7, 8])
+def test_killed_between_the_last_state_and_the_result_it_keeps_every_curve(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Also the mean of an epoch that the run's end cuts short, after which no step is left to do."""
+    settings = {"max_train_epochs": 0, "max_train_steps": steps, "save_state_every_n_steps": steps}
+    train(prepare("zuko", output_dir=str(tmp_path / "one"), **settings))
+    undisturbed = newest_run()
+    config = prepare("zuko", output_dir=str(tmp_path / "two"), **settings)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train_core.run.saving.save_adapter", die)
+        train(config)
+    assert [state.step for state in states_in(tmp_path / "two")] == [steps]
+    train(config, resume="last")
+    assert_same_run(tmp_path / "two", newest_run(), tmp_path / "one", undisturbed)
+
+
 def test_killed_at_any_step_or_in_the_middle_of_writing_a_state_it_goes_on(
     prepare: Prepare, tmp_path: Path, kill_at: Callable[[int | None], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

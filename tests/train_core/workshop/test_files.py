@@ -7,8 +7,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -265,26 +263,23 @@ def test_a_full_drive_leaves_nothing_behind(
     assert not list(result.parent.iterdir())
 
 
-def test_a_tool_that_is_asked_to_end_leaves_nothing_behind(write: Write, tmp_path: Path) -> None:
+def test_a_tool_that_is_asked_to_end_leaves_nothing_behind(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_dir, result = tmp_path / "run", tmp_path / "out" / "result.safetensors"
     (run_dir / "control").mkdir(parents=True)
-    file = write("a")
+    file, written, original = write("a"), iter(range(10**6)), writing._bytes_of
 
-    def stop_when_saving() -> None:
-        events = run_dir / "events.jsonl"
-        while not events.exists() or '"saving"' not in events.read_text(encoding="utf-8"):
-            time.sleep(0.001)
-        (run_dir / "control" / "stop").touch()
+    def asked_meanwhile(stored: Any) -> Any:
+        if next(written) == 20:
+            (run_dir / "control" / "stop").touch()
+        return original(stored)
 
-    asking = threading.Thread(target=stop_when_saving)
-    asking.start()
+    monkeypatch.setattr(writing, "_bytes_of", asked_meanwhile)
     settings = {"merge_model": str(model_file("sd1")), "adapters": str(file), "save_to": str(result)}
-    code = start_tool("merge_lora", None, settings, run_dir)
-    asking.join()
-    ended = read_events(run_dir / "events.jsonl")[-1]
-    if code == 0:
-        pytest.skip("it was done before it could be asked")
-    assert (code, ended["status"]) == (130, "stopped")
+    assert start_tool("merge_lora", None, settings, run_dir) == 130
+    assert read_events(run_dir / "events.jsonl")[-1]["status"] == "stopped"
+    assert next(written) < 30
     assert not list(result.parent.iterdir())
 
 

@@ -1,0 +1,106 @@
+"""The LoRA tools, as a person uses them on the page after a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from safetensors.torch import load_file
+
+from tests.gui.test_demo_in_browser import open_page
+from tests.tiny import tiny_file
+from tests.train_core.workshop.conftest import VERSIONS, random_adapter
+from train_core.networks.file import save_adapter
+
+WORKING = 60_000  # milliseconds that a tool may take on a slow, busy machine
+
+
+@pytest.fixture
+def page(browser: Browser, serve: Callable[..., str], tmp_path: Path) -> Iterator[Page]:
+    """The tab with the tools, opened in a browser of its own."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1100}, locale="en-US")
+    page = context.new_page()
+    open_page(page, serve(tmp_path / "home"))
+    page.get_by_role("tab", name="LoRA tools").click()
+    yield page
+    context.close()
+
+
+def adapter(path: Path, **settings: object) -> Path:
+    said = {"ss_base_model_version": VERSIONS["sd1"], "modelspec.title": "mine"}
+    save_adapter(path, random_adapter("sd1", **settings).state_dict_for_file(), said)
+    return path
+
+
+def choose(page: Page, tool: str) -> None:
+    page.get_by_role("tab", name=tool, exact=True).click()
+
+
+def fill(page: Page, tool: str, **values: object) -> None:
+    for name, value in values.items():
+        field = page.locator(f"#{tool}-setting-{name} :is(input,textarea)").first
+        field.fill(str(value))
+        field.press("Tab")
+
+
+def run(page: Page, tool: str, ends: str = "finished") -> None:
+    page.locator(f"#run-{tool}").click()
+    expect(page.locator("#tool-state")).to_have_text(ends, timeout=WORKING)
+
+
+def test_a_lora_is_resized_looked_into_and_merged(page: Page, tmp_path: Path) -> None:
+    file = adapter(tmp_path / "a.safetensors")
+    small, merged = tmp_path / "small.safetensors", tmp_path / "m.safetensors"
+    choose(page, "Resize")
+    expect(page.locator("#resize_lora-setting-resize_value")).to_be_hidden()
+    fill(page, "resize_lora", adapter=file, tool_rank=2, save_to=small)
+    run(page, "resize_lora")
+    expect(page.locator("#table-resized")).to_contain_text("M00")
+    assert all(len(t) == 2 for name, t in load_file(small).items() if name.endswith("lora_down.weight"))
+    page.screenshot(path=tmp_path / "resized.png", full_page=True)
+
+    choose(page, "Look into a file")
+    fill(page, "inspect", inspected=small)
+    page.locator("#run-inspect").click()
+    expect(page.locator("#table-facts")).to_contain_text("SD 1.x", timeout=WORKING)
+    expect(page.locator("#table-norms .cell-bar").first).to_be_visible()
+    page.screenshot(path=tmp_path / "inspected.png", full_page=True)
+
+    choose(page, "Merge adapters")
+    fill(page, "merge_lora", merge_model=tiny_file(), adapters=f"{file}\n{small}", strengths="0.5\n0.5 OUTALL",
+         save_to=merged)
+    expect(page.locator("#merge_lora-setting-merge_method")).to_be_hidden()
+    page.locator("#run-merge_lora").click()
+    expect(page.locator("#tool-view .note.result")).to_contain_text("m.safetensors", timeout=WORKING)
+    assert load_file(merged).keys() == load_file(tiny_file()).keys()
+
+
+def test_what_is_wrong_is_said_and_nothing_is_overwritten(page: Page, tmp_path: Path) -> None:
+    file, taken = adapter(tmp_path / "a.safetensors"), tmp_path / "taken.safetensors"
+    taken.write_bytes(b"mine")
+    choose(page, "Resize")
+    page.locator("#run-resize_lora").click()
+    expect(page.get_by_text("adapter is empty").first).to_be_visible()
+    fill(page, "resize_lora", adapter=file, save_to=taken)
+    run(page, "resize_lora", "failed")
+    expect(page.locator("#tool-view .note.error")).to_contain_text("is there already")
+    assert taken.read_bytes() == b"mine"
+
+
+def test_own_block_weights_are_kept_and_used(page: Page, tmp_path: Path) -> None:
+    line = "FACE:" + ",".join(["0"] * 7 + ["1"] + ["0"] * 9)
+    page.locator("#own-blocks .label-wrap").click()
+    lines = page.locator("#own-block-lines textarea")
+    lines.fill("FACE:1,2")
+    page.locator("#save-block-lines").click()
+    expect(page.get_by_text("Line 1 is not written").first).to_be_visible()
+    lines.fill(line)
+    page.locator("#save-block-lines").click()
+    expect(page.get_by_text("1 lines are kept").first).to_be_visible()
+    result = tmp_path / "part.safetensors"
+    choose(page, "Merge adapters")
+    fill(page, "merge_lora", adapters=adapter(tmp_path / "a.safetensors"), strengths="face", save_to=result)
+    run(page, "merge_lora")
+    assert all("mid_block" in name for name in load_file(result))
