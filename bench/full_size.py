@@ -39,10 +39,11 @@ adapter = adapter_of(family.targets(), network, AlgorithmSettings(), family, 0)
 adapter.load_file_state(load_file(lora))
 print("learnt:", max(p.abs().max().item() for n, p in adapter.named_parameters() if "lora_up" in n))
 family.save_model(again, torch.float16)
+print(f"loaded and saved: peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 with safe_open(model, "pt") as first, safe_open(again, "pt") as second:
     assert set(first.keys()) == set(second.keys())
     assert all(torch.equal(first.get_tensor(name), second.get_tensor(name)) for name in first.keys())
-print(f"written back as it was; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
+print("written back as it was")
 """
 
 
@@ -63,7 +64,8 @@ def main() -> None:
         timed("training", [sys.executable, "-m", "train_core", "train", "--config_file", str(job)])
         if not args.only_train:
             files = [model, folder / "out" / "lora.safetensors", folder / "again.safetensors"]
-            timed("reloading", [sys.executable, "-c", RELOAD, *map(str, files)])
+            # Its peak counts the pages of both files, which are compared as they are mapped.
+            timed("reloading and comparing", [sys.executable, "-c", RELOAD, *map(str, files)])
 
 
 def settings(folder: Path, model: Path, args: argparse.Namespace) -> Path:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from train_core.config.files import write_text
+from train_core.config.job import Job
 from train_core.config.places import app_dir
 from train_core.config.sd_scripts_options import fates
 from train_core.config.setting import ALWAYS, Setting
+from train_core.config.tools import TOOLS
 from train_core.config.train import TrainConfig
 
 INTRODUCTION = """# Settings
@@ -17,6 +19,12 @@ INTRODUCTION = """# Settings
 Every setting of the training job, by the name that it has in TOML files, JSON presets and on the command line
 (`./gui.sh train CONFIG --network_dim 16`). Names are those of sd-scripts where it has the same thing. This page is
 written from the declarations in `train_core/config/sections/` by `python -m train_core.config.reference`.
+"""
+
+TOOLS_START = """## The tools
+
+What can be done with finished files: [LoRA tools](lora-tools.md). Each takes its settings from a TOML file, or by
+`--set NAME VALUE` from the command line: `python -m train_core TOOL`. `[result]` is the same for all that write a file.
 """
 
 SD_SCRIPTS = """## The options of sd-scripts
@@ -31,12 +39,21 @@ What became of each. For those that are done, the last column says where their e
 
 def reference() -> str:
     """The whole page as Markdown."""
-    parts = [INTRODUCTION]
-    for key, section in TrainConfig.sections().items():
-        parts.append(f"## {section.title} (`[{key}]`)\n\n| setting | type | default | meaning |\n|---|---|---|---|\n")
-        parts[-1] += "".join(_row(s) for s in TrainConfig.settings() if s.section == key)
+    parts = [INTRODUCTION, *(_section(TrainConfig, key, f"## {section.title} (`[{key}]`)")
+                             for key, section in TrainConfig.sections().items())]
+    parts.append(TOOLS_START)
+    for name, tool in TOOLS.items():
+        about = f"### {tool.sections()[name].title}: `{name}`\n\n{tool.__doc__}"
+        parts.append(_section(tool, name, about))
+    parts.append(_section(TOOLS["merge_lora"], "result", "### Result (`[result]`)"))
     parts.append(SD_SCRIPTS + "".join(f"| `{fate.name}` | {fate.state} | {fate.note} |\n" for fate in fates()))
     return "\n".join(parts)
+
+
+def _section(job: type[Job], key: str, heading: str) -> str:
+    """A heading and the table of a section's settings."""
+    rows = "".join(_row(s) for s in job.settings() if s.section == key)
+    return f"{heading}\n\n| setting | type | default | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def _row(setting: Setting) -> str:
@@ -46,7 +63,8 @@ def _row(setting: Setting) -> str:
     if setting.traits.applies_to is not ALWAYS:
         meaning += f" Applies only when {setting.traits.applies_to.words}."
     unit = f" {setting.traits.unit}" if setting.traits.unit else ""
-    cells = (f"`{setting.name}`", f"{_kind(setting.annotation)}{_bounds(setting)}{unit}", _default(setting), meaning)
+    kind = "list, one a line" if setting.traits.lines > 1 and setting.default == [] else _kind(setting.annotation)
+    cells = (f"`{setting.name}`", f"{kind}{_bounds(setting)}{unit}", _default(setting), meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 

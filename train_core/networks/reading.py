@@ -16,7 +16,7 @@ from train_core.facts.tensor_files import TensorFile, read_tensor_file
 from train_core.models.unet_part import SD_ATTENTION, SDXL_ATTENTION, original_names
 from train_core.models.weights import Stored, stored_tensors
 from train_core.networks.layer import AdapterLayer
-from train_core.networks.table import algorithm_of
+from train_core.networks.table import IN_WORDS, algorithm_of
 
 KIND_BY_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}  # of the text that the U-Net reads
 KIND_BY_VERSION = (("sdxl", "SDXL"), ("sd_v2", "SD 2.x"), ("sd_v1", "SD 1.x"))
@@ -82,7 +82,7 @@ class AdapterFile:
     @property
     def algorithms(self) -> list[str]:
         """The names of the algorithms in it."""
-        return sorted({module.algorithm.__name__.removesuffix("Layer") for module in self.modules.values()})
+        return sorted({IN_WORDS[module.algorithm] for module in self.modules.values()})
 
 
 def read_adapter(path: Path) -> AdapterFile:

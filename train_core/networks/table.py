@@ -26,6 +26,10 @@ IN_FILES: tuple[type[AdapterLayer], ...] = (
 )  # fmt: skip
 
 
+# How they are called where people read of what a file holds.
+IN_WORDS: dict[type[AdapterLayer], str] = {its: name for name, its in ALGORITHMS.items()} | {NormLayer: "norms"}
+
+
 def algorithm_of(names: Collection[str]) -> type[AdapterLayer] | None:
     """The algorithm whose tensors, of one module, have these `names`; None where none does."""
     known = set(names)

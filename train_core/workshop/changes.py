@@ -14,6 +14,7 @@ from train_core.networks.loha import LohaLayer
 from train_core.networks.lora import LoraLayer
 from train_core.networks.merging import change_by, needs_weight
 from train_core.networks.reading import AdapterFile, Module
+from train_core.networks.table import IN_WORDS
 from train_core.workshop.algebra import Factors
 
 Change = Factors | Tensor
@@ -86,7 +87,7 @@ def require_free_of_base(file: AdapterFile) -> None:
 
 
 def _needs_base(module: Module, file: AdapterFile | None = None) -> Problem:
-    algorithm = "DoRA" if "dora_scale" in module.tensors else module.algorithm.__name__.removesuffix("Layer")
+    algorithm = "DoRA" if "dora_scale" in module.tensors else IN_WORDS[module.algorithm]
     return problem(
         "change_needs_base",
         "{file}: what {algorithm} changes depends on the weights that it is put on, so that it has no matrix of its "

@@ -15,6 +15,7 @@ from train_core.config.problems import UserError, problem
 from train_core.config.tools import ConvertLora
 from train_core.networks.file import save_adapter
 from train_core.networks.reading import AdapterFile, diffusers_path, read_adapter
+from train_core.networks.table import IN_WORDS
 from train_core.workshop.algebra import Factors
 from train_core.workshop.changes import change_of, require_free_of_base, shape_of
 from train_core.workshop.report import Report
@@ -63,7 +64,7 @@ def _layers(file: AdapterFile, report: Report) -> dict[tuple[str, str], tuple[Te
                     "format_only_lora",
                     "{file}: {name} is {algorithm}, which has no form in diffusers' and PEFT's files; only LoRA has. "
                     "Keep kohya's names, or merge the adapter by svd to make a LoRA of it first.",
-                    file=str(file.path), name=key, algorithm=module.algorithm.__name__.removesuffix("Layer"),
+                    file=str(file.path), name=key, algorithm=IN_WORDS[module.algorithm],
                 )
             )
         shape = shape_of(key, module)

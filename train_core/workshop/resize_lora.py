@@ -11,8 +11,10 @@ from torch import Tensor
 from train_core.config.block_weights import label_of, order_of
 from train_core.config.problems import UserError, problem
 from train_core.config.tools import ResizeLora, ResizeLoraSettings
+from train_core.networks.full import NormLayer
 from train_core.networks.lora import LoraLayer
 from train_core.networks.reading import AdapterFile, read_adapter
+from train_core.networks.table import IN_WORDS
 from train_core.workshop.algebra import (
     Choice,
     Cut,
@@ -83,7 +85,7 @@ def _choice(settings: ResizeLoraSettings, key: str) -> Choice:
 
 def _require_low_rank(file: AdapterFile) -> None:
     """Raise `UserError` for what has no rank to lower."""
-    others = sorted({m.algorithm.__name__.removesuffix("Layer") for m in file.modules.values()} - {"Lora", "Norm"})
+    others = sorted({*file.algorithms} - {IN_WORDS[LoraLayer], IN_WORDS[NormLayer]})
     if others:
         raise UserError(
             problem(
