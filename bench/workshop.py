@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -76,17 +75,20 @@ def tool(name: str, **settings: object) -> float:
 
 
 def peak_of(name: str, **settings: object) -> float:
-    """Peak memory in GB of a tool in a process of its own."""
+    """Peak memory in GiB of a tool in a process of its own, by the system's own high-water mark (Linux).
+
+    `getrusage` would count what this process, which starts it, holds.
+    """
     words = [word for key, value in settings.items() for word in ("--set", key, str(value))]
     code = (
-        "import resource, sys; from train_core.__main__ import main; code = main(sys.argv[1:]); "
-        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6); sys.exit(code)"
+        "import sys; from train_core.__main__ import main; code = main(sys.argv[1:]); "
+        "print('peak', open('/proc/self/status').read().split('VmHWM:')[1].split()[0]); sys.exit(code)"
     )
     command = [sys.executable, "-c", code, name, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
-    return float(done.stdout.rsplit("peak", 1)[1])
+    return float(done.stdout.rsplit("peak", 1)[1]) / 2**20
 
 
 def plainly(path: Path, count: int) -> float:
@@ -132,12 +134,11 @@ def main() -> None:
             asked = {"merge_model": str(model), "adapters": str(first), "save_to": str(merged), "overwrite": "true"}
             say("merge into it", tool("merge_lora", **asked))
             if "merge" in wanted:
-                print(f"merge into it: peak {peak_of('merge_lora', **asked):.2f} GB", flush=True)
+                print(f"merge into it: peak {peak_of('merge_lora', **asked):.2f} GiB", flush=True)
         if "extract" in wanted:
             asked = {"tuned_model": str(merged), "base_model": str(model), "save_to": str(folder / "d.safetensors")}
             say("extract", tool("extract_lora", **asked, tool_rank=args.to), plain)
-    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB, "
-          f"{torch.get_num_threads()} threads")
+    print(f"{torch.get_num_threads()} threads")
 
 
 def say(what: str, seconds: float, plain: float | None = None) -> None:

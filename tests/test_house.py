@@ -14,7 +14,7 @@ from train_core.config.places import app_dir
 
 FLOORS = (
     "config", "events", "facts", "data", "models", "networks", "diffusion", "optim", "sampling", "methods", "run",
-    "jobs",
+    "workshop", "jobs",
 )
 WITHOUT_TORCH = ("config", "events", "facts")
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "bitsandbytes"}

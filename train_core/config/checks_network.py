@@ -67,7 +67,7 @@ def _norms(config: TrainConfig) -> list[Problem]:
 
 def _start(config: TrainConfig) -> list[Problem]:
     algorithm = config.algorithm
-    strengths = [word for word in algorithm.base_weights_multiplier.split(",") if word.strip()]
+    strengths = algorithm.base_weights_multiplier
     if not algorithm.base_weights or len(strengths) <= len(algorithm.base_weights):
         return []
     return [

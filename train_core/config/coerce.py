@@ -97,8 +97,8 @@ def _words(raw: Any) -> list[str]:
     """A list of key=value words; text is split at new lines and at blanks before the next `key=`."""
     if isinstance(raw, str):
         return [word.strip() for word in re.split(r"\n|\s+(?=[A-Za-z_]\w*=)", raw) if word.strip()]
-    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
-        return [item for item in raw if item.strip()]
+    if isinstance(raw, list | tuple) and all(isinstance(item, str | int | float) for item in raw):
+        return [str(item) for item in raw if str(item).strip()]
     raise ValueError(raw)
 
 

@@ -65,6 +65,8 @@ def _lost(config: TrainConfig, values: Values, said: set[str]) -> list[tuple[str
         lost.append(("base_precision", values["base_precision"]))
     if values.get("metadata_depth") == "no names":
         lost.append(("metadata_depth", "no names"))
+    if "base_weights_multiplier" in values and _plain_numbers(values["base_weights_multiplier"]) is None:
+        lost.append(("base_weights_multiplier", values["base_weights_multiplier"]))
     if "LyCORIS_preset" in said and values["LyCORIS_preset"] == "auto" and values.get("conv_dim"):
         lost.append(("LyCORIS_preset", "auto"))
     return lost
@@ -91,10 +93,18 @@ def _in_their_words(values: Values) -> Values:
         if name in values:
             theirs[name] = _steps(values[name])
     if "base_weights_multiplier" in values:
-        theirs["base_weights_multiplier"] = parse_numbers(values["base_weights_multiplier"])
+        theirs["base_weights_multiplier"] = _plain_numbers(values["base_weights_multiplier"])
     if "text_encoder_lr" in values:
         theirs["text_encoder_lr"] = parse_numbers(values["text_encoder_lr"])
     return theirs
+
+
+def _plain_numbers(texts: list[str]) -> list[float] | None:
+    """The strengths as numbers; None where one of them differs by block, which has no form there."""
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        return None
 
 
 def _schedule(values: Values) -> Values:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from train_core.config.block_weights import Strength
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.models.family import Target
 from train_core.models.held import shape_of
@@ -18,17 +19,12 @@ from train_core.networks.reading import AdapterFile, Module
 Files = Mapping[str, Mapping[str, Stored]]  # part -> a module's tensor -> what is stored
 
 
-def constant(strength: float) -> Callable[[Target], float]:
-    """The same strength for every layer."""
-    return lambda target: strength
-
-
 @dataclass(frozen=True)
 class Weighed:
     """An adapter and how strongly each layer takes part."""
 
     file: AdapterFile
-    strength: Callable[[Target], float]
+    strength: Strength
 
 
 def change_by(module: Module, shape: torch.Size, weight: Tensor | None) -> Tensor:
@@ -102,7 +98,7 @@ def merged(files: Files, targets: Sequence[Target], adapters: Sequence[Weighed])
     result = {part: dict(tensors) for part, tensors in files.items()}
     for target in targets:
         changing = [
-            (one.file.modules[target.file_key], one.strength(target))
+            (one.file.modules[target.file_key], one.strength.at(target.file_key))
             for one in adapters if target.file_key in one.file.modules
         ]
         changing = [(module, strength) for module, strength in changing if strength]

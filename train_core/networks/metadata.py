@@ -154,7 +154,8 @@ def _network(config: TrainConfig, nameless: bool) -> dict[str, Any]:
         arguments["wd_on_output"] = str(algorithm.wd_on_output)
     if algorithm.base_weights:
         names = [Path(path).name for path in algorithm.base_weights]
-        arguments |= {"base_weights": ", ".join(names), "base_weights_multiplier": algorithm.base_weights_multiplier}
+        strengths = "; ".join(algorithm.base_weights_multiplier)
+        arguments |= {"base_weights": ", ".join(names), "base_weights_multiplier": strengths}
     if nameless:
         arguments = {name: value for name, value in arguments.items() if name != "base_weights"}
     if "preset" in arguments:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train_core.config.arguments import parse_numbers
+from train_core.config.block_weights import parse_strength, read_own_lines
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
@@ -16,7 +16,7 @@ from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser, Chosen
 from train_core.networks.layer import AdapterLayer
 from train_core.networks.lora import LoraLayer
-from train_core.networks.merging import Weighed, constant, merged, misfits, require_fitting
+from train_core.networks.merging import Weighed, merged, misfits, require_fitting
 from train_core.networks.reading import AdapterFile, Module, read_adapter
 from train_core.networks.table import ALGORITHMS
 
@@ -103,15 +103,15 @@ def merged_first(algorithm: AlgorithmSettings) -> Changes | None:
     """What `base_weights` make of the base model's weights while they are read. Raises `UserError` for unfit files."""
     if not algorithm.base_weights:
         return None
-    strengths = parse_numbers(algorithm.base_weights_multiplier)
-    strengths += [1.0] * (len(algorithm.base_weights) - len(strengths))
-    adapters = [
-        Weighed(read_adapter(Path(path)), constant(strength))
-        for path, strength in zip(algorithm.base_weights, strengths, strict=False)
-    ]
+    adapters = [read_adapter(Path(path)) for path in algorithm.base_weights]
+    texts = [*algorithm.base_weights_multiplier, *[""] * len(adapters)]
 
     def changes(files, targets, kind):  # type: ignore[no-untyped-def] # as `Changes` says
-        require_fitting(adapters, targets, kind)
-        return merged(files, targets, adapters)
+        own = read_own_lines()
+        weighed = [
+            Weighed(file, parse_strength(text, kind, own)) for file, text in zip(adapters, texts, strict=False)
+        ]
+        require_fitting(weighed, targets, kind)
+        return merged(files, targets, weighed)
 
     return changes

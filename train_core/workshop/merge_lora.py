@@ -41,8 +41,7 @@ def run(config: MergeLora, report: Report) -> None:
     files = [read_adapter(Path(adapter)) for adapter in settings.adapters]
     if settings.merge_model:
         opened = open_model(settings.merge_model)
-        weighed = [Weighed(file, lambda target, s=s: s.at(target.file_key))  # type: ignore[misc]
-                   for file, s in _with_strengths(files, settings, opened.kind)]
+        weighed = [Weighed(file, strength) for file, strength in _with_strengths(files, settings, opened.kind)]
         targets = opened.family.targets()
         require_fitting(weighed, targets, opened.kind)
         write_checkpoint(path, opened, merged(opened.stored, targets, weighed), dtype_of(result), report)

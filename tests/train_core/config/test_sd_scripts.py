@@ -237,7 +237,7 @@ def test_an_option_of_another_method_is_named_with_the_method(tmp_path: Path) ->
         ("scale_weight_norms = 1.0\nbase_weights = ['/a.safetensors', '/b.safetensors']\n"
          "base_weights_multiplier = [0.5, 1.0]",
          {"scale_weight_norms": 1.0, "base_weights": ["/a.safetensors", "/b.safetensors"],
-          "base_weights_multiplier": "0.5,1.0"}),
+          "base_weights_multiplier": ["0.5", "1.0"]}),
         ("no_metadata = true", {"metadata_depth": "minimal"}),
     ],
 )  # fmt: skip

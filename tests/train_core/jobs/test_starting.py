@@ -63,7 +63,7 @@ def test_the_model_has_the_merged_files_in_it_at_their_strengths(prepare: Prepar
     first = adapter_file(prepare, tmp_path)
     second = adapter_file(prepare, tmp_path, "other", LoRA_type="LoHa", seed=9)
     model = ModelSettings(pretrained_model_name_or_path=str(tiny_file()))
-    algorithm = AlgorithmSettings(base_weights=[str(first), str(second)], base_weights_multiplier="0.5, -0.25")
+    algorithm = AlgorithmSettings(base_weights=[str(first), str(second)], base_weights_multiplier=["0.5", "-0.25"])
     plain = load_family(model, torch.float32)
     changed = load_family(model, torch.float32, changes=merged_first(algorithm))
     files = [(read_adapter(first), 0.5), (read_adapter(second), -0.25)]
@@ -84,7 +84,7 @@ def test_merging_first_changes_neither_what_is_trained_nor_the_names(prepare: Pr
     plain = weights(run(prepare("plain", max_train_epochs=1)))
     merged = weights(run(prepare("merged", max_train_epochs=1, base_weights=[str(base)])))
     weaker = weights(
-        run(prepare("weaker", max_train_epochs=1, base_weights=[str(base)], base_weights_multiplier="0.5"))
+        run(prepare("weaker", max_train_epochs=1, base_weights=[str(base)], base_weights_multiplier=["0.5"]))
     )
     assert plain.keys() == merged.keys() == weaker.keys()
     ups = [name for name in plain if "lora_up" in name]

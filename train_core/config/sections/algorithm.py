@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from train_core.config.setting import Section, setting, when, when_set
 
-NUMBERS = r"^\s*([+-]?\d+(\.\d+)?(\s*,\s*[+-]?\d+(\.\d+)?)*)?\s*$"
-
 
 class AlgorithmSettings(Section, title="Algorithm and start"):
     dora_wd: bool = setting(
@@ -74,7 +72,7 @@ class AlgorithmSettings(Section, title="Algorithm and start"):
         [], "Adapter files that are merged into the base model before training, one a line.", label="Merge first",
         lines=2, path="adapters", advanced=True,
     )
-    base_weights_multiplier: str = setting(
-        "", "Their strengths in the same order, such as 0.8, 1; where one is missing it is 1.",
-        label="Strengths of these", pattern=NUMBERS, applies_to=when_set("base_weights"), advanced=True,
+    base_weights_multiplier: list[str] = setting(
+        [], "Their strengths in the same order, one a line: a number, block weights, or both as in 0.8 MIDD; where one "
+        "is missing it is 1.", label="Strengths of these", lines=2, applies_to=when_set("base_weights"), advanced=True,
     )
