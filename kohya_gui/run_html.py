@@ -25,7 +25,7 @@ def status_html(view: RunView | None, language: str) -> str:
     return (
         f'<div class="run-head"><span class="badge {view.status}" id="run-state">'
         f"{_ui(f'ui.status.{view.status}', language)}</span>{stage_html(view, language)}</div>"
-        f"{_bar(view)}{_figures(view, language)}{messages_html(view, language)}{_rates(view, language)}"
+        f"{bar_html(view)}{_figures(view, language)}{messages_html(view, language)}{_rates(view, language)}"
         f"{_saved(view, language)}"
     )
 
@@ -40,7 +40,7 @@ def stage_html(view: RunView, language: str) -> str:
     return f'<span class="stage">{name}{count}</span>'
 
 
-def _bar(view: RunView) -> str:
+def bar_html(view: RunView) -> str:
     done, total = (view.step, view.total_steps) if view.total_steps else (view.stage_done, view.stage_total)
     share = min(1.0, done / total) if total else 0.0
     return (

@@ -6,8 +6,9 @@ import html
 from typing import Any
 
 from kohya_gui.messages import dictionary, text
-from kohya_gui.run_html import messages_html, stage_html
+from kohya_gui.run_html import bar_html, messages_html, stage_html
 from kohya_gui.runs.follow import RunView, Table
+from kohya_gui.runs.registry import ACTIVE
 
 BARS = ("norm", "kept", "cosine", "count")  # columns whose numbers are shown as bars too
 SHARES = ("kept", "cosine")  # whose whole is 1
@@ -26,7 +27,7 @@ def tool_html(view: RunView | None, language: str) -> str:
     return (
         f'<div class="run-head"><b>{title}</b> <span class="badge {view.status}" id="tool-state">'
         f"{_ui(f'ui.status.{view.status}', language)}</span>{stage_html(view, language)}</div>"
-        f"{messages_html(view, language)}{saved}{tables}"
+        f"{bar_html(view) if view.status in ACTIVE else ''}{messages_html(view, language)}{saved}{tables}"
     )
 
 

@@ -87,9 +87,11 @@ def metadata_of(
     said = {name: value for name, value in said.items() if not name.startswith("sshs_")}
     known = {
         "ss_base_model_version": VERSIONS.get(kind, ""), "ss_v2": str(kind == "SD 2.x"),
-        "modelspec.architecture": ARCHITECTURES.get(kind, ""),
+        "modelspec.architecture": ARCHITECTURES.get(kind, ""), "modelspec.prediction_type": "",
     }  # fmt: skip
-    said = {**{name: value for name, value in known.items() if value and kind}, **said}
+    for name, value in known.items():  # as the sources have it, which may say more, such as that velocity is predicted
+        stated = next((file.metadata[name] for file in sources if file.metadata.get(name)), value if kind else "")
+        said |= {name: stated} if stated else {}
     size = "Dynamic" if rank is None else str(rank)
     return said | {
         "ss_network_module": "networks.lora", "ss_network_dim": size, "ss_network_alpha": size,
