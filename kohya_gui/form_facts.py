@@ -159,7 +159,7 @@ def settings_in(problems: Iterable[Problem]) -> list[str]:
 
 
 def _is_one_path(s: Setting) -> bool:
-    return s.traits.path is not None and not s.traits.lines
+    return s.traits.path is not None and s.traits.lines == 1
 
 
 def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> str:

@@ -55,6 +55,19 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(prepare: Prepa
     assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
 
 
+def test_two_processes_learn_the_same_with_another_algorithm_and_limited_norms(prepare: Prepare) -> None:
+    settings = {
+        "optimizer_type": "SGDNesterov", "learning_rate": 1.0, "max_train_epochs": 1, "LoRA_type": "LoKr", "factor": 4,
+        "dora_wd": True, "module_dropout": 0.2, "rank_dropout": 0.2, "scale_weight_norms": 0.05, "train_norm": True,
+    }  # fmt: skip
+    one = train_with(1, prepare("one", train_batch_size=2, **settings))
+    two = train_with(2, prepare("two", train_batch_size=1, **settings))
+    start = train_with(1, prepare("start", train_batch_size=2, **{**settings, "learning_rate": 1e-30}))
+    moved = max((one[name] - start[name]).abs().max().item() for name in one)
+    assert moved > 1e-4
+    assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
+
+
 def test_two_machines_learn_what_one_process_learns_with_twice_the_batch(prepare: Prepare) -> None:
     settings = {"optimizer_type": "SGDNesterov", "learning_rate": 1e-2, "max_train_epochs": 1}
     one = train_with(1, prepare("one", train_batch_size=2, **settings))

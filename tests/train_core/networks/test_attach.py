@@ -193,10 +193,13 @@ def gradients(unet, adapter):
     return {name: p.grad.clone() for name, p in adapter.named_parameters() if "unet" in name}
 
 
+@pytest.mark.parametrize("algorithm", ["LoRA", "DyLoRA", "LoHa", "Full"])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_gradient_checkpointing_gives_the_same_gradients(modules, targets, dropout):
+def test_gradient_checkpointing_gives_the_same_gradients(modules, targets, dropout, algorithm):
     unet = modules["unet"]
-    settings = NetworkSettings(network_dim=4, network_dropout=dropout, rank_dropout=dropout, module_dropout=dropout)
+    settings = NetworkSettings(
+        network_dim=4, network_dropout=dropout, rank_dropout=dropout, module_dropout=dropout, LoRA_type=algorithm,
+    )
     adapter = adapter_on(targets, settings, seed=0)
     randomise(adapter)
     adapter.attach()
