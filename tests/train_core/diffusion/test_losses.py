@@ -1,6 +1,7 @@
 """Losses and their thresholds against values worked out by hand, and the limits that give them their names."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ def test_smooth_l1_with_a_low_threshold_is_twice_the_absolute_loss(d):
 @given(ERRORS, st.floats(1e-3, 10))
 def test_huber_never_exceeds_the_squared_loss_and_is_even(d, c):
     loss = huber(number(d), number(c)).item()
-    assert 0 <= loss <= d * d * (1 + 1e-9)
+    assert 0 <= loss <= d * d * (1 + 1e-9) + sys.float_info.min  # squares below that are rounded coarsely
     assert loss == huber(number(-d), number(c)).item()
 
 
