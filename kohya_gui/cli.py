@@ -14,6 +14,7 @@ from kohya_gui.environment_folder import APP
 from kohya_gui.environment_pip import SetupError
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
+from train_core.config.tool_names import TOOLS
 
 USAGE_ERROR = 2
 WORDS = {
@@ -22,6 +23,7 @@ WORDS = {
     "train": "train from a TOML or JSON preset; any setting can be overridden by its name",
     "find-rate": "search the learning rate that suits your images; takes what train takes",
     "class-images": "make the regularisation images that are missing; takes what train takes",
+    "tool": "merge, resize, extract, convert or look into finished files; takes the tool's name and its settings",
     "test": "run the tests; what follows is passed to pytest",
     "check": "the developer's gate: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
@@ -87,7 +89,7 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         raise UsageError(f"Unknown word {word!r}{nearest(word, WORDS)}. The words are {', '.join(WORDS)}.")
     parser = parser_for(word)
     overrides: dict[str, str] = {}
-    if OPTIONS.get(word) is train_flags:
+    if OPTIONS.get(word) in (train_flags, tool_flags):
         arguments, overrides = split_overrides(arguments, parser)
     options, rest = parser.parse_known_args(arguments)
     options.overrides = overrides
@@ -166,6 +168,13 @@ def train_flags(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
 
 
+def tool_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what tools take beside their settings' own names."""
+    parser.add_argument("tool", choices=TOOLS, metavar="TOOL", help=", ".join(TOOLS))
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the tool's settings as TOML or JSON")
+    parser.usage = f"{parser.prog} TOOL [--config FILE] [--name value ...]"
+
+
 def port(text: str) -> int:
     """Return a port number; argparse reports the error."""
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
@@ -224,6 +233,13 @@ def class_images(options: argparse.Namespace, _rest: list[str]) -> int:
     return terminal.beside("class_images", options.config, options.overrides)
 
 
+def tool(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Use a tool in the terminal."""
+    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
+
+    return terminal.tool(options.tool, options.config, options.overrides)
+
+
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests."""
     from kohya_gui import developer  # noqa: PLC0415  of use to few
@@ -247,11 +263,11 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "page": page, "demo": demo, "train": train, "find-rate": find_rate,
-    "class-images": class_images, "test": test, "check": check, "update": update,
+    "class-images": class_images, "tool": tool, "test": test, "check": check, "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "page": page_flags, "demo": demo_flags, "train": train_flags, "find-rate": train_flags,
-    "class-images": train_flags,
+    "class-images": train_flags, "tool": tool_flags,
 }
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
+from train_core.config.tool_names import TOOLS
+
 JOBS = ("train", "find_rate", "class_images")
-TOOLS = (
-    "merge_lora", "merge_models", "resize_lora", "extract_lora", "split_dylora", "convert_lora", "convert_model",
-    "inspect", "edit_metadata", "compare_lora",
-)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from tqdm import tqdm
 
 from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import control
+from kohya_gui.runs.command import child_environment
+from kohya_gui.runs.devices import World, usable_cores
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start, start_beside
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
@@ -57,6 +60,14 @@ def beside(job: str, config_path: Path, overrides: Mapping[str, str]) -> int:
         return EXIT_CODES.get(run_in_terminal(start_beside(job, config)).status, FAILED)
     except UserError as error:
         return _refuse(error)
+
+
+def tool(name: str, config_path: Path | None, overrides: Mapping[str, str]) -> int:
+    """Use a tool in a process of its own, in the folder that one is in. Its exit code."""
+    words = [name, *(["--config_file", str(config_path)] if config_path else [])]
+    words += [word for setting, value in overrides.items() for word in ("--set", setting, value)]
+    environment = child_environment(World("cpu", 1, usable_cores(), 0, "no", ""))
+    return subprocess.run([sys.executable, "-m", "train_core", *words], env=environment, check=False).returncode
 
 
 def demo(output_dir: Path | None = None) -> int:

@@ -28,7 +28,7 @@ def called(monkeypatch):
 
     app, terminal = types.ModuleType("kohya_gui.app"), types.ModuleType("kohya_gui.runs.terminal")
     app.serve, terminal.demo, terminal.train = remember("serve"), remember("demo"), remember("train", 3)
-    terminal.beside = remember("beside")
+    terminal.beside, terminal.tool = remember("beside"), remember("tool")
     for module in (app, terminal):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         parent, _, name = module.__name__.rpartition(".")
@@ -48,6 +48,24 @@ def test_jobs_beside_a_training_take_what_training_takes(called, tmp_path, word,
     (tmp_path / "c.toml").touch()
     assert cli.main([word, str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 0
     assert called["beside"] == (job, tmp_path / "c.toml", {"find_rate_steps": "50"})
+
+
+def test_a_tool_takes_its_settings_by_name(called, tmp_path):
+    assert cli.main(["tool", "resize_lora", "--adapter", "a.safetensors", "--tool_rank=4", "--overwrite"]) == 0
+    expected = {"adapter": "a.safetensors", "tool_rank": "4", "overwrite": "true"}
+    assert called["tool"] == ("resize_lora", None, expected)
+
+
+def test_a_tool_s_relative_paths_are_those_of_the_folder_one_is_in(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.safetensors").write_bytes(b"no adapter")
+    assert cli.main(["tool", "inspect", "--inspected", "a.safetensors"]) == 1
+    assert str(tmp_path / "a.safetensors") in capfd.readouterr().out
+
+
+def test_an_unknown_tool_is_told_with_those_there_are(capsys):
+    assert cli.main(["tool", "resize"]) == cli.USAGE_ERROR
+    assert "resize_lora" in capsys.readouterr().err
 
 
 def test_every_page_flag_reaches_the_page(called, tmp_path):
@@ -119,7 +137,7 @@ def test_an_unknown_word_or_flag_gives_one_line_with_the_nearest_known(typed, ne
     (["--server_port", "0"], "1 to 65535"), (["--server_port", "many"], "1 to 65535"), (["--listen"], "expected one"),
     (["train"], "CONFIG"), (["train", "nowhere.toml"], "There is no file"), (["--config", "nowhere.json"], "no file"),
     (["--username", "ann"], "go together"), (["--password", "x"], "go together"), (["demo", "extra"], "extra"),
-    (["zzzzzz"], "page, demo, train, find-rate, class-images, test, check, update"),
+    (["zzzzzz"], "page, demo, train, find-rate, class-images, tool, test, check, update"),
     (["--list", "1.2.3.4"], "Unknown flag"),
 ])
 def test_what_cannot_work_is_one_line_and_exit_code_2(typed, says, capsys, monkeypatch):

@@ -29,8 +29,8 @@ from tests.train_core.workshop.conftest import (
     table,
 )
 from tests.train_core.workshop.test_merge_lora import deltas, difference
-from train_core.__main__ import TOOLS as WORDS
 from train_core.config.places import app_dir
+from train_core.config.tool_names import TOOLS as WORDS
 from train_core.config.tools import TOOLS
 from train_core.events import read_events
 from train_core.jobs.tools import start_tool
