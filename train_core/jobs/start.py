@@ -58,13 +58,13 @@ def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "
     except UserError as error:
         run_dir = run_folder_of(config_file)
         if run_dir and main_process:
-            _tell_failure(EventLog(run_dir / "events.jsonl").write, error)
-        _tell_failure(console.write, error)
+            tell_failure(EventLog(run_dir / "events.jsonl").write, error)
+        tell_failure(console.write, error)
         return 1
     run_dir = run_folder_of(config_file)
     if run_dir is None:
         run_dir = run_folder_for(loaded) if main_process else config_file.parent  # only the main process writes there
-    emit = _both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
+    emit = both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
     return _run(loaded, run_dir, emit, job)
 
 
@@ -116,7 +116,7 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         work = JOBS[job]
         getattr(importlib.import_module(work.module), work.function)(loaded.config, run_dir, emit)
     except UserError as error:
-        _tell_failure(emit, error)
+        tell_failure(emit, error)
         return 1
     except KeyboardInterrupt:
         emit("finished", status="stopped", path=None, step=None)
@@ -127,7 +127,7 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         told = explained(error, loaded.config, run_dir)
         if emit is _nowhere:
             print(told, file=sys.stderr, flush=True)
-        _tell_failure(emit, told)
+        tell_failure(emit, told)
         return 1
     return 0
 
@@ -148,7 +148,7 @@ def end_process(code: int) -> None:
     os._exit(code)
 
 
-def _tell_failure(emit: Emit, error: UserError) -> None:
+def tell_failure(emit: Emit, error: UserError) -> None:
     """Say why the job ends. Where the drive is too full for events, the console alone has it."""
     with suppress(OSError):
         emit_problems(emit, "error", error.problems)
@@ -156,7 +156,9 @@ def _tell_failure(emit: Emit, error: UserError) -> None:
         emit("finished", status="failed", path=None, step=None)
 
 
-def _both(first: Emit, second: Emit) -> Emit:
+def both(first: Emit, second: Emit) -> Emit:
+    """Sends every event to the one, and then to the other even where the one cannot take it."""
+
     def emit(kind: str, **fields: Any) -> None:
         try:
             first(kind, **fields)

@@ -8,15 +8,15 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from train_core.config.files import read_tool
 from train_core.config.places import tools_dir
 from train_core.config.problems import UserError, problem
 from train_core.config.tools import TOOLS
-from train_core.events import Emit, EventLog, emit_problems
+from train_core.events import Emit, EventLog
 from train_core.jobs.console import Console
 from train_core.jobs.failing import ran_out_of_memory
+from train_core.jobs.start import both, tell_failure
 
 INTERRUPTED = 130
 
@@ -26,14 +26,8 @@ def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str]
 
     `run_dir` is the folder that the page has made for it; a tool that is started from a terminal needs none.
     """
-    console = Console()
-    log = EventLog(run_dir / "events.jsonl").write if run_dir else None
-
-    def emit(kind: str, **fields: Any) -> None:
-        if log is not None:
-            log(kind, **fields)
-        console.write(kind, **fields)
-
+    console = Console().write
+    emit = both(EventLog(run_dir / "events.jsonl").write, console) if run_dir else console
     emit("stage", name="checking", pid=os.getpid())
     emit("started", job=tool, output_name=tool)
     try:
@@ -67,8 +61,7 @@ def tool_folder_of(config_file: Path | None) -> Path | None:
 
 
 def _failed(emit: Emit, error: UserError) -> int:
-    emit_problems(emit, "error", error.problems)
-    emit("finished", status="failed", path=None, step=None)
+    tell_failure(emit, error)
     return 1
 
 

@@ -47,7 +47,6 @@ class Opened:
     """
 
     found: ModelKind
-    vae: ModelKind
     family: StableDiffusion
     stored: Files
     spare: Files
@@ -80,7 +79,7 @@ def open_model(path: str, vae: str = "", clip_skip: int = 1, max_token_length: i
     _check_clip_skip(clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
     spare = {name: part.spare(files.get(name, {})) for name, part in family.parts.items()}
     empty = family(modules, clip_tokenizer(), "epsilon", clip_skip, max_token_length)
-    return Opened(found, other, empty, stored, spare)
+    return Opened(found, empty, stored, spare)
 
 
 def load_family(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -34,16 +35,30 @@ def write_safetensors(
     for name, stored in ordered:
         start, end = end, end + math.prod(stored.shape) * stored.dtype.itemsize
         header[name] = {"dtype": NAMES[stored.dtype], "shape": list(stored.shape), "data_offsets": [start, end]}
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(header_bytes(header))
+        for done, (_, stored) in enumerate(ordered, 1):
+            file.write(_bytes_of(stored))
+            progress(done, len(ordered))
+
+
+def header_bytes(header: Mapping[str, object]) -> bytes:
+    """A safetensors file up to its tensors: how long the header is, and the header, filled up to whole words."""
     head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)
+    return len(head).to_bytes(8, "little") + head
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A name to write under; the file takes `path`'s place once that is done, and is gone where it is not.
+
+    UserError when it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(len(head).to_bytes(8, "little") + head)
-            for done, (_, stored) in enumerate(ordered, 1):
-                file.write(_bytes_of(stored))
-                progress(done, len(ordered))
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         raise not_written(path, error) from error

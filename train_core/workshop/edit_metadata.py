@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from train_core.config.problems import UserError, problem
 from train_core.config.tools import EditMetadata
 from train_core.facts.tensor_files import read_tensor_file
 from train_core.facts.thumbnails import thumbnail_url
-from train_core.models.writing import not_written
+from train_core.models.writing import header_bytes, written_whole
 from train_core.workshop.report import Report
 from train_core.workshop.results import require_free
 
@@ -49,19 +48,8 @@ def run(config: EditMetadata, report: Report) -> None:
 
 def _with_header(source: Path, path: Path, said: dict[str, str]) -> None:
     """Write `source` with other metadata to `path`, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as old, temporary.open("wb") as new:
-            length = int.from_bytes(old.read(8), "little")
-            header = json.loads(old.read(length))
-            header["__metadata__"] = dict(sorted(said.items()))
-            head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-            head += b" " * (-len(head) % 8)
-            new.write(len(head).to_bytes(8, "little") + head)
-            shutil.copyfileobj(old, new, 1 << 20)
-        temporary.replace(path)
-    except OSError as error:
-        raise not_written(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path) as temporary, source.open("rb") as old, temporary.open("wb") as new:
+        length = int.from_bytes(old.read(8), "little")
+        header = json.loads(old.read(length))
+        new.write(header_bytes(header | {"__metadata__": dict(sorted(said.items()))}))
+        shutil.copyfileobj(old, new, 1 << 20)

@@ -17,7 +17,7 @@ from train_core.models.load import Opened
 from train_core.models.stable_diffusion import single_file
 from train_core.models.tokenizer import clip_tokenizer
 from train_core.models.weights import Stored
-from train_core.models.writing import not_written, write_safetensors
+from train_core.models.writing import not_written, write_safetensors, written_whole
 from train_core.workshop.report import Report
 
 Parts = Mapping[str, Mapping[str, Stored]]
@@ -47,16 +47,12 @@ def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype 
     for done, (name, one) in enumerate(tensors.items(), 1):
         state[name] = one.read().to(one.dtype).contiguous()
         progress(done, len(tensors))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     report.stage("saving")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"state_dict": state}, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise not_written(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path) as temporary:
+        try:
+            torch.save({"state_dict": state}, temporary)
+        except RuntimeError as error:  # so torch tells of a drive that is full
+            raise not_written(path, error) from error
     report.saved(path)
 
 
