@@ -1,7 +1,7 @@
 """Starts Crucible: checks the Python it runs on and hands over to kohya_gui/cli.py. Parses on Python 3.7."""
 import sys
 
-from kohya_gui import environment
+from kohya_gui.environment import ensure as environment
 
 
 def main():

@@ -26,14 +26,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.random_model import CONFIGS
-from train_core.config.data import DataSettings
-from train_core.config.train import TrainConfig
+from train_core.config.image_settings import DataSettings
+from train_core.config.jobs.train import TrainConfig
 from train_core.data.dataset import open_training_data
 from train_core.data.encoder import Encoder
 from train_core.data.order import BatchPlan
 from train_core.jobs.devices import compute_dtype
 from train_core.models import autoencoder
-from train_core.models.sd1 import SD1
+from train_core.models.kinds.sd1 import SD1
 
 
 def random_vae(dtype: torch.dtype) -> nn.Module:

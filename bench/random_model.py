@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train_core.models.files.stored import Stored, in_memory
+from train_core.models.files.writing import write_safetensors
+from train_core.models.kinds.stable_diffusion import StableDiffusion, single_file
 from train_core.models.load import FAMILIES
-from train_core.models.stable_diffusion import StableDiffusion, single_file
-from train_core.models.weights import Stored, in_memory
-from train_core.models.writing import write_safetensors
 
 # So many different numbers are enough, and repeating them is quick.
 PATTERN = (0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(1))).half()

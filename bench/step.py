@@ -37,8 +37,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.random_model import CONFIGS, KINDS
-from train_core.config.data import DataSettings
-from train_core.config.train import TrainConfig
+from train_core.config.image_settings import DataSettings
+from train_core.config.jobs.train import TrainConfig
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.encoder import Encoder
@@ -47,8 +47,8 @@ from train_core.data.order import BatchPlan
 from train_core.jobs.devices import compute_dtype
 from train_core.jobs.resuming import place_of
 from train_core.jobs.train import assemble, steps_of
-from train_core.models.stable_diffusion import StableDiffusion
-from train_core.models.tokenizer import clip_tokenizer
+from train_core.models.kinds.stable_diffusion import StableDiffusion
+from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.run.loop import train
 from train_core.run.training import Training
 

@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 from bench.random_model import CONFIGS, KINDS, write_model
-from train_core.config.layer_presets import layer_preset
+from train_core.config.syntax.layer_presets import layer_preset
 from train_core.jobs.tools import start_tool
 from train_core.models.family import Target
-from train_core.models.tokenizer import clip_tokenizer
-from train_core.networks.file import save_adapter
-from train_core.networks.merging import change_by
-from train_core.networks.reading import read_adapter
+from train_core.models.text.tokenizer import clip_tokenizer
+from train_core.networks.files.adapter_file import save_adapter
+from train_core.networks.files.merging import change_by
+from train_core.networks.files.reading import read_adapter
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = {"sd1": "sd_v1", "sdxl": "sdxl_base_v1-0"}

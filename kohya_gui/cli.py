@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kohya_gui import environment, environment_start
-from kohya_gui.environment_folder import APP
-from kohya_gui.environment_pip import SetupError
+from kohya_gui.environment import ensure as environment
+from kohya_gui.environment import start as environment_start
+from kohya_gui.environment.folder import APP
+from kohya_gui.environment.pip import SetupError
+from train_core.config.jobs.tool_names import TOOLS
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
-from train_core.config.tool_names import TOOLS
 
 USAGE_ERROR = 2
 WORDS = {
@@ -199,7 +200,7 @@ def page(options: argparse.Namespace, _rest: list[str]) -> int:
     if bool(options.username) != bool(password):
         raise UsageError("--username and --password go together: give both or neither.")
     inbrowser = options.inbrowser if options.inbrowser is not None else not options.headless
-    from kohya_gui import app  # noqa: PLC0415  gradio is heavy
+    from kohya_gui.server import app  # noqa: PLC0415  gradio is heavy
 
     return app.serve(PageOptions(options.listen, options.server_port, options.headless, inbrowser, options.share,
                                  options.username, password, options.language, options.config))
@@ -256,7 +257,7 @@ def check(_options: argparse.Namespace, rest: list[str]) -> int:
 
 def update(options: argparse.Namespace, _rest: list[str]) -> int:
     """Bring this copy of the program up to date, then its environment."""
-    from kohya_gui import update as updating  # noqa: PLC0415  of use once in a while
+    from kohya_gui.environment import update as updating  # noqa: PLC0415  of use once in a while
 
     return updating.update(environment.Wishes(options.torch_index_url, options.wheels))
 

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-from kohya_gui.environment_folder import APP
-from kohya_gui.environment_pip import SetupError
+from kohya_gui.environment.folder import APP
+from kohya_gui.environment.pip import SetupError
 
 STYLE = ("ruff", "check", ".")
 TYPES = ("mypy",)

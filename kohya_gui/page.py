@@ -9,9 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from kohya_gui.form import key
-from kohya_gui.language import COOKIE
-from kohya_gui.messages import LANGUAGES, page_translations
+from kohya_gui.form.widgets import key
+from kohya_gui.i18n.language import COOKIE
+from kohya_gui.i18n.messages import LANGUAGES, page_translations
 from kohya_gui.tabs.about import build_about_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
 from kohya_gui.tabs.tools import build_tools_tab

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from train_core.config.block_rates import SD_LAYOUT, Layout
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
+from train_core.config.syntax.block_rates import SD_LAYOUT, Layout
 from train_core.models.family import Target
 from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser

@@ -83,7 +83,7 @@ def test_the_ground_floor_names_no_torch(name: str) -> None:
 
 
 def test_importing_the_whole_page_brings_no_torch_in() -> None:
-    code = "import sys, kohya_gui.app, kohya_gui.page, kohya_gui.runs.terminal\nsys.exit('torch' in sys.modules)"
+    code = "import sys, kohya_gui.server.app, kohya_gui.page, kohya_gui.runs.terminal\nsys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=app_dir(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
-from train_core.models.sd1 import original_tensors
+from train_core.models.kinds.sd1 import original_tensors
 
 UNET_WIDTHS = (32, 64, 64, 64)
 VAE_WIDTHS = (32, 32, 32, 32)

@@ -7,7 +7,7 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-from train_core.config.tool_names import TOOLS
+from train_core.config.jobs.tool_names import TOOLS
 
 JOBS = ("train", "find_rate", "class_images")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from kohya_gui.runs.process import kill_trees, recall, remember
 from kohya_gui.runs.registry import living_processes
 from train_core.events import read_events, request
-from train_core.facts.rate_changes import RateChange, parse_rate_change
+from train_core.facts.run.rate_changes import RateChange, parse_rate_change
 
 
 def stop(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import psutil
 
-from train_core.config.checks import fp16_on_cpu
+from train_core.config.checks.consistency import fp16_on_cpu
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.launch import LaunchSettings
 

@@ -12,7 +12,7 @@ from kohya_gui.runs.curve import Point, decimate
 from kohya_gui.runs.registry import Status, is_landmark, status_of
 from train_core.config.problems import Problem, problem
 from train_core.events import Event, Follower
-from train_core.facts.states import INFO
+from train_core.facts.run.states import INFO
 
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200

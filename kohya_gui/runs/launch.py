@@ -16,11 +16,11 @@ from kohya_gui.runs.devices import World, find_hardware, plan_world
 from kohya_gui.runs.process import identify, remember, spawn
 from kohya_gui.runs.registry import ACTIVE, read_run
 from train_core.config.files import LAST_STATE, read_config, write_text, write_toml
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import PACKAGE_PARENT, home, runs_dir
 from train_core.config.problems import UserError, problem, raise_if_any
-from train_core.config.train import TrainConfig
 from train_core.events import take_requests
-from train_core.facts.states import State, differing, find_state
+from train_core.facts.run.states import State, differing, find_state
 
 ENTRY = ("train_core", "train")
 # Jobs that take a training's settings and prepare it, and how the names of their runs end.

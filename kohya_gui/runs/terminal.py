@@ -12,17 +12,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import control
 from kohya_gui.runs.command import child_environment
 from kohya_gui.runs.devices import World, usable_cores
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start, start_beside
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
+from kohya_gui.views.contact_sheet import write_contact_sheet
 from train_core.config.files import LAST_STATE, read_config
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import UserError
-from train_core.config.train import TrainConfig
 from train_core.events import Event, Follower
 
 EXIT_CODES = {"completed": 0, "paused": 0, "stopped": 130}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from kohya_gui.form import key
+from kohya_gui.form.widgets import key
 
 
 def build_about_tab() -> None:

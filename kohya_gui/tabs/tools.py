@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from kohya_gui.drafts import load_draft, save_draft
-from kohya_gui.form import Form, build_form, key
-from kohya_gui.form_facts import fields_html
+from kohya_gui.form.drafts import load_draft, save_draft
+from kohya_gui.form.form_facts import fields_html
+from kohya_gui.form.widgets import Form, build_form, key
 from kohya_gui.runs import control, tools
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.tabs.visitor import Visitor
-from kohya_gui.tool_html import tool_html
-from train_core.config.block_weights import own_lines_file, parse_own_lines
+from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool, write_text
 from train_core.config.job import Job
+from train_core.config.jobs.tools import TOOLS
 from train_core.config.parse import parse_values
 from train_core.config.problems import UserError
-from train_core.config.tools import TOOLS
+from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 
 if TYPE_CHECKING:
     from kohya_gui.page import PageContext

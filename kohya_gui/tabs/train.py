@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from kohya_gui.form import build_form
+from kohya_gui.form.widgets import build_form
 from kohya_gui.tabs.train_actions import Actions
 from kohya_gui.tabs.train_form import FormDesk
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
-from train_core.config.train import TrainConfig
+from train_core.config.jobs.train import TrainConfig
 
 if TYPE_CHECKING:
     from kohya_gui.page import PageContext

@@ -11,20 +11,20 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from kohya_gui.kinds import number_text
+from kohya_gui.form.kinds import number_text
+from kohya_gui.form.validate_form import Understood
 from kohya_gui.runs import control, launch, registry
 from kohya_gui.runs.follow import follower
 from kohya_gui.tabs.train_form import FormDesk, Updates, understood
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
-from kohya_gui.understand import Understood
-from train_core.config.class_images import class_image_settings
 from train_core.config.files import missing, to_toml
-from train_core.config.optimizers import adapts_rate
+from train_core.config.interop.sd_scripts_export import export_toml
+from train_core.config.jobs.class_images import class_image_settings
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem, raise_if_any
-from train_core.config.sd_scripts_export import export_toml
-from train_core.config.train import TrainConfig
-from train_core.facts.class_images import class_folders
+from train_core.config.syntax.optimizer_traits import adapts_rate
+from train_core.facts.datasets.missing_class_images import class_folders
 from train_core.facts.preflight import examine
 
 

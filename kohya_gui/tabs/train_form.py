@@ -10,15 +10,15 @@ from typing import Any
 
 import gradio as gr
 
-from kohya_gui import presets
-from kohya_gui.drafts import load_draft, save_draft
-from kohya_gui.form import Form
-from kohya_gui.form_facts import facts_html, offers, read_offer
+from kohya_gui.form import presets
+from kohya_gui.form.drafts import load_draft, save_draft
+from kohya_gui.form.form_facts import facts_html, offers, read_offer
+from kohya_gui.form.validate_form import Understood, understand
+from kohya_gui.form.widgets import Form
 from kohya_gui.tabs.train_parts import Target, Toolbar
 from kohya_gui.tabs.visitor import Visitor
-from kohya_gui.understand import Understood, understand
 from train_core.config.problems import UserError, raise_if_any
-from train_core.facts import hub
+from train_core.facts.models import hub
 
 Updates = dict[Any, Any]
 MODEL = "pretrained_model_name_or_path"

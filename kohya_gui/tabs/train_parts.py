@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.i18n import I18nData
 
-from kohya_gui.form import key
+from kohya_gui.form.widgets import key
 
 
 @dataclass(frozen=True)

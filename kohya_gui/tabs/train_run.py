@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from kohya_gui.form import key
-from kohya_gui.messages import text
-from kohya_gui.run_html import charts_html, console_html, samples_html, status_html
+from kohya_gui.form.widgets import key
+from kohya_gui.i18n.messages import text
 from kohya_gui.runs import registry
 from kohya_gui.runs.follow import follower
+from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 
 Seen = dict[str, Any]
 MAX_LISTED = 200

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from kohya_gui.language import language_of
-from kohya_gui.messages import text, translate
+from kohya_gui.i18n.language import language_of
+from kohya_gui.i18n.messages import text, translate
 from train_core.config.problems import Problem, UserError
 
 TOAST_SECONDS = 12

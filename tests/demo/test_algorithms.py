@@ -10,7 +10,7 @@ import pytest
 from train_core.config.places import program_presets_dir, runs_dir
 from train_core.events import read_events
 from train_core.jobs.start import start_training
-from train_core.networks.table import ALGORITHMS
+from train_core.networks.algorithms.names import ALGORITHMS
 
 PRESET = program_presets_dir() / "lora" / "demo.json"
 STEPS = 30

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tests.gui.test_demo_in_browser import open_page
 from tests.tiny import tiny_file
 from tests.train_core.workshop.conftest import VERSIONS, random_adapter
-from train_core.networks.file import save_adapter
+from train_core.networks.files.adapter_file import save_adapter
 
 WORKING = 60_000  # milliseconds that a tool may take on a slow, busy machine
 

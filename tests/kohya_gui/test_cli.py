@@ -26,7 +26,7 @@ def called(monkeypatch):
 
         return call
 
-    app, terminal = types.ModuleType("kohya_gui.app"), types.ModuleType("kohya_gui.runs.terminal")
+    app, terminal = types.ModuleType("kohya_gui.server.app"), types.ModuleType("kohya_gui.runs.terminal")
     app.serve, terminal.demo, terminal.train = remember("serve"), remember("demo"), remember("train", 3)
     terminal.beside, terminal.tool = remember("beside"), remember("tool")
     for module in (app, terminal):

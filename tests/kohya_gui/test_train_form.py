@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from kohya_gui import presets
-from kohya_gui.drafts import load_draft
-from kohya_gui.form import build_form
+from kohya_gui.form import presets
+from kohya_gui.form.drafts import load_draft
+from kohya_gui.form.widgets import build_form
 from kohya_gui.runs import launch
 from kohya_gui.tabs import train_form
 from kohya_gui.tabs.train_actions import Actions, with_rates
@@ -24,8 +24,8 @@ from kohya_gui.tabs.train_run import build_run_panel
 from kohya_gui.tabs.visitor import Visitor
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
-from train_core.config.train import TrainConfig
-from train_core.facts import hub
+from train_core.config.jobs.train import TrainConfig
+from train_core.facts.models import hub
 
 
 @pytest.fixture(autouse=True)

@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 
 import toml
 
-from train_core.config.aliases import in_our_words
-from train_core.config.checks import contradictions, oddities
+from train_core.config.checks.consistency import contradictions, oddities
+from train_core.config.interop.aliases import in_our_words
+from train_core.config.interop.sd_scripts_import import from_sd_scripts
 from train_core.config.job import Job
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.migrations import CONFIG_VERSION, migrate
 from train_core.config.parse import parse_values
 from train_core.config.places import app_dir
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
-from train_core.config.sd_scripts_import import from_sd_scripts
 from train_core.config.setting import PathKind, Setting
-from train_core.config.train import TrainConfig
 
 COMMAND_LINE = "the command line"
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")

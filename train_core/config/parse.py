@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
-from train_core.config.coerce import coerce
 from train_core.config.job import Job
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.syntax.coerce import coerce
 
 J = TypeVar("J", bound=Job)
 

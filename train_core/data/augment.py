@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from train_core.data.library import Entry
-from train_core.facts.buckets import BucketFit
-from train_core.facts.crops import crop_rules, draw_fit
-from train_core.facts.faces import face_in
+from train_core.facts.images.buckets import BucketFit
+from train_core.facts.images.crops import crop_rules, draw_fit
+from train_core.facts.images.faces import face_in
 
 # From RGB to brightness and two colour differences (the YIQ of NTSC television), where hue is an angle.
 _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from train_core.data.moments import Moments
-from train_core.facts.buckets import Size
+from train_core.facts.images.buckets import Size
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from train_core.data.library import Entry, Library
 from train_core.data.moments import Moments
 from train_core.data.processes import gather, own_share
 from train_core.data.stores import DiskStore, MemoryStore, Store
-from train_core.facts.images import content_hashes
+from train_core.facts.images.image_files import content_hashes
 
 Progress = Callable[[int, int], None]
 _FORMAT = 1  # counts up when decoding, scaling or the file's content change

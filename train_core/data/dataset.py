@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from train_core.config.checks_draws import draw_contradictions
-from train_core.config.data import DataSettings
+from train_core.config.checks.draws import draw_contradictions
+from train_core.config.image_settings import DataSettings
 from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.data.augment import Draw, draw_image
@@ -26,8 +26,8 @@ from train_core.data.masks import Masks, open_masks, stacked
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan, Portion, global_batches, portion
 from train_core.data.pixels import to_range
-from train_core.facts.caption_draws import Moment, caption_rules, draw_caption
-from train_core.facts.draws import seed_for
+from train_core.facts.images.caption_draws import Moment, caption_rules, draw_caption
+from train_core.facts.seeds import seed_for
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.data.library import Entry, Library, library_of, open_library
-from train_core.facts.draws import seed_for
-from train_core.facts.split import images_in, in_folder, per_folder, refuse_copies, split_subsets
-from train_core.facts.subsets import survey
+from train_core.facts.datasets.holdout import images_in, in_folder, per_folder, refuse_copies, split_subsets
+from train_core.facts.datasets.subsets import survey
+from train_core.facts.seeds import seed_for
 
 # What makes captions differ from draw to draw; prefixes and the like stay.
 CALM_CAPTIONS = {

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.config.problems import Problem, UserError, raise_if_any
-from train_core.facts.buckets import BucketFit, Group, Size, assign, bucket_rules
-from train_core.facts.captions import read_caption
-from train_core.facts.folders import ImageFile, ImageFolder
-from train_core.facts.regularisation import Registered
-from train_core.facts.subsets import Subset, survey
+from train_core.facts.datasets.folders import ImageFile, ImageFolder
+from train_core.facts.datasets.regularisation import Registered
+from train_core.facts.datasets.subsets import Subset, survey
+from train_core.facts.images.buckets import BucketFit, Group, Size, assign, bucket_rules
+from train_core.facts.images.caption_files import read_caption
 
 
 @dataclass(frozen=True)

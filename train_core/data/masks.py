@@ -19,9 +19,9 @@ from train_core.data.cache import Progress
 from train_core.data.library import Entry
 from train_core.data.pixels import BLACK, open_alpha, open_upright, refuse_other_size, scaled_and_cut, shrinks
 from train_core.data.processes import gather, own_share
-from train_core.facts.buckets import BucketFit, Size
-from train_core.facts.crops import crop_rules
-from train_core.facts.masks import Masked, mask_directory, survey_masks
+from train_core.facts.datasets.mask_files import Masked, mask_directory, survey_masks
+from train_core.facts.images.buckets import BucketFit, Size
+from train_core.facts.images.crops import crop_rules
 
 PIXELS_PER_LATENT = 8
 _THREADS = 8

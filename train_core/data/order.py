@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from train_core.facts.buckets import Group
-from train_core.facts.draws import seed_for
+from train_core.facts.images.buckets import Group
+from train_core.facts.seeds import seed_for
 
 
 @dataclass(frozen=True)

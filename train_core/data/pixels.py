@@ -14,8 +14,8 @@ from torch import Tensor
 
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.augmentation import Interpolation
-from train_core.facts.buckets import BucketFit, Size
-from train_core.facts.images import orientation, unreadable
+from train_core.facts.images.buckets import BucketFit, Size
+from train_core.facts.images.image_files import orientation, unreadable
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from train_core.data.library import Entry, Library
-from train_core.facts.buckets import Size, bucket_rules
-from train_core.facts.subsets import Subset
+from train_core.facts.datasets.subsets import Subset
+from train_core.facts.images.buckets import Size, bucket_rules
 
 # What the ecosystem's readers look for in a subset, if this program has it.
 _SUBSET_KEYS = (

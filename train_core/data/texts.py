@@ -14,7 +14,7 @@ from train_core.data.cache import Progress
 from train_core.data.library import Library
 from train_core.data.processes import own_share
 from train_core.data.stores import DiskStore, MemoryStore, Store, Tensors
-from train_core.facts.caption_draws import caption_rules, every_caption
+from train_core.facts.images.caption_draws import caption_rules, every_caption
 
 _FORMAT = 1  # counts up when the file's content changes
 

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from train_core.config.sections.loss import LossSettings
 from train_core.diffusion.ddpm import DDPM
+from train_core.diffusion.loss_weights import level_weights
 from train_core.diffusion.losses import absolute, huber, huber_thresholds, smooth_l1, squared
 from train_core.diffusion.masking import masked_mean
-from train_core.diffusion.weights import level_weights
 
 
 class LossRecipe:

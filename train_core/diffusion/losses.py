@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from train_core.config.sections.loss import HuberSchedule
-from train_core.diffusion.weights import snr
+from train_core.diffusion.loss_weights import snr
 
 
 def squared(difference: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from train_core.facts.draws import seed_for
+from train_core.facts.seeds import seed_for
 
 
 def seeds_for(seed: int, epoch: int, indices: Iterable[int], purpose: str) -> list[int]:

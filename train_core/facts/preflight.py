@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from train_core.config.accelerate_file import read_sharding
-from train_core.config.checks_loss import prediction_contradictions
-from train_core.config.data import DataSettings
-from train_core.config.layer_presets import layer_preset
+from train_core.config.checks.loss import prediction_contradictions
+from train_core.config.image_settings import DataSettings
+from train_core.config.interop.accelerate_file import read_sharding
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
-from train_core.config.train import TrainConfig
-from train_core.facts import hub
-from train_core.facts.captions import caption_lines
-from train_core.facts.drawing import examine_draws
-from train_core.facts.folders import ImageFolder
-from train_core.facts.headers import ModelKind, recognise, recognise_vae
-from train_core.facts.outputs import free_name
-from train_core.facts.prompts import PromptDefaults, parse_prompts
-from train_core.facts.split import trained_on, validation_problems
-from train_core.facts.states import resume_problems
-from train_core.facts.subsets import protection, survey
-from train_core.facts.tensor_files import read_tensor_file
-from train_core.facts.thumbnails import thumbnail_url
+from train_core.config.syntax.layer_presets import layer_preset
+from train_core.facts.datasets.folders import ImageFolder
+from train_core.facts.datasets.holdout import trained_on, validation_problems
+from train_core.facts.datasets.mask_checks import examine_draws
+from train_core.facts.datasets.subsets import protection, survey
+from train_core.facts.images.caption_files import caption_lines
+from train_core.facts.models import hub
+from train_core.facts.models.headers import ModelKind, recognise, recognise_vae
+from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.models.thumbnails import thumbnail_url
+from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.run.result_names import free_name
+from train_core.facts.run.states import resume_problems
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from train_core.config.class_images import ClassImagesConfig
+from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.data.processes import gather
 from train_core.events import Emit, emit_problems
-from train_core.facts.class_images import ClassFolder, ClassImage, class_folders
+from train_core.facts.datasets.missing_class_images import ClassFolder, ClassImage, class_folders
 from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
 from train_core.jobs.progress import Counter
 from train_core.models.family import Family

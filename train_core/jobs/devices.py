@@ -6,7 +6,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from train_core.config.checks import fp16_on_cpu
+from train_core.config.checks.consistency import fp16_on_cpu
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.training import Precision

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
-from train_core.config.train import TrainConfig
-from train_core.facts.advice import memory_advice
+from train_core.facts.run.failure_advice import memory_advice
 
 # How the layers below say it when they raise nothing more telling; in lower case.
 OUT_OF_MEMORY = (

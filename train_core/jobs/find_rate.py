@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from train_core.config.find_rate import OPTIMIZER, search_settings, suggested_rates
+from train_core.config.jobs.find_rate import OPTIMIZER, search_settings, suggested_rates
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
-from train_core.config.train import TrainConfig
 from train_core.events import Emit, emit_problems
 from train_core.jobs.train import facts_of, open_run
 from train_core.optim.schedule import current_rates

@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_core.config.train import TrainConfig
+from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
 from train_core.events import Emit, read_events
-from train_core.facts.outputs import free_name
-from train_core.facts.states import State, find_state, rates_differ, require_same_images
-from train_core.facts.steps import StepCount
+from train_core.facts.run.result_names import free_name
+from train_core.facts.run.states import State, find_state, rates_differ, require_same_images
+from train_core.facts.run.steps import StepCount
 from train_core.run.curves import forget_later
 from train_core.run.manifest import Manifest
 from train_core.run.metrics import Metrics

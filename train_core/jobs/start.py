@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from train_core.config.class_images import class_image_settings
 from train_core.config.files import Loaded, read_config, write_toml
-from train_core.config.find_rate import search_settings
+from train_core.config.jobs.class_images import class_image_settings
+from train_core.config.jobs.find_rate import search_settings
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, raise_if_any
-from train_core.config.train import TrainConfig
 from train_core.events import Emit, EventLog, emit_problems, take_requests
-from train_core.facts.hub import resolve
+from train_core.facts.models.hub import resolve
+from train_core.facts.models.tensor_files import read_ahead
 from train_core.facts.preflight import examine
-from train_core.facts.states import find_state
-from train_core.facts.tensor_files import read_ahead
+from train_core.facts.run.states import find_state
 from train_core.jobs.console import Console
 from train_core.jobs.failing import explained, is_known
 

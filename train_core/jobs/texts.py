@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
-from train_core.config.train import TrainConfig
+from train_core.config.jobs.train import TrainConfig
 from train_core.data.cache import Progress
 from train_core.data.library import Library
 from train_core.data.texts import TextCache, TextEncoder, captions_of

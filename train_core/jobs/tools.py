@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from train_core.config.files import read_tool
+from train_core.config.jobs.tools import TOOLS
 from train_core.config.places import tools_dir
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import TOOLS
 from train_core.events import Emit, EventLog
 from train_core.jobs.console import Console
 from train_core.jobs.failing import ran_out_of_memory
@@ -32,7 +32,7 @@ def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str]
     emit("started", job=tool, output_name=tool)
     try:
         config = read_tool(TOOLS[tool], config_file, overrides)
-        from train_core.workshop.report import Report  # noqa: PLC0415 - settings are checked without it
+        from train_core.workshop.common.report import Report  # noqa: PLC0415 - settings are checked without it
 
         module = importlib.import_module(f"train_core.workshop.{tool}")
         module.run(config, Report(emit, run_dir))

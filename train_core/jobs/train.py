@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from train_core.config.accelerate_file import read_sharding
-from train_core.config.arguments import parse_numbers
-from train_core.config.checks import learning_rates
-from train_core.config.checks_loss import prediction_contradictions
-from train_core.config.data import DataSettings
+from train_core.config.checks.consistency import learning_rates
+from train_core.config.checks.loss import prediction_contradictions
 from train_core.config.files import to_toml
+from train_core.config.image_settings import DataSettings
+from train_core.config.interop.accelerate_file import read_sharding
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, problem, raise_if_any
-from train_core.config.train import TrainConfig
+from train_core.config.syntax.arguments import parse_numbers
 from train_core.data.dataset import Pace, TrainingData, training_data_of
 from train_core.data.encoder import Encoder
 from train_core.data.encoding import rescued_remark
@@ -30,10 +30,10 @@ from train_core.diffusion.loss_recipe import LossRecipe
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.schedule import zero_terminal
 from train_core.events import Emit, emit_problems
-from train_core.facts.prompts import PromptDefaults, parse_prompts
-from train_core.facts.schedules import curve_of, steps_in
-from train_core.facts.split import validation_seed
-from train_core.facts.steps import Counted, StepCount, count_steps, workload_of
+from train_core.facts.datasets.holdout import validation_seed
+from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.run.schedules import curve_of, steps_in
+from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.devices import (
     DTYPES,
     compute_dtype,
@@ -53,12 +53,12 @@ from train_core.models.fitting import choose_attention, compile_unet
 from train_core.models.load import load_family
 from train_core.models.sharding import share_out
 from train_core.networks.starting import merged_first
+from train_core.optim.optimizers import build_optimizer, description
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
-from train_core.optim.table import build_optimizer, description
-from train_core.run.card import write_card
 from train_core.run.control import Control
 from train_core.run.loop import train
+from train_core.run.model_card import write_card
 from train_core.run.predictor import Predictor
 from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer

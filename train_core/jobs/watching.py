@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from train_core.config.train import TrainConfig
+from train_core.config.jobs.train import TrainConfig
 from train_core.data.dataset import TrainingData
 from train_core.events import Emit
-from train_core.facts.advice import stability_advice
-from train_core.facts.split import validation_seed
+from train_core.facts.datasets.holdout import validation_seed
+from train_core.facts.run.failure_advice import stability_advice
 from train_core.optim.stepper import Stepper
 from train_core.run.divergence import Divergence
+from train_core.run.divergence_guard import Guard
 from train_core.run.training import Training
-from train_core.run.trouble import Guard
 from train_core.run.validation import Validation, Validator
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train_core.config.block_rates import block_factors
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
+from train_core.config.syntax.block_rates import block_factors
 from train_core.models.family import Family, Target
 from train_core.networks.starting import adapter_of
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from train_core.config.block_rates import Layout
 from train_core.config.problems import Problem
+from train_core.config.syntax.block_rates import Layout
 from train_core.data.moments import Moments
 
 PartName = Literal["unet", "text_encoder", "text_encoder_2"]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.memory import MemorySettings
 from train_core.models.family import Family
-from train_core.models.held import heaviest_blocks, hold
+from train_core.models.quantised import heaviest_blocks, hold
 
 # One compiled form for each size of picture and width of block; torch gives up at 8 unless told otherwise.
 COMPILED_FORMS = 256

@@ -12,20 +12,20 @@ import torch
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
-from train_core.facts.headers import ModelKind, read_config, recognise, recognise_vae
-from train_core.facts.hub import resolve
-from train_core.facts.tensor_files import read_ahead
+from train_core.facts.models.headers import ModelKind, read_config, recognise, recognise_vae
+from train_core.facts.models.hub import resolve
+from train_core.facts.models.tensor_files import read_ahead
 from train_core.models.family import Family, Target
+from train_core.models.files.stored import Stored, in_memory, open_weights
 from train_core.models.fitting import hold_base, parts_to_hold
+from train_core.models.kinds.sd1 import SD1
+from train_core.models.kinds.sd2 import SD2
+from train_core.models.kinds.sdxl import SDXL
+from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.parts import Part, build_part, fill
 from train_core.models.prediction import settle_prediction
-from train_core.models.sd1 import SD1
-from train_core.models.sd2 import SD2
-from train_core.models.sdxl import SDXL
-from train_core.models.stable_diffusion import StableDiffusion
-from train_core.models.text_states import inner_encoder
-from train_core.models.tokenizer import clip_tokenizer
-from train_core.models.weights import Stored, in_memory, open_weights
+from train_core.models.text.text_states import inner_encoder
+from train_core.models.text.tokenizer import clip_tokenizer
 
 FAMILIES: dict[str, type[StableDiffusion]] = {"SD 1.x": SD1, "SD 2.x": SD2, "SDXL": SDXL}
 # What a diffusers folder may call a part's weights, best first.

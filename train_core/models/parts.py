@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from train_core.config.problems import UserError, problem
-from train_core.models.weights import Stored
+from train_core.models.files.stored import Stored
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -6,9 +6,9 @@ import torch
 
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.model import Parameterization
-from train_core.facts.headers import ModelKind
+from train_core.facts.models.headers import ModelKind
 from train_core.models.family import PredictionType
-from train_core.models.stable_diffusion import StableDiffusion
+from train_core.models.kinds.stable_diffusion import StableDiffusion
 
 WORDS = {"epsilon": "epsilon", "v_prediction": "v"}
 PROBE_SIZE = 32  # latents of 256 pixels: enough to tell, and quick on any device

@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, OffloadPolicy, fully_shard
 
-from train_core.config.accelerate_file import Sharding
+from train_core.config.interop.accelerate_file import Sharding
 from train_core.config.problems import UserError, problem
 from train_core.models.family import Family
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from train_core.models.files.stored import Stored
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
-from train_core.models.weights import Stored
 
 LAYERS = 2
 # Whether each level has attention, from the picture's size down.

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from train_core.models.files.stored import Stored, as_kernel, as_matrix
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
-from train_core.models.weights import Stored, as_kernel, as_matrix
 
 LEVELS = 4
 LAYERS = 2

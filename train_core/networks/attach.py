@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
-from train_core.facts.draws import seed_for
+from train_core.facts.seeds import seed_for
 from train_core.networks.choose import Chosen
-from train_core.networks.draws import Draws
+from train_core.networks.dropout_masks import Draws
 from train_core.networks.layer import AdapterLayer
 
 

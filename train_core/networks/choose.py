@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from train_core.config.arguments import parse_numbers
-from train_core.config.block_rates import Layout
-from train_core.config.layer_presets import LayerPreset, Override, layer_preset
-from train_core.config.lora_types import ARGUMENTS, OF_ALGO
+from train_core.config.interop.lora_types import ARGUMENTS, OF_ALGO
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
+from train_core.config.syntax.arguments import parse_numbers
+from train_core.config.syntax.block_rates import Layout
+from train_core.config.syntax.layer_presets import LayerPreset, Override, layer_preset
 from train_core.models.family import Target
-from train_core.networks.full import NormLayer
+from train_core.networks.algorithms.full import NormLayer
+from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.layer import AdapterLayer, LayerOptions
-from train_core.networks.table import ALGORITHMS
 
 OPTIONS = {one.name for one in fields(LayerOptions)}
 

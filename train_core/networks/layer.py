@@ -11,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from train_core.models.held import device_of, shape_of, weight_of
-from train_core.networks.decompose import decomposed, magnitude
-from train_core.networks.draws import Draws
+from train_core.models.quantised import device_of, shape_of, weight_of
+from train_core.networks.algorithms.decompose import decomposed, magnitude
+from train_core.networks.dropout_masks import Draws
 from train_core.networks.on_weights import on_weights
 
 Values = Mapping[str, Tensor]

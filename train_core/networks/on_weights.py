@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from train_core.models.held import weight_of
+from train_core.models.quantised import weight_of
 
 if TYPE_CHECKING:
     from train_core.networks.layer import AdapterLayer

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train_core.config.block_weights import parse_strength, read_own_lines
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
+from train_core.config.syntax.block_weights import parse_strength, read_own_lines
 from train_core.models.family import Family, Target
 from train_core.models.load import Changes, kind_of_family
+from train_core.networks.algorithms.lora import LoraLayer
+from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser, Chosen
+from train_core.networks.files.merging import Weighed, merged, misfits, require_fitting
+from train_core.networks.files.reading import AdapterFile, Module, read_adapter
 from train_core.networks.layer import AdapterLayer
-from train_core.networks.lora import LoraLayer
-from train_core.networks.merging import Weighed, merged, misfits, require_fitting
-from train_core.networks.reading import AdapterFile, Module, read_adapter
-from train_core.networks.table import ALGORITHMS
 
 
 def adapter_of(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from train_core.facts.draws import seed_for
+from train_core.facts.seeds import seed_for
 
 LOST_BITS = {torch.bfloat16: 16, torch.float16: 13}  # of fp32's 23 bits behind the point
 

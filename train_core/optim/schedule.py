@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
-from train_core.facts.schedules import Curve, rate_at
+from train_core.facts.run.schedules import Curve, rate_at
 from train_core.optim.fused import FusedOptimizer
 
 

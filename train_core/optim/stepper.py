@@ -14,8 +14,8 @@ from train_core.optim.ema import Ema
 from train_core.optim.exact import restore_optimizer
 from train_core.optim.fused import FusedOptimizer
 from train_core.optim.half import in_fp32
+from train_core.optim.optimizers import averages_itself
 from train_core.optim.schedule import Schedule
-from train_core.optim.table import averages_itself
 
 
 class Stepper:

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 
 from train_core.config.problems import UserError
 from train_core.events import REQUESTS, Emit, emit_problems, take_requests
-from train_core.facts.rate_changes import RateChange, parse_rate_change
+from train_core.facts.run.rate_changes import RateChange, parse_rate_change
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from train_core.diffusion.holes import holes_for
+from train_core.diffusion.inpainting_masks import holes_for
 from train_core.models.family import Family
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from train_core.config.files import write_text
-from train_core.facts.outputs import numbered
-from train_core.facts.states import INFO, PARTS, TENSORS
+from train_core.facts.run.result_names import numbered
+from train_core.facts.run.states import INFO, PARTS, TENSORS
 
 Kind = Literal["settings", "epoch", "step", "asked", "final", "epoch state", "step state", "asked state", "final state"]
 MANIFEST = "manifest.json"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from train_core.config.problems import UserError, problem
 from train_core.events import Event
-from train_core.facts.rate_changes import RateChange
+from train_core.facts.run.rate_changes import RateChange
 from train_core.optim.schedule import Schedule
 
 

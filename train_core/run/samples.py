@@ -15,7 +15,7 @@ from train_core.config.problems import Problem
 from train_core.config.sections.samples import SampleSettings
 from train_core.data.processes import gather
 from train_core.events import Emit, emit_problems
-from train_core.facts.prompts import SamplePrompt
+from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
 from train_core.sampling.draw import draw_samples

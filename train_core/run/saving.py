@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 
 from train_core.config.files import write_preset, write_toml
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
 from train_core.config.sections.output import OutputSettings
-from train_core.config.train import TrainConfig
 from train_core.events import Emit, emit_problems
-from train_core.facts.outputs import epoch_file, final_file, step_file
-from train_core.facts.steps import StepCount
+from train_core.facts.run.result_names import epoch_file, final_file, step_file
+from train_core.facts.run.steps import StepCount
 from train_core.methods.adapter import AdapterMethod
-from train_core.networks.file import save_adapter
+from train_core.networks.files.adapter_file import save_adapter
 from train_core.run.manifest import Kind, Manifest
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.resume import ResumeSettings
 from train_core.events import Emit, emit_problems
-from train_core.facts.outputs import epoch_file, final_file, state_folder, step_file
-from train_core.facts.states import FORMAT, INFO, PARTS, TENSORS, State
+from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
+from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
 from train_core.run.manifest import Kind, Manifest, remove_written
 from train_core.run.packing import pack, unpack
 

@@ -23,22 +23,22 @@ from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.timesteps import TimestepSampler
 from train_core.events import emit_problems
-from train_core.facts.draws import seed_for
-from train_core.facts.rate_changes import RateChange
-from train_core.facts.steps import StepCount
+from train_core.facts.run.rate_changes import RateChange
+from train_core.facts.run.steps import StepCount
+from train_core.facts.seeds import seed_for
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
 from train_core.optim.schedule import current_rates
 from train_core.optim.stepper import Stepper
 from train_core.run.control import Control
+from train_core.run.divergence_guard import Guard
 from train_core.run.inpainting import around_holes
 from train_core.run.metrics import Metrics
 from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer
 from train_core.run.saving import Saver
 from train_core.run.state import States
-from train_core.run.trouble import Guard
 from train_core.run.validation import Validation
 
 

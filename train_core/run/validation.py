@@ -19,7 +19,7 @@ from train_core.data.dataset import TrainingData
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.events import Emit, emit_problems
-from train_core.facts.draws import seed_for
+from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
 from train_core.run.inpainting import around_holes

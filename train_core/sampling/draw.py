@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem, problem
-from train_core.facts.draws import seed_for
-from train_core.facts.prompts import SamplePrompt
+from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.sampling.denoiser import NoiseLevels, denoiser, guided
-from train_core.sampling.table import SAMPLERS
+from train_core.sampling.sampler_names import SAMPLERS
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from train_core.facts.prompts import SamplePrompt
-from train_core.sampling.table import SAMPLERS
+from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.sampling.sampler_names import SAMPLERS
 
 
 def parameters_text(prompt: SamplePrompt, model: str, model_hash: str = "") -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train_core.config.block_weights import label_of, order_of
+from train_core.config.jobs.tools import CompareLora
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import CompareLora
-from train_core.networks.reading import AdapterFile, read_adapter
-from train_core.workshop.algebra import Factors, inner_product, norm_of
-from train_core.workshop.changes import Change, change_of, dense, require_free_of_base
-from train_core.workshop.report import Report
+from train_core.config.syntax.block_weights import label_of, order_of
+from train_core.networks.files.reading import AdapterFile, read_adapter
+from train_core.workshop.common.algebra import Factors, inner_product, norm_of
+from train_core.workshop.common.changes import Change, change_of, dense, require_free_of_base
+from train_core.workshop.common.report import Report
 
 
 def run(config: CompareLora, report: Report) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 from torch import Tensor
 
 from train_core.config.files import write_text
+from train_core.config.jobs.tools import ConvertLora
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import ConvertLora
-from train_core.networks.file import save_adapter
-from train_core.networks.reading import AdapterFile, diffusers_path, read_adapter
-from train_core.networks.table import IN_WORDS
-from train_core.workshop.algebra import Factors
-from train_core.workshop.changes import change_of, require_free_of_base, shape_of
-from train_core.workshop.report import Report
-from train_core.workshop.results import dtype_of, require_free, result_path, stored_dtype, write_adapter
+from train_core.networks.algorithms.names import IN_WORDS
+from train_core.networks.files.adapter_file import save_adapter
+from train_core.networks.files.reading import AdapterFile, diffusers_path, read_adapter
+from train_core.workshop.common.algebra import Factors
+from train_core.workshop.common.changes import change_of, require_free_of_base, shape_of
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import dtype_of, require_free, result_path, stored_dtype, write_adapter
 
 PEFT_START = "base_model.model."
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train_core.config.tools import ConvertModel
+from train_core.config.jobs.tools import ConvertModel
 from train_core.models.load import open_model
-from train_core.workshop.models import write_checkpoint, write_folder, write_pickled
-from train_core.workshop.report import Report
-from train_core.workshop.results import dtype_of, require_free, result_path
+from train_core.workshop.common.checkpoints import write_checkpoint, write_folder, write_pickled
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import dtype_of, require_free, result_path
 
 ENDINGS = {"safetensors": ".safetensors", "ckpt": ".ckpt"}
 

@@ -6,13 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+from train_core.config.jobs.tools import EditMetadata
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import EditMetadata
-from train_core.facts.tensor_files import read_tensor_file
-from train_core.facts.thumbnails import thumbnail_url
-from train_core.models.writing import header_bytes, written_whole
-from train_core.workshop.report import Report
-from train_core.workshop.results import require_free
+from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.models.thumbnails import thumbnail_url
+from train_core.models.files.writing import header_bytes, written_whole
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import require_free
 
 FIELDS = ("title", "author", "description", "license", "tags", "trigger_phrase", "usage_hint", "thumbnail")
 TAKE_AWAY = "-"

@@ -7,19 +7,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from train_core.config.block_weights import label_of, order_of
-from train_core.config.layer_presets import layer_preset
+from train_core.config.jobs.tools import ExtractLora, ExtractLoraSettings
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import ExtractLora, ExtractLoraSettings
+from train_core.config.syntax.block_weights import label_of, order_of
+from train_core.config.syntax.layer_presets import layer_preset
 from train_core.models.family import Target
+from train_core.models.files.stored import Stored
 from train_core.models.load import Opened, open_model
-from train_core.models.weights import Stored
-from train_core.networks.lokr import split
-from train_core.workshop.algebra import Choice, Cut, at_rank, by_sum, cut_dense, cut_to_rank
-from train_core.workshop.changes import lora_tensors
+from train_core.networks.algorithms.lokr import split
+from train_core.workshop.common.algebra import Choice, Cut, at_rank, by_sum, cut_dense, cut_to_rank
+from train_core.workshop.common.changes import lora_tensors
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import dtype_of, metadata_of, result_path, write_adapter
 from train_core.workshop.merge_models import require_alike
-from train_core.workshop.report import Report
-from train_core.workshop.results import dtype_of, metadata_of, result_path, write_adapter
 
 
 def run(config: ExtractLora, report: Report) -> None:

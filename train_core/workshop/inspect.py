@@ -11,18 +11,18 @@ from typing import Any
 
 import torch
 
-from train_core.config.block_weights import label_of, order_of
+from train_core.config.jobs.tools import Inspect
 from train_core.config.problems import Problem, problem
-from train_core.config.tools import Inspect
-from train_core.facts.headers import identify
-from train_core.facts.tensor_files import TensorFile, read_tensor_file
-from train_core.models.weights import Stored, open_weights
-from train_core.networks.hashes import file_hashes
-from train_core.networks.merging import needs_weight
-from train_core.networks.reading import AdapterFile, read_adapter
-from train_core.workshop.algebra import Factors, norm_of
-from train_core.workshop.changes import change_of
-from train_core.workshop.report import Report
+from train_core.config.syntax.block_weights import label_of, order_of
+from train_core.facts.models.headers import identify
+from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
+from train_core.models.files.stored import Stored, open_weights
+from train_core.networks.files.hashes import file_hashes
+from train_core.networks.files.merging import needs_weight
+from train_core.networks.files.reading import AdapterFile, read_adapter
+from train_core.workshop.common.algebra import Factors, norm_of
+from train_core.workshop.common.changes import change_of
+from train_core.workshop.common.report import Report
 
 MOST_TAGS = 50
 # Beside the tensors' own hash, which A1111 and Civitai know a file by whatever its metadata.

@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from train_core.config.block_weights import Strength, label_of, order_of, parse_strength, read_own_lines
+from train_core.config.jobs.tools import MergeLora, MergeLoraSettings
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.tools import MergeLora, MergeLoraSettings
+from train_core.config.syntax.block_weights import Strength, label_of, order_of, parse_strength, read_own_lines
 from train_core.models.load import open_model
-from train_core.networks.full import NormLayer
-from train_core.networks.merging import Weighed, merged, require_fitting
-from train_core.networks.reading import AdapterFile, Module, read_adapter
-from train_core.workshop.algebra import Factors, side_by_side
-from train_core.workshop.changes import (
+from train_core.networks.algorithms.full import NormLayer
+from train_core.networks.files.merging import Weighed, merged, require_fitting
+from train_core.networks.files.reading import AdapterFile, Module, read_adapter
+from train_core.workshop.common.algebra import Factors, side_by_side
+from train_core.workshop.common.changes import (
     Change,
     change_of,
     dense,
@@ -25,10 +25,10 @@ from train_core.workshop.changes import (
     require_free_of_base,
     shape_of,
 )
-from train_core.workshop.models import write_checkpoint
-from train_core.workshop.report import Report
+from train_core.workshop.common.checkpoints import write_checkpoint
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
 from train_core.workshop.resize_lora import resized_to
-from train_core.workshop.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
 
 Weighted = tuple[AdapterFile, Strength]
 PLAIN = ("diff_b", "w_norm", "b_norm")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from train_core.config.block_weights import Strength, parse_strength, read_own_lines
+from train_core.config.jobs.tools import MergeModels, MergeModelsSettings
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.tools import MergeModels, MergeModelsSettings
+from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
+from train_core.models.files.stored import Stored
 from train_core.models.load import Files, Opened, open_model
-from train_core.models.weights import Stored
-from train_core.workshop.models import write_checkpoint
-from train_core.workshop.report import Report
-from train_core.workshop.results import dtype_of, result_path
+from train_core.workshop.common.checkpoints import write_checkpoint
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import dtype_of, result_path
 
 Mix = Callable[[Tensor, Tensor, Tensor | None, float], Tensor]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from train_core.config.block_weights import label_of, order_of
+from train_core.config.jobs.tools import ResizeLora, ResizeLoraSettings
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import ResizeLora, ResizeLoraSettings
-from train_core.networks.full import NormLayer
-from train_core.networks.lora import LoraLayer
-from train_core.networks.reading import AdapterFile, read_adapter
-from train_core.networks.table import IN_WORDS
-from train_core.workshop.algebra import (
+from train_core.config.syntax.block_weights import label_of, order_of
+from train_core.networks.algorithms.full import NormLayer
+from train_core.networks.algorithms.lora import LoraLayer
+from train_core.networks.algorithms.names import IN_WORDS
+from train_core.networks.files.reading import AdapterFile, read_adapter
+from train_core.workshop.common.algebra import (
     Choice,
     Cut,
     Factors,
@@ -27,9 +27,9 @@ from train_core.workshop.algebra import (
     cut_dense,
     norm_of,
 )
-from train_core.workshop.changes import change_of, is_wide, lora_tensors, require_free_of_base, shape_of
-from train_core.workshop.report import Report
-from train_core.workshop.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
+from train_core.workshop.common.changes import change_of, is_wide, lora_tensors, require_free_of_base, shape_of
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
 
 
 @dataclass(frozen=True)

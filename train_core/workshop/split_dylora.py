@@ -7,12 +7,19 @@ from pathlib import Path
 
 from torch import Tensor
 
+from train_core.config.jobs.tools import SplitDylora
 from train_core.config.problems import UserError, problem
-from train_core.config.tools import SplitDylora
-from train_core.networks.lora import LoraLayer
-from train_core.networks.reading import read_adapter
-from train_core.workshop.report import Report
-from train_core.workshop.results import dtype_of, metadata_of, require_free, result_path, stored_dtype, write_adapter
+from train_core.networks.algorithms.lora import LoraLayer
+from train_core.networks.files.reading import read_adapter
+from train_core.workshop.common.report import Report
+from train_core.workshop.common.results import (
+    dtype_of,
+    metadata_of,
+    require_free,
+    result_path,
+    stored_dtype,
+    write_adapter,
+)
 
 
 def run(config: SplitDylora, report: Report) -> None:

@@ -13,10 +13,10 @@ import pytest
 from kohya_gui.runs.launch import new_run_folder
 from kohya_gui.runs.process import find, identify, kill_trees, recall, remember, spawn
 from train_core.config.files import write_toml
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.training import TrainingSettings
-from train_core.config.train import TrainConfig
 
 HERE = Path(__file__).parent
 

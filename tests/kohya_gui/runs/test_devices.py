@@ -10,7 +10,7 @@ import pytest
 
 from kohya_gui.runs import devices
 from kohya_gui.runs.devices import Hardware, find_hardware, free_port, plan_world, usable_cores
-from train_core.config.checks_launch import launch_contradictions
+from train_core.config.checks.launch import launch_contradictions
 from train_core.config.problems import UserError
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.memory import MemorySettings

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kohya_gui.contact_sheet import write_contact_sheet
 from kohya_gui.runs import launch, terminal
 from kohya_gui.runs.follow import Sample
 from kohya_gui.runs.registry import list_runs, read_run
+from kohya_gui.views.contact_sheet import write_contact_sheet
 from tests.kohya_gui.runs.conftest import wait_until
 from train_core.config.files import write_toml
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_core.config.files import check_values, read_config, read_values, to_toml, write_preset, write_toml
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir
 from train_core.config.problems import UserError
-from train_core.config.train import TrainConfig
 
 NEEDED = {"pretrained_model_name_or_path": "/m.safetensors", "train_data_dir": "/images", "output_dir": "/out"}
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=60)

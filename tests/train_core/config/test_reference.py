@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir
 from train_core.config.reference import reference
-from train_core.config.train import TrainConfig
 
 
 def test_the_page_in_docs_is_what_the_declarations_give() -> None:

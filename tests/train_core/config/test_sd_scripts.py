@@ -10,13 +10,13 @@ from typing import Any, get_args
 import pytest
 
 from train_core.config.files import Loaded, read_config, read_values
-from train_core.config.lora_types import OF_KOHYA_SS
+from train_core.config.interop.lora_types import OF_KOHYA_SS
+from train_core.config.interop.sd_scripts_export import export_toml
+from train_core.config.interop.sd_scripts_import import COMPANIONS, UNNEEDED
+from train_core.config.interop.sd_scripts_options import OPTIONS
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
-from train_core.config.sd_scripts_export import export_toml
-from train_core.config.sd_scripts_import import COMPANIONS, UNNEEDED
-from train_core.config.sd_scripts_options import OPTIONS
 from train_core.config.sections.network import LoraType
-from train_core.config.train import TrainConfig
 
 BASE = """
 pretrained_model_name_or_path = "/m.safetensors"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from train_core.config.arguments import parse_numbers
-from train_core.config.checks import contradictions, learning_rates
+from train_core.config.checks.consistency import contradictions, learning_rates
 from train_core.config.files import check_values, read_config
+from train_core.config.interop.sd_scripts_export import export_toml
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
-from train_core.config.sd_scripts_export import export_toml
-from train_core.config.train import TrainConfig
+from train_core.config.syntax.arguments import parse_numbers
 
 NEEDED = {"pretrained_model_name_or_path": "/m.safetensors", "train_data_dir": "/images", "output_dir": "/out"}
 

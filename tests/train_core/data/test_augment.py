@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.data.augment import ColourShift, Draw, draw_colour, draw_image, shift_colour
 from train_core.data.library import Entry
-from train_core.facts.buckets import BucketFit
-from train_core.facts.draws import seed_for
+from train_core.facts.images.buckets import BucketFit
+from train_core.facts.seeds import seed_for
 
 PIXELS = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 FIT = BucketFit((64, 64), (80, 64), (8, 0))

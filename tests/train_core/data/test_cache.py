@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, multiprocessing
 
 from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.config.problems import UserError
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.dataset import DatasetSettings

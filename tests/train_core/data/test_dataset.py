@@ -13,9 +13,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
-from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
 from train_core.data.dataset import Pace, TrainingData, open_training_data
 from train_core.data.library import open_library

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.sections.validation import ValidationSettings
-from train_core.config.train import TrainConfig
 from train_core.data.dataset import training_data_of
 from train_core.data.heldout import capped, measured_on, open_libraries
 from train_core.data.library import Library

@@ -12,16 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from tests.pictures import FakeVae, ignore_progress, noise_image
-from train_core.config.data import DataSettings
 from train_core.config.files import dump_tables
+from train_core.config.image_settings import DataSettings
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
-from train_core.config.train import TrainConfig
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.library import open_library
 from train_core.data.masks import Masks, at_latent_size
 from train_core.data.order import BatchPlan
-from train_core.facts.buckets import BucketFit
+from train_core.facts.images.buckets import BucketFit
 from train_core.jobs.start import end_process
 
 SIZE = (128, 128)

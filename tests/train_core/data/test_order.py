@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_core.data.order import BatchPlan, global_batches, portion
-from train_core.facts.buckets import Group
+from train_core.facts.images.buckets import Group
 
 shapes = st.sampled_from([(512, 512), (384, 640), (640, 384)])
 # Datasets of different sizes, with and without a batch size of their own.

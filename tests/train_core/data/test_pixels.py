@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.pictures import noise_image
 from train_core.config.problems import UserError
 from train_core.data.pixels import load_pixels, to_range
-from train_core.facts.buckets import BucketFit
+from train_core.facts.images.buckets import BucketFit
 
 WHITE = [255, 255, 255]
 SIDE = (64, 64)

@@ -10,7 +10,7 @@ import torch
 
 from tests.pictures import ignore_progress, image_folder
 from tests.tiny import tiny_file
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.model import ModelSettings

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, multiprocessing
 
 from tests.pictures import ignore_progress, image_folder
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.data.library import open_library
 from train_core.data.texts import TextCache, TextEncoder, captions_of
-from train_core.facts.caption_draws import CaptionRules, Moment, draw_caption, every_caption
+from train_core.facts.images.caption_draws import CaptionRules, Moment, draw_caption, every_caption
 from train_core.jobs.start import end_process
 
 CAPTIONS = ["a cat", "a dog", ""]

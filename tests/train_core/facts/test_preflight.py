@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import image_folder
-from tests.train_core.facts.test_headers import CONV_IN, SD1, write
+from tests.train_core.facts.models.test_headers import CONV_IN, SD1, write
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
-from train_core.config.train import TrainConfig
 from train_core.facts import preflight as checks
 from train_core.facts.preflight import Findings, examine, preflight
 
@@ -165,5 +165,5 @@ def test_empty_settings_are_left_to_the_settings_check() -> None:
 
 
 def test_no_torch_is_loaded() -> None:
-    code = "import sys, train_core.facts.preflight, train_core.facts.steps; sys.exit('torch' in sys.modules)"
+    code = "import sys, train_core.facts.preflight, train_core.facts.run.steps; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,9 +10,9 @@ import torch
 from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run, weights
-from train_core.config.checks import contradictions
-from train_core.config.train import TrainConfig
-from train_core.models.stable_diffusion import StableDiffusion
+from train_core.config.checks.consistency import contradictions
+from train_core.config.jobs.train import TrainConfig
+from train_core.models.kinds.stable_diffusion import StableDiffusion
 
 CALM = {"network_train_unet_only": True, "caption_prefix": "photo of", "caption_dropout_rate": 0.3}
 

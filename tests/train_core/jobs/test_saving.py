@@ -11,8 +11,8 @@ import safetensors.torch
 
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run
-from train_core.facts.states import read_state
-from train_core.models import writing
+from train_core.facts.run.states import read_state
+from train_core.models.files import writing
 
 
 def names(out: Path, ending: str = ".safetensors") -> set[str]:

@@ -17,8 +17,8 @@ from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.models.load import load_family
-from train_core.networks.merging import change_by
-from train_core.networks.reading import read_adapter
+from train_core.networks.files.merging import change_by
+from train_core.networks.files.reading import read_adapter
 from train_core.networks.starting import merged_first
 
 LATENTS = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -17,7 +17,7 @@ from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run, weights
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
-from train_core.facts.buckets import BucketRules, assign
+from train_core.facts.images.buckets import BucketRules, assign
 from train_core.models.load import load_family
 from train_core.run.predictor import Predictor
 

@@ -15,11 +15,11 @@ from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import start
 from tests.train_core.jobs.test_resume import Killed, train
 from tests.train_core.jobs.test_train import kinds, run, tensor_bytes, weights
-from train_core.config.data import DataSettings
+from train_core.config.image_settings import DataSettings
 from train_core.config.places import runs_dir
 from train_core.events import Event, read_events
-from train_core.facts.split import split_subsets
-from train_core.facts.subsets import survey
+from train_core.facts.datasets.holdout import split_subsets
+from train_core.facts.datasets.subsets import survey
 from train_core.run.training import Training
 from train_core.run.validation import Validator
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from tests.tiny_families import FAMILIES, SD2_LAYERS, file_of, folder_of, modules_of, spare_of, tensors_of
 from train_core.config.problems import UserError
 from train_core.config.sections.model import ModelSettings
-from train_core.facts.headers import recognise
+from train_core.facts.models.headers import recognise
 from train_core.models.load import load_family
 
 KINDS = ["sd2", "sdxl"]

@@ -8,8 +8,8 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from tests.tiny import tiny_file, tiny_folder, tiny_modules
-from train_core.models.sd1 import SD1
-from train_core.models.weights import Stored, in_memory
+from train_core.models.files.stored import Stored, in_memory
+from train_core.models.kinds.sd1 import SD1
 
 PARTS = ["unet", "vae", "text_encoder"]
 

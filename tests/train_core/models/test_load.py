@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tests.tiny import original_state_dict, tiny_ckpt, tiny_file, tiny_folder, tiny_modules
 from train_core.config.problems import UserError
 from train_core.config.sections.model import ModelSettings
-from train_core.facts.hub import remember
+from train_core.facts.models.hub import remember
 from train_core.models.load import load_family
 
 TEXT = "cond_stage_model.transformer."

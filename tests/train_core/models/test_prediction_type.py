@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from tests.tiny import tiny_file
 from tests.tiny_families import file_of, folder_of, tensors_of
 from train_core.config.sections.model import ModelSettings
-from train_core.facts.headers import recognise
+from train_core.facts.models.headers import recognise
 from train_core.models.load import load_family
 from train_core.models.prediction import probe_prediction
 

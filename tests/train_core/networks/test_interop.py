@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.adapters import adapter_on
 from train_core.config.sections.network import NetworkSettings
-from train_core.networks.file import save_adapter
+from train_core.networks.files.adapter_file import save_adapter
 
 LATENTS = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(1))
 TOKENS = torch.randint(0, 49406, (2, 77), generator=torch.Generator().manual_seed(2))

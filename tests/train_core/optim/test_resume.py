@@ -7,7 +7,7 @@ import io
 import pytest
 import torch
 
-from train_core.optim.table import TABLE, build_optimizer
+from train_core.optim.optimizers import TABLE, build_optimizer
 
 RATES = {"unet": 1.0, "text_encoder": 1.0}
 

@@ -7,12 +7,12 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from train_core.facts.schedules import Curve
+from train_core.facts.run.schedules import Curve
 from train_core.optim.ema import Ema
 from train_core.optim.fused import FusedOptimizer
+from train_core.optim.optimizers import build_optimizer
 from train_core.optim.schedule import Schedule, current_rates
 from train_core.optim.stepper import Stepper
-from train_core.optim.table import build_optimizer
 
 
 def stepper_of(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.schedule import zero_terminal
 from train_core.sampling.denoiser import NoiseLevels, denoiser, guided
-from train_core.sampling.table import SAMPLERS
+from train_core.sampling.sampler_names import SAMPLERS
 
 ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
 LEVELS = NoiseLevels(ALPHAS)

@@ -7,8 +7,8 @@ import torch
 from PIL import ImageStat
 from torch import nn
 
-from train_core.facts.prompts import SamplePrompt
-from train_core.models.stable_diffusion import scaled_linear_alphas
+from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.models.kinds.stable_diffusion import scaled_linear_alphas
 from train_core.sampling.draw import draw_samples, to_image
 
 PROMPT = SamplePrompt("light", "", 64, 96, 7, 8, 2.0, "euler_a")

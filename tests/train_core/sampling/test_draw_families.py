@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLP
 
 from tests.tiny_families import file_of, folder_of
 from train_core.config.sections.model import ModelSettings
-from train_core.facts.prompts import SamplePrompt
+from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.load import load_family
 from train_core.sampling.draw import draw_pixels, draw_samples
 

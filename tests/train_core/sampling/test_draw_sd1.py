@@ -11,10 +11,10 @@ from tests.adapters import adapter_on
 from tests.tiny import tiny_file, tiny_modules
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
-from train_core.facts.prompts import SamplePrompt
+from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.load import load_family
 from train_core.sampling.draw import draw_pixels, draw_samples
-from train_core.sampling.table import SAMPLERS
+from train_core.sampling.sampler_names import SAMPLERS
 
 PROMPT = SamplePrompt("a cat", "a dog", 64, 128, 5, 4, 3.0, "ddim")
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from PIL import Image
 
-from train_core.facts.prompts import SamplePrompt
+from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
 PROMPT = SamplePrompt("a cat, (red:1.2)", "bad, ugly", 512, 768, 42, 20, 7.0, "k_euler_a")

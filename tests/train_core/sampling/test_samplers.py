@@ -9,8 +9,8 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteS
 
 from train_core.config.sections.samples import Sampler
 from train_core.sampling.denoiser import NoiseLevels, denoiser
+from train_core.sampling.sampler_names import SAMPLERS
 from train_core.sampling.samplers import lagrange_integrals
-from train_core.sampling.table import SAMPLERS
 
 MEAN, STD = 0.7, 0.5
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}

@@ -21,7 +21,7 @@ from train_core.jobs.tools import start_tool
 from train_core.models.family import Family
 from train_core.models.load import load_family
 from train_core.networks.attach import Adapter
-from train_core.networks.file import save_adapter
+from train_core.networks.files.adapter_file import save_adapter
 
 VERSIONS = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}
 LATENTS = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -29,13 +29,13 @@ from tests.train_core.workshop.conftest import (
     table,
 )
 from tests.train_core.workshop.test_merge_lora import deltas, difference
+from train_core.config.jobs.tool_names import TOOLS as WORDS
+from train_core.config.jobs.tools import TOOLS
 from train_core.config.places import app_dir
-from train_core.config.tool_names import TOOLS as WORDS
-from train_core.config.tools import TOOLS
 from train_core.events import read_events
 from train_core.jobs.tools import start_tool
-from train_core.models import writing
-from train_core.networks.reading import read_adapter
+from train_core.models.files import writing
+from train_core.networks.files.reading import read_adapter
 
 
 def header(path: Path) -> dict[str, str]:

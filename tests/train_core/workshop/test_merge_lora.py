@@ -20,8 +20,8 @@ from tests.train_core.workshop.conftest import (
     prediction,
     random_adapter,
 )
-from train_core.networks.merging import change_by
-from train_core.networks.reading import read_adapter
+from train_core.networks.files.merging import change_by
+from train_core.networks.files.reading import read_adapter
 
 MIX: list[dict[str, Any]] = [
     {}, {"conv_dim": 3}, {"LoRA_type": "LoHa", "network_dim": 2, "seed": 3}, {"LoRA_type": "LoKr", "seed": 4},

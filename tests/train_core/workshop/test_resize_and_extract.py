@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from tests.train_core.workshop.conftest import RunTool, Write, errors, family, model_file, random_adapter, table
 from tests.train_core.workshop.test_merge_lora import deltas, difference
-from train_core.networks.merging import change_by
-from train_core.networks.reading import read_adapter
+from train_core.networks.files.merging import change_by
+from train_core.networks.files.reading import read_adapter
 
 
 def test_at_full_rank_nothing_changes(write: Write, run_tool: RunTool, tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Brings this copy of the program up to date, by git or from a zip; settings, presets and runs stay as they are."""
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from kohya_gui.environment.ensure import Wishes
+from kohya_gui.environment.folder import APP
+from kohya_gui.environment.pip import SetupError, clean_environ, explain, say
+
+# A copy says where newer ones are by this variable; a git clone knows by itself.
+ADDRESS_VARIABLE = "CRUCIBLE_UPDATE_URL"
+MARKS_OF_THE_PROGRAM = ("gui.py", "requirements.txt", "kohya_gui/cli.py", "train_core/__init__.py")
+CODE = ("kohya_gui", "train_core", "tests", "bench")
+
+
+def update(wishes: Wishes) -> int:
+    """Replace the program by its newest version, then bring the environment up to date; return the exit code.
+
+    Raises SetupError with what to do where the newest version cannot be had.
+    """
+    if not (APP / "gui.py").is_file():
+        raise SetupError("This is an installed package, not a folder of its own: update it with pip install --upgrade.")
+    if (APP / ".git").exists():
+        pull(APP)
+    else:
+        address = os.environ.get(ADDRESS_VARIABLE, "")
+        if not address:
+            raise SetupError(f"This copy came from a zip and does not know where newer ones are. Name the newest "
+                             f"source zip in the variable {ADDRESS_VARIABLE} (https://… or file://…) and start again, "
+                             f"or unpack it over {APP}: your settings, presets and runs are kept elsewhere.")
+        replace_from_zip(APP, address)
+    # The new version's own code decides what its environment needs.
+    command = [sys.executable, "-m", "kohya_gui.environment", "--torch-index-url", wishes.torch_index_url,
+               "--wheels", wishes.wheels]
+    code = subprocess.run(command, cwd=APP, env=clean_environ(), check=False).returncode
+    if code == 0:
+        say("Crucible is up to date.")
+    return code
+
+
+def pull(app: Path) -> None:
+    """Move a git clone forward to its branch's newest commit, never touching changes made here."""
+    if shutil.which("git") is None:
+        raise SetupError(f"{app} is a git clone, and there is no git here. Install it from https://git-scm.com/downloads")
+    done = subprocess.run(["git", "-C", str(app), "pull", "--ff-only"], stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise SetupError("git could not go forward; it says why above, and nothing was changed. Changes made in the "
+                         f"program's own files stand in the way mostly: git -C \"{app}\" status lists them.")
+
+
+def replace_from_zip(app: Path, address: str) -> None:
+    """Replace the program's files in `app` by those of the zip at `address`; a failure leaves everything as it was."""
+    if not address.startswith(("https://", "file://")):
+        raise SetupError(f"{address} is no address to update from: it must begin with https:// or file://")
+    staging = Path(tempfile.mkdtemp(prefix=".update-", dir=app))
+    try:
+        say(f"Fetching {address}")
+        archive = fetch(address, staging / "new.zip")
+        newest = unpack(archive, staging / "new")
+        changed = [entry for entry in sorted(newest.iterdir()) if not same(entry, app / entry.name)]
+        if not changed:
+            say("This copy is the newest already.")
+            return
+        replaced = app / time.strftime(".previous-%Y%m%d-%H%M%S")
+        for entry in changed:
+            keep_what_is_not_ours(app / entry.name, entry)
+        swap(changed, app, replaced)
+        names = ", ".join(entry.name for entry in changed)
+        say(f"Updated {names}. What they replaced is in {replaced.name}, which can be deleted.")
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def fetch(address: str, target: Path) -> Path:
+    """Download to `target` and return it; proxies are taken from the environment. Raises SetupError."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as response, target.open("wb") as file:
+            shutil.copyfileobj(response, file)
+    except (urllib.error.URLError, OSError) as error:
+        raise SetupError(f"The new version could not be fetched from {address}: {error}. {explain(str(error))} "
+                         "Nothing was changed.") from error
+    return target
+
+
+def unpack(archive: Path, target: Path) -> Path:
+    """Unpack the zip and return the folder of the program in it. Raises SetupError where it is something else."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for entry in packed.infolist():
+                # extract() itself keeps every name inside the target, and forgets which files can be run.
+                path = Path(packed.extract(entry, target))
+                if path.is_file() and (entry.external_attr >> 16) & 0o111:
+                    path.chmod(path.stat().st_mode | 0o111)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise SetupError(f"What was fetched is no zip file, or a torn one ({error}). Nothing was changed.") from error
+    for folder in (target, *sorted(target.iterdir())):
+        if all((folder / mark).is_file() for mark in MARKS_OF_THE_PROGRAM):
+            return folder
+    raise SetupError("What was fetched is not Crucible: gui.py and its packages are not in it. Nothing was changed.")
+
+
+def same(new: Path, old: Path) -> bool:
+    """Whether every file of the new entry stands in the old one with the same content."""
+    if new.is_dir():
+        return old.is_dir() and all(same(entry, old / entry.name) for entry in new.iterdir())
+    return old.is_file() and filecmp.cmp(new, old, shallow=False)
+
+
+def keep_what_is_not_ours(old: Path, new: Path) -> None:
+    """Copy into the new folder every file that only the old one has; only code that is gone stays behind."""
+    if not old.is_dir() or not new.is_dir():
+        return
+    for path in sorted(old.rglob("*")):
+        target = new / path.relative_to(old)
+        gone_code = old.name in CODE and path.suffix in (".py", ".pyc")
+        if path.is_file() and not target.exists() and not gone_code:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+
+
+def swap(changed: list[Path], app: Path, replaced: Path) -> None:
+    """Move each new entry to its place and the old one to `replaced`; where one cannot be moved, move all back."""
+    replaced.mkdir()
+    done: list[Path] = []
+    try:
+        for new in changed:
+            old = app / new.name
+            if old.exists():
+                old.rename(replaced / new.name)
+            done.append(old)
+            new.rename(old)
+    except OSError as error:
+        for old in reversed(done):
+            if old.exists():
+                old.rename(changed[0].parent / old.name)
+            if (replaced / old.name).exists():
+                (replaced / old.name).rename(old)
+        replaced.rmdir()
+        raise SetupError(f"A file of the program is in use ({error}). Everything is as it was: close every running "
+                         "Crucible and start the update again.") from error

@@ -1,0 +1,108 @@
+"""Presets: the program's own, which are read-only, and the user's. Both are JSON files of setting names and values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from kohya_gui.form.validate_form import read_leniently
+from train_core.config.files import read_values, write_preset
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import home, presets_dir, program_presets_dir
+from train_core.config.problems import Problem, UserError, problem
+
+PROGRAM, USER = "program:", "user:"
+DEMO = PROGRAM + "lora/demo"
+FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def list_presets() -> list[str]:
+    """The keys of all presets: the program's in their order, then the user's."""
+    return [*_keys(PROGRAM), *_keys(USER)]
+
+
+def _keys(kind: str) -> list[str]:
+    folder = _folder(kind)
+    return sorted(kind + path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.json"))
+
+
+def _folder(kind: str) -> Path:
+    return program_presets_dir() if kind == PROGRAM else presets_dir()
+
+
+def path_of(key: str) -> Path:
+    """The file of the preset `key`. Raises `UserError` for a key that `list_presets` does not offer."""
+    kind = PROGRAM if key.startswith(PROGRAM) else USER
+    if key not in _keys(kind):
+        raise UserError(
+            problem("no_such_preset", "There is no preset {name} any more. Choose another one.", name=name_of(key))
+        )
+    return _folder(kind) / (key.removeprefix(kind) + ".json")
+
+
+def name_of(key: str) -> str:
+    """The preset's name as people read it."""
+    return key.partition(":")[2].rpartition("/")[2]
+
+
+def is_program_preset(key: str) -> bool:
+    """Whether the preset came with the program and so cannot be saved over."""
+    return key.startswith(PROGRAM)
+
+
+def load_preset(key: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The values of preset `key` over the defaults, and warnings about what was translated."""
+    return read_settings(path_of(key))
+
+
+def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Every setting's value from the file `path`, and what is wrong or odd in it; such values stand at their default.
+
+    A file that names no output folder gets one in the user's place, so that it can be started at once.
+    """
+    values, warnings = read_values(path)
+    config, errors, remarks = read_leniently(values, str(path))
+    output = {} if config.output.output_dir else {"output_dir": str(home() / "outputs")}
+    return {**config.flat(), **output}, (*errors, *warnings, *remarks)
+
+
+def defaults() -> dict[str, Any]:
+    """Every setting's default by name."""
+    return {s.name: s.default for s in TrainConfig.settings()}
+
+
+def save_preset(key: str, config: TrainConfig) -> str:
+    """Write `config` over the user's preset `key` and return the key. The program's own are refused."""
+    if not key or is_program_preset(key):
+        raise UserError(
+            problem("preset_is_program", "This preset came with the program. Use Save as and give it a name of yours.")
+        )
+    return _write(path_of(key), config)
+
+
+def save_preset_as(name: str, config: TrainConfig) -> str:
+    """Write `config` as a new preset of the user and return its key. An existing one is never written over."""
+    name = name.strip().removesuffix(".json").strip(" .")
+    if not name or FORBIDDEN.search(name) or RESERVED.fullmatch(name) or len(name) > 100:
+        raise UserError(
+            problem(
+                "bad_preset_name",
+                "{name} cannot be a file name. Use up to 100 letters, digits, blanks and dashes.", name=repr(name),
+            )
+        )
+    path = presets_dir() / f"{name}.json"
+    if path.exists():
+        raise UserError(
+            problem(
+                "preset_exists",
+                "You have a preset {name} already. Choose it and press Save, or give another name.", name=name,
+            )
+        )
+    return _write(path, config)
+
+
+def _write(path: Path, config: TrainConfig) -> str:
+    write_preset(path, config.applicable(), config.settings())
+    return USER + path.relative_to(presets_dir()).with_suffix("").as_posix()

@@ -1,0 +1,133 @@
+"""What the values of a form mean: the settings as far as they can be read, and everything that is wrong or odd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from train_core.config.checks.consistency import contradictions, oddities
+from train_core.config.files import absolute_paths, missing
+from train_core.config.image_settings import DataSettings
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.parse import parse_values
+from train_core.config.problems import Problem
+from train_core.config.sections.loss import LossSettings
+from train_core.config.sections.model import ModelSettings
+from train_core.config.sections.output import OutputSettings
+from train_core.config.sections.samples import SampleSettings
+from train_core.config.sections.training import TrainingSettings
+from train_core.config.sections.validation import ValidationSettings
+from train_core.facts.datasets.holdout import in_folder, trained_on
+from train_core.facts.datasets.subsets import Subset, survey, watched
+from train_core.facts.preflight import Findings, examine
+
+Stamp = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Understood:
+    """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
+
+    `subsets` are the images found, as far as they fit into buckets; `trained` are they without what is kept for
+    validation. `unreadable` are those errors that are about a value's writing alone; `notices` say what is neither
+    wrong nor odd.
+    """
+
+    config: TrainConfig
+    subsets: tuple[Subset, ...]
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    unreadable: tuple[Problem, ...]
+    notices: tuple[Problem, ...] = ()
+    trained: tuple[Subset, ...] = ()
+
+
+def understand(values: Mapping[str, Any], source: str) -> Understood:
+    """Read `values` and check them alone, against each other, and against the files they name."""
+    config, errors, remarks = read_leniently(values, source)
+    stamp = _stamp(config)
+    conflicts = () if errors else contradictions(config)
+    files = Findings((), ())
+    if not errors and not conflicts:
+        files = _examined(_Named.by(config), stamp)
+    return Understood(
+        config,
+        _subsets(DataSettings.of(config), stamp),
+        (*errors, *missing(config, source), *conflicts, *files.problems),
+        (*remarks, *oddities(config), *files.warnings),
+        errors,
+        files.notices,
+        _trained_on(_Named.by(config), stamp),
+    )
+
+
+def read_leniently(
+    values: Mapping[str, Any], source: str
+) -> tuple[TrainConfig, tuple[Problem, ...], tuple[Problem, ...]]:
+    """The settings with defaults in place of what cannot be read, then errors and warnings."""
+    values = absolute_paths(dict(values), Path.cwd())
+    parsed = parse_values(TrainConfig, values, source)
+    if parsed.config is not None:
+        return parsed.config, parsed.errors, parsed.warnings
+    readable = {name: value for name, value in values.items() if not parse_values(TrainConfig, {name: value}).errors}
+    config = parse_values(TrainConfig, readable, source).config
+    assert config is not None  # each of these values has just been read alone
+    return config, parsed.errors, ()
+
+
+class _Named(NamedTuple):
+    """The settings that files say something of."""
+
+    model: ModelSettings
+    data: DataSettings
+    samples: SampleSettings
+    output: OutputSettings
+    loss: LossSettings
+    validation: ValidationSettings
+    seed: int
+
+    @classmethod
+    def by(cls, config: TrainConfig) -> _Named:
+        data, seed = DataSettings.of(config), config.training.seed
+        return cls(config.model, data, config.samples, config.output, config.loss, config.validation, seed)
+
+    def config(self) -> TrainConfig:
+        """These settings, and all others at their defaults."""
+        return TrainConfig(
+            model=self.model, **vars(self.data), samples=self.samples, output=self.output, loss=self.loss,
+            validation=self.validation, training=TrainingSettings(seed=self.seed),
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _examined(named: _Named, stamp: Stamp) -> Findings:
+    """What the files say, found out again when `stamp` changes and not at every key that is typed."""
+    return examine(named.config())
+
+
+@lru_cache(maxsize=8)
+def _trained_on(named: _Named, stamp: Stamp) -> tuple[Subset, ...]:
+    return trained_on(named.config(), _subsets(named.data, stamp))
+
+
+@lru_cache(maxsize=8)
+def _subsets(data: DataSettings, stamp: Stamp) -> tuple[Subset, ...]:
+    return tuple(one for one in survey(data).subsets if one.has_buckets)
+
+
+def _stamp(config: TrainConfig) -> Stamp:
+    """Times of change of the files and folders that the settings name: what adding or removing a file alters."""
+    paths = [Path(config.model.pretrained_model_name_or_path), Path(config.output.output_dir)]
+    data, validation = DataSettings.of(config), config.validation.validation_data_dir
+    paths += [*watched(data), *(watched(in_folder(data, validation)) if validation else [])]
+    return tuple((str(path), _changed(path)) for path in paths)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,139 @@
+"""From declared settings to a form and back: the only place that turns a setting into a widget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+import gradio as gr
+from gradio.components.base import FormComponent
+from gradio.i18n import I18nData
+
+from kohya_gui.form.kinds import number_text, plain_type
+from train_core.config.job import Job
+from train_core.config.setting import Setting
+
+LARGEST_BROWSER_INTEGER = 2**53
+OPEN_SECTIONS = ("model", "dataset", "network", "training", "optimizer", "samples", "output")
+
+
+def key(name: str) -> I18nData:
+    """A text that the browser fills in, in the language of the page."""
+    return I18nData(name)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The widgets of a job's settings, in the order of their declaration."""
+
+    settings: tuple[Setting, ...]
+    widgets: dict[str, FormComponent]
+    prefix: str = ""  # of the elements' ids, where there are several forms
+
+    @property
+    def inputs(self) -> list[FormComponent]:
+        """All widgets, as inputs or outputs of an event."""
+        return list(self.widgets.values())
+
+    @property
+    def edits(self) -> list[Any]:
+        """The events by which people change values. A text's `input` is silent when text is pasted or picked."""
+        return [getattr(w, "change" if isinstance(w, gr.Textbox) else "input") for w in self.inputs]
+
+    def read(self, shown: Sequence[Any]) -> dict[str, Any]:
+        """Values by setting name from what the widgets show; numbers are still as typed."""
+        return dict(zip(self.widgets, shown, strict=True))
+
+    def show(self, values: Mapping[str, Any]) -> list[Any]:
+        """What each widget shows for `values`; settings that `values` does not hold show their default."""
+        return [to_widget(s, values.get(s.name, s.default)) for s in self.settings]
+
+    def hidden(self, values: Mapping[str, Any]) -> list[str]:
+        """The names of the settings that do not apply with `values`."""
+        return [s.name for s in self.settings if not s.traits.applies_to(values)]
+
+
+def build_form(job: type[Job], prefix: str = "") -> Form:
+    """Lay out one block per section of `job`, its advanced settings folded away.
+
+    `prefix` begins the ids of the elements, and is needed where a page has several forms. Their sections are all open.
+    """
+    widgets: dict[str, FormComponent] = {}
+    for section in job.sections():
+        settings = [s for s in job.settings() if s.section == section]
+        with gr.Accordion(
+            key(f"section.{section}.title"), open=bool(prefix) or section in OPEN_SECTIONS,
+            elem_id=f"{prefix}section-{section}", elem_classes="section",
+        ):
+            made = _fields([s for s in settings if not s.traits.advanced], prefix)
+            advanced = [s for s in settings if s.traits.advanced]
+            if advanced and not made:
+                made = _fields(advanced, prefix)
+            elif advanced:
+                with gr.Accordion(key("ui.advanced"), open=False, elem_classes="advanced"):
+                    made |= _fields(advanced, prefix)
+        widgets |= {s.name: made[s.name] for s in settings}
+    return Form(tuple(job.settings()), widgets, prefix)
+
+
+def _fields(settings: list[Setting], prefix: str) -> dict[str, FormComponent]:
+    """The widgets of `settings` in a grid; nothing at all for no settings."""
+    if not settings:
+        return {}
+    with gr.Column(elem_classes="fields"):
+        return {s.name: widget(s, prefix) for s in settings}
+
+
+def widget(s: Setting, prefix: str = "") -> FormComponent:
+    """The one widget that suits the type and traits of `s`."""
+    kind = plain_type(s.annotation)
+    shared: dict[str, Any] = {
+        "label": key(f"setting.{s.name}.label"),
+        "info": key(f"setting.{s.name}.help"),
+        "value": to_widget(s, s.default),
+        "elem_id": f"{prefix}setting-{s.name}",
+        "elem_classes": _classes(s),
+        "min_width": 0,
+        "interactive": True,
+    }
+    if kind is bool:
+        return gr.Checkbox(**shared)
+    if get_origin(kind) is Literal:
+        return gr.Dropdown([(str(choice), choice) for choice in get_args(kind)], **shared)
+    if s.traits.suggestions:
+        return gr.Dropdown(list(s.traits.suggestions), allow_custom_value=True, **shared)
+    if _is_spinner(s):
+        return gr.Number(step=int(s.bound("multiple_of") or 1), **shared)
+    # Rates such as 1e-4 stay as they were typed; number inputs of browsers would rewrite or refuse them.
+    return gr.Textbox(
+        lines=s.traits.lines, max_lines=max(1, s.traits.lines * 3 if s.traits.lines > 1 else 1), **shared,
+        html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off", autocapitalize="off"),
+    )
+
+
+def _is_spinner(s: Setting) -> bool:
+    """Whether whole numbers of `s` fit into what a browser counts with."""
+    return plain_type(s.annotation) is int and (s.bound("le") or 0) < LARGEST_BROWSER_INTEGER
+
+
+def _classes(s: Setting) -> list[str]:
+    """What the style sheet and the script know a field by: its width, and whether paths are offered."""
+    wide = s.traits.path is not None or s.traits.lines > 1
+    return ["field", *(["wide"] if wide else []), *(["path"] if s.traits.path else [])]
+
+
+def to_widget(s: Setting, value: Any) -> Any:
+    """What the widget of `s` shows for `value`."""
+    kind = plain_type(s.annotation)
+    if get_origin(kind) is Literal:
+        return value if value in get_args(kind) else s.default
+    if kind is bool or s.traits.suggestions:
+        return value
+    if value is None:
+        return None if _is_spinner(s) else ""
+    if _is_spinner(s):
+        return value if isinstance(value, int | float) else None
+    if isinstance(value, float):
+        return number_text(value)
+    return "\n".join(value) if isinstance(value, list | tuple) else str(value)

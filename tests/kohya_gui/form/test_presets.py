@@ -1,0 +1,94 @@
+"""The program's presets are read-only; the user's are saved, listed and never written over unasked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kohya_gui.form import presets
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import presets_dir
+from train_core.config.problems import UserError
+from train_core.config.sections.network import NetworkSettings
+
+MINE = TrainConfig(network=NetworkSettings(network_dim=7))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def codes(error: pytest.ExceptionInfo[UserError]) -> list[str]:
+    return [p.code for p in error.value.problems]
+
+
+def test_every_program_preset_can_be_read_without_a_complaint():
+    listed = [key for key in presets.list_presets() if presets.is_program_preset(key)]
+    assert presets.DEMO in listed
+    for key in listed:
+        values, remarks = presets.load_preset(key)
+        assert remarks == (), key
+        assert set(values) == {s.name for s in TrainConfig.settings()}
+
+
+def test_a_saved_preset_is_listed_and_gives_back_its_values():
+    key = presets.save_preset_as("我的 dog", MINE)
+    assert key in presets.list_presets()
+    assert presets.name_of(key) == "我的 dog"
+    assert presets.load_preset(key)[0]["network_dim"] == 7
+
+
+def test_saving_again_writes_over_the_chosen_preset_of_the_user():
+    key = presets.save_preset_as("dog", TrainConfig())
+    presets.save_preset(key, MINE)
+    assert presets.load_preset(key)[0]["network_dim"] == 7
+
+
+def test_save_as_never_writes_over_a_preset():
+    presets.save_preset_as("dog", MINE)
+    with pytest.raises(UserError) as error:
+        presets.save_preset_as("dog", TrainConfig())
+    assert codes(error) == ["preset_exists"]
+    assert json.loads((presets_dir() / "dog.json").read_text(encoding="utf-8"))["network_dim"] == 7
+
+
+def test_program_presets_are_not_written_over():
+    before = presets.path_of(presets.DEMO).read_bytes()
+    with pytest.raises(UserError) as error:
+        presets.save_preset(presets.DEMO, MINE)
+    assert codes(error) == ["preset_is_program"]
+    assert presets.path_of(presets.DEMO).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a/b", "..", "a\\b", "a:b", "con", "NUL.json", "x" * 101, "a\nb"])
+def test_names_that_are_no_file_names_are_refused(name: str):
+    with pytest.raises(UserError) as error:
+        presets.save_preset_as(name, MINE)
+    assert codes(error) == ["bad_preset_name"]
+    assert not presets_dir().exists()
+
+
+@pytest.mark.parametrize("key", ["", "user:../secret", "program:../../pyproject", "user:gone"])
+def test_keys_that_are_not_offered_open_nothing(key: str):
+    with pytest.raises(UserError) as error:
+        presets.path_of(key)
+    assert codes(error) == ["no_such_preset"]
+
+
+def test_a_preset_with_a_bad_value_is_loaded_without_it_and_says_so(home: Path):
+    presets_dir().mkdir()
+    text = json.dumps({"config_version": 1, "network_dim": 0, "learning_rate": 2e-4, "no_such_thing": 1})
+    (presets_dir() / "old.json").write_text(text, encoding="utf-8")
+    values, remarks = presets.load_preset("user:old")
+    assert values["network_dim"] == TrainConfig().network.network_dim
+    assert values["learning_rate"] == 2e-4
+    assert {p.code for p in remarks} == {"out_of_bounds", "unknown_setting"}
+
+
+def test_a_preset_without_output_folder_gets_one_so_that_it_can_start(home: Path):
+    values, _ = presets.load_preset(presets.DEMO)
+    assert Path(values["output_dir"]).is_relative_to(home)

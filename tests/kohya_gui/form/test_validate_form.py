@@ -1,0 +1,58 @@
+"""What the page makes of validation settings: the steps that will run, and what is wrong with the images."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kohya_gui.form.form_facts import work_of
+from kohya_gui.form.validate_form import Understood, understand
+from tests.pictures import image_folder
+from train_core.config.image_settings import DataSettings
+from train_core.config.sections.validation import ValidationSettings
+from train_core.data.heldout import open_libraries
+from train_core.facts.run.steps import count_steps
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Ten pictures, each seen twice."""
+    image_folder(tmp_path / "images", "2_dog", [(64, 64)] * 10, caption="a dog")
+    return tmp_path / "images"
+
+
+def form(images: Path, **values: Any) -> Understood:
+    return understand({"train_data_dir": str(images), "resolution": "64", "max_train_epochs": 1, **values}, "the form")
+
+
+def test_the_step_line_leaves_out_what_is_held_out_as_the_job_does(images: Path) -> None:
+    assert count_steps(work_of(form(images))).total == 20
+    understood = form(images, validation_split=0.3, validation_seed=5)
+    data = DataSettings.of(understood.config)
+    library, measured = open_libraries(data, ValidationSettings(validation_split=0.3), 5)
+    assert count_steps(work_of(understood)).total == len(library.samples) == 14
+    assert measured is not None
+    assert len(measured.entries) == 3
+
+
+def test_a_picture_in_both_folders_is_told_before_the_start(images: Path, tmp_path: Path) -> None:
+    other = image_folder(tmp_path / "other", "fox", [(64, 64)])
+    shutil.copy(images / "2_dog" / "03.png", other / "copy.png")
+    found = [problem.code for problem in form(images, validation_data_dir=str(tmp_path / "other")).errors]
+    assert "validation_image_in_training" in found
+    (other / "copy.png").unlink()
+    (other / "00.png").unlink()
+    shutil.copy(tmp_path / "images" / "2_dog" / "00.txt", other)
+    found = [problem.code for problem in form(images, validation_data_dir=str(tmp_path / "other")).errors]
+    assert "validation_image_in_training" not in found
+    assert found != [problem.code for problem in form(images).errors]  # there are no images in it
+
+
+def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
+    image_folder(tmp_path / "one", "1_dog", [(64, 64)])
+    understood = form(tmp_path / "one", validation_split=0.3)
+    assert "validation_too_few_images" in [problem.code for problem in understood.errors]
+    assert count_steps(work_of(understood)).total == 1

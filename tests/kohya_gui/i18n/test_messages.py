@@ -1,0 +1,124 @@
+"""Every text of the page exists in every language, and says the same placeholders."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kohya_gui
+import train_core
+from kohya_gui.i18n.messages import LANGUAGES, dictionary, page_translations, text, translate
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.parse import parse_values
+from train_core.config.problems import Problem, problem
+
+PACKAGES = [Path(package.__file__).parent for package in (kohya_gui, train_core)]
+FILES = [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
+KINDS = ("list", "true_or_false", "whole_number", "number", "text")
+WORDS = {f"word.{word}" for word in (*KINDS, "on", "off", "or", "and", "is", "is_set", "multiple_of")}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def problem_calls() -> Iterator[tuple[str, str, str]]:
+    """(place, code, template) of every `problem(...)` call in the program."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "problem":
+                place = f"{path.name}:{node.lineno}"
+                texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
+                assert len(texts) == 2, f"{place}: code and template of a problem must be literal"
+                yield place, *texts
+
+
+def placeholders(template: str) -> set[str]:
+    return set(re.findall(r"{(\w+)", template))
+
+
+def test_every_message_is_translated_with_the_same_placeholders():
+    chinese = dictionary("zh-CN")
+    wrong = [
+        f"{place} {code}: {template!r} -> {chinese.get(f'message.{code}')!r}"
+        for place, code, template in problem_calls()
+        if f"message.{code}" not in chinese or placeholders(chinese[f"message.{code}"]) != placeholders(template)
+    ]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_one_code_has_one_set_of_placeholders():
+    seen: dict[str, set[str]] = {}
+    for place, code, template in problem_calls():
+        assert seen.setdefault(code, placeholders(template)) == placeholders(template), (place, code)
+
+
+def test_no_translation_is_left_over():
+    known = {f"message.{code}" for _, code, _ in problem_calls()} | set(dictionary("en")) | WORDS
+    assert set(dictionary("zh-CN")) - known == set()
+
+
+def test_every_setting_section_and_page_text_is_translated():
+    assert set(dictionary("en")) - set(dictionary("zh-CN")) == set()
+
+
+def test_page_texts_have_the_same_placeholders_in_every_language():
+    for key, english in dictionary("en").items():
+        if key.startswith("ui."):
+            assert placeholders(dictionary("zh-CN")[key]) == placeholders(english), key
+
+
+def test_every_help_text_is_chinese_in_chinese():
+    for s in TrainConfig.settings():
+        assert CHINESE.search(text(f"setting.{s.name}.help", "zh-CN")), s.name
+
+
+def test_every_key_that_the_page_asks_for_exists():
+    asked = {
+        found
+        for path in PACKAGES[0].rglob("*.py")
+        for found in re.findall(r'"(ui\.[\w.]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert asked
+    assert asked - set(dictionary("en")) == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_status_and_stage_has_a_name(language: str):
+    for status in ("queued", "running", "stopping", "completed", "stopped", "failed", "lost"):
+        assert text(f"ui.status.{status}", language)
+    for stage in ("checking", "loading", "caching", "training", "saving"):
+        assert text(f"ui.stage.{stage}", language)
+
+
+def test_a_message_is_found_by_its_code_and_not_by_its_english():
+    found = problem("no_such_preset", "Words that stand in no dictionary: {name}", name="mine")
+    assert "mine" in translate(found, "zh-CN")
+    assert CHINESE.search(translate(found, "zh-CN"))
+
+
+def test_a_message_without_translation_stays_english():
+    assert translate(Problem("of_a_later_version", "Something new.", {}), "zh-CN") == "Something new."
+
+
+def test_a_message_that_quotes_a_settings_help_quotes_it_translated():
+    given = {"name": "output_name", "value": "a/b", "source": "x", "help": "Some English.", "default": "lora"}
+    chinese = translate(Problem("bad_format", "English", given), "zh-CN")
+    assert text("setting.output_name.help", "zh-CN") in chinese
+    assert "Some English" not in chinese
+
+
+def test_reasons_in_words_are_translated_too():
+    values = {"network_dim": "many", "learning_rate": 200, "bucket_reso_steps": 12}
+    unused = parse_values(TrainConfig, {"lr_scheduler_num_cycles": 3, "sample_at_first": True}, "表单").warnings
+    found = (*parse_values(TrainConfig, values, "表单").errors, *unused)
+    assert len(found) == 5
+    for message in (translate(p, "zh-CN") for p in found):
+        assert not re.search(r"\b(and|or|is|on|whole|number|multiple|the)\b", message), message
+
+
+def test_the_browser_gets_no_server_messages():
+    for texts in page_translations().values():
+        assert not [key for key in texts if key.startswith("message.")]
+        assert texts["ui.start"]

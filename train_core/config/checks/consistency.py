@@ -1,0 +1,76 @@
+"""Settings checked against each other: contradictions stop a job, oddities are warned about."""
+
+from __future__ import annotations
+
+from train_core.config.checks.draws import draw_contradictions, draw_oddities
+from train_core.config.checks.images import bucket_contradictions, source_contradictions
+from train_core.config.checks.launch import launch_contradictions
+from train_core.config.checks.loss import loss_contradictions, loss_oddities
+from train_core.config.checks.network import network_contradictions
+from train_core.config.checks.optimizer import optimizer_contradictions, optimizer_oddities
+from train_core.config.checks.saving import saving_oddities
+from train_core.config.checks.validation import validation_contradictions
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.problems import Problem, problem
+from train_core.config.syntax.arguments import parse_numbers
+
+
+def contradictions(config: TrainConfig) -> list[Problem]:
+    """Everything that makes these settings impossible together."""
+    return [
+        *_length(config),
+        *network_contradictions(config),
+        *_cached_texts(config),
+        *source_contradictions(config.dataset),
+        *bucket_contradictions(config.dataset),
+        *draw_contradictions(config.dataset, config.captions, config.augmentation),
+        *optimizer_contradictions(config, learning_rates(config)),
+        *launch_contradictions(config.launch, config.memory),
+        *validation_contradictions(config.validation),
+        *loss_contradictions(config.loss, config.model.v_parameterization),
+    ]
+
+
+def _length(config: TrainConfig) -> list[Problem]:
+    training = config.training
+    if training.max_train_epochs or training.max_train_steps:
+        return []
+    return [problem("no_length", "max_train_epochs and max_train_steps are both 0. Set one of them.")]
+
+
+def _cached_texts(config: TrainConfig) -> list[Problem]:
+    if not config.dataset.cache_text_encoder_outputs or config.network.network_train_unet_only:
+        return []
+    return [
+        problem(
+            "cached_texts_and_text_encoder",
+            "cache_text_encoder_outputs is on, but the text encoder is trained, so its outputs change at every step. "
+            "Turn network_train_unet_only on, or the cache off.",
+        )
+    ]
+
+
+def learning_rates(config: TrainConfig) -> dict[str, float]:
+    """The rate of each part that trains: `unet`, `text_encoder`, and `text_encoder_2` in models that have one."""
+    optimizer, network = config.optimizer, config.network
+    rates = {}
+    if not network.network_train_text_encoder_only:
+        rates["unet"] = optimizer.learning_rate if optimizer.unet_lr is None else optimizer.unet_lr
+    if not network.network_train_unet_only:
+        of_text = parse_numbers(optimizer.text_encoder_lr) or [optimizer.learning_rate]
+        rates |= {"text_encoder": of_text[0], "text_encoder_2": of_text[-1]}
+    return rates
+
+
+def oddities(config: TrainConfig) -> list[Problem]:
+    """What works but is rarely meant."""
+    found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
+    return [*found, *draw_oddities(config.captions), *saving_oddities(config.output, config.resume)]
+
+
+def fp16_on_cpu() -> Problem:
+    """What is said, by the launcher or by the job itself, when fp16 meets a CPU."""
+    return problem(
+        "fp16_on_cpu",
+        "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",
+    )

@@ -1,0 +1,270 @@
+"""Settings of optimizer, schedule and rates, checked against each other and against what the optimizer can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.optimizer import OptimizerSettings
+from train_core.config.sections.rates import RateSettings
+from train_core.config.syntax.arguments import parse_arguments
+from train_core.config.syntax.block_rates import SD_LAYOUT, read_factors
+from train_core.config.syntax.optimizer_traits import WARM_UP_ONLY, adapts_rate, has_relative_steps, is_schedule_free
+from train_core.config.syntax.stages import parse_stages
+
+SHAPES = ("linear", "cosine", "1-sqrt")
+SCHEDULE_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "polynomial": ("lr_end",), "cosine_with_min_lr": ("min_lr",),
+    "warmup_stable_decay": ("warmup_type", "decay_type"),
+}  # fmt: skip
+BLOCK_WEIGHTS = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
+RATIOS = ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_lr_ratio")
+
+
+def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
+    """What makes these settings impossible together; `rates` are those of the parts that train."""
+    unreadable = [
+        *_problems_of(lambda: parse_arguments(config.optimizer.optimizer_args, "optimizer_args")),
+        *_block_weights(config.rates),
+    ]
+    if unreadable:
+        return unreadable  # what follows reads them
+    optimizer = config.optimizer
+    return [
+        *_rates(config, rates), *_rate_among_arguments(optimizer), *_schedule(optimizer), *_averages(optimizer),
+        *_fused(config), *_nothing_after_the_text_encoder(config, rates),
+    ]  # fmt: skip
+
+
+def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
+    """What works but is rarely meant, and what the optimizer leaves unused."""
+    optimizer, found = config.optimizer, []
+    if adapts_rate(optimizer.optimizer_type) and max(rates.values(), default=0.0) <= 0.1:
+        found.append(
+            problem(
+                "dadapt_small_rate",
+                "{optimizer} multiplies the rate it finds by learning_rate = {rate}; 1 is what it expects.",
+                optimizer=optimizer.optimizer_type, rate=optimizer.learning_rate,
+            )
+        )
+    if has_relative_steps(optimizer):
+        found.append(
+            problem(
+                "adafactor_relative_steps",
+                "{optimizer} finds its own rate with relative_step, its default, so {unused} are not used, except that "
+                "a rate of 0 leaves a part out. Write relative_step=False into optimizer_args to use them.",
+                optimizer=optimizer.optimizer_type, unused=", ".join(_unused_with_relative_steps(config)),
+            )
+        )
+    elif is_schedule_free(optimizer.optimizer_type) and optimizer.lr_scheduler not in WARM_UP_ONLY:
+        found.append(
+            problem(
+                "schedule_free_schedule",
+                "{optimizer} averages instead of lowering its rate, so lr_scheduler = {schedule} is not used and the "
+                "rate stays constant. constant_with_warmup would be used.",
+                optimizer=optimizer.optimizer_type, schedule=optimizer.lr_scheduler,
+            )
+        )
+    return found
+
+
+def _unused_with_relative_steps(config: TrainConfig) -> Iterator[str]:
+    values = config.applicable()
+    yield "learning_rate"
+    yield from (name for name in ("unet_lr", "text_encoder_lr") if values.get(name) not in (None, ""))
+    if values["lr_scheduler"] != "adafactor":
+        yield "lr_scheduler"
+    if values.get("lr_warmup_steps", "0").strip() != "0":
+        yield "lr_warmup_steps"
+    yield from (name for name in (*RATIOS, *BLOCK_WEIGHTS) if values.get(name))
+
+
+def _rates(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
+    optimizer = config.optimizer
+    if rates and not any(rates.values()):
+        return [
+            problem(
+                "no_learning_rate",
+                "Every learning rate is 0, so nothing would be learnt. Set learning_rate, for example 1e-4.",
+            )
+        ]
+    if not adapts_rate(optimizer.optimizer_type):
+        return []
+    differing = list(_differing_rates(config, rates))
+    if not differing:
+        return []
+    return [
+        problem(
+            "dadapt_two_rates",
+            "{optimizer} finds one rate for everything, but {settings} make the rates differ. Leave them empty and set "
+            "learning_rate = 1; a rate or factor of 0 is allowed and leaves its part out.",
+            optimizer=optimizer.optimizer_type, settings=" and ".join(differing),
+        )
+    ]
+
+
+def _nothing_after_the_text_encoder(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
+    """The text encoder may stop early only beside something that goes on."""
+    until = config.optimizer.stop_text_encoder_training.strip()
+    if not until or rates.get("unet") or config.network.network_train_unet_only:
+        return []
+    return [
+        problem(
+            "nothing_after_the_text_encoder",
+            "stop_text_encoder_training = {until}, but nothing else is trained, so nothing would be learnt from there "
+            "on. Empty it and make the run shorter.",
+            until=until,
+        )
+    ]
+
+
+def _differing_rates(config: TrainConfig, rates: dict[str, float]) -> Iterator[str]:
+    """The settings, with their values, that give some parameters another rate than others."""
+    values = config.applicable()
+    if len({rate for rate in rates.values() if rate}) > 1:
+        for name in ("unet_lr", "text_encoder_lr"):
+            shown = name if values.get(name) not in (None, "", []) else "learning_rate"
+            yield f"{shown} = {values[shown]}"
+    yield from (f"{name} = {values[name]}" for name in RATIOS if values.get(name) not in (None, 1))
+    for name in BLOCK_WEIGHTS:
+        factors = read_factors(values.get(name) or "", SD_LAYOUT[1], name)
+        if set(factors) - {0.0, 1.0}:
+            yield f"{name} = {values[name]}"
+
+
+def _rate_among_arguments(optimizer: OptimizerSettings) -> list[Problem]:
+    arguments = parse_arguments(optimizer.optimizer_args, "optimizer_args")
+    if "lr" not in arguments:
+        return []
+    return [
+        problem(
+            "rate_among_arguments",
+            "lr = {rate} in optimizer_args would have no effect, since every group has a rate. Remove it and set "
+            "learning_rate.",
+            rate=arguments["lr"],
+        )
+    ]
+
+
+def _block_weights(rates: RateSettings) -> list[Problem]:
+    """How many blocks there are is known when the model is."""
+    return [
+        found
+        for name in BLOCK_WEIGHTS
+        for found in _problems_of(partial(read_factors, getattr(rates, name), SD_LAYOUT[1], name))
+    ]
+
+
+def _schedule(optimizer: OptimizerSettings) -> list[Problem]:
+    name = optimizer.lr_scheduler
+    if name == "adafactor" and not has_relative_steps(optimizer):
+        return [
+            problem(
+                "adafactor_schedule_alone",
+                "lr_scheduler = adafactor is the rate that Adafactor finds itself, but {optimizer} with these "
+                "optimizer_args finds none. Choose another lr_scheduler, for example constant_with_warmup.",
+                optimizer=optimizer.optimizer_type,
+            )
+        ]
+    if name in {"staged", "piecewise_constant"}:
+        return _stages(optimizer)
+    return _schedule_arguments(optimizer)
+
+
+def _stages(optimizer: OptimizerSettings) -> list[Problem]:
+    if not optimizer.lr_stages.strip():
+        return [
+            problem(
+                "stages_missing",
+                "lr_scheduler = {schedule} needs lr_stages, for example 5e-3:12000, 1e-4:20000, 1e-5.",
+                schedule=optimizer.lr_scheduler,
+            )
+        ]
+    if optimizer.lr_scheduler == "staged" and not optimizer.learning_rate:
+        return [
+            problem(
+                "stages_without_rate",
+                "learning_rate is 0, but with lr_scheduler = staged each part keeps its proportion to it. "
+                "Set learning_rate to the first stage's rate.",
+            )
+        ]
+    return _problems_of(lambda: parse_stages(optimizer.lr_stages, "lr_stages"))
+
+
+def _schedule_arguments(optimizer: OptimizerSettings) -> list[Problem]:
+    allowed = SCHEDULE_ARGUMENTS.get(optimizer.lr_scheduler)
+    if allowed is None:
+        return []  # said to have no effect elsewhere
+    try:
+        arguments = parse_arguments(optimizer.lr_scheduler_args, "lr_scheduler_args")
+    except UserError as error:
+        return list(error.problems)
+    return [
+        problem(
+            "schedule_argument",
+            "{name} = {value} in lr_scheduler_args does not suit lr_scheduler = {schedule}. It takes {allowed}.",
+            name=name, value=repr(value), schedule=optimizer.lr_scheduler,
+            allowed=", ".join(_in_words(argument) for argument in allowed),
+        )
+        for name, value in arguments.items()
+        if name not in allowed or not _suits(name, value)
+    ]
+
+
+def _suits(name: str, value: Any) -> bool:
+    if name.endswith("_type"):
+        return value in SHAPES
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def _in_words(argument: str) -> str:
+    return f"{argument}={'|'.join(SHAPES)}" if argument.endswith("_type") else f"{argument}=1e-6"
+
+
+def _averages(optimizer: OptimizerSettings) -> list[Problem]:
+    if not optimizer.ema_decay or not is_schedule_free(optimizer.optimizer_type):
+        return []
+    return [
+        problem(
+            "ema_with_schedule_free",
+            "{optimizer} keeps an average of the weights itself, so ema_decay = {decay} would average twice. "
+            "Set ema_decay = 0.",
+            optimizer=optimizer.optimizer_type, decay=optimizer.ema_decay,
+        )
+    ]
+
+
+def _fused(config: TrainConfig) -> list[Problem]:
+    optimizer, training, launch = config.optimizer, config.training, config.launch
+    if not optimizer.fused_backward_pass:
+        return []
+    conflicts = {
+        f"gradient_accumulation_steps = {training.gradient_accumulation_steps} (1 works)":
+            training.gradient_accumulation_steps > 1,
+        f"max_grad_norm = {optimizer.max_grad_norm:g} (0 works)": optimizer.max_grad_norm > 0,
+        "mixed_precision = fp16 (bf16 works)": training.mixed_precision == "fp16",
+        f"num_processes = {launch.num_processes} (1 works)": launch.num_processes > 1,
+        f"optimizer_type = {optimizer.optimizer_type} (AdamW works)": adapts_rate(optimizer.optimizer_type),
+    }  # fmt: skip
+    found = [words for words, conflicting in conflicts.items() if conflicting]
+    if not found:
+        return []
+    return [
+        problem(
+            "fused_backward_conflict",
+            "fused_backward_pass moves each parameter before the other gradients are known, which does not go with "
+            "{conflicts}. Change these or turn it off.",
+            conflicts=", ".join(found),
+        )
+    ]
+
+
+def _problems_of(read: Callable[[], object]) -> list[Problem]:
+    try:
+        read()
+    except UserError as error:
+        return list(error.problems)
+    return []

@@ -1,0 +1,41 @@
+"""What follows from the name of an optimizer, known without loading it."""
+
+from __future__ import annotations
+
+from train_core.config.problems import UserError
+from train_core.config.sections.optimizer import OptimizerSettings
+from train_core.config.syntax.arguments import parse_arguments
+
+WARM_UP_ONLY = ("constant", "constant_with_warmup")
+
+
+def adapts_rate(optimizer_type: str) -> bool:
+    """Whether the optimizer finds one learning rate for everything: D-Adaptation and Prodigy, also by dotted path."""
+    name = optimizer_type.rpartition(".")[2].lower()
+    return name.startswith(("dadapt", "prodigy"))
+
+
+def is_schedule_free(optimizer_type: str) -> bool:
+    """Whether the optimizer averages its steps instead of lowering its rate (Defazio et al., 2024)."""
+    return "schedulefree" in optimizer_type.rpartition(".")[2].lower()
+
+
+def has_relative_steps(settings: OptimizerSettings) -> bool:
+    """Whether the optimizer is Adafactor with relative steps, its default: it uses no rate and no schedule."""
+    package, _, name = settings.optimizer_type.rpartition(".")
+    if name.lower() != "adafactor" or package.startswith("torch"):
+        return False
+    try:
+        arguments = parse_arguments(settings.optimizer_args, "optimizer_args")
+    except UserError:
+        return False  # the checks report them
+    return arguments.get("relative_step", True) is True
+
+
+def schedule_in_use(settings: OptimizerSettings) -> str:
+    """The schedule that is followed: a constant one where the optimizer brings its own; checks say so."""
+    if has_relative_steps(settings) or settings.lr_scheduler == "adafactor":
+        return "constant"
+    if is_schedule_free(settings.optimizer_type) and settings.lr_scheduler not in WARM_UP_ONLY:
+        return "constant"
+    return settings.lr_scheduler

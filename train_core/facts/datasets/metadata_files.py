@@ -1,0 +1,177 @@
+"""Metadata files: captions and tags of many images in one JSON or JSONL file, as kohya's scripts write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_core.config.files import absolute_path
+from train_core.config.problems import Problem, UserError, problem
+from train_core.facts.datasets.folders import ImageFile, ImageFolder, Survey, image_sizes
+from train_core.facts.images.image_files import IMAGE_ENDINGS, is_image
+
+_FIELDS = ("caption", "tags", "image_size", "train_resolution")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the file says of one image. `key` is its path as it is written; `size` is (width, height) if it is given."""
+
+    key: str
+    caption: str
+    tags: str
+    size: tuple[int, int] | None
+
+
+def read_metadata(path: Path, image_dir: Path | None, repeats: int, separator: str) -> Survey:
+    """The images that the metadata file `path` lists, as one folder; problems are gathered, none is raised.
+
+    Relative keys start at `image_dir`, without one at the file's own folder, and may lack the image's ending. A caption
+    is followed by `separator` and the tags, on every line of it. Sizes are those of the image files: the file's own are
+    only compared with them.
+    """
+    try:
+        records, problems = _records(path)
+    except UserError as error:
+        return Survey((), error.problems, ())
+    found = {record.key: _find(record.key, image_dir or path.resolve().parent) for record in records}
+    problems += _absent(path, [key for key, image in found.items() if image is None], len(records))
+    sizes, unreadable = image_sizes([image for image in found.values() if image is not None])
+    there = [(record, image) for record in records if (image := found[record.key]) in sizes and image is not None]
+    images = tuple(
+        ImageFile(image, None, sizes[image], _caption(record, separator), record.tags) for record, image in there
+    )
+    warnings = [*_other_sizes(path, there, sizes), *_no_captions(path, [record for record, _ in there])]
+    return Survey((ImageFolder(path, repeats, "", images),), (*problems, *unreadable), tuple(warnings))
+
+
+def _records(path: Path) -> tuple[list[Record], list[Problem]]:
+    """The entries of the file. Raises UserError if it cannot be read at all."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        entries = list(_lines(text) if path.suffix.lower() == ".jsonl" else _object(text))
+    except OSError as error:
+        raise UserError(_unusable(path, error.strerror or str(error))) from None
+    except ValueError as error:  # neither UTF-8 nor JSON, or JSON of another shape
+        raise UserError(_unusable(path, str(error))) from None
+    records, problems = [], []
+    for key, fields in entries:
+        record = _record(key, fields)
+        if record is None:
+            problems.append(_bad_entry(path, key))
+        else:
+            records.append(record)
+    return records, problems if entries else [_unusable(path, "it lists no images")]
+
+
+def _object(text: str) -> Iterator[tuple[str, Any]]:
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("expected one object with the images' paths as names")
+    yield from content.items()
+
+
+def _lines(text: str) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+        key = content.pop("image_path", None) if isinstance(content, dict) else None
+        if not isinstance(key, str):
+            raise ValueError(f"line {number} has no image_path")
+        yield key, content
+
+
+def _record(key: str, fields: Any) -> Record | None:
+    """The record of one image, or None if a field is not what it should be."""
+    if not isinstance(fields, dict):
+        return None
+    caption, tags, size, _ = (fields.get(name) for name in _FIELDS)
+    tags = ", ".join(tags) if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) else tags
+    if size is not None and not (isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)):
+        return None
+    if not all(text is None or isinstance(text, str) for text in (caption, tags)):
+        return None
+    return Record(key, (caption or "").strip(), (tags or "").strip(), (size[0], size[1]) if size else None)
+
+
+def _find(key: str, folder: Path) -> Path | None:
+    """The image that `key` names; older files leave its ending out."""
+    path = absolute_path(key, folder)
+    if is_image(path):
+        return path if path.is_file() else None
+    candidates = (path.with_name(path.name + ending) for ending in sorted(IMAGE_ENDINGS))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _caption(record: Record, separator: str) -> str:
+    if not record.tags:
+        return record.caption
+    lines = [line.strip() for line in record.caption.splitlines() if line.strip()]
+    return "\n".join(f"{line}{separator}{record.tags}" for line in lines) or record.tags
+
+
+def _unusable(path: Path, reason: str) -> Problem:
+    return problem(
+        "metadata_file_unreadable",
+        "The metadata file {path} cannot be used: {reason}. Expected is JSON like {example}, or JSONL with one object "
+        "a line that has image_path too.",
+        path=str(path), reason=reason, example='{"a.png": {"caption": "a dog", "tags": "grass"}}',
+    )
+
+
+def _bad_entry(path: Path, key: str) -> Problem:
+    return problem(
+        "metadata_entry_wrong",
+        "{key} in {path}: caption and tags must be text, image_size a list of width and height. Correct the entry.",
+        key=key, path=str(path),
+    )
+
+
+def _absent(path: Path, keys: list[str], total: int) -> list[Problem]:
+    if not keys:
+        return []
+    return [
+        problem(
+            "metadata_images_absent",
+            "{count} of the {total} images in {path} are not there, for example {example}. Choose the folder that its "
+            "paths start at as train_data_dir (image_dir in a dataset file), or take them out of the file.",
+            count=len(keys), total=total, path=str(path), example=keys[0],
+        )
+    ]
+
+
+def _other_sizes(
+    path: Path, there: list[tuple[Record, Path]], sizes: dict[Path, tuple[int, int]]
+) -> list[Problem]:
+    """A warning where the file's sizes are no longer the images'. One turned by its EXIF data counts as equal."""
+    wrong = [image for record, image in there if record.size and sorted(record.size) != sorted(sizes[image])]
+    if not wrong:
+        return []
+    return [
+        problem(
+            "metadata_sizes_differ",
+            "{count} images have another size than {path} says, for example {example}. The images' own sizes are used.",
+            count=len(wrong), path=str(path), example=str(wrong[0]),
+        )
+    ]
+
+
+def _no_captions(path: Path, records: list[Record]) -> list[Problem]:
+    empty = [record.key for record in records if not record.caption and not record.tags]
+    if not empty:
+        return []
+    return [
+        problem(
+            "metadata_without_captions",
+            "{count} images in {path} have neither caption nor tags, for example {example}. They are trained without a "
+            "caption.",
+            count=len(empty), path=str(path), example=empty[0],
+        )
+    ]

@@ -1,0 +1,222 @@
+"""What a weight file says of itself: names, shapes and types of its tensors, without loading or running anything."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_core.config.problems import UserError, problem
+from train_core.facts.models.pickles import INERT_PREFIXES, scan_pickle
+
+HEADER_LIMIT = 100_000_000  # the format's own bound
+BYTES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+    "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor: its shape, and for safetensors its type and the bytes [start, end) it fills in the file."""
+
+    shape: tuple[int, ...]
+    dtype: str = ""
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """The contents of a weight file. `inert` names classes in a pickle that are not weights but do no harm unread."""
+
+    path: Path
+    layout: str  # "safetensors" or "ckpt"
+    tensors: dict[str, TensorInfo]
+    metadata: dict[str, str]
+    inert: tuple[str, ...] = ()
+
+
+def read_tensor_file(path: Path) -> TensorFile:
+    """The contents of the weight file at `path`. Raises UserError where it is not what its name says."""
+    if not path.is_file():
+        raise UserError(
+            problem("model_file_missing", "{file} does not exist. Choose the model file again.", file=str(path))
+        )
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise UserError(
+            problem(
+                "model_file_unreadable",
+                "{file} cannot be read ({reason}). Check its permissions and the drive.",
+                file=str(path),
+                reason=error.strerror or str(error),
+            )
+        ) from error
+    _refuse_stand_ins(path, start)
+    ending = path.suffix.lower()
+    if ending == ".safetensors":
+        return _read_safetensors(path, start)
+    if ending in (".ckpt", ".pt", ".pth", ".bin"):
+        return _read_pickle(path, start)
+    raise UserError(
+        problem(
+            "model_file_ending",
+            "{file} is no model file that can be read here. Choose a .safetensors or .ckpt file.",
+            file=str(path),
+        )
+    )
+
+
+def read_ahead(path: Path) -> None:
+    """Ask the system to fetch the file at `path` into memory meanwhile, where it knows how to; returns at once."""
+    if hasattr(os, "posix_fadvise") and path.is_file():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+
+
+def _refuse_stand_ins(path: Path, start: bytes) -> None:
+    """Raise UserError for what downloads leave instead of a model: nothing, a web page, a Git LFS pointer."""
+    if not start:
+        raise UserError(problem("model_file_empty", "{file} is empty. Download the model again.", file=str(path)))
+    if start.startswith(b"version https://git-lfs"):
+        raise UserError(
+            problem(
+                "model_file_lfs_pointer",
+                "{file} is only a Git LFS pointer, not the model. Run `git lfs pull` in its "
+                "folder, or download the file itself.",
+                file=str(path),
+            )
+        )
+    text = start.lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise UserError(
+            problem(
+                "model_file_web_page",
+                "{file} is a web page, not a model: the download needed a login or another "
+                "link. Download the model again in a browser.",
+                file=str(path),
+            )
+        )
+
+
+def _looks_like_pickle(start: bytes) -> bool:
+    return start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
+
+
+def _read_safetensors(path: Path, start: bytes) -> TensorFile:
+    if _looks_like_pickle(start):
+        raise UserError(
+            problem(
+                "model_file_renamed_pickle",
+                "{file} is a pickled checkpoint renamed to .safetensors. Rename it back to "
+                ".ckpt, or download the real .safetensors.",
+                file=str(path),
+            )
+        )
+    length = int.from_bytes(start[:8], "little")
+    size = path.stat().st_size
+    if len(start) < 8 or length > HEADER_LIMIT or (len(start) > 8 and start[8:9] != b"{"):
+        raise _broken(path)
+    if size < 8 + length:
+        raise _truncated(path, 8 + length, size)
+    with path.open("rb") as file:
+        file.seek(8)
+        header = _parse_header(path, file.read(length))
+    metadata = header.pop("__metadata__", None) or {}
+    try:
+        tensors = {name: _tensor_info(entry, 8 + length) for name, entry in header.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broken(path) from error
+    expected = max((info.end for info in tensors.values()), default=8 + length)
+    if size < expected:
+        raise _truncated(path, expected, size)
+    return TensorFile(path, "safetensors", tensors, {str(key): str(value) for key, value in metadata.items()})
+
+
+def _parse_header(path: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(raw)
+    except ValueError as error:
+        raise _broken(path) from error
+    if not isinstance(header, dict):
+        raise _broken(path)
+    return header
+
+
+def _tensor_info(entry: dict[str, Any], data_start: int) -> TensorInfo:
+    """The header's `entry`; raises KeyError, TypeError or ValueError where its parts contradict each other."""
+    shape = tuple(int(side) for side in entry["shape"])
+    start, end = entry["data_offsets"]
+    if start < 0 or end < start:
+        raise ValueError("bytes out of order")
+    if entry["dtype"] in BYTES and math.prod(shape) * BYTES[entry["dtype"]] != end - start:
+        raise ValueError("size and shape differ")
+    return TensorInfo(shape, entry["dtype"], data_start + start, data_start + end)
+
+
+def _read_pickle(path: Path, start: bytes) -> TensorFile:
+    if start[8:9] == b"{" and not _looks_like_pickle(start):
+        raise UserError(
+            problem(
+                "model_file_renamed_safetensors",
+                "{file} is a .safetensors file under another ending. Rename it to .safetensors.",
+                file=str(path),
+            )
+        )
+    if not start.startswith(b"PK"):
+        raise UserError(
+            problem(
+                "model_file_old_pickle",
+                "{file} is broken, or pickled in the form used before 2020. Convert it to "
+                ".safetensors, or download it as such.",
+                file=str(path),
+            )
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
+            if name is None:
+                raise _broken(path)
+            with archive.open(name) as stream:
+                shapes, foreign = scan_pickle(stream)
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise _broken(path) from error
+    dangerous = sorted(name for name in foreign if not name.startswith(INERT_PREFIXES))
+    if dangerous:
+        raise UserError(
+            problem(
+                "model_file_pickled_code",
+                "{file} holds program code ({names}), which could do anything when loaded, "
+                "so it was not opened. Use a .safetensors file of this model.",
+                file=str(path),
+                names=", ".join(dangerous[:3]),
+            )
+        )
+    tensors = {name: TensorInfo(shape) for name, shape in shapes.items()}
+    return TensorFile(path, "ckpt", tensors, {}, tuple(sorted(foreign)))
+
+
+def _broken(path: Path) -> UserError:
+    return UserError(
+        problem("model_file_broken", "{file} is damaged: its header cannot be read. Download it again.", file=str(path))
+    )
+
+
+def _truncated(path: Path, expected: int, size: int) -> UserError:
+    return UserError(
+        problem(
+            "model_file_truncated",
+            "{file} is incomplete: it has {size} of {expected} bytes, as when a download "
+            "breaks off. Download it again.",
+            file=str(path),
+            size=f"{size:,}",
+            expected=f"{expected:,}",
+        )
+    )

@@ -1,0 +1,179 @@
+"""Sample prompts: one a line with `--n --w --h --d --l --s --ss`, checked in full before anything is trained."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.config.sections.samples import Sampler
+from train_core.facts.prompts.prompt_files import Entry, file_entries, prompt_file, text_entries
+
+SAMPLERS: tuple[str, ...] = get_args(Sampler)
+MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 8192, 8
+MAX_STEPS = 1000
+MAX_SCALE = 1000
+MAX_SEED = 2**63 - 1
+
+FLAGS = {
+    "--n": "negative_prompt", "--w": "width", "--h": "height", "--d": "seed", "--l": "scale",
+    "--s": "steps", "--ss": "sampler",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SamplePrompt:
+    """One picture to draw. `seed` is None where the prompt names none; sizes are pixels, multiples of 8."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    seed: int | None
+    steps: int
+    scale: float
+    sampler: str
+
+
+@dataclass(frozen=True)
+class PromptDefaults:
+    """What a prompt gets that does not say otherwise."""
+
+    width: int
+    height: int
+    sampler: str = "euler_a"
+    steps: int = 30
+    scale: float = 7.5
+
+    @classmethod
+    def at(cls, resolution: str, sampler: str) -> PromptDefaults:
+        """Defaults for a training `resolution` such as "512,768" or "512": pictures of the size that is trained."""
+        width, *rest = (int(part) for part in resolution.split(","))
+        return cls(_side(width), _side(rest[0] if rest else width), sampler)
+
+
+def parse_prompts(text_or_file: str, defaults: PromptDefaults, folder: Path | None = None) -> list[SamplePrompt]:
+    """The prompts in `text_or_file`: lines of text, or one path of a .txt, .toml or .json file (relative to `folder`).
+
+    Raises `UserError` with every bad line at once; in .toml and .json files the "line" is the number of the entry.
+    """
+    path = prompt_file(text_or_file, folder)
+    entries = file_entries(path) if path else text_entries(text_or_file)
+    problems: list[Problem] = []
+    prompts = [_checked(entry, defaults, problems) for entry in entries]
+    raise_if_any(problems)
+    return prompts
+
+
+def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) -> SamplePrompt:
+    """The prompt that `entry` describes; whatever is wrong with it is added to `problems`."""
+    d = defaults
+    made = SamplePrompt(entry.prompt, "", d.width, d.height, None, d.steps, d.scale, d.sampler)
+    if not entry.prompt:
+        problems.append(_no_prompt(entry.line))
+    given: set[str] = set()
+    for flag, value in entry.flags:
+        field = FLAGS.get(flag.lower())
+        if field is None:
+            problems.append(_unknown_flag(entry.line, flag))
+            continue
+        if field in given:
+            problems.append(_given_twice(entry.line, flag))
+        given.add(field)
+        try:
+            made = replace(made, **{field: READERS[field](value)})
+        except ValueError as wanted:
+            problems.append(_bad_value(entry.line, flag, value, str(wanted)))
+    return made
+
+
+def _no_prompt(line: int) -> Problem:
+    return problem(
+        "prompt_empty",
+        "Sample prompts, line {line}: there is no prompt. Write it at the front of the line.",
+        line=line,
+    )
+
+
+def _given_twice(line: int, flag: str) -> Problem:
+    return problem(
+        "prompt_flag_twice",
+        "Sample prompts, line {line}: {flag} is given twice. Remove one.",
+        line=line,
+        flag=flag,
+    )
+
+
+def _bad_value(line: int, flag: str, value: str, wanted: str) -> Problem:
+    if FLAGS[flag.lower()] == "sampler":
+        return problem(
+            "prompt_unknown_sampler",
+            "Sample prompts, line {line}: there is no sampler {value}. Did you mean {nearest}? Known are {known}.",
+            line=line, value=value or '""', nearest=wanted, known=", ".join(SAMPLERS),
+        )  # fmt: skip
+    return problem(
+        "prompt_bad_number",
+        "Sample prompts, line {line}: {flag} wants a number in {wanted}, not {value}. Correct it, or leave {flag} out.",
+        line=line, flag=flag, wanted=wanted, value=value or '""',
+    )  # fmt: skip
+
+
+def _unknown_flag(line: int, flag: str) -> Problem:
+    """The message for `flag`, with the known one whose letters or long name look most like it."""
+    names = {name.strip("-"): name for name in FLAGS} | {field: name for name, field in FLAGS.items()} | {"cfg": "--l"}
+    word = re.split(r"[^a-z_]", flag.lower().strip("-"))[0]
+    nearest = difflib.get_close_matches(word, names, n=1, cutoff=0.0)
+    return problem(
+        "prompt_unknown_flag",
+        "Sample prompts, line {line}: unknown flag {flag}. Did you mean {nearest}? Known are {known}.",
+        line=line, flag=flag, nearest=names[nearest[0]], known=", ".join(FLAGS),
+    )  # fmt: skip
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `low` to `high`; its `ValueError` holds the range."""
+
+    def read(value: str) -> int:
+        # int() alone would also take underscores and other scripts' digits, and refuses very long numbers its own way.
+        if not re.fullmatch(r"[0-9]{1,19}", value) or not low <= int(value) <= high:
+            raise ValueError(f"{low}–{high}")
+        return int(value)
+
+    return read
+
+
+def _side(pixels: int) -> int:
+    return max(MIN_SIDE, pixels // SIDE_STEP * SIDE_STEP)
+
+
+def _read_side(value: str) -> int:
+    return _side(_whole(1, MAX_SIDE)(value))
+
+
+def _read_scale(value: str) -> float:
+    if not re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", value) or float(value) > MAX_SCALE:
+        raise ValueError(f"0–{MAX_SCALE}")
+    return float(value)
+
+
+def _read_sampler(value: str) -> str:
+    """The known sampler `value`; its `ValueError` holds the nearest one."""
+    name = value.lower()
+    if name not in SAMPLERS:
+        raise ValueError(difflib.get_close_matches(re.sub(r"[\s-]+", "_", name), SAMPLERS, n=1, cutoff=0.0)[0])
+    return name
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "negative_prompt": str,
+    "width": _read_side,
+    "height": _read_side,
+    "seed": _whole(0, MAX_SEED),
+    "scale": _read_scale,
+    "steps": _whole(1, MAX_STEPS),
+    "sampler": _read_sampler,
+}

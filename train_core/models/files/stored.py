@@ -1,0 +1,129 @@
+"""Reading weight files tensor by tensor, so that no second copy of a model is ever in memory."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from train_core.config.problems import UserError, problem
+from train_core.facts.models.tensor_files import TensorFile, TensorInfo, read_tensor_file
+
+DTYPES = {
+    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I64": torch.int64, "I32": torch.int32,
+    "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in a file, or one that is made of some: its shape, how to get it, and the number format it has there."""
+
+    shape: tuple[int, ...]
+    read: Callable[[], Tensor]
+    dtype: torch.dtype = torch.float32
+
+
+def in_memory(tensors: Mapping[str, Tensor]) -> dict[str, Stored]:
+    """`tensors` as if they were in a file."""
+    return {name: Stored(tuple(t.shape), partial(_same, t), t.dtype) for name, t in tensors.items()}
+
+
+def transposed(matrix: Stored) -> Stored:
+    """The (n, m) matrix of an (m, n) one."""
+    return Stored(matrix.shape[::-1], lambda: matrix.read().T, matrix.dtype)
+
+
+def joined(rows: Sequence[Stored]) -> Stored:
+    """Tensors below each other in one."""
+    shape = (sum(one.shape[0] for one in rows), *rows[0].shape[1:])
+    return Stored(shape, lambda: torch.cat([one.read().to(rows[0].dtype) for one in rows]), rows[0].dtype)
+
+
+def as_kernel(matrix: Stored) -> Stored:
+    """A matrix (out, in) as a 1x1 convolution (out, in, 1, 1)."""
+    return Stored((*matrix.shape, 1, 1), lambda: matrix.read()[:, :, None, None], matrix.dtype)
+
+
+def as_matrix(kernel: Stored) -> Stored:
+    """A 1x1 convolution (out, in, 1, 1) as the matrix (out, in)."""
+    return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0], kernel.dtype)
+
+
+class Inert:
+    """Stands in for classes of other software in a pickle: takes any state, does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def open_weights(path: Path) -> dict[str, Stored]:
+    """The tensors of the `.safetensors` or pickled file at `path`, by name. Raises UserError where it is unfit."""
+    return stored_tensors(read_tensor_file(path))
+
+
+def stored_tensors(file: TensorFile) -> dict[str, Stored]:
+    """The tensors of a file whose header has been read, by name. Raises UserError where it is unfit."""
+    if file.layout == "safetensors":
+        return {name: Stored(info.shape, _reader(file.path, info), _dtype(info)) for name, info in file.tensors.items()}
+    tensors = _load_pickle(file)
+    return {name: Stored(tuple(tensor.shape), partial(_same, tensor), tensor.dtype) for name, tensor in tensors.items()}
+
+
+def _dtype(info: TensorInfo) -> torch.dtype:
+    return DTYPES.get(info.dtype, torch.float32)  # what cannot be read is told when it is
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
+    """Reads one tensor. Reading, unlike mapping, leaves no pages of the file counted as our memory."""
+
+    def read() -> Tensor:
+        if info.dtype not in DTYPES:
+            raise UserError(
+                problem(
+                    "model_number_format",
+                    "{file} stores numbers as {format}, which cannot be read here. Use an fp16, bf16 or fp32 copy.",
+                    file=str(path),
+                    format=info.dtype,
+                )
+            )
+        tensor = torch.empty(info.shape, dtype=DTYPES[info.dtype])
+        with path.open("rb") as file:
+            file.seek(info.start)
+            file.readinto(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return tensor
+
+    return read
+
+
+def _load_pickle(file: TensorFile) -> dict[str, Tensor]:
+    """The tensors of a pickle, mapped from the file. Nothing but tensors and plain data is built from it."""
+    inert: list[Any] = [(Inert, name) for name in file.inert]
+    try:
+        with torch.serialization.safe_globals(inert):
+            loaded = torch.load(file.path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(
+            problem(
+                "model_file_not_loadable",
+                "{file} cannot be loaded safely ({reason}). Use a .safetensors file of this model.",
+                file=str(file.path),
+                reason=str(error).splitlines()[0],
+            )
+        ) from error
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}

@@ -1,0 +1,82 @@
+"""Writing weight files tensor by tensor: whole or not at all, and the same bytes for the same contents."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from train_core.config.problems import UserError, problem
+from train_core.models.files.stored import DTYPES, Stored
+
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+# Wide numbers first, as the safetensors library has it, so that every tensor begins at a multiple of its number's size.
+ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Write `tensors` to `path`, reading one after the other, each in its stated dtype.
+
+    Another file of this name is only replaced once the new one is complete; whatever ends the writing before leaves
+    nothing. `progress` is told how many of how many tensors are written. Metadata stands in alphabetical order.
+    UserError when the file cannot be written.
+    """
+    ordered = sorted(tensors.items(), key=lambda item: (ORDER.index(NAMES[item[1].dtype]), item[0]))
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
+    end = 0
+    for name, stored in ordered:
+        start, end = end, end + math.prod(stored.shape) * stored.dtype.itemsize
+        header[name] = {"dtype": NAMES[stored.dtype], "shape": list(stored.shape), "data_offsets": [start, end]}
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(header_bytes(header))
+        for done, (_, stored) in enumerate(ordered, 1):
+            file.write(_bytes_of(stored))
+            progress(done, len(ordered))
+
+
+def header_bytes(header: Mapping[str, object]) -> bytes:
+    """A safetensors file up to its tensors: how long the header is, and the header, filled up to whole words."""
+    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    return len(head).to_bytes(8, "little") + head
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A name to write under; the file takes `path`'s place once that is done, and is gone where it is not.
+
+    UserError when it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise not_written(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: Exception) -> UserError:
+    """What is said where a result cannot be written."""
+    return UserError(
+        problem(
+            "file_not_written",
+            "{file} could not be written ({reason}). Free some space on the drive, or choose another output_dir.",
+            file=str(path), reason=str(error),
+        )
+    )  # fmt: skip
+
+
+def _bytes_of(stored: Stored) -> memoryview[int]:
+    tensor = stored.read().detach().to("cpu", stored.dtype).contiguous()
+    return tensor.reshape(-1).view(torch.uint8).numpy().data

@@ -1,0 +1,67 @@
+"""Captions to CLIP's token numbers in pieces of 75, and the pieces' hidden states joined again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from train_core.models.text.tokenizer import BOS, EOS
+
+PIECE = 75
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A caption's token numbers and their weights, without begin, end and padding."""
+
+    ids: list[int]
+    weights: list[float]
+
+
+def tokenise(
+    tokenizer: Tokenizer, pieces: Sequence[tuple[str, float]], extra: Mapping[str, Sequence[int]] | None = None
+) -> Tokens:
+    """The tokens of (text, weight) `pieces`, where each word that is a key of `extra` becomes those numbers."""
+    ids: list[int] = []
+    weights: list[float] = []
+    for text, weight in pieces:
+        found = _ids_of(tokenizer, text, extra or {})
+        ids += found
+        weights += [weight] * len(found)
+    return Tokens(ids, weights)
+
+
+def _ids_of(tokenizer: Tokenizer, text: str, extra: Mapping[str, Sequence[int]]) -> list[int]:
+    if not extra:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+    longest_first = sorted(extra, key=len, reverse=True)
+    words = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+    ids: list[int] = []
+    for index, part in enumerate(words.split(text)):  # odd places hold the words
+        ids += extra[part] if index % 2 else tokenizer.encode(part, add_special_tokens=False).ids
+    return ids
+
+
+def pieces_needed(length: int) -> int:
+    """How many pieces hold `length` tokens; at least one."""
+    return max(1, -(-length // PIECE))
+
+
+def wrap(ids: Sequence[int], pieces: int, pad: int = EOS) -> list[list[int]]:
+    """`ids` cut or padded to `pieces` rows of 77: begin, up to 75 tokens, end, and `pad` for the rest.
+
+    So every piece holds its own end, also one without text; where `pad` is the end token, as in SD 1.x, that shows not.
+    """
+    rows = [list(ids[start : start + PIECE]) for start in range(0, pieces * PIECE, PIECE)]
+    return [[BOS, *row, EOS, *[pad] * (PIECE - len(row))] for row in rows]
+
+
+def join(hidden: Tensor) -> Tensor:
+    """(B, pieces, 77, width) -> (B, 75 * pieces + 2, width): the first begin, all inner states, the last end."""
+    inner = hidden[:, :, 1:-1].flatten(1, 2)
+    return torch.cat([hidden[:, 0, :1], inner, hidden[:, -1, -1:]], dim=1)

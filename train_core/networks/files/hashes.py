@@ -1,0 +1,66 @@
+"""The hashes by which other software knows adapters and the models they were trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import safetensors.torch
+from torch import Tensor
+
+from train_core.facts.file_cache import recall
+
+LEGACY_START, LEGACY_LENGTH = 2**20, 2**16
+HEADER_LENGTH_BYTES = 8
+A_FOLDER = "IsADirectory"
+
+
+@dataclass(frozen=True)
+class FileHashes:
+    """`legacy`: 8 hex digits of the SHA-256 of 64 KiB from 1 MiB on. `sha256`: of the whole file. Folders have none."""
+
+    legacy: str
+    sha256: str
+
+
+def adapter_hashes(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:
+    """`sshs_model_hash` and `sshs_legacy_hash` of an adapter, as the additional-networks extension defined them.
+
+    Both are taken over the file as it would be with the `ss_` metadata alone: the first over all that follows the
+    header, so that it is the same whatever the metadata, the second over 64 KiB from 1 MiB on.
+    """
+    ours = {name: value for name, value in metadata.items() if name.startswith("ss_")}
+    content = memoryview(safetensors.torch.save(tensors, ours))
+    header = HEADER_LENGTH_BYTES + int.from_bytes(content[:HEADER_LENGTH_BYTES], "little")
+    legacy = hashlib.sha256(content[LEGACY_START : LEGACY_START + LEGACY_LENGTH]).hexdigest()[:8]
+    return {"sshs_model_hash": hashlib.sha256(content[header:]).hexdigest(), "sshs_legacy_hash": legacy}
+
+
+def file_hashes(path: Path) -> FileHashes:
+    """Both hashes of a model file, read from start to end; folders have the ecosystem's placeholder."""
+    if path.is_dir():
+        return FileHashes(A_FOLDER, A_FOLDER)
+    with path.open("rb") as file:
+        file.seek(LEGACY_START)
+        legacy = hashlib.sha256(file.read(LEGACY_LENGTH)).hexdigest()[:8]
+        file.seek(0)
+        return FileHashes(legacy, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def remembered_hashes(path: Path, memory: Path) -> FileHashes:
+    """`file_hashes`, from the database `memory` while the file has the size and time that it had then."""
+    if path.is_dir():
+        return file_hashes(path)
+    known = recall([path], "model hashes", lambda file: " ".join(astuple(file_hashes(file))), memory)
+    return FileHashes(*known[path].split())
+
+
+def hashes_in_background(path: Path, memory: Path) -> Future[FileHashes]:
+    """`remembered_hashes` from a thread of its own: reading gigabytes must not hold up the start of training."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="model-hash")
+    future = executor.submit(remembered_hashes, path, memory)
+    executor.shutdown(wait=False)
+    return future

@@ -1,0 +1,139 @@
+"""Adapters as changes of a base model's weights, made tensor by tensor when these are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.config.syntax.block_weights import Strength
+from train_core.models.family import Target
+from train_core.models.files.stored import Stored
+from train_core.models.quantised import shape_of
+from train_core.networks.algorithms.decompose import decomposed
+from train_core.networks.files.reading import AdapterFile, Module
+
+Files = Mapping[str, Mapping[str, Stored]]  # part -> a module's tensor -> what is stored
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """An adapter and how strongly each layer takes part."""
+
+    file: AdapterFile
+    strength: Strength
+
+
+def change_by(module: Module, shape: torch.Size, weight: Tensor | None) -> Tensor:
+    """The whole change (`shape`, fp32) that `module` makes of a weight, strength by its alpha included.
+
+    `weight`, in fp32, is needed where the change depends on it, see `needs_weight`.
+    """
+    values = module.read()
+    alpha = float(values.pop("alpha")) if "alpha" in values else None
+    scale = values.pop("dora_scale", None)
+    change = module.algorithm.change_of(values, shape, alpha, weight)
+    if scale is None:
+        return change
+    assert weight is not None
+    return decomposed(weight + change, scale) - weight
+
+
+def needs_weight(module: Module) -> bool:
+    """Whether the change that `module` makes depends on the weight that it changes."""
+    return module.algorithm.needs_weight or "dora_scale" in module.tensors
+
+
+def require_fitting(adapters: Sequence[Weighed], targets: Sequence[Target], kind: str) -> None:
+    """Raise `UserError` for adapters of another kind of base model, and for layers that the model lacks or that differ.
+
+    `kind` is the model's, such as SDXL.
+    """
+    known = {target.file_key: target for target in targets}
+    raise_if_any([found for one in adapters for found in misfits(one.file, known, kind)])
+
+
+def misfits(file: AdapterFile, known: Mapping[str, Target], kind: str) -> Iterator[Problem]:
+    """What keeps the adapter from being put on the layers `known`."""
+    if file.kind and file.kind != kind:
+        yield problem(
+            "adapter_of_another_base",
+            "{file} is an adapter for {theirs}, but the base model is {ours}. Choose an adapter or a base model that "
+            "fits the other.",
+            file=str(file.path), theirs=file.kind, ours=kind,
+        )
+        return
+    missing = sorted(key for key in file.modules if key not in known)
+    if missing:
+        yield problem(
+            "adapter_layers_missing",
+            "{file} changes {count} layers that the base model does not have, for example {name}. It was made for "
+            "another kind of model; choose one that fits.",
+            file=str(file.path), count=len(missing), name=missing[0],
+        )
+    wrong = sorted(
+        key for key, module in file.modules.items() if key in known and not _suits(module, shape_of(known[key].module))
+    )
+    if wrong:
+        yield problem(
+            "adapter_layers_differ",
+            "{file} changes {count} layers that have other shapes in the base model, for example {name}. It was made "
+            "for another model; choose one that fits.",
+            file=str(file.path), count=len(wrong), name=wrong[0],
+        )
+
+
+def _suits(module: Module, shape: torch.Size) -> bool:
+    return module.algorithm.suits(module.looks(), shape)
+
+
+def merged(files: Files, targets: Sequence[Target], adapters: Sequence[Weighed]) -> dict[str, dict[str, Stored]]:
+    """`files` of a model with the changes of `adapters` added to its tensors, in fp32, when they are read.
+
+    Each change is that of the untouched weight, so their order does not matter. `require_fitting` is to be asked first.
+    """
+    result = {part: dict(tensors) for part, tensors in files.items()}
+    for target in targets:
+        changing = [
+            (one.file.modules[target.file_key], one.strength.at(target.file_key))
+            for one in adapters if target.file_key in one.file.modules
+        ]
+        changing = [(module, strength) for module, strength in changing if strength]
+        if not changing:
+            continue
+        tensors, path = result[target.part], _path_in(result[target.part], target)
+        tensors[f"{path}.weight"] = _with_changes(tensors[f"{path}.weight"], changing)
+        biases = [(module, s) for module, s in changing if {"diff_b", "b_norm"} & module.tensors.keys()]
+        if biases and f"{path}.bias" in tensors:
+            tensors[f"{path}.bias"] = _with_biases(tensors[f"{path}.bias"], biases)
+    return result
+
+
+def _path_in(tensors: Mapping[str, Stored], target: Target) -> str:
+    """The name of the layer among a part's tensors."""
+    return next(path for path in target.paths if f"{path}.weight" in tensors)
+
+
+def _with_changes(stored: Stored, changing: Sequence[tuple[Module, float]]) -> Stored:
+    def read() -> Tensor:
+        weight = stored.read().float()
+        total = weight.clone()
+        for module, strength in changing:
+            total += strength * change_by(module, weight.shape, weight if needs_weight(module) else None)
+        return total
+
+    return Stored(stored.shape, read, stored.dtype)
+
+
+def _with_biases(stored: Stored, changing: Sequence[tuple[Module, float]]) -> Stored:
+    def read() -> Tensor:
+        total = stored.read().float()
+        for module, strength in changing:
+            change = module.algorithm.bias_change_of(module.read())
+            total = total if change is None else total + strength * change
+        return total
+
+    return Stored(stored.shape, read, stored.dtype)

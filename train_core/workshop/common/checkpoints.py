@@ -1,0 +1,144 @@
+"""Checkpoints as they are written: one file, streamed, or a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.models.files.stored import Stored
+from train_core.models.files.writing import not_written, write_safetensors, written_whole
+from train_core.models.kinds.stable_diffusion import single_file
+from train_core.models.load import Opened
+from train_core.models.text.tokenizer import clip_tokenizer
+from train_core.workshop.common.report import Report
+
+Parts = Mapping[str, Mapping[str, Stored]]
+PIPELINES = {"SD 1.x": "StableDiffusion", "SD 2.x": "StableDiffusion", "SDXL": "StableDiffusionXL"}
+TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
+END, START = "<|endoftext|>", "<|startoftext|>"
+SCHEDULER: dict[str, Any] = {
+    "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+    "interpolation_type": "linear", "num_train_timesteps": 1000, "steps_offset": 1, "timestep_spacing": "leading",
+}  # fmt: skip
+
+
+def write_checkpoint(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
+    """Write the parts `stored` of a model as one file in Stability's layout, with what the source says of itself.
+
+    `dtype` None keeps each tensor's number format. Only one tensor is in memory at a time.
+    """
+    tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
+    write_safetensors(path, _with_signs(opened, tensors), said_of(opened), report.stage("saving"))
+    report.saved(path)
+
+
+def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
+    """The same as a pickled checkpoint, which has to be in memory whole."""
+    tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
+    progress, state = report.stage("reading"), {}
+    for done, (name, one) in enumerate(tensors.items(), 1):
+        state[name] = one.read().to(one.dtype).contiguous()
+        progress(done, len(tensors))
+    report.stage("saving")
+    with written_whole(path) as temporary:
+        try:
+            torch.save({"state_dict": state}, temporary)
+        except RuntimeError as error:  # so torch tells of a drive that is full
+            raise not_written(path, error) from error
+    report.saved(path)
+
+
+def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
+    """The same as a diffusers folder, tokenizers and scheduler included; whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _fill_folder(temporary, opened, stored, dtype, report)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    except OSError as error:
+        raise not_written(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    report.saved(path)
+
+
+def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
+    index: dict[str, Any] = {"_class_name": f"{PIPELINES[opened.kind]}Pipeline"}
+    for name, module in opened.family.modules.items():
+        is_text = name in TEXT_CLASSES
+        tensors = {rest: replace(one, dtype=dtype or one.dtype) for rest, one in stored[name].items()}
+        if is_text:  # the name that all versions of transformers know
+            tensors = {rest if rest.startswith("text_") else f"text_model.{rest}": one for rest, one in tensors.items()}
+        (folder / name).mkdir(parents=True)
+        file = "model.safetensors" if is_text else "diffusion_pytorch_model.safetensors"
+        write_safetensors(folder / name / file, tensors, {"format": "pt"}, report.stage("saving"))
+        if is_text:
+            said = module.config.to_dict() | {"architectures": [TEXT_CLASSES[name]], "model_type": "clip_text_model"}
+            _write_json(folder / name / "config.json", said)
+            tokenizer = name.replace("text_encoder", "tokenizer")
+            _write_tokenizer(folder / tokenizer, "!" if _pads_with_zero(opened.kind, name) else END)
+            index |= {name: ["transformers", TEXT_CLASSES[name]], tokenizer: ["transformers", "CLIPTokenizer"]}
+        else:
+            module.save_config(folder / name)
+            index[name] = ["diffusers", type(module).__name__]
+    (folder / "scheduler").mkdir()
+    prediction = opened.found.prediction_type or "epsilon"
+    _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER | {"prediction_type": prediction})
+    index["scheduler"] = ["diffusers", "EulerDiscreteScheduler"]
+    if opened.kind == "SDXL":
+        index["force_zeros_for_empty_prompt"] = True
+    else:
+        index |= {"safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False}
+    _write_json(folder / "model_index.json", index)
+
+
+def _pads_with_zero(kind: str, part: str) -> bool:
+    """Whether the text encoder's captions are filled up with token 0 instead of their end token."""
+    return part == "text_encoder_2" or kind == "SD 2.x"
+
+
+def _write_tokenizer(folder: Path, pad: str) -> None:
+    ours = json.loads(clip_tokenizer().to_str())["model"]
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in ours["merges"]]
+    folder.mkdir()
+    _write_json(folder / "vocab.json", ours["vocab"])
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8", newline="\n")
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": pad}
+    _write_json(folder / "special_tokens_map.json", special)
+    _write_json(
+        folder / "tokenizer_config.json",
+        {**special, "tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True,
+         "add_prefix_space": False, "errors": "replace"},
+    )
+
+
+def _write_json(path: Path, said: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+def said_of(opened: Opened) -> dict[str, str]:
+    """The metadata of the file that the model comes from, without hashes that are no longer true."""
+    said = read_tensor_file(opened.found.path).metadata if opened.found.path.is_file() else {}
+    kept = {name: value for name, value in said.items() if "hash" not in name}
+    if opened.found.prediction_type:
+        kept.setdefault("modelspec.prediction_type", opened.found.prediction_type.removesuffix("_prediction"))
+    return {"format": "pt", **kept}
+
+
+def _with_signs(opened: Opened, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+    """`tensors` with the empty ones by which some checkpoints say what they predict."""
+    signs = dict(tensors)
+    for name, holds in (("v_pred", opened.found.prediction_type == "v_prediction"),
+                        ("ztsnr", opened.found.zero_terminal_snr)):
+        if holds and opened.kind == "SDXL":
+            signs[name] = Stored((0,), lambda: torch.zeros(0))
+    return signs

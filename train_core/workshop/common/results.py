@@ -1,0 +1,101 @@
+"""Where tools write, in which number format, and what their files say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from train_core.config.jobs.tools import ResultPrecision, ResultSettings
+from train_core.config.problems import UserError, problem
+from train_core.networks.files.adapter_file import save_adapter
+from train_core.networks.files.reading import AdapterFile
+from train_core.workshop.common.report import Report
+
+DTYPES: dict[ResultPrecision, torch.dtype] = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+VERSIONS = {"SDXL": "sdxl_base_v1-0", "SD 2.x": "sd_v2", "SD 1.x": "sd_v1"}
+ARCHITECTURES = {
+    "SDXL": "stable-diffusion-xl-v1-base/lora", "SD 2.x": "stable-diffusion-v2-512/lora",
+    "SD 1.x": "stable-diffusion-v1/lora",
+}  # fmt: skip
+
+
+def result_path(result: ResultSettings, ending: str = ".safetensors") -> Path:
+    """Where the result goes. Raises `UserError` for a name without its ending, and for a file that is in the way."""
+    path = Path(result.save_to)
+    if path.suffix.lower() != ending:
+        raise UserError(
+            problem(
+                "result_ending",
+                "save_to = {file} has to end in {ending}. Write {suggestion}.",
+                file=str(path), ending=ending, suggestion=str(path.with_suffix(ending)),
+            )
+        )
+    require_free(path, result.overwrite)
+    return path
+
+
+def require_free(path: Path, overwrite: bool) -> None:
+    """Raise `UserError` where something is in the way of a result."""
+    if path.exists() and not overwrite:
+        raise UserError(
+            problem(
+                "result_exists",
+                "{file} is there already. Choose another name, or turn overwrite on to replace it.",
+                file=str(path),
+            )
+        )
+
+
+def dtype_of(result: ResultSettings) -> torch.dtype | None:
+    """The number format that is asked for; None keeps that of the source."""
+    return DTYPES.get(result.result_precision)
+
+
+def stored_dtype(files: Iterable[AdapterFile]) -> torch.dtype:
+    """The widest number format among the adapters' weights."""
+    found = {tensor.dtype for file in files for module in file.modules.values() for tensor in module.tensors.values()
+             if tensor.shape}
+    return max(found, key=lambda dtype: (dtype.itemsize, dtype == torch.bfloat16), default=torch.float32)
+
+
+def write_adapter(
+    path: Path, modules: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype, metadata: Mapping[str, str],
+    report: Report,
+) -> None:
+    """Write an adapter: tensors by module key and name. The write counts as saved only when it is whole."""
+    tensors = {
+        f"{key}.{name}": tensor.to(dtype).contiguous() for key, its in modules.items() for name, tensor in its.items()
+    }
+    report.stage("saving")
+    save_adapter(path, tensors, metadata)
+    report.saved(path)
+
+
+def metadata_of(
+    sources: Iterable[AdapterFile], kind: str, rank: int | None, title: str, keep: bool = False
+) -> dict[str, str]:
+    """What a new adapter says of itself. With `keep` what the first source says of its training stays.
+
+    `rank` None stands for ranks that differ from layer to layer.
+    """
+    sources = list(sources)
+    said = dict(sources[0].metadata) if keep and sources else {}
+    said = {name: value for name, value in said.items() if not name.startswith("sshs_")}
+    known = {
+        "ss_base_model_version": VERSIONS.get(kind, ""), "ss_v2": str(kind == "SD 2.x"),
+        "modelspec.architecture": ARCHITECTURES.get(kind, ""), "modelspec.prediction_type": "",
+    }  # fmt: skip
+    for name, value in known.items():  # as the sources have it, which may say more, such as that velocity is predicted
+        stated = next((file.metadata[name] for file in sources if file.metadata.get(name)), value if kind else "")
+        said |= {name: stated} if stated else {}
+    size = "Dynamic" if rank is None else str(rank)
+    return said | {
+        "ss_network_module": "networks.lora", "ss_network_dim": size, "ss_network_alpha": size,
+        "ss_output_name": title, "modelspec.title": said.get("modelspec.title") or title,
+        "modelspec.sai_model_spec": "1.0.1", "modelspec.date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "modelspec.merged_from": ", ".join(file.path.stem for file in sources),
+    }  # fmt: skip
