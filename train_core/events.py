@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from train_core.config.files import write_text
 from train_core.config.problems import Problem
+from train_core.config.whole_files import write_text
 
 SCHEMA = 1
 Event = dict[str, Any]

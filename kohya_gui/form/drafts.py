@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_core.config.files import write_text
 from train_core.config.places import home
+from train_core.config.whole_files import write_text
 
 
 def load_draft(user: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+import yaml
+
 from kohya_gui.runs.devices import World
 from train_core.config.places import PACKAGE_PARENT
 
@@ -20,30 +22,31 @@ FOREIGN = re.compile(
 def accelerate_yaml(world: World) -> str:
     """accelerate's configuration, every key that it would otherwise take from the user's own default file."""
     on_cards = world.device != "cpu" and world.processes > 1
-    lines = {
+    return yaml.safe_dump({
         "compute_environment": "LOCAL_MACHINE",
-        "debug": "false",
-        "distributed_type": "MULTI_GPU" if on_cards else "'NO'",
-        "downcast_bf16": "'no'",
-        "dynamo_config": "{dynamo_backend: 'NO', dynamo_mode: default, dynamo_use_dynamic: false, "
-        "dynamo_use_fullgraph: false, dynamo_use_regional_compilation: false}",
-        "enable_cpu_affinity": "false",
-        "gpu_ids": f"'{world.gpu_ids or 'all'}'",
-        "machine_rank": str(world.machine_rank),
-        "main_process_ip": f"'{world.main_ip}'",
-        "main_process_port": str(world.port),
+        "debug": False,
+        "distributed_type": "MULTI_GPU" if on_cards else "NO",
+        "downcast_bf16": "no",
+        "dynamo_config": {
+            "dynamo_backend": "NO", "dynamo_mode": "default", "dynamo_use_dynamic": False,
+            "dynamo_use_fullgraph": False, "dynamo_use_regional_compilation": False,
+        },
+        "enable_cpu_affinity": False,
+        "gpu_ids": world.gpu_ids or "all",
+        "machine_rank": world.machine_rank,
+        "main_process_ip": world.main_ip,
+        "main_process_port": world.port,
         "main_training_function": "main",
-        "mixed_precision": f"'{world.mixed_precision}'",
-        "num_machines": str(world.machines),
-        "num_processes": str(world.processes),
+        "mixed_precision": world.mixed_precision,
+        "num_machines": world.machines,
+        "num_processes": world.processes,
         "rdzv_backend": "static",
-        "same_network": "true",
-        "tpu_env": "[]",
-        "tpu_use_cluster": "false",
-        "tpu_use_sudo": "false",
-        "use_cpu": "true" if world.device == "cpu" else "false",
-    }
-    return "".join(f"{key}: {value}\n" for key, value in lines.items())
+        "same_network": True,
+        "tpu_env": [],
+        "tpu_use_cluster": False,
+        "tpu_use_sudo": False,
+        "use_cpu": world.device == "cpu",
+    }, sort_keys=False)  # fmt: skip
 
 
 def training_command(world: World, accelerate_file: Path, job: list[str]) -> list[str]:

@@ -15,10 +15,11 @@ from kohya_gui.runs.command import accelerate_yaml, child_environment, training_
 from kohya_gui.runs.devices import World, find_hardware, plan_world
 from kohya_gui.runs.process import identify, remember, spawn
 from kohya_gui.runs.registry import ACTIVE, read_run
-from train_core.config.files import LAST_STATE, read_config, write_text, write_toml
+from train_core.config.files import LAST_STATE, read_config, write_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import PACKAGE_PARENT, home, runs_dir
 from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.config.whole_files import write_text
 from train_core.events import take_requests
 from train_core.facts.run.states import State, differing, find_state
 

@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from train_core.config.files import write_text
+from train_core.config.whole_files import write_text
 
 PROCESS_FILE = "process.json"
 CLOCK_TOLERANCE = 2.0  # seconds; the system's clock may be set while a job runs

@@ -15,12 +15,13 @@ from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.tabs.visitor import Visitor
 from kohya_gui.views.tool_html import tool_html
-from train_core.config.files import check_tool, write_text
+from train_core.config.files import check_tool
 from train_core.config.job import Job
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.parse import parse_values
 from train_core.config.problems import UserError
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
+from train_core.config.whole_files import write_text
 
 if TYPE_CHECKING:
     from kohya_gui.page import PageContext

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from kohya_gui.runs.follow import Sample
+from train_core.config.whole_files import write_whole
 
 MARGIN, TITLE_HEIGHT, CAPTION_WIDTH, CELL = 8, 28, 220, 192  # pixels
 INK, PAPER = "#202020", "#ffffff"
@@ -31,9 +31,8 @@ def write_contact_sheet(samples: Sequence[Sample], path: Path) -> None:
             caption = textwrap.fill(sample.prompt.split(" --")[0], 26)
             draw.multiline_text((MARGIN, top), caption, fill=INK, font=ImageFont.load_default(14))
         _paste(sheet, sample.path, (_left(columns.index(sample.step)), top))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    sheet.save(temporary, format="PNG")
-    temporary.replace(path)
+    with write_whole(path) as temporary:
+        sheet.save(temporary, format="PNG")
 
 
 def _title(sample: Sample, last: bool) -> str:

@@ -23,6 +23,7 @@ from train_core.config.parse import parse_values
 from train_core.config.places import app_dir
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.setting import PathKind, Setting
+from train_core.config.whole_files import write_text
 
 COMMAND_LINE = "the command line"
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
@@ -247,11 +248,3 @@ def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting])
 
     written = {name: portable(value) if name in path_names else value for name, value in values.items()}
     write_text(path, json.dumps({"config_version": CONFIG_VERSION, **written}, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text so that a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)

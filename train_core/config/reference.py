@@ -6,13 +6,13 @@ import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from train_core.config.files import write_text
 from train_core.config.interop.sd_scripts_options import fates
 from train_core.config.job import Job
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir
 from train_core.config.setting import ALWAYS, Setting
+from train_core.config.whole_files import write_text
 
 INTRODUCTION = """# Settings
 

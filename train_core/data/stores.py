@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +10,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from train_core.config.problems import UserError, problem
+from train_core.config.whole_files import write_whole
 from train_core.data.processes import gather
 
 Tensors = dict[str, Tensor]
@@ -73,14 +71,12 @@ class DiskStore:
 
     def put(self, key: str, tensors: Tensors) -> None:
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{key}.")
-        os.close(handle)
         try:
-            save_file(tensors, temporary)
-            _replace(Path(temporary), path, other_is_good=lambda: not self.lacks(key))
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+            with write_whole(path) as temporary:
+                save_file(tensors, temporary)
+        except PermissionError:  # Windows replaces no file that another run is reading, and need not if it is good
+            if self.lacks(key):
+                raise
 
     def get(self, key: str) -> Tensors:
         path = self.path(key)
@@ -100,12 +96,3 @@ class DiskStore:
 
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
-
-
-def _replace(source: Path, target: Path, other_is_good: Callable[[], bool]) -> None:
-    """Rename; on Windows a file that another run is reading cannot be replaced, and need not be if it is good."""
-    try:
-        source.replace(target)
-    except PermissionError:
-        if not other_is_good():
-            raise

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
+
+from train_core.config.whole_files import write_whole
 
 BY_EPOCH = ("loss/epoch",)
 
@@ -19,12 +20,10 @@ def forget_later(log_dir: Path, step: int, epoch: int) -> None:
     """
     for path in sorted(log_dir.glob("events.out.tfevents.*")):
         kept = [record for record in RawEventFileLoader(str(path)).Load() if _stays(record, step, epoch)]
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
+        with write_whole(path) as temporary, temporary.open("wb") as file:
             writer = RecordWriter(file)
             for record in kept:
                 writer.write(record)
-        temporary.replace(path)
 
 
 def _stays(record: bytes, step: int, epoch: int) -> bool:

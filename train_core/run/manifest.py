@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from train_core.config.files import write_text
+from train_core.config.whole_files import write_text
 from train_core.facts.run.result_names import numbered
 from train_core.facts.run.states import INFO, PARTS, TENSORS
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-from train_core.config.files import write_text
 from train_core.config.sections.output import OutputSettings
+from train_core.config.whole_files import write_text, write_whole
 from train_core.models.family import Family
 from train_core.models.load import kind_of_family
 from train_core.run.manifest import Manifest
@@ -31,6 +30,5 @@ def write_card(result: Path, picture: Path | None, output: OutputSettings, famil
     write_text(path, json.dumps(card, ensure_ascii=False, indent=4) + "\n")
     if picture is not None and picture.is_file():
         path = manifest.claim(result.with_suffix(".preview.png"), "final", 0, 0)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        shutil.copyfile(picture, temporary)
-        temporary.replace(path)
+        with write_whole(path) as temporary:
+            shutil.copyfile(picture, temporary)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from safetensors import SafetensorError
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.resume import ResumeSettings
+from train_core.config.whole_files import remove, write_whole
 from train_core.events import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
@@ -108,33 +107,12 @@ def write_state(path: Path, fields: Mapping[str, Any], parts: Mapping[str, Any])
 
     Raises OSError or SafetensorError; then what stood at `path` is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
+    with write_whole(path, durable=True, clear=remove_written) as temporary:
+        temporary.mkdir()
         packed, tensors = pack(dict(parts))
         safetensors.torch.save_file(tensors, temporary / TENSORS)
         (temporary / PARTS).write_text(json.dumps(packed), encoding="utf-8", newline="\n")
         (temporary / INFO).write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8", newline="\n")
-        for name in (TENSORS, PARTS, INFO):
-            _to_the_drive(temporary / name)
-        _to_the_drive(temporary)
-        remove_written(path)
-        temporary.rename(path)
-        _to_the_drive(path.parent)
-    except (OSError, SafetensorError):
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _to_the_drive(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, outlasts a loss of power. Windows has that for files only."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_parts(state: State) -> dict[str, Any]:
@@ -175,4 +153,4 @@ def sweep(folder: Path, name: str) -> None:
     """Remove what a killed process of this run left half-written under its temporary names."""
     for path in folder.glob(".*.tmp") if folder.is_dir() else ():
         if path.name.startswith((f".{name}-", f".{name}.")):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            remove(path)

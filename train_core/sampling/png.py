@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from train_core.config.whole_files import write_whole
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.sampling.sampler_names import SAMPLERS
 
@@ -61,8 +61,6 @@ def save_png(image: Image.Image, path: Path, parameters: str) -> Path:
     """Write `image` with its `parameters` to `path`, whole or not at all, making the folder; returns `path`."""
     info = PngInfo()
     info.add_text("parameters", parameters)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    image.save(temporary, "PNG", pnginfo=info)
-    temporary.replace(path)
+    with write_whole(path) as temporary:
+        image.save(temporary, "PNG", pnginfo=info)
     return path

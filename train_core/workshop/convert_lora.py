@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from train_core.config.files import write_text
 from train_core.config.jobs.tools import ConvertLora
 from train_core.config.problems import UserError, problem
+from train_core.config.whole_files import write_text
 from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import AdapterFile, diffusers_path, read_adapter

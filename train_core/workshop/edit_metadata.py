@@ -10,7 +10,7 @@ from train_core.config.jobs.tools import EditMetadata
 from train_core.config.problems import UserError, problem
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
-from train_core.models.files.writing import header_bytes, written_whole
+from train_core.models.files.writing import header_bytes, write_result
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import require_free
 
@@ -48,7 +48,7 @@ def run(config: EditMetadata, report: Report) -> None:
 
 def _with_header(source: Path, path: Path, said: dict[str, str]) -> None:
     """Write `source` with other metadata to `path`, whole or not at all."""
-    with written_whole(path) as temporary, source.open("rb") as old, temporary.open("wb") as new:
+    with write_result(path) as temporary, source.open("rb") as old, temporary.open("wb") as new:
         length = int.from_bytes(old.read(8), "little")
         header = json.loads(old.read(length))
         new.write(header_bytes(header | {"__metadata__": dict(sorted(said.items()))}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from train_core.config.problems import UserError, problem
+from train_core.config.whole_files import write_whole
 from train_core.models.files.stored import DTYPES, Stored
 
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -35,7 +35,7 @@ def write_safetensors(
     for name, stored in ordered:
         start, end = end, end + math.prod(stored.shape) * stored.dtype.itemsize
         header[name] = {"dtype": NAMES[stored.dtype], "shape": list(stored.shape), "data_offsets": [start, end]}
-    with written_whole(path) as temporary, temporary.open("wb") as file:
+    with write_result(path) as temporary, temporary.open("wb") as file:
         file.write(header_bytes(header))
         for done, (_, stored) in enumerate(ordered, 1):
             file.write(_bytes_of(stored))
@@ -50,20 +50,13 @@ def header_bytes(header: Mapping[str, object]) -> bytes:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A name to write under; the file takes `path`'s place once that is done, and is gone where it is not.
-
-    UserError when it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_result(path: Path) -> Iterator[Path]:
+    """`write_whole` for a file or folder that the user waits for. Raises UserError when it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with write_whole(path) as temporary:
+            yield temporary
     except OSError as error:
         raise not_written(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def not_written(path: Path, error: Exception) -> UserError:

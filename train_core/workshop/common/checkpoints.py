@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.models.files.stored import Stored
-from train_core.models.files.writing import not_written, write_safetensors, written_whole
+from train_core.models.files.writing import not_written, write_result, write_safetensors
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.load import Opened
 from train_core.models.text.tokenizer import clip_tokenizer
@@ -48,7 +46,7 @@ def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype 
         state[name] = one.read().to(one.dtype).contiguous()
         progress(done, len(tensors))
     report.stage("saving")
-    with written_whole(path) as temporary:
+    with write_result(path) as temporary:
         try:
             torch.save({"state_dict": state}, temporary)
         except RuntimeError as error:  # so torch tells of a drive that is full
@@ -58,16 +56,8 @@ def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype 
 
 def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
     """The same as a diffusers folder, tokenizers and scheduler included; whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with write_result(path) as temporary:
         _fill_folder(temporary, opened, stored, dtype, report)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
-    except OSError as error:
-        raise not_written(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     report.saved(path)
 
 

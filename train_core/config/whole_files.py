@@ -1,0 +1,59 @@
+"""Files and folders that are written whole or not at all: under another name first, renamed when they are complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def write_whole(path: Path, durable: bool = False, clear: Callable[[Path], None] | None = None) -> Iterator[Path]:
+    """A name beside `path` to write a file or a folder under, which takes `path`'s place when the block ends well.
+
+    Until then a reader sees what stood there before; where the block or the renaming fails, nothing is left behind.
+    `durable` waits, before and after renaming, until the contents outlast a loss of power. `clear` removes a folder
+    that stands in the way of a folder, else all of it goes. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")  # no process and no machine has the same
+    try:
+        yield temporary
+        if durable:
+            for written in (*temporary.rglob("*"), temporary):
+                _to_the_drive(written)
+        if temporary.is_dir() and path.is_dir():  # a folder cannot be replaced by renaming
+            (clear or remove)(path)
+        temporary.replace(path)
+        if durable:
+            _to_the_drive(path.parent)
+    finally:
+        remove(temporary)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text so that a reader sees the old file or the whole new one."""
+    with write_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; one that is gone already is no error."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _to_the_drive(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the drive. Windows has that for files only."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
