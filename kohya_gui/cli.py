@@ -25,7 +25,7 @@ WORDS = {
     "find-rate": "search the learning rate that suits your images; takes what train takes",
     "class-images": "make the regularisation images that are missing; takes what train takes",
     "tool": "merge, resize, extract, convert or look into finished files; takes the tool's name and its settings",
-    "test": "run the tests; what follows is passed to pytest",
+    "test": "run the tests, or one tier of them: fast, jobs, browser, slow; what follows is passed to pytest",
     "check": "the developer's gate: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
 }

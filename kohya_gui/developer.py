@@ -14,10 +14,18 @@ SPELLING = ("codespell_lib", "--skip", ".git,.venv,build,dist,*.json,*.gz,*.safe
             "--ignore-words-list", "te,trian")  # the text encoder, and a mistyped word of a test
 
 
+TIERS = ("fast", "jobs", "browser", "slow")  # tests/tiers.py says which test is in which
+
+
 def test(arguments: list[str]) -> int:
-    """Run pytest over the program's tests; return its exit code. Raises SetupError in a copy without tests."""
+    """Run pytest over all tests but slow ones, or over the tier that comes first; return its exit code.
+
+    Raises SetupError in a copy without tests.
+    """
     if not (APP / "tests").is_dir():
         raise SetupError("This copy has no tests: they come with the source, not with an installed package.")
+    if arguments and arguments[0] in TIERS:
+        arguments = ["-m", *arguments]
     return run_module("pytest", *arguments)
 
 

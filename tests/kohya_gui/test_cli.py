@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kohya_gui import cli
+from tests.tiers import TIERS
 
 APP = Path(__file__).parents[2]
 
@@ -176,6 +177,14 @@ def test_pytest_gets_what_follows_the_word_test(monkeypatch):
     monkeypatch.setattr("kohya_gui.developer.run_module", lambda *arguments: ran.append(arguments) or 4)
     assert cli.main(["test", "-k", "cli and not slow", "--wheels", "w", "tests/kohya_gui"]) == 4
     assert ran == [("pytest", "-k", "cli and not slow", "tests/kohya_gui")]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_tier_after_the_word_test_runs_that_tier_alone(monkeypatch, tier):
+    ran = []
+    monkeypatch.setattr("kohya_gui.developer.run_module", lambda *arguments: ran.append(arguments) or 0)
+    assert cli.main(["test", tier, "-x"]) == 0
+    assert ran == [("pytest", "-m", tier, "-x")]
 
 
 def test_check_runs_everything_and_names_what_failed(monkeypatch, capsys):

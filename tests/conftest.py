@@ -1,0 +1,44 @@
+"""Tiers and limits, the same for every test: each belongs to one tier, and none may take a machine's whole memory."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.limits import MemoryLimit
+from tests.tiers import TIERS, tier_of
+from train_core.config.places import app_dir
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the tiers as marks."""
+    for tier, meaning in TIERS.items():
+        config.addinivalue_line("markers", f"{tier}: {meaning}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tier, so that `-m` and `./gui.sh test TIER` find it."""
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        item.add_marker(tier_of(item.path.relative_to(app_dir()), marks))
+
+
+@pytest.fixture(scope="session")
+def memory_limit() -> Iterator[MemoryLimit]:
+    """The one watch over this process's memory."""
+    limit = MemoryLimit()
+    if hasattr(signal, "SIGUSR2"):
+        limit.start()
+    yield limit
+    limit.stop()
+
+
+@pytest.fixture(autouse=True)
+def limited(memory_limit: MemoryLimit, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Watch the test's memory."""
+    memory_limit.running = request.node.nodeid
+    yield
+    memory_limit.running = ""

@@ -1,0 +1,28 @@
+"""The tiers of the tests: which test belongs to which, told by its folder or by a mark of its own."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+TIERS = {
+    "fast": "neither trains nor starts a browser or a set-up: under two minutes in all",
+    "jobs": "runs whole jobs, real processes or the demo's models",
+    "browser": "drives the page in a real Chromium",
+    "slow": "takes minutes each: long fuzzing, kills over a whole run, Windows; left out unless asked for",
+}
+FOLDERS = {
+    "tests/gui": "browser",
+    "tests/demo": "jobs",
+    "tests/scripts": "jobs",
+    "tests/train_core/jobs": "jobs",
+    "tests/kohya_gui/environment": "jobs",
+}
+
+
+def tier_of(path: PurePath, marks: set[str]) -> str:
+    """The tier of a test in `path`, relative to the program's folder: its own mark, else its folder's, else `fast`."""
+    own = marks & TIERS.keys()
+    if own:
+        return own.pop()
+    folders = {parent.as_posix() for parent in path.parents}
+    return next((tier for folder, tier in FOLDERS.items() if folder in folders), "fast")
