@@ -77,6 +77,13 @@ def test_two_processes_with_half_the_batch_see_the_same_global_batches(
     assert one == two
 
 
+def test_a_plan_of_a_seed_alone_is_one_process_that_takes_samples_singly_and_weighs_them_alike() -> None:
+    plan = BatchPlan(seed=3)
+    batches = global_batches([Group((512, 512))] * 5, plan, 0)
+    assert sorted(batches) == [[0], [1], [2], [3], [4]]
+    assert [portion(batch, plan, regularisation={1, 2}).weights for batch in batches] == [(1.0,)] * 5
+
+
 def test_the_order_changes_with_seed_and_epoch_and_mixes_buckets() -> None:
     buckets = [Group((512, 512))] * 30 + [Group((384, 640))] * 30
     orders = {str(global_batches(buckets, BatchPlan(seed, 2), epoch)) for seed in range(3) for epoch in range(3)}

@@ -123,7 +123,7 @@ def suggest(work: Workload, target: int) -> list[Suggestion]:
     found = {Suggestion(epochs, same_repeats, epochs * now.steps_per_epoch)}
     for kept_epochs in {work.max_train_epochs or 10, 10}:
         found.add(_best_repeats(work, kept_epochs, target))
-    return sorted(found, key=lambda s: (abs(s.total - target), s.repeats != same_repeats, s.epochs))[:3]
+    return sorted(found, key=lambda s: (abs(s.total - target), s.repeats != same_repeats, s.epochs))
 
 
 def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:

@@ -139,6 +139,25 @@ def test_suggestions_reach_the_target_by_epochs_or_by_repeats() -> None:
     }
 
 
+def test_one_step_can_be_aimed_at_and_none_cannot() -> None:
+    work = Workload((counted(SQUARE, 10),) * 2, max_train_epochs=4)
+    assert suggest(work, 0) == []
+    assert min(s.total for s in suggest(work, 1)) == 8  # two images, once in each of four epochs
+
+
+def test_of_equally_near_suggestions_the_one_that_leaves_repeats_alone_comes_first() -> None:
+    for epochs, repeats in ((4, 25), (20, 5)):
+        work = Workload((counted(SQUARE, 10),) * 15, max_train_epochs=epochs)
+        found = [(s.epochs, s.repeats) for s in suggest(work, 1500)]
+        assert found == [(10, ((10, 10),)), (epochs, ((10, repeats),))]
+
+
+def test_the_nearest_suggestion_comes_first_and_ten_epochs_are_offered_too() -> None:
+    work = Workload((counted(SQUARE, 10),) * 15, max_train_epochs=4)
+    found = [(s.epochs, s.repeats, s.total) for s in suggest(work, 1700)]
+    assert found == [(4, ((10, 28),), 1680), (11, ((10, 10),), 1650), (10, ((10, 11),), 1650)]
+
+
 def test_the_workload_comes_from_subsets_and_settings(tmp_path: Path) -> None:
     folder = ImageFolder(tmp_path, 3, "x", (ImageFile(tmp_path / "a.png", None, (1920, 1080)),) * 2)
     subset = Subset(folder, DataSettings(DatasetSettings(resolution="512")), (3, 3), dataset=1, batch_size=5)
