@@ -1,9 +1,11 @@
-"""An adapter: its layers, and how they take the place of the frozen modules' forward."""
+"""An adapter: its layers, by the keys of the frozen modules that they sit on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +14,25 @@ from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.facts.seeds import seed_for
 from train_core.networks.choose import Chosen
 from train_core.networks.dropout_masks import Draws
-from train_core.networks.layer import AdapterLayer
+from train_core.networks.layer import Layer
+from train_core.networks.stack import layers_on, put_on, take_off
+from train_core.networks.weight_change import WeightChange
+
+AnyLayer = TypeVar("AnyLayer", bound=Layer)
+_ORDER = count()
 
 
-class Adapter(nn.Module):
+class Adapter(nn.Module, Generic[AnyLayer]):
     """Everything that trains: one layer for each adapted module, by the module's key in a file.
 
     Attaching gives each frozen module the layer's forward as an attribute of its own, which hides the one of its class.
     No module is replaced or wrapped, so names in the model's state stay as they are, and detaching is to delete it.
+    Several adapters may be attached at once; they may be detached in any order.
     """
 
-    def __init__(self, layers: Mapping[str, AdapterLayer], parts: Mapping[str, str]) -> None:
+    def __init__(self, layers: Mapping[str, AnyLayer], parts: Mapping[str, str]) -> None:
         super().__init__()
-        self.layers: Mapping[str, AdapterLayer] = nn.ModuleDict(layers)  # type: ignore[assignment]
+        self.layers: Mapping[str, AnyLayer] = nn.ModuleDict(layers)  # type: ignore[assignment]
         self.parts = dict(parts)
         self.draws = Draws()
         for key, layer in layers.items():
@@ -33,23 +41,31 @@ class Adapter(nn.Module):
     @property
     def attached(self) -> bool:
         """Whether the model now computes with this adapter."""
-        return any(layer.base.__dict__.get("forward") == layer.forward for layer in self.layers.values())
+        return any(layer in layers_on(layer.base) for layer in self.layers.values())
 
-    def attach(self) -> None:
-        """Let the model compute with this adapter. RuntimeError if something else has taken a module's forward."""
-        if self.attached:
-            return
-        taken = [key for key, layer in self.layers.items() if "forward" in layer.base.__dict__]
-        if taken:
-            raise RuntimeError(f"{len(taken)} modules have another forward, first {taken[0]}: detach that first")
+    def attach(self, strength: float | Mapping[str, float] = 1.0) -> None:
+        """Let the model compute with this adapter at `strength`: of all its parts, or by part; 0 leaves a part out.
+
+        Attached again, it takes the new strength. RuntimeError if something that is no adapter has taken a module's
+        forward.
+        """
+        self.detach()
+        order = next(_ORDER)
+        for key, layer in self.layers.items():
+            layer.order = order
+            layer.strength = float(strength[self.parts[key]] if isinstance(strength, Mapping) else strength)
+        self._put_on()
+
+    def _put_on(self) -> None:
+        """Attach each layer with the strength and at the place that it has."""
         for layer in self.layers.values():
-            layer.base.__dict__["forward"] = layer.forward
+            if layer.strength:
+                put_on(layer)
 
     def detach(self) -> None:
-        """Let the model compute as it did before `attach`."""
-        if self.attached:
-            for layer in self.layers.values():
-                del layer.base.__dict__["forward"]
+        """Let the model compute as it did before `attach`, to the bit."""
+        for layer in [layer for layer in self.layers.values() if layer in layers_on(layer.base)]:
+            take_off(layer)
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
@@ -60,7 +76,7 @@ class Adapter(nn.Module):
             yield
         finally:
             if was_attached:
-                self.attach()
+                self._put_on()
 
     def reseed(self, step: int, samples: Sequence[int] = ()) -> None:
         """Seed the dropouts of the coming forward passes: `step` for whole layers, `samples` for each sample's own."""
@@ -83,11 +99,11 @@ class Adapter(nn.Module):
 
     def load_file_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights of a file. UserError, before anything is changed, if it is not of this shape."""
-        raise_if_any(self._misfits(tensors))
+        raise_if_any(self._differences(tensors))
         for key, layer in self.layers.items():
             layer.load({name: tensors[f"{key}.{name}"] for name in layer.tensors() if f"{key}.{name}" in tensors})
 
-    def _misfits(self, tensors: Mapping[str, Tensor]) -> Iterator[Problem]:
+    def _differences(self, tensors: Mapping[str, Tensor]) -> Iterator[Problem]:
         expected = {name: tuple(tensor.shape) for name, tensor in self.state_dict_for_file().items()}
         missing = sorted(name for name in expected if name not in tensors and not name.endswith(".alpha"))
         unknown = sorted(set(tensors) - set(expected))
@@ -115,7 +131,7 @@ class Adapter(nn.Module):
             )  # fmt: skip
 
 
-def build_adapter(chosen: Sequence[Chosen], seed: int) -> Adapter:
+def build_adapter(chosen: Sequence[Chosen], seed: int) -> Adapter[WeightChange]:
     """An adapter, not yet attached, with a layer for each of `chosen`, in their order.
 
     Each layer's start follows from `seed` and its own key, so adding or leaving out modules changes no other's.

@@ -16,7 +16,7 @@ from train_core.config.syntax.layer_presets import LayerPreset, Override, layer_
 from train_core.models.family import Target
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.algorithms.names import ALGORITHMS
-from train_core.networks.layer import AdapterLayer, LayerOptions
+from train_core.networks.weight_change import LayerOptions, WeightChange
 
 OPTIONS = {one.name for one in fields(LayerOptions)}
 
@@ -26,7 +26,7 @@ class Chosen:
     """A layer that gets an adapter."""
 
     target: Target
-    algorithm: type[AdapterLayer]
+    algorithm: type[WeightChange]
     options: LayerOptions
 
 

@@ -12,10 +12,10 @@ from torch.autograd.function import once_differentiable
 from train_core.models.quantised import weight_of
 
 if TYPE_CHECKING:
-    from train_core.networks.layer import AdapterLayer
+    from train_core.networks.weight_change import WeightChange
 
 
-def on_weights(x: Tensor, layer: AdapterLayer) -> Tensor:
+def on_weights(x: Tensor, layer: WeightChange) -> Tensor:
     """op(x, W + ΔW) + bias, where W is the layer's frozen weight and ΔW what `layer.change` makes of its parameters.
 
     In half precision both products are taken apart, since a small ΔW would be lost in the rounding of the sum.
@@ -39,7 +39,7 @@ class _OnWeights(torch.autograd.Function):
     """See `on_weights`. The change is computed a second time in the backward pass, on its own graph."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, layer: AdapterLayer, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, layer: WeightChange, *parameters: Tensor) -> Tensor:
         base, weight = layer.base, weight_of(layer.base, x)
         change = layer.change(weight.float())
         ctx.save_for_backward(x)

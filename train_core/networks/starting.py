@@ -18,12 +18,12 @@ from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser, Chosen
 from train_core.networks.files.merging import Weighed, merged, misfits, require_fitting
 from train_core.networks.files.reading import AdapterFile, Module, read_adapter
-from train_core.networks.layer import AdapterLayer
+from train_core.networks.weight_change import WeightChange
 
 
 def adapter_of(
     targets: Sequence[Target], network: NetworkSettings, algorithm: AlgorithmSettings, family: Family, seed: int
-) -> Adapter:
+) -> Adapter[WeightChange]:
     """The adapter, not yet attached, that the settings put on `targets`. Raises `UserError` where they do not suit."""
     chooser = Chooser(network, algorithm, family.block_layout)
     if not algorithm.network_weights.strip():
@@ -55,12 +55,12 @@ def _as_in(file: AdapterFile, targets: Sequence[Target], chooser: Chooser) -> li
     return chosen
 
 
-def _trained_as(module: Module, wanted: type[AdapterLayer]) -> type[AdapterLayer]:
+def _trained_as(module: Module, wanted: type[WeightChange]) -> type[WeightChange]:
     """The algorithm that trains what `module` holds: files do not tell a LoRA from what leaves one behind."""
     return wanted if module.algorithm is LoraLayer and issubclass(wanted, LoraLayer) else module.algorithm
 
 
-def _take_over(adapter: Adapter, file: AdapterFile) -> None:
+def _take_over(adapter: Adapter[WeightChange], file: AdapterFile) -> None:
     """Load what `file` holds; layers that it lacks stay as they are. Raises `UserError` where anything else differs."""
     _require_all(file, set(adapter.layers))
     for key, module in file.modules.items():

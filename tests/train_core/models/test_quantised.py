@@ -18,7 +18,7 @@ from train_core.models.fitting import hold_base
 from train_core.models.load import load_family
 from train_core.models.quantised import FORMATS, Held, hold, shape_of, weight_of
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.layer import LayerOptions
+from train_core.networks.weight_change import LayerOptions
 
 LAYERS = {
     "linear": (lambda: nn.Linear(64, 128), (2, 7, 64)),

@@ -17,7 +17,7 @@ from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter
-from train_core.networks.layer import AdapterLayer, LayerOptions
+from train_core.networks.weight_change import LayerOptions, WeightChange
 
 LAYERS = {
     "linear": (lambda: nn.Linear(12, 16), (2, 7, 12)),
@@ -61,7 +61,7 @@ FORMS = [
 ]  # fmt: skip
 
 
-def start(form: Form, kind: str = "linear", dtype: torch.dtype = torch.float32, **options: Any) -> AdapterLayer:
+def start(form: Form, kind: str = "linear", dtype: torch.dtype = torch.float32, **options: Any) -> WeightChange:
     """The layer of `form` on a frozen one of `kind`, as training starts."""
     torch.manual_seed(3)
     base = LAYERS[kind][0]().to(dtype).requires_grad_(False)
@@ -69,13 +69,13 @@ def start(form: Form, kind: str = "linear", dtype: torch.dtype = torch.float32, 
     return ALGORITHMS[form.algorithm](base, LayerOptions(**values), torch.Generator().manual_seed(0))
 
 
-def trained(form: Form, kind: str = "linear", dtype: torch.dtype = torch.float32, **options: Any) -> AdapterLayer:
+def trained(form: Form, kind: str = "linear", dtype: torch.dtype = torch.float32, **options: Any) -> WeightChange:
     """The same after something was learnt: every number that trains has moved."""
     return moved(start(form, kind, dtype, **options))
 
 
-def moved(layer: AdapterLayer) -> AdapterLayer:
-    generator = torch.Generator().manual_seed(1)
+def moved(layer: WeightChange, seed: int = 1) -> WeightChange:
+    generator = torch.Generator().manual_seed(seed)
     for parameter in layer.parameters():
         if parameter.requires_grad:
             parameter.data += 0.2 * torch.randn(parameter.shape, generator=generator)
@@ -86,7 +86,7 @@ def input_of(kind: str, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn({**LAYERS, **NORMS}[kind][1], generator=torch.Generator().manual_seed(2)).to(dtype)
 
 
-def merged(layer: AdapterLayer) -> nn.Module:
+def merged(layer: WeightChange) -> nn.Module:
     """The frozen layer with the change in its weights, in fp64."""
     module = copy.deepcopy(layer.base).double()
     module.weight.data += layer.delta().double()
@@ -147,7 +147,7 @@ def test_gradients_are_those_of_the_merged_weight(form: Form, kind: str, dtype: 
     assert layer.base.weight.grad is None
 
 
-def bias_of(layer: AdapterLayer) -> dict[str, Tensor]:
+def bias_of(layer: WeightChange) -> dict[str, Tensor]:
     """The bias with its change, with gradients."""
     change = layer.bias_change_of(layer.values())
     return {} if change is None else {"bias": layer.base.bias.float() + change}
@@ -176,7 +176,7 @@ def test_a_file_holds_the_change_and_a_layer_of_any_size_can_go_on_from_it(
     assert write(tmp_path / "c.safetensors", same).read_bytes() == path.read_bytes()
 
 
-def write(path: Path, layer: AdapterLayer) -> Path:
+def write(path: Path, layer: WeightChange) -> Path:
     save_adapter(path, {f"lora_unet_x.{name}": tensor.contiguous() for name, tensor in layer.tensors().items()}, {})
     return path
 

@@ -130,10 +130,14 @@ def test_disabling_a_detached_adapter_leaves_it_detached(targets):
     assert not adapter.attached
 
 
-def test_two_adapters_do_not_hide_each_other_silently(targets):
-    adapter_on(targets, NetworkSettings(network_dim=4), seed=0).attach()
+def test_a_forward_from_elsewhere_is_not_hidden_silently(targets):
+    adapter = adapter_on(targets, NetworkSettings(network_dim=4), seed=0)
+    taken = list(adapter.layers.values())[-1].base
+    taken.forward = lambda x: x
     with pytest.raises(RuntimeError, match="another forward"):
-        adapter_on(targets, NetworkSettings(network_dim=4), seed=0).attach()
+        adapter.attach()
+    del taken.forward
+    assert all("forward" not in vars(target.module) for target in targets)
 
 
 def test_nothing_of_the_base_is_among_what_trains(modules, targets):

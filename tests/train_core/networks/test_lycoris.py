@@ -16,7 +16,7 @@ from tests.train_core.networks.test_algorithms import FORMS, LAYERS, NORMS, Form
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter
-from train_core.networks.layer import AdapterLayer, LayerOptions
+from train_core.networks.weight_change import LayerOptions, WeightChange
 
 KINDS = ["linear", "1x1", "3x3"]
 
@@ -25,7 +25,7 @@ def difference(found: Tensor, expected: Tensor) -> float:
     return float((found.double() - expected.double()).norm() / expected.double().norm())
 
 
-def their_change(layer: AdapterLayer, tensors: dict[str, Tensor], x: Tensor) -> Tensor:
+def their_change(layer: WeightChange, tensors: dict[str, Tensor], x: Tensor) -> Tensor:
     """What their module of these tensors adds to the frozen layer's output."""
     base = copy.deepcopy(layer.base)
     algorithm, found = lycoris.get_module(tensors, "lora_unet_x")

@@ -19,15 +19,17 @@ class DyLoraLayer(LoraLayer):
     """
 
     def output(self, x: Tensor) -> Tensor:
+        return self.base_forward(x) + self.added(x) if self.training else super().output(x)
+
+    def added(self, x: Tensor) -> Tensor:
         if not self.training:
-            return super().output(x)
+            return super().added(x)
         unit, rank = self.options.unit, self.rank
         start = unit * self.draws.choice(f"{self.name} ranks", -(-rank // unit))
         used = min(start + unit, rank)
         down = torch.cat([self.lora_down[:start].detach(), self.lora_down[start:used]])
         up = torch.cat([self.lora_up[:, :start].detach(), self.lora_up[:, start:used]], dim=1)
-        strength = self.strength * math.sqrt(rank / used)
-        return self.base_forward(x) + self._product(x, down.to(x.dtype), up.to(x.dtype)) * strength
+        return self._product(x, down.to(x.dtype), up.to(x.dtype)) * (self.scale * math.sqrt(rank / used))
 
     def _product(self, x: Tensor, down: Tensor, up: Tensor) -> Tensor:
         if not self.conv:

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class FullLayer(AdapterLayer):
+class FullLayer(WeightChange):
     """ΔW = diff, Δbias = diff_b, both from zero: all that fine-tuning can reach, at the size of the weights."""
 
     names: ClassVar[tuple[str, ...]] = ("diff", "diff_b")
@@ -41,13 +41,18 @@ class FullLayer(AdapterLayer):
         return values.get("diff_b")
 
     def output(self, x: Tensor) -> Tensor:
-        y = super().output(x)
+        return self._with_bias(super().output(x))
+
+    def added(self, x: Tensor) -> Tensor:
+        return self._with_bias(super().added(x))
+
+    def _with_bias(self, y: Tensor) -> Tensor:
         if self.diff_b is None:
             return y
         return y + (self.diff_b.view(1, -1, 1, 1) if isinstance(self.base, nn.Conv2d) else self.diff_b).to(y.dtype)
 
 
-class NormLayer(AdapterLayer):
+class NormLayer(WeightChange):
     """The factors and offsets of a layer or group norm, trained whole and kept as differences."""
 
     names: ClassVar[tuple[str, ...]] = ("w_norm", "b_norm")
@@ -77,11 +82,14 @@ class NormLayer(AdapterLayer):
         return values.get("b_norm")
 
     def output(self, x: Tensor) -> Tensor:
-        """The norm, and the normed input once more with the differences: they are small beside factors of 1."""
+        return self.base_forward(x) + self.added(x)
+
+    def added(self, x: Tensor) -> Tensor:
+        """The normed input once more, with the differences: they would be lost beside factors of 1."""
         norm: Callable[..., Tensor]
         if isinstance(self.base, nn.GroupNorm):
             norm = lambda w, b: F.group_norm(x, self.base.num_groups, w, b, self.base.eps)  # noqa: E731
         else:
             norm = lambda w, b: F.layer_norm(x, self.base.normalized_shape, w, b, self.base.eps)  # noqa: E731
         offset = None if self.b_norm is None else self.b_norm.to(x.dtype)
-        return self.base_forward(x) + norm(self.w_norm.to(x.dtype), offset)
+        return norm(self.w_norm.to(x.dtype), offset)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from train_core.networks.algorithms.lora import kaiming
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class GloraLayer(AdapterLayer):
+class GloraLayer(WeightChange):
     """ΔW = alpha / rank · (W a1 a2 + b1 b2), with a1 (in, rank), a2 (rank, in), b1 (out, rank), b2 (rank, in, kh, kw).
 
     a2 and b2 start at zero. Older files have the two of each pair the other way round; see `reading`.

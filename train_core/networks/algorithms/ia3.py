@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class Ia3Layer(AdapterLayer):
+class Ia3Layer(WeightChange):
     """ΔW = W · w, along the outputs, or along the inputs where `train_on_input` says so. w starts at zero.
 
     `weight` is (n) for linear layers and (1, n, 1, 1) for convolutions; `on_input` is 0 or 1.

@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class LohaLayer(AdapterLayer):
+class LohaLayer(WeightChange):
     """ΔW = alpha / rank · (w1_a w1_b) ∘ (w2_a w2_b), a change of rank up to rank² for the numbers of two LoRAs.
 
     `a` are (out, rank), `b` are (rank, in · kh · kw); in Tucker form, for convolutions, `a` are (rank, out), `b` are

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train_core.networks.algorithms.lora import kaiming
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class LokrLayer(AdapterLayer):
+class LokrLayer(WeightChange):
     """ΔW = alpha / rank · w1 ⊗ w2, where w1 is (out1, in1), w2 is (out2, in2, kh, kw), out = out1 · out2 and so for in.
 
     The sides are split as near to `factor` as their divisors allow (-1: as evenly as possible). w2 is w2_a w2_b, of the

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train_core.networks.algorithms.low_rank import low_rank_linear
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class LoraLayer(AdapterLayer):
+class LoraLayer(WeightChange):
     """ΔW = alpha / rank · up · down, or up · mid · down for convolutions in Tucker form (LoCon).
 
     `lora_down` is (rank, in) or (rank, in, kh, kw) with the frozen convolution's stride and padding, `lora_up` is
@@ -67,10 +67,10 @@ class LoraLayer(AdapterLayer):
         if self.lora_mid is not None:
             return super().norm()
         up, down = self.by_scalar(self.lora_up).flatten(1), self.lora_down.flatten(1)
-        return ((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt() * self.strength
+        return ((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt() * self.scale
 
     @property
-    def strength(self) -> float:
+    def scale(self) -> float:
         """alpha / rank, the factor on the trained change."""
         return self.alpha / self.rank
 
@@ -80,13 +80,18 @@ class LoraLayer(AdapterLayer):
             return super().output(x)
         random = self.training and self.options.random
         if random or not self.pointwise or torch.compiler.is_compiling():
-            h = self._down(x)
-            return self.base_forward(x) + self._up(self._drop(h) if random else h) * self.strength
+            return self.base_forward(x) + self.added(x)
         up, down = self.by_scalar(self.lora_up).flatten(1), self.lora_down.flatten(1)
         if not self.conv:
-            return low_rank_linear(x, self.base, down, up, self.strength)
-        y = low_rank_linear(x.movedim(1, -1), self.base, down, up, self.strength).movedim(-1, 1)
+            return low_rank_linear(x, self.base, down, up, self.scale)
+        y = low_rank_linear(x.movedim(1, -1), self.base, down, up, self.scale).movedim(-1, 1)
         return y.contiguous(memory_format=memory_format(x))
+
+    def added(self, x: Tensor) -> Tensor:
+        if self.dora_scale is not None:
+            return super().added(x)
+        h = self._down(x)
+        return self._up(self._drop(h) if self.training and self.options.random else h) * self.scale
 
     def _down(self, x: Tensor) -> Tensor:
         down = self.lora_down.to(x.dtype)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.layer import Frozen, LayerOptions
+from train_core.networks.weight_change import Frozen, LayerOptions
 
 
 class LoraFaLayer(LoraLayer):

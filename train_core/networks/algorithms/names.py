@@ -14,23 +14,23 @@ from train_core.networks.algorithms.lokr import LokrLayer
 from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.algorithms.lora_fa import LoraFaLayer
 from train_core.networks.algorithms.oft import BoftLayer, DiagOftLayer
-from train_core.networks.layer import AdapterLayer
+from train_core.networks.weight_change import WeightChange
 
-ALGORITHMS: dict[LoraType, type[AdapterLayer]] = {
+ALGORITHMS: dict[LoraType, type[WeightChange]] = {
     "LoRA": LoraLayer, "LoRA-FA": LoraFaLayer, "DyLoRA": DyLoraLayer, "LoHa": LohaLayer, "LoKr": LokrLayer,
     "GLoRA": GloraLayer, "IA3": Ia3Layer, "Diag-OFT": DiagOftLayer, "BOFT": BoftLayer, "Full": FullLayer,
 }  # fmt: skip
 # What tensors in files are, by the one that gives the algorithm away. LoRA-FA and DyLoRA leave a LoRA behind.
-IN_FILES: tuple[type[AdapterLayer], ...] = (
+IN_FILES: tuple[type[WeightChange], ...] = (
     LoraLayer, LohaLayer, LokrLayer, GloraLayer, Ia3Layer, DiagOftLayer, BoftLayer, FullLayer, NormLayer,
 )  # fmt: skip
 
 
 # How they are called where people read of what a file holds.
-IN_WORDS: dict[type[AdapterLayer], str] = {its: name for name, its in ALGORITHMS.items()} | {NormLayer: "norms"}
+IN_WORDS: dict[type[WeightChange], str] = {its: name for name, its in ALGORITHMS.items()} | {NormLayer: "norms"}
 
 
-def algorithm_of(names: Collection[str]) -> type[AdapterLayer] | None:
+def algorithm_of(names: Collection[str]) -> type[WeightChange] | None:
     """The algorithm whose tensors, of one module, have these `names`; None where none does."""
     known = set(names)
     return next((algorithm for algorithm in IN_FILES if known & algorithm.signs), None)

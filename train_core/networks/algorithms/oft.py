@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from train_core.config.problems import UserError, problem
 from train_core.networks.algorithms.lokr import split
-from train_core.networks.layer import AdapterLayer, Frozen, LayerOptions, Values
+from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
 
-class OftLayer(AdapterLayer):
+class OftLayer(WeightChange):
     """What both forms share: skew blocks, made rotations by Cayley's transform, and factors on the outputs.
 
     The alpha of a file is the `constraint`: times the number of outputs, the longest that all blocks together may be;

@@ -16,7 +16,7 @@ from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
 from train_core.models.files.stored import Stored, stored_tensors
 from train_core.models.unet_part import SD_ATTENTION, SDXL_ATTENTION, original_names
 from train_core.networks.algorithms.names import IN_WORDS, algorithm_of
-from train_core.networks.layer import AdapterLayer
+from train_core.networks.weight_change import WeightChange
 
 KIND_BY_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}  # of the text that the U-Net reads
 KIND_BY_VERSION = (("sdxl", "SDXL"), ("sd_v2", "SD 2.x"), ("sd_v1", "SD 1.x"))
@@ -50,7 +50,7 @@ OLD_GLORA = (("a1.weight", "a2.weight"), ("b1.weight", "b2.weight"))
 class Module:
     """What an adapter holds for one module: its tensors by the names of kohya and LyCORIS."""
 
-    algorithm: type[AdapterLayer]
+    algorithm: type[WeightChange]
     tensors: Mapping[str, Stored]
 
     def looks(self) -> dict[str, Tensor]:

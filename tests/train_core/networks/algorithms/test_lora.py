@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.layer import LayerOptions
+from train_core.networks.weight_change import LayerOptions
 
 LAYERS = {
     "linear": (lambda: nn.Linear(12, 20), (2, 7, 12)),
