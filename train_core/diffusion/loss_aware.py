@@ -9,7 +9,7 @@ from torch import Tensor
 
 from train_core.config.sections.loss import LossSettings
 from train_core.diffusion.noise import share_of
-from train_core.diffusion.timesteps import TimestepSampler, Total, shape_of
+from train_core.diffusion.timesteps import THOUSAND, TimestepSampler, Total, shape_of
 
 BINS = 20
 PRIOR_SAMPLES = 10  # how many samples of average loss each bin starts with, and keeps
@@ -37,7 +37,8 @@ class LossAwareTimesteps(TimestepSampler):
     """
 
     def __init__(self, first: int, end: int, device: torch.device | str) -> None:
-        super().__init__(first, end, device)
+        super().__init__(first, end)
+        self.device = device
         levels = end - first
         bins = min(BINS, levels)
         self._bin_of = torch.arange(levels, device=device) * bins // levels
@@ -46,21 +47,26 @@ class LossAwareTimesteps(TimestepSampler):
         self._decide()
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
-        """Timesteps (B,), long, on the device: each follows from its sample's seed and from the losses known."""
+        """Levels u (B,), fp32 on the device: each follows from its sample's seed and from the losses known."""
         shares = torch.tensor([share_of(seed) for seed in seeds]).to(self.device, non_blocking=True)
-        return self.first + torch.searchsorted(self._cumulative, shares, right=True).clamp(max=len(self._bin_of) - 1)
+        drawn = torch.searchsorted(self._cumulative, shares, right=True).clamp(max=len(self._bin_of) - 1)
+        return (self.first + drawn + 0.5) / THOUSAND  # the middle of a thousandth: no rounding leads out of it
 
-    def balanced(self, losses: Tensor, timesteps: Tensor) -> Tensor:
-        """`losses` (B,) over N p(t): their mean is what it would be had all N levels been as likely."""
-        return losses / (len(self._bin_of) * self.probabilities[timesteps - self.first])
+    def balanced(self, losses: Tensor, u: Tensor) -> Tensor:
+        """`losses` (B,) over N p(u): their mean is what it would be had all N levels been as likely."""
+        return losses / (len(self._bin_of) * self.probabilities[self._level(u)])
 
-    def note(self, losses: Tensor, timesteps: Tensor, weights: Tensor) -> None:
+    def note(self, losses: Tensor, u: Tensor, weights: Tensor) -> None:
         """Add squared losses to their levels' bins, leaving out samples of weight 0 and what is not finite."""
         counted = (weights > 0) & losses.isfinite()
         squares = torch.where(counted, losses, 0).square()
         bins = torch.arange(self._known.shape[1], device=self.device)
-        mine = self._bin_of[timesteps - self.first, None] == bins  # (B, bins)
+        mine = self._bin_of[self._level(u), None] == bins  # (B, bins)
         self._noted += torch.stack([(mine * squares[:, None]).sum(0), (mine & counted[:, None]).sum(0)])
+
+    def _level(self, u: Tensor) -> Tensor:
+        """The thousandths (B,), counted from the first one drawn, that `u` lie in."""
+        return (u * THOUSAND).long() - self.first
 
     def end_step(self, total: Total) -> None:
         """Fade what is known, add what all processes noted, and draw by that from now on."""
@@ -87,4 +93,4 @@ def timestep_sampler(settings: LossSettings, device: torch.device | str) -> Time
     first, end = settings.min_timestep, settings.max_timestep
     if settings.timestep_sampling == "loss_aware":
         return LossAwareTimesteps(first, end, device)
-    return TimestepSampler(first, end, device, shape_of(settings))
+    return TimestepSampler(first, end, shape_of(settings))

@@ -51,7 +51,7 @@ def with_velocity_share(snr: Tensor, share: float) -> Tensor:
 
 
 def level_weights(alphas_cumprod: Tensor, prediction_type: PredictionType, settings: LossSettings) -> Tensor:
-    """The weight of each noise level's loss, (T,), fp32: the product of all weightings that are on."""
+    """Weights of losses at cumulative alphas (B,), likewise (B,), fp32: the product of all weightings that are on."""
     levels, noise = snr(alphas_cumprod), prediction_type == "epsilon"
     weights = torch.ones_like(alphas_cumprod)
     if settings.min_snr_gamma:

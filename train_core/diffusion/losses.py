@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from train_core.config.sections.loss import HuberSchedule
-from train_core.diffusion.loss_weights import snr
+from train_core.config.sections.loss import LossSettings
+from train_core.diffusion.process import Process
 
 
 def squared(difference: Tensor) -> Tensor:
@@ -35,16 +35,15 @@ def smooth_l1(difference: Tensor, threshold: Tensor) -> Tensor:
     return 2 * square / ((square + threshold**2).sqrt() + threshold)
 
 
-def huber_thresholds(alphas_cumprod: Tensor, schedule: HuberSchedule, c: float, scale: float) -> Tensor:
-    """The threshold of each noise level, (T,), fp32, for cumulative alphas a (T,) (Khrapov et al., 2024).
+def huber_thresholds(process: Process, t: Tensor, settings: LossSettings) -> Tensor:
+    """The thresholds at `t`, (B,), fp32, for `huber_c` c and `huber_scale` (Khrapov et al., 2024).
 
-    constant: scale c. exponential: scale exp(t ln(c) / T), from scale down to scale c. snr: scale times (1 - c) /
-    (1 + sigma)^2 + c with sigma = sqrt((1 - a) / a). In the last one sd-scripts leaves the scale out.
+    constant: scale c. exponential: scale exp(t ln(c) / T), T being the process's span, from scale down to scale c. snr:
+    scale times (1 - c) / (1 + sigma)^2 + c with sigma = snr^(-1/2). In the last one sd-scripts leaves the scale out.
     """
-    if schedule == "constant":
-        return torch.full_like(alphas_cumprod, scale * c)
-    if schedule == "exponential":
-        steps = len(alphas_cumprod)
-        return scale * torch.exp(torch.arange(steps).to(alphas_cumprod) * (math.log(c) / steps))
-    sigmas = snr(alphas_cumprod).rsqrt()
-    return scale * ((1 - c) / (1 + sigmas) ** 2 + c)
+    c, scale, ratios = settings.huber_c, settings.huber_scale, process.snr(t)
+    if settings.huber_schedule == "constant":
+        return torch.full_like(ratios, scale * c)
+    if settings.huber_schedule == "exponential":
+        return scale * torch.exp(t.to(ratios) * (math.log(c) / process.span))
+    return scale * ((1 - c) / (1 + ratios.rsqrt()) ** 2 + c)

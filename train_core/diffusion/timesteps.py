@@ -13,6 +13,7 @@ from torch import Tensor
 from train_core.config.sections.loss import LossSettings
 from train_core.diffusion.noise import share_of
 
+THOUSAND = 1000  # what min_timestep and max_timestep are counted in, whatever the process
 Shape = Callable[[float], float]
 Total = Callable[[Tensor], Tensor]
 
@@ -31,28 +32,29 @@ def logit_normal(share: float, mean: float, std: float) -> float:
 
 
 class TimestepSampler:
-    """Draws noise levels first … end - 1 by `shape`, which turns a uniform draw into a place between the two.
+    """Draws noise levels between `first` and `end`, in thousandths of all there are, by `shape`.
 
-    The base of samplers that learn: this one has nothing to note, to balance or to remember.
+    A level is a number u in [0, 1) that grows with the noise; the process says which t it stands for. The base of
+    samplers that learn: this one has nothing to note, to balance or to remember.
     """
 
-    def __init__(self, first: int, end: int, device: torch.device | str, shape: Shape = uniform) -> None:
+    def __init__(self, first: int, end: int, shape: Shape = uniform) -> None:
         self.first = first
         self.end = end
-        self.device = device
         self.shape = shape
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
-        """Timesteps (B,), long, on the device: each follows from its sample's 63-bit seed."""
-        span = self.end - self.first
-        places = [min(int(self.shape(share_of(seed)) * span), span - 1) for seed in seeds]
-        return torch.tensor([self.first + place for place in places]).to(self.device, non_blocking=True)
+        """Levels u (B,), fp64 on the CPU: each follows from its sample's 63-bit seed."""
+        low, high = self.first / THOUSAND, self.end / THOUSAND
+        levels = [low + self.shape(share_of(seed)) * (high - low) for seed in seeds]
+        below = math.nextafter(high, 0)
+        return torch.tensor([min(level, below) for level in levels], dtype=torch.float64)
 
-    def balanced(self, losses: Tensor, timesteps: Tensor) -> Tensor:
+    def balanced(self, losses: Tensor, u: Tensor) -> Tensor:
         """`losses` (B,) times whatever makes up for noise levels that are drawn more often than they are to count."""
         return losses
 
-    def note(self, losses: Tensor, timesteps: Tensor, weights: Tensor) -> None:
+    def note(self, losses: Tensor, u: Tensor, weights: Tensor) -> None:
         """Learn from a batch's `losses` (B,); samples of weight 0 are there to fill up and tell nothing."""
 
     def end_step(self, total: Total) -> None:

@@ -9,7 +9,9 @@ from accelerate import Accelerator
 
 from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.config.sections.loss import LossSettings
 from train_core.data.processes import gather
+from train_core.diffusion.processes import process_of
 from train_core.events import Emit, emit_problems
 from train_core.facts.datasets.missing_class_images import ClassFolder, ClassImage, class_folders
 from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
@@ -58,10 +60,11 @@ def _draw(
     rounds = -(-len(images) // number)
     control, counter = Control(run_dir, accelerator, emit), Counter("drawing", emit)
     warnings: list[Problem] = []
+    process = process_of(family, LossSettings())  # the model's own: nothing was trained yet
     with control.catching_interrupts():
         for turn, start in enumerate(range(0, len(images), number), 1):
             for image in images[start : start + number][rank : rank + 1]:
-                for picture in draw_samples(family, [image.prompt], accelerator.device, 0, warnings.append):
+                for picture in draw_samples(family, process, [image.prompt], accelerator.device, 0, warnings.append):
                     save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
                     emit(
                         "sample", path=str(image.path), prompt=image.prompt.prompt, index=start, step=0, epoch=None,

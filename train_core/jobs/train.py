@@ -24,11 +24,10 @@ from train_core.data.encoding import rescued_remark
 from train_core.data.heldout import measured_on, open_libraries
 from train_core.data.order import BatchPlan
 from train_core.data.texts import TextCache
-from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.loss_aware import timestep_sampler
 from train_core.diffusion.loss_recipe import LossRecipe
 from train_core.diffusion.noise_recipe import NoiseRecipe
-from train_core.diffusion.schedule import zero_terminal
+from train_core.diffusion.processes import process_of
 from train_core.events import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
@@ -194,7 +193,7 @@ def assemble(
         config, data.library, length, family.names, family.prediction_type, place.name,
         description(optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
     )
-    process = process_of(config, family).to(accelerator.device)
+    process = process_of(family, config.loss).to(accelerator.device)
     metrics = metrics_for(place, length, emit) if is_main else None
     if metrics and place.state is None:
         metrics.describe(to_toml(config))
@@ -213,9 +212,9 @@ def assemble(
         data=data, length=length, stepper=stepper, metrics=metrics, preserved=data.library.preserved,
         saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main),
         samples=SampleDrawer(
-            config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, accelerator,
-            method.trainable, place.output_dir, place.name, Path(config.model.pretrained_model_name_or_path).stem,
-            config.training.seed, emit, method.inference,
+            config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, process,
+            accelerator, method.trainable, place.output_dir, place.name,
+            Path(config.model.pretrained_model_name_or_path).stem, config.training.seed, emit, method.inference,
         ),
         states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
         control=Control(place.run_dir, accelerator, emit), rates=RateChanges(stepper.schedule), guard=guard,
@@ -226,13 +225,6 @@ def text_encoder_until(config: TrainConfig, total: int) -> int | None:
     """The step, from 0, from which the text encoder stays as it is; None when it learns to the end."""
     until = config.applicable().get("stop_text_encoder_training", "").strip()
     return steps_in(until, total) if until else None
-
-
-def process_of(config: TrainConfig, family: Family) -> DDPM:
-    """The noise process. The family keeps the schedule that is trained, for its samples are drawn with it too."""
-    if config.loss.zero_terminal_snr:
-        family.alphas_cumprod = zero_terminal(family.alphas_cumprod)
-    return DDPM(family.alphas_cumprod, family.prediction_type)
 
 
 def finish(run: Training, emit: Emit) -> None:

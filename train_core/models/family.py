@@ -81,6 +81,7 @@ class Family(Protocol):
     kind: str
     modules: dict[str, nn.Module]
     remarks: tuple[Problem, ...]
+    process: str  # the noise process it was trained with, a name in `diffusion/processes.py`
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU
     block_layout: Layout  # of the U-Net's blocks, as per-block settings count them

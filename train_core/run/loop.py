@@ -22,13 +22,14 @@ def train(run: Training) -> None:
             for position, batch in enumerate(batches, 1):
                 latents = run.latents(batch)
                 noise = run.noise(batch, latents)
-                timesteps = run.timesteps(batch)
+                levels = run.levels(batch)
+                timesteps = run.timesteps(levels)
                 noisy = run.noisy(batch, latents, noise, timesteps)
                 run.seed_dropouts(batch)
                 with run.stepper.gathering(last=position == len(batches)):
                     noise_pred = run.model(noisy, timesteps, batch.captions, run.extras(batch))
                     target = run.target(batch, latents, noise, timesteps, noisy)
-                    loss = run.loss(noise_pred, target, timesteps, batch) / len(batches)
+                    loss = run.loss(noise_pred, target, timesteps, levels, batch) / len(batches)
                     if run.guard.passes(loss, last=position == len(batches)):
                         run.stepper.backward(loss)
                 step_loss += loss.detach()

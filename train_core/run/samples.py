@@ -14,6 +14,7 @@ from torch import nn
 from train_core.config.problems import Problem
 from train_core.config.sections.samples import SampleSettings
 from train_core.data.processes import gather
+from train_core.diffusion.process import Process
 from train_core.events import Emit, emit_problems
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.family import Family
@@ -32,6 +33,7 @@ class SampleDrawer:
     settings: SampleSettings
     prompts: list[SamplePrompt]
     family: Family
+    process: Process
     accelerator: Accelerator
     trained: nn.Module
     output_dir: Path
@@ -68,7 +70,8 @@ class SampleDrawer:
         together, is_main = is_shared_out(self.family), self.accelerator.is_main_process
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
         for picture in draw_samples(
-            self.family, self.prompts, self.accelerator.device, self.seed, warnings.append, self.trained, processes
+            self.family, self.process, self.prompts, self.accelerator.device, self.seed, warnings.append, self.trained,
+            processes,
         ):
             if together and not is_main:
                 continue

@@ -17,10 +17,10 @@ from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
 from train_core.data.encoding import rescued_remark
 from train_core.data.moments import Moments
-from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.loss_recipe import LossRecipe
 from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.noise_recipe import NoiseRecipe
+from train_core.diffusion.process import Process
 from train_core.diffusion.timesteps import TimestepSampler
 from train_core.events import emit_problems
 from train_core.facts.run.rate_changes import RateChange
@@ -53,7 +53,7 @@ class Training:
     model: nn.Module
     dtype: torch.dtype
     vae_batch_size: int
-    process: DDPM
+    process: Process
     noise_recipe: NoiseRecipe
     timestep_sampler: TimestepSampler
     loss_recipe: LossRecipe
@@ -132,9 +132,13 @@ class Training:
         """The noise (B, C, h, w) that the model learns to see."""
         return self.noise_recipe.noise(partial(self._seeds, batch), latents)
 
-    def timesteps(self, batch: Batch) -> Tensor:
-        """Noise levels (B,)."""
+    def levels(self, batch: Batch) -> Tensor:
+        """Noise levels u (B,) in [0, 1), wherever they were drawn."""
         return self.timestep_sampler.draw(self._seeds(batch, "timestep"))
+
+    def timesteps(self, levels: Tensor) -> Tensor:
+        """What the process calls these levels, t (B,)."""
+        return self.process.sample_t(levels).to(self.device, non_blocking=True)
 
     def noisy(self, batch: Batch, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """The model's input (B, C, h, w): `latents` with `noise`, and maybe some more, mixed in."""
@@ -156,13 +160,13 @@ class Training:
             return target
         return target.index_put((torch.tensor(kept, device=target.device),), untrained.float())
 
-    def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, batch: Batch) -> Tensor:
+    def loss(self, noise_pred: Tensor, target: Tensor, timesteps: Tensor, levels: Tensor, batch: Batch) -> Tensor:
         """The weighted sum of the samples' losses, a scalar; fp32."""
         masks = None if batch.masks is None else batch.masks.to(self.device)
         losses = self.loss_recipe.per_sample(noise_pred, target, timesteps, masks)
         weights = batch.weights.to(self.device)
-        self.timestep_sampler.note(losses.detach(), timesteps, weights)
-        return (self.timestep_sampler.balanced(losses, timesteps) * weights).sum()
+        self.timestep_sampler.note(losses.detach(), levels, weights)
+        return (self.timestep_sampler.balanced(losses, levels) * weights).sum()
 
     def extras(self, batch: Batch) -> dict[str, Tensor]:
         """What the model is told beside text: sizes and crops, and to fill holes also what is around them."""

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from train_core.config.sections.validation import ValidationSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
-from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.noise import noise_for, seeds_for
+from train_core.diffusion.process import Process
 from train_core.events import Emit, emit_problems
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
@@ -26,7 +26,7 @@ from train_core.run.inpainting import around_holes
 from train_core.run.metrics import Metrics
 from train_core.run.validation_history import History, Measurement, nearest_file, verdict
 
-LEVELS = 4  # timesteps at which each image is measured
+LEVELS = 4  # noise levels at which each image is measured
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -42,7 +42,7 @@ class Validator:
     accelerator: Accelerator
     family: Family
     model: nn.Module
-    process: DDPM
+    process: Process
     data: TrainingData
     dtype: torch.dtype
     seed: int
@@ -69,7 +69,7 @@ class Validator:
         moments = batch.moments or self.family.encode_images(self._pixels(batch).to(device))
         latents = (moments.mean.to(device).float() * self.family.latent_scale).expand(LEVELS, -1, -1, -1)
         noise = self._noise(index, latents.shape[1:]).to(device)
-        timesteps = timesteps_of(index, len(self.process.alphas_cumprod)).to(device)
+        timesteps = self.process.sample_t(levels_of(index)).to(device)
         noisy = self.process.add_noise(latents, noise, timesteps).to(self.dtype)
         noise_pred = self.model(noisy, timesteps, batch.captions * LEVELS, self._extras(batch, index))
         return (noise_pred.float() - self.process.target(latents, noise, timesteps)).square().mean()
@@ -92,14 +92,14 @@ class Validator:
         return batch.pixels
 
 
-def timesteps_of(index: int, steps: int) -> Tensor:
-    """The timesteps (LEVELS,) of image `index`: one in each equal part of 0 … `steps` - 1.
+def levels_of(index: int) -> Tensor:
+    """The noise levels u (LEVELS,), fp64 in [0, 1), of image `index`: one in each equal part of that range.
 
     Where in its part moves by the golden ratio from image to image, so that the images together cover the range
     evenly, however many there are.
     """
     within = (0.5 + index * _GOLDEN) % 1
-    return torch.tensor([int((level + within) * steps / LEVELS) for level in range(LEVELS)])
+    return torch.tensor([(level + within) / LEVELS for level in range(LEVELS)], dtype=torch.float64)
 
 
 @contextmanager

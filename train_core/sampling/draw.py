@@ -12,10 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem, problem
+from train_core.diffusion.process import Process
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
-from train_core.sampling.denoiser import NoiseLevels, denoiser, guided
+from train_core.sampling.denoiser import denoiser, guided
 from train_core.sampling.sampler_names import SAMPLERS
 
 
@@ -35,6 +36,7 @@ class Picture:
 
 def draw_samples(
     family: Family,
+    process: Process,
     prompts: Iterable[SamplePrompt],
     device: torch.device | str,
     seed: int,
@@ -42,11 +44,12 @@ def draw_samples(
     trained: nn.Module | None = None,
     processes: tuple[int, int] = (1, 0),
 ) -> Iterator[Picture]:
-    """Draw each prompt on `device` and yield its picture; of several `processes` (their number, this one's rank) each
-    draws its share.
+    """Draw each prompt on `device`, by the noise process that the model was trained with, and yield its picture.
+
+    Of several `processes` (their number, this one's rank) each draws its share.
 
     A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
-    epochs can be compared. A picture that holds numbers that are none is left out, and `warn` is told. `trained` is
+    epochs can be compared. A picture with values that are not finite is left out, and `warn` is told. `trained` is
     what sits on the model: it too is in evaluation mode meanwhile. Afterwards the modules' modes and places and the
     global generators are as before.
     """
@@ -57,14 +60,14 @@ def draw_samples(
         own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
         seeded = replace(prompt, seed=own_seed)
         with undisturbed(family, torch.device(device), trained):
-            pixels = draw_pixels(family, seeded, torch.device(device))
+            pixels = draw_pixels(family, process, seeded, torch.device(device))
         if torch.isfinite(pixels).all():
             yield Picture(to_image(pixels[0]), seeded, index)
         else:
             warn(_not_finite(index + 1, seeded))
 
 
-def draw_pixels(family: Family, prompt: SamplePrompt, device: torch.device) -> Tensor:
+def draw_pixels(family: Family, process: Process, prompt: SamplePrompt, device: torch.device) -> Tensor:
     """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU."""
     assert prompt.seed is not None
     generator = torch.Generator().manual_seed(prompt.seed)
@@ -75,11 +78,10 @@ def draw_pixels(family: Family, prompt: SamplePrompt, device: torch.device) -> T
 
     texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
     predict = guided(family, family.encode_weighted(texts), prompt.scale)
-    levels = NoiseLevels(family.alphas_cumprod)
     sampler = SAMPLERS[prompt.sampler]
-    sigmas = sampler.sigmas(levels, prompt.steps)
+    sigmas = sampler.sigmas(process, prompt.steps)
     start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level
-    return family.decode(sampler.run(start, denoiser(predict, levels, family.prediction_type), sigmas, noise))
+    return family.decode(sampler.run(start, denoiser(predict, process), sigmas, noise))
 
 
 def to_image(pixels: Tensor) -> Image.Image:

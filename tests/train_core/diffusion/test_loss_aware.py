@@ -12,13 +12,18 @@ def alone(noted: torch.Tensor) -> torch.Tensor:
     return noted
 
 
+def level(*thousandths: int) -> torch.Tensor:
+    """Noise levels u in the middle of these thousandths."""
+    return (torch.tensor(thousandths) + 0.5) / 1000
+
+
 def taught(steps: int = 30, first: int = 0, end: int = 1000) -> LossAwareTimesteps:
     """A sampler that has met losses of 2 in the lower half and of 1 in the upper one."""
     sampler = LossAwareTimesteps(first, end, "cpu")
     for step in range(steps):
-        timesteps = sampler.draw(seeds_for(0, step, range(64), "timestep"))
-        losses = torch.where(timesteps < (first + end) // 2, 2.0, 1.0)
-        sampler.note(losses, timesteps, torch.ones(64))
+        levels = sampler.draw(seeds_for(0, step, range(64), "timestep"))
+        losses = torch.where(levels < (first + end) // 2 / 1000, 2.0, 1.0)
+        sampler.note(losses, levels, torch.ones(64))
         sampler.end_step(alone)
     return sampler
 
@@ -35,12 +40,12 @@ def test_before_anything_is_known_every_level_is_as_likely():
     fresh = LossAwareTimesteps(0, 1000, "cpu")
     torch.testing.assert_close(fresh.probabilities, torch.full((1000,), 1e-3))
     losses = torch.tensor([3.0])
-    torch.testing.assert_close(fresh.balanced(losses, torch.tensor([17])), losses)
+    torch.testing.assert_close(fresh.balanced(losses, level(17)), losses)
 
 
 def test_levels_of_high_loss_are_drawn_more_often():
     sampler = taught()
-    lower = (sampler.draw(seeds_for(9, 0, range(4000), "timestep")) < 500).float().mean().item()
+    lower = (sampler.draw(seeds_for(9, 0, range(4000), "timestep")) < 0.5).float().mean().item()
     assert lower == pytest.approx(sampler.probabilities[:500].sum().item(), abs=0.03)
     assert 0.6 < lower < 2 / 3  # towards two to one, less the tenth that stays uniform
 
@@ -48,38 +53,38 @@ def test_levels_of_high_loss_are_drawn_more_often():
 def test_and_count_so_much_less_that_the_mean_loss_stays_that_of_uniform_draws():
     sampler = taught()
     losses = torch.where(torch.arange(1000) < 500, 2.0, 1.0)
-    expected = (sampler.probabilities * sampler.balanced(losses, torch.arange(1000))).sum()
+    expected = (sampler.probabilities * sampler.balanced(losses, level(*range(1000)))).sum()
     assert expected.item() == pytest.approx(1.5, rel=1e-5)
 
 
 def test_no_level_is_ever_left_out_and_no_loss_counts_more_than_tenfold():
     sampler = LossAwareTimesteps(0, 1000, "cpu")
-    timesteps = torch.arange(1000)
-    sampler.note(torch.where(timesteps < 50, 1e6, 0.0), timesteps, torch.ones(1000))
+    levels = level(*range(1000))
+    sampler.note(torch.where(levels < 0.05, 1e6, 0.0), levels, torch.ones(1000))
     sampler.end_step(alone)
     assert sampler.probabilities.min() >= 0.1 / 1000 * 0.999
-    assert sampler.balanced(torch.ones(1000), timesteps).max() <= 10.01
+    assert sampler.balanced(torch.ones(1000), levels).max() <= 10.01
 
 
 def test_the_range_may_be_smaller_than_the_number_of_bins_and_begin_anywhere():
     sampler = taught(first=300, end=307)
-    assert set(sampler.draw(seeds_for(1, 0, range(500), "timestep")).tolist()) == set(range(300, 307))
+    assert set((1000 * sampler.draw(seeds_for(1, 0, range(500), "timestep"))).long().tolist()) == set(range(300, 307))
     assert sampler.probabilities[0] > sampler.probabilities[-1]
 
 
 def test_padding_samples_and_broken_losses_teach_nothing():
     sampler = LossAwareTimesteps(0, 1000, "cpu")
-    sampler.note(torch.tensor([5.0, float("nan"), float("inf")]), torch.tensor([1, 2, 3]), torch.tensor([0.0, 1, 1]))
+    sampler.note(torch.tensor([5.0, float("nan"), float("inf")]), level(1, 2, 3), torch.tensor([0.0, 1, 1]))
     sampler.end_step(alone)
     torch.testing.assert_close(sampler.probabilities, torch.full((1000,), 1e-3))
 
 
 def test_two_processes_know_what_one_with_the_doubled_batch_knows():
     one, left, right = (LossAwareTimesteps(0, 1000, "cpu") for _ in range(3))
-    losses, timesteps, weights = torch.linspace(0.1, 0.8, 8), torch.arange(8) * 120, torch.ones(8)
-    one.note(losses, timesteps, weights)
-    left.note(losses[::2], timesteps[::2], weights[::2])
-    right.note(losses[1::2], timesteps[1::2], weights[1::2])
+    losses, levels, weights = torch.linspace(0.1, 0.8, 8), level(*range(0, 960, 120)), torch.ones(8)
+    one.note(losses, levels, weights)
+    left.note(losses[::2], levels[::2], weights[::2])
+    right.note(losses[1::2], levels[1::2], weights[1::2])
     both = left._noted + right._noted
     one.end_step(alone)
     left.end_step(lambda noted: both)
@@ -95,7 +100,7 @@ def test_after_a_resume_the_draws_go_on_as_if_nothing_had_happened():
     seeds = seeds_for(4, 7, range(100), "timestep")
     assert torch.equal(before.draw(seeds), after.draw(seeds))
     for sampler in (before, after):
-        sampler.note(torch.ones(1), torch.tensor([900]), torch.ones(1))
+        sampler.note(torch.ones(1), level(900), torch.ones(1))
         sampler.end_step(alone)
     assert torch.equal(before.probabilities, after.probabilities)
 
@@ -104,6 +109,6 @@ def test_a_state_is_a_copy_that_further_steps_do_not_change():
     sampler = taught(steps=2)
     state = sampler.state_dict()["losses"].clone()
     kept = sampler.state_dict()
-    sampler.note(torch.ones(1), torch.tensor([1]), torch.ones(1))
+    sampler.note(torch.ones(1), level(1), torch.ones(1))
     sampler.end_step(alone)
     assert torch.equal(kept["losses"], state)

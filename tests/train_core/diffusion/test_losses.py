@@ -53,6 +53,11 @@ def test_small_errors_in_single_precision_are_not_lost():
 ALPHAS = torch.tensor([0.8, 0.5, 0.2])
 
 
+def thresholds(alphas: torch.Tensor, **settings: object) -> torch.Tensor:
+    """The threshold of each level, c being 0.1."""
+    return huber_thresholds(DDPM(alphas, "epsilon"), torch.arange(len(alphas)), LossSettings(huber_c=0.1, **settings))
+
+
 @pytest.mark.parametrize(
     ("schedule", "scale", "expected"),
     [
@@ -66,11 +71,11 @@ ALPHAS = torch.tensor([0.8, 0.5, 0.2])
     ],
 )
 def test_thresholds_of_three_levels_with_the_scale_in_every_schedule(schedule, scale, expected):
-    torch.testing.assert_close(huber_thresholds(ALPHAS, schedule, 0.1, scale), torch.tensor(expected))
+    torch.testing.assert_close(thresholds(ALPHAS, huber_schedule=schedule, huber_scale=scale), torch.tensor(expected))
 
 
 def test_pure_noise_has_the_lowest_threshold():
-    assert huber_thresholds(torch.tensor([0.5, 0.0]), "snr", 0.1, 1.0)[1].item() == pytest.approx(0.1)
+    assert thresholds(torch.tensor([0.5, 0.0]), huber_schedule="snr")[1].item() == pytest.approx(0.1)
 
 
 def test_a_sample_takes_threshold_and_weight_of_its_own_level():

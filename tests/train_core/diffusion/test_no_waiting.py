@@ -27,9 +27,10 @@ def test_a_step_reads_nothing_back(sampling):
     def seeds(purpose):
         return seeds_for(0, 0, [3, 4], purpose)
 
-    noise, timesteps = noise_recipe.noise(seeds, latents), sampler.draw(seeds("timestep"))
+    noise, levels = noise_recipe.noise(seeds, latents), sampler.draw(seeds("timestep"))
+    timesteps = process.sample_t(levels).to("meta")
     noisy = process.add_noise(latents, noise_recipe.perturbed(seeds, noise), timesteps)
     losses = loss_recipe.per_sample(noisy, process.target(latents, noise, timesteps), timesteps)
-    sampler.note(losses, timesteps, torch.ones(2, device="meta"))
-    assert sampler.balanced(losses, timesteps).shape == (2,)
+    sampler.note(losses, levels, torch.ones(2, device="meta"))
+    assert sampler.balanced(losses, levels).shape == (2,)
     sampler.end_step(lambda noted: noted)

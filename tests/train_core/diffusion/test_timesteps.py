@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_core.config.sections.loss import LossSettings
+from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.loss_aware import LossAwareTimesteps, timestep_sampler
 from train_core.diffusion.noise import seeds_for
 from train_core.diffusion.timesteps import TimestepSampler, logit_normal
@@ -18,13 +19,19 @@ BELOW_MINUS_ONE, NEXT = 0.158655, 0.341345
 LOGISTIC_OF_ONE = 1 / (1 + math.exp(-1))  # 0.731
 
 
+PROCESS = DDPM(torch.linspace(0.99, 0.01, 1000), "epsilon")
+
+
 def drawn(**settings):
-    return timestep_sampler(LossSettings(**settings), "cpu").draw(MANY)
+    """Timesteps of the DDPM process, which are whole numbers."""
+    found = PROCESS.sample_t(timestep_sampler(LossSettings(**settings), "cpu").draw(MANY))
+    assert torch.equal(found, found.floor())
+    return found.long()
 
 
 def test_uniform_timesteps_are_spread_over_all_levels():
     found = drawn()
-    assert found.dtype == torch.long and found.min() >= 0 and found.max() <= 999
+    assert found.min() >= 0 and found.max() <= 999
     tenths = torch.bincount(found // 100, minlength=10) / len(MANY)
     assert (tenths - 0.1).abs().max() < 0.01  # about 5 standard deviations
 
@@ -90,7 +97,7 @@ def test_every_setting_changes_which_levels_are_drawn(given, changed):
 
 
 def test_samplers_that_do_not_learn_leave_losses_alone_and_have_nothing_to_remember():
-    sampler, losses = TimestepSampler(0, 1000, "cpu"), torch.tensor([1.0, 2.0])
+    sampler, losses = TimestepSampler(0, 1000), torch.tensor([1.0, 2.0])
     sampler.note(losses, torch.tensor([1, 2]), torch.ones(2))
     sampler.end_step(lambda noted: noted)
     assert sampler.balanced(losses, torch.tensor([1, 2])) is losses

@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 from torch import nn
 
 from train_core.run.readback import Readback
-from train_core.run.validation import LEVELS, timesteps_of, without_dropouts
+from train_core.run.validation import LEVELS, levels_of, without_dropouts
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1000, 100, 7]))
 def test_an_image_is_measured_once_in_each_part_of_the_noise_levels(index: int, steps: int) -> None:
-    drawn = timesteps_of(index, steps).tolist()
+    drawn = (levels_of(index) * steps).floor().tolist()
     assert len(drawn) == LEVELS
     for level, timestep in enumerate(drawn):
         assert int(level * steps / LEVELS) <= timestep < (level + 1) * steps / LEVELS
 
 
 def test_many_images_cover_the_noise_levels_evenly() -> None:
-    drawn = torch.cat([timesteps_of(index, 1000) for index in range(50)])
+    drawn = torch.cat([levels_of(index) * 1000 for index in range(50)])
     assert torch.histc(drawn.float(), 20, 0, 1000).tolist() == [10] * 20
 
 

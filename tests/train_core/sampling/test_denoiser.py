@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.schedule import zero_terminal
-from train_core.sampling.denoiser import NoiseLevels, denoiser, guided
+from train_core.sampling.denoiser import denoiser, guided
 from train_core.sampling.sampler_names import SAMPLERS
 
 ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
-LEVELS = NoiseLevels(ALPHAS)
+LEVELS = DDPM(ALPHAS, "epsilon")
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
@@ -25,8 +25,8 @@ def test_a_perfect_prediction_gives_the_picture_back(prediction_type, t):
         asked.update(noisy=noisy, t=asked_t)
         return process.target(x0, eps, timesteps)
 
-    sigma = LEVELS.sigma(t)
-    guess = denoiser(predict, LEVELS, prediction_type)(x0 + sigma * eps, sigma)
+    sigma = process.sigma(t)
+    guess = denoiser(predict, process)(x0 + sigma * eps, sigma)
     torch.testing.assert_close(guess, x0, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(asked["noisy"], process.add_noise(x0, eps, timesteps), rtol=1e-4, atol=1e-5)
     assert asked["t"].tolist() == pytest.approx([t], abs=1e-3)
@@ -66,11 +66,11 @@ def test_scale_one_asks_for_the_prompt_alone():
 
 def test_a_schedule_that_ends_in_pure_noise_is_sampled_from_its_end():
     """sd-scripts samples with the old schedule, whose start the model was never trained on."""
-    process, levels = DDPM(zero_terminal(ALPHAS), "v_prediction"), NoiseLevels(zero_terminal(ALPHAS))
-    sigma = levels.sigma(999)
-    assert sigma == pytest.approx(4096) and levels.timestep(sigma) == 999
+    process = DDPM(zero_terminal(ALPHAS), "v_prediction")
+    sigma = process.sigma(999)
+    assert sigma == pytest.approx(4096) and process.timestep(sigma) == 999
     x0, eps = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2)
-    guess = denoiser(lambda noisy, t: process.target(x0, eps, t.round().long()), levels, "v_prediction")
+    guess = denoiser(lambda noisy, t: process.target(x0, eps, t.round().long()), process)
     torch.testing.assert_close(guess(x0 + sigma * eps, sigma), x0, rtol=0, atol=2e-3)
 
 
@@ -78,7 +78,7 @@ def test_a_schedule_that_ends_in_pure_noise_is_sampled_from_its_end():
 def test_every_sampler_walks_down_from_pure_noise(name):
     """Pictures around 2, whose best prediction is known exactly, come out around 2: nothing of the start is left."""
     alphas, sampler = zero_terminal(ALPHAS).float(), SAMPLERS[name]
-    levels = NoiseLevels(alphas)
+    process = DDPM(alphas, "v_prediction")
 
     def predict(noisy, t):
         a = alphas[t.round().long()].view(-1, 1, 1, 1)
@@ -87,9 +87,9 @@ def test_every_sampler_walks_down_from_pure_noise(name):
         return a.sqrt() * eps - (1 - a).sqrt() * x0
 
     generator = torch.Generator().manual_seed(0)
-    sigmas = sampler.sigmas(levels, 20)
+    sigmas = sampler.sigmas(process, 20)
     start = sigmas[0] * torch.randn(1, 4, 8, 8, generator=generator)
     found = sampler.run(
-        start, denoiser(predict, levels, "v_prediction"), sigmas, lambda: torch.randn(1, 4, 8, 8, generator=generator)
+        start, denoiser(predict, process), sigmas, lambda: torch.randn(1, 4, 8, 8, generator=generator)
     )
     assert found.mean().item() == pytest.approx(2, abs=0.1)

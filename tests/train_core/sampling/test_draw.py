@@ -7,10 +7,12 @@ import torch
 from PIL import ImageStat
 from torch import nn
 
+from train_core.diffusion.ddpm import DDPM
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.kinds.stable_diffusion import scaled_linear_alphas
 from train_core.sampling.draw import draw_samples, to_image
 
+PROCESS = DDPM(scaled_linear_alphas(), "epsilon")
 PROMPT = SamplePrompt("light", "", 64, 96, 7, 8, 2.0, "euler_a")
 
 
@@ -31,7 +33,6 @@ class GaussianNoise(nn.Module):
 class FakeFamily:
     """Prompts are the names of values, and pictures are of that value with a little grain."""
 
-    prediction_type = "epsilon"
     latent_channels, vae_factor = 4, 8
     values = {"light": 0.2, "dark": -0.2, "": 0.0, "broken": float("nan")}  # noqa: RUF012
 
@@ -64,7 +65,7 @@ def fail(problem):
 
 
 def draw(prompts, family=None, warn=None, **kwargs):
-    return list(draw_samples(family or FakeFamily(), prompts, "cpu", 3, warn or fail, **kwargs))
+    return list(draw_samples(family or FakeFamily(), PROCESS, prompts, "cpu", 3, warn or fail, **kwargs))
 
 
 def test_a_prompt_gives_a_picture_of_its_size():
@@ -113,7 +114,7 @@ def test_modes_gradients_and_generators_are_left_as_they_were():
     unet.train()
     unet.drop.eval()
     before = torch.get_rng_state()
-    for _ in draw_samples(family, [PROMPT], "cpu", 3, fail, adapter):
+    for _ in draw_samples(family, PROCESS, [PROMPT], "cpu", 3, fail, adapter):
         assert torch.is_grad_enabled() and unet.training  # already so while the caller looks at the picture
     assert set(unet.modes) == {(False, False, False)}
     assert (unet.training, unet.drop.training, adapter[0].training) == (True, False, True)
@@ -132,7 +133,7 @@ def test_parked_modules_are_fetched_and_parked_again():
     family.modules["unet"].to("meta")
     family.modules["vae"].to("cpu")
     with pytest.raises(NotImplementedError):  # the meta device stands for the card; nothing can be drawn there
-        list(draw_samples(family, [PROMPT], "meta", 3, fail))
+        list(draw_samples(family, PROCESS, [PROMPT], "meta", 3, fail))
     assert family.places == [(["unet", "vae"], "meta"), (["unet"], "meta")]
 
 

@@ -9,7 +9,9 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from tests.tiny_families import file_of, folder_of
+from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
+from train_core.diffusion.processes import process_of
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.load import load_family
 from train_core.sampling.draw import draw_pixels, draw_samples
@@ -32,6 +34,11 @@ def load(kind: str, prediction: str, dtype: torch.dtype = torch.float32, **setti
     return load_family(model, dtype)
 
 
+def pixels_of(kind: str, prediction: str) -> torch.Tensor:
+    family = load(kind, prediction)
+    return draw_pixels(family, process_of(family, LossSettings()), PROMPT, torch.device("cpu"))
+
+
 def diffusers_picture(kind: str, prediction_type: str) -> torch.Tensor:
     """Pixels (1, 3, H, W) in [0, 1]."""
     pipe = pipeline(kind)
@@ -48,7 +55,7 @@ def diffusers_picture(kind: str, prediction_type: str) -> torch.Tensor:
 @pytest.mark.parametrize(("prediction", "prediction_type"), [("epsilon", "epsilon"), ("v", "v_prediction")])
 def test_the_picture_is_the_one_that_diffusers_draws(kind, prediction, prediction_type):
     with torch.no_grad():
-        ours = draw_pixels(load(kind, prediction), PROMPT, torch.device("cpu")) / 2 + 0.5
+        ours = pixels_of(kind, prediction) / 2 + 0.5
     theirs = diffusers_picture(kind, prediction_type)
     assert ours.shape == theirs.shape == (1, 3, 128, 64)
     assert ((ours.clamp(0, 1) - theirs).norm() / theirs.norm()).item() < 1e-3
@@ -56,7 +63,7 @@ def test_the_picture_is_the_one_that_diffusers_draws(kind, prediction, predictio
 
 def test_noise_and_velocity_make_other_pictures():
     with torch.no_grad():
-        first, second = (draw_pixels(load("sdxl", name), PROMPT, torch.device("cpu")) for name in ("epsilon", "v"))
+        first, second = (pixels_of("sdxl", name) for name in ("epsilon", "v"))
     assert ((first - second).norm() / first.norm()).item() > 0.05
 
 
@@ -72,6 +79,7 @@ def test_a_picture_that_overflows_the_half_precision_vae_is_drawn_all_the_same(m
         return decoded
 
     monkeypatch.setattr(type(vae), "decode", overflowing)
-    (picture,) = draw_samples(family, [PROMPT], "cpu", 0, lambda problem: pytest.fail(problem.text))
+    process = process_of(family, LossSettings())
+    (picture,) = draw_samples(family, process, [PROMPT], "cpu", 0, lambda problem: pytest.fail(problem.text))
     assert picture.image.size == (64, 128)
     assert vae.dtype == torch.bfloat16

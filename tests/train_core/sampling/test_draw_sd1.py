@@ -9,8 +9,10 @@ from diffusers import DDIMScheduler
 
 from tests.adapters import adapter_on
 from tests.tiny import tiny_file, tiny_modules
+from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
+from train_core.diffusion.processes import process_of
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.load import load_family
 from train_core.sampling.draw import draw_pixels, draw_samples
@@ -46,7 +48,7 @@ def diffusers_pixels(prompt, conditioning):
 
 def test_the_picture_is_the_one_that_diffusers_draws(family):
     with torch.no_grad():
-        ours = draw_pixels(family, PROMPT, torch.device("cpu"))
+        ours = draw_pixels(family, process_of(family, LossSettings()), PROMPT, torch.device("cpu"))
         theirs = diffusers_pixels(PROMPT, family.encode_weighted([PROMPT.prompt, PROMPT.negative_prompt])["hidden"])
     assert ours.shape == (1, 3, 128, 64)
     assert ((ours - theirs).norm() / theirs.norm()).item() < 1e-3
@@ -56,6 +58,10 @@ def fail(problem):
     pytest.fail(str(problem))
 
 
+def drawn(family, prompts, adapter=None):
+    return draw_samples(family, process_of(family, LossSettings()), prompts, "cpu", 0, fail, adapter)
+
+
 def array(pictures):
     return [np.asarray(p.image).astype(int) for p in pictures]
 
@@ -63,21 +69,21 @@ def array(pictures):
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if not name.startswith("k_")])
 def test_every_sampler_draws_with_a_real_model(family, sampler):
     prompt = replace(PROMPT, sampler=sampler, steps=3, height=64)
-    first, again = (array(draw_samples(family, [prompt], "cpu", 0, fail)) for _ in range(2))
+    first, again = (array(drawn(family, [prompt])) for _ in range(2))
     assert first[0].shape == (64, 64, 3)
     assert np.array_equal(first[0], again[0])
 
 
 def test_an_attached_adapter_shows_and_drops_nothing_out(family):
     prompt = replace(PROMPT, steps=2, height=64)
-    plain = array(draw_samples(family, [prompt], "cpu", 0, fail))
+    plain = array(drawn(family, [prompt]))
     adapter = adapter_on(family.targets(), NetworkSettings(network_dim=2, network_dropout=0.5), 1).train()
     adapter.attach()
     try:
-        start = array(draw_samples(family, [prompt], "cpu", 0, fail, adapter))
+        start = array(drawn(family, [prompt], adapter))
         for parameter in adapter.parameters():
             torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(2))
-        trained = [array(draw_samples(family, [prompt], "cpu", 0, fail, adapter)) for _ in range(2)]
+        trained = [array(drawn(family, [prompt], adapter)) for _ in range(2)]
     finally:
         adapter.detach()
     assert np.abs(plain[0] - start[0]).max() <= 1  # the same products, summed in another order
@@ -86,12 +92,12 @@ def test_an_attached_adapter_shows_and_drops_nothing_out(family):
 
 
 def test_sizes_that_are_no_multiple_of_64_are_drawn(family):
-    pictures = list(draw_samples(family, [replace(PROMPT, width=72, height=104, steps=2)], "cpu", 0, fail))
+    pictures = list(drawn(family, [replace(PROMPT, width=72, height=104, steps=2)]))
     assert pictures[0].image.size == (72, 104)
 
 
 def test_half_precision_draws_nearly_the_same_picture(family):
     settings = ModelSettings(pretrained_model_name_or_path=str(tiny_file()))
     half = load_family(settings, torch.bfloat16)
-    exact, rough = (array(draw_samples(f, [PROMPT], "cpu", 0, fail))[0] for f in (family, half))
+    exact, rough = (array(drawn(f, [PROMPT]))[0] for f in (family, half))
     assert 0 < np.abs(exact - rough).mean() < 3

@@ -8,14 +8,15 @@ import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 
 from train_core.config.sections.samples import Sampler
-from train_core.sampling.denoiser import NoiseLevels, denoiser
+from train_core.diffusion.ddpm import DDPM
+from train_core.sampling.denoiser import denoiser
 from train_core.sampling.sampler_names import SAMPLERS
 from train_core.sampling.samplers import lagrange_integrals
 
 MEAN, STD = 0.7, 0.5
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
-LEVELS = NoiseLevels(ALPHAS)
+LEVELS = DDPM(ALPHAS, "epsilon")
 NAMES = [name for name in SAMPLERS if not name.startswith("k_")]
 ANCESTRAL = ["euler_a", "dpm_2_a"]
 DETERMINISTIC = [name for name in NAMES if name not in ANCESTRAL]
@@ -129,7 +130,7 @@ def our_run(name, steps, prediction_type="epsilon"):
     sigmas = entry.sigmas(LEVELS, steps)
     x = torch.linspace(-2, 2, 9, dtype=torch.float64).view(1, 1, 3, 3)
     x = x * (math.sqrt(1 + sigmas[0] ** 2) if name == "ddim" else sigmas[0])
-    return entry.run(x, denoiser(toy_model, LEVELS, prediction_type), sigmas, lambda: torch.zeros_like(x))
+    return entry.run(x, denoiser(toy_model, DDPM(ALPHAS, prediction_type)), sigmas, lambda: torch.zeros_like(x))
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
@@ -152,6 +153,6 @@ def test_dpmsolver_agrees_with_diffusers_on_the_same_levels():
     theirs.set_timesteps(20)
     sigmas = theirs.sigmas.double().tolist()
     x = torch.linspace(-2, 2, 9, dtype=torch.float64).view(1, 1, 3, 3)
-    denoise = denoiser(toy_model, LEVELS, "epsilon")
+    denoise = denoiser(toy_model, LEVELS)
     ours = SAMPLERS["dpmsolver++"].run(x * math.sqrt(1 + sigmas[0] ** 2), denoise, sigmas, lambda: x)
     torch.testing.assert_close(ours, diffusers_run(theirs, 20), rtol=1e-3, atol=1e-3)

@@ -35,6 +35,7 @@ class StableDiffusion:
     """
 
     kind: str
+    process: str = "ddpm"
     parts: ClassVar[Mapping[str, Part]]
     readings: ClassVar[tuple[TextReading, ...]]
     block_layout: Layout = SD_LAYOUT
