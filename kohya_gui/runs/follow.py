@@ -16,6 +16,8 @@ from train_core.facts.run.states import INFO
 
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
+# The events that change the curves, and those that change the pictures; "sample" alone changes nothing else.
+CURVES, PICTURES = ("progress", "validation", "resumed"), ("sample", "resumed")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,19 @@ class Table:
     name: str
     columns: list[str]
     rows: list[list[Any]]
+
+
+@dataclass
+class Revision:
+    """How many events have changed each part of a view, and the console's time and size.
+
+    What was drawn from equal ones still holds.
+    """
+
+    status: int = 0
+    curves: int = 0
+    pictures: int = 0
+    console: tuple[int, int] = (0, 0)
 
 
 @dataclass
@@ -84,6 +99,7 @@ class RunView:
     warnings: list[Problem] = field(default_factory=list)
     errors: list[Problem] = field(default_factory=list)
     console: str = ""
+    revision: Revision = field(default_factory=Revision)
 
     @property
     def can_resume(self) -> bool:
@@ -112,7 +128,7 @@ class RunFollower:
             if status == "lost":
                 status = self._read()  # it may have said its last words between the look at them and at its process
             self._view.status = status
-            self._view.console = console_tail(self.folder / "console.log")
+            self._read_console()
             if status == "lost" and not self._view.errors:
                 self._view.errors.append(_lost(self._view.console))
             return self._view
@@ -122,10 +138,27 @@ class RunFollower:
         events = self._follower.new()
         for event in events:
             self._take(event)
-        if any(event["kind"] == "progress" for event in events):
+        revision = self._view.revision
+        kinds = [event["kind"] for event in events]
+        revision.status += sum(kind != "sample" for kind in kinds)
+        revision.curves += sum(kind in CURVES for kind in kinds)
+        revision.pictures += sum(kind in PICTURES for kind in kinds)
+        if "progress" in kinds:
             self._view.losses, self._view.averages = decimate(self._losses), decimate(self._averages)
             self._view.lr_curves = {name: decimate(points) for name, points in self._rates.items()}
         return status_of(self.folder, self._landmarks)
+
+    def _read_console(self) -> None:
+        """Take in the end of the console, if it has changed."""
+        path = self.folder / "console.log"
+        try:
+            state = path.stat()
+        except OSError:
+            return
+        stamp = (state.st_mtime_ns, state.st_size)
+        if stamp != self._view.revision.console:
+            self._view.revision.console = stamp
+            self._view.console = console_tail(path)
 
     def _take(self, event: Event) -> None:
         if self._view.started is None:

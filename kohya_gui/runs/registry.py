@@ -1,13 +1,12 @@
-"""Which runs there are and how each of them stands, read from their folders alone."""
+"""How a run stands, read from its folder alone."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,22 +33,9 @@ class RunInfo:
     folder: Path
     name: str
     created: datetime
-    status: Status
-    step: int
-    total_steps: int
-
-
-def list_runs() -> list[RunInfo]:
-    """Every run, newest first. Files and folders that are no runs are passed over."""
-    if not runs_dir().is_dir():
-        return []
-    found = [info for folder in runs_dir().iterdir() if (info := read_run(folder)) is not None]
-    return sorted(found, key=lambda info: info.id, reverse=True)
-
-
-def active_runs() -> list[RunInfo]:
-    """The runs that have not ended, newest first."""
-    return [info for info in list_runs() if info.status in ACTIVE]
+    status: Status = "queued"
+    step: int = 0
+    total_steps: int = 0
 
 
 def find_run(run_id: str) -> Path | None:
@@ -61,19 +47,27 @@ def find_run(run_id: str) -> Path | None:
 
 def read_run(folder: Path) -> RunInfo | None:
     """The run in `folder` in short, or None when it is no run."""
-    match = RUN_NAME.fullmatch(folder.name)
-    if match is None or find_run(folder.name) is None:
+    info = info_of(folder)
+    if info is None or find_run(folder.name) is None:
         return None
-    try:
-        created = datetime.strptime(match.group(1), "%Y%m%d-%H%M%S")
-    except ValueError:
-        return None  # digits that are no date: somebody else's folder
     digest = digest_of(folder)
     status = status_of(folder, digest.landmarks)
     if status == "lost":  # it may have said its last words between the look at them and at its process
         digest = digest_of(folder)
         status = status_of(folder, digest.landmarks)
-    return RunInfo(folder.name, folder, match.group(2), created, status, digest.step, digest.total_steps)
+    return replace(info, status=status, step=digest.step, total_steps=digest.total_steps)
+
+
+def info_of(folder: Path) -> RunInfo | None:
+    """A run as far as the name of its folder tells, or None when that is no run's name."""
+    match = RUN_NAME.fullmatch(folder.name)
+    if match is None:
+        return None
+    try:
+        created = datetime.strptime(match.group(1), "%Y%m%d-%H%M%S")
+    except ValueError:
+        return None  # digits that are no date: somebody else's folder
+    return RunInfo(folder.name, folder, match.group(2), created)
 
 
 @dataclass(frozen=True)
@@ -86,17 +80,15 @@ class Digest:
 
 
 def digest_of(folder: Path) -> Digest:
-    """The digest of the run's events, read again only when the file has changed."""
-    path = folder / "events.jsonl"
+    """The digest of the run's events; an empty one before it has any."""
     try:
-        state = path.stat()
-        return _read_digest(path, state.st_size, state.st_mtime_ns)
+        return _read_digest(folder / "events.jsonl")
     except OSError:
         return Digest()
 
 
-@lru_cache(maxsize=4096)
-def _read_digest(path: Path, size: int, _changed: int) -> Digest:
+def _read_digest(path: Path) -> Digest:
+    size = path.stat().st_size
     with path.open("rb") as file:
         parts = [file.read(PART_BYTES)]
         if size > PART_BYTES:

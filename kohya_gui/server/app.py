@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from kohya_gui.i18n.language import PageLanguage
 from kohya_gui.page import PageContext, build_page, page_options
-from kohya_gui.runs.registry import active_runs
+from kohya_gui.runs.index import active_runs
 from kohya_gui.server.board import Board, font
 from kohya_gui.server.guard import Guard
 from kohya_gui.server.pictures import picture

@@ -125,11 +125,11 @@ def look(panel: Panel, seen: int, language: str) -> Updates:
     """Updates for what is new of the last used tool."""
     folder = tools.newest()
     view = follower(folder).view() if folder else None
-    html = tool_html(view, language)
-    if hash(html) == seen:
+    state = hash((language, view and (view.id, view.status, view.revision.status)))
+    if state == seen:
         return {panel.seen: seen}
     active = view is not None and view.status in ACTIVE
-    return {panel.view: html, panel.cancel: gr.update(visible=active), panel.seen: hash(html)}
+    return {panel.view: tool_html(view, language), panel.cancel: gr.update(visible=active), panel.seen: state}
 
 
 def cancel() -> None:

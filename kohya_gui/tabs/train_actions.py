@@ -15,6 +15,7 @@ from kohya_gui.form.kinds import number_text
 from kohya_gui.form.validate_form import Understood
 from kohya_gui.runs import control, launch, registry
 from kohya_gui.runs.follow import follower
+from kohya_gui.runs.index import active_runs
 from kohya_gui.tabs.train_form import FormDesk, Updates, understood
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
@@ -197,7 +198,7 @@ def _ready(found: Understood) -> TrainConfig:
 
 def _refuse_while_active() -> None:
     """Raise `UserError` while something is being trained."""
-    active = registry.active_runs()
+    active = active_runs()
     if active:
         raise UserError(
             problem(

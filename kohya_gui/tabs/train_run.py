@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from kohya_gui.form.widgets import key
 from kohya_gui.i18n.messages import text
-from kohya_gui.runs import registry
-from kohya_gui.runs.follow import follower
+from kohya_gui.runs.follow import Revision, RunView, follower
+from kohya_gui.runs.index import list_runs
+from kohya_gui.runs.registry import ACTIVE, RunInfo
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 
 Seen = dict[str, Any]
+Updates = dict[Any, Any]
 MAX_LISTED = 200
 
 
@@ -66,59 +69,88 @@ def build_run_panel(starters: dict[str, gr.Button], pictures_path: str) -> RunPa
     return RunPanel(choice, buttons, controls, rate, views, gr.State({}), pictures_path)
 
 
-def chosen_run(asked: str | None, runs: list[registry.RunInfo]) -> registry.RunInfo | None:
+def chosen_run(asked: str | None, runs: list[RunInfo]) -> RunInfo | None:
     """The run `asked` for, else the newest one that is active, else the newest one."""
     wanted = next((run for run in runs if run.id == asked), None)
-    active = next((run for run in runs if run.status in registry.ACTIVE), None)
+    active = next((run for run in runs if run.status in ACTIVE), None)
     return wanted or active or next(iter(runs), None)
 
 
-def has_appeared(runs: list[registry.RunInfo], seen: Seen) -> bool:
+def has_appeared(runs: list[RunInfo], seen: Seen) -> bool:
     """Whether the newest run was started, here or elsewhere, since this browser last looked."""
-    return bool(runs) and runs[0].status in registry.ACTIVE and seen.get("newest", 0) not in (0, hash(runs[0].id))
+    return "newest" in seen and bool(runs) and runs[0].status in ACTIVE and seen["newest"] != runs[0].id
 
 
-def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> dict[Any, Any]:
-    """Updates for whatever of the run `asked` for has changed since `seen`."""
-    runs = registry.list_runs()[:MAX_LISTED]
+def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> Updates:
+    """Updates for whatever of the run `asked` for has changed since `seen`; what has not is not even drawn."""
+    runs = list_runs()[:MAX_LISTED]
     run = chosen_run(None if has_appeared(runs, seen) else asked, runs)
     view = follower(run.folder).view() if run else None
+    busy = any(r.status in ACTIVE for r in runs)
+    parts = [
+        *_views(panel, view, language), _choices(panel, runs, run, language), _buttons(panel, view, busy, language)
+    ]
+    fresh: Seen = {"newest": runs[0].id if runs else "", "shown": run.id if run else None}
+    updates: Updates = {panel.seen: fresh}
+    for part in parts:
+        fresh[part.name] = part.state
+        if seen.get(part.name) != part.state:
+            updates |= part.draw()
+    return updates
+
+
+class Part(NamedTuple):
+    """A part of the panel: the state that it shows, and how to draw it; equal states are drawn alike."""
+
+    name: str
+    state: Hashable
+    draw: Callable[[], Updates]
+
+
+def _views(panel: RunPanel, view: RunView | None, language: str) -> list[Part]:
+    """The parts that show the run itself."""
+    id, revision, status = (view.id, view.revision, view.status) if view else ("", Revision(), "")
+    views = panel.views
+    return [
+        Part("status", (id, language, status, revision.status),
+             lambda: {views["status"]: status_html(view, language)}),
+        Part("charts", (id, language, revision.curves), lambda: {views["charts"]: charts_html(view, language)}),
+        Part("samples", (id, language, revision.pictures),
+             lambda: {views["samples"]: samples_html(view, panel.pictures_path, language)}),
+        Part("console", (id, revision.console), lambda: {views["console"]: console_html(view)}),
+    ]  # fmt: skip
+
+
+def _choices(panel: RunPanel, runs: list[RunInfo], run: RunInfo | None, language: str) -> Part:
+    """The list of runs, and which of them is shown."""
+    chosen = run.id if run else None
+
+    def draw() -> Updates:
+        choices = [(run_label(r, language), r.id) for r in runs]
+        return {panel.choice: gr.update(choices=choices, value=chosen)}
+
+    return Part("choices", hash((tuple((r.id, r.status) for r in runs), chosen, language)), draw)
+
+
+def _buttons(panel: RunPanel, view: RunView | None, busy: bool, language: str) -> Part:
+    """What can be pressed now; Stop becomes the harder kind once the run has been asked to stop."""
     status = view.status if view else ""
-    busy = any(r.status in registry.ACTIVE for r in runs)
-    html = {
-        "status": status_html(view, language),
-        "charts": charts_html(view, language),
-        "samples": samples_html(view, panel.pictures_path, language),
-        "console": console_html(view),
-    }
-    choices = [(run_label(r, language), r.id) for r in runs]
-    fresh: Seen = {name: hash(value) for name, value in html.items()}
     can_resume = not busy and view is not None and view.can_resume
     found_rates = view is not None and bool(view.rates)
-    buttons = (status, busy, can_resume, found_rates, language)
-    fresh |= {"choices": hash((tuple(choices), run and run.id)), "buttons": hash(buttons)}
-    fresh |= {"newest": hash(runs[0].id) if runs else -1, "shown": run.id if run else None}
-    updates: dict[Any, Any] = {panel.views[name]: html[name] for name in html if seen.get(name) != fresh[name]}
-    if seen.get("choices") != fresh["choices"]:
-        updates[panel.choice] = gr.update(choices=choices, value=run.id if run else None)
-    if seen.get("buttons") != fresh["buttons"]:
-        updates |= _button_states(panel, status, busy, language)
-        updates[panel.buttons["resume"]] = gr.update(visible=can_resume)
-        updates[panel.buttons["use_rates"]] = gr.update(visible=found_rates)
-    return updates | {panel.seen: fresh}
+
+    def draw() -> Updates:
+        stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
+        return {
+            **{panel.buttons[name]: gr.update(interactive=not busy) for name in ("start", "find_rate", "class_images")},
+            panel.buttons["stop"]: gr.update(interactive=status in ACTIVE, value=stop),
+            panel.controls: gr.update(visible=status == "running"),
+            panel.buttons["resume"]: gr.update(visible=can_resume),
+            panel.buttons["use_rates"]: gr.update(visible=found_rates),
+        }
+
+    return Part("buttons", (status, busy, can_resume, found_rates, language), draw)
 
 
-def _button_states(panel: RunPanel, status: str, busy: bool, language: str) -> dict[Any, Any]:
-    """What can be pressed now; Stop becomes the harder kind once the run has been asked to stop."""
-    running = status == "running"
-    stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
-    return {
-        **{panel.buttons[name]: gr.update(interactive=not busy) for name in ("start", "find_rate", "class_images")},
-        panel.buttons["stop"]: gr.update(interactive=status in registry.ACTIVE, value=stop),
-        panel.controls: gr.update(visible=running),
-    }
-
-
-def run_label(run: registry.RunInfo, language: str) -> str:
+def run_label(run: RunInfo, language: str) -> str:
     """`demo · 2026-11-20 22:04 · completed` as one line of a list."""
     return f"{run.name} · {run.created:%Y-%m-%d %H:%M} · {text(f'ui.status.{run.status}', language)}"

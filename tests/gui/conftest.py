@@ -15,7 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from kohya_gui.runs import control, registry
+from kohya_gui.runs import control
+from kohya_gui.runs.index import active_runs
 
 REPOSITORY = Path(__file__).parents[2]
 expect.set_options(timeout=30_000)  # a busy machine answers late, which is no fault of the page
@@ -70,7 +71,7 @@ def _end_runs(home: Path) -> None:
     """Runs outlive the page; those of a failed test must not outlive the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRUCIBLE_HOME", str(home))
-        for run in registry.active_runs():
+        for run in active_runs():
             control.kill(run.folder)
 
 

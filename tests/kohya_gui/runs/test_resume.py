@@ -12,6 +12,7 @@ import pytest
 from kohya_gui import cli
 from kohya_gui.runs import control, launch, registry, terminal
 from kohya_gui.runs.follow import RunFollower
+from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import Identity, remember
 from train_core.config.files import write_toml
 from train_core.config.jobs.train import TrainConfig
@@ -173,4 +174,4 @@ def test_a_run_named_in_the_terminal_is_resumed_and_only_what_is_new_is_shown(
     assert f"Run folder: {folder}" in shown
     assert "paused" not in shown
     assert "complete" in shown
-    assert [run.folder for run in registry.list_runs()] == [folder]
+    assert [run.folder for run in list_runs()] == [folder]

@@ -13,7 +13,8 @@ from PIL import Image
 
 from kohya_gui.runs import launch, terminal
 from kohya_gui.runs.follow import Sample
-from kohya_gui.runs.registry import list_runs, read_run
+from kohya_gui.runs.index import list_runs
+from kohya_gui.runs.registry import read_run
 from kohya_gui.views.contact_sheet import write_contact_sheet
 from tests.kohya_gui.runs.conftest import wait_until
 from train_core.config.files import write_toml
