@@ -139,7 +139,7 @@ def embeddings_with_gradient(text_encoders: list[nn.Module]) -> Iterator[None]:
 
 def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
     """Forward and backward of the frozen model alone, down to the noisy latents and the conditioning."""
-    encoders = [module for name, module in run.family.modules.items() if name.startswith("text_encoder")]
+    encoders = [run.family.modules[name] for name in run.family.text_parts]
     frozen = {name: of.detach() for name, of in run.family.encode_text([CAPTION]).items()}
 
     def conditioning(batch: Batch) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ def layers_of(kind: str) -> list[Target]:
     preset = layer_preset("auto", with_convolutions=False)
     return [
         target for target in KINDS[kind](modules, clip_tokenizer()).targets()
-        if not target.is_norm and preset.takes(target.part == "unet", target.paths, target.owners)
+        if not target.is_norm and preset.takes(target.in_denoiser, target.paths, target.owners)
     ]
 
 

@@ -17,7 +17,7 @@ from train_core.facts.datasets.missing_class_images import ClassFolder, ClassIma
 from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
 from train_core.jobs.progress import Counter
 from train_core.models.family import Family
-from train_core.models.fitting import choose_attention, compile_unet
+from train_core.models.fitting import choose_attention, compile_denoiser
 from train_core.models.load import load_family
 from train_core.networks.starting import merged_first
 from train_core.run.control import Control
@@ -45,7 +45,7 @@ def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit) -> N
         merged = merged_first(config.algorithm)
         family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
         choose_attention(family, config.memory, dtype, accelerator.device)
-        compile_unet(family, config.memory)
+        compile_denoiser(family, config.memory)
         name = Path(config.model.pretrained_model_name_or_path).stem
         stopped = _draw(images, family, name, accelerator, run_dir, emit)
     status = "stopped" if stopped else "completed"

@@ -48,7 +48,7 @@ from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, guard_of, validate_on
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.family import Family
-from train_core.models.fitting import choose_attention, compile_unet
+from train_core.models.fitting import choose_attention, compile_denoiser
 from train_core.models.load import load_family
 from train_core.models.sharding import share_out
 from train_core.networks.starting import merged_first
@@ -106,7 +106,7 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
 
 def unused_rates(config: TrainConfig, family: Family) -> list[Problem]:
     """A remark on the second of two text encoder rates where the model has one text encoder."""
-    if "text_encoder_2" in family.modules or len(parse_numbers(config.optimizer.text_encoder_lr)) < 2:
+    if len(family.text_parts) > 1 or len(parse_numbers(config.optimizer.text_encoder_lr)) < 2:
         return []
     return [
         problem(
@@ -147,7 +147,7 @@ def prepare_data(
     texts = cached_texts(config, family, libraries, Counter("caching", emit))
     idle = {"vae"} if config.dataset.cache_latents else set()
     if texts is not None:
-        idle |= {name for name in family.modules if name.startswith("text_encoder")}
+        idle |= set(family.text_parts)
     family.place(set(family.modules) - idle, accelerator.device)
     return data, validation, texts
 
@@ -173,15 +173,16 @@ def assemble(
         method.trainable.to(DTYPES[precision])
     if config.memory.gradient_checkpointing:
         family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
-    compile_unet(family, config.memory)
+    compile_denoiser(family, config.memory)
     if config.applicable().get("accelerate_config"):
         share_out(family, read_sharding(Path(config.launch.accelerate_config))[0], accelerator.device)
     optimizer = build_optimizer(
         config.optimizer.optimizer_type, config.optimizer.optimizer_args,
-        method.parameter_groups(learning_rates(config)), config.optimizer.fused_backward_pass,
+        method.parameter_groups(learning_rates(config, family.denoiser, family.text_parts)),
+        config.optimizer.fused_backward_pass,
     )
     predictor = Predictor(family, method, config.captions.weighted_captions, texts)
-    every_step = method.parts == {"unet"} or (family.uses_every_layer and text_until is None)
+    every_step = method.parts == {family.denoiser} or (family.uses_every_layer and text_until is None)
     model = share(accelerator, predictor, all_used=every_step)
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total), method.ends()),

@@ -31,9 +31,10 @@ class AdapterMethod:
     ) -> None:
         factors, targets = block_factors(rates, family.block_layout), family.targets()
         self.rates = rates
+        self._denoiser = family.denoiser
         self.max_norm = network.scale_weight_norms
         self.norms: Tensor | None = None
-        self.factors = {t.file_key: factors[t.block] if t.part == "unet" else 1.0 for t in targets}
+        self.factors = {t.file_key: factors[t.block] if t.in_denoiser else 1.0 for t in targets}
         self.blocks = {target.file_key: target.block for target in targets}
         learning = _at_a_rate(targets, self.factors, network)
         self.adapter = adapter_of(learning, network, algorithm, family, seed)
@@ -78,18 +79,18 @@ class AdapterMethod:
         return list(groups.values())
 
     def _loraplus_ratio(self, part: str) -> float | None:
-        own = self.rates.loraplus_unet_lr_ratio if part == "unet" else self.rates.loraplus_text_encoder_lr_ratio
+        own = self.rates.loraplus_unet_lr_ratio if part == self._denoiser else self.rates.loraplus_text_encoder_lr_ratio
         return own or self.rates.loraplus_lr_ratio
 
     def _group_name(self, part: str, key: str) -> str:
-        by_block = part == "unet" and any(factor != 1 for factor in self.factors.values())
+        by_block = part == self._denoiser and any(factor != 1 for factor in self.factors.values())
         return f"{part}_block{self.blocks[key]}" if by_block else part
 
     def ends(self) -> dict[str, int]:
         """The steps from which groups, by their names, learn nothing any more."""
         if self.text_until is None:
             return {}
-        texts = self.parts - {"unet"}
+        texts = self.parts - {self._denoiser}
         return {name + twin: self.text_until for name in texts for twin in ("", " plus")}
 
     def begin_step(self, step: int) -> None:
@@ -97,7 +98,7 @@ class AdapterMethod:
         if self._text_ended or self.text_until is None or step < self.text_until:
             return
         for key, layer in self.adapter.layers.items():
-            if self.adapter.parts[key] != "unet":
+            if self.adapter.parts[key] != self._denoiser:
                 layer.requires_grad_(False)
         self._text_ended = True
 
@@ -127,7 +128,7 @@ class AdapterMethod:
 def _at_a_rate(targets: list[Target], factors: dict[str, float], network: NetworkSettings) -> list[Target]:
     """Those of `targets` whose block learns. UserError when nothing is left."""
     kept = [target for target in targets if factors[target.file_key] > 0]
-    if network.network_train_unet_only and all(target.part != "unet" for target in kept):
+    if network.network_train_unet_only and not any(target.in_denoiser for target in kept):
         raise UserError(
             problem(
                 "every_block_at_zero",

@@ -14,7 +14,6 @@ from train_core.config.problems import Problem
 from train_core.config.syntax.block_rates import Layout
 from train_core.data.moments import Moments
 
-PartName = Literal["unet", "text_encoder", "text_encoder_2"]
 Conditioning = dict[str, Tensor]
 PredictionType = Literal["epsilon", "v_prediction"]
 BLOCKS = frozenset({
@@ -26,18 +25,20 @@ BLOCKS = frozenset({
 class Target:
     """A layer or norm that an adapter may sit on.
 
-    `file_key` is its name in adapter files, `block` its index for per-block settings. `path` is where it lies in its
-    part, `others` the same by other programs' names; `owners` are the classes of the modules around it, outermost
-    first, with its own last.
+    `file_key` is its name in adapter files, `part` the module of the family that it lies in, `block` its index for
+    per-block settings. `path` is where it lies in its part, `others` the same by other programs' names; `owners` are
+    the classes of the modules around it, outermost first, with its own last. `in_denoiser` tells layers of the
+    network that predicts noise from those of text encoders.
     """
 
     module: Any  # nn.Linear | nn.Conv2d, and of norms nn.LayerNorm | nn.GroupNorm
     file_key: str
-    part: PartName
+    part: str
     block: int
     path: str
     owners: tuple[str, ...]
     others: tuple[str, ...] = ()
+    in_denoiser: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -75,19 +76,25 @@ class Names:
 class Family(Protocol):
     """A loaded base model. Latents are (B, C, h, w), pixels (B, 3, H, W) in [-1, 1], H = h * `vae_factor`.
 
-    `remarks` are what the user should know of how it was loaded.
+    `denoiser` and `text_parts` are names in `modules`: of the network that predicts noise, and of the text encoders in
+    the order of their conditioning; the autoencoder is always "vae". `remarks` are what the user should know of how
+    the model was loaded.
     """
 
     kind: str
     modules: dict[str, nn.Module]
+    denoiser: str
     remarks: tuple[Problem, ...]
     process: str  # the noise process it was trained with, a name in `diffusion/processes.py`
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU
-    block_layout: Layout  # of the U-Net's blocks, as per-block settings count them
-    latent_scale: float
+    block_layout: Layout  # of the denoiser's blocks, as per-block settings count them
     latent_channels: int
     vae_factor: int
+
+    @property
+    def text_parts(self) -> tuple[str, ...]:
+        """The names of the text encoders among `modules`."""
 
     @property
     def names(self) -> Names:
@@ -119,6 +126,12 @@ class Family(Protocol):
     def encode_images(self, pixels: Tensor) -> Moments:
         """Unscaled moments of `pixels`, fp32. No gradients."""
 
+    def to_latents(self, moments: Moments, noise: Tensor | None = None) -> Tensor:
+        """Scaled latents (B, C, h, w), as the denoiser knows them: a draw with `noise` (B, C, h, w), or the mean."""
+
+    def from_latents(self, latents: Tensor) -> Tensor:
+        """The VAE's own, unscaled latents of scaled ones."""
+
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels of scaled `latents`, fp32. No gradients."""
 
@@ -139,7 +152,7 @@ class Family(Protocol):
     def enable_gradient_checkpointing(self, in_main_memory: bool = False) -> None:
         """Recompute activations in the backward pass, in every part that may train.
 
-        What the U-Net's blocks start from is kept `in_main_memory` or on the device.
+        What the denoiser's blocks start from is kept `in_main_memory` or on the device.
         """
 
     def text_fingerprint(self) -> str:

@@ -18,27 +18,26 @@ KERNELS = ("flash", "mem_efficient", "cudnn", "math")
 KERNEL_OF = {"flash": "flash", "efficient": "mem_efficient", "cudnn": "cudnn", "math": "math"}
 
 
-def parts_to_hold(memory: MemorySettings) -> set[str]:
-    """The parts of a model whose weights are held in another way than calculated: `unet`, or "text" for the others."""
-    parts = {"unet"} if memory.blocks_to_swap else set()
+def parts_to_hold(family: Family, memory: MemorySettings) -> set[str]:
+    """The parts of `family` whose weights are held in another way than calculated."""
+    parts = {family.denoiser} if memory.blocks_to_swap else set()
     if memory.base_precision != "same":
-        parts |= {"unet"} if memory.base_precision_parts == "unet" else {"unet", "text"}
+        parts |= {family.denoiser} if memory.base_precision_parts == "unet" else {family.denoiser, *family.text_parts}
     return parts
 
 
 def hold_base(family: Family, memory: MemorySettings, device: torch.device | str) -> None:
     """Have the layers that adapters sit on keep their weights as `memory` says; norms and the like stay as they are."""
-    parts = parts_to_hold(memory)
+    parts = parts_to_hold(family, memory)
     targets = [
         target for target in family.targets()
-        if ("unet" if target.part == "unet" else "text") in parts and target.in_block and not target.is_norm
+        if target.part in parts and target.in_block and not target.is_norm
     ]
     swapped = heaviest_blocks(targets, memory.blocks_to_swap)
     text_precision = memory.base_precision if memory.base_precision_parts == "all" else "same"
     for target in targets:
-        in_unet = target.part == "unet"
-        away = in_unet and target.block in swapped
-        precision = memory.base_precision if in_unet else text_precision
+        away = target.in_denoiser and target.block in swapped
+        precision = memory.base_precision if target.in_denoiser else text_precision
         if away or precision != "same":
             hold(target.module, precision, away, device)
     for name in {target.part for target in targets}:
@@ -52,7 +51,7 @@ def choose_attention(family: Family, memory: MemorySettings, dtype: torch.dtype,
     """
     wanted = memory.attention
     if wanted == "xformers":
-        _use_xformers(family.modules["unet"])
+        _use_xformers(family.modules[family.denoiser])
         return
     for kernel in KERNELS:
         getattr(torch.backends.cuda, f"enable_{kernel}_sdp")(wanted == "auto" or KERNEL_OF[wanted] == kernel)
@@ -63,9 +62,9 @@ def choose_attention(family: Family, memory: MemorySettings, dtype: torch.dtype,
         raise _no_attention(wanted, str(error)) from error
 
 
-def _use_xformers(unet: Any) -> None:
+def _use_xformers(denoiser: Any) -> None:
     try:
-        unet.enable_xformers_memory_efficient_attention()
+        denoiser.enable_xformers_memory_efficient_attention()
     except (ImportError, ModuleNotFoundError, ValueError, NotImplementedError) as error:
         raise _no_attention("xformers", str(error)) from error
 
@@ -80,13 +79,13 @@ def _no_attention(wanted: str, reason: str) -> UserError:
     )
 
 
-def compile_unet(family: Family, memory: MemorySettings) -> None:
-    """Have torch compile the blocks that the U-Net repeats, each when it is first used."""
+def compile_denoiser(family: Family, memory: MemorySettings) -> None:
+    """Have torch compile the blocks that the denoiser repeats, each when it is first used."""
     if memory.dynamo_backend == "no":
         return
     torch._dynamo.config.recompile_limit = COMPILED_FORMS
     options: dict[str, Any] = {"backend": memory.dynamo_backend, "fullgraph": memory.dynamo_use_fullgraph}
     if memory.dynamo_backend == "inductor" and memory.dynamo_mode != "default":
         options["mode"] = memory.dynamo_mode
-    unet: Any = family.modules["unet"]
-    unet.compile_repeated_blocks(dynamic=memory.dynamo_use_dynamic, **options)
+    denoiser: Any = family.modules[family.denoiser]
+    denoiser.compile_repeated_blocks(dynamic=memory.dynamo_use_dynamic, **options)

@@ -98,9 +98,9 @@ def load_family(
     loaded, stored = opened.family, opened.stored
     stored = changes(stored, loaded.targets(), opened.kind) if changes else stored
     loaded.spare = {part: in_memory({n: one.read() for n, one in its.items()}) for part, its in opened.spare.items()}
-    held = parts_to_hold(memory)
+    held = parts_to_hold(loaded, memory)
     for name, module in loaded.modules.items():
-        place = "cpu" if ("text" if name.startswith("text_encoder") else name) in held else device
+        place = "cpu" if name in held else device
         fill(module, stored[name], place, torch.float32 if name == "vae" and model.no_half_vae else dtype)
     hold_base(loaded, memory, device)
     settle_prediction(loaded, opened.found, model.v_parameterization)

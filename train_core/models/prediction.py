@@ -37,10 +37,10 @@ def probe_prediction(family: StableDiffusion) -> PredictionType:
     Hardly anything but noise is left of a picture there. So a model of noise gives back what it was shown, and a model
     of velocity, which is nearly the negative picture, something unlike it.
     """
-    unet = family.modules["unet"].conv_in.weight
+    device = next(family.modules[family.denoiser].parameters()).device
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(1, family.latent_channels, PROBE_SIZE, PROBE_SIZE, generator=generator).to(unet.device)
-    last = torch.tensor([len(family.alphas_cumprod) - 1], device=unet.device)
+    noise = torch.randn(1, family.latent_channels, PROBE_SIZE, PROBE_SIZE, generator=generator).to(device)
+    last = torch.tensor([len(family.alphas_cumprod) - 1], device=device)
     prediction = family.predict(noise, last, family.encode_text([""]))
     likeness = torch.cosine_similarity(prediction.flatten(), noise.flatten(), dim=0)
     return "epsilon" if likeness > LIKENESS else "v_prediction"

@@ -186,9 +186,9 @@ def hold(layer: nn.Linear | nn.Conv2d, precision: BasePrecision, away: bool, dev
 
 
 def heaviest_blocks(targets: Iterable[Target], count: int) -> set[int]:
-    """The `count` blocks of the U-Net whose layers have the most weights."""
+    """The `count` blocks of the denoiser whose layers have the most weights."""
     weights: Counter[int] = Counter()
     for target in targets:
-        if target.part == "unet":
+        if target.in_denoiser:
             weights[target.block] += target.module.weight.numel()
     return {block for block, _ in weights.most_common(count)}

@@ -20,8 +20,8 @@ def share_out(family: Family, sharding: Sharding, device: torch.device) -> None:
     """
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     policy = CPUOffloadPolicy() if sharding.offload and device.type != "cpu" else OffloadPolicy()
-    unet = family.modules["unet"]
-    blocks = [module for module in unet.modules() if type(module).__name__ in sharding.blocks]
+    denoiser = family.modules[family.denoiser]
+    blocks = [module for module in denoiser.modules() if type(module).__name__ in sharding.blocks]
     if not blocks:
         raise UserError(
             problem(
@@ -31,10 +31,10 @@ def share_out(family: Family, sharding: Sharding, device: torch.device) -> None:
                 names=", ".join(sharding.blocks),
             )
         )
-    for module in (*blocks, unet):
+    for module in (*blocks, denoiser):
         fully_shard(module, mesh=mesh, reshard_after_forward=sharding.reshard, offload_policy=policy)
 
 
 def is_shared_out(family: Family) -> bool:
     """Whether every process has to call the U-Net as often as the others."""
-    return isinstance(family.modules["unet"], FSDPModule)
+    return isinstance(family.modules[family.denoiser], FSDPModule)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from torch import nn
 
-from train_core.models.family import PartName, Target
+from train_core.models.family import Target
 from train_core.models.parts import renamed
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
@@ -39,7 +39,7 @@ def sgm_unet_targets(unet: nn.Module, original: Mapping[str, str]) -> Iterator[T
 
 
 def text_encoder_targets(
-    text_encoder: nn.Module, key: str = "lora_te_", part: PartName = "text_encoder"
+    text_encoder: nn.Module, key: str = "lora_te_", part: str = "text_encoder"
 ) -> Iterator[Target]:
     """Every layer and norm of a text encoder's layers, its name led by `key`. `block` is the layer's number.
 
@@ -50,7 +50,7 @@ def text_encoder_targets(
         if place is not None:
             plain = path.removeprefix("text_model.")
             name = f"{key}text_model_{plain.replace('.', '_')}"
-            yield Target(layer, name, part, int(place[1]), plain, owners, (f"text_model.{plain}",))
+            yield Target(layer, name, part, int(place[1]), plain, owners, (f"text_model.{plain}",), in_denoiser=False)
 
 
 def _layers(root: nn.Module) -> Iterator[tuple[str, nn.Module, tuple[str, ...]]]:

@@ -55,7 +55,7 @@ class Chooser:
         return [chosen for target in targets if (chosen := self._chosen(target)) is not None]
 
     def _chosen(self, target: Target) -> Chosen | None:
-        if not self.trains(target.part) or not self.preset.takes(target.part == "unet", target.paths, target.owners):
+        if not self.trains(target) or not self.preset.takes(target.in_denoiser, target.paths, target.owners):
             return None
         if target.is_norm:
             norms = self.network.train_norm
@@ -67,9 +67,9 @@ class Chooser:
         algorithm = ALGORITHMS[_algorithm(own, self.network)]
         return Chosen(target, algorithm, replace(self.plain, rank=size.rank, alpha=size.alpha, **_extra(own)))
 
-    def trains(self, part: str) -> bool:
-        """Whether layers of this part of the model get adapters."""
-        if part == "unet":
+    def trains(self, target: Target) -> bool:
+        """Whether layers of the part of the model that `target` lies in get adapters."""
+        if target.in_denoiser:
             return not self.network.network_train_text_encoder_only
         return not self.network.network_train_unet_only
 
@@ -87,7 +87,7 @@ class Chooser:
             dims, alphas = self.conv_dims, self.conv_alphas
             if network.conv_dim is not None:
                 size = _Size(network.conv_dim, network.conv_alpha)
-        if target.part == "unet" and dims:
+        if target.in_denoiser and dims:
             rank = int(dims[target.block])
             size = _Size(rank, alphas[target.block] if alphas else size.alpha)
         size = _Size(int(own.get("dim", size.rank)), float(own.get("alpha", size.alpha)))

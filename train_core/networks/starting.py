@@ -47,7 +47,7 @@ def _as_in(file: AdapterFile, targets: Sequence[Target], chooser: Chooser) -> li
     chosen = []
     for target in targets:
         module = file.modules.get(target.file_key)
-        if module is None or not chooser.trains(target.part):
+        if module is None or not chooser.trains(target):
             continue
         options = replace(chooser.plain, rank=module.algorithm.rank_in(module.looks()), alpha=None)
         chosen.append(Chosen(target, _trained_as(module, wanted), options))

@@ -18,5 +18,5 @@ def around_holes(family: Family, pixels: Tensor, seeds: Sequence[int]) -> dict[s
     hole follows from its own seed alone.
     """
     holes = holes_for(seeds, (pixels.shape[3], pixels.shape[2])).to(pixels.device)
-    masked = family.encode_images(pixels * (1 - holes)).mean * family.latent_scale
+    masked = family.to_latents(family.encode_images(pixels * (1 - holes)))
     return {"masks": interpolate(holes, masked.shape[2:], mode="nearest"), "masked_latents": masked}

@@ -29,7 +29,7 @@ class Predictor(nn.Module):
         self.trainable = method.trainable
         self._method = method
         self._family = (family,)  # in a tuple, so that the frozen modules are no submodules of this one
-        self._trains_text = bool(method.parts - {"unet"})
+        self._trains_text = bool(method.parts - {family.denoiser})
         self._remembered: dict[str, Conditioning] = {}
 
     def forward(

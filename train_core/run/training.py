@@ -109,7 +109,7 @@ class Training:
         """Scaled latents (B, C, h, w), fp32, drawn from the VAE's distribution with each sample's own noise."""
         moments = batch.moments or self._encode(batch)
         draw = self._noise(batch, "latents", moments.mean.shape[1:])
-        return moments.to(self.device).sample(draw) * self.family.latent_scale
+        return self.family.to_latents(moments.to(self.device), draw)
 
     def _encode(self, batch: Batch) -> Moments:
         """The VAE's answer, `vae_batch_size` images at a time as when caching, so that both give the same bits."""

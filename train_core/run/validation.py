@@ -67,7 +67,7 @@ class Validator:
         device = self.accelerator.device
         index = int(batch.indices[0])
         moments = batch.moments or self.family.encode_images(self._pixels(batch).to(device))
-        latents = (moments.mean.to(device).float() * self.family.latent_scale).expand(LEVELS, -1, -1, -1)
+        latents = self.family.to_latents(moments.to(device)).expand(LEVELS, -1, -1, -1)
         noise = self._noise(index, latents.shape[1:]).to(device)
         timesteps = self.process.sample_t(levels_of(index)).to(device)
         noisy = self.process.add_noise(latents, noise, timesteps).to(self.dtype)

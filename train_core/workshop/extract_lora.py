@@ -63,7 +63,7 @@ def _targets(base: Opened, settings: ExtractLoraSettings) -> list[Target]:
     preset = layer_preset("auto", with_convolutions=settings.extract_type != "LoRA")
     return [
         target for target in base.family.targets()
-        if not target.is_norm and preset.takes(target.part == "unet", target.paths, target.owners)
+        if not target.is_norm and preset.takes(target.in_denoiser, target.paths, target.owners)
         and (preset.enable_conv or not target.is_wide_conv)
     ]
 

@@ -11,6 +11,7 @@ from train_core.config.jobs.tools import MergeModels, MergeModelsSettings
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
 from train_core.models.files.stored import Stored
+from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.load import Files, Opened, open_model
 from train_core.workshop.common.checkpoints import write_checkpoint
 from train_core.workshop.common.report import Report
@@ -66,7 +67,7 @@ def _merged(first: Opened, others: list[Opened], settings: MergeModelsSettings, 
     }
     parts: Files = {}
     for part, tensors in first.stored.items():
-        source = _source(part, settings)
+        source = _source(part, first.family, settings)
         if source == "A":
             parts[part] = tensors
         elif source == "B":
@@ -85,10 +86,10 @@ def _outside(part: str, name: str) -> str:
     return f"lora_{part}_{name.rpartition('.')[0].replace('.', '_')}"
 
 
-def _source(part: str, settings: MergeModelsSettings) -> str:
+def _source(part: str, family: StableDiffusion, settings: MergeModelsSettings) -> str:
     if part == "vae":
         return "A" if settings.merged_vae == "file" else settings.merged_vae
-    return "merged" if part == "unet" else settings.merged_text_encoder
+    return settings.merged_text_encoder if part in family.text_parts else "merged"
 
 
 def _mixed(tensors: list[Stored], share: float) -> Stored:

@@ -25,7 +25,7 @@ def family() -> Any:
     """What the method asks of an SD 1.x."""
     modules = {name: copy.deepcopy(tiny_modules()[name]) for name in ("unet", "text_encoder")}
     targets = [*text_encoder_targets(modules["text_encoder"]), *unet_targets(modules["unet"])]
-    return SimpleNamespace(block_layout=SD_LAYOUT, targets=lambda: targets)
+    return SimpleNamespace(block_layout=SD_LAYOUT, denoiser="unet", targets=lambda: targets)
 
 
 def method_of(family: Any, network: dict[str, Any] | None = None, **rates: Any) -> AdapterMethod:

@@ -15,7 +15,7 @@ from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.models.family import Family
-from train_core.models.fitting import choose_attention, compile_unet
+from train_core.models.fitting import choose_attention, compile_denoiser
 from train_core.models.load import load_family
 from train_core.networks.attach import Adapter
 
@@ -62,7 +62,7 @@ def test_compiled_blocks_learn_what_plain_ones_do(family: Family, dropout: float
     adapter = adapted(family, network_dropout=dropout, rank_dropout=dropout)
     adapter.reseed(3, [4])
     plain = learnt(family, adapter)
-    compile_unet(family, MemorySettings(dynamo_backend="aot_eager"))
+    compile_denoiser(family, MemorySettings(dynamo_backend="aot_eager"))
     torch._dynamo.utils.counters.clear()
     assert same(learnt(family, adapter), plain)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
@@ -70,7 +70,7 @@ def test_compiled_blocks_learn_what_plain_ones_do(family: Family, dropout: float
 
 def test_nothing_is_compiled_unless_asked_for(family: Family) -> None:
     adapter = adapted(family)
-    compile_unet(family, MemorySettings())
+    compile_denoiser(family, MemorySettings())
     torch._dynamo.utils.counters.clear()
     learnt(family, adapter)
     assert not torch._dynamo.utils.counters["stats"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from train_core.config.checks.draws import draw_contradictions, draw_oddities
 from train_core.config.checks.images import bucket_contradictions, source_contradictions
 from train_core.config.checks.launch import launch_contradictions
@@ -50,15 +52,20 @@ def _cached_texts(config: TrainConfig) -> list[Problem]:
     ]
 
 
-def learning_rates(config: TrainConfig) -> dict[str, float]:
-    """The rate of each part that trains: `unet`, `text_encoder`, and `text_encoder_2` in models that have one."""
+def learning_rates(
+    config: TrainConfig, denoiser: str = "unet", text_parts: Sequence[str] = ("text_encoder", "text_encoder_2")
+) -> dict[str, float]:
+    """The rate of each part that trains: the denoiser's, and each text encoder's; the last one given is for all left.
+
+    The names are those of the family's modules. Without them they are the well-known ones.
+    """
     optimizer, network = config.optimizer, config.network
     rates = {}
     if not network.network_train_text_encoder_only:
-        rates["unet"] = optimizer.learning_rate if optimizer.unet_lr is None else optimizer.unet_lr
+        rates[denoiser] = optimizer.learning_rate if optimizer.unet_lr is None else optimizer.unet_lr
     if not network.network_train_unet_only:
         of_text = parse_numbers(optimizer.text_encoder_lr) or [optimizer.learning_rate]
-        rates |= {"text_encoder": of_text[0], "text_encoder_2": of_text[-1]}
+        rates |= {part: of_text[min(place, len(of_text) - 1)] for place, part in enumerate(text_parts)}
     return rates
 
 

@@ -38,6 +38,7 @@ class StableDiffusion:
     process: str = "ddpm"
     parts: ClassVar[Mapping[str, Part]]
     readings: ClassVar[tuple[TextReading, ...]]
+    denoiser: str = "unet"
     block_layout: Layout = SD_LAYOUT
     latent_scale: float = 0.18215
     latent_channels: int = 4
@@ -60,6 +61,11 @@ class StableDiffusion:
         self._pieces = max_token_length // PIECE
         self.spare: Spare = {}  # what goes back into a file beside the modules' weights
         self._blanks: dict[torch.Size, Tensor] = {}
+
+    @property
+    def text_parts(self) -> tuple[str, ...]:
+        """The text encoders, in the order in which they are read."""
+        return tuple(reading.part for reading in self.readings)
 
     @property
     def names(self) -> Names:
@@ -127,9 +133,17 @@ class StableDiffusion:
         """Unscaled moments, each (B, 4, H/8, W/8), of `pixels` (B, 3, H, W) in [-1, 1]; fp32, where the VAE is."""
         return autoencoder.encode(self.modules["vae"], pixels)
 
+    def to_latents(self, moments: Moments, noise: Tensor | None = None) -> Tensor:
+        """Scaled latents (B, 4, h, w): mean or, with `noise`, a draw of `moments`, times the scale."""
+        return (moments.mean if noise is None else moments.sample(noise)) * self.latent_scale
+
+    def from_latents(self, latents: Tensor) -> Tensor:
+        """Unscaled latents (B, 4, h, w)."""
+        return latents / self.latent_scale
+
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels (B, 3, H, W), about [-1, 1], of scaled `latents`; fp32, where the VAE is."""
-        return autoencoder.decode(self.modules["vae"], latents / self.latent_scale)
+        return autoencoder.decode(self.modules["vae"], self.from_latents(latents))
 
     def predict(
         self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor] | None = None
@@ -161,7 +175,7 @@ class StableDiffusion:
         size = noisy.shape[2:]
         if size not in self._blanks:
             grey = torch.zeros(1, 3, *(self.vae_factor * side for side in size), device=noisy.device)
-            self._blanks[size] = self.encode_images(grey).mean * self.latent_scale
+            self._blanks[size] = self.to_latents(self.encode_images(grey))
         return self._blanks[size].to(noisy).expand(noisy.shape)
 
     def _added(
