@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from train_core.models.files.stored import Stored
+from train_core.models.lean_imports import without_quantizers
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
 
 LAYERS = 2
@@ -130,8 +131,9 @@ def _size_conditioning(shapes: Shapes) -> dict[str, Any]:
 def build_unet(config: Mapping[str, Any]) -> nn.Module:
     """Diffusers' U-Net of `config`."""
     # Imported where they are used: what only reads headers or tokens need not wait for the libraries.
-    from diffusers.models.attention_processor import AttnProcessor  # noqa: PLC0415
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noqa: PLC0415
+    with without_quantizers():
+        from diffusers.models.attention_processor import AttnProcessor  # noqa: PLC0415
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noqa: PLC0415
 
     unet = UNet2DConditionModel.from_config(dict(config))
     if max(unet.config.block_out_channels) < NARROW:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from train_core.models.files.stored import Stored, as_kernel, as_matrix
+from train_core.models.lean_imports import without_quantizers
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
 
 LEVELS = 4
@@ -84,7 +85,8 @@ def _measure(shapes: Shapes) -> dict[str, Any]:
 
 
 def _build(config: Mapping[str, Any]) -> nn.Module:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL  # noqa: PLC0415
+    with without_quantizers():
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL  # noqa: PLC0415
 
     return AutoencoderKL.from_config(dict(config))
 
