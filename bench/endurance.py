@@ -24,7 +24,8 @@ from safetensors import safe_open
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from train_core.config.files import read_config, write_toml
-from train_core.events import Follower, read_events
+from train_core.events.kinds import Progress
+from train_core.events.reading import Follower, read_events
 
 ROOT = Path(__file__).resolve().parents[1]
 # The old hash of files above 1 MiB is over bytes whose place depends on how long those times are written.
@@ -66,7 +67,7 @@ def await_first_step(folder: Path, process: subprocess.Popen[bytes], follower: F
         events = max((folder / "home" / "runs").glob("*/events.jsonl"), default=None)
         if events is not None and (follower is None or follower.path != events):
             follower = Follower(events)
-        moved = follower is not None and any(event["kind"] == "progress" for event in follower.new())
+        moved = follower is not None and any(isinstance(event, Progress) for event in follower.new())
     assert follower is not None, (folder / "console.log").read_text(encoding="utf-8")
     return follower
 
@@ -85,7 +86,7 @@ def killed_until_done(folder: Path, args: argparse.Namespace) -> int:
             process.wait()
             kills += 1
             follower.new()
-            steps = [event["step"] for event in read_events(run_of(folder) / "events.jsonl") if "step" in event]
+            steps = [e.step for e in read_events(run_of(folder) / "events.jsonl") if isinstance(e, Progress)]
             print(f"kill {kills}: about step {steps[-1]}", flush=True)
             words = ("--set", "resume", "last") if list((folder / "out").glob("*-state")) else words
             continue

@@ -75,7 +75,8 @@ def measure(folder: Path, model: Path, args: argparse.Namespace) -> None:
     """Start the job and print what its events say."""
     from kohya_gui.runs.launch import start  # noqa: PLC0415 - CRUCIBLE_HOME must be set before
     from train_core.config.files import check_values  # noqa: PLC0415
-    from train_core.events import Follower  # noqa: PLC0415
+    from train_core.events.kinds import ErrorEvent, Finished, Progress, Stage, Started  # noqa: PLC0415
+    from train_core.events.reading import Follower  # noqa: PLC0415
 
     config = check_values(
         {
@@ -94,10 +95,10 @@ def measure(folder: Path, model: Path, args: argparse.Namespace) -> None:
     while not finished:
         time.sleep(0.05)
         for event in follower.new():
-            label = event.get("name") or event.get("step") or ""
-            if event["kind"] in {"stage", "progress", "started", "error", "finished"}:
-                print(f"{event['time'] - started:6.1f} s  {event['kind']} {label} {event.get('text', '')}", flush=True)
-            finished = finished or event["kind"] == "finished"
+            if isinstance(event, Stage | Progress | Started | ErrorEvent | Finished):
+                said = [str(getattr(event, name, "")) for name in ("name", "step", "text")]
+                print(f"{(event.time or 0) - started:6.1f} s  {event.kind} {' '.join(said)}", flush=True)
+            finished = finished or isinstance(event, Finished)
     print(f"peak memory of the job and its launcher: {memory.peak / 1e9:.2f} GB")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from kohya_gui.runs.process import kill_trees, recall, remember
 from kohya_gui.runs.registry import living_processes
-from train_core.events import read_events, request
+from train_core.events.reading import read_events
+from train_core.events.requests import request
 from train_core.facts.run.rate_changes import RateChange, parse_rate_change
 
 

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, singledispatchmethod
 from pathlib import Path
-from typing import Any
 
 from kohya_gui.runs.curve import Point, decimate
 from kohya_gui.runs.registry import Status, is_landmark, status_of
 from train_core.config.problems import Problem, problem
-from train_core.events import Event, Follower
+from train_core.events import kinds as events
+from train_core.events.event import Event
+from train_core.events.kinds import (
+    ErrorEvent,
+    Finished,
+    NoticeEvent,
+    Progress,
+    RateFound,
+    Resumed,
+    SampleDrawn,
+    Stage,
+    Started,
+    StateWritten,
+    Table,
+    Validated,
+    WarningEvent,
+)
+from train_core.events.reading import Follower
 from train_core.facts.run.states import INFO
 
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
-# The events that change the curves, and those that change the pictures; "sample" alone changes nothing else.
-CURVES, PICTURES = ("progress", "validation", "resumed"), ("sample", "resumed")
+# The events that change the curves, and those that change the pictures; `SampleDrawn` alone changes nothing else.
+CURVES, PICTURES = (Progress, Validated, Resumed), (SampleDrawn, Resumed)
 
 
 @dataclass(frozen=True)
@@ -40,15 +56,6 @@ class Saved:
     step: int
     epoch: int
     final: bool
-
-
-@dataclass(frozen=True)
-class Table:
-    """What a tool has found, by the names of the table and its columns."""
-
-    name: str
-    columns: list[str]
-    rows: list[list[Any]]
 
 
 @dataclass
@@ -135,15 +142,14 @@ class RunFollower:
 
     def _read(self) -> Status:
         """Take in what is new, and return how the run stands by it."""
-        events = self._follower.new()
-        for event in events:
+        new = self._follower.new()
+        for event in new:
             self._take(event)
         revision = self._view.revision
-        kinds = [event["kind"] for event in events]
-        revision.status += sum(kind != "sample" for kind in kinds)
-        revision.curves += sum(kind in CURVES for kind in kinds)
-        revision.pictures += sum(kind in PICTURES for kind in kinds)
-        if "progress" in kinds:
+        revision.status += sum(not isinstance(event, SampleDrawn) for event in new)
+        revision.curves += sum(isinstance(event, CURVES) for event in new)
+        revision.pictures += sum(isinstance(event, PICTURES) for event in new)
+        if any(isinstance(event, Progress) for event in new):
             self._view.losses, self._view.averages = decimate(self._losses), decimate(self._averages)
             self._view.lr_curves = {name: decimate(points) for name, points in self._rates.items()}
         return status_of(self.folder, self._landmarks)
@@ -162,93 +168,95 @@ class RunFollower:
 
     def _take(self, event: Event) -> None:
         if self._view.started is None:
-            self._view.started = event.get("time")
+            self._view.started = event.time
         if is_landmark(event):
             self._landmarks.append(event)
-        if "pid" in event:  # a process begins, maybe in the folder of a run that had ended
+        if event.pid is not None:  # a process begins, maybe in the folder of a run that had ended
             self._view.ended, self._view.result, self._view.errors = None, "", []
-        handle = getattr(self, f"_on_{event['kind']}", None)
-        if handle is not None:  # kinds of a later version are passed over
-            handle(event)
+        self._on(event)
 
-    def _on_started(self, event: Event) -> None:
-        self._view.job = event.get("job") or ""
-        self._view.total_steps = event.get("total_steps") or 0
-        self._view.epochs = event.get("epochs") or 0
+    @singledispatchmethod
+    def _on(self, event: Event) -> None:
+        """Note what the page shows of `event`; kinds that it shows nothing of are passed over."""
 
-    def _on_resumed(self, event: Event) -> None:
+    @_on.register
+    def _on_started(self, event: Started) -> None:
+        self._view.job, self._view.total_steps, self._view.epochs = event.job, event.total_steps, event.epochs
+
+    @_on.register
+    def _on_resumed(self, event: Resumed) -> None:
         """Forget what the run goes over again: all that came after the state."""
-        view, step = self._view, event.get("step") or 0
-        view.step, view.epoch = step, event.get("epoch") or 0
+        view, step = self._view, event.step
+        view.step, view.epoch = step, event.epoch
         for points in (self._losses, self._averages, view.validations, *self._rates.values()):
             points[:] = [point for point in points if point[0] <= step]
         view.samples = [sample for sample in view.samples if sample.step <= step]
         for files in (view.saved, view.states):
             files[:] = [file for file in files if file.step <= step]
 
-    def _on_stage(self, event: Event) -> None:
-        self._view.stage = event.get("name") or ""
-        self._view.stage_done, self._view.stage_total = event.get("done") or 0, event.get("total") or 0
+    @_on.register
+    def _on_stage(self, event: Stage) -> None:
+        self._view.stage = event.name
+        self._view.stage_done, self._view.stage_total = event.done or 0, event.total or 0
 
-    def _on_progress(self, event: Event) -> None:
+    @_on.register
+    def _on_progress(self, event: Progress) -> None:
         view = self._view
         view.stage = "training"
-        for name in ("step", "total_steps", "epoch", "epochs", "loss", "average", "speed", "eta"):
-            if event.get(name) is not None:
-                setattr(view, name, event[name])
-        view.lr = event.get("lr") or {}
-        _append(self._losses, view.step, event.get("loss"))
-        _append(self._averages, view.step, event.get("average"))
+        view.step, view.total_steps = event.step or view.step, event.total_steps or view.total_steps
+        view.epoch, view.epochs = event.epoch or view.epoch, event.epochs or view.epochs
+        for name in ("loss", "average", "speed", "eta"):
+            if (known := getattr(event, name)) is not None:
+                setattr(view, name, known)
+        view.lr = dict(event.lr)
+        _append(self._losses, view.step, event.loss)
+        _append(self._averages, view.step, event.average)
         for name, rate in view.lr.items():
             _append(self._rates.setdefault(name, []), view.step, rate)
 
-    def _on_sample(self, event: Event) -> None:
-        self._view.samples.append(
-            Sample(
-                self._path(event),
-                event.get("prompt") or "",
-                event.get("index") or 0,
-                event.get("step") or 0,
-                event.get("epoch") or 0,
-                event.get("seed") or 0,
-            )
-        )
+    @_on.register
+    def _on_sample(self, event: SampleDrawn) -> None:
+        path = self.folder / event.path
+        self._view.samples.append(Sample(path, event.prompt, event.index, event.step, event.epoch or 0, event.seed))
 
-    def _on_saved(self, event: Event) -> None:
-        self._view.saved.append(
-            Saved(self._path(event), event.get("step") or 0, event.get("epoch") or 0, bool(event.get("final")))
-        )
+    @_on.register
+    def _on_saved(self, event: events.Saved) -> None:
+        self._view.saved.append(Saved(self.folder / event.path, event.step, event.epoch, event.final))
 
-    def _on_state(self, event: Event) -> None:
-        self._view.states.append(Saved(self._path(event), event.get("step") or 0, event.get("epoch") or 0, False))
+    @_on.register
+    def _on_state(self, event: StateWritten) -> None:
+        self._view.states.append(Saved(self.folder / event.path, event.step, event.epoch, False))
 
-    def _on_validation(self, event: Event) -> None:
-        _append(self._view.validations, event.get("step") or 0, event.get("loss"))
+    @_on.register
+    def _on_validation(self, event: Validated) -> None:
+        _append(self._view.validations, event.step, event.loss)
 
-    def _on_rate_found(self, event: Event) -> None:
-        self._view.rates = event.get("suggestions") or {}
+    @_on.register
+    def _on_rate_found(self, event: RateFound) -> None:
+        self._view.rates = {name: dict(rates) for name, rates in event.suggestions.items()}
 
-    def _on_table(self, event: Event) -> None:
-        self._view.tables.append(Table(event.get("name") or "", event.get("columns") or [], event.get("rows") or []))
+    @_on.register
+    def _on_table(self, event: Table) -> None:
+        self._view.tables.append(event)
 
-    def _on_notice(self, event: Event) -> None:
-        found = _problem_of(event)
-        if found not in self._view.notices:  # a resumed run says it again
-            self._view.notices.append(found)
+    @_on.register
+    def _on_notice(self, event: NoticeEvent) -> None:
+        if event.problem not in self._view.notices:  # a resumed run says it again
+            self._view.notices.append(event.problem)
 
-    def _on_warning(self, event: Event) -> None:
-        self._view.warnings.append(_problem_of(event))
+    @_on.register
+    def _on_warning(self, event: WarningEvent) -> None:
+        self._view.warnings.append(event.problem)
 
-    def _on_error(self, event: Event) -> None:
-        self._view.errors.append(_problem_of(event))
+    @_on.register
+    def _on_error(self, event: ErrorEvent) -> None:
+        self._view.errors.append(event.problem)
 
-    def _on_finished(self, event: Event) -> None:
-        self._view.ended = event.get("time")
-        self._view.result = event.get("path") or ""
+    @_on.register
+    def _on_finished(self, event: Finished) -> None:
+        self._view.ended = event.time
+        self._view.result = event.path or ""
         self._view.eta = None
-
-    def _path(self, event: Event) -> Path:
-        return self.folder / str(event.get("path") or "")
 
 
 @lru_cache(maxsize=32)
@@ -273,13 +281,9 @@ def console_tail(path: Path) -> str:
     return "\n".join(shown[-CONSOLE_LINES:]).strip("\n")
 
 
-def _append(points: list[Point], step: int, value: Any) -> None:
-    if isinstance(value, int | float):
-        points.append((step, float(value)))
-
-
-def _problem_of(event: Event) -> Problem:
-    return Problem(str(event.get("code") or "unknown"), str(event.get("text") or ""), event.get("params") or {})
+def _append(points: list[Point], step: int, value: float | None) -> None:
+    if value is not None:
+        points.append((step, value))
 
 
 def _lost(console: str) -> Problem:

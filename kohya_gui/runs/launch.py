@@ -20,7 +20,7 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import PACKAGE_PARENT, home, runs_dir
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.whole_files import write_text
-from train_core.events import take_requests
+from train_core.events.requests import take_requests
 from train_core.facts.run.states import State, differing, find_state
 
 ENTRY = ("train_core", "train")

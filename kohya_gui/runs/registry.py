@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
 import psutil
 
 from kohya_gui.runs.process import CLOCK_TOLERANCE, Identity, find, recall
 from train_core.config.places import runs_dir
-from train_core.events import Event
+from train_core.events.event import Event
+from train_core.events.kinds import Acknowledged, EndStatus, Finished, Progress, Resumed, Schema, Started
+from train_core.events.reading import parse_lines
 
 Status = Literal["queued", "running", "stopping", "completed", "stopped", "paused", "failed", "lost"]
 ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
-ENDED = ("completed", "stopped", "paused", "failed")
+ENDED: tuple[Status, ...] = get_args(EndStatus)
 ENDING = ("stop", "pause")  # requests after which a run ends
 RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
-LANDMARKS = ("schema", "started", "resumed", "ack", "finished")
+LANDMARKS = (Schema, Started, Resumed, Acknowledged, Finished)
 PART_BYTES = 32_768  # of the start and of the end; far more than the first and the last few events take
 
 
@@ -94,38 +95,29 @@ def _read_digest(path: Path) -> Digest:
         if size > PART_BYTES:
             file.seek(size - PART_BYTES)
             parts.append(file.read(PART_BYTES))
-    events = [event for part in parts for line in part.splitlines() if (event := _event_in(line)) is not None]
-    progress = next((e for e in reversed(events) if e["kind"] == "progress"), {})
-    total = next((e["total_steps"] for e in reversed(events) if e.get("total_steps")), 0)
+    events = [event for part in parts for event in parse_lines(part)]  # a line that a part's border cut is none
+    step = next((e.step for e in reversed(events) if isinstance(e, Progress)), 0)
+    totals = (e.total_steps for e in reversed(events) if isinstance(e, Progress | Started))
     landmarks = tuple(e for e in events if is_landmark(e))
-    return Digest(landmarks, _whole(progress.get("step")), _whole(total))
-
-
-def _event_in(line: bytes) -> Event | None:
-    """The event in `line`; None where a part's border cut it or a crash tore it."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("kind"), str) else None
+    return Digest(landmarks, step, next((total for total in totals if total), 0))
 
 
 def is_landmark(event: Event) -> bool:
     """Whether a run's status follows from `event`. One that names a process begins a new life of the run."""
-    return event["kind"] in LANDMARKS or "pid" in event
+    return isinstance(event, LANDMARKS) or event.pid is not None
 
 
 def status_of(folder: Path, events: Sequence[Event]) -> Status:
     """How the run stands, by those of its events that are landmarks, and by its process."""
     identity = recall(folder)
     events = _of_last_life(events, identity)
-    finished = next((e for e in reversed(events) if e["kind"] == "finished"), None)
+    finished = next((e for e in reversed(events) if isinstance(e, Finished)), None)
     if finished is not None:
-        return finished["status"] if finished.get("status") in ENDED else "failed"
+        return finished.status
     if identity is None and not (folder / "events.jsonl").exists():
         return "queued"
     if living_processes(folder, events):
-        acknowledged = any(e["kind"] == "ack" and e.get("request") in ENDING for e in events)
+        acknowledged = any(isinstance(e, Acknowledged) and e.request in ENDING for e in events)
         asked = any((folder / "control" / name).exists() for name in ENDING)
         return "stopping" if acknowledged or asked else "running"
     return "stopped" if identity is not None and identity.killed else "lost"
@@ -133,28 +125,24 @@ def status_of(folder: Path, events: Sequence[Event]) -> Status:
 
 def _of_last_life(events: Sequence[Event], identity: Identity | None) -> Sequence[Event]:
     """The events of the process that came last: a resumed run goes on in the folder in which it had ended."""
-    begun = max((number for number, e in enumerate(events) if "pid" in e), default=0)
+    begun = max((number for number, e in enumerate(events) if e.pid is not None), default=0)
     since = identity.started - CLOCK_TOLERANCE if identity is not None else 0.0
-    return [e for e in events[begun:] if float(e.get("time") or since) >= since]
+    return [e for e in events[begun:] if (e.time or since) >= since]
 
 
 def living_processes(folder: Path, events: Sequence[Event]) -> list[psutil.Process]:
     """The run's processes that live: the one we started, and the job itself, which says its number as it starts."""
     identity = recall(folder)
     found = [find(identity)] if identity is not None else []
-    found += [_job_process(e) for e in events if isinstance(e.get("pid"), int)]
+    found += [_job_process(e.pid, e.time or 0.0) for e in events if e.pid is not None]
     return [process for process in found if process is not None]
 
 
-def _job_process(event: Event) -> psutil.Process | None:
-    """The living process that sent `event`, which holds its number; one that began later only bears the same."""
+def _job_process(pid: int, told: float) -> psutil.Process | None:
+    """The living process `pid` that said so at the time `told`; one that began later only bears the same number."""
     try:
-        process = psutil.Process(event["pid"])
-        own = process.create_time() <= float(event.get("time", 0)) and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        own = process.create_time() <= told and process.status() != psutil.STATUS_ZOMBIE
         return process if own else None
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # the last two for a number that no process can have
         return None
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0

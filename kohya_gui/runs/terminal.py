@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
 from kohya_gui.runs import control
 from kohya_gui.runs.command import child_environment
 from kohya_gui.runs.devices import World, usable_cores
@@ -23,20 +21,12 @@ from train_core.config.files import LAST_STATE, read_config
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import UserError
-from train_core.events import Event, Follower
+from train_core.events.printing import Printer
+from train_core.events.reading import Follower
 
 EXIT_CODES = {"completed": 0, "paused": 0, "stopped": 130}
 FAILED = 1
 POLL = 0.2  # seconds
-SECONDS_BETWEEN_LINES = 10.0
-STAGES = {
-    "checking": "Checking the settings and images",
-    "loading": "Loading the model",
-    "caching": "Encoding the images",
-    "training": "Training",
-    "drawing": "Drawing class images",
-    "saving": "Saving",
-}
 
 
 def train(config_path: Path, overrides: Mapping[str, str]) -> int:
@@ -162,105 +152,20 @@ def _interrupt(folder: Path, count: int) -> str:
 
 
 class Screen:
-    """Draws a run's events: a line for what happens once, a bar for what goes on; on a pipe, a line now and then."""
+    """Shows the events that a run's process writes to its file, and lines of ours between them."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._events = Follower(folder / "events.jsonl")
         identity = recall(folder)
         self._since = identity.started - CLOCK_TOLERANCE if identity else 0.0  # a resumed run has older events
-        self._bar: tqdm | None = None
-        self._stage = ""
-        self._last_line = 0.0
+        self._printer = Printer(folder)
+        self.line, self.close = self._printer.line, self._printer.close
 
     def show_new(self) -> None:
         """Show what the job has written since the last call."""
         for event in self._events.new():
-            show = getattr(self, f"_show_{event['kind']}", None)
-            if show is not None and float(event.get("time") or self._since) >= self._since:
-                show(event)
-
-    def line(self, text: str) -> None:
-        """Print a line above the bar."""
-        tqdm.write(text, file=sys.stdout)
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def _show_started(self, event: Event) -> None:
-        if event.get("total_steps"):
-            self.line(f"{event['total_steps']} steps in {event.get('epochs', 0)} epochs")
-
-    def _show_stage(self, event: Event) -> None:
-        name = str(event.get("name", ""))
-        if name != self._stage:
-            self.close()
-            self._stage = name
-            self.line(f"{STAGES.get(name, name)} …")
-        if event.get("total") and name != "training":
-            self._move(STAGES.get(name, name), event.get("done") or 0, event["total"], "")
-
-    def _show_progress(self, event: Event) -> None:
-        if self._stage != "training":
-            self.close()
-            self._stage = "training"
-        average = event.get("average")
-        tail = f"epoch {event.get('epoch')}/{event.get('epochs')}"
-        if isinstance(average, int | float):
-            tail += f", loss {average:.4f}"
-        self._move(STAGES["training"], event.get("step") or 0, event.get("total_steps") or 0, tail)
-
-    def _move(self, title: str, done: int, total: int, tail: str) -> None:
-        if self._bar is None:
-            self._bar = tqdm(total=total, desc=title, dynamic_ncols=True, disable=None, file=sys.stdout)
-        self._bar.total = total
-        self._bar.set_postfix_str(tail, refresh=False)
-        self._bar.update(done - self._bar.n)
-        if self._bar.disable and (time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or done == total):
-            self._last_line = time.monotonic()
-            self.line(f"{title}: {done} of {total}{', ' if tail else ''}{tail}")
-
-    def _show_sample(self, event: Event) -> None:
-        self.line(f"Sample: {event.get('path')}")
-
-    def _show_saved(self, event: Event) -> None:
-        self.line(f"Saved: {event.get('path')}")
-
-    def _show_state(self, event: Event) -> None:
-        self.line(f"State: {event.get('path')}")
-
-    def _show_resumed(self, event: Event) -> None:
-        self.line(f"Resumed after step {event.get('step')} from {event.get('path')}")
-
-    def _show_learning_rate(self, event: Event) -> None:
-        self.line(f"Learning rate: {event.get('change')} from the next step on")
-
-    def _show_rate_found(self, event: Event) -> None:
-        for name, rates in event.get("suggestions", {}).items():
-            self.line(f"For {name}: " + ", ".join(f"{setting} = {rate:g}" for setting, rate in rates.items()))
-
-    def _show_notice(self, event: Event) -> None:
-        self.line(str(event.get("text")))
-
-    def _show_warning(self, event: Event) -> None:
-        self.line(f"Warning: {event.get('text')}")
-
-    def _show_error(self, event: Event) -> None:
-        self.line(f"Error: {event.get('text')}")
-
-    def _show_ack(self, event: Event) -> None:
-        self.line(f"The job has taken the request: {event.get('request')}")
-
-    def _show_finished(self, event: Event) -> None:
-        self.close()
-        words = {
-            "completed": "The run is complete.", "stopped": "The run was stopped.",
-            "paused": f"The run is paused. Resume it on the page, or with: train {self._folder} --resume last",
-        }  # fmt: skip
-        self.line(words.get(str(event.get("status")), "The run failed."))
+            if (event.time or self._since) >= self._since:
+                self._printer.show(event)
 
 
 def _say_failure(folder: Path, view: RunView) -> None:

@@ -6,9 +6,10 @@ import html
 from typing import Any
 
 from kohya_gui.i18n.messages import dictionary, text
-from kohya_gui.runs.follow import RunView, Table
+from kohya_gui.runs.follow import RunView
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.run_html import bar_html, messages_html, stage_html
+from train_core.events.kinds import Table
 
 BARS = ("norm", "kept", "cosine", "count")  # columns whose numbers are shown as bars too
 SHARES = ("kept", "cosine")  # whose whole is 1

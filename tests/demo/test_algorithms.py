@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.event_lines import read_events
 from train_core.config.places import program_presets_dir, runs_dir
-from train_core.events import read_events
 from train_core.jobs.start import start_training
 from train_core.networks.algorithms.names import ALGORITHMS
 

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 
 from demo.base_file import load_pipeline
 from tests.adapters import adapter_on
+from tests.event_lines import read_events
 from train_core.config.files import read_config
 from train_core.config.places import demo_dir, program_presets_dir, runs_dir
-from train_core.events import read_events
 from train_core.jobs.start import start_training
 from train_core.models.load import load_family
 

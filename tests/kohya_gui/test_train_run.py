@@ -9,8 +9,8 @@ import gradio as gr
 import pytest
 
 from kohya_gui.tabs.train_run import RunPanel, build_run_panel, look
+from tests.event_lines import EventLog
 from train_core.config.places import runs_dir
-from train_core.events import EventLog
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.sections.loss import LossSettings
 from train_core.data.processes import gather
 from train_core.diffusion.processes import process_of
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import Finished, NoticeEvent, SampleDrawn, Stage, Started, WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.missing_class_images import ClassFolder, ClassImage, class_folders
 from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
 from train_core.jobs.progress import Counter
@@ -35,21 +36,20 @@ def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit) -> N
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
     folders = class_folders(config)
-    emit_problems(emit, "notice", [_plan(folder) for folder in folders])
+    emit_problems(emit, NoticeEvent, [_plan(folder) for folder in folders])
     images = [image for folder in folders for image in folder.missing]
     where = config.class_images.class_data_dir
-    emit("started", job=type(config).job_name, output_name=Path(where).name, output_dir=where, images=len(images))
+    emit(Started(job=type(config).job_name, output_name=Path(where).name, output_dir=where, images=len(images)))
     stopped = False
     if images:
-        emit("stage", name="loading")
+        emit(Stage(name="loading"))
         merged = merged_first(config.algorithm)
         family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
         choose_attention(family, config.memory, dtype, accelerator.device)
         compile_denoiser(family, config.memory)
         name = Path(config.model.pretrained_model_name_or_path).stem
         stopped = _draw(images, family, name, accelerator, run_dir, emit)
-    status = "stopped" if stopped else "completed"
-    emit("finished", status=status, path=where, step=None)
+    emit(Finished(status="stopped" if stopped else "completed", path=where, step=None))
 
 
 def _draw(
@@ -67,14 +67,16 @@ def _draw(
                 for picture in draw_samples(family, process, [image.prompt], accelerator.device, 0, warnings.append):
                     save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
                     emit(
-                        "sample", path=str(image.path), prompt=image.prompt.prompt, index=start, step=0, epoch=None,
-                        seed=picture.seed,
+                        SampleDrawn(
+                            path=str(image.path), prompt=image.prompt.prompt, index=start, step=0, epoch=None,
+                            seed=picture.seed,
+                        )
                     )
             counter(min(start + number, len(images)), len(images))
             if "stop" in control.requests(turn):
                 break
     for found in gather(warnings):
-        emit_problems(emit, "warning", found)
+        emit_problems(emit, WarningEvent, found)
     return turn < rounds
 
 

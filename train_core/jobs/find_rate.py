@@ -10,7 +10,8 @@ import torch
 from train_core.config.jobs.find_rate import OPTIMIZER, search_settings, suggested_rates
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import Finished, RateFound, Stage, WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.jobs.train import facts_of, open_run
 from train_core.optim.schedule import current_rates
 from train_core.run.loop import train
@@ -28,17 +29,17 @@ def find_rate(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     search = search_settings(config)
     run = open_run(search, run_dir, emit)
     rates = _watched(run.stepper.optimizer)
-    emit("started", **facts_of(search, run))
+    emit(facts_of(search, run))
     with run.control.catching_interrupts():
-        emit("stage", name="training")
+        emit(Stage(name="training"))
         train(run)
     if run.metrics:
         run.metrics.close()
     if run.stopped:
-        emit("finished", status="stopped", path=None, step=run.step)
+        emit(Finished(status="stopped", path=None, step=run.step))
         return
     _tell(rates, emit)
-    emit("finished", status="completed", path=None, step=run.step)
+    emit(Finished(status="completed", path=None, step=run.step))
 
 
 def _watched(optimizer: Any) -> list[float]:
@@ -65,10 +66,14 @@ def _tell(rates: list[float], emit: Emit) -> None:
         )
     settled = rate <= STILL_GROWING * rates[int(len(rates) * SETTLED_FROM)]
     if not settled:
-        emit_problems(emit, "warning", [_growing(rate, len(rates))])
+        emit_problems(emit, WarningEvent, [_growing(rate, len(rates))])
     suggestions = suggested_rates(rate)
+    usual = suggestions["AdamW8bit"]
     emit(
-        "rate_found", rate=rate, settled=settled, steps=len(rates), suggestions=suggestions, **suggestions["AdamW8bit"]
+        RateFound(
+            rate=rate, settled=settled, steps=len(rates), suggestions=suggestions,
+            unet_lr=usual["unet_lr"], text_encoder_lr=usual["text_encoder_lr"],
+        )
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from train_core.events import Emit
+from train_core.events.kinds import Stage
+from train_core.events.log import Emit
 
 SECONDS_BETWEEN_REPORTS = 0.5
 
@@ -20,4 +21,4 @@ class Counter:
     def __call__(self, done: int, total: int) -> None:
         if done == total or time.monotonic() - self.reported >= SECONDS_BETWEEN_REPORTS:
             self.reported = time.monotonic()
-            self.emit("stage", name=self.stage, done=done, total=total)
+            self.emit(Stage(name=self.stage, done=done, total=total))

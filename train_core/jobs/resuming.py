@@ -9,7 +9,9 @@ from pathlib import Path
 
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
-from train_core.events import Emit, read_events
+from train_core.events.kinds import Resumed
+from train_core.events.log import Emit
+from train_core.events.reading import read_events
 from train_core.facts.run.result_names import free_name
 from train_core.facts.run.states import State, find_state, rates_differ, require_same_images
 from train_core.facts.run.steps import StepCount
@@ -84,4 +86,4 @@ def go_on(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:
         run.stepper.schedule.factor = 1.0  # rates in the settings replace what was typed while the run went on
     else:
         run.rates.take_over(read_events(place.run_dir / "events.jsonl"), place.state.step)
-    emit("resumed", step=run.step, epoch=run.epoch, path=str(place.state.path))
+    emit(Resumed(step=run.step, epoch=run.epoch, path=str(place.state.path)))

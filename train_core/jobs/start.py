@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from train_core.config.files import Loaded, read_config, write_toml
 from train_core.config.jobs.class_images import class_image_settings
@@ -20,12 +19,15 @@ from train_core.config.jobs.find_rate import search_settings
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, raise_if_any
-from train_core.events import Emit, EventLog, emit_problems, take_requests
+from train_core.events.event import Event
+from train_core.events.kinds import ErrorEvent, Finished, NoticeEvent, Stage, WarningEvent
+from train_core.events.log import Emit, EventLog, emit_problems
+from train_core.events.printing import Printer
+from train_core.events.requests import take_requests
 from train_core.facts.models.hub import resolve
 from train_core.facts.models.tensor_files import read_ahead
 from train_core.facts.preflight import examine
 from train_core.facts.run.states import find_state
-from train_core.jobs.console import Console
 from train_core.jobs.failing import explained, is_known
 
 
@@ -51,7 +53,7 @@ JOBS = {
 def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "train") -> int:
     """Run `job` with the settings in `config_file`; 0 when it completed or was stopped, 1 when it failed."""
     main_process = int(os.environ.get("RANK", "0")) == 0
-    console = Console()
+    printer = Printer()
     try:
         loaded = read_config(config_file, overrides)
         loaded = replace(loaded, config=JOBS[job].prepare(loaded.config))
@@ -59,12 +61,12 @@ def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "
         run_dir = run_folder_of(config_file)
         if run_dir and main_process:
             tell_failure(EventLog(run_dir / "events.jsonl").write, error)
-        tell_failure(console.write, error)
+        tell_failure(printer.show, error)
         return 1
     run_dir = run_folder_of(config_file)
     if run_dir is None:
         run_dir = run_folder_for(loaded) if main_process else config_file.parent  # only the main process writes there
-    emit = both(EventLog(run_dir / "events.jsonl").write, console.write) if main_process else _nowhere
+    emit = both(EventLog(run_dir / "events.jsonl").write, printer.show) if main_process else _nowhere
     return _run(loaded, run_dir, emit, job)
 
 
@@ -106,11 +108,11 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
     # It tells of every kernel that it does not have; those that are asked for fail by themselves.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
-        emit_problems(emit, "warning", loaded.warnings)
-        emit("stage", name="checking", pid=os.getpid())
+        emit_problems(emit, WarningEvent, loaded.warnings)
+        emit(Stage(name="checking", pid=os.getpid()))
         findings = examine(loaded.config, run_dir)
-        emit_problems(emit, "warning", findings.warnings)
-        emit_problems(emit, "notice", findings.notices)
+        emit_problems(emit, WarningEvent, findings.warnings)
+        emit_problems(emit, NoticeEvent, findings.notices)
         raise_if_any(findings.problems)
         read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
         work = JOBS[job]
@@ -119,7 +121,7 @@ def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
         tell_failure(emit, error)
         return 1
     except KeyboardInterrupt:
-        emit("finished", status="stopped", path=None, step=None)
+        emit(Finished(status="stopped", path=None, step=None))
         return 130
     except Exception as error:
         if not is_known(error):
@@ -151,22 +153,22 @@ def end_process(code: int) -> None:
 def tell_failure(emit: Emit, error: UserError) -> None:
     """Say why the job ends. Where the drive is too full for events, the console alone has it."""
     with suppress(OSError):
-        emit_problems(emit, "error", error.problems)
+        emit_problems(emit, ErrorEvent, error.problems)
     with suppress(OSError):
-        emit("finished", status="failed", path=None, step=None)
+        emit(Finished(status="failed", path=None, step=None))
 
 
 def both(first: Emit, second: Emit) -> Emit:
     """Sends every event to the one, and then to the other even where the one cannot take it."""
 
-    def emit(kind: str, **fields: Any) -> None:
+    def emit(event: Event) -> None:
         try:
-            first(kind, **fields)
+            first(event)
         finally:
-            second(kind, **fields)
+            second(event)
 
     return emit
 
 
-def _nowhere(kind: str, **fields: Any) -> None:
+def _nowhere(event: Event) -> None:
     """Events of the processes beside the main one."""

@@ -13,8 +13,9 @@ from train_core.config.files import read_tool
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.places import tools_dir
 from train_core.config.problems import UserError, problem
-from train_core.events import Emit, EventLog
-from train_core.jobs.console import Console
+from train_core.events.kinds import Finished, Stage, Started
+from train_core.events.log import Emit, EventLog
+from train_core.events.printing import Printer
 from train_core.jobs.failing import ran_out_of_memory
 from train_core.jobs.start import both, tell_failure
 
@@ -26,10 +27,10 @@ def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str]
 
     `run_dir` is the folder that the page has made for it; a tool that is started from a terminal needs none.
     """
-    console = Console().write
-    emit = both(EventLog(run_dir / "events.jsonl").write, console) if run_dir else console
-    emit("stage", name="checking", pid=os.getpid())
-    emit("started", job=tool, output_name=tool)
+    show = Printer().show
+    emit = both(EventLog(run_dir / "events.jsonl").write, show) if run_dir else show
+    emit(Stage(name="checking", pid=os.getpid()))
+    emit(Started(job=tool, output_name=tool))
     try:
         config = read_tool(TOOLS[tool], config_file, overrides)
         from train_core.workshop.common.report import Report  # noqa: PLC0415 - settings are checked without it
@@ -39,7 +40,7 @@ def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str]
     except UserError as error:
         return _failed(emit, error)
     except KeyboardInterrupt:
-        emit("finished", status="stopped", path=None, step=None)
+        emit(Finished(status="stopped", path=None, step=None))
         return INTERRUPTED
     except BrokenPipeError:  # whoever reads has read enough, as `| head` does
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes it as it ends
@@ -49,7 +50,7 @@ def start_tool(tool: str, config_file: Path | None, overrides: Mapping[str, str]
             return _failed(emit, _no_memory(tool))
         traceback.print_exc(file=sys.stderr)
         return _failed(emit, _unexpected(error))
-    emit("finished", status="completed", path=None, step=None)
+    emit(Finished(status="completed", path=None, step=None))
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -28,7 +27,8 @@ from train_core.diffusion.loss_aware import timestep_sampler
 from train_core.diffusion.loss_recipe import LossRecipe
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.processes import process_of
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import EndStatus, Finished, NoticeEvent, Stage, Started, WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
 from train_core.facts.run.schedules import curve_of, steps_in
@@ -69,11 +69,11 @@ from train_core.run.training import Training
 def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     """Train an adapter as `config` says. Raises `UserError` for what the user can mend."""
     run = open_run(config, run_dir, emit)
-    emit("started", **facts_of(config, run))
+    emit(facts_of(config, run))
     with run.control.catching_interrupts():
         if config.samples.sample_at_first and run.step == 0:
             run.samples.draw(0, None)
-        emit("stage", name="training")
+        emit(Stage(name="training"))
         train(run)
     finish(run, emit)
 
@@ -84,13 +84,13 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
     torch.manual_seed(config.training.seed)
 
-    emit("stage", name="loading")
+    emit(Stage(name="loading"))
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
-    emit_problems(emit, "notice", precision_remarks(config.training.mixed_precision, accelerator.device))
+    emit_problems(emit, NoticeEvent, precision_remarks(config.training.mixed_precision, accelerator.device))
     merged = merged_first(config.algorithm)
     family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
     choose_attention(family, config.memory, dtype, accelerator.device)
-    emit_problems(emit, "warning", [*family.remarks, *unused_rates(config, family)])
+    emit_problems(emit, WarningEvent, [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
     data, measured, texts = prepare_data(config, family, accelerator, emit)
     length = steps_of(config, data, accelerator.num_processes)
@@ -138,11 +138,11 @@ def prepare_data(
     data = training_data_of(library, config.dataset, plan, encoder, Counter("caching", emit))
     validation = None
     if measured is not None:
-        emit_problems(emit, "notice", [measured_on(measured)])
+        emit_problems(emit, NoticeEvent, [measured_on(measured)])
         plan = BatchPlan(seed, 1, *processes)
         validation = training_data_of(measured, config.dataset, plan, encoder, Counter("caching", emit))
     rescued = data.rescued | (validation.rescued if validation else set())
-    emit_problems(emit, "notice", [rescued_remark(rescued)] if rescued else [])
+    emit_problems(emit, NoticeEvent, [rescued_remark(rescued)] if rescued else [])
     libraries = [library] if measured is None else [library, measured]
     texts = cached_texts(config, family, libraries, Counter("caching", emit))
     idle = {"vae"} if config.dataset.cache_latents else set()
@@ -230,9 +230,9 @@ def text_encoder_until(config: TrainConfig, total: int) -> int | None:
 
 def finish(run: Training, emit: Emit) -> None:
     """Save the result and say how the run ended."""
-    emit("stage", name="saving")
+    emit(Stage(name="saving"))
     keeps_state = run.states.settings.save_state or run.states.settings.save_state_on_train_end
-    status = "paused" if run.paused else "stopped" if run.stopped and not run.gave_up else "completed"
+    status: EndStatus = "paused" if run.paused else "stopped" if run.stopped and not run.gave_up else "completed"
     if run.validation is not None and status == "completed":
         run.validation.measure(run.step, run.epoch)
     if status == "stopped":
@@ -248,16 +248,16 @@ def finish(run: Training, emit: Emit) -> None:
     if run.metrics:
         run.metrics.close()
     path = run.states.last if run.paused else run.saver.last
-    emit("finished", status=status, path=str(path) if path else None, step=run.step, **conclusion(run))
+    emit(Finished(status=status, path=str(path) if path else None, step=run.step, validation=conclusion(run)))
 
 
-def facts_of(config: TrainConfig, run: Training) -> dict[str, Any]:
-    """The `started` event's fields."""
-    return {
-        "job": type(config).job_name, "output_name": run.saver.name, "output_dir": config.output.output_dir,
-        "total_steps": run.length.total, "epochs": run.length.epochs, "steps_per_epoch": run.length.steps_per_epoch,
-        "images": run.length.images, "seed": config.training.seed, "processes": run.accelerator.num_processes,
-        "device": str(run.device),
-        "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "accelerate")}
+def facts_of(config: TrainConfig, run: Training) -> Started:
+    """The run as it starts, in figures."""
+    return Started(
+        job=type(config).job_name, output_name=run.saver.name, output_dir=config.output.output_dir,
+        total_steps=run.length.total, epochs=run.length.epochs, steps_per_epoch=run.length.steps_per_epoch,
+        images=run.length.images, seed=config.training.seed, processes=run.accelerator.num_processes,
+        device=str(run.device),
+        versions={name: version(name) for name in ("torch", "diffusers", "transformers", "accelerate")}
         | {"python": platform.python_version()},
-    }
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.dataset import TrainingData
-from train_core.events import Emit
+from train_core.events.kinds import Conclusion
+from train_core.events.log import Emit
 from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.run.failure_advice import stability_advice
 from train_core.optim.stepper import Stepper
@@ -35,9 +35,9 @@ def validate_on(data: TrainingData, config: TrainConfig, run: Training, emit: Em
     run.states.parts["validation"] = run.validation
 
 
-def conclusion(run: Training) -> dict[str, Any]:
-    """What the `finished` event says of the validation."""
+def conclusion(run: Training) -> Conclusion | None:
+    """What the validation came to; None for a run without."""
     if run.validation is None:
-        return {}
+        return None
     files = [fields for fields in run.saver.manifest.fields() if fields[1] in ("epoch", "step", "asked", "final")]
-    return {"validation": run.validation.conclusion({Path(path): step for path, _, step, _ in files})}
+    return run.validation.conclusion({Path(path): step for path, _, step, _ in files})

@@ -13,7 +13,9 @@ import torch
 from accelerate import Accelerator
 
 from train_core.config.problems import UserError
-from train_core.events import REQUESTS, Emit, emit_problems, take_requests
+from train_core.events.kinds import Acknowledged, WarningEvent
+from train_core.events.log import Emit, emit_problems
+from train_core.events.requests import REQUESTS, take_requests
 from train_core.facts.run.rate_changes import RateChange, parse_rate_change
 
 
@@ -79,10 +81,10 @@ class Control:
         """The requests that lie in the run folder, acknowledged; a rate that makes no sense is told and left."""
         taken = take_requests(self.run_dir)
         for name, value in taken.items():
-            self.emit("ack", request=name, step=step, **({"value": value} if value else {}))
+            self.emit(Acknowledged(request=name, step=step, value=value))
         try:
             rate = parse_rate_change(taken["learning_rate"]) if "learning_rate" in taken else None
         except UserError as error:
-            emit_problems(self.emit, "warning", error.problems)
+            emit_problems(self.emit, WarningEvent, error.problems)
             rate = None
         return set(taken), rate

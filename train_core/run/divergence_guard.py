@@ -17,7 +17,8 @@ from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.validation import OnDivergence
 from train_core.data.batch import Batch
 from train_core.data.library import Library
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.optim.fused import FusedOptimizer
 from train_core.optim.stepper import Stepper
 from train_core.run.divergence import Divergence
@@ -91,7 +92,7 @@ class Guard:
         named = sorted({str(path) for batch in broken for path in images_of(batch, self.library)})
         if self.accelerator.num_processes > 1:
             named = sorted(set(gather_object(named)))
-        emit_problems(self.emit, "warning", [left_out(step + 1, named)])
+        emit_problems(self.emit, WarningEvent, [left_out(step + 1, named)])
 
     @property
     def hopeless(self) -> bool:
@@ -128,14 +129,14 @@ class Guard:
         times = f"{self.divergence.mean / self.divergence.best:.1f}"
         back = self.good or self.candidate
         if self.on_divergence == "warn" or back is None or self.recovered == RECOVERIES:
-            emit_problems(self.emit, "warning", [diverged(step, times, self.advice)])
+            emit_problems(self.emit, WarningEvent, [diverged(step, times, self.advice)])
             return
         back.restore(self.stepper)
         self.stepper.schedule.factor *= RATE_AFTER_DIVERGENCE
         self.divergence.go_back_to(back.mean)
         self.good, self.candidate = back, None
         self.recovered += 1
-        emit_problems(self.emit, "warning", [went_back(step, times, back.step)])
+        emit_problems(self.emit, WarningEvent, [went_back(step, times, back.step)])
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs; with snapshots it holds tensors."""

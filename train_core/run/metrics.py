@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from train_core.events import Emit
+from train_core.events.kinds import Progress
+from train_core.events.log import Emit
 
 SECONDS_BETWEEN_REPORTS = 0.5
 STEPS_HELD_AT_MOST = 100
@@ -105,9 +106,11 @@ class Metrics:
         seconds = self._reported - self._started - self._paused
         speed = self._done / seconds if seconds > 0 else 0.0
         self.emit(
-            "progress", step=step, total_steps=self.total_steps, epoch=epoch, epochs=self.epochs,
-            loss=loss if math.isfinite(loss) else None, average=self.average, lr=rates, speed=speed,
-            eta=(self.total_steps - step) / speed if speed else None,
+            Progress(
+                step=step, total_steps=self.total_steps, epoch=epoch, epochs=self.epochs,
+                loss=loss if math.isfinite(loss) else None, average=self.average, lr=rates, speed=speed,
+                eta=(self.total_steps - step) / speed if speed else None,
+            )
         )
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from train_core.config.problems import UserError, problem
-from train_core.events import Event
+from train_core.events.event import Event
+from train_core.events.kinds import RateChanged
 from train_core.facts.run.rate_changes import RateChange
 from train_core.optim.schedule import Schedule
 
@@ -36,10 +37,10 @@ class RateChanges:
     def take_over(self, events: Iterable[Event], after: int) -> None:
         """Remember what the interrupted run was asked for after step `after`, which its state does not hold."""
         for event in events:
-            if event["kind"] == "learning_rate" and event["step"] > after:
+            if isinstance(event, RateChanged) and event.step > after:
                 # Asked for again at an earlier step, a change replaces what came later.
-                kept = {step: change for step, change in self._again.items() if step < event["step"]}
-                self._again = {**kept, event["step"]: (event["factor"], event["change"])}
+                kept = {step: change for step, change in self._again.items() if step < event.step}
+                self._again = {**kept, event.step: (event.factor, event.change)}
 
     def _highest(self, step: int) -> float:
         """The highest rate that the schedule alone gives the coming step; where that is 0, the highest base rate."""

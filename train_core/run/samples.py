@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from accelerate import Accelerator
 from torch import nn
@@ -15,7 +14,8 @@ from train_core.config.problems import Problem
 from train_core.config.sections.samples import SampleSettings
 from train_core.data.processes import gather
 from train_core.diffusion.process import Process
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import SampleDrawn, WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
@@ -56,15 +56,15 @@ class SampleDrawer:
         """Draw every prompt after `step`; `epoch`, from 1, when it is drawn for the end of that epoch."""
         warnings: list[Problem] = []
         with self.inference():
-            told = [self._tell(fields) for fields in self._drawn(step, epoch, warnings)]
-        for rank, (fields_of_all, their_warnings) in enumerate(gather((told, warnings))):
+            told = [self._tell(drawn) for drawn in self._drawn(step, epoch, warnings)]
+        for rank, (their_pictures, their_warnings) in enumerate(gather((told, warnings))):
             if rank > 0:  # of the main process everything but the warnings has been told already
-                for fields in fields_of_all:
-                    self._tell(fields)
-            emit_problems(self.emit, "warning", their_warnings)
+                for drawn in their_pictures:
+                    self._tell(drawn)
+            emit_problems(self.emit, WarningEvent, their_warnings)
 
-    def _drawn(self, step: int, epoch: int | None, warnings: list[Problem]) -> Iterator[dict[str, Any]]:
-        """The fields of the event of each picture that this process has drawn and written."""
+    def _drawn(self, step: int, epoch: int | None, warnings: list[Problem]) -> Iterator[SampleDrawn]:
+        """The event of each picture that this process has drawn and written."""
         mark = step_mark(step) if epoch is None else epoch_mark(epoch)
         # Where the model is shared out, all draw the same pictures side by side.
         together, is_main = is_shared_out(self.family), self.accelerator.is_main_process
@@ -77,13 +77,13 @@ class SampleDrawer:
                 continue
             path = sample_path(self.output_dir, self.name, mark, picture.index, picture.seed)
             save_png(picture.image, path, parameters_text(picture.prompt, self.model_name))
-            yield {
-                "path": str(path), "prompt": picture.prompt.prompt, "index": picture.index, "step": step,
-                "epoch": epoch, "seed": picture.seed,
-            }  # fmt: skip
+            yield SampleDrawn(
+                path=str(path), prompt=picture.prompt.prompt, index=picture.index, step=step, epoch=epoch,
+                seed=picture.seed,
+            )
 
-    def _tell(self, fields: dict[str, Any]) -> dict[str, Any]:
-        self.emit("sample", **fields)
-        if fields["index"] == 0:
-            self.newest = Path(fields["path"])
-        return fields
+    def _tell(self, drawn: SampleDrawn) -> SampleDrawn:
+        self.emit(drawn)
+        if drawn.index == 0:
+            self.newest = Path(drawn.path)
+        return drawn

@@ -12,7 +12,8 @@ from train_core.config.files import write_preset, write_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
 from train_core.config.sections.output import OutputSettings
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import Saved, WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
 from train_core.methods.adapter import AdapterMethod
@@ -78,7 +79,7 @@ class Saver:
         try:
             self._save(file_name, kind, step, epoch)
         except UserError as error:
-            emit_problems(self.emit, "warning", error.problems)
+            emit_problems(self.emit, WarningEvent, error.problems)
 
     def _save(self, file_name: str, kind: Kind, step: int, epoch: int) -> None:
         if not self.is_main:
@@ -93,7 +94,7 @@ class Saver:
         if self.last is None:
             self._save_settings(path.parent)
         self.last = path
-        self.emit("saved", path=str(path), step=step, epoch=epoch, final=kind == "final")
+        self.emit(Saved(path=str(path), step=step, epoch=epoch, final=kind == "final"))
 
     def _save_settings(self, folder: Path) -> None:
         """A copy of the settings beside the results, as TOML and as a preset, so that the run can be repeated."""

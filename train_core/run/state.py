@@ -16,7 +16,8 @@ from safetensors import SafetensorError
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.resume import ResumeSettings
 from train_core.config.whole_files import remove, write_whole
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import StateWritten, WarningEvent
+from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
 from train_core.run.manifest import Kind, Manifest, remove_written
@@ -84,12 +85,12 @@ class States:
         try:
             write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
         except (OSError, SafetensorError) as error:
-            emit_problems(self.emit, "warning", [_not_written(path, error)])
+            emit_problems(self.emit, WarningEvent, [_not_written(path, error)])
             return False
         self._last_step, self.last = step, path
         self.manifest.keep_newest("epoch state", self.keep_epochs, step)
         self.manifest.keep_newest("step state", self.keep_steps, step)
-        self.emit("state", path=str(path), step=step, epoch=epoch)
+        self.emit(StateWritten(path=str(path), step=step, epoch=epoch))
         return True
 
 

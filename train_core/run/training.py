@@ -22,7 +22,8 @@ from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.process import Process
 from train_core.diffusion.timesteps import TimestepSampler
-from train_core.events import emit_problems
+from train_core.events.kinds import NoticeEvent, RateChanged, WarningEvent
+from train_core.events.log import emit_problems
 from train_core.facts.run.rate_changes import RateChange
 from train_core.facts.run.steps import StepCount
 from train_core.facts.seeds import seed_for
@@ -126,7 +127,7 @@ class Training:
         new = {library.entries[library.samples[int(batch.indices[row])]].path for row in rows} - self.data.rescued
         if new:
             self.data.rescued |= new
-            emit_problems(self.control.emit, "notice", [rescued_remark(new)])
+            emit_problems(self.control.emit, NoticeEvent, [rescued_remark(new)])
 
     def noise(self, batch: Batch, latents: Tensor) -> Tensor:
         """The noise (B, C, h, w) that the model learns to see."""
@@ -262,10 +263,10 @@ class Training:
             try:
                 factor = self.rates.change(self.step, wanted)
             except UserError as error:
-                emit_problems(self.control.emit, "warning", error.problems)
+                emit_problems(self.control.emit, WarningEvent, error.problems)
             else:
                 changed = str(wanted)
-                self.control.emit("learning_rate", step=self.step, change=changed, factor=factor)
+                self.control.emit(RateChanged(step=self.step, change=changed, factor=factor))
         if changed and self.metrics:
             self.metrics.note(self.step, f"learning rate {changed}")
 

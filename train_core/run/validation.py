@@ -18,7 +18,8 @@ from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
 from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.process import Process
-from train_core.events import Emit, emit_problems
+from train_core.events.kinds import Conclusion, NoticeEvent, Validated
+from train_core.events.log import Emit, emit_problems
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
@@ -141,8 +142,10 @@ class Validation:
             self.metrics.validated(step, loss)
         best = self.history.best
         self.emit(
-            "validation", step=step, epoch=epoch, loss=loss if math.isfinite(loss) else None,
-            best_step=best.step if best else None, best_loss=best.loss if best else None,
+            Validated(
+                step=step, epoch=epoch, loss=loss if math.isfinite(loss) else None,
+                best_step=best.step if best else None, best_loss=best.loss if best else None,
+            )
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -153,17 +156,17 @@ class Validation:
         """Go on from what `state_dict` gave."""
         self.history.load_state_dict(state_dict["measured"])
 
-    def conclusion(self, saved: Mapping[Path, int]) -> dict[str, Any]:
-        """What the `finished` event says of the curve, `saved` being the run's files with their steps; also told."""
+    def conclusion(self, saved: Mapping[Path, int]) -> Conclusion | None:
+        """What the curve came to, `saved` being the run's files with their steps; it is told, too."""
         best = self.history.best
         if best is None:
-            return {}
+            return None
         nearest = nearest_file(saved, best.step)
-        emit_problems(self.emit, "notice", [verdict(self.history, best, nearest)])
-        return {
-            "best_epoch": best.epoch, "best_step": best.step, "best_loss": best.loss,
-            "overfitted": self.history.overfitted, "nearest": str(nearest) if nearest else None,
-        }
+        emit_problems(self.emit, NoticeEvent, [verdict(self.history, best, nearest)])
+        return Conclusion(
+            best_epoch=best.epoch, best_step=best.step, best_loss=best.loss,
+            overfitted=self.history.overfitted, nearest=str(nearest) if nearest else None,
+        )
 
     @property
     def gives_up(self) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from train_core.events import EventLog, take_requests
+from tests.event_lines import EventLog
+from train_core.events.requests import take_requests
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunFollower, console_tail, follower
 from kohya_gui.runs.launch import new_run_folder
 from kohya_gui.runs.process import Identity, remember
-from train_core.events import EventLog, read_events
+from tests.event_lines import EventLog, read_events
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -11,8 +11,8 @@ import pytest
 from kohya_gui.runs.index import RunIndex, active_runs, list_runs
 from kohya_gui.runs.process import Identity, remember
 from kohya_gui.runs.registry import RunInfo, read_run
+from tests.event_lines import EventLog
 from train_core.config.places import runs_dir
-from train_core.events import EventLog
 
 NAMES = ("20260101-000000-a", "20260102-000000-b")
 

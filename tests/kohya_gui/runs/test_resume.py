@@ -14,10 +14,11 @@ from kohya_gui.runs import control, launch, registry, terminal
 from kohya_gui.runs.follow import RunFollower
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import Identity, remember
+from tests.event_lines import EventLog
 from train_core.config.files import write_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
-from train_core.events import EventLog, request, take_requests
+from train_core.events.requests import request, take_requests
 
 State = Callable[..., Path]
 

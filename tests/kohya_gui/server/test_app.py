@@ -21,8 +21,8 @@ from kohya_gui.cli import PageOptions
 from kohya_gui.server import app
 from kohya_gui.server.board import Board
 from kohya_gui.server.guard import Guard
+from tests.event_lines import EventLog
 from train_core.config.places import runs_dir
-from train_core.events import EventLog
 
 REPOSITORY = Path(__file__).parents[3]
 RUN = "20260101-000000-x"

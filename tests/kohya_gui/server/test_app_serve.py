@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from kohya_gui.runs.process import identify, kill_trees, remember, spawn
-from train_core.events import EventLog
+from tests.event_lines import EventLog
 
 REPOSITORY = Path(__file__).parents[3]
 RUN = "20260101-000000-x"

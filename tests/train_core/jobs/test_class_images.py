@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds
 from train_core.config.files import read_config
 from train_core.config.places import runs_dir
-from train_core.events import Event, read_events, request
+from train_core.events.requests import request
 from train_core.facts.preflight import examine
 from train_core.jobs import class_images
 from train_core.jobs.start import start_training

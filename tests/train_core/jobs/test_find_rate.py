@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.event_lines import Event, collect, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds
 from train_core.config.places import runs_dir
-from train_core.events import Event, read_events
 from train_core.jobs.find_rate import _tell
 from train_core.jobs.start import start_training
 
@@ -47,6 +48,6 @@ def test_a_search_tells_the_rate_and_leaves_no_result(prepare: Prepare, tmp_path
 )
 def test_a_rate_that_still_grows_is_not_called_settled(rates: list[float], settled: bool, warnings: list[str]) -> None:
     events: list[Event] = []
-    _tell(rates, lambda kind, **fields: events.append({"kind": kind, **fields}))
+    _tell(rates, partial(collect, events))
     assert kinds(events, "rate_found")[0]["settled"] is settled
     assert [event["code"] for event in kinds(events, "warning")] == warnings

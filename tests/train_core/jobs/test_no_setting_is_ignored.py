@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from tests.event_lines import Event
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run, weights
 from train_core.config.interop.sd_scripts_options import fates
-from train_core.events import Event
 
 DONE = {fate.name: fate.note for fate in fates() if fate.state == "done"}
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image, ImageChops
 
+from tests.event_lines import Event
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
-from train_core.events import Event
 from train_core.run.training import Training
 
 EVERYTHING: dict[str, Any] = {

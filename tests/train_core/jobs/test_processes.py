@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from kohya_gui.runs.command import training_command
 from kohya_gui.runs.devices import World, free_port
+from tests.event_lines import read_events
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.places import app_dir, runs_dir
-from train_core.events import read_events
 
 
 def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:

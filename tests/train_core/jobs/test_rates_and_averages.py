@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.event_lines import Event
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
-from train_core.events import Event
 
 SHORT: dict[str, Any] = {"max_train_epochs": 1, "network_train_unet_only": True, "metadata_depth": "minimal"}
 

@@ -19,10 +19,11 @@ import safetensors.torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
+from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.files import read_config
 from train_core.config.places import app_dir, runs_dir
-from train_core.events import Event, read_events, request
+from train_core.events.requests import request
 from train_core.facts.run.states import states_in
 from train_core.jobs.start import start_training
 from train_core.run.training import Training

@@ -11,9 +11,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.places import runs_dir
-from train_core.events import Event, read_events, request
+from train_core.events.requests import request
 from train_core.jobs import devices
 from train_core.jobs.start import start_training
 from train_core.run.training import Training

@@ -12,12 +12,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import start
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
 from train_core.config.places import runs_dir
 from train_core.data.batch import Batch
-from train_core.events import Event, EventLog, read_events
+from train_core.events.event import Event as Sent
+from train_core.events.log import EventLog
 from train_core.jobs.start import start_training
 from train_core.models import autoencoder
 from train_core.run.training import Training
@@ -174,10 +176,10 @@ def test_a_full_drive_is_said_on_the_console_when_events_can_no_longer_be_writte
 ) -> None:
     original = EventLog.write
 
-    def full(self: EventLog, kind: str, **fields: Any) -> None:
-        if kind in ("progress", "error", "finished"):
+    def full(self: EventLog, event: Sent) -> None:
+        if event.kind in ("progress", "error", "finished"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        original(self, kind, **fields)
+        original(self, event)
 
     monkeypatch.setattr(EventLog, "write", full)
     config = prepare("zuko")

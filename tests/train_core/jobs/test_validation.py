@@ -9,6 +9,7 @@ import pytest
 from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.event_lines import Event, read_events
 from tests.pictures import noise_image
 from tests.tiny_families import inpainting_tensors
 from tests.train_core.jobs.conftest import Prepare
@@ -17,7 +18,6 @@ from tests.train_core.jobs.test_resume import Killed, train
 from tests.train_core.jobs.test_train import kinds, run, tensor_bytes, weights
 from train_core.config.image_settings import DataSettings
 from train_core.config.places import runs_dir
-from train_core.events import Event, read_events
 from train_core.facts.datasets.holdout import split_subsets
 from train_core.facts.datasets.subsets import survey
 from train_core.run.training import Training

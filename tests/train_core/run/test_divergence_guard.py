@@ -16,6 +16,8 @@ from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.data.batch import Batch
 from train_core.data.library import Library
 from train_core.data.moments import Moments
+from train_core.events.event import Event
+from train_core.events.kinds import ProblemEvent
 from train_core.facts.run.schedules import curve_of
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
@@ -50,8 +52,8 @@ class Run:
         )  # fmt: skip
         self.step = 0
 
-    def _take(self, kind: str, code: str = "", **_: Any) -> None:
-        self.events.append((kind, code))
+    def _take(self, event: Event) -> None:
+        self.events.append((event.kind, event.code if isinstance(event, ProblemEvent) else ""))
 
     def go(self, steps: int, loss: Callable[[int], float]) -> None:
         for _ in range(steps):

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from tests.adapters import adapter_on
+from tests.event_lines import Event, read_events
 from tests.tiny import tiny_file
 from tests.tiny_families import file_of
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
-from train_core.events import Event, read_events
 from train_core.jobs.tools import start_tool
 from train_core.models.family import Family
 from train_core.models.load import load_family

@@ -17,6 +17,7 @@ from peft import PeftModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from tests.event_lines import read_events
 from tests.tiny import tiny_modules
 from tests.tiny_families import folder_of
 from tests.train_core.workshop.conftest import (
@@ -32,7 +33,6 @@ from tests.train_core.workshop.test_merge_lora import deltas, difference
 from train_core.config.jobs.tool_names import TOOLS as WORDS
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.places import app_dir
-from train_core.events import read_events
 from train_core.jobs.tools import start_tool
 from train_core.models.files import writing
 from train_core.networks.files.reading import read_adapter

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import Problem
-from train_core.events import Emit, emit_problems, take_requests
+from train_core.events.kinds import NoticeEvent, Saved, Stage, Table, WarningEvent
+from train_core.events.log import Emit, emit_problems
+from train_core.events.requests import take_requests
 
 SECONDS_BETWEEN = 0.2
 Progress = Callable[[int, int], None]
@@ -27,29 +29,29 @@ class Report:
 
         That raises KeyboardInterrupt where the page asked the tool to end.
         """
-        self.emit("stage", name=name)
+        self.emit(Stage(name=name))
 
         def progress(done: int, total: int) -> None:
             if self.run_dir is not None and {"stop", "pause"} & take_requests(self.run_dir).keys():
                 raise KeyboardInterrupt
             if done == total or time.monotonic() - self._last >= SECONDS_BETWEEN:
                 self._last = time.monotonic()
-                self.emit("stage", name=name, done=done, total=total)
+                self.emit(Stage(name=name, done=done, total=total))
 
         return progress
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table by the name of what it shows; `columns` are names too, numbers stay numbers."""
-        self.emit("table", name=name, columns=list(columns), rows=[list(row) for row in rows])
+        self.emit(Table(name=name, columns=list(columns), rows=[list(row) for row in rows]))
 
     def notice(self, found: Problem) -> None:
         """Something good to know."""
-        emit_problems(self.emit, "notice", [found])
+        emit_problems(self.emit, NoticeEvent, [found])
 
     def warning(self, found: Problem) -> None:
         """Something that may not be meant."""
-        emit_problems(self.emit, "warning", [found])
+        emit_problems(self.emit, WarningEvent, [found])
 
     def saved(self, path: Path) -> None:
         """A result was written."""
-        self.emit("saved", path=str(path), step=0, epoch=0, final=True)
+        self.emit(Saved(path=str(path), step=0, epoch=0, final=True))

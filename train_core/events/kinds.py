@@ -1,0 +1,280 @@
+"""Every kind of event that a job sends. Each class's docstring and the notes of its fields make up docs/events.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+from train_core.config.problems import Problem
+from train_core.events.event import OTHERWISE, Event, event
+
+EndStatus = Literal["completed", "stopped", "paused", "failed"]
+
+
+@event("schema")
+@dataclass(frozen=True)
+class Schema(Event):
+    """first line"""
+
+    schema: Annotated[int, "1"]
+
+
+@event("started")
+@dataclass(frozen=True)
+class Started(Event):
+    """settings are checked, the model is loaded"""
+
+    job: str
+    output_name: str
+    output_dir: str = ""
+    total_steps: int = 0
+    epochs: int = 0
+    steps_per_epoch: int = 0
+    images: int | None = None
+    seed: int | None = None
+    processes: int = 0
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def words(self) -> str:
+        name = f"{self.output_name}: " if self.output_name else ""
+        return f"{name}{self.total_steps} steps in {self.epochs} epochs" if self.total_steps else ""
+
+
+@event("stage")
+@dataclass(frozen=True)
+class Stage(Event):
+    """each part of the work begins or moves on"""
+
+    name: Annotated[str, "`checking`, which also has the `pid` of the job, `loading`, `caching`, `training`, `saving`, "
+                         "`drawing`; tools have more"]
+    done: Annotated[int | None, "where it can be counted"] = None
+    total: Annotated[int | None, "likewise"] = None
+
+
+@event("progress")
+@dataclass(frozen=True)
+class Progress(Event):
+    """at most twice a second"""
+
+    step: int
+    total_steps: int
+    epoch: int
+    epochs: int
+    loss: Annotated[float | None, "null if it is no number"]
+    average: Annotated[float | None, "over one epoch's steps"]
+    lr: Annotated[Mapping[str, float], "rate by part"]
+    speed: Annotated[float | None, "steps a second"]
+    eta: Annotated[float | None, "seconds"]
+
+
+@event("sample")
+@dataclass(frozen=True)
+class SampleDrawn(Event):
+    """a sample picture is written"""
+
+    path: str
+    prompt: str
+    index: int
+    step: int
+    epoch: Annotated[int | None, "null where it was not drawn for the end of an epoch"]
+    seed: int
+
+    def words(self) -> str:
+        return f"Sample: {self.path}"
+
+
+@event("saved")
+@dataclass(frozen=True)
+class Saved(Event):
+    """a result is written"""
+
+    path: str
+    step: int
+    epoch: int
+    final: Annotated[bool, "true for the last one of a complete run"]
+
+    def words(self) -> str:
+        return f"Saved: {self.path}"
+
+
+@event("rate_found")
+@dataclass(frozen=True)
+class RateFound(Event):
+    """a search for the learning rate (`python -m train_core find_rate`) is done"""
+
+    rate: float
+    settled: Annotated[bool, "whether it had stopped growing"]
+    steps: int
+    suggestions: Annotated[Mapping[str, Mapping[str, float]], "what to set, by optimizer"]
+    unet_lr: Annotated[float, "to set for AdamW8bit"]
+    text_encoder_lr: Annotated[float, "likewise"]
+
+    def words(self) -> str:
+        return "\n".join(
+            f"For {name}: " + ", ".join(f"{setting} = {rate:g}" for setting, rate in rates.items())
+            for name, rates in self.suggestions.items()
+        )
+
+
+@event("table")
+@dataclass(frozen=True)
+class Table(Event):
+    """a tool has found something: ranks and norms by block, what a file says of itself"""
+
+    name: str
+    columns: Sequence[str]
+    rows: Annotated[Sequence[Sequence[Any]], "a cell for each column"]
+
+    def fitted(self) -> Table:
+        rows = [row for row in self.rows if len(row) == len(self.columns)]
+        return self if len(rows) == len(self.rows) else replace(self, rows=rows)
+
+    def words(self) -> str:
+        lines = [list(self.columns), *([_cell(value) for value in row] for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=False)]
+        shown = ("  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=False)) for line in lines)
+        return "\n  ".join([f"{self.name}:", *(line.rstrip() for line in shown)])
+
+
+LONGEST_CELL = 100  # characters
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"
+
+
+@event("validation")
+@dataclass(frozen=True)
+class Validated(Event):
+    """the run was measured on images that are not trained on"""
+
+    step: int
+    epoch: int
+    loss: Annotated[float | None, "null if it is no number"]
+    best_step: int | None
+    best_loss: float | None
+
+    def words(self) -> str:
+        loss = f"{self.loss:.4f}" if self.loss is not None else "not a number"
+        return f"Validation loss: {loss}, epoch {self.epoch}"
+
+
+@event("state")
+@dataclass(frozen=True)
+class StateWritten(Event):
+    """a state is written, from which the run can be resumed"""
+
+    path: str
+    step: int
+    epoch: int
+
+    def words(self) -> str:
+        return f"State: {self.path}"
+
+
+@event("resumed")
+@dataclass(frozen=True)
+class Resumed(Event):
+    """the run goes on; a reader forgets `progress`, `sample`, `saved`, `state` and `validation` of later steps"""
+
+    step: int
+    epoch: int
+    path: Annotated[str, "of the state"]
+
+    def words(self) -> str:
+        return f"Resumed after step {self.step} from {self.path}"
+
+
+@event("learning_rate")
+@dataclass(frozen=True)
+class RateChanged(Event):
+    """the rate was changed by hand; it holds from the next step on and is not forgotten on resuming"""
+
+    step: int
+    change: Annotated[str, "`x0.1` or the new rate"]
+    factor: Annotated[float, "now on top of the schedule"] = field(metadata={OTHERWISE: 1.0})
+
+    def words(self) -> str:
+        return f"Learning rate: {self.change} from the next step on"
+
+
+@event("ack")
+@dataclass(frozen=True)
+class Acknowledged(Event):
+    """a request has been taken"""
+
+    request: str
+    step: int
+    value: Annotated[str, "where it carried one"] = ""
+
+    def words(self) -> str:
+        return f"The job has taken the request: {self.request}"
+
+
+@dataclass(frozen=True)
+class ProblemEvent(Event):
+    """something is said that has translations: a code, its English text, and the parameters in it"""
+
+    code: Annotated[str, "has translations"] = field(metadata={OTHERWISE: "unknown"})
+    text: Annotated[str, "English"]
+    params: Annotated[Mapping[str, Any], "what the text was filled in with"]
+
+    @property
+    def problem(self) -> Problem:
+        """What is said, as it was before it was sent."""
+        return Problem(self.code, self.text, dict(self.params))
+
+    def words(self) -> str:
+        return self.text
+
+
+@event("notice")
+@dataclass(frozen=True)
+class NoticeEvent(ProblemEvent):
+    """something is good to know"""
+
+
+@event("warning")
+@dataclass(frozen=True)
+class WarningEvent(ProblemEvent):
+    """something is odd"""
+
+    def words(self) -> str:
+        return f"Warning: {self.text}"
+
+
+@event("error")
+@dataclass(frozen=True)
+class ErrorEvent(ProblemEvent):
+    """something ends the run"""
+
+    def words(self) -> str:
+        return f"Error: {self.text}"
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the validation came to: where it was lowest, and the file nearest to that."""
+
+    best_epoch: int
+    best_step: int
+    best_loss: float
+    overfitted: bool
+    nearest: str | None
+
+
+@event("finished")
+@dataclass(frozen=True)
+class Finished(Event):
+    """last line of a job that ended by itself"""
+
+    status: Annotated[EndStatus, "`completed`, `stopped`, `paused`, `failed`"] = field(metadata={OTHERWISE: "failed"})
+    path: Annotated[str | None, "of the result"]
+    step: int | None
+    validation: Annotated[
+        Conclusion | None,
+        "after validations: `best_epoch`, `best_step`, `best_loss`, `overfitted`, `nearest` (a file)",
+    ] = None

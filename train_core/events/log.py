@@ -1,0 +1,82 @@
+"""Sending events: the file they are appended to, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from train_core.config.problems import Problem
+from train_core.events.event import Event, own_fields
+from train_core.events.kinds import ProblemEvent, Schema
+
+SCHEMA = 1
+Emit = Callable[[Event], None]
+
+
+class EventLog:
+    """Appends events to a file. One writer: the job's main process."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8", newline="\n")
+        if path.stat().st_size == 0:
+            self.write(Schema(SCHEMA))
+        elif not _ends_with_newline(path):
+            self._file.write("\n")  # a torn line of an earlier process stays alone
+
+    def write(self, event: Event) -> None:
+        """Append one event and flush it, so that a reader sees it at once."""
+        self._file.write(json.dumps(line_of(event), ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def line_of(event: Event) -> dict[str, Any]:
+    """What stands of `event` in its line."""
+    when = round(time.time(), 3) if event.time is None else event.time
+    pid = {} if event.pid is None else {"pid": event.pid}
+    return {"kind": event.kind, "time": when, **_written(event, own_fields(type(event))), **pid}
+
+
+def _written(instance: Any, own: Iterable[Field[Any]]) -> dict[str, Any]:
+    """The values of a dataclass by field, without those with a default that have it."""
+    values = [(one, getattr(instance, one.name)) for one in own]
+    return {one.name: _plain(value) for one, value in values if value != _default(one)}
+
+
+def _default(one: Field[Any]) -> Any:
+    return one.default_factory() if one.default_factory is not MISSING else one.default
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it."""
+    if is_dataclass(value):
+        return _written(value, fields(value))
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def emit_problems(emit: Emit, kind: type[ProblemEvent], problems: Iterable[Problem]) -> None:
+    """Send each problem as a notice, a warning or an error."""
+    for p in problems:
+        emit(kind(p.code, p.text, {name: _param(value) for name, value in p.params.items()}))
+
+
+def _param(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,52 @@
+"""Reading events, all or as they come. A line that is torn or of no use is passed over; nothing in one raises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from train_core.events.coerce import build
+from train_core.events.event import KINDS, Event, Unknown
+
+
+class Follower:
+    """Reads a growing event file by offset; a torn last line waits until it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+
+    def new(self) -> list[Event]:
+        """The events that have come since the last call."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return parse_lines(whole)
+
+
+def read_events(path: Path) -> list[Event]:
+    """Every whole event of the file."""
+    return Follower(path).new()
+
+
+def parse_lines(data: bytes) -> list[Event]:
+    """The events in `data`, which may begin and end within a line."""
+    return [event for line in data.split(b"\n") if (event := parse(line)) is not None]
+
+
+def parse(line: bytes) -> Event | None:
+    """The event in `line`; `Unknown` for a kind that is not known, None for a line torn by a crash."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if not isinstance(kind, str):
+        return None
+    if kind in KINDS:
+        return build(KINDS[kind], found).fitted()
+    return build(Unknown, {**found, "name": kind})
