@@ -80,7 +80,8 @@ class LoraLayer(WeightChange):
             return super().output(x)
         random = self.training and self.options.random
         if random or not self.pointwise or torch.compiler.is_compiling():
-            return self.base_forward(x) + self.added(x)
+            h = self._down(x)  # before the frozen module: the order in which gradients of x add up, to the bit
+            return self.base_forward(x) + self._up_dropped(h)
         up, down = self.by_scalar(self.lora_up).flatten(1), self.lora_down.flatten(1)
         if not self.conv:
             return low_rank_linear(x, self.base, down, up, self.scale)
@@ -90,8 +91,7 @@ class LoraLayer(WeightChange):
     def added(self, x: Tensor) -> Tensor:
         if self.dora_scale is not None:
             return super().added(x)
-        h = self._down(x)
-        return self._up(self._drop(h) if self.training and self.options.random else h) * self.scale
+        return self._up_dropped(self._down(x))
 
     def _down(self, x: Tensor) -> Tensor:
         down = self.lora_down.to(x.dtype)
@@ -100,6 +100,10 @@ class LoraLayer(WeightChange):
         if self.lora_mid is not None:
             x, down = F.conv2d(x, down), self.lora_mid.to(x.dtype)
         return F.conv2d(x, down, None, self.base.stride, self.base.padding, self.base.dilation)  # type: ignore[arg-type]
+
+    def _up_dropped(self, h: Tensor) -> Tensor:
+        """What `h` adds to the output, less what the dropouts leave out."""
+        return self._up(self._drop(h) if self.training and self.options.random else h) * self.scale
 
     def _up(self, h: Tensor) -> Tensor:
         up = self.by_scalar(self.lora_up).to(h.dtype)
