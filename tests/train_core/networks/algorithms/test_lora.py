@@ -63,7 +63,7 @@ def test_gradients_are_those_of_the_formula(kind, dtype):
     layer(x).backward(grad)
 
     down, up = (p.detach().double().requires_grad_() for p in (layer.lora_down, layer.lora_up))
-    change = layer.strength * (up.flatten(1) @ down.flatten(1))
+    change = layer.scale * (up.flatten(1) @ down.flatten(1))
     weight = layer.base.weight.double() + change.view(layer.base.weight.shape)
     plain = x.detach().double().requires_grad_()
     if layer.conv:
@@ -125,14 +125,14 @@ def test_saved_shapes_are_those_of_the_format(kind, down, up):
 @pytest.mark.parametrize("alpha", [None, 0.0])
 def test_no_alpha_means_the_rank(alpha):
     layer = LoraLayer(nn.Linear(3, 3), LayerOptions(8, alpha), torch.Generator())
-    assert layer.strength == 1
+    assert layer.scale == 1
     assert float(layer.tensors()["alpha"]) == 8
 
 
 def test_a_file_without_alpha_means_the_rank():
     layer, _ = make("linear")
     layer.load({name: tensor for name, tensor in layer.tensors().items() if name != "alpha"})
-    assert layer.strength == 1
+    assert layer.scale == 1
 
 
 DROPOUTS = [{"dropout": 0.5}, {"rank_dropout": 0.5}, {"module_dropout": 0.5}]
