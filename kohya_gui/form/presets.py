@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kohya_gui.form.validate_form import read_leniently
+from kohya_gui.form.reading import read_leniently
 from train_core.config.files import read_values, write_preset
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, presets_dir, program_presets_dir
@@ -63,9 +63,9 @@ def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     A file that names no output folder gets one in the user's place, so that it can be started at once.
     """
     values, warnings = read_values(path)
-    config, errors, remarks = read_leniently(values, str(path))
-    output = {} if config.output.output_dir else {"output_dir": str(home() / "outputs")}
-    return {**config.flat(), **output}, (*errors, *warnings, *remarks)
+    reading = read_leniently(TrainConfig, values, str(path))
+    output = {} if reading.config.output.output_dir else {"output_dir": str(home() / "outputs")}
+    return {**reading.config.flat(), **output}, (*reading.errors, *warnings, *reading.warnings)
 
 
 def defaults() -> dict[str, Any]:

@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kohya_gui.form.reading import read_leniently
 from train_core.config.checks.consistency import contradictions, oddities
-from train_core.config.files import absolute_paths, missing
+from train_core.config.files import missing
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.parse import parse_values
 from train_core.config.problems import Problem
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
@@ -47,7 +47,8 @@ class Understood:
 
 def understand(values: Mapping[str, Any], source: str) -> Understood:
     """Read `values` and check them alone, against each other, and against the files they name."""
-    config, errors, remarks = read_leniently(values, source)
+    reading = read_leniently(TrainConfig, values, source)
+    config, errors = reading.config, reading.errors
     stamp = _stamp(config)
     conflicts = () if errors else contradictions(config)
     files = Findings((), ())
@@ -57,25 +58,11 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
         config,
         _subsets(DataSettings.of(config), stamp),
         (*errors, *missing(config, source), *conflicts, *files.problems),
-        (*remarks, *oddities(config), *files.warnings),
+        (*reading.warnings, *oddities(config), *files.warnings),
         errors,
         files.notices,
         _trained_on(_Named.by(config), stamp),
     )
-
-
-def read_leniently(
-    values: Mapping[str, Any], source: str
-) -> tuple[TrainConfig, tuple[Problem, ...], tuple[Problem, ...]]:
-    """The settings with defaults in place of what cannot be read, then errors and warnings."""
-    values = absolute_paths(dict(values), Path.cwd())
-    parsed = parse_values(TrainConfig, values, source)
-    if parsed.config is not None:
-        return parsed.config, parsed.errors, parsed.warnings
-    readable = {name: value for name, value in values.items() if not parse_values(TrainConfig, {name: value}).errors}
-    config = parse_values(TrainConfig, readable, source).config
-    assert config is not None  # each of these values has just been read alone
-    return config, parsed.errors, ()
 
 
 class _Named(NamedTuple):

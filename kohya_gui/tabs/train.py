@@ -8,7 +8,7 @@ import gradio as gr
 
 from kohya_gui.form.widgets import build_form
 from kohya_gui.tabs.train_actions import Actions
-from kohya_gui.tabs.train_form import FormDesk
+from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
 from train_core.config.jobs.train import TrainConfig
@@ -28,50 +28,51 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> None:
     panel = build_output_panel()
     with gr.Row(elem_id="train-columns", equal_height=False):
         with gr.Column(scale=6, min_width=420, elem_id="form-column"):
-            form = build_form(TrainConfig)
+            fields = build_form(TrainConfig)
         with gr.Column(scale=5, min_width=380, elem_id="run-column"):
             starters = {
                 "start": bar.start, "stop": bar.stop, "find_rate": target.find_rate,
                 "class_images": target.class_images,
             }  # fmt: skip
             run = build_run_panel(starters, context.pictures_path)
-    desk = FormDesk(form, bar, facts, target, context.language, context.config_path)
-    _wire_form(page, desk)
-    _wire_presets(desk)
-    _wire_actions(page, Actions(desk, run, panel))
+    form = TrainForm(
+        job=TrainConfig, fields=fields, facts=facts, language=context.language, bar=bar, target=target,
+        config_path=context.config_path,
+    )  # fmt: skip
+    _wire_form(page, form)
+    _wire_presets(form)
+    _wire_actions(page, Actions(form, run, panel))
 
 
-def _wire_form(page: gr.Blocks, desk: FormDesk) -> None:
-    fields, bar, target = desk.form.inputs, desk.bar, desk.target
-    filled = [bar.preset, desk.facts, *fields]
-    page.load(desk.opened, None, filled, **QUIET)
-    gr.on(desk.form.edits, desk.typed, [bar.preset, *fields], [desk.facts], **LATEST)
-    target.steps.change(desk.offer, [target.steps, *fields], [target.offers, target.apply], **LATEST)
-    target.apply.click(desk.apply_offer, [target.offers, bar.preset, *fields], filled, **QUIET)
+def _wire_form(page: gr.Blocks, form: TrainForm) -> None:
+    fields, bar, target = form.fields.inputs, form.bar, form.target
+    page.load(form.opened, None, form.filled, **QUIET)
+    gr.on(form.fields.edits, form.typed, [bar.preset, *fields], [form.facts], **LATEST)
+    target.steps.change(form.offer, [target.steps, *fields], [target.offers, target.apply], **LATEST)
+    target.apply.click(form.apply_offer, [target.offers, bar.preset, *fields], form.filled, **QUIET)
 
 
-def _wire_presets(desk: FormDesk) -> None:
-    fields, bar = desk.form.inputs, desk.bar
-    bar.load.click(desk.load_preset, [bar.preset], [bar.preset, desk.facts, *fields], **QUIET)
-    bar.save.click(desk.save_preset, [bar.preset, *fields], [bar.preset, desk.facts], **QUIET)
+def _wire_presets(form: TrainForm) -> None:
+    fields, bar = form.fields.inputs, form.bar
+    bar.load.click(form.load_preset, [bar.preset], form.filled, **QUIET)
+    bar.save.click(form.save_preset, [bar.preset, *fields], [bar.preset, form.facts], **QUIET)
     bar.save_as.click(lambda: gr.update(visible=True), None, [bar.name_row], **QUIET)
     bar.cancel.click(lambda: gr.update(visible=False), None, [bar.name_row], **QUIET)
-    named = [bar.preset, bar.name, bar.name_row, desk.facts]
-    gr.on([bar.confirm.click, bar.name.submit], desk.save_preset_as, [bar.name, *fields], named, **QUIET)
+    named = [bar.preset, bar.name, bar.name_row, form.facts]
+    gr.on([bar.confirm.click, bar.name.submit], form.save_preset_as, [bar.name, *fields], named, **QUIET)
 
 
 def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
-    desk, run, panel = actions.desk, actions.run, actions.panel
-    fields = desk.form.inputs
+    form, run, panel = actions.form, actions.run, actions.panel
+    fields = form.fields.inputs
     gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], run.outputs, **QUIET)
     run.choice.input(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
-    shown_run = [*run.outputs, desk.facts]
-    desk.bar.start.click(actions.start, [run.seen, *fields], shown_run, **QUIET)
-    desk.target.find_rate.click(actions.find_rate, [run.seen, *fields], shown_run, **QUIET)
-    desk.target.class_images.click(actions.class_images, [run.seen, *fields], shown_run, **QUIET)
-    filled = [desk.bar.preset, desk.facts, *fields]
-    run.buttons["use_rates"].click(actions.use_rates, [run.choice, desk.bar.preset, *fields], filled, **QUIET)
-    desk.bar.stop.click(actions.stop, [run.choice], None, **QUIET)
+    shown_run = [*run.outputs, form.facts]
+    form.bar.start.click(actions.start, [run.seen, *fields], shown_run, **QUIET)
+    form.target.find_rate.click(actions.find_rate, [run.seen, *fields], shown_run, **QUIET)
+    form.target.class_images.click(actions.class_images, [run.seen, *fields], shown_run, **QUIET)
+    run.buttons["use_rates"].click(actions.use_rates, [run.choice, form.bar.preset, *fields], form.filled, **QUIET)
+    form.bar.stop.click(actions.stop, [run.choice], None, **QUIET)
     run.buttons["pause"].click(actions.pause, [run.choice], None, **QUIET)
     run.buttons["resume"].click(actions.resume, [run.choice, run.seen], run.outputs, **QUIET)
     run.buttons["tenth"].click(actions.tenth_rate, [run.choice], [run.rate], **QUIET)
@@ -79,7 +80,7 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     gr.on(typed, actions.change_rate, [run.choice, run.rate], [run.rate], **QUIET)
     run.buttons["save"].click(actions.save_now, [run.choice], None, **QUIET)
     run.buttons["sample"].click(actions.sample_now, [run.choice], None, **QUIET)
-    shown = [panel.box, panel.title, panel.command, panel.text, panel.download, desk.facts]
-    desk.bar.export.click(actions.export, fields, shown, **QUIET)
-    desk.bar.command.click(actions.print_command, fields, shown, **QUIET)
+    shown = [panel.box, panel.title, panel.command, panel.text, panel.download, form.facts]
+    form.bar.export.click(actions.export, fields, shown, **QUIET)
+    form.bar.command.click(actions.print_command, fields, shown, **QUIET)
     panel.close.click(lambda: gr.update(visible=False), None, [panel.box], **QUIET)

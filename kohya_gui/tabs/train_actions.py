@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from kohya_gui.form.controller import Updates
 from kohya_gui.form.kinds import number_text
 from kohya_gui.form.validate_form import Understood
 from kohya_gui.runs import control, launch, registry
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.index import active_runs
-from kohya_gui.tabs.train_form import FormDesk, Updates, understood
+from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
 from train_core.config.files import missing, to_toml
@@ -33,17 +34,17 @@ from train_core.facts.preflight import examine
 class Actions:
     """The buttons' handlers. They return updates by widget; `shown` is what the form's fields show."""
 
-    desk: FormDesk
+    form: TrainForm
     run: RunPanel
     panel: OutputPanel
 
     def watch(self, request: gr.Request, seen: Seen) -> Updates:
         """Whatever of the shown run is new."""
-        return look(self.run, seen.get("shown"), seen, self.desk.visitor(request).language)
+        return look(self.run, seen.get("shown"), seen, self.form.session(request).language)
 
     def choose(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
         """The run that was chosen from the list."""
-        return look(self.run, choice, seen, self.desk.visitor(request).language)
+        return look(self.run, choice, seen, self.form.session(request).language)
 
     def start(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
         """Start a run when nothing stands against it, and show it."""
@@ -61,23 +62,22 @@ class Actions:
 
     def use_rates(self, request: gr.Request, choice: str | None, preset: str | None, *shown: Any) -> Updates:
         """Put the rates that the shown run has found into the form."""
-        visitor, folder = self.desk.visitor(request), registry.find_run(choice or "")
+        session, folder = self.form.session(request), registry.find_run(choice or "")
         rates = follower(folder).view().rates if folder else {}
         if not rates:
-            return {}
-        return self.desk.filled(with_rates(self.desk.form.read(shown), rates), preset, visitor)
+            return gr.skip()
+        return self.form.show(with_rates(self.form.fields.read(shown), rates), preset, session)
 
     def _started(
         self, start: Callable[[Understood], launch.RunHandle], request: gr.Request, seen: Seen, *shown: Any
     ) -> Updates:
         """The run that `start` starts, or messages why it does not."""
-        visitor, values = self.desk.visitor(request), self.desk.form.read(shown)
+        session, values = self.form.session(request), self.form.fields.read(shown)
         try:
-            handle = start(understood(values, visitor))
+            handle = start(self.form.check(values, session))
         except UserError as error:
-            visitor.warn(error)
-            return self.desk.facts_of(values, visitor)
-        return look(self.run, handle.id, seen, visitor.language)
+            return self.form.refuse(error, values, session)
+        return look(self.run, handle.id, seen, session.language)
 
     def stop(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run to save and end; asked again, end it at once."""
@@ -89,33 +89,33 @@ class Actions:
             control.kill(run.folder)
         else:
             control.stop(run.folder)
-            self.desk.visitor(request).tell("ui.stop.asked")
+            self.form.session(request).tell("ui.stop.asked")
 
     def pause(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run to keep its state and end."""
         _ask(control.pause, choice)
-        self.desk.visitor(request).tell("ui.pause.asked")
+        self.form.session(request).tell("ui.pause.asked")
 
     def resume(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
         """Go on with the shown run from its newest state, with the settings that it was started with."""
-        visitor, folder = self.desk.visitor(request), registry.find_run(choice or "")
+        session, folder = self.form.session(request), registry.find_run(choice or "")
         try:
             _refuse_while_active()
             handle = launch.resume(folder) if folder else None
         except UserError as error:
-            visitor.warn(error)
-            return {}
-        return look(self.run, handle.id if handle else None, seen, visitor.language)
+            session.warn(error)
+            return gr.skip()
+        return look(self.run, handle.id if handle else None, seen, session.language)
 
     def change_rate(self, request: gr.Request, choice: str | None, typed: str) -> Updates:
         """Ask the shown run for the typed learning rate, or factor, from its next step on."""
-        visitor, folder = self.desk.visitor(request), registry.find_run(choice or "")
+        session, folder = self.form.session(request), registry.find_run(choice or "")
         try:
             if folder:
-                visitor.tell("ui.rate.asked", change=str(control.change_rate(folder, typed or "")))
+                session.tell("ui.rate.asked", change=str(control.change_rate(folder, typed or "")))
         except UserError as error:
-            visitor.warn(error)
-            return {}
+            session.warn(error)
+            return gr.skip()
         return {self.run.rate: ""}
 
     def tenth_rate(self, request: gr.Request, choice: str | None) -> Updates:
@@ -144,19 +144,18 @@ class Actions:
         self, name: str, write: Callable[[Understood], tuple[str, str]], request: gr.Request, *shown: Any
     ) -> Updates:
         """The panel with the command and the text that `write` gives, or a message why there is none."""
-        visitor, panel = self.desk.visitor(request), self.panel
+        session, values, panel = self.form.session(request), self.form.fields.read(shown), self.panel
         try:
-            found = self.desk.writable(shown, visitor)
+            found = self.form.writable(values, session)
             command, written = write(found)
         except UserError as error:
-            visitor.warn(error)
-            return self.desk.facts_of(self.desk.form.read(shown), visitor)
+            return self.form.refuse(error, values, session)
         return {
             panel.box: gr.update(visible=True),
-            panel.title: f"**{visitor.text(f'ui.{name}.title')}**",
+            panel.title: f"**{session.text(f'ui.{name}.title')}**",
             panel.command: gr.update(value=command, visible=bool(command)),
             panel.text: written,
-            panel.download: _download(written, found.config.output.output_name, visitor.text("ui.download")),
+            panel.download: _download(written, found.config.output.output_name, session.text("ui.download")),
         }
 
 

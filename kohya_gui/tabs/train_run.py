@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from kohya_gui.form.controller import Updates
 from kohya_gui.form.widgets import key
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.follow import Revision, RunView, follower
@@ -16,7 +17,6 @@ from kohya_gui.runs.registry import ACTIVE, RunInfo
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 
 Seen = dict[str, Any]
-Updates = dict[Any, Any]
 MAX_LISTED = 200
 
 

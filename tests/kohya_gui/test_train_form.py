@@ -14,14 +14,14 @@ import pytest
 
 from kohya_gui.form import presets
 from kohya_gui.form.drafts import load_draft
+from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs import launch
 from kohya_gui.tabs import train_form
 from kohya_gui.tabs.train_actions import Actions, with_rates
-from kohya_gui.tabs.train_form import FormDesk
+from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
-from kohya_gui.tabs.visitor import Visitor
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
 from train_core.config.jobs.train import TrainConfig
@@ -30,51 +30,54 @@ from train_core.facts.models import hub
 
 @pytest.fixture(autouse=True)
 def told(tmp_path: Path, monkeypatch) -> Iterator[list[str]]:
-    """What visitors are told, by key or code; and a home of its own."""
+    """What is said, by key or code; and a home of its own."""
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     said: list[str] = []
-    monkeypatch.setattr(Visitor, "tell", lambda self, key, **params: said.append(key))
+    monkeypatch.setattr(Session, "tell", lambda self, key, **params: said.append(key))
     monkeypatch.setattr(
-        Visitor, "warn", lambda self, found: said.extend(p.code for p in getattr(found, "problems", (found,)))
+        Session, "warn", lambda self, found: said.extend(p.code for p in getattr(found, "problems", (found,)))
     )
     yield said
 
 
 @pytest.fixture(scope="module")
-def page() -> FormDesk:
+def page() -> TrainForm:
     with gr.Blocks():
         bar, facts, target = build_toolbar(), gr.HTML(), build_target()
-        return FormDesk(build_form(TrainConfig), bar, facts, target, "en", None)
+        return TrainForm(
+            job=TrainConfig, fields=build_form(TrainConfig), facts=facts, language="en", bar=bar, target=target,
+            config_path=None,
+        )
 
 
 def request(user: str = "") -> Any:
     return SimpleNamespace(username=user or None, headers={}, cookies={})
 
 
-def shown(desk: FormDesk, **values: Any) -> list[Any]:
+def shown(form: TrainForm, **values: Any) -> list[Any]:
     """What the fields show for the defaults with `values` typed over them."""
-    fields = desk.form.read(desk.form.show({}))
+    fields = form.fields.read(form.fields.show({}))
     return list({**fields, **values}.values())
 
 
-def values_in(desk: FormDesk, updates: dict[Any, Any]) -> dict[str, Any]:
-    return {name: updates[widget] for name, widget in desk.form.widgets.items()}
+def values_in(form: TrainForm, updates: dict[Any, Any]) -> dict[str, Any]:
+    return {name: updates[widget] for name, widget in form.fields.widgets.items()}
 
 
-def test_the_first_visit_finds_the_demo_ready(page: FormDesk):
+def test_the_first_visit_finds_the_demo_ready(page: TrainForm):
     updates = page.opened(request())
     assert updates[page.bar.preset]["value"] == presets.DEMO
     assert values_in(page, updates)["output_name"] == "demo"
 
 
-def test_what_was_typed_is_there_after_a_reload_for_that_user_only(page: FormDesk):
+def test_what_was_typed_is_there_after_a_reload_for_that_user_only(page: TrainForm):
     page.typed(request("ann"), presets.DEMO, *shown(page, output_name="mine", learning_rate="3e-4x"))
     again = values_in(page, page.opened(request("ann")))
     assert (again["output_name"], again["learning_rate"]) == ("mine", "3e-4x")
     assert values_in(page, page.opened(request("bob")))["output_name"] == "demo"
 
 
-def test_a_file_from_the_command_line_is_opened_once_and_then_the_draft(page: FormDesk, tmp_path: Path):
+def test_a_file_from_the_command_line_is_opened_once_and_then_the_draft(page: TrainForm, tmp_path: Path):
     file = tmp_path / "mine.toml"
     file.write_text('config_version = 1\n[output]\noutput_name = "from file"\n', encoding="utf-8")
     page = replace(page, config_path=file, _greeted=set())
@@ -83,13 +86,13 @@ def test_a_file_from_the_command_line_is_opened_once_and_then_the_draft(page: Fo
     assert values_in(page, page.opened(request()))["output_name"] == "typed"
 
 
-def test_a_broken_file_is_reported_and_the_demo_opened(page: FormDesk, tmp_path: Path, told: list[str]):
+def test_a_broken_file_is_reported_and_the_demo_opened(page: TrainForm, tmp_path: Path, told: list[str]):
     page = replace(page, config_path=tmp_path / "gone.toml", _greeted=set())
     assert values_in(page, page.opened(request()))["output_name"] == "demo"
     assert told == ["config_not_found"]
 
 
-def test_a_draft_of_another_version_cannot_keep_the_page_from_opening(page: FormDesk):
+def test_a_draft_of_another_version_cannot_keep_the_page_from_opening(page: TrainForm):
     page.typed(request(), None, *shown(page))
     draft = next((Path(presets.presets_dir()).parent / "drafts").iterdir())
     values = {"lr_scheduler": "gone", "network_dim": "many", "no_such_setting": 1}
@@ -98,20 +101,26 @@ def test_a_draft_of_another_version_cannot_keep_the_page_from_opening(page: Form
     assert opened["lr_scheduler"] == TrainConfig().optimizer.lr_scheduler
 
 
-def test_a_preset_is_saved_with_typed_values_and_loaded_again(page: FormDesk, told: list[str]):
+def test_a_preset_is_saved_with_typed_values_and_loaded_again(page: TrainForm, told: list[str]):
     updates = page.save_preset_as(request(), "dog", *shown(page, learning_rate="3e-4", conv_dim=None))
     assert updates[page.bar.preset]["value"] == "user:dog"
     assert told == ["ui.preset.saved"]
     assert values_in(page, page.load_preset(request(), "user:dog"))["learning_rate"] == "3e-4"
 
 
-def test_a_form_with_an_unreadable_value_is_not_saved(page: FormDesk, told: list[str]):
+def test_a_form_with_an_unreadable_value_is_not_saved(page: TrainForm, told: list[str]):
     page.save_preset_as(request(), "dog", *shown(page, learning_rate="fast"))
     assert told == ["wrong_type"]
     assert "user:dog" not in presets.list_presets()
 
 
-def test_a_hub_id_is_asked_for_once_and_remembered(page: FormDesk, tmp_path: Path, told: list[str], monkeypatch):
+def test_what_cannot_be_loaded_is_said_and_changes_nothing(page: TrainForm, told: list[str]):
+    assert page.load_preset(request(), "user:gone") == gr.skip()
+    assert page.apply_offer(request(), None, None, *shown(page)) == gr.skip()
+    assert told == ["no_such_preset"]
+
+
+def test_a_hub_id_is_asked_for_once_and_remembered(page: TrainForm, tmp_path: Path, told: list[str], monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr(train_form, "_is_found", lambda found: model.exists() and str(model) in repr(found.config))
     model = tmp_path / "sd15.safetensors"
@@ -126,7 +135,7 @@ def test_a_hub_id_is_asked_for_once_and_remembered(page: FormDesk, tmp_path: Pat
     assert load_draft("")["asked_model"] is None
 
 
-def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: FormDesk, tmp_path: Path, told: list[str]):
+def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: TrainForm, tmp_path: Path, told: list[str]):
     image_folder(tmp_path / "images", "10_zuko dog", [(64, 64)] * 10, "a dog")
     fields = shown(page, train_data_dir=str(tmp_path / "images"), resolution="64", max_train_steps=7)
     offers = page.offer(request(), "1,500 steps", *fields)[page.target.offers]["choices"]
@@ -137,7 +146,7 @@ def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: FormDesk, tmp_
     assert told == ["ui.target.rename"]
 
 
-def test_nothing_starts_while_something_is_wrong(page: FormDesk, told: list[str], monkeypatch):
+def test_nothing_starts_while_something_is_wrong(page: TrainForm, told: list[str], monkeypatch):
     with gr.Blocks():
         actions = actions_of(page)
     monkeypatch.setattr(launch, "start", lambda config: pytest.fail("started"))
@@ -150,7 +159,7 @@ class Started(Exception):  # noqa: N818 - nothing is wrong
     """Instead of a real start."""
 
 
-def actions_of(page: FormDesk) -> Actions:
+def actions_of(page: TrainForm) -> Actions:
     starters = {
         "start": page.bar.start, "stop": page.bar.stop, "find_rate": page.target.find_rate,
         "class_images": page.target.class_images,
@@ -158,7 +167,7 @@ def actions_of(page: FormDesk) -> Actions:
     return Actions(page, build_run_panel(starters, "pictures/"), build_output_panel())
 
 
-def test_class_images_need_no_folder_that_is_there_but_a_class(page: FormDesk, told: list[str], tmp_path, monkeypatch):
+def test_class_images_need_no_folder_that_is_there_but_a_class(page: TrainForm, told: list[str], tmp_path, monkeypatch):
     def start(job: str, config: TrainConfig) -> None:
         raise Started(job)
 

@@ -1,4 +1,4 @@
-"""Who looks at the page: the login, the language, and how to tell them something."""
+"""A request's session: the login, the language, and messages in a corner of the page."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from train_core.config.problems import Problem, UserError
 TOAST_SECONDS = 12
 
 
-@dataclass(frozen=True)
-class Visitor:
+@dataclass(frozen=True, kw_only=True)
+class Session:
     """`user` is the name of the login, or "" without one."""
 
     user: str
     language: str
 
     @classmethod
-    def of(cls, request: gr.Request, forced_language: str) -> Visitor:
-        """The visitor who sent `request`."""
-        return cls(request.username or "", language_of(request, forced_language))
+    def of(cls, request: gr.Request, forced_language: str) -> Session:
+        """The session that sent `request`."""
+        return cls(user=request.username or "", language=language_of(request, forced_language))
 
     def text(self, key: str, **params: object) -> str:
-        """The text of `key` in the visitor's language."""
+        """The text of `key` in the session's language."""
         return text(key, self.language, **params)
 
     def tell(self, key: str, **params: object) -> None:
-        """Say something in a corner of the page."""
+        """Show a message."""
         gr.Info(html.escape(self.text(key, **params)), TOAST_SECONDS, title=self.text("ui.toast.info"))
 
     def warn(self, found: Problem | UserError) -> None:
-        """Say what is wrong in a corner of the page."""
+        """Show what is wrong."""
         for problem in found.problems if isinstance(found, UserError) else (found,):
             words = html.escape(translate(problem, self.language))
             gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))
