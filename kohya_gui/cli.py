@@ -13,6 +13,7 @@ from kohya_gui.environment import ensure as environment
 from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
+from kohya_gui.i18n.languages import languages
 from train_core.config.jobs.tool_names import TOOLS
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
@@ -154,7 +155,8 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--username", metavar="NAME", default="", help="ask for this name before anything is shown")
     parser.add_argument("--password", metavar="WORD", default="",
                         help="and this password; better in the variable CRUCIBLE_PASSWORD, which nobody else sees")
-    parser.add_argument("--language", metavar="CODE", default="", help="en or zh-CN; else the browser's")
+    parser.add_argument("--language", metavar="CODE", default="",
+                        help=f"{' or '.join(languages())}; else the browser's")
     parser.add_argument("--config", metavar="FILE", type=Path, help="TOML or JSON preset for the form")
 
 

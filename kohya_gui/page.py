@@ -11,7 +11,8 @@ import gradio as gr
 
 from kohya_gui.form.widgets import key
 from kohya_gui.i18n.language import COOKIE
-from kohya_gui.i18n.messages import LANGUAGES, page_translations
+from kohya_gui.i18n.languages import languages
+from kohya_gui.i18n.messages import page_translations
 from kohya_gui.tabs.about import build_about_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
 from kohya_gui.tabs.tools import build_tools_tab
@@ -68,7 +69,7 @@ def page_options() -> dict[str, Any]:
 
 def _header(context: PageContext) -> str:
     """The name, and the languages unless one is given on the command line."""
-    links = "" if context.language else " · ".join(_language_link(code, name) for code, name in LANGUAGES.items())
+    links = "" if context.language else " · ".join(_language_link(code, name) for code, name in languages().items())
     return f'<div class="brand"><b>Crucible</b><span class="languages">{links}</span></div>'
 
 

@@ -8,30 +8,26 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kohya_gui.i18n.messages import LANGUAGES
+from kohya_gui.i18n.languages import languages, nearest_language
 
 COOKIE = "crucible_language"
 # gradio translates by navigator.language alone, so this has to be settled before its own scripts run.
 EARLY_SCRIPT = """<script>(() => {
   const kept = document.cookie.match(/(?:^|; )%(cookie)s=([\\w-]+)/);
   const asked = %(forced)s || (kept && kept[1]) || navigator.language || "en";
-  const language = asked.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+  const tags = %(tags)s, wanted = asked.trim().toLowerCase(), main = wanted.split("-")[0];
+  const language = tags.find(tag => tag.toLowerCase() === wanted)
+    || tags.find(tag => tag.toLowerCase().split("-")[0] === main) || "en";
   Object.defineProperty(navigator, "language", {get: () => language});
   Object.defineProperty(navigator, "languages", {get: () => [language]});
   document.documentElement.lang = language;
 })();</script>"""
 
 
-def known_language(text: str) -> str:
-    """The language of ours that a tag such as `zh`, `zh-Hans-CN` or `de` is served with."""
-    return "zh-CN" if text.strip().lower().startswith("zh") else "en"
-
-
 def language_of(request: Any, forced: str = "") -> str:
     """The language of this request (anything with `.headers` and `.cookies`), by the same rule as in the browser."""
     asked = forced or request.cookies.get(COOKIE) or request.headers.get("accept-language", "")
-    language = known_language(asked.split(",")[0])
-    return language if language in LANGUAGES else "en"
+    return nearest_language(asked.split(",")[0])
 
 
 class PageLanguage:
@@ -39,7 +35,9 @@ class PageLanguage:
 
     def __init__(self, app: ASGIApp, forced: str = "") -> None:
         self.app = app
-        self.script = EARLY_SCRIPT % {"cookie": COOKIE, "forced": json.dumps(forced)}
+        self.script = EARLY_SCRIPT % {
+            "cookie": COOKIE, "forced": json.dumps(forced), "tags": json.dumps(list(languages())),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in ("/", "/login", "/login/"):

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from kohya_gui.form.kinds import kind_word
+from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
 from train_core.config.job import Job
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
 
-LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
 JOBS: tuple[type[Job], ...] = (*TOOLS.values(), TrainConfig)
-LOCALES = Path(__file__).parents[1] / "locales"
 
 
 @cache
 def dictionary(language: str) -> dict[str, str]:
     """All texts of `language` by key. English texts of settings come from their declarations."""
-    texts: dict[str, str] = json.loads((LOCALES / f"{language}.json").read_text(encoding="utf-8"))
-    return {**_declared(), **texts} if language == "en" else texts
+    texts = texts_in(language)
+    return {**_declared(), **texts} if language == ENGLISH else texts
 
 
 def _declared() -> dict[str, str]:
@@ -56,7 +53,7 @@ def translate_event(event: Mapping[str, Any], language: str) -> str:
 def _localised(params: Mapping[str, Any], language: str) -> dict[str, Any]:
     """`params`, where what the declaration of the setting `name` says stands in `language` too."""
     declared = _settings().get(str(params.get("name")))
-    if declared is None or language == "en":
+    if declared is None or language == ENGLISH:
         return dict(params)
     words = {
         "help": lambda: text(f"setting.{declared.name}.help", language),
@@ -92,5 +89,5 @@ def page_translations() -> dict[str, dict[str, str]]:
     """The texts that the browser itself fills in, by language."""
     return {
         language: {key: value for key, value in dictionary(language).items() if not key.startswith("message.")}
-        for language in LANGUAGES
+        for language in languages()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from kohya_gui.i18n import languages
 from kohya_gui.i18n.language import COOKIE, PageLanguage, language_of
 
 PAGE = "<!doctype html><html><head><title>x</title></head><body>" + "ä" * 3000 + "</body></html>"
@@ -35,6 +37,22 @@ def visitor(accepts: str = "", cookie: str = "") -> SimpleNamespace:
 )
 def test_command_line_goes_before_cookie_goes_before_browser(accepts: str, cookie: str, forced: str, language: str):
     assert language_of(visitor(accepts, cookie), forced) == language
+
+
+@pytest.mark.parametrize(
+    ("asked", "served"), [("pt-BR", "pt-BR"), ("pt", "pt-BR"), ("PT-pt", "pt-PT"), ("pt-AO", "pt-BR"), ("xx", "en")]
+)
+def test_the_very_language_goes_before_its_first_cousin_and_that_before_english(
+    asked: str, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for tag in ("en", "pt-PT", "pt-XX", "pt-BR"):
+        (tmp_path / f"{tag}.json").write_text('{"language": "x"}', encoding="utf-8")
+    monkeypatch.setattr(languages, "LOCALES", tmp_path)
+    languages.languages.cache_clear()
+    try:
+        assert languages.nearest_language(asked) == served
+    finally:
+        languages.languages.cache_clear()
 
 
 def client(forced: str = "") -> TestClient:

@@ -11,7 +11,8 @@ import pytest
 
 import kohya_gui
 import train_core
-from kohya_gui.i18n.messages import LANGUAGES, dictionary, page_translations, text, translate
+from kohya_gui.i18n.languages import languages
+from kohya_gui.i18n.messages import dictionary, page_translations, text, translate
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
 from train_core.config.problems import Problem, problem
@@ -84,7 +85,7 @@ def test_every_key_that_the_page_asks_for_exists():
     assert asked - set(dictionary("en")) == set()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 def test_every_status_and_stage_has_a_name(language: str):
     for status in ("queued", "running", "stopping", "completed", "stopped", "failed", "lost"):
         assert text(f"ui.status.{status}", language)
