@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from train_core.config.places import app_dir
+from train_core.events.reading import KINDS
 
 FLOORS = (
     "config", "events", "facts", "data", "models", "networks", "diffusion", "optim", "sampling", "methods", "run",
@@ -101,3 +102,25 @@ def test_help_needs_neither_gradio_nor_torch() -> None:
 def test_packages_offer_nothing_from_their_init_files() -> None:
     packages = [*sources("kohya_gui"), *sources("train_core")]
     assert not [path for path in packages if path.name == "__init__.py" and path.stat().st_size]
+
+
+def words_for_kinds(path: Path) -> Iterator[int]:
+    """The lines on which `path` asks a line of an event file for its kind, or compares an event's kind with a word."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        asks = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "kind"
+        gets = isinstance(node, ast.Call) and ast.unparse(node).startswith(("event.get('", "e.get('"))
+        compares = isinstance(node, ast.Compare) and any(
+            isinstance(word, ast.Constant) and word.value in KINDS for word in ast.walk(node)
+        ) and any(isinstance(side, ast.Attribute) and side.attr == "kind" for side in (node.left, *node.comparators))
+        if asks or gets or compares:
+            yield node.lineno
+
+
+def test_kinds_of_events_are_words_in_their_own_room_alone() -> None:
+    outside = [path for path in sources("train_core") if room(path) != "events"]
+    found = {
+        (str(path.relative_to(app_dir())), line)
+        for path in [*outside, *sources("kohya_gui"), *sources("bench")]
+        for line in words_for_kinds(path)
+    }
+    assert not found

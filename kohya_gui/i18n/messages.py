@@ -45,11 +45,6 @@ def translate(found: Problem, language: str) -> str:
     return found.text if template is None else template.format(**_localised(found.params, language))
 
 
-def translate_event(event: Mapping[str, Any], language: str) -> str:
-    """The message of a `warning` or `error` event in `language`."""
-    return translate(Problem(event.get("code", ""), event.get("text", ""), event.get("params") or {}), language)
-
-
 def _localised(params: Mapping[str, Any], language: str) -> dict[str, Any]:
     """`params`, where what the declaration of the setting `name` says stands in `language` too."""
     declared = _settings().get(str(params.get("name")))

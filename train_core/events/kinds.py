@@ -15,7 +15,7 @@ EndStatus = Literal["completed", "stopped", "paused", "failed"]
 @event("schema")
 @dataclass(frozen=True)
 class Schema(Event):
-    """first line"""
+    """The first line of a file."""
 
     schema: Annotated[int, "1"]
 
@@ -23,7 +23,7 @@ class Schema(Event):
 @event("started")
 @dataclass(frozen=True)
 class Started(Event):
-    """settings are checked, the model is loaded"""
+    """The settings are checked and the model is loaded."""
 
     job: str
     output_name: str
@@ -45,7 +45,7 @@ class Started(Event):
 @event("stage")
 @dataclass(frozen=True)
 class Stage(Event):
-    """each part of the work begins or moves on"""
+    """A part of the work begins or moves on."""
 
     name: Annotated[str, "`checking`, which also has the `pid` of the job, `loading`, `caching`, `training`, `saving`, "
                          "`drawing`; tools have more"]
@@ -56,7 +56,7 @@ class Stage(Event):
 @event("progress")
 @dataclass(frozen=True)
 class Progress(Event):
-    """at most twice a second"""
+    """Steps are done; sent at most twice a second."""
 
     step: int
     total_steps: int
@@ -72,7 +72,7 @@ class Progress(Event):
 @event("sample")
 @dataclass(frozen=True)
 class SampleDrawn(Event):
-    """a sample picture is written"""
+    """A sample picture is written."""
 
     path: str
     prompt: str
@@ -88,7 +88,7 @@ class SampleDrawn(Event):
 @event("saved")
 @dataclass(frozen=True)
 class Saved(Event):
-    """a result is written"""
+    """A result is written."""
 
     path: str
     step: int
@@ -102,7 +102,7 @@ class Saved(Event):
 @event("rate_found")
 @dataclass(frozen=True)
 class RateFound(Event):
-    """a search for the learning rate (`python -m train_core find_rate`) is done"""
+    """A search for the learning rate (`python -m train_core find_rate`) is done."""
 
     rate: float
     settled: Annotated[bool, "whether it had stopped growing"]
@@ -121,7 +121,7 @@ class RateFound(Event):
 @event("table")
 @dataclass(frozen=True)
 class Table(Event):
-    """a tool has found something: ranks and norms by block, what a file says of itself"""
+    """A tool has found something: ranks and norms by block, or what a file says of itself."""
 
     name: str
     columns: Sequence[str]
@@ -149,7 +149,7 @@ def _cell(value: Any) -> str:
 @event("validation")
 @dataclass(frozen=True)
 class Validated(Event):
-    """the run was measured on images that are not trained on"""
+    """The run was measured on images that are not trained on."""
 
     step: int
     epoch: int
@@ -165,7 +165,7 @@ class Validated(Event):
 @event("state")
 @dataclass(frozen=True)
 class StateWritten(Event):
-    """a state is written, from which the run can be resumed"""
+    """A state is written, from which the run can be resumed."""
 
     path: str
     step: int
@@ -178,7 +178,7 @@ class StateWritten(Event):
 @event("resumed")
 @dataclass(frozen=True)
 class Resumed(Event):
-    """the run goes on; a reader forgets `progress`, `sample`, `saved`, `state` and `validation` of later steps"""
+    """The run goes on; a reader forgets `progress`, `sample`, `saved`, `state` and `validation` of later steps."""
 
     step: int
     epoch: int
@@ -191,7 +191,7 @@ class Resumed(Event):
 @event("learning_rate")
 @dataclass(frozen=True)
 class RateChanged(Event):
-    """the rate was changed by hand; it holds from the next step on and is not forgotten on resuming"""
+    """The rate was changed by hand; it holds from the next step on and is not forgotten on resuming."""
 
     step: int
     change: Annotated[str, "`x0.1` or the new rate"]
@@ -204,7 +204,7 @@ class RateChanged(Event):
 @event("ack")
 @dataclass(frozen=True)
 class Acknowledged(Event):
-    """a request has been taken"""
+    """A request has been taken."""
 
     request: str
     step: int
@@ -216,9 +216,9 @@ class Acknowledged(Event):
 
 @dataclass(frozen=True)
 class ProblemEvent(Event):
-    """something is said that has translations: a code, its English text, and the parameters in it"""
+    """A problem is told: its code, its English text, and the parameters in it."""
 
-    code: Annotated[str, "has translations"] = field(metadata={OTHERWISE: "unknown"})
+    code: Annotated[str, "translations are by it"] = field(metadata={OTHERWISE: "unknown"})
     text: Annotated[str, "English"]
     params: Annotated[Mapping[str, Any], "what the text was filled in with"]
 
@@ -234,13 +234,13 @@ class ProblemEvent(Event):
 @event("notice")
 @dataclass(frozen=True)
 class NoticeEvent(ProblemEvent):
-    """something is good to know"""
+    """Something is good to know."""
 
 
 @event("warning")
 @dataclass(frozen=True)
 class WarningEvent(ProblemEvent):
-    """something is odd"""
+    """Something is odd."""
 
     def words(self) -> str:
         return f"Warning: {self.text}"
@@ -249,7 +249,7 @@ class WarningEvent(ProblemEvent):
 @event("error")
 @dataclass(frozen=True)
 class ErrorEvent(ProblemEvent):
-    """something ends the run"""
+    """Something ends the run."""
 
     def words(self) -> str:
         return f"Error: {self.text}"
@@ -269,7 +269,7 @@ class Conclusion:
 @event("finished")
 @dataclass(frozen=True)
 class Finished(Event):
-    """last line of a job that ended by itself"""
+    """The job has ended by itself; this is its last line."""
 
     status: Annotated[EndStatus, "`completed`, `stopped`, `paused`, `failed`"] = field(metadata={OTHERWISE: "failed"})
     path: Annotated[str | None, "of the result"]

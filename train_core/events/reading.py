@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import train_core.events.kinds  # noqa: F401 - puts ours into the table of kinds
 from train_core.events.coerce import build
 from train_core.events.event import KINDS, Event, Unknown
 
