@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from kohya_gui.form.widgets import key
 from kohya_gui.i18n.language import COOKIE
@@ -67,13 +68,15 @@ def page_options() -> dict[str, Any]:
     }
 
 
-def _header(context: PageContext) -> str:
+def _header(context: PageContext) -> Markup:
     """The name, and the languages unless one is given on the command line."""
-    links = "" if context.language else " · ".join(_language_link(code, name) for code, name in languages().items())
-    return f'<div class="brand"><b>Crucible</b><span class="languages">{links}</span></div>'
+    offered = {} if context.language else languages()
+    links = Markup(" · ").join(_language_link(code, name) for code, name in offered.items())
+    return Markup('<div class="brand"><b>Crucible</b><span class="languages">{}</span></div>').format(links)
 
 
-def _language_link(code: str, name: str) -> str:
-    cookie = json.dumps(f"{COOKIE}={code};path=/;max-age=31536000;samesite=lax").replace('"', "'")
+def _language_link(code: str, name: str) -> Markup:
+    cookie = json.dumps(f"{COOKIE}={code};path=/;max-age=31536000;samesite=lax")
     action = f"document.cookie={cookie};location.reload();return false"
-    return f'<a href="#" lang="{code}" id="language-{code}" onclick="{action}">{name}</a>'
+    link = '<a href="#" lang="{code}" id="language-{code}" onclick="{action}">{name}</a>'
+    return Markup(link).format(code=code, action=action, name=name)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from kohya_gui.form.validate_form import Understood
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
+from kohya_gui.views.markup import joined, message
 from kohya_gui.views.sources_html import sources_html
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
@@ -25,20 +27,21 @@ OFFERED: dict[str | None, tuple[str, ...]] = {
 }
 
 
-def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> str:
+def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> Markup:
     """The step line and the problems, with a style sheet and path lists that the form itself uses."""
-    return (
-        f"{step_line_html(understood, language)}"
-        f"{sources_html(understood.trained, understood.config.training.train_batch_size, language)}"
-        f"{problems_html(understood, language)}"
-        f"{fields_html(form, values, form.hidden(understood.config.flat()), understood.errors)}"
-    )
+    hidden = form.hidden(understood.config.flat())
+    return joined([
+        step_line_html(understood, language),
+        sources_html(understood.trained, understood.config.training.train_batch_size, language),
+        problems_html(understood, language),
+        fields_html(form, values, hidden, understood.errors),
+    ])  # fmt: skip
 
 
-def fields_html(form: Form, values: Mapping[str, Any], hidden: Iterable[str], errors: Iterable[Problem]) -> str:
+def fields_html(form: Form, values: Mapping[str, Any], hidden: Iterable[str], errors: Iterable[Problem]) -> Markup:
     """What hides the fields `hidden` and marks those that are wrong, and the paths that fields offer."""
-    lists = "".join(_path_list(s, values, form.prefix) for s in form.settings if _is_one_path(s))
-    return f"{_style(hidden, errors, form.prefix)}{lists}"
+    lists = [_path_list(s, values, form.prefix) for s in form.settings if _is_one_path(s)]
+    return joined([_style(hidden, errors, form.prefix), *lists])
 
 
 def work_of(understood: Understood) -> Workload | None:
@@ -49,29 +52,34 @@ def work_of(understood: Understood) -> Workload | None:
     return workload(understood.trained, config.training, config.launch.num_processes)
 
 
-def step_line_html(understood: Understood, language: str) -> str:
+def step_line_html(understood: Understood, language: str) -> Markup:
     """`N images × repeats × epochs ÷ batch = steps`, and where it differs the steps that will run, with the reasons."""
     work = work_of(understood)
     if work is None:
-        return f'<div id="step-line" class="step-line empty">{_ui("ui.steps.no_images", language)}</div>'
+        empty = text("ui.steps.no_images", language)
+        return Markup('<div id="step-line" class="step-line empty">{}</div>').format(empty)
     count = count_steps(work)
-    reasons = "".join(f"<li>{html.escape(translate(p, language))}</li>" for p in count.reasons)
-    real = _ui("ui.steps.really", language, steps=f"{count.total:,}") if count.reasons else ""
-    return (
-        f'<div id="step-line" class="step-line"><div>{_formula(work, count, language)}'
-        f"{f' <strong>{real}</strong>' if real else ''}</div>{f'<ul>{reasons}</ul>' if reasons else ''}</div>"
+    formula = Markup("<span>{}</span>").format(_formula(work, count, language))
+    if not count.reasons:
+        return Markup('<div id="step-line" class="step-line"><div>{}</div></div>').format(formula)
+    return Markup(
+        '<div id="step-line" class="step-line"><div>{formula} <strong>{steps}</strong></div><ul>{reasons}</ul></div>'
+    ).format(
+        formula=formula,
+        steps=text("ui.steps.really", language, steps=f"{count.total:,}"),
+        reasons=joined(Markup("<li>{}</li>").format(translate(reason, language)) for reason in count.reasons),
     )
 
 
 def _formula(work: Workload, count: StepCount, language: str) -> str:
     repeats = {image.registered.repeats for image in work.images if not image.registered.is_reg}
     if len(repeats) == 1:
-        pictures = _ui("ui.steps.images", language, images=count.images, repeats=repeats.pop())
+        pictures = text("ui.steps.images", language, images=count.images, repeats=repeats.pop())
     else:
-        pictures = _ui("ui.steps.samples", language, images=count.images, samples=count.samples)
+        pictures = text("ui.steps.samples", language, images=count.images, samples=count.samples)
     epochs = work.max_train_epochs or count.epochs
-    rest = _ui("ui.steps.rest", language, epochs=epochs, batch=work.batch_size, steps=f"{count.plain:,}")
-    return f"<span>{pictures} {rest}</span>"
+    rest = text("ui.steps.rest", language, epochs=epochs, batch=work.batch_size, steps=f"{count.plain:,}")
+    return f"{pictures} {rest}"
 
 
 def offers(understood: Understood, target: int, language: str) -> list[tuple[str, str]]:
@@ -113,29 +121,28 @@ def read_offer(value: str, understood: Understood) -> tuple[int, list[tuple[str,
     return int(epochs), renames
 
 
-def problems_html(understood: Understood, language: str) -> str:
+def problems_html(understood: Understood, language: str) -> Markup:
     """What keeps a run from starting, then what is odd, then what is good to know; each beside its setting."""
     errors, warnings, notices = understood.errors, understood.warnings, understood.notices
     if not (errors or warnings or notices):
-        return '<div id="problems"></div>'
-    heading = f"<b>{_ui('ui.problems.errors', language, count=len(errors))}</b>" if errors else ""
-    return (
-        f'<div id="problems" class="problems">{heading}'
-        f"<ul>{_items(errors, 'error', language)}{_items(warnings, 'warning', language)}"
-        f"{_items(notices, 'notice', language)}</ul></div>"
+        return Markup('<div id="problems"></div>')
+    count = text("ui.problems.errors", language, count=len(errors))
+    heading = Markup("<b>{}</b>").format(count) if errors else ""
+    items = joined(
+        Markup('<li class="{}">{}</li>').format(kind, problem_html(found, language))
+        for kind, problems in (("error", errors), ("warning", warnings), ("notice", notices))
+        for found in problems
     )
+    return Markup('<div id="problems" class="problems">{}<ul>{}</ul></div>').format(heading, items)
 
 
-def _items(problems: Iterable[Problem], kind: str, language: str) -> str:
-    return "".join(f'<li class="{kind}">{problem_html(p, language)}</li>' for p in problems)
-
-
-def problem_html(found: Problem, language: str) -> str:
+def problem_html(found: Problem, language: str) -> Markup:
     """The message, led by the label of the setting it names, which takes one to its field."""
-    words = html.escape(translate(found, language)).replace("\n", "<br>")
-    name = found.params.get("name")
-    label = text(f"setting.{name}.label", language) if is_setting(name) else ""
-    return f'<a href="#setting-{name}">{html.escape(label)}</a> {words}' if label else words
+    name, words = found.params.get("name"), message(found, language)
+    if not is_setting(name):
+        return words
+    label = text(f"setting.{name}.label", language)
+    return Markup('<a href="#setting-{}">{}</a> {}').format(name, label, words)
 
 
 def is_setting(name: Any) -> bool:
@@ -143,14 +150,14 @@ def is_setting(name: Any) -> bool:
     return f"setting.{name}.label" in dictionary("en")
 
 
-def _style(hidden: Iterable[str], errors: Iterable[Problem], prefix: str) -> str:
+def _style(hidden: Iterable[str], errors: Iterable[Problem], prefix: str) -> Markup:
     """Hides what does not apply and marks what is wrong: one element instead of seventy updates."""
     away = ",".join(f"#{prefix}setting-{name}" for name in hidden)
     wrong = ",".join(f"#{prefix}setting-{name} :is(input,textarea)" for name in settings_in(errors))
     rules = (f"{away}{{display:none!important}}" if away else "") + (
         f"{wrong}{{border-color:var(--crucible-error)!important}}" if wrong else ""
     )
-    return f"<style>{rules}</style>"
+    return Markup("<style>{}</style>").format(rules)
 
 
 def settings_in(problems: Iterable[Problem]) -> list[str]:
@@ -162,10 +169,10 @@ def _is_one_path(s: Setting) -> bool:
     return s.traits.path is not None and s.traits.lines == 1
 
 
-def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> str:
+def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> Markup:
     paths = paths_below(str(values.get(s.name) or ""), OFFERED.get(s.traits.path, ()))
-    options = "".join(f'<option value="{html.escape(path, quote=True)}">' for path in paths)
-    return f'<datalist id="paths-{prefix}setting-{s.name}">{options}</datalist>'
+    options = joined(Markup('<option value="{}">').format(path) for path in paths)
+    return Markup('<datalist id="paths-{}setting-{}">{}</datalist>').format(prefix, s.name, options)
 
 
 def paths_below(typed: str, endings: Collection[str]) -> list[str]:
@@ -180,7 +187,3 @@ def paths_below(typed: str, endings: Collection[str]) -> list[str]:
     except OSError:
         return []
     return [str(path) for path in shown[:MAX_PATHS]]
-
-
-def _ui(key: str, language: str, **params: object) -> str:
-    return html.escape(text(key, language, **params))

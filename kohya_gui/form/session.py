@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import gradio as gr
+from markupsafe import escape
 
 from kohya_gui.i18n.language import language_of
 from kohya_gui.i18n.messages import text, translate
@@ -32,10 +32,10 @@ class Session:
 
     def tell(self, key: str, **params: object) -> None:
         """Show a message."""
-        gr.Info(html.escape(self.text(key, **params)), TOAST_SECONDS, title=self.text("ui.toast.info"))
+        gr.Info(str(escape(self.text(key, **params))), TOAST_SECONDS, title=self.text("ui.toast.info"))
 
     def warn(self, found: Problem | UserError) -> None:
         """Show what is wrong."""
         for problem in found.problems if isinstance(found, UserError) else (found,):
-            words = html.escape(translate(problem, self.language))
+            words = str(escape(translate(problem, self.language)))
             gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
 
 import gradio as gr
+from markupsafe import Markup
 
 # TensorBoard's own setting "Reload data", which is off: curves would stand still, and a run just started stay unseen.
 # What the user sets there is kept under another name and wins.
@@ -15,6 +15,6 @@ KEEP_UP = """localStorage['_tb_global_settings'] ??= '{"autoReload":true}'"""
 def build_tensorboard_tab(tab: gr.Tab, address: str) -> None:
     """An empty frame that is filled when `tab` is first opened, so that nobody waits for TensorBoard before."""
     frame = gr.HTML(elem_id="tensorboard-frame")
-    iframe = f'<iframe src="{html.escape(address, quote=True)}" title="TensorBoard"></iframe>'
+    iframe = Markup('<iframe src="{}" title="TensorBoard"></iframe>').format(address)
     show = f"(shown) => {{ {KEEP_UP}; return [shown || {json.dumps(iframe)}] }}"
     tab.select(None, [frame], [frame], js=show, show_progress="hidden")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+from markupsafe import Markup
 
 from kohya_gui.form.controller import Updates
 from kohya_gui.form.kinds import number_text
@@ -214,7 +214,7 @@ def _ask(request: Callable[[Path], None], choice: str | None) -> None:
         request(folder)
 
 
-def _download(written: str, name: str, label: str) -> str:
+def _download(written: str, name: str, label: str) -> Markup:
     """A link that saves the text as a file, made in the browser so that no server keeps it."""
     address = f"data:text/plain;charset=utf-8,{quote(written)}"
-    return f'<a download="{html.escape(name, quote=True)}.toml" href="{address}">{html.escape(label)}</a>'
+    return Markup('<a download="{}.toml" href="{}">{}</a>').format(name, address, label)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from kohya_gui.views.markup import joined
 
 Point = tuple[float, float]
 
@@ -22,39 +25,40 @@ class Series:
     faint: bool = False
 
 
-def line_chart(title: str, series: Sequence[Series], empty: str) -> str:
+def line_chart(title: str, series: Sequence[Series], empty: str) -> Markup:
     """The chart of `series` over the step as an HTML figure; `empty` stands in it while there are no points."""
     finite = [replace(line, points=[p for p in line.points if math.isfinite(p[1])]) for line in series]
     drawn = [line for line in finite if line.points]
-    legend = "".join(_legend(number, line) for number, line in enumerate(drawn))
-    body = _svg(drawn) if drawn else f'<div class="chart-empty">{html.escape(empty)}</div>'
-    return (
-        f'<figure class="chart"><figcaption><span class="chart-title">{html.escape(title)}</span>'
-        f"<span>{legend}</span></figcaption>{body}</figure>"
+    return Markup(
+        '<figure class="chart"><figcaption><span class="chart-title">{title}</span>'
+        "<span>{legend}</span></figcaption>{body}</figure>"
+    ).format(
+        title=title,
+        legend=joined(_legend(number, line) for number, line in enumerate(drawn)),
+        body=_svg(drawn) if drawn else Markup('<div class="chart-empty">{}</div>').format(empty),
     )
 
 
-def _legend(number: int, line: Series) -> str:
+def _legend(number: int, line: Series) -> Markup:
     last = tick_text(line.points[-1][1])
-    return f'<span class="key {_classes(number, line)}">{html.escape(line.name)} <b>{last}</b></span>'
+    return Markup('<span class="key {}">{} <b>{}</b></span>').format(_classes(number, line), line.name, last)
 
 
 def _classes(number: int, line: Series) -> str:
     return f"line-{number % 4}" + (" faint" if line.faint else "")
 
 
-def _svg(series: Sequence[Series]) -> str:
+def _svg(series: Sequence[Series]) -> Markup:
     points = [point for line in series for point in line.points]
     across = _Axis(*_range([x for x, _ in points]), LEFT, WIDTH - RIGHT)
     up = _Axis(*_padded(_range([y for _, y in points])), HEIGHT - BOTTOM, TOP)
-    lines = "".join(
-        f'<polyline class="{_classes(number, line)}" points="{_path(line.points, across, up)}"/>'
+    lines = joined(
+        Markup('<polyline class="{}" points="{}"/>').format(_classes(number, line), _path(line.points, across, up))
         for number, line in enumerate(series)
     )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="xMidYMid meet">'
-        f"{_grid(across, up)}{lines}</svg>"
-    )
+    return Markup(
+        '<svg viewBox="0 0 {} {}" role="img" preserveAspectRatio="xMidYMid meet">{}{}</svg>'
+    ).format(WIDTH, HEIGHT, _grid(across, up), lines)
 
 
 def _path(points: Sequence[Point], across: _Axis, up: _Axis) -> str:
@@ -63,14 +67,18 @@ def _path(points: Sequence[Point], across: _Axis, up: _Axis) -> str:
     return " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in points)
 
 
-def _grid(across: _Axis, up: _Axis) -> str:
-    rows = "".join(
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y):.1f}" y2="{up.at(y):.1f}"/>'
-        f'<text x="{LEFT - 6}" y="{up.at(y) + 3.5:.1f}" text-anchor="end">{tick_text(y)}</text>'
-        for y in ticks(up.low, up.high, 4)
+def _grid(across: _Axis, up: _Axis) -> Markup:
+    row = Markup(
+        '<line class="grid" x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        '<text x="{text_end}" y="{text_at:.1f}" text-anchor="end">{text}</text>'
     )
-    columns = "".join(
-        f'<text x="{across.at(x):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick_text(x)}</text>'
+    rows = joined(
+        row.format(left=LEFT, right=WIDTH - RIGHT, text_end=LEFT - 6, at=up.at(y), text_at=up.at(y) + 3.5,
+                   text=tick_text(y))
+        for y in ticks(up.low, up.high, 4)
+    )  # fmt: skip
+    columns = joined(
+        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(across.at(x), HEIGHT - 6, tick_text(x))
         for x in ticks(across.low, across.high, 4)
         if x == int(x)
     )

@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from itertools import groupby
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from kohya_gui.form.kinds import number_text
-from kohya_gui.i18n.messages import dictionary, text, translate
+from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunView, Sample
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.charts import Series, line_chart
-from train_core.config.problems import Problem
+from kohya_gui.views.markup import joined, message
 
 MOST_CLASS_IMAGES = 24  # are shown; there may be hundreds
 
 
-def status_html(view: RunView | None, language: str) -> str:
+def status_html(view: RunView | None, language: str) -> Markup:
     """Status, progress bar, figures, what went wrong and what was saved."""
     if view is None:
-        return f'<div class="run-empty">{_ui("ui.run.none", language)}</div>'
-    return (
-        f'<div class="run-head"><span class="badge {view.status}" id="run-state">'
-        f"{_ui(f'ui.status.{view.status}', language)}</span>{stage_html(view, language)}</div>"
-        f"{bar_html(view)}{_figures(view, language)}{messages_html(view, language)}{_rates(view, language)}"
-        f"{_saved(view, language)}"
+        return Markup('<div class="run-empty">{}</div>').format(text("ui.run.none", language))
+    head = Markup(
+        '<div class="run-head"><span class="badge {status}" id="run-state">{status_name}</span>{stage}</div>'
+    ).format(
+        status=view.status, status_name=text(f"ui.status.{view.status}", language), stage=stage_html(view, language)
     )
+    parts = (_figures, messages_html, _rates, _saved)
+    return joined([head, bar_html(view), *(part(view, language) for part in parts)])
 
 
-def stage_html(view: RunView, language: str) -> str:
+def stage_html(view: RunView, language: str) -> Markup:
     """What the run is doing before and after the steps themselves."""
     if view.status not in ACTIVE or not view.stage or view.stage == "training":
-        return ""
+        return Markup("")
     count = f" {view.stage_done}/{view.stage_total}" if view.stage_total else ""
     key = f"ui.stage.{view.stage}"  # a job may know stages that this page does not
-    name = _ui(key, language) if key in dictionary(language) else html.escape(view.stage)
-    return f'<span class="stage">{name}{count}</span>'
+    name = text(key, language) if key in dictionary(language) else view.stage
+    return Markup('<span class="stage">{}{}</span>').format(name, count)
 
 
-def bar_html(view: RunView) -> str:
+def bar_html(view: RunView) -> Markup:
+    """How much is done, by steps where they are known, else by what the stage counts."""
     done, total = (view.step, view.total_steps) if view.total_steps else (view.stage_done, view.stage_total)
-    share = min(1.0, done / total) if total else 0.0
-    return (
-        f'<div class="bar {view.status}" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-valuemin="0" '
-        f'aria-valuemax="100"><div style="width:{share * 100:.1f}%"></div></div>'
-    )
+    percent = 100 * min(1.0, done / total) if total else 0.0
+    return Markup(
+        '<div class="bar {status}" role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" '
+        'aria-valuemax="100"><div style="width:{percent:.1f}%"></div></div>'
+    ).format(status=view.status, percent=percent)
 
 
-def _figures(view: RunView, language: str) -> str:
+def _figures(view: RunView, language: str) -> Markup:
     loss = view.loss if view.average is None else view.average
     figures = [
         ("step", f"{view.step:,} / {view.total_steps:,}" if view.total_steps else "–"),
@@ -62,11 +65,9 @@ def _figures(view: RunView, language: str) -> str:
     else:
         lasted = view.ended - view.started if view.ended and view.started else None
         figures.append(("took", duration_text(lasted)))
-    cells = "".join(
-        f'<div id="run-{name}"><span>{_ui(f"ui.run.{name}", language)}</span><b>{value}</b></div>'
-        for name, value in figures
-    )
-    return f'<div class="figures">{cells}</div>'
+    cell = Markup('<div id="run-{}"><span>{}</span><b>{}</b></div>')
+    cells = joined(cell.format(name, text(f"ui.run.{name}", language), value) for name, value in figures)
+    return Markup('<div class="figures">{}</div>').format(cells)
 
 
 def speed_text(speed: float | None, language: str) -> str:
@@ -87,41 +88,39 @@ def duration_text(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def messages_html(view: RunView, language: str) -> str:
-    errors = "".join(f'<div class="note error">{_message(p, language)}</div>' for p in view.errors)
-    warnings = "".join(f'<div class="note warning">{_message(p, language)}</div>' for p in view.warnings[-5:])
-    notices = "".join(f'<div class="note">{_message(p, language)}</div>' for p in view.notices[-5:])
-    return errors + warnings + notices
+def messages_html(view: RunView, language: str) -> Markup:
+    """All errors, and the newest warnings and notices."""
+    kinds = (("error", view.errors), ("warning", view.warnings[-5:]), ("", view.notices[-5:]))
+    return joined(
+        Markup('<div class="{}">{}</div>').format(f"note {kind}".strip(), message(found, language))
+        for kind, problems in kinds
+        for found in problems
+    )
 
 
-def _message(found: Problem, language: str) -> str:
-    return html.escape(translate(found, language)).replace("\n", "<br>")
-
-
-def _rates(view: RunView, language: str) -> str:
+def _rates(view: RunView, language: str) -> Markup:
     """The learning rates that a search has found, by optimizer."""
     found = [
-        f"{html.escape(name)}: "
-        + ", ".join(f"{_ui(f'setting.{s}.label', language)} {number_text(rate)}" for s, rate in rates.items())
+        f"{name}: " + ", ".join(f"{text(f'setting.{s}.label', language)} {number_text(r)}" for s, r in rates.items())
         for name, rates in view.rates.items()
     ]
-    return f'<div class="note result" id="run-rates">{"<br>".join(found)}</div>' if found else ""
+    lines = Markup("<br>").join(found)
+    return Markup('<div class="note result" id="run-rates">{}</div>').format(lines) if found else Markup("")
 
 
-def _saved(view: RunView, language: str) -> str:
+def _saved(view: RunView, language: str) -> Markup:
     """Where the result lies, or the newest file while there is no result."""
     path = view.result or (str(view.saved[-1].path) if view.saved else "")
     if not path:
-        return ""
-    kind = "state" if view.status == "paused" else "result" if view.result else "saved"
-    label = _ui(f"ui.run.{kind}", language)
-    return f'<div class="note result" id="run-result"><span>{label}</span><code>{html.escape(path)}</code></div>'
+        return Markup("")
+    label = text(f"ui.run.{'state' if view.status == 'paused' else 'result' if view.result else 'saved'}", language)
+    return Markup('<div class="note result" id="run-result"><span>{}</span><code>{}</code></div>').format(label, path)
 
 
-def charts_html(view: RunView | None, language: str) -> str:
+def charts_html(view: RunView | None, language: str) -> Markup:
     """The loss with its average, and the learning rates, over the step."""
     if view is None:
-        return ""
+        return Markup("")
     empty = text("ui.chart.empty", language)
     losses = [
         Series(text("ui.chart.current", language), view.losses, faint=True),
@@ -129,9 +128,11 @@ def charts_html(view: RunView | None, language: str) -> str:
         Series(text("ui.chart.validation", language), decimate(view.validations)),
     ]
     rates = [Series(_rate_name(name, language), points) for name, points in view.lr_curves.items()]
-    return (
-        f'<div class="charts"><div id="chart-loss">{line_chart(text("ui.chart.loss", language), losses, empty)}</div>'
-        f'<div id="chart-lr">{line_chart(text("ui.chart.lr", language), rates, empty)}</div></div>'
+    return Markup(
+        '<div class="charts"><div id="chart-loss">{}</div><div id="chart-lr">{}</div></div>'
+    ).format(
+        line_chart(text("ui.chart.loss", language), losses, empty),
+        line_chart(text("ui.chart.lr", language), rates, empty),
     )
 
 
@@ -140,47 +141,41 @@ def _rate_name(name: str, language: str) -> str:
     return known.get(name.replace("_", ""), name)
 
 
-def samples_html(view: RunView | None, pictures_path: str, language: str) -> str:
+def samples_html(view: RunView | None, pictures_path: str, language: str) -> Markup:
     """The sample pictures, newest step first; unchanged ones keep their address, so the browser keeps them too."""
     if view is None:
-        return ""
+        return Markup("")
     if not view.samples:
-        return f'<div class="samples-empty">{_ui("ui.samples.empty", language)}</div>'
+        return Markup('<div class="samples-empty">{}</div>').format(text("ui.samples.empty", language))
     if view.job == "class_images":
-        newest = view.samples[: -MOST_CLASS_IMAGES - 1 : -1]
-        return f'<div class="samples">{_pictures(view.id, newest, pictures_path)}</div>'
+        return _pictures(view.id, view.samples[: -MOST_CLASS_IMAGES - 1 : -1], pictures_path)
     newest_first = sorted(view.samples, key=lambda s: (-s.step, s.index))
     groups = groupby(newest_first, key=lambda s: (s.step, s.epoch))
-    return "".join(
-        f'<div class="sample-step">{_when(step, epoch, language)}</div>'
-        f'<div class="samples">{_pictures(view.id, list(pictures), pictures_path)}</div>'
+    return joined(
+        Markup('<div class="sample-step">{}</div>{}').format(
+            _when(step, epoch, language), _pictures(view.id, list(pictures), pictures_path)
+        )
         for (step, epoch), pictures in groups
     )
 
 
 def _when(step: int, epoch: int, language: str) -> str:
     key = "ui.samples.first" if step == 0 else "ui.samples.when" if epoch else "ui.samples.step"
-    return _ui(key, language, step=step, epoch=epoch)
+    return text(key, language, step=step, epoch=epoch)
 
 
-def _pictures(run_id: str, samples: Sequence[Sample], pictures_path: str) -> str:
-    return "".join(_picture(s, f"{pictures_path}{quote(run_id)}/{quote(s.path.name)}") for s in samples)
+def _pictures(run_id: str, samples: Sequence[Sample], pictures_path: str) -> Markup:
+    pictures = joined(_picture(s, f"{pictures_path}{quote(run_id)}/{quote(s.path.name)}") for s in samples)
+    return Markup('<div class="samples">{}</div>').format(pictures)
 
 
-def _picture(sample: Sample, address: str) -> str:
-    title = html.escape(f"{sample.prompt}\nseed {sample.seed}", quote=True)
-    return (
-        f'<a href="{address}" target="_blank" rel="noopener" title="{title}">'
-        f'<img src="{address}" alt="{title}" loading="lazy"></a>'
-    )
+def _picture(sample: Sample, address: str) -> Markup:
+    return Markup(
+        '<a href="{address}" target="_blank" rel="noopener" title="{title}">'
+        '<img src="{address}" alt="{title}" loading="lazy"></a>'
+    ).format(address=address, title=f"{sample.prompt}\nseed {sample.seed}")
 
 
-def console_html(view: RunView | None) -> str:
+def console_html(view: RunView | None) -> Markup:
     """The console's tail; laid out from the bottom, so that it stays at its end while it grows."""
-    if view is None:
-        return ""
-    return f'<div class="console"><pre>{html.escape(view.console) or " "}</pre></div>'
-
-
-def _ui(key: str, language: str, **params: object) -> str:
-    return html.escape(text(key, language, **params))
+    return Markup('<div class="console"><pre>{}</pre></div>').format(view.console or " ") if view else Markup("")

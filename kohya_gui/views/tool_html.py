@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.runs.follow import RunView
 from kohya_gui.runs.registry import ACTIVE
+from kohya_gui.views.markup import joined
 from kohya_gui.views.run_html import bar_html, messages_html, stage_html
 from train_core.events.kinds import Table
 
@@ -15,50 +19,55 @@ BARS = ("norm", "kept", "cosine", "count")  # columns whose numbers are shown as
 SHARES = ("kept", "cosine")  # whose whole is 1
 
 
-def tool_html(view: RunView | None, language: str) -> str:
+def tool_html(view: RunView | None, language: str) -> Markup:
     """Everything that the page shows of a tool."""
     if view is None:
-        return f'<div class="run-empty">{_ui("ui.tool.none", language)}</div>'
-    title = _ui(f"section.{view.job}.title", language) if view.job else ""
-    saved = "".join(
-        f'<div class="note result"><span>{_ui("ui.run.saved", language)}</span><code>{html.escape(str(one.path))}'
-        "</code></div>" for one in view.saved
-    )
-    tables = "".join(table_html(table, language) for table in view.tables)
-    return (
-        f'<div class="run-head"><b>{title}</b> <span class="badge {view.status}" id="tool-state">'
-        f"{_ui(f'ui.status.{view.status}', language)}</span>{stage_html(view, language)}</div>"
-        f"{bar_html(view) if view.status in ACTIVE else ''}{messages_html(view, language)}{saved}{tables}"
+        return Markup('<div class="run-empty">{}</div>').format(text("ui.tool.none", language))
+    return Markup(
+        '<div class="run-head"><b>{title}</b> <span class="badge {status}" id="tool-state">{status_name}</span>'
+        "{stage}</div>{bar}{messages}{saved}{tables}"
+    ).format(
+        title=text(f"section.{view.job}.title", language) if view.job else "",
+        status=view.status,
+        status_name=text(f"ui.status.{view.status}", language),
+        stage=stage_html(view, language),
+        bar=bar_html(view) if view.status in ACTIVE else "",
+        messages=messages_html(view, language),
+        saved=joined(_saved(one.path, language) for one in view.saved),
+        tables=joined(table_html(table, language) for table in view.tables),
     )
 
 
-def table_html(table: Table, language: str) -> str:
+def _saved(path: Path, language: str) -> Markup:
+    label = text("ui.run.saved", language)
+    return Markup('<div class="note result"><span>{}</span><code>{}</code></div>').format(label, path)
+
+
+def table_html(table: Table, language: str) -> Markup:
     """A table with its heading; numbers of some columns have bars, which makes a chart of it."""
-    head = "".join(f"<th>{_named('column', column, language)}</th>" for column in table.columns)
+    head = joined(Markup("<th>{}</th>").format(_named("column", column, language)) for column in table.columns)
     whole = {column: _largest(table, place) for place, column in enumerate(table.columns) if column in BARS}
-    rows = "".join(
-        "<tr>" + "".join(
-            f"<td>{_cell(value, column, table, whole, language)}</td>"
-            for column, value in zip(table.columns, row, strict=True)
-        ) + "</tr>"
-        for row in table.rows
-    )
-    name = html.escape(table.name, quote=True)
-    return (
-        f'<details open class="tool-table" id="table-{name}"><summary>{_named("table", table.name, language)}</summary>'
-        f'<div class="scrolled"><table class="sources"><tr>{head}</tr>{rows}</table></div></details>'
-    )
+    rows = joined(_row(row, table.columns, whole, language) for row in table.rows)
+    return Markup(
+        '<details open class="tool-table" id="table-{name}"><summary>{title}</summary>'
+        '<div class="scrolled"><table class="sources"><tr>{head}</tr>{rows}</table></div></details>'
+    ).format(name=table.name, title=_named("table", table.name, language), head=head, rows=rows)
 
 
-def _cell(value: Any, column: str, table: Table, whole: dict[str, float], language: str) -> str:
+def _row(row: Sequence[Any], columns: Sequence[str], whole: Mapping[str, float], language: str) -> Markup:
+    cells = (_cell(value, column, whole, language) for value, column in zip(row, columns, strict=True))
+    return Markup("<tr>{}</tr>").format(joined(Markup("<td>{}</td>").format(cell) for cell in cells))
+
+
+def _cell(value: Any, column: str, whole: Mapping[str, float], language: str) -> Markup | str:
+    """A value; `whole` is what a full bar stands for, by column."""
     if column in whole and isinstance(value, int | float):
         share = min(1.0, abs(value) / whole[column]) if whole[column] else 0.0
-        return f'<span class="cell-bar"><i style="width:{share * 100:.0f}%"></i></span> {value:g}'
+        bar = '<span class="cell-bar"><i style="width:{:.0f}%"></i></span> {:g}'
+        return Markup(bar).format(share * 100, value)
     if isinstance(value, float):
         return f"{value:g}"
-    if column == "fact":
-        return _named("fact", str(value), language)
-    return html.escape(str(value))
+    return _named("fact", str(value), language) if column == "fact" else str(value)
 
 
 def _largest(table: Table, place: int) -> float:
@@ -72,8 +81,4 @@ def _largest(table: Table, place: int) -> float:
 def _named(kind: str, name: str, language: str) -> str:
     """The name of a table, column or fact in the language; its own, where a later version made it."""
     key = f"ui.{kind}.{name}"
-    return _ui(key, language) if key in dictionary(language) else html.escape(name)
-
-
-def _ui(key: str, language: str) -> str:
-    return html.escape(text(key, language))
+    return text(key, language) if key in dictionary(language) else name

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from markupsafe import escape
 
 from kohya_gui.form.form_facts import facts_html, offers, paths_below, read_offer, step_line_html
 from kohya_gui.form.validate_form import Understood, understand
@@ -137,7 +138,7 @@ def test_what_regularisation_protects_is_shown(form: Form, images: Path, tmp_pat
     values = {"reg_data_dir": str(tmp_path / "reg")}
     shown = facts_html(form, values, understood(images, **values), "en")
     assert '<li class="notice">' in shown
-    assert "protects &quot;dog&quot; while &quot;zuko dog&quot; is learnt" in shown
+    assert escape('protects "dog" while "zuko dog" is learnt') in shown
 
 
 def test_a_regularisation_folder_left_unused_is_offered_with_its_setting(form: Form, images: Path, tmp_path: Path):

@@ -1,0 +1,108 @@
+"""Names, prompts, paths and messages stay text wherever the page shows them as HTML."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from kohya_gui.form.form_facts import facts_html, fields_html
+from kohya_gui.form.validate_form import understand
+from kohya_gui.form.widgets import build_form
+from kohya_gui.runs.follow import RunView, Sample, Saved, Table
+from kohya_gui.tabs.train_actions import _download
+from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
+from kohya_gui.views.sources_html import sources_html
+from kohya_gui.views.tool_html import tool_html
+from tests.pictures import image_folder
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import app_dir
+from train_core.config.problems import Problem
+
+HOSTILE = "\"'></b><script>alert(1)</script><img src=x onerror=alert(1)>&amp;"
+
+
+class Elements(HTMLParser):
+    """The tags and attributes that a browser would find, and all that it would show as text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.shown = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+        self.shown += "".join(value or "" for _, value in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.shown += data
+
+
+def hostile_run(**known: object) -> RunView:
+    found = Problem("code_of_a_later_version", HOSTILE, {"name": HOSTILE})
+    return RunView(
+        HOSTILE, stage=HOSTILE, console=HOSTILE, result=HOSTILE, rates={HOSTILE: {"unet_lr": 1e-4}},
+        samples=[Sample(Path(f"/out/{HOSTILE}.png"), HOSTILE, 0, 1, 1, 7)], saved=[Saved(Path(HOSTILE), 1, 1, False)],
+        tables=[Table(HOSTILE, [HOSTILE, "fact", "norm"], [[HOSTILE, HOSTILE, 1.0], [HOSTILE, "x", HOSTILE]])],
+        lr_curves={HOSTILE: [(1, 1e-4)]}, losses=[(1, 0.1)],
+        notices=[found], warnings=[found], errors=[found], **known,
+    )  # fmt: skip
+
+
+def run_views(language: str) -> list[str]:
+    views = [hostile_run(status=status) for status in ("running", "failed")]
+    return [
+        html
+        for view in [*views, replace(views[0], job="class_images")]
+        for html in (
+            status_html(view, language), charts_html(view, language), samples_html(view, "pictures/", language),
+            console_html(view),
+        )
+    ] + [tool_html(view, language) for view in views]  # fmt: skip
+
+
+def form_views(tmp_path: Path, language: str) -> list[str]:
+    name = "5_" + HOSTILE.replace("/", "∕")  # a folder's name holds all but the slash
+    image_folder(tmp_path / "images", name, [(64, 64)] * 2, "a dog")
+    image_folder(tmp_path / "reg", name, [(64, 64)] * 2, "a dog")
+    values = {
+        "train_data_dir": str(tmp_path / "images"), "reg_data_dir": str(tmp_path / "reg"), "resolution": "64",
+        "output_name": HOSTILE, "network_dim": HOSTILE, "pretrained_model_name_or_path": f"/{HOSTILE}",
+    }
+    with gr.Blocks():
+        form = build_form(TrainConfig)
+    found = understand(values, HOSTILE)
+    typed = {**values, "train_data_dir": f"{tmp_path / 'images'}/"}
+    return [
+        facts_html(form, typed, found, language), sources_html(found.trained, 1, language),
+        fields_html(form, typed, (), found.errors), _download(HOSTILE, HOSTILE, HOSTILE),
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_nothing_that_people_or_files_say_becomes_a_part_of_the_page(tmp_path: Path, language: str) -> None:
+    for html in [*run_views(language), *form_views(tmp_path, language)]:
+        found = Elements(html)
+        assert "script" not in found.tags
+        assert not [name for name in found.attributes if name.startswith("on")]
+        assert "onerror=alert" in found.shown or "chart" in html  # it is shown, as text
+
+
+def test_html_is_never_put_together_by_plain_formatting() -> None:
+    """Only `Markup` templates hold tags, and these escape what they are filled with."""
+    wrong = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted((app_dir() / "kohya_gui").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        and any(isinstance(part, ast.Constant) and re.search(r"</?[a-z]+[ >]", str(part.value)) for part in node.values)
+    ]
+    assert not wrong
