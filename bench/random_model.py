@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train_core.kinds import KINDS
 from train_core.models.files.stored import Stored, in_memory
 from train_core.models.files.writing import write_safetensors
 from train_core.models.kinds.stable_diffusion import StableDiffusion, single_file
-from train_core.models.load import FAMILIES
+from train_core.models.load import family_class
 
 # So many different numbers are enough, and repeating them is quick.
 PATTERN = (0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(1))).half()
@@ -60,17 +61,17 @@ CONFIGS: dict[str, dict[str, dict[str, Any]]] = {
         "text_encoder_2": text_encoder(1280, 32, "gelu"),
     },
 }  # fmt: skip
-KINDS: dict[str, type[StableDiffusion]] = {family.kind: family for family in FAMILIES.values()}
+FAMILIES: dict[str, type[StableDiffusion]] = {kind.code: family_class(kind) for kind in KINDS.values()}
 
 
 def write_model(kind: str, path: Path) -> None:
     """The file of a `kind` of model, one tensor after the other, so that it is never in memory whole."""
     stored = {}
-    for name, part in KINDS[kind].parts.items():
+    for name, part in FAMILIES[kind].parts.items():
         with torch.device("meta"):
             module = part.build(CONFIGS[kind][name])
         stored[name] = in_memory(module.state_dict())
-    shapes = {name: one.shape for name, one in single_file(KINDS[kind].parts, stored, {}).items()}
+    shapes = {name: one.shape for name, one in single_file(FAMILIES[kind].parts, stored, {}).items()}
     tensors = {name: Stored(shape, partial(_numbers, name, shape), torch.float16) for name, shape in shapes.items()}
     write_safetensors(path, tensors, {"format": "pt"})
 

@@ -36,7 +36,7 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
-from bench.random_model import CONFIGS, KINDS
+from bench.random_model import CONFIGS, FAMILIES
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.batch import Batch
@@ -59,13 +59,13 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 def random_family(kind: str, dtype: torch.dtype) -> StableDiffusion:
     """The U-Net and text encoders of a `kind` of model with small random weights, frozen; it needs no VAE."""
-    names = [name for name in KINDS[kind].parts if name != "vae"]
-    return KINDS[kind]({name: _random(kind, name, dtype) for name in names}, clip_tokenizer())
+    names = [name for name in FAMILIES[kind].parts if name != "vae"]
+    return FAMILIES[kind]({name: _random(kind, name, dtype) for name in names}, clip_tokenizer())
 
 
 def _random(kind: str, part: str, dtype: torch.dtype) -> nn.Module:
     with torch.device("meta"):
-        module = KINDS[kind].parts[part].build(CONFIGS[kind][part])
+        module = FAMILIES[kind].parts[part].build(CONFIGS[kind][part])
     module.to(dtype).to_empty(device="cpu")
     for name, parameter in module.named_parameters():
         nn.init.ones_(parameter) if "norm" in name else nn.init.normal_(parameter, std=0.02)

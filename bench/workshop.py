@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
-from bench.random_model import CONFIGS, KINDS, write_model
+from bench.random_model import CONFIGS, FAMILIES, write_model
 from train_core.config.syntax.layer_presets import layer_preset
 from train_core.jobs.tools import start_tool
 from train_core.models.family import Target
@@ -41,10 +41,10 @@ PATTERN = (0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(2))
 def layers_of(kind: str) -> list[Target]:
     """The layers of a LoRA on a full-size model, without memory behind them."""
     with torch.device("meta"):
-        modules = {name: part.build(CONFIGS[kind][name]) for name, part in KINDS[kind].parts.items()}
+        modules = {name: part.build(CONFIGS[kind][name]) for name, part in FAMILIES[kind].parts.items()}
     preset = layer_preset("auto", with_convolutions=False)
     return [
-        target for target in KINDS[kind](modules, clip_tokenizer()).targets()
+        target for target in FAMILIES[kind](modules, clip_tokenizer()).targets()
         if not target.is_norm and preset.takes(target.in_denoiser, target.paths, target.owners)
     ]
 

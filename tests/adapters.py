@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
-from train_core.config.syntax.block_rates import SD_LAYOUT, Layout
+from train_core.kinds import SD_LAYOUT, BlockLayout
 from train_core.models.family import Target
 from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser
@@ -16,7 +16,7 @@ PLAIN = AlgorithmSettings()
 
 def adapter_on(
     targets: Sequence[Target], network: NetworkSettings, seed: int = 0, algorithm: AlgorithmSettings = PLAIN,
-    layout: Layout = SD_LAYOUT,
+    layout: BlockLayout = SD_LAYOUT,
 ) -> Adapter:
     """The adapter, not attached, that these settings put on `targets`."""
     return build_adapter(Chooser(network, algorithm, layout).choose(targets), seed)

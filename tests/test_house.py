@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from train_core import kinds
 from train_core.config.places import app_dir
 from train_core.events.reading import KINDS
 
 FLOORS = (
-    "config", "events", "facts", "data", "models", "networks", "diffusion", "optim", "sampling", "methods", "run",
-    "workshop", "jobs",
+    "kinds", "config", "events", "facts", "data", "models", "networks", "diffusion", "optim", "sampling", "methods",
+    "run", "workshop", "jobs",
 )
-WITHOUT_TORCH = ("config", "events", "facts")
+WITHOUT_TORCH = ("kinds", "config", "events", "facts")
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "bitsandbytes"}
 
 
@@ -122,5 +123,18 @@ def test_kinds_of_events_are_words_in_their_own_room_alone() -> None:
         (str(path.relative_to(app_dir())), line)
         for path in [*outside, *sources("kohya_gui"), *sources("bench")]
         for line in words_for_kinds(path)
+    }
+    assert not found
+
+
+def test_kinds_of_base_models_are_named_in_their_table_alone() -> None:
+    known = {*kinds.KINDS, *(kind.code for kind in kinds.KINDS.values()), *kinds.NOT_TRAINED} - {"FLUX"}
+    found = {
+        (path.name, node.value)
+        for package in ("train_core", "kohya_gui")
+        for path in sources(package)
+        if path.name != "kinds.py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in known
     }
     assert not found

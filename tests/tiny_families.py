@@ -73,7 +73,7 @@ def modules_of(kind: str) -> dict[str, nn.Module]:
         modules["vae"] = AutoencoderKL(
             block_out_channels=VAE_WIDTHS, latent_channels=4, layers_per_block=2, norm_num_groups=8,
             down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-            scaling_factor=FAMILIES[kind].latent_scale,
+            scaling_factor=FAMILIES[kind].kind.latents.scale,
         )  # fmt: skip
         for name, parameter in [item for module in modules.values() for item in module.named_parameters()]:
             if "norm" in name:  # fresh norms are all alike, so that one left out or doubled would not show

@@ -22,7 +22,7 @@ from train_core.facts.datasets.mask_checks import examine_draws
 from train_core.facts.datasets.subsets import protection, survey
 from train_core.facts.images.caption_files import caption_lines
 from train_core.facts.models import hub
-from train_core.facts.models.headers import ModelKind, recognise, recognise_vae
+from train_core.facts.models.headers import ModelFile, recognise, recognise_vae
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
@@ -76,7 +76,7 @@ def _model(config: TrainConfig) -> Findings:
     """What is wrong with the model, with a VAE of its own, and with settings that do not suit the model."""
     model = config.model
     problems: list[Problem] = []
-    known: list[ModelKind] = []
+    known: list[ModelFile] = []
     base = model.pretrained_model_name_or_path
     if base:
         problems += _problems_of(lambda: known.append(recognise(hub.resolve(base))))
@@ -109,7 +109,7 @@ def _sharding(config: TrainConfig) -> Findings:
     return Findings((), tuple(unused))
 
 
-def _unsuited(found: ModelKind, config: TrainConfig) -> list[Problem]:
+def _unsuited(found: ModelFile, config: TrainConfig) -> list[Problem]:
     """Why a model of this kind cannot be trained like this."""
     predicts = found.predicts(config.model.v_parameterization)
     problems = [] if predicts is None else prediction_contradictions(config.loss, predicts)
@@ -125,7 +125,7 @@ def _unsuited(found: ModelKind, config: TrainConfig) -> list[Problem]:
     return problems
 
 
-def _schedule_of(found: ModelKind, config: TrainConfig) -> tuple[Problem, ...]:
+def _schedule_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
     """A warning where the model knows a noise schedule that would not be used."""
     if not found.zero_terminal_snr or config.loss.zero_terminal_snr:
         return ()

@@ -14,7 +14,7 @@ from train_core.data.library import Library
 from train_core.data.summary import bucket_summary, dataset_summary, folder_summary, registered, tag_frequency
 from train_core.facts.models.hub import resolve
 from train_core.facts.run.steps import StepCount
-from train_core.models.family import Names, PredictionType
+from train_core.kinds import Names, PredictionType
 from train_core.networks.files.hashes import hashes_in_background
 from train_core.networks.files.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
 

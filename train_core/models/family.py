@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem
-from train_core.config.syntax.block_rates import Layout
 from train_core.data.moments import Moments
+from train_core.kinds import BlockLayout, Kind, Names, PredictionType
 
 Conditioning = dict[str, Tensor]
-PredictionType = Literal["epsilon", "v_prediction"]
 BLOCKS = frozenset({
     "Transformer2DModel", "ResnetBlock2D", "Downsample2D", "Upsample2D", "CLIPAttention", "CLIPMLP",
 })  # fmt: skip
@@ -60,19 +59,6 @@ class Target:
         return not BLOCKS.isdisjoint(self.owners)
 
 
-@dataclass(frozen=True)
-class Names:
-    """What other software calls a base model, as adapter files state it.
-
-    `version` is sd-scripts' `ss_base_model_version`; `architecture` and `implementation` are modelspec's.
-    """
-
-    version: str
-    architecture: str
-    implementation: str = "diffusers"
-    v2: bool = False
-
-
 class Family(Protocol):
     """A loaded base model. Latents are (B, C, h, w), pixels (B, 3, H, W) in [-1, 1], H = h * `vae_factor`.
 
@@ -81,14 +67,14 @@ class Family(Protocol):
     the model was loaded.
     """
 
-    kind: str
+    kind: Kind
     modules: dict[str, nn.Module]
     denoiser: str
     remarks: tuple[Problem, ...]
     process: str  # the noise process it was trained with, a name in `diffusion/processes.py`
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU
-    block_layout: Layout  # of the denoiser's blocks, as per-block settings count them
+    block_layout: BlockLayout  # of the denoiser's blocks, as per-block settings count them
     latent_channels: int
     vae_factor: int
 

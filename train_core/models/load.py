@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +13,19 @@ import torch
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
-from train_core.facts.models.headers import ModelKind, read_config, recognise, recognise_vae
-from train_core.facts.models.hub import resolve
+from train_core.facts.models.headers import ModelFile, read_config
+from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.tensor_files import read_ahead
+from train_core.kinds import KINDS, Kind
 from train_core.models.family import Family, Target
-from train_core.models.files.stored import Stored, in_memory, open_weights
+from train_core.models.files.stored import Stored, in_memory, open_weights, stored_tensors
 from train_core.models.fitting import hold_base, parts_to_hold
-from train_core.models.kinds.sd1 import SD1
-from train_core.models.kinds.sd2 import SD2
-from train_core.models.kinds.sdxl import SDXL
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.parts import Part, build_part, fill
 from train_core.models.prediction import settle_prediction
 from train_core.models.text.text_states import inner_encoder
 from train_core.models.text.tokenizer import clip_tokenizer
 
-FAMILIES: dict[str, type[StableDiffusion]] = {"SD 1.x": SD1, "SD 2.x": SD2, "SDXL": SDXL}
 # What a diffusers folder may call a part's weights, best first.
 FOLDER_WEIGHTS = tuple(
     name + ending
@@ -46,38 +44,48 @@ class Opened:
     `stored` and `spare` hold, by part, tensors by the module's names, and what goes back into a file beside them.
     """
 
-    found: ModelKind
+    found: ModelFile
     family: StableDiffusion
     stored: Files
     spare: Files
 
     @property
     def kind(self) -> str:
-        """The kind of base model, such as SDXL."""
+        """The name of the kind of base model, such as SDXL."""
         return self.found.family
 
+    @property
+    def row(self) -> Kind:
+        """Everything known of that kind."""
+        return KINDS[self.kind]
 
-def open_model(path: str, vae: str = "", clip_skip: int = 1, max_token_length: int = 75) -> Opened:
-    """The base model at `path`, with another's VAE where that is given; nothing is read but headers.
+
+def family_class(kind: Kind) -> type[StableDiffusion]:
+    """The class that the row of `kind` names."""
+    module, _, name = kind.family.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def open_model(files: BaseFiles, clip_skip: int = 1, max_token_length: int = 75) -> Opened:
+    """The base model in `files`, with another's VAE where they have one; no weight is read yet.
 
     Raises UserError where the model cannot be used.
     """
-    found = recognise(resolve(path))
-    family = FAMILIES[found.family]
-    other = recognise_vae(resolve(vae), found.family) if vae else found
-    files = _open_parts(found, family.parts)
+    found, other = files.model, files.vae or files.model
+    family = family_class(KINDS[found.family])
+    tensors = _open_parts(found, family.parts)
     if other is not found:
-        files["vae"] = _open_parts(other, {"vae": family.parts["vae"]}).get("vae", {})
+        tensors["vae"] = _open_parts(other, {"vae": family.parts["vae"]}).get("vae", {})
     modules: dict[str, Any] = {}
     stored: Files = {}
     for name, part in family.parts.items():
         source = other if name == "vae" else found
-        stored[name] = part.read(files.get(name, {}))
+        stored[name] = part.read(tensors.get(name, {}))
         if not stored[name]:
             raise _part_missing(source.path, part)
         modules[name] = build_part(part, stored[name], source.path, _config(source, name))
     _check_clip_skip(clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
-    spare = {name: part.spare(files.get(name, {})) for name, part in family.parts.items()}
+    spare = {name: part.spare(tensors.get(name, {})) for name, part in family.parts.items()}
     empty = family(modules, clip_tokenizer(), "epsilon", clip_skip, max_token_length)
     return Opened(found, empty, stored, spare)
 
@@ -85,16 +93,17 @@ def open_model(path: str, vae: str = "", clip_skip: int = 1, max_token_length: i
 def load_family(
     model: ModelSettings, dtype: torch.dtype, device: torch.device | str = "cpu",
     memory: MemorySettings = MemorySettings(),  # noqa: B008 - settings are frozen
-    changes: Changes | None = None,
+    changes: Changes | None = None, files: BaseFiles | None = None,
 ) -> Family:
     """The base model that the settings name, frozen, on `device`: U-Net and text encoders in `dtype`.
 
     What `memory` wants held in fewer bits goes to the device only as such. The VAE is in fp32 with `no_half_vae`, else
-    in `dtype` too. `changes` are made to the weights before they are rounded to that. Raises UserError where the model
-    cannot be used.
+    in `dtype` too. `changes` are made to the weights before they are rounded to that. `files` are those
+    that the settings name, where they have been looked for already. Raises UserError where the model cannot be used.
     """
-    read_ahead(resolve(model.pretrained_model_name_or_path))  # while the libraries are imported
-    opened = open_model(model.pretrained_model_name_or_path, model.vae, model.clip_skip, model.max_token_length)
+    files = files or base_files(model.pretrained_model_name_or_path, model.vae)
+    read_ahead(files.model.path)  # while the libraries are imported
+    opened = open_model(files, model.clip_skip, model.max_token_length)
     loaded, stored = opened.family, opened.stored
     stored = changes(stored, loaded.targets(), opened.kind) if changes else stored
     loaded.spare = {part: in_memory({n: one.read() for n, one in its.items()}) for part, its in opened.spare.items()}
@@ -107,17 +116,12 @@ def load_family(
     return loaded
 
 
-def kind_of_family(family: Family) -> str:
-    """The kind of base model in words, such as SDXL."""
-    return next(kind for kind, its in FAMILIES.items() if its.kind == family.kind)
-
-
-def _open_parts(found: ModelKind, parts: Mapping[str, Part]) -> Files:
+def _open_parts(found: ModelFile, parts: Mapping[str, Part]) -> Files:
     """The weights in the file or folder `found`: part -> name without the part's prefix -> tensor."""
     if found.layout == "diffusers":
         folders = {name: _part_folder(found, name) for name in parts}
         return {name: open_weights(_weights_in(folder)) for name, folder in folders.items() if folder.is_dir()}
-    tensors = open_weights(found.path)
+    tensors = stored_tensors(found.header) if found.header else open_weights(found.path)
     split: Files = {}
     for name, tensor in tensors.items():
         owner = next((part for part, its in parts.items() if name.startswith(its.shortest_prefix)), None)
@@ -129,13 +133,13 @@ def _open_parts(found: ModelKind, parts: Mapping[str, Part]) -> Files:
     return split
 
 
-def _part_folder(found: ModelKind, part: str) -> Path:
+def _part_folder(found: ModelFile, part: str) -> Path:
     """Where a diffusers folder keeps `part`; a folder that is a VAE keeps it at its top."""
     at_top = found.kind == "VAE" and part == "vae" and not (found.path / part).is_dir()
     return found.path if at_top else found.path / part
 
 
-def _config(found: ModelKind, part: str) -> dict[str, object]:
+def _config(found: ModelFile, part: str) -> dict[str, object]:
     return read_config(_part_folder(found, part) / "config.json") if found.layout == "diffusers" else {}
 
 

@@ -6,8 +6,8 @@ import torch
 
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.model import Parameterization
-from train_core.facts.models.headers import ModelKind
-from train_core.models.family import PredictionType
+from train_core.facts.models.headers import ModelFile
+from train_core.kinds import PredictionType
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 
 WORDS = {"epsilon": "epsilon", "v_prediction": "v"}
@@ -15,7 +15,7 @@ PROBE_SIZE = 32  # latents of 256 pixels: enough to tell, and quick on any devic
 LIKENESS = 0.5
 
 
-def settle_prediction(family: StableDiffusion, found: ModelKind, wanted: Parameterization) -> None:
+def settle_prediction(family: StableDiffusion, found: ModelFile, wanted: Parameterization) -> None:
     """Give `family` its prediction type, and a remark where that was no plain matter.
 
     The setting decides; "auto" believes the file. A file that is silent means noise, but for families of both kinds,
@@ -46,7 +46,7 @@ def probe_prediction(family: StableDiffusion) -> PredictionType:
     return "epsilon" if likeness > LIKENESS else "v_prediction"
 
 
-def _probed(found: ModelKind, prediction_type: PredictionType) -> Problem:
+def _probed(found: ModelFile, prediction_type: PredictionType) -> Problem:
     taken = WORDS[prediction_type]
     return problem(
         "prediction_type_probed",
@@ -56,7 +56,7 @@ def _probed(found: ModelKind, prediction_type: PredictionType) -> Problem:
     )  # fmt: skip
 
 
-def _overridden(found: ModelKind, wanted: Parameterization) -> Problem:
+def _overridden(found: ModelFile, wanted: Parameterization) -> Problem:
     return problem(
         "prediction_type_overridden",
         "{file} says that it predicts {said}, but v_parameterization = {wanted}, which is used. "

@@ -20,22 +20,22 @@ SGM_LAST = 22
 TEXT_LAYER = re.compile(r"(?:text_model\.)?encoder\.layers\.(\d+)\.")
 
 
-def unet_targets(unet: nn.Module) -> Iterator[Target]:
-    """Every layer and norm of the U-Net, named as in diffusers. `block` counts 0 to 24."""
+def unet_targets(unet: nn.Module, key: str = "lora_unet_", part: str = "unet") -> Iterator[Target]:
+    """Every layer and norm of the U-Net, named as in diffusers and led by `key`. `block` counts 0 to 24."""
     for path, layer, owners in _layers(unet):
-        yield Target(layer, "lora_unet_" + path.replace(".", "_"), "unet", _unet_block(path), path, owners)
+        yield Target(layer, key + path.replace(".", "_"), part, _unet_block(path), path, owners)
 
 
-def sgm_unet_targets(unet: nn.Module, original: Mapping[str, str]) -> Iterator[Target]:
+def sgm_unet_targets(
+    unet: nn.Module, original: Mapping[str, str], key: str = "lora_unet_", part: str = "unet"
+) -> Iterator[Target]:
     """The same by the names of Stability's generative models, as SDXL's adapters have them.
 
     `original` maps diffusers' module paths to those. `block` counts 0 to 22.
     """
     for path, layer, owners in _layers(unet):
         theirs = renamed(path, original)
-        yield Target(
-            layer, "lora_unet_" + theirs.replace(".", "_"), "unet", _sgm_block(theirs), path, owners, (theirs,)
-        )
+        yield Target(layer, key + theirs.replace(".", "_"), part, _sgm_block(theirs), path, owners, (theirs,))
 
 
 def text_encoder_targets(

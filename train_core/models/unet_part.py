@@ -13,9 +13,6 @@ from train_core.models.lean_imports import without_quantizers
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
 
 LAYERS = 2
-# Whether each level has attention, from the picture's size down.
-SD_ATTENTION = (True, True, True, False)
-SDXL_ATTENTION = (False, True, True)
 SIZE_EMBEDDING = 256  # each of SDXL's six numbers becomes so many sines and cosines
 HEAD_WIDTH = 64
 # Below this width plain matrix products beat the fused attention kernel, whose backward pass is slow for narrow heads.
@@ -41,7 +38,7 @@ OUTER = {
 
 
 def unet_part(attention: tuple[bool, ...]) -> Part:
-    """The U-Net with attention at the levels where `attention` says so."""
+    """The U-Net with attention at the levels where `attention` says so, from the picture's size down."""
     table = dict(_modules(attention))
     inverse = {ours: theirs for theirs, ours in table.items()}
 

@@ -11,8 +11,8 @@ from train_core.config.problems import UserError, problem
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.syntax.arguments import parse_numbers
-from train_core.config.syntax.block_rates import Layout
 from train_core.config.syntax.layer_presets import LayerPreset, Override, layer_preset
+from train_core.kinds import BlockLayout
 from train_core.models.family import Target
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.algorithms.names import ALGORITHMS
@@ -42,7 +42,7 @@ class Chooser:
     `layout` is that of the U-Net's blocks.
     """
 
-    def __init__(self, network: NetworkSettings, algorithm: AlgorithmSettings, layout: Layout) -> None:
+    def __init__(self, network: NetworkSettings, algorithm: AlgorithmSettings, layout: BlockLayout) -> None:
         self.network = network
         self.plain = _options(network, algorithm)
         self.preset: LayerPreset = layer_preset(network.LyCORIS_preset, network.conv_dim is not None)

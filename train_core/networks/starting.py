@@ -11,7 +11,7 @@ from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.syntax.block_weights import parse_strength, read_own_lines
 from train_core.models.family import Family, Target
-from train_core.models.load import Changes, kind_of_family
+from train_core.models.load import Changes
 from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.attach import Adapter, build_adapter
@@ -29,7 +29,7 @@ def adapter_of(
     if not algorithm.network_weights.strip():
         return build_adapter(chooser.choose(targets), seed)
     file = read_adapter(Path(algorithm.network_weights))
-    raise_if_any(misfits(file, {target.file_key: target for target in family.targets()}, kind_of_family(family)))
+    raise_if_any(misfits(file, {target.file_key: target for target in family.targets()}, family.kind.name))
     if algorithm.dim_from_weights:
         chosen = _as_in(file, targets, chooser)
         adapter = build_adapter(chosen, seed)

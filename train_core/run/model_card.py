@@ -10,18 +10,14 @@ from typing import Any
 from train_core.config.sections.output import OutputSettings
 from train_core.config.whole_files import write_text, write_whole
 from train_core.models.family import Family
-from train_core.models.load import kind_of_family
 from train_core.run.manifest import Manifest
-
-# A1111's words for the kinds of base models.
-VERSIONS = {"SD 1.x": "SD1", "SD 2.x": "SD2", "SDXL": "SDXL"}
 
 
 def write_card(result: Path, picture: Path | None, output: OutputSettings, family: Family, manifest: Manifest) -> None:
     """Write NAME.json and, of the sample at `picture`, NAME.preview.png beside the file `result`."""
     card: dict[str, Any] = {
         "description": output.metadata_description,
-        "sd version": VERSIONS[kind_of_family(family)],
+        "sd version": family.kind.in_a1111,
         "activation text": output.metadata_trigger_phrase,
         "preferred weight": output.preferred_weight,
         "notes": output.metadata_usage_hint,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_core.config.jobs.tools import ConvertModel
+from train_core.facts.models.model_files import base_files
 from train_core.models.load import open_model
 from train_core.workshop.common.checkpoints import write_checkpoint, write_folder, write_pickled
 from train_core.workshop.common.report import Report
@@ -23,5 +24,5 @@ def run(config: ConvertModel, report: Report) -> None:
     else:
         path = result_path(result, ENDINGS[settings.model_format])
         write = write_checkpoint if settings.model_format == "safetensors" else write_pickled
-    opened = open_model(settings.model_file, settings.model_vae)
+    opened = open_model(base_files(settings.model_file, settings.model_vae))
     write(path, opened, opened.stored, dtype_of(result), report)

@@ -11,6 +11,7 @@ from train_core.config.jobs.tools import ExtractLora, ExtractLoraSettings
 from train_core.config.problems import UserError, problem
 from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.config.syntax.layer_presets import layer_preset
+from train_core.facts.models.model_files import base_files
 from train_core.models.family import Target
 from train_core.models.files.stored import Stored
 from train_core.models.load import Opened, open_model
@@ -26,7 +27,7 @@ def run(config: ExtractLora, report: Report) -> None:
     """Write the difference of the two checkpoints, and tell how much of it each block keeps."""
     settings, result = config.extract_lora, config.result
     path = result_path(result)
-    base, tuned = open_model(settings.base_model), open_model(settings.tuned_model)
+    base, tuned = (open_model(base_files(name)) for name in (settings.base_model, settings.tuned_model))
     require_alike(tuned, base)
     targets = _targets(base, settings)
     progress, modules = report.stage("extracting"), {}

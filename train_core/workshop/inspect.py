@@ -14,12 +14,12 @@ import torch
 from train_core.config.jobs.tools import Inspect
 from train_core.config.problems import Problem, problem
 from train_core.config.syntax.block_weights import label_of, order_of
-from train_core.facts.models.headers import identify
-from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
-from train_core.models.files.stored import Stored, open_weights
+from train_core.facts.models.headers import ModelFile, identify
+from train_core.facts.models.tensor_files import TensorFile
+from train_core.models.files.stored import Stored, stored_tensors
 from train_core.networks.files.hashes import file_hashes
 from train_core.networks.files.merging import needs_weight
-from train_core.networks.files.reading import AdapterFile, read_adapter
+from train_core.networks.files.reading import AdapterFile, adapter_in
 from train_core.workshop.common.algebra import Factors, norm_of
 from train_core.workshop.common.changes import change_of
 from train_core.workshop.common.report import Report
@@ -42,11 +42,11 @@ def run(config: Inspect, report: Report) -> None:
     """Tell of an adapter or a checkpoint all there is."""
     path = Path(config.inspect.inspected)
     found = identify(path)
-    if path.is_dir() or found.kind != "LoRA":
-        _tell_of_model(path, found.kind, report)
+    file = found.header
+    if file is None or found.kind != "LoRA":
+        _tell_of_model(found, report)
         return
-    adapter = read_adapter(path)
-    file = read_tensor_file(path)
+    adapter = adapter_in(file)
     report.table("facts", ("fact", "value"), _facts(path, adapter, file))
     _tell_of_training(file.metadata, report)
     _tell_of_norms(adapter, report)
@@ -158,17 +158,17 @@ def _empty(path: Path, keys: list[str]) -> Problem:
     )
 
 
-def _tell_of_model(path: Path, kind: str, report: Report) -> None:
+def _tell_of_model(found: ModelFile, report: Report) -> None:
     """Kind, number formats, leftovers and hashes of a checkpoint or another weight file, and whether it is whole."""
-    if path.is_dir():
-        report.table("facts", ("fact", "value"), [("kind", kind), ("layout", "diffusers")])
+    path, file = found.path, found.header
+    if file is None:
+        report.table("facts", ("fact", "value"), [("kind", found.kind), ("layout", found.layout)])
         return
-    file = read_tensor_file(path)
     hashes = file_hashes(path)
     formats = Counter(info.dtype for info in file.tensors.values() if info.dtype)
     leftovers = [name for name in file.tensors if name.startswith(("model_ema.", "optimizer", "state"))]
     facts = {
-        "kind": kind, "layout": file.layout, "layers": len(file.tensors),
+        "kind": found.kind, "layout": file.layout, "layers": len(file.tensors),
         "format": ", ".join(f"{name} ({count})" for name, count in formats.most_common()),
         "size": f"{path.stat().st_size / 2**30:.2f} GiB", "leftovers": len(leftovers), "sha256": hashes.sha256,
         "autov2": hashes.sha256[:AUTO_V2], "legacy_hash": hashes.legacy,
@@ -176,7 +176,7 @@ def _tell_of_model(path: Path, kind: str, report: Report) -> None:
     report.table("facts", ("fact", "value"), [(name, value) for name, value in facts.items() if value not in ("", 0)])
     if file.metadata:
         report.table("metadata", ("name", "value"), sorted(file.metadata.items()))
-    broken = _not_finite(open_weights(path).items(), report)
+    broken = _not_finite(stored_tensors(file).items(), report)
     if broken:
         report.warning(_broken(path, broken))
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from train_core.config.jobs.tools import MergeLora, MergeLoraSettings
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import Strength, label_of, order_of, parse_strength, read_own_lines
+from train_core.facts.models.model_files import base_files
 from train_core.models.load import open_model
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.files.merging import Weighed, merged, require_fitting
@@ -40,7 +41,7 @@ def run(config: MergeLora, report: Report) -> None:
     path = result_path(result)
     files = [read_adapter(Path(adapter)) for adapter in settings.adapters]
     if settings.merge_model:
-        opened = open_model(settings.merge_model)
+        opened = open_model(base_files(settings.merge_model))
         weighed = [Weighed(file, strength) for file, strength in _with_strengths(files, settings, opened.kind)]
         targets = opened.family.targets()
         require_fitting(weighed, targets, opened.kind)

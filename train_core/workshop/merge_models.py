@@ -10,6 +10,7 @@ from torch import Tensor
 from train_core.config.jobs.tools import MergeModels, MergeModelsSettings
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
+from train_core.facts.models.model_files import base_files
 from train_core.models.files.stored import Stored
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.load import Files, Opened, open_model
@@ -25,8 +26,8 @@ def run(config: MergeModels, report: Report) -> None:
     settings, result = config.merge_models, config.result
     path = result_path(result)
     vae = settings.merged_vae_file if settings.merged_vae == "file" else ""
-    first = open_model(settings.model_a, vae)
-    others = [open_model(name) for name in (settings.model_b, settings.model_c) if name.strip()]
+    first = open_model(base_files(settings.model_a, vae))
+    others = [open_model(base_files(name)) for name in (settings.model_b, settings.model_c) if name.strip()]
     for other in others:
         require_alike(first, other)
     strength = parse_strength(settings.merge_alpha, first.kind, read_own_lines())

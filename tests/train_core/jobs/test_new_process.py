@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ class Flow:
 def sd1_flows(monkeypatch: pytest.MonkeyPatch) -> None:
     """SD 1.x models are taken for models of flow matching."""
     monkeypatch.setitem(PROCESSES, "flow", lambda family, settings: Flow())
-    monkeypatch.setattr(SD1, "process", "flow")
+    monkeypatch.setattr(SD1, "kind", replace(SD1.kind, process="flow"))
 
 
 @pytest.mark.parametrize("t", [0.01, 0.5, 0.99])

@@ -13,7 +13,7 @@ from tests.tiny import tiny_modules
 from train_core.config.problems import UserError
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
-from train_core.config.syntax.block_rates import SD_LAYOUT
+from train_core.kinds import SD_LAYOUT
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.targets import text_encoder_targets, unet_targets
 

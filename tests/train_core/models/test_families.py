@@ -38,7 +38,7 @@ def assert_holds(modules, kind: str) -> None:
 @pytest.mark.parametrize("form", [file_of, folder_of])
 def test_file_and_folder_give_the_same_weights(kind, form):
     family = load(form(kind))
-    assert family.kind == kind
+    assert family.kind.code == kind
     assert set(family.modules) == set(FAMILIES[kind].parts)
     assert_holds(family.modules, kind)
     assert not any(parameter.requires_grad for module in family.modules.values() for parameter in module.parameters())
@@ -150,7 +150,7 @@ def test_latents_are_scaled_as_each_family_was_trained():
     pixels = torch.rand(1, 3, 32, 32) * 2 - 1
     for kind, scale in (("sd2", 0.18215), ("sdxl", 0.13025)):
         family = load(file_of(kind))
-        assert family.latent_scale == scale == modules_of(kind)["vae"].config.scaling_factor
+        assert family.kind.latents.scale == scale == modules_of(kind)["vae"].config.scaling_factor
         mean = family.encode_images(pixels).mean
         expected = modules_of(kind)["vae"].decode(mean).sample
         torch.testing.assert_close(family.decode(mean * scale), expected, atol=1e-5, rtol=1e-4)

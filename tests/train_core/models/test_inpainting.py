@@ -40,7 +40,7 @@ def test_the_unet_sees_noise_then_mask_then_masked_latents(family):
 @torch.no_grad()
 def test_without_a_mask_all_is_to_be_filled(family):
     noisy, timesteps, conditioning = torch.randn(1, 4, 8, 12), torch.tensor([5]), family.encode_text(["a dog"])
-    grey = family.encode_images(torch.zeros(1, 3, 64, 96)).mean * family.latent_scale
+    grey = family.encode_images(torch.zeros(1, 3, 64, 96)).mean * family.kind.latents.scale
     everything = {"masks": torch.ones(1, 1, 8, 12), "masked_latents": grey}
     expected = family.predict(noisy, timesteps, conditioning, everything)
     torch.testing.assert_close(family.predict(noisy, timesteps, conditioning), expected)
@@ -55,7 +55,7 @@ def test_what_is_shown_is_the_picture_with_its_hole_in_grey(family):
     alone = around_holes(family, pixels[1:2], seeds[1:2])
     torch.testing.assert_close(alone["masked_latents"], shown["masked_latents"][1:2], atol=1e-5, rtol=1e-4)
     whole = next(seed for seed in range(100) if around_holes(family, pixels[:1], [seed])["masks"].min() == 1)
-    grey = family.encode_images(torch.zeros(1, 3, 64, 96)).mean * family.latent_scale
+    grey = family.encode_images(torch.zeros(1, 3, 64, 96)).mean * family.kind.latents.scale
     torch.testing.assert_close(around_holes(family, pixels[:1], [whole])["masked_latents"], grey)
 
 

@@ -11,9 +11,10 @@ from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.config.syntax.arguments import parse_arguments
-from train_core.config.syntax.block_rates import SD_LAYOUT, read_factors
+from train_core.config.syntax.block_rates import read_factors
 from train_core.config.syntax.optimizer_traits import WARM_UP_ONLY, adapts_rate, has_relative_steps, is_schedule_free
 from train_core.config.syntax.stages import parse_stages
+from train_core.kinds import KINDS
 
 SHAPES = ("linear", "cosine", "1-sqrt")
 SCHEDULE_ARGUMENTS: dict[str, tuple[str, ...]] = {
@@ -130,9 +131,14 @@ def _differing_rates(config: TrainConfig, rates: dict[str, float]) -> Iterator[s
             yield f"{shown} = {values[shown]}"
     yield from (f"{name} = {values[name]}" for name in RATIOS if values.get(name) not in (None, 1))
     for name in BLOCK_WEIGHTS:
-        factors = read_factors(values.get(name) or "", SD_LAYOUT[1], name)
+        factors = read_factors(values.get(name) or "", _most_blocks(), name)
         if set(factors) - {0.0, 1.0}:
             yield f"{name} = {values[name]}"
+
+
+def _most_blocks() -> int:
+    """The number of blocks on the way down, or up, of the kind of model that has the most."""
+    return max(kind.block_layout[1] for kind in KINDS.values())
 
 
 def _rate_among_arguments(optimizer: OptimizerSettings) -> list[Problem]:
@@ -154,7 +160,7 @@ def _block_weights(rates: RateSettings) -> list[Problem]:
     return [
         found
         for name in BLOCK_WEIGHTS
-        for found in _problems_of(partial(read_factors, getattr(rates, name), SD_LAYOUT[1], name))
+        for found in _problems_of(partial(read_factors, getattr(rates, name), _most_blocks(), name))
     ]
 
 

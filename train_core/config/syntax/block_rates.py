@@ -7,11 +7,7 @@ from collections.abc import Callable
 
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.sections.rates import RateSettings
-
-# Blocks before, down, middle, up and after, as the well-known trainer counts them: 25 and 23 in all.
-Layout = tuple[int, int, int, int, int]
-SD_LAYOUT: Layout = (0, 12, 1, 12, 0)
-SDXL_LAYOUT: Layout = (1, 9, 3, 9, 1)
+from train_core.kinds import BlockLayout
 
 CURVES: dict[str, Callable[[float], float]] = {
     "cosine": lambda x: math.cos(math.pi / 2 * x),
@@ -22,7 +18,7 @@ CURVES: dict[str, Callable[[float], float]] = {
 }
 
 
-def block_factors(rates: RateSettings, layout: Layout) -> list[float]:
+def block_factors(rates: RateSettings, layout: BlockLayout) -> list[float]:
     """The factor of every block of a U-Net with this `layout`, by the block's index; 0 is not trained.
 
     Blocks without a factor of their own get 1. Raises `UserError` with all that cannot be read or is too much.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
+from train_core.kinds import KINDS, SD_BLOCK_LISTS, BlockLists
 
 BASE = "BASE"
 
@@ -25,21 +26,10 @@ LABELS: dict[int, tuple[str, ...]] = {
     20: (BASE, *_numbered("IN", *range(9)), "M00", *_numbered("OUT", *range(9))),
     26: (BASE, *_numbered("IN", *range(12)), "M00", *_numbered("OUT", *range(12))),
 }
-OF_SDXL, OF_SD = (12, 20), (17, 26)
-SDXL = "SDXL"
 # Named presets: the blocks that they keep beside BASE. IND and OUTD lie deep inside, INS and OUTS near the picture.
 NAMED: dict[str, tuple[str, ...]] = {
     "NONE": (), "ALL": ("in", "mid", "out"), "INS": ("ins",), "IND": ("ind",), "INALL": ("in",),
     "MIDD": ("ind", "mid", "outd"), "OUTD": ("outd",), "OUTS": ("outs",), "OUTALL": ("out",),
-}  # fmt: skip
-# The blocks that these words mean in SD 1.x and 2.x as in the extension's presets, and in SDXL accordingly.
-MEANT = {
-    False: {
-        "ins": ("IN", range(3)), "ind": ("IN", range(5, 12)), "outd": ("OUT", range(7)), "outs": ("OUT", range(7, 12)),
-    },
-    True: {
-        "ins": ("IN", range(6)), "ind": ("IN", range(6, 9)), "outd": ("OUT", range(3)), "outs": ("OUT", range(3, 9)),
-    },
 }  # fmt: skip
 EVERY = {"in": ("IN", range(12)), "mid": ("M", range(1)), "out": ("OUT", range(12))}
 KEY = re.compile(r"lora_unet_(down|up)_blocks_(\d+)_(attentions|resnets|downsamplers|upsamplers)_(\d+)_")
@@ -122,7 +112,7 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
                 text=text, count=len(values),
             )
         )
-    expected = OF_SDXL if kind == SDXL else OF_SD
+    expected = _lists_of(kind).lengths
     if len(values) not in expected:
         raise UserError(
             problem(
@@ -136,11 +126,16 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
 
 def _of_preset(name: str, kind: str) -> dict[str, float]:
     """The preset's value for every block."""
-    is_sdxl = kind == SDXL
-    meant = [(MEANT[is_sdxl] | EVERY)[word] for word in NAMED[name]]
+    lists = _lists_of(kind)
+    meant = [(EVERY | dict(lists.depths))[word] for word in NAMED[name]]
     kept = {f"{letters}{number:02d}" for letters, numbers in meant for number in numbers}
     kept |= {BASE} if name != "NONE" else set()
-    return {label: float(label in kept) for label in LABELS[20 if is_sdxl else 26]}
+    return {label: float(label in kept) for label in LABELS[lists.lengths[-1]]}
+
+
+def _lists_of(kind: str) -> BlockLists:
+    """The lists of a kind of base model; those of SD where it is not known."""
+    return KINDS[kind].block_lists if kind in KINDS else SD_BLOCK_LISTS
 
 
 def _number(text: str) -> float | None:

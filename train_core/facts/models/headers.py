@@ -1,50 +1,32 @@
-"""What kind of model a file or folder holds, told from its header; nothing is loaded."""
+"""The kind of model that a file or folder holds, told from its header; nothing is loaded."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.model import Parameterization
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
+from train_core.kinds import KINDS, NOT_TRAINED, Kind, PredictionType
 
 Layout = Literal["safetensors", "ckpt", "diffusers"]
-PredictionType = Literal["epsilon", "v_prediction"]
 
-CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
-# Names of tensors that give a kind away. The first one found decides.
-SIGNS = tuple(
-    (kind, re.compile(pattern, re.MULTILINE))
-    for kind, pattern in (
-        ("LoRA", r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)|^(lora_(unet|te\d?)|lycoris)_"),
-        ("ControlNet", r"^(control_model|controlnet_|input_hint_block)"),
-        ("SD 2.x unCLIP", r"^embedder\.model\.visual\."),
-        ("SDXL", r"^conditioner\.embedders\.1\."),
-        ("SDXL refiner", r"^conditioner\.embedders\.0\.model\."),
-        ("SDXL", r"^model\.diffusion_model\.label_emb\."),
-        ("SD 3", r"^(model\.diffusion_model\.)?joint_blocks\."),
-        ("FLUX", r"^(model\.diffusion_model\.)?(double_blocks\.0\.img_attn|transformer_blocks\.0\.attn\.add_q_proj)\."),
-        ("SD 2.x", r"^cond_stage_model\.model\."),
-        ("SD 1.x", r"^cond_stage_model\.transformer\."),
-        ("U-Net", r"^(model\.diffusion_model\.input_blocks|down_blocks)\."),
-        ("VAE", r"^(first_stage_model\.)?decoder\.conv_in\."),
-        ("embedding", r"^(emb_params|clip_[lg]|\*)$"),
-    )
-)
-PIPELINES = {
-    "StableDiffusionXLImg2ImgPipeline": "SDXL refiner",
-    "StableDiffusion3Pipeline": "SD 3",
-    "FluxPipeline": "FLUX",
+# Names of tensors that tell what else a file may be: what is looked for before all kinds of models, and after them.
+ADAPTER_NAMES = (
+    r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)|^(lora_(unet|te\d?)|lycoris)_"
+)  # fmt: skip
+NO_BASE_MODEL = {"LoRA": ADAPTER_NAMES, "ControlNet": r"^(control_model|controlnet_|input_hint_block)"}
+ONLY_A_PART = {
+    "U-Net": r"^(model\.diffusion_model\.input_blocks|down_blocks)\.",
+    "VAE": r"^(first_stage_model\.)?decoder\.conv_in\.",
+    "embedding": r"^(emb_params|clip_[lg]|\*)$",
 }
-BASE_KINDS = ("SD 1.x", "SD 2.x", "SDXL")
-SAYS_NEITHER = ("SD 2.x",)  # of these, silent files of both kinds are common
 INPAINTING = " inpainting"
-TRAINABLE = (*BASE_KINDS, *(kind + INPAINTING for kind in BASE_KINDS))
-LATENT_CHANNELS = 4
 # What a U-Net is that sees more than the latent.
 EXTRA_CHANNELS = {5: "depth", 7: "upscaler", 8: "instruct-pix2pix", 9: "inpainting"}
 # The config that A1111 and others keep beside a checkpoint of the first layout.
@@ -52,11 +34,12 @@ YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", r
 
 
 @dataclass(frozen=True)
-class ModelKind:
-    """What was found at `path`. `kind` is one of `TRAINABLE`, another name, "LoRA", "VAE", ... or "" when not known.
+class ModelFile:
+    """A model's file or folder, looked into once and handed on to whatever loads, names or describes it.
 
-    `prediction_type` is None where nothing says it. `zero_terminal_snr` says that the model was trained with a noise
-    schedule that ends in pure noise.
+    `kind` is one of `KINDS`, or that with " inpainting" behind it, another name, "LoRA", "VAE", ... or "" when not
+    known. `prediction_type` is None where nothing says it. `zero_terminal_snr` says that the model was trained with a
+    noise schedule that ends in pure noise. `header` holds the names and shapes of a file's tensors; folders have none.
     """
 
     path: Path
@@ -64,38 +47,45 @@ class ModelKind:
     layout: Layout
     prediction_type: PredictionType | None = None
     zero_terminal_snr: bool = False
+    header: TensorFile | None = field(default=None, repr=False, compare=False)
 
     @property
     def family(self) -> str:
-        """The one of `BASE_KINDS` that it belongs to, or its own kind."""
+        """The name of the row of `KINDS` that it belongs to, or its own kind."""
         return self.kind.removesuffix(INPAINTING)
 
     @property
     def inpaints(self) -> bool:
         return self.kind.endswith(INPAINTING)
 
+    @property
+    def is_base_model(self) -> bool:
+        """Whether it can be trained on."""
+        return self.kind in KINDS or (self.inpaints and self.family in KINDS)
+
     def predicts(self, wanted: Parameterization) -> PredictionType | None:
         """What it is trained to predict where the setting is `wanted`; None where only the model itself can tell."""
         if wanted != "auto":
             return "epsilon" if wanted == "epsilon" else "v_prediction"
-        return self.prediction_type or (None if self.family in SAYS_NEITHER else "epsilon")
+        row = KINDS.get(self.family)
+        return self.prediction_type or (row.silence_means if row else "epsilon")
 
 
-def recognise(path: Path) -> ModelKind:
-    """The base model at `path`, a file or diffusers folder of `TRAINABLE`. Raises UserError naming anything else."""
+def recognise(path: Path) -> ModelFile:
+    """The base model at `path`, a file or diffusers folder. Raises UserError naming anything else."""
     found = identify(path)
-    if found.kind not in TRAINABLE:
+    if not found.is_base_model:
         raise UserError(_refusal(found))
     return found
 
 
-def recognise_vae(path: Path, family: str = "") -> ModelKind:
+def recognise_vae(path: Path, family: str = "") -> ModelFile:
     """The VAE at `path`: a file of its own, a diffusers folder, or part of a base model.
 
     Raises UserError for anything else, and for a model whose latents are not those of `family`, where that is given.
     """
     found = identify(path)
-    if found.kind not in ("VAE", *TRAINABLE):
+    if found.kind != "VAE" and not found.is_base_model:
         raise UserError(
             problem(
                 "not_a_vae",
@@ -103,7 +93,7 @@ def recognise_vae(path: Path, family: str = "") -> ModelKind:
                 file=str(path),
             )
         )
-    if family and found.kind != "VAE" and (found.family == "SDXL") != (family == "SDXL"):
+    if family and found.kind != "VAE" and KINDS[found.family].latents != KINDS[family].latents:
         raise UserError(
             problem(
                 "vae_of_other_family",
@@ -117,29 +107,41 @@ def recognise_vae(path: Path, family: str = "") -> ModelKind:
     return found
 
 
-def identify(path: Path) -> ModelKind:
+def identify(path: Path) -> ModelFile:
     """Whatever is at `path`. Raises UserError where it is missing, broken, or not safe to open."""
     if path.is_dir():
         return _identify_folder(path)
     file = read_tensor_file(path)
     ends_in_noise = "ztsnr" in file.tensors  # an empty tensor, as `v_pred` is
-    return ModelKind(path, _kind_of_tensors(file), file.layout, _prediction_type(file), ends_in_noise)  # type: ignore[arg-type]
+    return ModelFile(path, _kind_of_tensors(file), file.layout, _prediction_type(file), ends_in_noise, file)  # type: ignore[arg-type]
 
 
 def _kind_of_tensors(file: TensorFile) -> str:
     """The kind of model whose tensors `file` names."""
     names = "\n".join(file.tensors)
-    kind = next((kind for kind, sign in SIGNS if sign.search(names)), "")
-    if kind not in BASE_KINDS:
+    kind = next((kind for kind, pattern in _signs() if re.search(pattern, names, re.MULTILINE)), "")
+    row = KINDS.get(kind)
+    if row is None:
         return kind
-    if CONV_IN not in file.tensors:
+    if row.input_tensor not in file.tensors:
         return "text encoder"
-    return _kind_by_channels(kind, file.tensors[CONV_IN].shape[1])
+    return _kind_by_channels(row, file.tensors[row.input_tensor].shape[1])
 
 
-def _kind_by_channels(kind: str, channels: int) -> str:
-    """A base model and its relatives differ in what the U-Net sees beside the four channels of the latent."""
-    return kind if channels == LATENT_CHANNELS else f"{kind} {EXTRA_CHANNELS.get(channels, 'with another input')}"
+def _signs() -> Iterator[tuple[str, str]]:
+    """Kinds and patterns of tensors' names that give them away, the strongest first. The first one found decides."""
+    yield from NO_BASE_MODEL.items()
+    signs = [*NOT_TRAINED.items(), *((row.name, row.signs) for row in KINDS.values())]
+    yield from ((kind, pattern) for kind, its in signs for pattern in its.strong)
+    yield from ((kind, pattern) for kind, its in signs for pattern in its.weak)
+    yield from ONLY_A_PART.items()
+
+
+def _kind_by_channels(row: Kind, channels: int) -> str:
+    """A base model and its relatives differ in what the denoiser sees beside the channels of the latent."""
+    if channels == row.latents.channels:
+        return row.name
+    return f"{row.name} {EXTRA_CHANNELS.get(channels, 'with another input')}"
 
 
 def _prediction_type(file: TensorFile) -> PredictionType | None:
@@ -166,19 +168,22 @@ def _yaml_beside(path: Path) -> str:
     return found[1] if found else ""
 
 
-def _identify_folder(folder: Path) -> ModelKind:
+def _identify_folder(folder: Path) -> ModelFile:
     """The kind of a diffusers folder, or of one that holds only a VAE."""
     pipeline = read_config(folder / "model_index.json").get("_class_name", "")
-    unet = read_config(folder / "unet" / "config.json")
-    if pipeline in PIPELINES:
-        return ModelKind(folder, PIPELINES[pipeline], "diffusers")
-    if unet:
+    refused = next((kind for kind, signs in NOT_TRAINED.items() if pipeline in signs.pipelines), None)
+    if refused:
+        return ModelFile(folder, refused, "diffusers")
+    row = _row_of_folder(folder, pipeline)
+    if row:
         scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
         said = str(scheduler.get("prediction_type", "epsilon")) if scheduler else ""
         ends_in_noise = bool(scheduler.get("rescale_betas_zero_snr"))
-        return ModelKind(folder, _kind_of_unet_config(unet), "diffusers", _velocity_or_noise(said), ends_in_noise)
+        seen = read_config(folder / row.denoiser / "config.json").get("in_channels", row.latents.channels)
+        kind = _kind_by_channels(row, seen)
+        return ModelFile(folder, kind, "diffusers", _velocity_or_noise(said), ends_in_noise)
     if read_config(folder / "config.json").get("_class_name") == "AutoencoderKL" or (folder / "vae").is_dir():
-        return ModelKind(folder, "VAE", "diffusers")
+        return ModelFile(folder, "VAE", "diffusers")
     inside = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".ckpt"))
     if inside:
         raise UserError(
@@ -199,13 +204,19 @@ def _identify_folder(folder: Path) -> ModelKind:
     )
 
 
-def _kind_of_unet_config(config: dict[str, Any]) -> str:
-    """SD 1.x, 2.x and SDXL U-Nets differ in what their config.json says of attention and conditioning."""
-    if config.get("addition_embed_type") == "text_time":
-        kind = "SDXL"
-    else:
-        kind = "SD 2.x" if config.get("use_linear_projection") else "SD 1.x"
-    return _kind_by_channels(kind, config.get("in_channels", LATENT_CHANNELS))
+def _row_of_folder(folder: Path, pipeline: str) -> Kind | None:
+    """The kind of a diffusers folder: by its pipeline's class, else by what its denoiser's config.json says."""
+    fitting = []
+    for row in KINDS.values():
+        config = read_config(folder / row.denoiser / "config.json")
+        if not config:
+            continue
+        if pipeline in row.signs.pipelines:
+            return row
+        said = row.signs.config
+        if said is not None and all(config.get(name) == value for name, value in said.items()):
+            fitting.append(row)
+    return max(fitting, key=lambda row: len(row.signs.config or ()), default=None)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -226,7 +237,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _refusal(found: ModelKind) -> Problem:
+def _refusal(found: ModelFile) -> Problem:
     """Why `found` cannot be trained on, by its name, and what to choose instead."""
     file = str(found.path)
     if found.kind == "LoRA":

@@ -8,35 +8,26 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from train_core.models.family import Names, Target
+from train_core import kinds
 from train_core.models.files.stored import in_memory
 from train_core.models.kinds.stable_diffusion import StableDiffusion, single_file
 from train_core.models.parts import Part
-from train_core.models.targets import text_encoder_targets, unet_targets
 from train_core.models.text.text_part import clip_part
 from train_core.models.text.text_states import TextReading
-from train_core.models.unet_part import SD_ATTENTION, unet_part
+from train_core.models.unet_part import unet_part
 from train_core.models.vae_part import VAE
 
 
 class SD1(StableDiffusion):
     """The family of SD 1.x. `modules` are "unet", "text_encoder" and "vae"."""
 
-    kind = "sd1"
+    kind = kinds.SD1
     parts: ClassVar[Mapping[str, Part]] = {
         "text_encoder": clip_part("cond_stage_model.transformer.text_model."),
-        "unet": unet_part(SD_ATTENTION),
+        "unet": unet_part(kinds.SD1.unet_attention),
         "vae": VAE,
     }
     readings = (TextReading("text_encoder"),)
-
-    @property
-    def names(self) -> Names:
-        return Names("sd_v1_v" if self.prediction_type == "v_prediction" else "sd_v1", "stable-diffusion-v1")
-
-    def targets(self) -> list[Target]:
-        """The text encoder's layers, then the U-Net's."""
-        return [*text_encoder_targets(self.modules["text_encoder"]), *unet_targets(self.modules["unet"])]
 
 
 def original_tensors(modules: Mapping[str, nn.Module], dtype: torch.dtype) -> dict[str, Tensor]:

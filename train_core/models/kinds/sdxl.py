@@ -8,14 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from train_core.config.syntax.block_rates import SDXL_LAYOUT
-from train_core.models.family import Conditioning, Names, Target
+from train_core import kinds
+from train_core.models.family import Conditioning
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.parts import Part
-from train_core.models.targets import sgm_unet_targets, text_encoder_targets
 from train_core.models.text.text_part import clip_part, open_clip_part
 from train_core.models.text.text_states import TextReading
-from train_core.models.unet_part import SDXL_ATTENTION, original_names, unet_part
+from train_core.models.unet_part import unet_part
 from train_core.models.vae_part import VAE
 
 PAD = 0  # the second encoder's: the token of "!"
@@ -28,33 +27,17 @@ class SDXL(StableDiffusion):
     deeper in both.
     """
 
-    kind = "sdxl"
+    kind = kinds.SDXL
     parts: ClassVar[Mapping[str, Part]] = {
         "text_encoder": clip_part("conditioner.embedders.0.transformer.text_model."),
         "text_encoder_2": open_clip_part("second text encoder", "conditioner.embedders.1.model.", projects=True),
-        "unet": unet_part(SDXL_ATTENTION),
+        "unet": unet_part(kinds.SDXL.unet_attention),
         "vae": VAE,
     }
     readings = (
         TextReading("text_encoder", layer=2, final_norm=False),
         TextReading("text_encoder_2", pad=PAD, layer=2, final_norm=False, pooled=True),
     )
-    block_layout = SDXL_LAYOUT
-    latent_scale = 0.13025
-
-    @property
-    def names(self) -> Names:
-        return Names(
-            "sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models"
-        )
-
-    def targets(self) -> list[Target]:
-        """The first text encoder's layers, the second's, then the U-Net's."""
-        return [
-            *text_encoder_targets(self.modules["text_encoder"], "lora_te1_", "text_encoder"),
-            *text_encoder_targets(self.modules["text_encoder_2"], "lora_te2_", "text_encoder_2"),
-            *sgm_unet_targets(self.modules["unet"], original_names(SDXL_ATTENTION)),
-        ]
 
     def _added(
         self, noisy: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor]

@@ -13,36 +13,32 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from train_core.config.problems import Problem
-from train_core.config.syntax.block_rates import SD_LAYOUT, Layout
 from train_core.data.moments import Moments
 from train_core.facts.prompts.attention_syntax import parse_weighted
+from train_core.kinds import Kind, Names, PredictionType
 from train_core.models import autoencoder
-from train_core.models.family import Conditioning, Names, PredictionType, Target
+from train_core.models.family import Conditioning, Target
 from train_core.models.files.stored import Stored, in_memory
 from train_core.models.files.writing import write_safetensors
 from train_core.models.parts import Part
+from train_core.models.targets import sgm_unet_targets, text_encoder_targets, unet_targets
 from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise
 from train_core.models.text.text_states import TextReading, inner_encoder, read_text, weighted
+from train_core.models.unet_part import original_names
 
 Spare = Mapping[str, Mapping[str, Stored]]
 
 
 class StableDiffusion:
-    """A family of Stable Diffusion models; each kind says below what is its own.
+    """A family of Stable Diffusion models; each kind has its row, and says in its own file what else is its own.
 
     `modules` by part are diffusers' and transformers'. `spare` holds tensors of the file, by part, that no module has
     and that are written back.
     """
 
-    kind: str
-    process: str = "ddpm"
+    kind: Kind
     parts: ClassVar[Mapping[str, Part]]
     readings: ClassVar[tuple[TextReading, ...]]
-    denoiser: str = "unet"
-    block_layout: Layout = SD_LAYOUT
-    latent_scale: float = 0.18215
-    latent_channels: int = 4
-    vae_factor: int = 8
 
     def __init__(
         self,
@@ -53,6 +49,9 @@ class StableDiffusion:
         max_token_length: int = 75,
     ) -> None:
         self.modules = modules  # nn.Modules; Any, since each has methods of its own
+        self.denoiser, self.process = self.kind.denoiser, self.kind.process
+        self.block_layout = self.kind.block_layout
+        self.latent_channels, self.vae_factor = self.kind.latents.channels, self.kind.latents.factor
         self.remarks: tuple[Problem, ...] = ()
         self.prediction_type = prediction_type
         self.alphas_cumprod = scaled_linear_alphas()
@@ -69,12 +68,20 @@ class StableDiffusion:
 
     @property
     def names(self) -> Names:
-        """What other software calls this model."""
-        raise NotImplementedError
+        """The names by which other software knows this model."""
+        return self.kind.names_for(self.prediction_type)
 
     def targets(self) -> list[Target]:
-        """Every layer that an adapter may sit on, the text encoders' first."""
-        raise NotImplementedError
+        """Every layer that an adapter may sit on: the text encoders' in their order, then the U-Net's."""
+        keys, unet = self.kind.key_prefixes, self.modules[self.denoiser]
+        texts = [
+            target for part in self.text_parts
+            for target in text_encoder_targets(self.modules[part], f"{keys[part]}_", part)
+        ]
+        key = f"{keys[self.denoiser]}_"
+        if self.kind.original_keys:
+            return [*texts, *sgm_unet_targets(unet, original_names(self.kind.unet_attention), key, self.denoiser)]
+        return [*texts, *unet_targets(unet, key, self.denoiser)]
 
     @property
     def uses_every_layer(self) -> bool:
@@ -135,11 +142,11 @@ class StableDiffusion:
 
     def to_latents(self, moments: Moments, noise: Tensor | None = None) -> Tensor:
         """Scaled latents (B, 4, h, w): mean or, with `noise`, a draw of `moments`, times the scale."""
-        return (moments.mean if noise is None else moments.sample(noise)) * self.latent_scale
+        return (moments.mean if noise is None else moments.sample(noise)) * self.kind.latents.scale
 
     def from_latents(self, latents: Tensor) -> Tensor:
         """Unscaled latents (B, 4, h, w)."""
-        return latents / self.latent_scale
+        return latents / self.kind.latents.scale
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels (B, 3, H, W), about [-1, 1], of scaled `latents`; fp32, where the VAE is."""
@@ -149,7 +156,7 @@ class StableDiffusion:
         self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """The U-Net's prediction (B, 4, h, w) in the dtype of `noisy`. See `Family.predict`."""
-        unet = self.modules["unet"]
+        unet = self.modules[self.denoiser]
         dtype = unet.conv_in.weight.dtype  # unlike unet.dtype, found without a walk over all modules
         added = self._added(noisy, conditioning, extras or {})
         hidden = conditioning["hidden"].to(dtype)
@@ -160,7 +167,7 @@ class StableDiffusion:
     @property
     def inpaints(self) -> bool:
         """Whether the U-Net also sees where to fill in, and the picture around it."""
-        return self.modules["unet"].conv_in.weight.shape[1] == 2 * self.latent_channels + 1
+        return self.modules[self.denoiser].conv_in.weight.shape[1] == 2 * self.latent_channels + 1
 
     def _shown(self, noisy: Tensor, extras: Mapping[str, Tensor]) -> Tensor:
         """What the U-Net sees: `noisy` (B, 4, h, w), in inpainting models followed by mask and masked latents."""
@@ -194,7 +201,7 @@ class StableDiffusion:
 
     def enable_gradient_checkpointing(self, in_main_memory: bool = False) -> None:
         """Recompute activations in the backward pass, in U-Net and text encoders. See `Family`."""
-        self.modules["unet"].enable_gradient_checkpointing(_checkpoint_away if in_main_memory else None)
+        self.modules[self.denoiser].enable_gradient_checkpointing(_checkpoint_away if in_main_memory else None)
         for reading in self.readings:
             text_encoder = self.modules[reading.part]
             text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
@@ -203,7 +210,7 @@ class StableDiffusion:
     def text_fingerprint(self) -> str:
         """A hash of the text encoders' weights as fp16, their number formats, clip skip and length."""
         encoders = [autoencoder.fingerprint(self.modules[reading.part]) for reading in self.readings]
-        return " ".join([self.kind, *encoders, str(self._clip_skip), str(self._pieces)])
+        return " ".join([self.kind.code, *encoders, str(self._clip_skip), str(self._pieces)])
 
     def vae_fingerprint(self) -> str:
         """A hash of the VAE's weights as fp16 and of its number format, the same from whatever file it was read."""

@@ -18,7 +18,7 @@ from train_core.config.syntax.arguments import parse_numbers
 from train_core.facts.images.buckets import bucket_rules
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.run.schedules import steps_in
-from train_core.models.family import Names, PredictionType
+from train_core.kinds import Names, PredictionType
 from train_core.networks.files.hashes import FileHashes
 
 # What loaders need: all that a file without metadata keeps.

@@ -13,16 +13,12 @@ from torch import Tensor
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
+from train_core.kinds import KINDS, SD1
 from train_core.models.files.stored import Stored, stored_tensors
-from train_core.models.unet_part import SD_ATTENTION, SDXL_ATTENTION, original_names
+from train_core.models.unet_part import original_names
 from train_core.networks.algorithms.names import IN_WORDS, algorithm_of
 from train_core.networks.weight_change import WeightChange
 
-KIND_BY_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}  # of the text that the U-Net reads
-KIND_BY_VERSION = (("sdxl", "SDXL"), ("sd_v2", "SD 2.x"), ("sd_v1", "SD 1.x"))
-KIND_BY_ARCHITECTURE = (
-    ("stable-diffusion-xl", "SDXL"), ("stable-diffusion-v2", "SD 2.x"), ("stable-diffusion-v1", "SD 1.x"),
-)  # fmt: skip
 # The ends of names in diffusers' and PEFT's files; what stands before is a path with dots.
 DOTTED = (
     (re.compile(r"(.+)\.lora_A(?:\.[\w-]+)?\.weight"), "lora_down.weight"),
@@ -32,11 +28,11 @@ DOTTED = (
     (re.compile(r"(.+?)(?:\.lora|\.lora_linear_layer|_lora)\.up\.weight"), "lora_up.weight"),
     (re.compile(r"(.+)\.alpha"), "alpha"),
 )
-DOTTED_START = re.compile(r"(base_model\.model\.)?(unet|text_encoder|text_encoder_2|text_encoder_1)\.(.+)")
+OLD_TEXT_PREFIX = "lora_te"  # of a first text encoder, whatever the kind
 PEFT_START = re.compile(r"base_model\.model\.((?:down_blocks|up_blocks|mid_block|conv_|time_|add_).+)")
-UNDERSCORED = re.compile(r"(lora_unet|lora_te1|lora_te2|lora_te|lycoris)_([^.]+)\.(.+)")
+UNDERSCORED = re.compile(r"([^.]+)\.(.+)")
 BUNDLED = "bundle_emb."  # embeddings within an adapter, which A1111 reads
-SDXL_ORIGINAL = re.compile(r"(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)_")
+ORIGINAL = re.compile(r"(input_blocks|middle_block|output_blocks|time_embed|label_emb|out)_")
 # The steps of paths, so that underscores within them can be told from those between them.
 STEP = re.compile(
     r"\d+|(?:down|up|transformer)_blocks|mid_block|to_out|to_[qkv]|time_emb_proj|time_embedding|add_embedding|linear_\d"
@@ -90,8 +86,12 @@ def read_adapter(path: Path) -> AdapterFile:
 
     Raises `UserError` for what is missing, damaged, or no adapter, and for tensors that lack their partners.
     """
-    file = read_tensor_file(path)
-    stored = stored_tensors(file)
+    return adapter_in(read_tensor_file(path))
+
+
+def adapter_in(file: TensorFile) -> AdapterFile:
+    """The same of a file whose header has been read."""
+    path, stored = file.path, stored_tensors(file)
     plain: dict[str, dict[str, Stored]] = {}
     others: dict[str, Stored] = {}
     for name, tensor in stored.items():
@@ -111,9 +111,10 @@ def read_adapter(path: Path) -> AdapterFile:
 def _place(name: str) -> tuple[str, str] | None:
     """(module key, tensor name) of a tensor's `name`; the key may still be another program's. None for what is none."""
     kohya = UNDERSCORED.fullmatch(name)
-    if kohya:
-        prefix = "lora_unet" if kohya[1] == "lycoris" else kohya[1]
-        return f"{prefix}_{kohya[2]}", kohya[3]
+    if kohya and kohya[1].startswith("lycoris_"):
+        return kohya[1].replace("lycoris", "lora_unet", 1), kohya[2]
+    if kohya and kohya[1].startswith(tuple(f"{prefix}_" for prefix in _prefixes())):
+        return kohya[1], kohya[2]
     for pattern, tensor in DOTTED:
         found = pattern.fullmatch(name)
         if found and (key := _dotted_key(found[1])):
@@ -121,38 +122,46 @@ def _place(name: str) -> tuple[str, str] | None:
     return None
 
 
+def _prefixes() -> set[str]:
+    """The starts of keys of all parts of all kinds."""
+    return {prefix for kind in KINDS.values() for prefix in kind.key_prefixes.values()}
+
+
 def _dotted_key(path: str) -> str | None:
     """The key of a module that diffusers or PEFT name by a path with dots."""
-    whole = DOTTED_START.fullmatch(path)
-    peft = PEFT_START.fullmatch(path)
-    if whole is None and peft is None:
-        return None
-    part, inner = (whole[2], whole[3]) if whole else ("unet", peft[1])  # type: ignore[index]
+    prefixes = {part: prefix for kind in KINDS.values() for part, prefix in kind.key_prefixes.items()}
+    prefixes |= {"text_encoder": OLD_TEXT_PREFIX, "text_encoder_1": OLD_TEXT_PREFIX}
+    part, _, inner = path.removeprefix("base_model.model.").partition(".")
+    if part not in prefixes or not inner:
+        peft = PEFT_START.fullmatch(path)
+        if peft is None:
+            return None
+        part, inner = "unet", peft[1]
     inner = inner.replace(".processor.", ".")
     if inner.endswith(".to_out"):  # as the attention processors of old named it
         inner += ".0"
-    prefix = {"unet": "lora_unet", "text_encoder_2": "lora_te2"}.get(part, "lora_te")
-    if part != "unet" and not inner.startswith("text_model."):
+    if part not in {kind.denoiser for kind in KINDS.values()} and not inner.startswith("text_model."):
         inner = f"text_model.{inner}"
-    return f"{prefix}_{inner.replace('.', '_')}"
+    return f"{prefixes[part]}_{inner.replace('.', '_')}"
 
 
 def kind_of(metadata: Mapping[str, str], modules: Mapping[str, Mapping[str, Stored]]) -> str:
     """The kind of base model: by the metadata, else by the width of the text that the U-Net reads; "" for neither."""
-    version, architecture = metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", "")
-    for said, table in ((version, KIND_BY_VERSION), (architecture, KIND_BY_ARCHITECTURE)):
-        for start, kind in table:
-            if said.startswith(start):
-                return kind
-    if any(key.startswith("lora_te2_") for key in modules):
-        return "SDXL"
+    for said in (metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", "")):
+        starts = {start: kind.name for kind in KINDS.values() for start in kind.said_as if said.startswith(start)}
+        if starts:
+            return starts[max(starts, key=len)]
+    for kind in KINDS.values():
+        if any(key.startswith(kind.adapter_signs) for key in modules):
+            return kind.name
+    widths = {kind.text_width: kind.name for kind in KINDS.values() if kind.text_width}
     for key, tensors in modules.items():
         if key.startswith("lora_unet_") and key.endswith(("attn2_to_k", "attn2_to_v")):
             width = _inputs(tensors)
-            if width in KIND_BY_WIDTH:
-                return KIND_BY_WIDTH[width]
+            if width in widths:
+                return widths[width]
     text = next((tensors for key, tensors in modules.items() if key.endswith("self_attn_q_proj")), None)
-    return KIND_BY_WIDTH.get(_inputs(text) or 0, "") if text else ""
+    return widths.get(_inputs(text) or 0, "") if text else ""
 
 
 def _inputs(tensors: Mapping[str, Stored]) -> int | None:
@@ -168,28 +177,32 @@ def _inputs(tensors: Mapping[str, Stored]) -> int | None:
 
 
 def _canonical(key: str, kind: str) -> str:
-    """`key` as this program has it: SDXL's U-Net by Stability's names, all others by diffusers'."""
-    if kind == "SDXL" and key.startswith("lora_te_"):
-        key = key.replace("lora_te_", "lora_te1_", 1)
+    """`key` as this program has it: U-Nets by the layout's names that the kind's row asks for, text encoders by its
+    prefixes. Where the kind is not known, as in SD 1.x.
+    """
+    row = KINDS.get(kind, SD1)
+    if key.startswith(f"{OLD_TEXT_PREFIX}_"):
+        prefix = row.key_prefixes.get("text_encoder", OLD_TEXT_PREFIX)
+        key = key.replace(OLD_TEXT_PREFIX, prefix, 1)
     prefix, start, rest = key.partition("lora_unet_")
     if prefix or not start:
         return key if "_text_model_" in key else key.replace("_encoder_layers_", "_text_model_encoder_layers_", 1)
-    is_original = bool(SDXL_ORIGINAL.match(rest))
-    if kind == "SDXL" and not is_original:
-        return start + _exchanged(rest, _underscored(SDXL_ATTENTION))
-    if kind != "SDXL" and is_original:
-        back = {theirs: ours for ours, theirs in _underscored(SD_ATTENTION).items()}
-        return start + _exchanged(rest, back)
-    return key
+    is_original = bool(ORIGINAL.match(rest))
+    if row.original_keys == is_original:
+        return key
+    table = _underscored(row.unet_attention)
+    return start + _exchanged(rest, table if row.original_keys else {theirs: ours for ours, theirs in table.items()})
 
 
 def diffusers_path(key: str, kind: str) -> tuple[str, str]:
     """The part that the module with this `key` belongs to, and its path there as diffusers and transformers have it."""
+    row = KINDS.get(kind, SD1)
     prefix, _, rest = key.partition("_unet_") if key.startswith("lora_unet_") else key.partition("_text_model_")
     if key.startswith("lora_unet_"):
-        back = {theirs: ours for ours, theirs in _underscored(SDXL_ATTENTION).items()}
-        return "unet", _dotted(_exchanged(rest, back) if kind == "SDXL" else rest)
-    return "text_encoder_2" if prefix == "lora_te2" else "text_encoder", f"text_model.{_dotted(rest)}"
+        back = {theirs: ours for ours, theirs in _underscored(row.unet_attention).items()}
+        return "unet", _dotted(_exchanged(rest, back) if row.original_keys else rest)
+    parts = {prefix: part for part, prefix in row.key_prefixes.items()}
+    return parts.get(prefix, "text_encoder"), f"text_model.{_dotted(rest)}"
 
 
 def _dotted(rest: str) -> str:
@@ -255,10 +268,10 @@ def _with_peft_alphas(modules: dict[str, Module], file: TensorFile) -> dict[str,
     alphas = {name.rpartition(".")[0]: value for name, value in said.items() if name.endswith("lora_alpha")}
     if not alphas:
         return modules
-    parts = {"lora_unet": "unet", "lora_te2": "text_encoder_2"}
+    parts = {prefix: part for kind in KINDS.values() for part, prefix in kind.key_prefixes.items()}
     found = {}
     for key, module in modules.items():
-        part = next((part for prefix, part in parts.items() if key.startswith(prefix)), "text_encoder")
+        part = next((part for prefix, part in parts.items() if key.startswith(f"{prefix}_")), "text_encoder")
         alpha = alphas.get(part, alphas.get(""))
         tensors = dict(module.tensors)
         if alpha is not None and "alpha" not in tensors:

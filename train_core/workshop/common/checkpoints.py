@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import not_written, write_result, write_safetensors
 from train_core.models.kinds.stable_diffusion import single_file
@@ -19,8 +18,6 @@ from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.workshop.common.report import Report
 
 Parts = Mapping[str, Mapping[str, Stored]]
-PIPELINES = {"SD 1.x": "StableDiffusion", "SD 2.x": "StableDiffusion", "SDXL": "StableDiffusionXL"}
-TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 END, START = "<|endoftext|>", "<|startoftext|>"
 SCHEDULER: dict[str, Any] = {
     "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
@@ -62,9 +59,10 @@ def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype |
 
 
 def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
-    index: dict[str, Any] = {"_class_name": f"{PIPELINES[opened.kind]}Pipeline"}
+    index: dict[str, Any] = {"_class_name": f"{opened.row.pipeline}Pipeline"}
+    pads = {reading.part: reading.pad for reading in opened.family.readings}
     for name, module in opened.family.modules.items():
-        is_text = name in TEXT_CLASSES
+        is_text, own_class = name in pads, type(module).__name__
         tensors = {rest: replace(one, dtype=dtype or one.dtype) for rest, one in stored[name].items()}
         if is_text:  # the name that all versions of transformers know
             tensors = {rest if rest.startswith("text_") else f"text_model.{rest}": one for rest, one in tensors.items()}
@@ -72,28 +70,19 @@ def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype
         file = "model.safetensors" if is_text else "diffusion_pytorch_model.safetensors"
         write_safetensors(folder / name / file, tensors, {"format": "pt"}, report.stage("saving"))
         if is_text:
-            said = module.config.to_dict() | {"architectures": [TEXT_CLASSES[name]], "model_type": "clip_text_model"}
+            said = module.config.to_dict() | {"architectures": [own_class], "model_type": "clip_text_model"}
             _write_json(folder / name / "config.json", said)
             tokenizer = name.replace("text_encoder", "tokenizer")
-            _write_tokenizer(folder / tokenizer, "!" if _pads_with_zero(opened.kind, name) else END)
-            index |= {name: ["transformers", TEXT_CLASSES[name]], tokenizer: ["transformers", "CLIPTokenizer"]}
+            _write_tokenizer(folder / tokenizer, "!" if pads[name] == 0 else END)
+            index |= {name: ["transformers", own_class], tokenizer: ["transformers", "CLIPTokenizer"]}
         else:
             module.save_config(folder / name)
-            index[name] = ["diffusers", type(module).__name__]
+            index[name] = ["diffusers", own_class]
     (folder / "scheduler").mkdir()
     prediction = opened.found.prediction_type or "epsilon"
     _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER | {"prediction_type": prediction})
     index["scheduler"] = ["diffusers", "EulerDiscreteScheduler"]
-    if opened.kind == "SDXL":
-        index["force_zeros_for_empty_prompt"] = True
-    else:
-        index |= {"safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False}
-    _write_json(folder / "model_index.json", index)
-
-
-def _pads_with_zero(kind: str, part: str) -> bool:
-    """Whether the text encoder's captions are filled up with token 0 instead of their end token."""
-    return part == "text_encoder_2" or kind == "SD 2.x"
+    _write_json(folder / "model_index.json", {**index, **opened.row.pipeline_index})
 
 
 def _write_tokenizer(folder: Path, pad: str) -> None:
@@ -117,7 +106,7 @@ def _write_json(path: Path, said: Mapping[str, Any]) -> None:
 
 def said_of(opened: Opened) -> dict[str, str]:
     """The metadata of the file that the model comes from, without hashes that are no longer true."""
-    said = read_tensor_file(opened.found.path).metadata if opened.found.path.is_file() else {}
+    said = opened.found.header.metadata if opened.found.header else {}
     kept = {name: value for name, value in said.items() if "hash" not in name}
     if opened.found.prediction_type:
         kept.setdefault("modelspec.prediction_type", opened.found.prediction_type.removesuffix("_prediction"))
@@ -129,6 +118,6 @@ def _with_signs(opened: Opened, tensors: Mapping[str, Stored]) -> dict[str, Stor
     signs = dict(tensors)
     for name, holds in (("v_pred", opened.found.prediction_type == "v_prediction"),
                         ("ztsnr", opened.found.zero_terminal_snr)):
-        if holds and opened.kind == "SDXL":
+        if holds and opened.row.says_by_empty_tensors:
             signs[name] = Stored((0,), lambda: torch.zeros(0))
     return signs

@@ -11,16 +11,12 @@ from torch import Tensor
 
 from train_core.config.jobs.tools import ResultPrecision, ResultSettings
 from train_core.config.problems import UserError, problem
+from train_core.kinds import KINDS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import AdapterFile
 from train_core.workshop.common.report import Report
 
 DTYPES: dict[ResultPrecision, torch.dtype] = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-VERSIONS = {"SDXL": "sdxl_base_v1-0", "SD 2.x": "sd_v2", "SD 1.x": "sd_v1"}
-ARCHITECTURES = {
-    "SDXL": "stable-diffusion-xl-v1-base/lora", "SD 2.x": "stable-diffusion-v2-512/lora",
-    "SD 1.x": "stable-diffusion-v1/lora",
-}  # fmt: skip
 
 
 def result_path(result: ResultSettings, ending: str = ".safetensors") -> Path:
@@ -85,9 +81,10 @@ def metadata_of(
     sources = list(sources)
     said = dict(sources[0].metadata) if keep and sources else {}
     said = {name: value for name, value in said.items() if not name.startswith("sshs_")}
+    names = KINDS[kind].names if kind in KINDS else None
     known = {
-        "ss_base_model_version": VERSIONS.get(kind, ""), "ss_v2": str(kind == "SD 2.x"),
-        "modelspec.architecture": ARCHITECTURES.get(kind, ""), "modelspec.prediction_type": "",
+        "ss_base_model_version": names.version if names else "", "ss_v2": str(names is not None and names.v2),
+        "modelspec.architecture": f"{names.architecture}/lora" if names else "", "modelspec.prediction_type": "",
     }  # fmt: skip
     for name, value in known.items():  # as the sources have it, which may say more, such as that velocity is predicted
         stated = next((file.metadata[name] for file in sources if file.metadata.get(name)), value if kind else "")

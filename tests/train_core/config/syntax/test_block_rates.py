@@ -8,11 +8,12 @@ import pytest
 
 from train_core.config.problems import UserError
 from train_core.config.sections.rates import RateSettings
-from train_core.config.syntax.block_rates import SD_LAYOUT, SDXL_LAYOUT, Layout, block_factors, read_factors
+from train_core.config.syntax.block_rates import block_factors, read_factors
+from train_core.kinds import SD_LAYOUT, SDXL_LAYOUT, BlockLayout
 
 
 @pytest.mark.parametrize(("layout", "count"), [(SD_LAYOUT, 25), (SDXL_LAYOUT, 23)])
-def test_every_block_has_a_factor_and_without_settings_it_is_one(layout: Layout, count: int) -> None:
+def test_every_block_has_a_factor_and_without_settings_it_is_one(layout: BlockLayout, count: int) -> None:
     assert block_factors(RateSettings(), layout) == [1.0] * count
 
 

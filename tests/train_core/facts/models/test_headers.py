@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from tests.tiny import tiny_ckpt, tiny_file, tiny_folder
 from train_core.config.problems import UserError
-from train_core.facts.models.headers import ModelKind, identify, recognise, recognise_vae
+from train_core.facts.models.headers import ModelFile, identify, recognise, recognise_vae
 
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 SD1 = {CONV_IN: (32, 4, 3, 3), "cond_stage_model.transformer.text_model.final_layer_norm.weight": (64,)}
@@ -122,7 +122,7 @@ def test_a_schedule_that_ends_in_noise_is_read_from_its_marker_and_the_scheduler
     ],
 )
 def test_what_a_model_predicts_is_told_before_it_is_loaded_unless_only_it_can_tell(family, said, wanted, predicts):
-    assert ModelKind(Path("x"), family, "safetensors", said).predicts(wanted) == predicts
+    assert ModelFile(Path("x"), family, "safetensors", said).predicts(wanted) == predicts
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_images_are_encoded_and_decoded_as_by_diffusers_vae(family):
         torch.testing.assert_close(moments.mean, expected.mean, atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(moments.logvar, expected.logvar, atol=1e-5, rtol=1e-4)
         assert moments.mean.shape == (2, family.latent_channels, 64 // family.vae_factor, 32 // family.vae_factor)
-        latents = moments.sample(torch.zeros_like(moments.mean)) * family.latent_scale
+        latents = moments.sample(torch.zeros_like(moments.mean)) * family.kind.latents.scale
         torch.testing.assert_close(family.decode(latents), vae.decode(moments.mean).sample, atol=1e-5, rtol=1e-4)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from train_core.config.jobs.train import TrainConfig
-from train_core.models.family import Names
+from train_core.kinds import Names
 from train_core.networks.files.hashes import FileHashes
 from train_core.networks.files.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
 

@@ -1,0 +1,31 @@
+"""The files of a base model, found once by what the settings say and handed on from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_core.facts.models.headers import ModelFile, recognise, recognise_vae
+from train_core.facts.models.hub import resolve
+
+
+@dataclass(frozen=True)
+class BaseFiles:
+    """The model itself, and the file of another VAE where one was given."""
+
+    model: ModelFile
+    vae: ModelFile | None = None
+
+    @property
+    def vae_path(self) -> Path | None:
+        """Where the other VAE is."""
+        return self.vae.path if self.vae else None
+
+
+def base_files(model: str, vae: str = "") -> BaseFiles:
+    """The files of the base model that the path or hub id `model` stands for, with the VAE at `vae`.
+
+    Raises UserError for what is no base model, or no VAE that fits it.
+    """
+    found = recognise(resolve(model))
+    return BaseFiles(found, recognise_vae(resolve(vae), found.family) if vae else None)

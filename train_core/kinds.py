@@ -1,0 +1,162 @@
+"""The kinds of base models: everything known of each without torch, one row a kind.
+
+A new kind is a row here and its family in a file of `models/kinds/`; all that recognises, names and describes models
+and adapters asks these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+PredictionType = Literal["epsilon", "v_prediction"]
+# Blocks of the denoiser before, down, middle, up and after, as the well-known trainer counts them.
+BlockLayout = tuple[int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """How files and folders give a kind away. Patterns are searched in the names of a file's tensors, line by line.
+
+    `strong` ones stand in no other kind's files. `weak` ones stand in relatives' too, and count where no kind's strong
+    ones are found. `pipelines` are classes in a diffusers folder's model_index.json, `config` is what the denoiser's
+    config.json holds there; of several kinds that fit, the one with the most entries is meant.
+    """
+
+    strong: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = ()
+    config: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names by which adapter files state their base model.
+
+    `version` is sd-scripts' `ss_base_model_version`; `architecture` and `implementation` are modelspec's.
+    """
+
+    version: str
+    architecture: str
+    implementation: str = "diffusers"
+    v2: bool = False
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Pictures as the denoiser sees them: one place for `factor` pixels a side, `scale` times the VAE's own numbers."""
+
+    scale: float
+    channels: int = 4
+    factor: int = 8
+
+
+@dataclass(frozen=True)
+class BlockLists:
+    """Lists of strengths by block, as the LoRA Block Weight extension has them: `lengths`, the longest last, has every
+    block. `depths` are the blocks, by letters and numbers, that INS, IND, OUTD and OUTS mean."""
+
+    lengths: tuple[int, ...]
+    depths: Mapping[str, tuple[str, range]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of base model.
+
+    `name` is what people read and what code tells kinds by, `code` stands in the fingerprints of caches. `family` is
+    the class that loads it, as module:class. `velocity_names` replace `names` for models that predict velocity.
+    `said_as` are the starts of names by which adapters' files state the kind, `adapter_signs` starts of keys that only
+    its adapters have, and `text_width` the width of the text that the denoiser reads, where that tells it.
+    """
+
+    name: str
+    code: str
+    family: str
+    signs: Signs
+    names: Names
+    said_as: tuple[str, ...]
+    latents: Latents
+    block_layout: BlockLayout
+    block_lists: BlockLists
+    key_prefixes: Mapping[str, str]  # part -> start of its keys in adapter files
+    velocity_names: Names | None = None
+    adapter_signs: tuple[str, ...] = ()
+    text_width: int | None = None
+    process: str = "ddpm"  # of `diffusion/processes.py`
+    silence_means: PredictionType | None = "epsilon"  # None: files of both sorts are common, so the model is asked
+    denoiser: str = "unet"  # the part that predicts, and its folder
+    input_tensor: str = "model.diffusion_model.input_blocks.0.0.weight"  # its second size counts what the denoiser sees
+    unet_attention: tuple[bool, ...] = ()  # whether each level has attention, from the picture's size down
+    original_keys: bool = False  # adapters name the denoiser's layers by the original layout, not by diffusers'
+    in_a1111: str = ""  # A1111's word in cards
+    pipeline: str = "StableDiffusion"  # diffusers' class, without `Pipeline`
+    pipeline_index: Mapping[str, Any] = field(default_factory=dict)  # what else model_index.json says
+    says_by_empty_tensors: bool = False  # `v_pred` and `ztsnr` in a file tell of prediction and schedule
+
+    def names_for(self, prediction_type: PredictionType) -> Names:
+        """The names of a model that predicts this."""
+        return self.velocity_names if self.velocity_names and prediction_type == "v_prediction" else self.names
+
+
+SD_LATENTS = Latents(scale=0.18215)
+SD_LAYOUT: BlockLayout = (0, 12, 1, 12, 0)
+SDXL_LAYOUT: BlockLayout = (1, 9, 3, 9, 1)
+SD_BLOCK_LISTS = BlockLists(
+    (17, 26),
+    {"ins": ("IN", range(3)), "ind": ("IN", range(5, 12)), "outd": ("OUT", range(7)), "outs": ("OUT", range(7, 12))},
+)
+SD_ATTENTION = (True, True, True, False)
+SD_KEYS = {"unet": "lora_unet", "text_encoder": "lora_te"}
+NO_CHECKER = {"safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False}
+
+SD1 = Kind(
+    name="SD 1.x", code="sd1", family="train_core.models.kinds.sd1:SD1",
+    signs=Signs(weak=(r"^cond_stage_model\.transformer\.",), config={}),
+    names=Names("sd_v1", "stable-diffusion-v1"), velocity_names=Names("sd_v1_v", "stable-diffusion-v1"),
+    said_as=("sd_v1", "stable-diffusion-v1"), text_width=768, latents=SD_LATENTS, block_layout=SD_LAYOUT,
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, unet_attention=SD_ATTENTION, in_a1111="SD1",
+    pipeline_index=NO_CHECKER,
+)  # fmt: skip
+SD2 = Kind(
+    name="SD 2.x", code="sd2", family="train_core.models.kinds.sd2:SD2",
+    signs=Signs(weak=(r"^cond_stage_model\.model\.",), config={"use_linear_projection": True}),
+    names=Names("sd_v2", "stable-diffusion-v2-512", v2=True),
+    velocity_names=Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True), silence_means=None,
+    said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, latents=SD_LATENTS, block_layout=SD_LAYOUT,
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, unet_attention=SD_ATTENTION, in_a1111="SD2",
+    pipeline_index=NO_CHECKER,
+)  # fmt: skip
+SDXL = Kind(
+    name="SDXL", code="sdxl", family="train_core.models.kinds.sdxl:SDXL",
+    signs=Signs(
+        strong=(r"^conditioner\.embedders\.1\.", r"^model\.diffusion_model\.label_emb\."),
+        config={"addition_embed_type": "text_time"},
+    ),
+    names=Names("sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models"),
+    said_as=("sdxl", "stable-diffusion-xl"), adapter_signs=("lora_te2_",), text_width=2048,
+    latents=Latents(scale=0.13025), block_layout=SDXL_LAYOUT,
+    block_lists=BlockLists(
+        (12, 20),
+        {"ins": ("IN", range(6)), "ind": ("IN", range(6, 9)), "outd": ("OUT", range(3)), "outs": ("OUT", range(3, 9))},
+    ),
+    key_prefixes={"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"},
+    unet_attention=(False, True, True), original_keys=True, in_a1111="SDXL", pipeline="StableDiffusionXL",
+    pipeline_index={"force_zeros_for_empty_prompt": True}, says_by_empty_tensors=True,
+)  # fmt: skip
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (SDXL, SD2, SD1)}
+
+# Kinds that are known by their signs, so that they can be refused by name. Their signs are asked before the others'.
+NOT_TRAINED: dict[str, Signs] = {
+    "SD 2.x unCLIP": Signs(strong=(r"^embedder\.model\.visual\.",)),
+    "SDXL refiner": Signs(
+        strong=(r"^conditioner\.embedders\.0\.model\.",), pipelines=("StableDiffusionXLImg2ImgPipeline",)
+    ),
+    "SD 3": Signs(strong=(r"^(model\.diffusion_model\.)?joint_blocks\.",), pipelines=("StableDiffusion3Pipeline",)),
+    "FLUX": Signs(
+        strong=(r"^(model\.diffusion_model\.)?(double_blocks\.0\.img_attn|transformer_blocks\.0\.attn\.add_q_proj)\.",),
+        pipelines=("FluxPipeline",),
+    ),
+}
