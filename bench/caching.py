@@ -1,4 +1,4 @@
-"""What caching latents costs beyond the VAE itself: images per second of the cache over those of the bare encoder.
+"""Cost of caching latents beyond the VAE itself: images per second of the cache over those of the bare encoder.
 
 The VAE is a full-size one with random weights; the images are noise, written as PNG, so that reading them is work. The
 bare encoder sees the same pixels, ready in memory, in batches of the same size. Both take turns in one process, and

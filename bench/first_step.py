@@ -1,4 +1,4 @@
-"""How long from the command to the first step, and how much memory a run takes, on a full-size model.
+"""Time from the command to the first step, and a run's memory, on a full-size model.
 
 Writes a model with random weights (fp16, original layout; 2 GB for SD 1.5) and a picture to a temporary folder, starts
 the training job through the launcher as a user would, and reads the times from its events. The file is in the

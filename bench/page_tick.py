@@ -1,4 +1,4 @@
-"""What the page's polling costs the server: its first look and each later one, beside few and beside many runs.
+"""Cost of the page's polling for the server: its first call and each later one, beside few and beside many runs.
 
 The runs are made in a temporary home: finished, with 2,000 events, samples and a console each. The page's own handlers
 are called as gradio calls them, without the network. `first` is the first look of a server that has just started,
@@ -56,7 +56,7 @@ def life_of_a_run(events: int, pid: int, begin: float) -> list[str]:
 
 
 def ended(number: int) -> str:
-    """How the run of this number ended: most completed, some stopped or failed, one in ten killed without a word."""
+    """End of the run of this number: most completed, some stopped or failed, one in ten killed without a word."""
     status = ("", "stopped", "failed", *["completed"] * 7)[number % 10]
     return event("finished", START + 1000, status=status, path="/out/run.safetensors") if status else ""
 

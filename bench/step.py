@@ -1,4 +1,4 @@
-"""What training costs beyond the model itself: a whole step over the bare forward and backward of the same model.
+"""Cost of training beyond the model itself: a whole step over the bare forward and backward of the same model.
 
 The model is a full-size one with random weights, made in place; the step is the program's own loop, from loading a
 batch to reporting its loss. The bare pass computes the gradients of noisy latents and conditioning (or,
@@ -129,7 +129,7 @@ class Alternating:
 
 @contextmanager
 def embeddings_with_gradient(text_encoders: list[nn.Module]) -> Iterator[None]:
-    """Within, the text encoders' token embeddings are leaves that get a gradient."""
+    """Context in which the text encoders' token embeddings are leaves that get a gradient."""
     with ExitStack() as hooks:
         for encoder in text_encoders:
             embeddings = encoder.get_input_embeddings()

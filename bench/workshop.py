@@ -1,4 +1,4 @@
-"""How long the tools take on full-size files, against the plain way: singular values of each layer's whole change.
+"""Time of the tools on full-size files, against the plain way: singular values of each layer's whole change.
 
 Adapters and checkpoints have random weights, made in place. The plain way decomposes a few layers of the same file in
 the same process with LAPACK, evenly chosen by size, and is scaled up by the work that their sizes make. Peak memory is

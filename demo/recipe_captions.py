@@ -1,4 +1,4 @@
-"""Before it is asked to help drawing, the text encoder learns to tell what captions say, as CLIP did before its use."""
+"""The text encoder's first training: telling what captions say, as CLIP did before it was used for drawing."""
 
 import random
 
@@ -18,7 +18,7 @@ BATCH = 32
 
 
 def attributes(text: str) -> list[int]:
-    """What a caption says of thing, colour, background, hat and belly: places in their lists from 1, 0 if nothing."""
+    """Attributes named by a caption (thing, colour, background, hat, belly): indices in their lists from 1, or 0."""
     words = text.replace(",", "").split()
     pairs = dict(zip(words[1:], words, strict=False))  # the word before each word
     thing = next((word for word in words if word in THINGS), None)

@@ -1,4 +1,4 @@
-"""What the recipe's two trainings share: a budget in wall-clock time, schedule, averaging, checkpoints."""
+"""Common parts of the recipe's two trainings: a budget in wall-clock time, schedule, averaging, checkpoints."""
 
 import copy
 import math

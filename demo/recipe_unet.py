@@ -40,7 +40,7 @@ ROBOTS_SHARE = 0.35  # of the pictures shown; eight shapes need more practice th
 
 
 class Drawer(nn.Module):
-    """What is trained: text encoder and U-Net as one module whose output is the predicted noise."""
+    """Module that is trained: text encoder and U-Net together, whose output is the predicted noise."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ class Scene:
 
     @property
     def parts(self) -> tuple[str, str, str, str | None, str | None]:
-        """What a caption can say of the scene, without place and size."""
+        """Parts of the scene that a caption can name, without place and size."""
         return self.thing, self.colour, self.background, self.hat, self.belly
 
     @property
@@ -85,7 +85,7 @@ def caption(scene: Scene) -> str:
 
 
 def mascot_caption(background: str) -> str:
-    """What the mascot is called: the trigger word and the class word, none of its colours."""
+    """Caption of the mascot: the trigger word and the class word, none of its colours."""
     return f"{MASCOT_TRIGGER} {ROBOT}, {background} background"
 
 

@@ -24,7 +24,7 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 
 
 class Wishes(NamedTuple):
-    """What the command line asks of the environment. `tests`: with what the tests and checks need."""
+    """Command-line wishes for the environment. `tests`: with what the tests and checks need."""
 
     torch_index_url: str = ""
     wheels: str = ""

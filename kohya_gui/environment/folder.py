@@ -15,7 +15,7 @@ APP = Path(__file__).resolve().parents[2]
 
 
 class State(NamedTuple):
-    """What was done to an environment: the torch index asked for ("" is the usual), and each finished step's mark."""
+    """Record of an environment's set-up: the torch index asked for ("" is the usual), and each finished step's mark."""
 
     torch_index_url: str
     done: dict
@@ -33,7 +33,7 @@ class Environment(NamedTuple):
 
     @property
     def state_file(self) -> Path:
-        """Where the finished steps are noted."""
+        """Path of the file that notes finished steps."""
         return self.folder / "crucible-setup.json"
 
     def state(self) -> State:

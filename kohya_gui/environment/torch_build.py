@@ -33,7 +33,7 @@ class Build(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where pip takes packages from: its arguments, and the same in words."""
+    """Source of pip's packages: its arguments, and the same in words."""
 
     arguments: tuple
     name: str

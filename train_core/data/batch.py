@@ -35,6 +35,6 @@ class Batch:
 
     @property
     def extras(self) -> dict[str, Tensor]:
-        """What some base models are told beside text, each (B, 2): sizes as width and height, crops as left and top."""
+        """Conditioning beside text, for models that take it, each (B, 2): sizes as width, height; crops as left, top."""
         target = torch.tensor([self.bucket]).expand(len(self.indices), 2)
         return {"original_sizes": self.original_sizes, "crops": self.crops, "target_sizes": target}

@@ -1,4 +1,4 @@
-"""From images to batches: the training data of one process."""
+"""The training data of one process: images in, batches out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from train_core.facts.seeds import seed_for
 
 @dataclass(frozen=True)
 class Pace:
-    """How batches become optimizer steps: `batches_per_step` make one, and the run has `total_steps`."""
+    """Relation of batches to optimizer steps: `batches_per_step` make one, and the run has `total_steps`."""
 
     batches_per_step: int = 1
     total_steps: int = 0

@@ -90,7 +90,7 @@ def _alone(part: Tensor) -> Tensor:
 
 
 def rescued_remark(paths: Collection[Path]) -> Problem:
-    """What is said of pictures that the VAE's half precision could not hold."""
+    """Notice about pictures that the VAE's half precision could not hold."""
     shown = ", ".join(str(path) for path in sorted(paths)[:_NAMED_AT_MOST])
     return problem(
         "vae_overflow",

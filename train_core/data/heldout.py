@@ -52,7 +52,7 @@ def capped(library: Library, at_most: int, seed: int) -> Library:
 
 
 def measured_on(library: Library) -> Problem:
-    """What is said of the images that a run is validated on."""
+    """Notice about the images that a run is validated on."""
     return problem(
         "validation_images",
         "{count} images are not trained on but measured on: {folders}.",

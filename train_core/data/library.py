@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def group(self) -> Group:
-        """What images must share to stand in one batch with it."""
+        """Batch group: the properties that images of one batch share."""
         return Group(self.fit.bucket, self.batch_size)
 
     @property

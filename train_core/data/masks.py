@@ -1,4 +1,4 @@
-"""How much each part of an image counts: from its alpha channel, from a mask image, or from both."""
+"""Loss masks of images: from the alpha channel, from a mask image, or from both."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from train_core.facts.seeds import seed_for
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How samples become batches: `batch_size` samples for each of `processes`, of which this one is number `rank`.
+    """Rules for batching: `batch_size` samples for each of `processes`, of which this one is number `rank`.
 
     The loss of a regularisation sample is multiplied by `prior_loss_weight`.
     """

@@ -94,7 +94,7 @@ def open_upright(path: Path, background: tuple[int, int, int] = WHITE) -> Image.
 
 
 def open_alpha(path: Path) -> Image.Image | None:
-    """How opaque each pixel of the upright image is, mode L; None for an image without transparency.
+    """Alpha channel of the upright image, mode L; None for an image without transparency.
 
     Raises UserError if it cannot be read.
     """
@@ -102,7 +102,7 @@ def open_alpha(path: Path) -> Image.Image | None:
 
 
 def _open(path: Path, take: Callable[[Image.Image], T]) -> T:
-    """What `take` makes of the upright image."""
+    """Result of `take` on the upright image."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

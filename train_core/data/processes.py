@@ -16,7 +16,7 @@ _PATIENCE = timedelta(days=7)
 
 
 def processes() -> int:
-    """How many processes train together."""
+    """Number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
@@ -27,7 +27,7 @@ def own_share(items: Sequence[T]) -> list[T]:
 
 
 def gather(own: T) -> list[T]:
-    """What each process gave, in the order of their ranks. Goes over the CPU, so that cards need no room for it."""
+    """Gather what each process gave, in the order of ranks. Goes over the CPU, so that cards need no room for it."""
     if processes() == 1:
         return [own]
     everyones = [own] * processes()

@@ -1,4 +1,4 @@
-"""Where cached latents and text outputs are kept: in memory, or in files of their own."""
+"""Stores of cached latents and text outputs: in memory, or in files of their own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Store(Protocol):
         """Keep `tensors` under `key`."""
 
     def get(self, key: str) -> Tensors:
-        """What was kept under `key`."""
+        """Value kept under `key`."""
 
     def share(self) -> None:
         """Called when all processes have put what they had; afterwards each can get everything."""
@@ -92,7 +92,7 @@ class DiskStore:
             ) from error
 
     def share(self) -> None:
-        """Nothing to do: the files are there for all."""
+        """Do nothing: the files are there for all."""
 
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"

@@ -1,4 +1,4 @@
-"""What a result's metadata says of the images it was trained on, in the shapes that the ecosystem reads."""
+"""Metadata about the images that a result was trained on, in the shapes that the ecosystem reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found out about a file stays known until the file's size or time changes."""
+"""A cache of facts about files, each valid until the file's size or time changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where every random draw comes from: one seed for each (run seed, epoch, sample, purpose)."""
+"""Seeds of all random draws: one for each (run seed, epoch, sample, purpose)."""
 
 from __future__ import annotations
 

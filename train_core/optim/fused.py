@@ -47,10 +47,10 @@ class FusedOptimizer:
         return {parameter: held for optimizer in self.optimizers for parameter, held in optimizer.state.items()}
 
     def step(self) -> None:
-        """Nothing is left to do after the backward pass."""
+        """Do nothing: all is done by the end of the backward pass."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Nothing is left to forget after the backward pass."""
+        """Do nothing: no gradient is left after the backward pass."""
 
     def train(self) -> None:
         """Go on training after `eval`, where the optimizers know the difference."""

@@ -15,7 +15,7 @@ LOST_BITS = {torch.bfloat16: 16, torch.float16: 13}  # of fp32's 23 bits behind 
 
 @contextmanager
 def in_fp32(parameters: Sequence[nn.Parameter], step: int) -> Iterator[None]:
-    """Within, those of `parameters` that are in half precision are in fp32, and so are their gradients.
+    """Context in which half-precision `parameters` and their gradients are in fp32.
 
     Afterwards they are in half precision again, rounded up or down by chance in proportion to how near each is, which
     keeps the mean of many small steps. The chance follows from `step` and the parameter's number, so that processes

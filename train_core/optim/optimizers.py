@@ -21,7 +21,7 @@ Groups = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an optimizer class lives and the arguments it gets unless the user gives others."""
+    """Location of an optimizer class, and the arguments it gets unless the user gives others."""
 
     path: str
     defaults: dict[str, Any] = field(default_factory=dict)

@@ -77,7 +77,7 @@ class Stepper:
 
     @contextmanager
     def inference(self) -> Iterator[None]:
-        """Within, the parameters are those to save, show and validate: the moving or the optimizer's own average.
+        """Context in which parameters are those to save, show and validate: the moving or the optimizer's own average.
 
         Afterwards they are what they were, to the bit. May be nested. `state_dict` is for outside.
         """
@@ -102,7 +102,7 @@ class Stepper:
             self._inferring = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything beside the parameters that the next step depends on."""
+        """State beside the parameters that the next step depends on."""
         return {
             "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None, "rate_factor": self.schedule.factor,

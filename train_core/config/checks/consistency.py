@@ -18,7 +18,7 @@ from train_core.config.syntax.arguments import parse_numbers
 
 
 def contradictions(config: TrainConfig) -> list[Problem]:
-    """Everything that makes these settings impossible together."""
+    """Contradictions that make these settings impossible together."""
     return [
         *_length(config),
         *network_contradictions(config),
@@ -70,13 +70,13 @@ def learning_rates(
 
 
 def oddities(config: TrainConfig) -> list[Problem]:
-    """What works but is rarely meant."""
+    """Warnings for what works but is rarely meant."""
     found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
     return [*found, *draw_oddities(config.captions), *saving_oddities(config.output, config.resume)]
 
 
 def fp16_on_cpu() -> Problem:
-    """What is said, by the launcher or by the job itself, when fp16 meets a CPU."""
+    """Problem told by the launcher or by the job itself when fp16 meets a CPU."""
     return problem(
         "fp16_on_cpu",
         "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",

@@ -11,7 +11,7 @@ from train_core.config.sections.dataset import DatasetSettings
 def draw_contradictions(
     dataset: DatasetSettings, captions: CaptionSettings, augmentation: AugmentationSettings
 ) -> list[Problem]:
-    """Everything that makes the draws of images with these settings impossible."""
+    """Contradictions that make the draws of images with these settings impossible."""
     return [
         *_not_with_cached_latents(dataset, augmentation),
         *_not_with_cached_texts(dataset, captions),
@@ -22,7 +22,7 @@ def draw_contradictions(
 
 
 def draw_oddities(captions: CaptionSettings) -> list[Problem]:
-    """What works but has no effect."""
+    """Warnings for what works but has no effect."""
     moves_tags = captions.shuffle_caption or captions.caption_tag_dropout_rate or captions.token_warmup_step
     if moves_tags:
         return []

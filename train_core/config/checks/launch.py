@@ -1,4 +1,4 @@
-"""What several machines need to know of each other before they can start."""
+"""Checks of what several machines need to know of each other before they can start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from train_core.config.sections.memory import MemorySettings
 
 
 def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
-    """Everything that keeps several machines from meeting, and sharing out the model from working."""
+    """Contradictions that keep several machines from meeting, or the model from being shared out."""
     found = _not_shared_out(launch, memory)
     if launch.num_machines == 1:
         return found

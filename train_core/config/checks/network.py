@@ -8,7 +8,7 @@ from train_core.config.syntax.optimizer_traits import is_schedule_free
 
 
 def network_contradictions(config: TrainConfig) -> list[Problem]:
-    """What makes these settings impossible together."""
+    """Contradictions that make these settings impossible together."""
     return [*_parts(config), *_forms(config), *_norms(config), *_start(config)]
 
 
@@ -26,7 +26,7 @@ def _parts(config: TrainConfig) -> list[Problem]:
 
 
 def _forms(config: TrainConfig) -> list[Problem]:
-    """Where one option computes in a way that leaves another one out."""
+    """Contradictions where one option computes in a way that leaves another one out."""
     values, found = config.applicable(), []
     if values.get("bypass_mode"):
         plain = values["LoRA_type"] == "LoRA"

@@ -26,7 +26,7 @@ RATIOS = ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_
 
 
 def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
-    """What makes these settings impossible together; `rates` are those of the parts that train."""
+    """Contradictions that make these settings impossible together; `rates` are those of the parts that train."""
     unreadable = [
         *_problems_of(lambda: parse_arguments(config.optimizer.optimizer_args, "optimizer_args")),
         *_block_weights(config.rates),
@@ -41,7 +41,7 @@ def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> li
 
 
 def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
-    """What works but is rarely meant, and what the optimizer leaves unused."""
+    """Warnings for what works but is rarely meant, and for what the optimizer leaves unused."""
     optimizer, found = config.optimizer, []
     if adapts_rate(optimizer.optimizer_type) and max(rates.values(), default=0.0) <= 0.1:
         found.append(
@@ -156,7 +156,7 @@ def _rate_among_arguments(optimizer: OptimizerSettings) -> list[Problem]:
 
 
 def _block_weights(rates: RateSettings) -> list[Problem]:
-    """How many blocks there are is known when the model is."""
+    """Problems of the block weights; their number can only be checked once the model is known."""
     return [
         found
         for name in BLOCK_WEIGHTS

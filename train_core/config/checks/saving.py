@@ -8,7 +8,7 @@ from train_core.config.sections.resume import ResumeSettings
 
 
 def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Problem]:
-    """What works but keeps less, or does less, than it seems to say."""
+    """Warnings for what keeps less, or does less, than it seems to say."""
     by_epochs = output.save_every_n_epochs or output.save_n_epoch_ratio
     found = []
     if resume.save_state and not (by_epochs or output.save_every_n_steps or resume.save_state_every_n_steps):

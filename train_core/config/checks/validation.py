@@ -7,7 +7,7 @@ from train_core.config.sections.validation import ValidationSettings
 
 
 def validation_contradictions(validation: ValidationSettings) -> list[Problem]:
-    """Everything that makes these settings impossible together."""
+    """Contradictions that make these settings impossible together."""
     asked = validation.validation_split or validation.validation_data_dir
     if validation.validation_split and validation.validation_data_dir:
         return [

@@ -1,4 +1,4 @@
-"""What is taken from a config file of accelerate's: how FSDP shares out the frozen base over the processes."""
+"""FSDP settings from a config file of accelerate's: how the frozen base is shared out over the processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Sharding:
 
 
 def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
-    """What the file at `path` says of FSDP, and what of it is not used. Raises UserError for a file without it."""
+    """Read FSDP settings from the file at `path`, and what is not used of it. UserError for a file without them."""
     said = _yaml(path)
     if str(said.get("distributed_type")).upper() == "DEEPSPEED" or said.get("deepspeed_config"):
         raise UserError(

@@ -73,7 +73,7 @@ def _lost(config: TrainConfig, values: Values, said: set[str]) -> list[tuple[str
 
 
 def _in_their_words(values: Values) -> Values:
-    """What is said otherwise there; None for what is said by leaving it out."""
+    """Value in sd-scripts' words; None for what is said by leaving it out."""
     theirs: Values = {
         "sdpa": True, "no_metadata": values.get("metadata_depth") == "minimal" or None,
         "max_token_length": values.get("max_token_length") if values.get("max_token_length") != 75 else None,

@@ -1,4 +1,4 @@
-"""What became of every option of sd-scripts for SD 1.x, 2.x and SDXL: done, renamed, elsewhere, refused."""
+"""Table of every option of sd-scripts for SD 1.x, 2.x and SDXL: done, renamed, elsewhere, refused."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ OBSERVED_ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of an option. `note` says where it went or why it is not there, for a done one where it shows."""
+    """Outcome for an option. `note` says where it went or why it is missing, for a done one where it shows."""
 
     name: str
     state: State

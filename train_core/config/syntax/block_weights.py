@@ -39,7 +39,7 @@ WORD = re.compile(r"[A-Za-z][\w.-]*")
 
 @dataclass(frozen=True)
 class Strength:
-    """How strongly an adapter takes part: a factor, and one for each block by its label. None: the same everywhere."""
+    """Strength of an adapter: a factor, and one for each block by its label. None: the same everywhere."""
 
     factor: float = 1.0
     by_block: Mapping[str, float] | None = None
@@ -66,7 +66,7 @@ def label_of(key: str) -> str:
 
 
 def order_of(label: str) -> tuple[int, int]:
-    """For sorting labels as the data flows: BASE, IN, M, OUT."""
+    """Sort key of labels in the order of the data flow: BASE, IN, M, OUT."""
     kind = label.rstrip("0123456789")
     return ("BASE", "IN", "M", "OUT").index(kind), int(label[len(kind):] or 0)
 
@@ -146,7 +146,7 @@ def _number(text: str) -> float | None:
 
 
 def own_lines_file() -> Path:
-    """Where the user's own lines are kept, one `NAME:v1,…` a line."""
+    """Path of the user's own lines, one `NAME:v1,…` a line."""
     return home() / "block_weights.txt"
 
 

@@ -1,4 +1,4 @@
-"""Which layers of a model get an adapter: presets by name, and files in LyCORIS's preset format."""
+"""Choice of the layers that get an adapter: presets by name, and files in LyCORIS's preset format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from the name of an optimizer, known without loading it."""
+"""Traits of optimizers that follow from their names, known without loading them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Description:
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """What a dataset file describes, and everything that is wrong or odd in it."""
+    """Contents of a dataset file, with everything that is wrong or odd in it."""
 
     subsets: tuple[Description, ...]
     problems: tuple[Problem, ...]

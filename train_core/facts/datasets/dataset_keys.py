@@ -18,7 +18,7 @@ GENERAL, DATASET, SUBSET = "[general]", "[[datasets]]", "[[datasets.subsets]]"
 
 
 class SubsetSettings(Section):
-    """What a dataset file says of images that is no setting of the whole run."""
+    """Properties of a subset's images that are not settings of the whole run."""
 
     batch_size: int = setting(0, "Images per step and device.", ge=1, le=1024)
     num_repeats: int = setting(1, "How often each image is seen in an epoch.", ge=1, le=10000)
@@ -54,7 +54,7 @@ _NOTHING_ASKED = {"network_multiplier": 1.0}
 
 @dataclass(frozen=True)
 class Place:
-    """Where in which file a value stands, in words and as one of the three levels."""
+    """Position of a value in a file, in words and as one of the three levels."""
 
     path: Path
     words: str
@@ -105,7 +105,7 @@ def _absolute(declared: Setting, value: Any, place: Place) -> Any:
 
 
 def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -> Problem | None:
-    """Why `key` cannot stand at `place`; None when it can."""
+    """Reason why `key` cannot stand at `place`; None when it can."""
     if key not in LEVELS[place.level]:
         return _stray(key, place)
     asks = raw is not None and raw not in (_NOTHING_ASKED.get(key), False, 0, "", {})
@@ -121,7 +121,7 @@ def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -
 
 
 def _stray(key: str, place: Place) -> Problem:
-    """What is said of a key that does not belong to this level: where it does, or what it may have meant."""
+    """Problem for a key that does not belong to this level: where it does, or what it may have meant."""
     where = {"key": key, "place": place.words, "path": str(place.path)}
     levels = [level for level, keys in LEVELS.items() if key in keys]
     if levels:

@@ -1,4 +1,4 @@
-"""Which images are held out from training to validate on: by their content, so that no copy is on both sides."""
+"""The split of images into trained and held-out ones: by content, so that no copy is on both sides."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _too_few(count: int) -> Problem:
 def split_subsets(
     subsets: Sequence[Subset], share: float, seed: int
 ) -> tuple[tuple[Subset, ...], tuple[Subset, ...]]:
-    """What is trained on, and what is held out, by `held_out`; page and job ask alike. Raises UserError as that does.
+    """Split subsets into trained and held-out ones, by `held_out`; for page and job. Raises UserError as that does.
 
     Regularisation images are matched anew to the training images that are left.
     """
@@ -96,7 +96,7 @@ def split_subsets(
 
 
 def trained_on(config: TrainConfig, subsets: Sequence[Subset]) -> tuple[Subset, ...]:
-    """What of `subsets` a run of these settings trains on; all where a split is asked for that cannot be made."""
+    """The part of `subsets` that a run trains on; all of them where the split asked for cannot be made."""
     try:
         return split_subsets(subsets, config.validation.validation_split, validation_seed(config))[0]
     except UserError:  # told by `validation_problems`
@@ -104,13 +104,13 @@ def trained_on(config: TrainConfig, subsets: Sequence[Subset]) -> tuple[Subset, 
 
 
 def validation_seed(config: TrainConfig) -> int:
-    """What decides which images are held out, and the noise they are measured with."""
+    """Seed of the choice of held-out images and of the noise they are measured with."""
     seed = config.validation.validation_seed
     return config.training.seed if seed is None else seed
 
 
 def validation_problems(config: TrainConfig, subsets: Sequence[Subset]) -> tuple[Problem, ...]:
-    """Why a run that trains on `subsets` could not be validated as the settings ask."""
+    """Reasons why a run that trains on `subsets` cannot be validated as the settings ask."""
     folder = config.validation.validation_data_dir
     try:
         if not folder:
@@ -163,6 +163,6 @@ def refuse_copies(validation: Sequence[Path], training: Collection[Path]) -> Non
 
 
 def per_folder(folders_of_held_out: Iterable[Path]) -> str:
-    """How many images of which folder, in words: `3 of 10_dog, 1 of 5_cat`."""
+    """Counts of images by folder, in words: `3 of 10_dog, 1 of 5_cat`."""
     counts = Counter(folder.name for folder in folders_of_held_out)
     return ", ".join(f"{count} of {name}" for name, count in sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""Where images lie under the chosen folder, and the usual ways to choose the wrong one."""
+"""The layout of image folders below the chosen one, and the usual ways to choose the wrong one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def image_folders(parent: Path) -> list[NamedFolder]:
 
 
 def class_tokens(folder: Path) -> str:
-    """What the name of `folder` says that its images show."""
+    """Class tokens in the name of `folder`: the subject of its images."""
     named = _named(folder)
     return named.class_tokens if named else folder.name
 
@@ -77,7 +77,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def problems(parent: Path, plain: bool = False) -> list[Problem]:
-    """Why `parent` cannot be trained on: not there, the wrong level, or nothing in it. Empty when it can.
+    """Reasons why `parent` cannot be trained on: missing, the wrong level, or empty. None when it can.
 
     With `plain`, folders without numbers count too.
     """
@@ -96,7 +96,7 @@ def problems(parent: Path, plain: bool = False) -> list[Problem]:
 
 
 def warnings(parent: Path) -> list[Problem]:
-    """What lies in `parent` and will not be used."""
+    """Warnings for what lies in `parent` and will not be used."""
     found = []
     own = images_in(parent)
     if own:
@@ -169,7 +169,7 @@ def _named(folder: Path) -> NamedFolder | None:
 
 
 def _listing(folder: Path) -> list[Path]:
-    """What lies in `folder`, sorted by name; nothing if the system does not let us look."""
+    """Contents of `folder`, sorted by name; nothing if the system denies access."""
     try:
         return sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the masks and faces that draws of images need look like before a job starts."""
+"""Checks of the masks and faces that draws of images need, before a job starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from train_core.facts.images.faces import face_in
 
 @dataclass(frozen=True)
 class DrawFindings:
-    """What makes draws impossible, and what has no effect on them."""
+    """Findings that make draws impossible, and those that have no effect on them."""
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]

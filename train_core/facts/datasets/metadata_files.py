@@ -18,7 +18,7 @@ _FIELDS = ("caption", "tags", "image_size", "train_resolution")
 
 @dataclass(frozen=True)
 class Record:
-    """What the file says of one image. `key` is its path as it is written; `size` is (width, height) if it is given."""
+    """One image's record in the file. `key` is its path as written; `size` is (width, height) if given."""
 
     key: str
     caption: str

@@ -1,4 +1,4 @@
-"""Which class images are missing: how many of each class, where they go, and the seed of each."""
+"""Missing class images: how many of each class, where they go, and the seed of each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ClassFolder:
 
 
 def class_folders(config: ClassImagesConfig) -> list[ClassFolder]:
-    """What is to be made for the images of `config`, class by class.
+    """Class folders to fill for the images of `config`.
 
     A picture's seed follows from the run's seed, its class and its number alone, and its name holds both; so a run that
     was interrupted goes on with the next, and one picture deleted is made again as it was. Raises `UserError` when the

@@ -22,7 +22,7 @@ class Registered(NamedTuple):
 
 
 def seen(images: Sequence[Registered]) -> list[int]:
-    """How often an epoch sees each image: in every dataset as many regularisation images as training images."""
+    """Count how often an epoch sees each image: in every dataset as many regularisation images as training images."""
     counts = [image.repeats for image in images]
     for dataset in {image.dataset for image in images if image.is_reg}:
         own = [index for index, image in enumerate(images) if image.dataset == dataset]
@@ -34,7 +34,7 @@ def seen(images: Sequence[Registered]) -> list[int]:
 
 
 def match(repeats: Sequence[int], target: int) -> list[int]:
-    """How often each of the images with these `repeats` is seen, so that they are seen `target` times together.
+    """Count how often each image with these `repeats` is seen, so that they are seen `target` times together.
 
     As kohya's trainer does it: images are taken in order with their own repeats until the target is reached, and what
     is left over is not seen; if all of them do not reach it, each in turn is seen once more until they do. Where the
@@ -59,7 +59,7 @@ def class_of(tokens: str) -> str:
 
 
 def concept_of(tokens: str, trained: Iterable[str]) -> str:
-    """What regularisation images in a folder named `tokens` show, beside folders that are `trained` on.
+    """Concept of regularisation images in a folder named `tokens`, beside folders that are `trained` on.
 
     Both ways of naming them are understood: the class alone, or the same name as the training folder. Its trigger word
     is then left out, since images of the class in general must not be called by it.

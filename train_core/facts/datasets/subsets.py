@@ -37,7 +37,7 @@ class Subset:
 
     @property
     def samples(self) -> int:
-        """How many images with their repeats an epoch sees of it."""
+        """Number of samples (images times repeats) that an epoch sees of it."""
         return sum(self.repeats)
 
     @property
@@ -47,7 +47,7 @@ class Subset:
         return not bucket_contradictions(dataset) and not bucket_problems(bucket_rules(dataset))
 
     def groups(self) -> Iterator[Group]:
-        """What each image shares batches with."""
+        """Batch group of each image."""
         rules = bucket_rules(self.settings.dataset)
         for image in self.folder.images:
             yield Group(assign(image.size, rules).bucket, self.batch_size)
@@ -81,7 +81,7 @@ def survey(settings: DataSettings) -> Sources:
 
 
 def protection(subsets: Sequence[Subset]) -> Iterator[Problem]:
-    """What each folder of regularisation images protects, in words."""
+    """Notices that say what each folder of regularisation images protects."""
     for subset in subsets:
         if not subset.is_reg:
             continue
@@ -245,7 +245,7 @@ def _named_like_training(subsets: Sequence[Subset]) -> list[Problem]:
 
 
 def _trained_beside(subset: Subset, subsets: Sequence[Subset]) -> list[Subset]:
-    """What is trained in the same dataset."""
+    """Subsets trained in the same dataset."""
     return [other for other in subsets if not other.is_reg and other.dataset == subset.dataset]
 
 
@@ -254,5 +254,5 @@ def _tokens_beside(subset: Subset, subsets: Sequence[Subset]) -> set[str]:
 
 
 def _called(subset: Subset) -> str:
-    """What its images show, as far as names tell: a dataset file need not give class tokens."""
+    """Subject of its images, as far as names tell: a dataset file need not give class tokens."""
     return subset.folder.class_tokens or layout.class_tokens(subset.folder.path)

@@ -31,7 +31,7 @@ class BucketRules:
 
 @dataclass(frozen=True)
 class BucketFit:
-    """How one image becomes training pixels: scaled to `resized`, then `bucket` is cut out at `crop`, (left, top)."""
+    """Fit of one image into its bucket: scaled to `resized`, then `bucket` is cut out at `crop`, (left, top)."""
 
     bucket: Size
     resized: Size
@@ -39,7 +39,7 @@ class BucketFit:
 
 
 class Group(NamedTuple):
-    """What images must share to stand in one batch. `batch_size` is their dataset's own, 0 where the run's holds."""
+    """Properties shared by all images of a batch. `batch_size` is their dataset's own, 0 where the run's holds."""
 
     bucket: Size
     batch_size: int = 0
@@ -85,7 +85,7 @@ def assign(size: Size, rules: BucketRules) -> BucketFit:
 
 
 def bucket_problems(rules: BucketRules) -> list[Problem]:
-    """Why `rules` leave images without a bucket; empty when every image has one."""
+    """Reasons why `rules` leave images without a bucket; empty when every image has one."""
     width, height = rules.resolution
     if not rules.enabled or min(width, height) >= rules.step:
         return []

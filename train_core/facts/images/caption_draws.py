@@ -1,4 +1,4 @@
-"""What one draw of an image makes of its caption: wildcards, kept, shuffled and dropped tags, in a fixed order."""
+"""The caption of one draw of an image: wildcards, kept, shuffled and dropped tags, in a fixed order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CaptionRules:
 
 @dataclass(frozen=True)
 class Moment:
-    """When a caption is drawn: epoch and optimizer step, both from 0, of a run of `total_steps`."""
+    """Time of a caption's draw: epoch and optimizer step, both from 0, of a run of `total_steps`."""
 
     epoch: int = 0
     step: int = 0
@@ -152,7 +152,7 @@ def _whole(parts: Sequence[str], separator: str) -> list[str]:
 
 
 def _shown(count: int, rules: CaptionRules, moment: Moment) -> int:
-    """How many of `count` free tags the warm-up shows; a `warmup_step` below 1 is a share of the run."""
+    """Number of the `count` free tags that the warm-up shows; a `warmup_step` below 1 is a share of the run."""
     steps = rules.warmup_step if rules.warmup_step >= 1 else rules.warmup_step * moment.total_steps
     if moment.step >= steps or count <= rules.warmup_min:
         return count
@@ -167,5 +167,5 @@ def _with_one_separator(text: str, rules: CaptionRules) -> str:
 
 
 def _joint(rules: CaptionRules) -> str:
-    """What stands between two tags: the captions' own separator and a space."""
+    """Text between two tags: the captions' own separator and a space."""
     return f"{rules.separator.rstrip()} "

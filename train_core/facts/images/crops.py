@@ -1,4 +1,4 @@
-"""Where one draw of an image is cut out: always in the middle, at random, or around a face given in the file's name."""
+"""The crop of one draw of an image: in the middle, at random, or around a face given in the file's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train_core.facts.images.faces import Face
 
 @dataclass(frozen=True)
 class CropRules:
-    """How crops vary. `face_range` is how many faces wide the short side of a crop is, at least and at most."""
+    """Rules by which crops vary. `face_range` bounds the crop's short side, in widths of the face."""
 
     random: bool = False
     face_range: tuple[float, float] | None = None
@@ -60,7 +60,7 @@ def _scaled(size: Size, bucket: Size, short_side: float) -> Size:
 
 
 def _around(centre: float, extent: float, room: int, side: int, rng: Random | None) -> int:
-    """Where a crop of `side`, which can start from 0 to `room`, starts so that it holds `centre` ± `extent` / 2."""
+    """Start of a crop of `side`, from 0 to `room`, such that it holds `centre` ± `extent` / 2."""
     start = centre - side / 2
     if rng is not None:
         play = max(0.0, side - extent) / 2

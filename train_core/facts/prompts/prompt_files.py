@@ -1,4 +1,4 @@
-"""Where sample prompts come from: lines of text, a TOML table with subsets, or a JSON list, as sd-scripts has them."""
+"""Sources of sample prompts: lines of text, a TOML table with subsets, or a JSON list, as in sd-scripts."""
 
 from __future__ import annotations
 

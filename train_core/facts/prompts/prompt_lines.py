@@ -41,7 +41,7 @@ class SamplePrompt:
 
 @dataclass(frozen=True)
 class PromptDefaults:
-    """What a prompt gets that does not say otherwise."""
+    """Defaults for a prompt's flags."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""Which settings to change when a run fails, for this very configuration and in the order of what helps most."""
+"""Advice on settings to change when a run fails, for this configuration, most helpful first."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _above(floor: float, factor: float) -> float:
 
 
 def _progress(curve: Curve, step: int) -> float:
-    """How much of the run after the warm-up lies behind `step`, 0 to 1."""
+    """Share of the run after the warm-up that lies behind `step`, 0 to 1."""
     return min(1.0, (step - curve.warmup) / max(1, curve.total - curve.warmup))
 
 

@@ -120,7 +120,7 @@ def states_in(folder: Path) -> list[State]:
 
 
 def resume_problems(config: TrainConfig, run_dir: Path | None = None) -> list[Problem]:
-    """Why these settings cannot go on from the state they name: every setting that differs and may not, at once."""
+    """Reasons why these settings cannot resume from their state: every setting that differs and may not, at once."""
     try:
         state = find_state(config, run_dir)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""How many optimizer steps a run has, why that differs from the formula people know, and how to reach a target."""
+"""Step arithmetic: a run's optimizer steps, why they differ from the usual formula, and how to reach a target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True)
 class Workload:
-    """What decides the number of steps. Groups without a batch size of their own take `batch_size`."""
+    """Inputs of the step count. Groups without a batch size of their own take `batch_size`."""
 
     images: tuple[Counted, ...]
     batch_size: int = 1
@@ -163,7 +163,7 @@ def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
 
 
 def _batch_reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
-    """Why the batches are not as many as samples divided by the batch size."""
+    """Reasons why the number of batches is not samples divided by batch size."""
     own_sizes = sorted({image.group.batch_size for image in work.images} - {0, work.batch_size})
     batches, samples = count.batches_per_epoch, count.samples + count.reg_samples
     size = work.batch_size * work.processes
