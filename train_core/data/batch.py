@@ -35,6 +35,6 @@ class Batch:
 
     @property
     def extras(self) -> dict[str, Tensor]:
-        """Conditioning beside text, for models that take it, each (B, 2): sizes as width, height; crops as left, top."""
+        """Conditioning beside text, where a model takes it, each (B, 2): sizes as width, height; crops as left, top."""
         target = torch.tensor([self.bucket]).expand(len(self.indices), 2)
         return {"original_sizes": self.original_sizes, "crops": self.crops, "target_sizes": target}

@@ -32,7 +32,7 @@ def source_contradictions(dataset: DatasetSettings) -> list[Problem]:
 
 
 def bucket_contradictions(dataset: DatasetSettings, place: str = "") -> list[Problem]:
-    """Reasons why images of this size cannot be cut into buckets. `place`: where the size stands if not in the settings."""
+    """Reasons why images of this size cannot be cut up. `place`: where it stands if not in the settings."""
     width, height = resolution_of(dataset.resolution)
     resolution = f"{dataset.resolution} ({place})" if place else dataset.resolution
     if width < 64 or height < 64 or width % 8 or height % 8:
