@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import json
+
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kohya_gui.runs import registry
@@ -10,7 +12,11 @@ from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunFollower, console_tail, follower
 from kohya_gui.runs.launch import new_run_folder
 from kohya_gui.runs.process import Identity, remember
+from kohya_gui.views.run_html import charts_html, samples_html, status_html
+from kohya_gui.views.tool_html import tool_html
 from tests.event_lines import EventLog, read_events
+from tests.odd_events import any_line
+from train_core.config.places import runs_dir
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -78,6 +84,19 @@ def test_unknown_kinds_and_torn_lines_are_passed_over():
     log.write("progress", step=1)
     (folder / "events.jsonl").open("a").write('{"kind": "progress", "step"')
     assert RunFollower(folder).view().step == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(any_line, max_size=6))
+def test_a_run_is_drawn_and_listed_whatever_its_events_hold(crucible_home, lines):
+    folder = runs_dir() / "20260101-000000-odd"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").touch()
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    view = RunFollower(folder).view()
+    drawn = status_html(view, "en") + charts_html(view, "en") + samples_html(view, "pictures/", "en")
+    assert (drawn + tool_html(view, "en")).encode("utf-8")
+    assert registry.read_run(folder).id == folder.name
 
 
 def test_charts_get_a_thousand_points_of_a_long_run():
