@@ -151,7 +151,7 @@ def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
     def bare(batch: Batch) -> None:
         noisy = torch.randn_like(batch.moments.mean).to(run.dtype).requires_grad_()
         timesteps = torch.full((len(batch.captions),), 500)
-        with run.method.adapter.disabled():
+        with run.method.disabled():
             told = conditioning(batch)
             if not text_encoder:
                 told["hidden"].requires_grad_()

@@ -15,8 +15,9 @@ from train_core.data.summary import bucket_summary, dataset_summary, folder_summ
 from train_core.facts.models.hub import resolve
 from train_core.facts.run.steps import StepCount
 from train_core.kinds import Names, PredictionType
+from train_core.methods.method import Method
 from train_core.networks.files.hashes import hashes_in_background
-from train_core.networks.files.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
+from train_core.run.file_metadata import BaseFacts, DataFacts, RunFacts, training_metadata
 
 
 @dataclass
@@ -24,6 +25,7 @@ class MetadataWriter:
     """Metadata of the files of one run. The base model's hashes are computed while the run goes on."""
 
     config: TrainConfig
+    method: Method
     library: Library
     length: StepCount
     names: Names
@@ -65,4 +67,6 @@ class MetadataWriter:
             finished_at=time.time(), steps=step, epoch=epoch, total_steps=self.length.total,
             total_epochs=self.length.epochs, optimizer=self.optimizer, processes=self.processes,
         )
-        return adapter_metadata(self.config, base, data, run)
+        return training_metadata(
+            self.config, base, data, run, self.method.metadata(self.config), self.method.modelspec_kind
+        )

@@ -31,7 +31,7 @@ from train_core.events.kinds import EndStatus, Finished, NoticeEvent, Stage, Sta
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
-from train_core.facts.run.schedules import curve_of, steps_in
+from train_core.facts.run.schedules import curve_of
 from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.devices import (
     DTYPES,
@@ -46,7 +46,7 @@ from train_core.jobs.progress import Counter
 from train_core.jobs.resuming import Place, go_on, metrics_for, place_of, states_for
 from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, guard_of, validate_on
-from train_core.methods.adapter import AdapterMethod
+from train_core.methods.choose import method_of
 from train_core.models.family import Family
 from train_core.models.fitting import choose_attention, compile_denoiser
 from train_core.models.load import load_family
@@ -165,10 +165,7 @@ def assemble(
     """All parts of the run, each made from its own settings."""
     precision = config.training.mixed_precision
     dtype = compute_dtype(precision, accelerator.device)
-    text_until = text_encoder_until(config, length.total)
-    method = AdapterMethod(
-        family, config.network, config.algorithm, config.rates, config.training.seed, text_until
-    )
+    method = method_of(config, family, length.total)
     if config.applicable().get("full_half"):
         method.trainable.to(DTYPES[precision])
     if config.memory.gradient_checkpointing:
@@ -182,16 +179,14 @@ def assemble(
         config.optimizer.fused_backward_pass,
     )
     predictor = Predictor(family, method, config.captions.weighted_captions, texts)
-    every_step = method.parts == {family.denoiser} or (family.uses_every_layer and text_until is None)
-    model = share(accelerator, predictor, all_used=every_step)
+    model = share(accelerator, predictor, all_used=method.trains_every_step)
     stepper = Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total), method.ends()),
         config.optimizer.max_grad_norm, precision == "fp16", config.optimizer.ema_decay,
     )
-    method.inference = stepper.inference
     is_main = accelerator.is_main_process
     metadata = MetadataWriter(
-        config, data.library, length, family.names, family.prediction_type, place.name,
+        config, method, data.library, length, family.names, family.prediction_type, place.name,
         description(optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
     )
     process = process_of(family, config.loss).to(accelerator.device)
@@ -202,6 +197,7 @@ def assemble(
     timesteps = timestep_sampler(config.loss, accelerator.device)
     guard = guard_of(config, stepper, data, length.total, emit)
     parts: Parts = {
+        # Of every method: states were written under this name when there were but adapters.
         "adapter": method.trainable, "stepper": stepper, "timesteps": timesteps, "metadata": metadata,
         "torch": TorchDraws(), "guard": guard, **({"metrics": metrics} if metrics else {}),
     }
@@ -211,21 +207,15 @@ def assemble(
         process=process, noise_recipe=NoiseRecipe(config.loss), loss_recipe=LossRecipe(config.loss, process),
         timestep_sampler=timesteps,
         data=data, length=length, stepper=stepper, metrics=metrics, preserved=data.library.preserved,
-        saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main),
+        saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main, stepper.inference),
         samples=SampleDrawer(
             config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, process,
-            accelerator, method.trainable, place.output_dir, place.name,
-            Path(config.model.pretrained_model_name_or_path).stem, config.training.seed, emit, method.inference,
+            accelerator, method, place.output_dir, place.name,
+            Path(config.model.pretrained_model_name_or_path).stem, config.training.seed, emit, stepper.inference,
         ),
         states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
         control=Control(place.run_dir, accelerator, emit), rates=RateChanges(stepper.schedule), guard=guard,
     )
-
-
-def text_encoder_until(config: TrainConfig, total: int) -> int | None:
-    """The step, from 0, from which the text encoder stays as it is; None when it learns to the end."""
-    until = config.applicable().get("stop_text_encoder_training", "").strip()
-    return steps_in(until, total) if until else None
 
 
 def finish(run: Training, emit: Emit) -> None:

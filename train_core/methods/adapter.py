@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
 
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.config.syntax.block_rates import block_factors
+from train_core.facts.run.schedules import steps_in
+from train_core.methods.method import Method
 from train_core.models.family import Family, Target
+from train_core.networks.files.adapter_file import save_adapter
+from train_core.networks.files.network_metadata import network_metadata
 from train_core.networks.starting import adapter_of
 
 
-class AdapterMethod:
+class AdapterMethod(Method):
     """Holds the adapter while it sits on the family's modules.
 
-    Within `inference` the parameters are those to save, show and validate; whoever averages them sets it. From step
-    `text_until` on, counted from 0, the text encoders stay as they are.
+    From step `text_until` on, counted from 0, the text encoders stay as they are.
     """
+
+    modelspec_kind: ClassVar[str] = "lora"
 
     def __init__(
         self, family: Family, network: NetworkSettings, algorithm: AlgorithmSettings, rates: RateSettings, seed: int,
         text_until: int | None = None,
     ) -> None:
         factors, targets = block_factors(rates, family.block_layout), family.targets()
-        self.rates = rates
+        self.family, self.rates = family, rates
         self._denoiser = family.denoiser
         self.max_norm = network.scale_weight_norms
-        self.norms: Tensor | None = None
         self.factors = {t.file_key: factors[t.block] if t.in_denoiser else 1.0 for t in targets}
         self.blocks = {target.file_key: target.block for target in targets}
         learning = _at_a_rate(targets, self.factors, network)
-        self.adapter = adapter_of(learning, network, algorithm, family, seed)
+        self.trainable = self.adapter = adapter_of(learning, network, algorithm, family, seed)
         self.adapter.attach()
-        self.inference: Callable[[], AbstractContextManager[None]] = nullcontext
         self.text_until = text_until
         self._text_ended = False
 
-    @property
-    def trainable(self) -> nn.Module:
-        """Everything that trains, as one module."""
-        return self.adapter
+    @classmethod
+    def of(cls, config: TrainConfig, family: Family, total_steps: int) -> Self:
+        until = config.applicable().get("stop_text_encoder_training", "").strip()
+        return cls(
+            family, config.network, config.algorithm, config.rates, config.training.seed,
+            steps_in(until, total_steps) if until else None,
+        )
 
     def disabled(self) -> AbstractContextManager[None]:
-        """The model as it was before training, for as long as the context lasts."""
         return self.adapter.disabled()
 
     @property
@@ -57,7 +63,7 @@ class AdapterMethod:
         """The parts of the model that the adapter sits on: `unet`, `text_encoder`."""
         return set(self.adapter.parameter_groups_by_part())
 
-    def parameter_groups(self, rates: dict[str, float]) -> list[dict[str, Any]]:
+    def parameter_groups(self, rates: Mapping[str, float]) -> list[dict[str, Any]]:
         """The optimizer's groups: `params`, `lr` and a `name`, which is the part's, such as `unet` or `unet_block3`.
 
         What LoRA+ speeds up is in a group of its own, named with ` plus`. `rates` are those of the parts. At rate zero
@@ -71,14 +77,15 @@ class AdapterMethod:
                 if name in layer.fixed:
                     continue
                 parameter.requires_grad_(rate > 0)
-                ratio = self._loraplus_ratio(part) if name in layer.fast else None
+                ratio = self._plus_ratio(part) if name in layer.fast else None
                 group = self._group_name(part, key) + (" plus" if ratio else "")
                 empty = {"params": [], "lr": rate * (ratio or 1.0), "name": group}
                 if rate > 0:
                     groups.setdefault(group, empty)["params"].append(parameter)
         return list(groups.values())
 
-    def _loraplus_ratio(self, part: str) -> float | None:
+    def _plus_ratio(self, part: str) -> float | None:
+        """LoRA+'s factor on the rate of a part's up layers; None or 0 for none."""
         own = self.rates.loraplus_unet_lr_ratio if part == self._denoiser else self.rates.loraplus_text_encoder_lr_ratio
         return own or self.rates.loraplus_lr_ratio
 
@@ -87,14 +94,13 @@ class AdapterMethod:
         return f"{part}_block{self.blocks[key]}" if by_block else part
 
     def ends(self) -> dict[str, int]:
-        """The steps from which groups, by their names, learn nothing any more."""
         if self.text_until is None:
             return {}
         texts = self.parts - {self._denoiser}
         return {name + twin: self.text_until for name in texts for twin in ("", " plus")}
 
     def begin_step(self, step: int) -> None:
-        """Before each optimizer step `step`, counted from 0: what no longer learns gets no gradients any more."""
+        """Let what no longer learns have no gradients any more."""
         if self._text_ended or self.text_until is None or step < self.text_until:
             return
         for key, layer in self.adapter.layers.items():
@@ -103,7 +109,7 @@ class AdapterMethod:
         self._text_ended = True
 
     def end_step(self) -> None:
-        """After each optimizer step: no layer's change stays longer than the norm that the settings allow.
+        """Shorten each layer's change to the longest norm that the settings allow.
 
         `norms` then holds each layer's length (layers,) as it was before. Changes of the norms are left alone, and so
         are rotations, which have no length.
@@ -117,12 +123,18 @@ class AdapterMethod:
                 layer.shorten(ratio)
 
     def reseed(self, step_seed: int, sample_seeds: Sequence[int]) -> None:
-        """Before each batch: what its dropouts draw from."""
         self.adapter.reseed(step_seed, sample_seeds)
 
-    def state_dict(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """The adapter's tensors by their names in the file."""
-        return self.adapter.state_dict_for_file(dtype)
+    def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        save_adapter(path, self.adapter.state_dict_for_file(dtype), metadata)
+
+    def metadata(self, config: TrainConfig) -> dict[str, Any]:
+        return network_metadata(config)
+
+    @property
+    def trains_every_step(self) -> bool:
+        """Layers behind the text states that are read get no gradient, and none of the text encoders' at the end."""
+        return self.parts == {self._denoiser} or (self.family.uses_every_layer and self.text_until is None)
 
 
 def _at_a_rate(targets: list[Target], factors: dict[str, float], network: NetworkSettings) -> list[Target]:

@@ -106,7 +106,9 @@ class Family(Protocol):
         captions have A1111 weights, which count as in `encode_weighted`.
         """
 
-    def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:
+    def encode_weighted(
+        self, prompts: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None
+    ) -> Conditioning:
         """Conditioning of `prompts` with A1111 weights, all padded to the longest one's length."""
 
     def encode_images(self, pixels: Tensor) -> Moments:
@@ -147,5 +149,5 @@ class Family(Protocol):
     def vae_fingerprint(self) -> str:
         """Changes whenever the VAE's weights or its number format do."""
 
-    def save_model(self, path: Path, dtype: torch.dtype) -> None:
-        """Write the whole model as one `.safetensors` file."""
+    def save_model(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str] | None = None) -> None:
+        """Write the whole model as one `.safetensors` file, with `metadata` beside what names its kind."""

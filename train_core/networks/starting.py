@@ -16,7 +16,7 @@ from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser, Chosen
-from train_core.networks.files.merging import Weighed, merged, misfits, require_fitting
+from train_core.networks.files.merging import Weighed, fit_problems, merged, require_fitting
 from train_core.networks.files.reading import AdapterFile, Module, read_adapter
 from train_core.networks.weight_change import WeightChange
 
@@ -29,7 +29,7 @@ def adapter_of(
     if not algorithm.network_weights.strip():
         return build_adapter(chooser.choose(targets), seed)
     file = read_adapter(Path(algorithm.network_weights))
-    raise_if_any(misfits(file, {target.file_key: target for target in family.targets()}, family.kind.name))
+    raise_if_any(fit_problems(file, {target.file_key: target for target in family.targets()}, family.kind.name))
     if algorithm.dim_from_weights:
         chosen = _as_in(file, targets, chooser)
         adapter = build_adapter(chosen, seed)

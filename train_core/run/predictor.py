@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from train_core.data.texts import TextCache
-from train_core.methods.adapter import AdapterMethod
+from train_core.methods.method import Method
 from train_core.models.family import Conditioning, Family
 
 CAPTIONS_REMEMBERED = 1024
@@ -21,7 +21,7 @@ class Predictor(nn.Module):
     """
 
     def __init__(
-        self, family: Family, method: AdapterMethod, weighted: bool = False, texts: TextCache | None = None
+        self, family: Family, method: Method, weighted: bool = False, texts: TextCache | None = None
     ) -> None:
         super().__init__()
         self._texts = texts
@@ -48,7 +48,9 @@ class Predictor(nn.Module):
 
     def _conditioning(self, captions: list[str], device: torch.device) -> Conditioning:
         if self._trains_text:
-            return self._family[0].encode_text(captions, weighted=self._weighted)
+            return self._family[0].encode_text(
+                captions, extra_tokens=self._method.extra_tokens(), weighted=self._weighted
+            )
         each = [self._frozen(caption) for caption in captions]
         return {name: torch.cat([one[name] for one in each]).to(device, non_blocking=True) for name in each[0]}
 

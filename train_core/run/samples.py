@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator
-from torch import nn
 
 from train_core.config.problems import Problem
 from train_core.config.sections.samples import SampleSettings
@@ -17,6 +16,7 @@ from train_core.diffusion.process import Process
 from train_core.events.kinds import SampleDrawn, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
 from train_core.sampling.draw import draw_samples
@@ -35,7 +35,7 @@ class SampleDrawer:
     family: Family
     process: Process
     accelerator: Accelerator
-    trained: nn.Module
+    method: Method
     output_dir: Path
     name: str
     model_name: str
@@ -70,8 +70,8 @@ class SampleDrawer:
         together, is_main = is_shared_out(self.family), self.accelerator.is_main_process
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
         for picture in draw_samples(
-            self.family, self.process, self.prompts, self.accelerator.device, self.seed, warnings.append, self.trained,
-            processes,
+            self.family, self.process, self.prompts, self.accelerator.device, self.seed, warnings.append,
+            self.method.trainable, processes, self.method.extra_tokens(),
         ):
             if together and not is_main:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from train_core.events.kinds import Saved, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
-from train_core.methods.adapter import AdapterMethod
-from train_core.networks.files.adapter_file import save_adapter
+from train_core.methods.method import Method
 from train_core.run.manifest import Kind, Manifest
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -25,19 +25,20 @@ SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bflo
 
 @dataclass
 class Saver:
-    """Saves the adapter on the main process. `name` is free in the output folder, see `facts.outputs.free_name`.
+    """Saves what is trained on the main process. `name` is free in the output folder, see `facts.outputs.free_name`.
 
     `metadata(step, epoch)` gives the file's metadata. `last` is the file written last.
     """
 
     config: TrainConfig
-    method: AdapterMethod
+    method: Method
     name: str
     metadata: Callable[[int, int], dict[str, str]]
     length: StepCount
     manifest: Manifest
     emit: Emit
     is_main: bool = True
+    inference: Callable[[], AbstractContextManager[None]] = nullcontext
     last: Path | None = None
 
     @property
@@ -88,9 +89,9 @@ class Saver:
         if wanted == self.last and kind != "final":
             return  # a stop right after a save asks for the same file again
         path = self.manifest.claim(wanted, kind, step, epoch)
-        with self.method.inference():
-            tensors = self.method.state_dict(SAVE_DTYPES[self.output.save_precision])
-        save_adapter(path, tensors, self.metadata(step, epoch))
+        metadata = self.metadata(step, epoch)
+        with self.inference():
+            self.method.save(path, SAVE_DTYPES[self.output.save_precision], metadata)
         if self.last is None:
             self._save_settings(path.parent)
         self.last = path

@@ -27,7 +27,7 @@ from train_core.events.log import emit_problems
 from train_core.facts.run.rate_changes import RateChange
 from train_core.facts.run.steps import StepCount
 from train_core.facts.seeds import seed_for
-from train_core.methods.adapter import AdapterMethod
+from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.sharding import is_shared_out
 from train_core.optim.schedule import current_rates
@@ -50,7 +50,7 @@ class Training:
     settings: TrainingSettings
     accelerator: Accelerator
     family: Family
-    method: AdapterMethod
+    method: Method
     model: nn.Module
     dtype: torch.dtype
     vae_batch_size: int

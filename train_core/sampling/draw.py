@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -43,6 +43,7 @@ def draw_samples(
     warn: Callable[[Problem], None],
     trained: nn.Module | None = None,
     processes: tuple[int, int] = (1, 0),
+    extra_tokens: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Picture]:
     """Draw each prompt on `device`, by the noise process that the model was trained with, and yield its picture.
 
@@ -50,7 +51,8 @@ def draw_samples(
 
     A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
     epochs can be compared. A picture with values that are not finite is left out, and `warn` is told. `trained` is
-    what sits on the model: it too is in evaluation mode meanwhile. Afterwards the modules' modes and places and the
+    what sits on the model: it too is in evaluation mode meanwhile; `extra_tokens` are words that prompts
+    may use beside the vocabulary's, see `Family.encode_text`. Afterwards the modules' modes and places and the
     global generators are as before.
     """
     number, rank = processes
@@ -60,14 +62,17 @@ def draw_samples(
         own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
         seeded = replace(prompt, seed=own_seed)
         with undisturbed(family, torch.device(device), trained):
-            pixels = draw_pixels(family, process, seeded, torch.device(device))
+            pixels = draw_pixels(family, process, seeded, torch.device(device), extra_tokens)
         if torch.isfinite(pixels).all():
             yield Picture(to_image(pixels[0]), seeded, index)
         else:
             warn(_not_finite(index + 1, seeded))
 
 
-def draw_pixels(family: Family, process: Process, prompt: SamplePrompt, device: torch.device) -> Tensor:
+def draw_pixels(
+    family: Family, process: Process, prompt: SamplePrompt, device: torch.device,
+    extra_tokens: Mapping[str, Tensor] | None = None,
+) -> Tensor:
     """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU."""
     assert prompt.seed is not None
     generator = torch.Generator().manual_seed(prompt.seed)
@@ -77,7 +82,7 @@ def draw_pixels(family: Family, process: Process, prompt: SamplePrompt, device: 
         return torch.randn(shape, generator=generator).to(device)
 
     texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
-    predict = guided(family, family.encode_weighted(texts), prompt.scale)
+    predict = guided(family, family.encode_weighted(texts, extra_tokens), prompt.scale)
     sampler = SAMPLERS[prompt.sampler]
     sigmas = sampler.sigmas(process, prompt.steps)
     start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level

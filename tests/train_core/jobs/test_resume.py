@@ -174,7 +174,7 @@ def test_killed_between_the_last_state_and_the_result_it_keeps_every_curve(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("train_core.run.saving.save_adapter", die)
+        patch.setattr("train_core.methods.adapter.save_adapter", die)
         train(config)
     assert [state.step for state in states_in(tmp_path / "two")] == [steps]
     train(config, resume="last")

@@ -25,7 +25,7 @@ def family() -> Family:
 
 
 def method(*parts: str) -> Any:
-    return SimpleNamespace(trainable=nn.Module(), parts=frozenset(parts), disabled=nullcontext)
+    return SimpleNamespace(trainable=nn.Module(), parts=frozenset(parts), disabled=nullcontext, extra_tokens=dict)
 
 
 def hidden_of(model: Family, captions: list[str], weighted: bool, *parts: str) -> Tensor:

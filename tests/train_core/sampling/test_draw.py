@@ -42,7 +42,7 @@ class FakeFamily:
         self.batches = []
         self.places = []
 
-    def encode_weighted(self, prompts):
+    def encode_weighted(self, prompts, extra_tokens=None):
         return {"value": torch.tensor([self.values[p] for p in prompts])}
 
     def predict(self, noisy, timesteps, conditioning, extras=None):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from train_core.config.job import Job
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.augmentation import AugmentationSettings
@@ -24,6 +26,8 @@ from train_core.config.sections.validation import ValidationSettings
 
 class TrainConfig(Job, name="train"):
     """The training job's settings, section by section."""
+
+    method: ClassVar[str] = "adapter"  # what is trained, a name in `methods/choose.py`
 
     model: ModelSettings = ModelSettings()
     dataset: DatasetSettings = DatasetSettings()

@@ -101,11 +101,14 @@ class StableDiffusion:
         weights = [row.weights[: self._pieces * PIECE] for row in rows] if weighted else ()
         return self._condition([row.ids for row in rows], self._pieces, weights, vectors)
 
-    def encode_weighted(self, prompts: Sequence[str]) -> Conditioning:
+    def encode_weighted(
+        self, prompts: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None
+    ) -> Conditioning:
         """As `encode_text`, for prompts of any length: states times their tokens' weights, each prompt's mean kept."""
-        rows = [tokenise(self._tokenizer, parse_weighted(prompt)) for prompt in prompts]
+        numbers, vectors = self._number(extra_tokens or {})
+        rows = [tokenise(self._tokenizer, parse_weighted(prompt), numbers) for prompt in prompts]
         pieces = pieces_needed(max(len(row.ids) for row in rows))
-        return self._condition([row.ids for row in rows], pieces, weights=[row.weights for row in rows])
+        return self._condition([row.ids for row in rows], pieces, [row.weights for row in rows], vectors)
 
     def _condition(
         self,
@@ -216,14 +219,14 @@ class StableDiffusion:
         """A hash of the VAE's weights as fp16 and of its number format, the same from whatever file it was read."""
         return autoencoder.fingerprint(self.modules["vae"])
 
-    def save_model(self, path: Path, dtype: torch.dtype) -> None:
+    def save_model(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str] | None = None) -> None:
         """Write the whole model as one `.safetensors` in the original Stability layout, whole or not at all."""
-        metadata = {
+        own = {
             "format": "pt",
             "modelspec.architecture": self.names.architecture,
             "modelspec.prediction_type": self.prediction_type.removesuffix("_prediction"),
         }
-        write_safetensors(path, single_file(self.parts, self.stored(), self.spare, dtype), metadata)
+        write_safetensors(path, single_file(self.parts, self.stored(), self.spare, dtype), {**own, **(metadata or {})})
 
     def stored(self) -> dict[str, dict[str, Stored]]:
         """The weights of each part by the module's names."""

@@ -53,11 +53,11 @@ def require_fitting(adapters: Sequence[Weighed], targets: Sequence[Target], kind
     `kind` is the model's, such as SDXL.
     """
     known = {target.file_key: target for target in targets}
-    raise_if_any([found for one in adapters for found in misfits(one.file, known, kind)])
+    raise_if_any([found for one in adapters for found in fit_problems(one.file, known, kind)])
 
 
-def misfits(file: AdapterFile, known: Mapping[str, Target], kind: str) -> Iterator[Problem]:
-    """What keeps the adapter from being put on the layers `known`."""
+def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> Iterator[Problem]:
+    """The problems that keep the adapter off the layers `known`, by their keys, of a model of this `kind`."""
     if file.kind and file.kind != kind:
         yield problem(
             "adapter_of_another_base",

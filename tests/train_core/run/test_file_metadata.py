@@ -11,7 +11,8 @@ import pytest
 from train_core.config.jobs.train import TrainConfig
 from train_core.kinds import Names
 from train_core.networks.files.hashes import FileHashes
-from train_core.networks.files.metadata import BaseFacts, DataFacts, RunFacts, adapter_metadata
+from train_core.networks.files.network_metadata import network_metadata
+from train_core.run.file_metadata import BaseFacts, DataFacts, RunFacts, training_metadata
 
 BASE = BaseFacts(
     Path("/models/a model.safetensors"), FileHashes("cafe0123", "f" * 64), Names("sd_v1", "stable-diffusion-v1")
@@ -27,7 +28,8 @@ RUN = RunFacts(
 
 
 def metadata(base=BASE, **values):
-    return adapter_metadata(TrainConfig.from_flat({"resolution": "512,448", **values}), base, DATA, RUN)
+    config = TrainConfig.from_flat({"resolution": "512,448", **values})
+    return training_metadata(config, base, DATA, RUN, network_metadata(config), "lora")
 
 
 def test_every_value_is_a_string():

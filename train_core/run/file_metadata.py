@@ -1,4 +1,4 @@
-"""What an adapter file says of its training, under the names and in the formats that other software reads."""
+"""What a result file says of its training, under the names and in the formats that other software reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from train_core.config.interop.sd_scripts_networks import network_in_their_words
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.output import OutputSettings
@@ -86,15 +85,17 @@ class RunFacts:
     processes: int = 1
 
 
-def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts) -> dict[str, str]:
+def training_metadata(
+    config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts, method: Mapping[str, Any], kind: str
+) -> dict[str, str]:
     """All metadata of a file, every value a string: `ss_` as sd-scripts has it, `modelspec.` 1.0.1 as Stability has it.
 
+    `method` and `kind` are the method's own, see `Method.metadata` and `Method.modelspec_kind`.
     `metadata_depth` leaves out names of folders and files, or all but what other software needs to load the file.
     """
     nameless = config.output.metadata_depth != "full"
-    network = _network(config, nameless)
     values = {
-        **NOT_HERE, **_run(config, run), **_rates(config, run), **network, **_base(base), **_data(config, data),
+        **NOT_HERE, **_run(config, run), **_rates(config, run), **method, **_base(base), **_data(config, data),
         **_training(config, run), **_loss(config.loss), **_text(config),
         **_validation(config.validation, data.held_out),
     }  # fmt: skip
@@ -106,7 +107,7 @@ def adapter_metadata(config: TrainConfig, base: BaseFacts, data: DataFacts, run:
         values |= _nameless(values, data)
     if config.output.metadata_depth == "minimal":
         values = {name: value for name, value in values.items() if name in MINIMUM}
-    values |= _modelspec(config, base, data, run)
+    values |= _modelspec(config, base, data, run, kind)
     return {name: str(value) for name, value in values.items()}
 
 
@@ -142,37 +143,6 @@ def _rates(config: TrainConfig, run: RunFacts) -> dict[str, Any]:
 
 def _one_or_all(numbers: list[float]) -> float | list[float] | None:
     return numbers if len(numbers) > 1 else numbers[0] if numbers else None
-
-
-def _network(config: TrainConfig, nameless: bool) -> dict[str, Any]:
-    """What is trained, in the words of sd-scripts and LyCORIS; where DoRA's magnitudes lie is always said."""
-    network, algorithm = config.network, config.algorithm
-    applicable = config.applicable()
-    said, _ = network_in_their_words(applicable, {s.name: s.default for s in config.settings()})
-    arguments = dict(word.split("=", 1) for word in said.get("network_args", []))
-    if applicable.get("dora_wd"):
-        arguments["wd_on_output"] = str(algorithm.wd_on_output)
-    if algorithm.base_weights:
-        names = [Path(path).name for path in algorithm.base_weights]
-        strengths = "; ".join(algorithm.base_weights_multiplier)
-        arguments |= {"base_weights": ", ".join(names), "base_weights_multiplier": strengths}
-    if nameless:
-        arguments = {name: value for name, value in arguments.items() if name != "base_weights"}
-    if "preset" in arguments:
-        preset = arguments["preset"]
-        arguments["preset"] = ("own.toml" if nameless else Path(preset).name) if preset.endswith(".toml") else preset
-    from_file = bool(applicable.get("dim_from_weights"))
-    return {
-        "ss_network_module": said["network_module"],
-        "ss_network_dim": "Dynamic" if from_file else network.network_dim,
-        "ss_network_alpha": "Dynamic" if from_file else network.network_alpha,
-        "ss_network_dropout": network.network_dropout or None,
-        "ss_scale_weight_norms": network.scale_weight_norms or None,
-        **(
-            {"ss_network_args": json.dumps(arguments | {"dropout": network.network_dropout or None})}
-            if arguments else {}
-        ),
-    }  # fmt: skip
 
 
 def _nameless(values: Mapping[str, Any], data: DataFacts) -> dict[str, Any]:
@@ -293,11 +263,13 @@ def _text(config: TrainConfig) -> dict[str, Any]:
     return {"ss_clip_skip": config.model.clip_skip, "ss_max_token_length": None if length == 75 else length}
 
 
-def _modelspec(config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts) -> dict[str, Any]:
+def _modelspec(
+    config: TrainConfig, base: BaseFacts, data: DataFacts, run: RunFacts, kind: str
+) -> dict[str, Any]:
     width, height = _largest_size(config, data)
     values = {
         "sai_model_spec": "1.0.1",
-        "architecture": f"{base.names.architecture}/lora",
+        "architecture": f"{base.names.architecture}/{kind}" if kind else base.names.architecture,
         "implementation": base.names.implementation,
         "implementation_version": "crucible",
         "title": config.output.metadata_title or run.output_name,

@@ -1,0 +1,227 @@
+"""A new method is a class and a row in the table: the job trains, draws, saves and resumes with it as with any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from tests.tiny import TEXT_WIDTH, tiny_file
+from tests.train_core.jobs.conftest import Prepare
+from train_core.config.files import read_config
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import runs_dir
+from train_core.config.sections.model import ModelSettings
+from train_core.events.event import Event
+from train_core.events.kinds import Finished, Resumed, SampleDrawn
+from train_core.jobs.train import finish, open_run
+from train_core.methods.choose import METHODS
+from train_core.methods.method import Method
+from train_core.models.family import Family
+from train_core.models.files.stored import in_memory
+from train_core.models.files.writing import write_safetensors
+from train_core.models.load import load_family
+from train_core.run.loop import train
+from train_core.run.training import Training
+
+
+class WholeModel(Method):
+    """Fine-tuning: every weight of the denoiser."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.trainable = family.modules[family.denoiser].requires_grad_(True)
+        self.before = [parameter.detach().clone() for parameter in self.trainable.parameters()]
+
+    @classmethod
+    def of(cls, config: TrainConfig, family: Family, total_steps: int) -> Self:
+        return cls(family)
+
+    @property
+    def parts(self) -> set[str]:
+        return {self.family.denoiser}
+
+    def parameter_groups(self, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+        part = self.family.denoiser
+        return [{"params": list(self.trainable.parameters()), "lr": rates[part], "name": part}]
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        learnt = [parameter.detach().clone() for parameter in self.trainable.parameters()]
+        self._set(self.before)
+        try:
+            yield
+        finally:
+            self._set(learnt)
+
+    @torch.no_grad()
+    def _set(self, values: list[Tensor]) -> None:
+        for parameter, value in zip(self.trainable.parameters(), values, strict=True):
+            parameter.copy_(value)
+
+    def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        self.family.save_model(path, dtype, metadata)
+
+
+class NewWord(Method):
+    """Textual inversion: the vectors of one new word."""
+
+    modelspec_kind: ClassVar[str] = "textual-inversion"
+
+    def __init__(self, family: Family) -> None:
+        self.family, self.off = family, False
+        self.trainable = nn.ParameterDict({"zuko": nn.Parameter(torch.zeros(2, TEXT_WIDTH))})
+
+    @classmethod
+    def of(cls, config: TrainConfig, family: Family, total_steps: int) -> Self:
+        return cls(family)
+
+    @property
+    def parts(self) -> set[str]:
+        return set(self.family.text_parts)
+
+    def parameter_groups(self, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+        (part,) = self.parts
+        return [{"params": list(self.trainable.parameters()), "lr": rates[part], "name": part}]
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        self.off = True
+        try:
+            yield
+        finally:
+            self.off = False
+
+    def extra_tokens(self) -> Mapping[str, Tensor]:
+        return {} if self.off else dict(self.trainable.items())
+
+    def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        tensors = {"emb_params": self.trainable["zuko"].detach().to(dtype)}
+        write_safetensors(path, in_memory(tensors), metadata)
+
+
+class WholeConfig(TrainConfig, name="train"):
+    """A training's settings for `WholeModel`."""
+
+    method: ClassVar[str] = "whole"
+
+
+class WordConfig(TrainConfig, name="train"):
+    """A training's settings for `NewWord`."""
+
+    method: ClassVar[str] = "word"
+
+
+@pytest.fixture(autouse=True)
+def methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "whole", WholeModel)
+    monkeypatch.setitem(METHODS, "word", NewWord)
+
+
+Run = Callable[..., tuple[Training, list[Event]]]
+
+
+@pytest.fixture
+def run(prepare: Prepare) -> Run:
+    """A function that trains with the settings of a job class; the run, and what it said."""
+
+    def trained(kind: type[TrainConfig], name: str, **values: Any) -> tuple[Training, list[Event]]:
+        config = kind.from_flat(read_config(prepare(name, **values)).config.flat())
+        folder, said = runs_dir() / name, list[Event]()
+        folder.mkdir(parents=True, exist_ok=True)
+        run = open_run(config, folder, said.append)
+        if config.samples.sample_at_first and run.step == 0:
+            run.samples.draw(0, None)
+        train(run)
+        finish(run, said.append)
+        return run, said
+
+    return trained
+
+
+def result(said: list[Event]) -> Path:
+    last = said[-1]
+    assert isinstance(last, Finished)
+    assert last.status == "completed"
+    assert last.path is not None
+    return Path(last.path)
+
+
+def pictures(said: list[Event]) -> list[np.ndarray]:
+    return [np.asarray(Image.open(event.path)).astype(int) for event in said if isinstance(event, SampleDrawn)]
+
+
+def model_in(path: Path) -> Family:
+    return load_family(ModelSettings(pretrained_model_name_or_path=str(path)), torch.float32, "cpu")
+
+
+def test_a_whole_model_trains_and_its_file_is_a_base_model(run: Run) -> None:
+    done, said = run(WholeConfig, "whole", sample_prompts="zuko --s 2", sample_every_n_epochs=1, resolution="64")
+    saved, base = model_in(result(said)), model_in(tiny_file())
+    learnt = done.family.modules["unet"].state_dict()
+    before = base.modules["unet"].state_dict()
+    assert all(torch.equal(tensor, learnt[name]) for name, tensor in saved.modules["unet"].state_dict().items())
+    assert sum(not torch.equal(learnt[name], before[name]) for name in learnt) > 0.9 * len(learnt)
+    first, second = pictures(said)
+    assert (first != second).any()
+
+
+def test_its_metadata_is_that_of_a_model_and_names_no_network(run: Run) -> None:
+    for kind, name, architecture in (
+        (WholeConfig, "whole", "stable-diffusion-v1"), (WordConfig, "word", "stable-diffusion-v1/textual-inversion"),
+    ):
+        _, said = run(kind, name, max_train_epochs=1)
+        with safe_open(result(said), "pt") as file:
+            metadata = file.metadata()
+        assert metadata["modelspec.architecture"] == architecture
+        assert metadata["ss_num_train_images"] == "8"
+        assert "ss_network_module" not in metadata
+
+
+@pytest.mark.parametrize("kind", [WholeConfig, WordConfig])
+def test_resumed_it_ends_as_if_it_had_never_stopped(run: Run, tmp_path: Path, kind: type[TrainConfig]) -> None:
+    settings = {"learning_rate": 1e-3, "lr_scheduler": "constant", "ema_decay": 0.9}
+    _, whole = run(kind, "undisturbed", output_dir=str(tmp_path / "one"), **settings)
+    halves = {**settings, "output_dir": str(tmp_path / "two"), "save_state_on_train_end": True}
+    run(kind, "halves", max_train_epochs=1, **halves)
+    _, resumed = run(kind, "halves", resume="last", **halves)
+    assert [event.step for event in resumed if isinstance(event, Resumed)] == [4]
+    assert same_tensors(result(whole), result(resumed))
+
+
+def same_tensors(first: Path, second: Path) -> bool:
+    ours, theirs = load_file(first), load_file(second)
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_new_word_learns_and_samples_are_drawn_with_it(run: Run) -> None:
+    done, said = run(
+        WordConfig, "word", sample_prompts="zuko --s 2", sample_at_first=True, sample_every_n_epochs=2,
+        learning_rate=0.5,
+    )
+    vectors = load_file(result(said))["emb_params"]
+    assert vectors.abs().min() > 0
+    assert torch.equal(vectors, done.method.trainable["zuko"])  # type: ignore[index]
+    at_first, at_last = pictures(said)
+    assert (at_first != at_last).any()
+    assert not [parameter for part in done.family.modules.values() for parameter in part.parameters() if parameter.grad]
+
+
+@pytest.mark.parametrize("kind", [WholeConfig, WordConfig])
+def test_the_untrained_model_can_be_asked_what_it_predicted(run: Run, kind: type[TrainConfig]) -> None:
+    done, _ = run(kind, "asked", max_train_epochs=1, learning_rate=0.1)
+    predictor = done.accelerator.unwrap_model(done.model)
+    question = (torch.ones(1, 4, 8, 8), torch.tensor([500]), ["a zuko dog"])
+    base = model_in(tiny_file())
+    bare = base.predict(*question[:2], base.encode_text(question[2]))
+    assert torch.equal(predictor.untrained(*question), bare)
+    assert not torch.allclose(predictor(*question), bare)
