@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ OFFERED: dict[str | None, tuple[str, ...]] = {
 
 def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> Markup:
     """The step line and the problems, with a style sheet and path lists that the form itself uses."""
-    hidden = form.hidden(understood.config.flat())
+    hidden = form.hidden(understood.config.flat(), understood.facts)
     return joined([
         step_line_html(understood, language),
         sources_html(understood.trained, understood.config.training.train_batch_size, language),
@@ -38,10 +38,11 @@ def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, la
     ])  # fmt: skip
 
 
-def fields_html(form: Form, values: Mapping[str, Any], hidden: Iterable[str], errors: Iterable[Problem]) -> Markup:
+def fields_html(form: Form, values: Mapping[str, Any], hidden: Sequence[str], errors: Iterable[Problem]) -> Markup:
     """What hides the fields `hidden` and marks those that are wrong, and the paths that fields offer."""
     lists = [_path_list(s, values, form.prefix) for s in form.settings if _is_one_path(s)]
-    return joined([_style(hidden, errors, form.prefix), *lists])
+    away = [f"setting-{name}" for name in hidden] + [f"section-{key}" for key in form.empty_sections(hidden)]
+    return joined([_style(away, errors, form.prefix), *lists])
 
 
 def work_of(understood: Understood) -> Workload | None:
@@ -151,8 +152,8 @@ def is_setting(name: Any) -> bool:
 
 
 def _style(hidden: Iterable[str], errors: Iterable[Problem], prefix: str) -> Markup:
-    """Hides what does not apply and marks what is wrong: one element instead of seventy updates."""
-    away = ",".join(f"#{prefix}setting-{name}" for name in hidden)
+    """Hides the elements `hidden` and marks what is wrong: one style sheet instead of seventy updates."""
+    away = ",".join(f"#{prefix}{name}" for name in hidden)
     wrong = ",".join(f"#{prefix}setting-{name} :is(input,textarea)" for name in settings_in(errors))
     rules = (f"{away}{{display:none!important}}" if away else "") + (
         f"{wrong}{{border-color:var(--crucible-error)!important}}" if wrong else ""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kohya_gui.form.reading import read_leniently
+from train_core.config.checks.applicability import not_for_this_model
 from train_core.config.checks.consistency import contradictions, oddities
+from train_core.config.conditions import Facts
 from train_core.config.files import missing
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem
+from train_core.config.problems import Problem, unique
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
@@ -22,6 +24,7 @@ from train_core.config.sections.training import TrainingSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.facts.datasets.holdout import in_folder, trained_on
 from train_core.facts.datasets.subsets import Subset, survey, watched
+from train_core.facts.models.model_facts import facts_of_chosen
 from train_core.facts.preflight import Findings, examine
 
 Stamp = tuple[tuple[str, int], ...]
@@ -33,7 +36,7 @@ class Understood:
 
     `subsets` are the images found, as far as they fit into buckets; `trained` are they without what is kept for
     validation. `unreadable` are those errors that are about a value's writing alone; `notices` say what is neither
-    wrong nor odd.
+    wrong nor odd. `facts` are what is known of the base model.
     """
 
     config: TrainConfig
@@ -43,6 +46,7 @@ class Understood:
     unreadable: tuple[Problem, ...]
     notices: tuple[Problem, ...] = ()
     trained: tuple[Subset, ...] = ()
+    facts: Facts = field(default_factory=dict)
 
 
 def understand(values: Mapping[str, Any], source: str) -> Understood:
@@ -51,17 +55,19 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
     config, errors = reading.config, reading.errors
     stamp = _stamp(config)
     conflicts = () if errors else contradictions(config)
-    files = Findings((), ())
+    facts, files, unused = _facts(config.model, stamp), Findings((), ()), []
     if not errors and not conflicts:
         files = _examined(_Named.by(config), stamp)
+        unused = not_for_this_model(config, facts, files.problems)
     return Understood(
         config,
         _subsets(DataSettings.of(config), stamp),
         (*errors, *missing(config, source), *conflicts, *files.problems),
-        (*reading.warnings, *oddities(config), *files.warnings),
+        unique((*reading.warnings, *oddities(config), *files.warnings, *unused)),
         errors,
         files.notices,
         _trained_on(_Named.by(config), stamp),
+        facts,
     )
 
 
@@ -93,6 +99,11 @@ class _Named(NamedTuple):
 def _examined(named: _Named, stamp: Stamp) -> Findings:
     """What the files say, found out again when `stamp` changes and not at every key that is typed."""
     return examine(named.config())
+
+
+@lru_cache(maxsize=8)
+def _facts(model: ModelSettings, stamp: Stamp) -> Facts:
+    return facts_of_chosen(model)
 
 
 @lru_cache(maxsize=8)

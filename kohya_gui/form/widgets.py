@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -11,6 +11,7 @@ from gradio.components.base import FormComponent
 from gradio.i18n import I18nData
 
 from kohya_gui.form.kinds import number_text, plain_type
+from train_core.config.conditions import NOTHING_KNOWN, Facts
 from train_core.config.job import Job
 from train_core.config.setting import Setting
 
@@ -49,9 +50,22 @@ class Form:
         """What each widget shows for `values`; settings that `values` does not hold show their default."""
         return [to_widget(s, values.get(s.name, s.default)) for s in self.settings]
 
-    def hidden(self, values: Mapping[str, Any]) -> list[str]:
-        """The names of the settings that do not apply with `values`."""
-        return [s.name for s in self.settings if not s.traits.applies_to(values)]
+    def hidden(self, values: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> list[str]:
+        """The names of the settings that do not apply with `values` and `facts`.
+
+        One that only the base model rules out stays in sight while it is used, so that it can be mended.
+        """
+        return [
+            s.name for s in self.settings
+            if not s.applies_to.holds(values)
+            or (values.get(s.name) == s.default and not s.applies_to.holds(values, facts))
+        ]
+
+    def empty_sections(self, hidden: Iterable[str]) -> list[str]:
+        """The sections of which nothing is left when the settings `hidden` are."""
+        away = set(hidden)
+        shown = {s.section for s in self.settings if s.name not in away}
+        return [section for section in dict.fromkeys(s.section for s in self.settings) if section not in shown]
 
 
 def build_form(job: type[Job], prefix: str = "") -> Form:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from kohya_gui.form.kinds import kind_word
 from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
 from train_core.config.job import Job
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import Phrase
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
+from train_core.config.syntax.coerce import bounds, expected, help_of
 
 JOBS: tuple[type[Job], ...] = (*TOOLS.values(), TrainConfig)
+OF_MESSAGES = ("message.", "phrase.", "joint.")  # said by the server alone
 
 
 @cache
@@ -42,21 +44,44 @@ def text(key: str, language: str, **params: Any) -> str:
 def translate(found: Problem, language: str) -> str:
     """The message of `found` in `language`; its own English text where that language has none."""
     template = dictionary(language).get(f"message.{found.code}")
-    return found.text if template is None else template.format(**_localised(found.params, language))
+    return found.text if template is None else _filled(template, _of_today(found.params), language, found.text)
 
 
-def _localised(params: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """`params`, where what the declaration of the setting `name` says stands in `language` too."""
+def say(value: Any, language: str) -> Any:
+    """A message's parameter in `language`: a phrase by its code, anything else as it is."""
+    if not isinstance(value, Phrase):
+        return value
+    texts, items = dictionary(language), value.params.get("items")
+    joint = texts.get(f"joint.{value.code}")
+    if joint is not None and isinstance(items, list):
+        return joint.join(str(say(item, language)) for item in items)
+    if "." in value.code:
+        return texts.get(value.code, str(value))
+    template = texts.get(f"phrase.{value.code}")
+    return str(value) if template is None else _filled(template, value.params, language, str(value))
+
+
+def _filled(template: str, params: Mapping[str, Any], language: str, english: str) -> str:
+    """`template` with `params`, or `english` where they do not fit, as may be in an event of another version."""
+    try:
+        return template.format(**{name: say(value, language) for name, value in params.items()})
+    except (LookupError, ValueError, AttributeError):
+        return english
+
+
+def _of_today(params: Mapping[str, Any]) -> dict[str, Any]:
+    """`params` with phrases where events of older versions hold plain English about the setting `name`."""
     declared = _settings().get(str(params.get("name")))
-    if declared is None or language == ENGLISH:
+    if declared is None:
         return dict(params)
-    words = {
-        "help": lambda: text(f"setting.{declared.name}.help", language),
-        "expected": lambda: text(f"word.{kind_word(declared)}", language),
-        "condition": lambda: _condition(declared, language),
-        "bounds": lambda: _bounds(declared, language),
+    phrases: dict[str, Callable[[], Phrase]] = {
+        "help": lambda: help_of(declared), "expected": lambda: expected(declared),
+        "condition": lambda: declared.applies_to.words, "bounds": lambda: bounds(declared),
+    }  # fmt: skip
+    return {
+        name: phrases[name]() if name in phrases and not isinstance(value, Phrase) else value
+        for name, value in params.items()
     }
-    return {name: words[name]() if name in words else value for name, value in params.items()}
 
 
 @cache
@@ -64,25 +89,9 @@ def _settings() -> dict[str, Setting]:
     return {s.name: s for job in JOBS for s in job.settings()}
 
 
-def _condition(s: Setting, language: str) -> str:
-    """When `s` applies, from the declaration's words: `NAME is set`, or `NAME is A or B`."""
-    name, _, values = s.traits.applies_to.words.partition(" is ")
-    if values == "set":
-        return text("word.is_set", language, name=text("word.or", language).join(name.split(" or ")))
-    known = {"on": text("word.on", language), "off": text("word.off", language)}
-    joined = text("word.or", language).join(known.get(value, value) for value in values.split(" or "))
-    return text("word.is", language, name=name, value=joined)
-
-
-def _bounds(s: Setting, language: str) -> str:
-    signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": text("word.multiple_of", language)}
-    limits = [sign.format(f"{s.bound(name):g}") for name, sign in signs.items() if s.bound(name) is not None]
-    return text("word.and", language).join(limits)
-
-
 def page_translations() -> dict[str, dict[str, str]]:
     """The texts that the browser itself fills in, by language."""
     return {
-        language: {key: value for key, value in dictionary(language).items() if not key.startswith("message.")}
+        language: {key: value for key, value in dictionary(language).items() if not key.startswith(OF_MESSAGES)}
         for language in languages()
     }

@@ -20,12 +20,14 @@ from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.migrations import CONFIG_VERSION, migrate
 from train_core.config.parse import parse_values
+from train_core.config.phrases import phrase
 from train_core.config.places import app_dir
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.setting import PathKind, Setting
+from train_core.config.syntax.coerce import help_of
 from train_core.config.whole_files import write_text
 
-COMMAND_LINE = "the command line"
+COMMAND_LINE = phrase("command_line", "the command line")
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
 
 
@@ -75,7 +77,7 @@ def read_tool(tool: type[T], path: Path | None, overrides: Mapping[str, str]) ->
         for name in ("config_version", "job"):
             tables.pop(name, None)
         values = absolute_paths(flatten(tables, str(path)), path.resolve().parent, tool)
-    return check_tool(tool, values, str(path or COMMAND_LINE), overrides)
+    return check_tool(tool, values, str(path) if path else COMMAND_LINE, overrides)
 
 
 def check_tool(
@@ -97,7 +99,7 @@ def missing(config: Job, source: str) -> list[Problem]:
     values = config.flat()
     return [
         problem(
-            "required_setting", "{name} is empty in {source}. {help}", name=s.name, source=source, help=s.help
+            "required_setting", "{name} is empty in {source}. {help}", name=s.name, source=source, help=help_of(s)
         )
         for s in config.settings()
         if s.traits.required and not any(str(values[name] or "").strip() for name in (s.name, *s.traits.unless))

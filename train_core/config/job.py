@@ -43,6 +43,6 @@ class Job(BaseModel):
         return cls(**sections)  # type: ignore[arg-type]
 
     def applicable(self) -> dict[str, Any]:
-        """The values of the settings that apply, by name: what is shown and what is written."""
+        """The values of the settings that apply, by name: what is written, whatever base model it is used with."""
         values = self.flat()
-        return {s.name: values[s.name] for s in self.settings() if s.traits.applies_to(values)}
+        return {s.name: values[s.name] for s in self.settings() if s.applies_to.holds(values)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
+from train_core.config.checks.applicability import not_applicable
 from train_core.config.job import Job
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.coerce import coerce
@@ -42,7 +43,7 @@ def parse_values(
     if errors:
         return Parsed(None, tuple(errors), ())
     config = job.from_flat(typed)
-    return Parsed(config, (), tuple(_not_applicable(config, typed, source_of)))
+    return Parsed(config, (), tuple(not_applicable(job.settings(), typed, config.flat(), source_of)))
 
 
 def _unknown(name: str, source: str, known: list[str]) -> Problem:
@@ -58,17 +59,3 @@ def _unknown(name: str, source: str, known: list[str]) -> Problem:
         "{name} in {source} is no setting of this job. Remove it; docs/settings.md lists all settings.",
         name=name, source=source,
     )
-
-
-def _not_applicable(config: Job, given: Mapping[str, Any], source_of: Any) -> list[Problem]:
-    """A warning for each given value that differs from its default and is not used."""
-    values = config.flat()
-    return [
-        problem(
-            "not_applicable",
-            "{name} = {value} in {source} has no effect: it applies only when {condition}.",
-            name=s.name, value=repr(given[s.name]), source=source_of(s.name), condition=s.traits.applies_to.words,
-        )
-        for s in config.settings()
-        if s.name in given and given[s.name] != s.default and not s.traits.applies_to(values)
-    ]

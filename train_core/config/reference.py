@@ -6,12 +6,13 @@ import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from train_core.config.conditions import ALWAYS
 from train_core.config.interop.sd_scripts_options import fates
 from train_core.config.job import Job
 from train_core.config.jobs.tools import TOOLS
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir
-from train_core.config.setting import ALWAYS, Setting
+from train_core.config.setting import Setting
 from train_core.config.whole_files import write_text
 
 INTRODUCTION = """# Settings
@@ -53,6 +54,9 @@ def reference() -> str:
 def _section(job: type[Job], key: str, heading: str) -> str:
     """A heading and the table of a section's settings."""
     rows = "".join(_row(s) for s in job.settings() if s.section == key)
+    applies_to = job.sections()[key].applies_to
+    if applies_to != ALWAYS:
+        heading += f"\n\nThis section applies only when {applies_to.words}."
     return f"{heading}\n\n| setting | type | default | meaning |\n|---|---|---|---|\n{rows}"
 
 
@@ -60,7 +64,7 @@ def _row(setting: Setting) -> str:
     meaning = setting.help
     if setting.traits.suggestions:
         meaning += f" Known names: {', '.join(setting.traits.suggestions)}."
-    if setting.traits.applies_to is not ALWAYS:
+    if setting.traits.applies_to != ALWAYS:
         meaning += f" Applies only when {setting.traits.applies_to.words}."
     unit = f" {setting.traits.unit}" if setting.traits.unit else ""
     kind = "list, one a line" if setting.traits.lines > 1 and setting.default == [] else _kind(setting.annotation)

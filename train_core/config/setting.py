@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-Values = Mapping[str, Any]
+from train_core.config.conditions import ALWAYS, Condition, all_of
+
 # "file" is a model's file, "adapter" an adapter's and "adapters" a list of them; "data" is a file that describes
 # images, "image" a picture or a data URL that holds one; "prompts" is text, or the path of a file that holds it;
 # "layers" is the name of a preset of layers, or the path of a file with one.
 PathKind = Literal[
     "file", "adapter", "adapters", "data", "folder", "image", "layers", "output", "prompts", "result", "state", "yaml"
 ]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """When a setting applies: a test over all values of the job, and the same in words."""
-
-    words: str
-    test: Callable[[Values], bool]
-
-    def __call__(self, values: Values) -> bool:
-        return self.test(values)
-
-
-def when(name: str, *accepted: Any) -> Condition:
-    """Applies while the setting `name` holds one of `accepted`."""
-    words = " or ".join("on" if v is True else "off" if v is False else str(v) for v in accepted)
-    return Condition(f"{name} is {words}", lambda values: values.get(name) in accepted)
-
-
-def when_set(*names: str) -> Condition:
-    """Applies while one of the settings `names` has a value that is not empty or zero."""
-    return Condition(f"{' or '.join(names)} is set", lambda values: any(values.get(name) for name in names))
-
-
-def both(one: Condition, other: Condition) -> Condition:
-    """Applies while `one` and `other` do."""
-    return Condition(f"{one.words}, and {other.words}", lambda values: one(values) and other(values))
-
-
-ALWAYS = Condition("always", lambda values: True)
 
 
 @dataclass(frozen=True)
@@ -79,10 +50,18 @@ def setting(default: Any, help: str, **declared: Any) -> Any:
 
 
 class Section(BaseModel):
-    """A titled group of settings: one table of the TOML file, one block of the form."""
+    """A titled group of settings: one table of the TOML file, one block of the form.
+
+    `class X(Section, title="…", applies_to=when(…))`: its settings apply only while the section does.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     title: ClassVar[str] = ""
+    applies_to: ClassVar[Condition] = ALWAYS
+
+    def __init_subclass__(cls, applies_to: Condition = ALWAYS, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.applies_to = applies_to
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -97,6 +76,7 @@ class Setting:
     section: str
     field: FieldInfo
     traits: Traits
+    applies_to: Condition  # the section's condition and its own
 
     @property
     def default(self) -> Any:
@@ -119,9 +99,14 @@ class Setting:
         return next((getattr(m, name) for m in self.field.metadata if getattr(m, name, None) is not None), None)
 
 
-def settings_of(section_key: str, section: type[Section]) -> list[Setting]:
+@cache
+def settings_of(section_key: str, section: type[Section]) -> tuple[Setting, ...]:
     """The settings that `section` declares, in their order."""
-    return [
-        Setting(name, section_key, field, field.json_schema_extra["traits"])  # type: ignore[index,arg-type]
+    traits: dict[str, Traits] = {
+        name: field.json_schema_extra["traits"]  # type: ignore[index,misc]
         for name, field in section.model_fields.items()
-    ]
+    }
+    return tuple(
+        Setting(name, section_key, field, traits[name], all_of(section.applies_to, traits[name].applies_to))
+        for name, field in section.model_fields.items()
+    )

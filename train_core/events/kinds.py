@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
+from train_core.config.phrases import from_plain
 from train_core.config.problems import Problem
 from train_core.events.event import OTHERWISE, Event, event
 
@@ -220,12 +221,14 @@ class ProblemEvent(Event):
 
     code: Annotated[str, "translations are by it"] = field(metadata={OTHERWISE: "unknown"})
     text: Annotated[str, "English"]
-    params: Annotated[Mapping[str, Any], "what the text was filled in with"]
+    params: Annotated[
+        Mapping[str, Any], "what the text was filled in with; words among it are again `code`, `text` and `params`"
+    ]
 
     @property
     def problem(self) -> Problem:
         """What is said, as it was before it was sent."""
-        return Problem(self.code, self.text, dict(self.params))
+        return Problem(self.code, self.text, {name: from_plain(value) for name, value in self.params.items()})
 
     def words(self) -> str:
         return self.text

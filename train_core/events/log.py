@@ -10,6 +10,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from train_core.config.phrases import Phrase, to_plain
 from train_core.config.problems import Problem
 from train_core.events.event import Event, own_fields
 from train_core.events.kinds import ProblemEvent, Schema
@@ -63,6 +64,8 @@ def _default(one: Field[Any]) -> Any:
 
 def _plain(value: Any) -> Any:
     """`value` as JSON has it."""
+    if isinstance(value, Phrase):
+        return to_plain(value)
     if is_dataclass(value):
         return _written(value, fields(value))
     if isinstance(value, Mapping):

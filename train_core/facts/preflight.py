@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from train_core.config.checks.applicability import not_for_this_model
 from train_core.config.checks.loss import prediction_contradictions
 from train_core.config.image_settings import DataSettings
 from train_core.config.interop.accelerate_file import read_sharding
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
@@ -23,6 +25,7 @@ from train_core.facts.datasets.subsets import protection, survey
 from train_core.facts.images.caption_files import caption_lines
 from train_core.facts.models import hub
 from train_core.facts.models.headers import ModelFile, recognise, recognise_vae
+from train_core.facts.models.model_facts import facts_of
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
@@ -84,7 +87,9 @@ def _model(config: TrainConfig) -> Findings:
         problems += _problems_of(lambda: recognise_vae(hub.resolve(model.vae), *(found.family for found in known)))
     if not known:
         return Findings(tuple(problems), ())
-    return Findings((*problems, *_unsuited(known[0], config)), _schedule_of(known[0], config))
+    unsuited = _unsuited(known[0], config)
+    unused = not_for_this_model(config, facts_of(known[0], model.v_parameterization), unsuited)
+    return Findings((*problems, *unsuited), (*_schedule_of(known[0], config), *unused))
 
 
 def _network_problems(config: TrainConfig) -> list[Problem]:
@@ -213,9 +218,9 @@ def _output_problems(output: OutputSettings) -> list[Problem]:
     folder = Path(output.output_dir)
     existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
     if existing is None:
-        return [_not_writable(folder, "there is no such drive")]
+        return [_not_writable(folder, phrase("no_such_drive", "there is no such drive"))]
     if not existing.is_dir():
-        return [_not_writable(folder, f"{existing} is a file")]
+        return [_not_writable(folder, phrase("path_is_a_file", "{path} is a file", path=str(existing)))]
     try:
         with tempfile.TemporaryFile(dir=existing):
             return []

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from train_core.config.phrases import joined, phrase
 from train_core.config.problems import UserError, problem
 from train_core.models.files.stored import Stored
 
@@ -94,15 +95,23 @@ def norm_groups(widths: Sequence[int]) -> int:
 def _require_same(found: Shapes, expected: Shapes, source: Path, part: Part) -> None:
     """Raise one UserError that counts and exemplifies what is missing, unknown or of another shape."""
     complaints = []
-    for words, names in (
-        ("missing", expected.keys() - found.keys()),
-        ("unknown", found.keys() - expected.keys()),
-        ("of another shape", {name for name in expected.keys() & found.keys() if expected[name] != found[name]}),
-    ):
-        if names:
-            complaints.append(f"{len(names)} {words}, for example {min(names)}")
+    if names := expected.keys() - found.keys():
+        complaints.append(
+            phrase("weights_missing", "{count} missing, for example {example}", count=len(names), example=min(names))
+        )
+    if names := found.keys() - expected.keys():
+        complaints.append(
+            phrase("weights_unknown", "{count} unknown, for example {example}", count=len(names), example=min(names))
+        )
+    if names := {name for name in expected.keys() & found.keys() if expected[name] != found[name]}:
+        complaints.append(
+            phrase(
+                "weights_of_another_shape", "{count} of another shape, for example {example}",
+                count=len(names), example=min(names),
+            )
+        )
     if complaints:
-        raise _unfit(source, part, "; ".join(complaints))
+        raise _unfit(source, part, joined("semicolon", complaints))
 
 
 def _unfit(source: Path, part: Part, found: str) -> UserError:

@@ -15,6 +15,7 @@ from kohya_gui.form.form_facts import facts_html, offers, paths_below, read_offe
 from kohya_gui.form.validate_form import Understood, understand
 from kohya_gui.form.widgets import Form, build_form
 from tests.pictures import image_folder, noise_image
+from tests.train_core.facts.models.test_headers import SD1, write
 from train_core.config.files import dump_tables
 from train_core.config.jobs.train import TrainConfig
 
@@ -93,6 +94,34 @@ def test_only_what_applies_is_shown(form: Form, images: Path):
 
     assert hidden()
     assert not hidden(conv_dim=4)
+
+
+@pytest.mark.parametrize(
+    ("model", "away"),
+    [
+        (SD1, ["zero_terminal_snr", "scale_v_pred_loss_like_noise_pred"]),
+        ({**SD1, "v_pred": (0,)}, ["v_pred_like_loss"]), (None, []),
+    ],
+    ids=["noise", "velocity", "none chosen"],
+)  # fmt: skip
+def test_what_only_other_base_models_use_is_not_shown(
+    form: Form, images: Path, model: dict[str, tuple[int, ...]] | None, away: list[str]
+):
+    path = str(write(images.parent / "model.safetensors", model)) if model else ""
+    style = facts_html(form, {}, understood(images, pretrained_model_name_or_path=path), "en").partition("<style>")[2]
+    hidden = style.partition("display:none")[0]
+    for name in ("zero_terminal_snr", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss"):
+        assert (f"#setting-{name}" in hidden) == (name in away), name
+
+
+def test_what_the_base_model_cannot_use_stays_in_sight_while_it_is_on(form: Form, images: Path):
+    path = write(images.parent / "model.safetensors", SD1)
+    found = understood(images, pretrained_model_name_or_path=str(path), zero_terminal_snr=True)
+    shown = facts_html(form, {}, found, "en")
+    assert '<a href="#setting-zero_terminal_snr">Zero terminal SNR</a>' in shown
+    hidden = shown.partition("<style>")[2].partition("display:none")[0]
+    assert "#setting-zero_terminal_snr" not in hidden
+    assert "#setting-scale_v_pred_loss_like_noise_pred" in hidden
 
 
 def test_offers_reach_the_target_and_say_which_folders_to_rename(images: Path):

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kohya_gui.form.form_facts import fields_html
 from kohya_gui.form.kinds import number_text
 from kohya_gui.form.widgets import Form, build_form
+from train_core.config.conditions import when
 from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
-from train_core.config.setting import Section, setting, when
+from train_core.config.setting import Section, setting
 
 
 class Things(Section, title="Things"):
@@ -97,6 +99,25 @@ def test_missing_values_show_their_defaults(form: Form):
 def test_settings_that_do_not_apply_are_hidden(form: Form):
     assert form.hidden({"on": False}) == ["kind"]
     assert form.hidden({"on": True}) == []
+
+
+def test_a_section_of_which_nothing_applies_is_hidden_as_a_whole():
+    class Rare(Section, title="Rare", applies_to=when("on", True)):
+        many_more: int = setting(3, "How many.")
+        place: str = setting("", "Where.", applies_to=when("many_more", 3))
+
+    class Usual(Section, title="Usual"):
+        on: bool = setting(False, "Whether.")
+
+    class Both(Job, name="both"):
+        usual: Usual = Usual()
+        rare: Rare = Rare()
+
+    form = built(Both)
+    off, on = (form.hidden({"on": on, "many_more": 3, "place": ""}) for on in (False, True))
+    assert (off, form.empty_sections(off)) == (["many_more", "place"], ["rare"])
+    assert (on, form.empty_sections(on)) == ([], [])
+    assert "#section-rare" in fields_html(form, {}, off, ()).partition("display:none")[0]
 
 
 @pytest.mark.parametrize(

@@ -15,23 +15,23 @@ from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import dictionary, page_translations, text, translate
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
+from train_core.config.phrases import JOINTS
 from train_core.config.problems import Problem, problem
 
 PACKAGES = [Path(package.__file__).parent for package in (kohya_gui, train_core)]
 FILES = [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
-KINDS = ("list", "true_or_false", "whole_number", "number", "text")
-WORDS = {f"word.{word}" for word in (*KINDS, "on", "off", "or", "and", "is", "is_set", "multiple_of")}
+JOINED = {f"joint.{joint}" for joint in JOINTS}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
-def problem_calls() -> Iterator[tuple[str, str, str]]:
-    """(place, code, template) of every `problem(...)` call in the program."""
+def calls(function: str) -> Iterator[tuple[str, str, str]]:
+    """(place, code, template) of every call of `problem` or `phrase` in the program."""
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "problem":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == function:
                 place = f"{path.name}:{node.lineno}"
                 texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
-                assert len(texts) == 2, f"{place}: code and template of a problem must be literal"
+                assert len(texts) == 2, f"{place}: code and template of a {function} must be literal"
                 yield place, *texts
 
 
@@ -39,24 +39,28 @@ def placeholders(template: str) -> set[str]:
     return set(re.findall(r"{(\w+)", template))
 
 
-def test_every_message_is_translated_with_the_same_placeholders():
+@pytest.mark.parametrize(("function", "prefix"), [("problem", "message"), ("phrase", "phrase")])
+def test_every_message_is_translated_with_the_same_placeholders(function: str, prefix: str):
     chinese = dictionary("zh-CN")
     wrong = [
-        f"{place} {code}: {template!r} -> {chinese.get(f'message.{code}')!r}"
-        for place, code, template in problem_calls()
-        if f"message.{code}" not in chinese or placeholders(chinese[f"message.{code}"]) != placeholders(template)
+        f"{place} {code}: {template!r} -> {chinese.get(f'{prefix}.{code}')!r}"
+        for place, code, template in calls(function)
+        if f"{prefix}.{code}" not in chinese or placeholders(chinese[f"{prefix}.{code}"]) != placeholders(template)
     ]
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-def test_one_code_has_one_set_of_placeholders():
+@pytest.mark.parametrize("function", ["problem", "phrase"])
+def test_one_code_has_one_set_of_placeholders(function: str):
     seen: dict[str, set[str]] = {}
-    for place, code, template in problem_calls():
+    for place, code, template in calls(function):
         assert seen.setdefault(code, placeholders(template)) == placeholders(template), (place, code)
 
 
 def test_no_translation_is_left_over():
-    known = {f"message.{code}" for _, code, _ in problem_calls()} | set(dictionary("en")) | WORDS
+    known = {f"message.{code}" for _, code, _ in calls("problem")}
+    known |= {f"phrase.{code}" for _, code, _ in calls("phrase")} | {"phrase.setting"}
+    known |= set(dictionary("en")) | JOINED
     assert set(dictionary("zh-CN")) - known == set()
 
 
@@ -121,5 +125,5 @@ def test_reasons_in_words_are_translated_too():
 
 def test_the_browser_gets_no_server_messages():
     for texts in page_translations().values():
-        assert not [key for key in texts if key.startswith("message.")]
+        assert not [key for key in texts if key.startswith(("message.", "phrase.", "joint."))]
         assert texts["ui.start"]

@@ -111,7 +111,8 @@ def test_a_folder_of_other_images_is_measured_on_and_all_others_train(prepare: P
     folder = {"validation_data_dir": str(tmp_path / "other"), **STILL}
     events = run(prepare("zuko", **folder))
     assert kinds(events, "started")[0]["images"] == 5
-    assert [e["params"]["folders"] for e in kinds(events, "notice") if "folders" in e["params"]] == ["3 of dogs"]
+    told = [e["params"]["folders"]["text"] for e in kinds(events, "notice") if "folders" in e["params"]]
+    assert told == ["3 of dogs"]
     fewer = run(prepare("fewer", **folder, max_validation_steps=2))
     assert [e["params"]["count"] for e in kinds(fewer, "notice") if "folders" in e["params"]] == [2]
     assert only_loss(fewer) != only_loss(events)

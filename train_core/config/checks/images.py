@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.dataset import DatasetSettings
 
@@ -34,7 +35,9 @@ def source_contradictions(dataset: DatasetSettings) -> list[Problem]:
 def bucket_contradictions(dataset: DatasetSettings, place: str = "") -> list[Problem]:
     """Reasons why images of this size cannot be cut up. `place`: where it stands if not in the settings."""
     width, height = resolution_of(dataset.resolution)
-    resolution = f"{dataset.resolution} ({place})" if place else dataset.resolution
+    resolution = dataset.resolution
+    if place:
+        resolution = phrase("value_at", "{value} ({place})", value=resolution, place=place)
     if width < 64 or height < 64 or width % 8 or height % 8:
         return [
             problem(

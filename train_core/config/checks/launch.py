@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from train_core.config.checks.conflicts import conflicts
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.memory import MemorySettings
@@ -44,18 +45,17 @@ def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> lis
 def _not_shared_out(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
     if not launch.accelerate_config or launch.num_processes == 1:
         return []
-    conflicts = {
-        f"base_precision = {memory.base_precision} (same works)": memory.base_precision != "same",
-        f"blocks_to_swap = {memory.blocks_to_swap} (0 works)": memory.blocks_to_swap > 0,
-        f"dynamo_backend = {memory.dynamo_backend} (no works)": memory.dynamo_backend != "no",
-    }  # fmt: skip
-    found = [words for words, conflicting in conflicts.items() if conflicting]
+    found = conflicts(
+        ("base_precision", memory.base_precision, "same", memory.base_precision != "same"),
+        ("blocks_to_swap", memory.blocks_to_swap, 0, memory.blocks_to_swap > 0),
+        ("dynamo_backend", memory.dynamo_backend, "no", memory.dynamo_backend != "no"),
+    )
     if not found:
         return []
     return [
         problem(
             "sharding_conflict",
             "accelerate_config shares out the U-Net's weights over the processes, which does not go with {conflicts}.",
-            conflicts=", ".join(found),
+            conflicts=found,
         )
     ]

@@ -7,6 +7,7 @@ from typing import Literal
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import Parameterization
+from train_core.config.setting import settings_of
 
 
 def loss_contradictions(loss: LossSettings, predicts: Parameterization) -> list[Problem]:
@@ -29,35 +30,37 @@ def loss_contradictions(loss: LossSettings, predicts: Parameterization) -> list[
 def prediction_contradictions(
     loss: LossSettings, prediction_type: Literal["epsilon", "v_prediction"]
 ) -> list[Problem]:
-    """Settings that make no sense for a model of this kind."""
-    if prediction_type == "v_prediction":
-        return [_not_for_velocity()] if loss.v_pred_like_loss else []
-    found = []
-    if loss.scale_v_pred_loss_like_noise_pred:
-        found.append(
-            problem(
-                "scale_v_pred_without_v",
-                "scale_v_pred_loss_like_noise_pred is on, but the base model predicts noise: its loss is a noise loss "
-                "already. Turn it off, or choose a v-prediction model.",
-            )
-        )
-    if loss.zero_terminal_snr:
-        found.append(
-            problem(
-                "zero_terminal_snr_without_v",
-                "zero_terminal_snr is on, but the base model predicts noise: at a level that is pure noise that tells "
-                "it nothing about the picture. Turn it off, or choose a v-prediction model.",
-            )
-        )
-    return found
+    """A problem for each setting that makes no sense for a model of this kind, by the settings' own conditions."""
+    values, facts = dict(loss), {"prediction_type": prediction_type}
+    conditions = {s.name: s.applies_to for s in settings_of("loss", LossSettings)}
+    return [
+        found for name, found in _unsuited().items() if values[name] and not conditions[name].holds(values, facts)
+    ]
 
 
-def _not_for_velocity() -> Problem:
-    return problem(
-        "v_pred_like_loss_with_v",
-        "v_pred_like_loss is for models that predict noise; this one is a v-prediction model, whose loss is that "
-        "already. Set it to 0.",
+def _unsuited() -> dict[str, Problem]:
+    """The problem of a setting that is used with a model that predicts the other thing, by the setting's name."""
+    problems = (
+        problem(
+            "scale_v_pred_without_v",
+            "scale_v_pred_loss_like_noise_pred is on, but the base model predicts noise: its loss is a noise loss "
+            "already. Turn it off, or choose a v-prediction model.",
+            name="scale_v_pred_loss_like_noise_pred",
+        ),
+        problem(
+            "zero_terminal_snr_without_v",
+            "zero_terminal_snr is on, but the base model predicts noise: at a level that is pure noise that tells "
+            "it nothing about the picture. Turn it off, or choose a v-prediction model.",
+            name="zero_terminal_snr",
+        ),
+        problem(
+            "v_pred_like_loss_with_v",
+            "v_pred_like_loss is for models that predict noise; this one is a v-prediction model, whose loss is that "
+            "already. Set it to 0.",
+            name="v_pred_like_loss",
+        ),
     )
+    return {found.params["name"]: found for found in problems}
 
 
 def loss_oddities(loss: LossSettings) -> list[Problem]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from train_core.config.checks.conflicts import conflicts
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import joined
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.rates import RateSettings
@@ -102,7 +104,7 @@ def _rates(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
             "dadapt_two_rates",
             "{optimizer} finds one rate for everything, but {settings} make the rates differ. Leave them empty and set "
             "learning_rate = 1; a rate or factor of 0 is allowed and leaves its part out.",
-            optimizer=optimizer.optimizer_type, settings=" and ".join(differing),
+            optimizer=optimizer.optimizer_type, settings=joined("and", differing),
         )
     ]
 
@@ -247,15 +249,14 @@ def _fused(config: TrainConfig) -> list[Problem]:
     optimizer, training, launch = config.optimizer, config.training, config.launch
     if not optimizer.fused_backward_pass:
         return []
-    conflicts = {
-        f"gradient_accumulation_steps = {training.gradient_accumulation_steps} (1 works)":
-            training.gradient_accumulation_steps > 1,
-        f"max_grad_norm = {optimizer.max_grad_norm:g} (0 works)": optimizer.max_grad_norm > 0,
-        "mixed_precision = fp16 (bf16 works)": training.mixed_precision == "fp16",
-        f"num_processes = {launch.num_processes} (1 works)": launch.num_processes > 1,
-        f"optimizer_type = {optimizer.optimizer_type} (AdamW works)": adapts_rate(optimizer.optimizer_type),
-    }  # fmt: skip
-    found = [words for words, conflicting in conflicts.items() if conflicting]
+    steps, norm, kind = training.gradient_accumulation_steps, optimizer.max_grad_norm, optimizer.optimizer_type
+    found = conflicts(
+        ("gradient_accumulation_steps", steps, 1, steps > 1),
+        ("max_grad_norm", f"{norm:g}", 0, norm > 0),
+        ("mixed_precision", training.mixed_precision, "bf16", training.mixed_precision == "fp16"),
+        ("num_processes", launch.num_processes, 1, launch.num_processes > 1),
+        ("optimizer_type", kind, "AdamW", adapts_rate(kind)),
+    )
     if not found:
         return []
     return [
@@ -263,7 +264,7 @@ def _fused(config: TrainConfig) -> list[Problem]:
             "fused_backward_conflict",
             "fused_backward_pass moves each parameter before the other gradients are known, which does not go with "
             "{conflicts}. Change these or turn it off.",
-            conflicts=", ".join(found),
+            conflicts=found,
         )
     ]
 

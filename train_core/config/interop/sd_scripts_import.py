@@ -7,6 +7,7 @@ from typing import Any
 from train_core.config.interop.aliases import in_our_words
 from train_core.config.interop.sd_scripts_networks import network_in_our_words
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import Phrase, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.arguments import parse_arguments
 
@@ -17,8 +18,8 @@ DIFFERENT_DEFAULTS: Values = {
     "caption_extension": ".caption", "max_train_steps": 1600, "learning_rate": 2e-6, "enable_bucket": False,
     "bucket_no_upscale": False, "max_bucket_reso": 1024, "cache_latents": False, "network_dim": 4, "network_alpha": 1.0,
     "mixed_precision": "no", "optimizer_type": "AdamW", "lr_scheduler": "constant", "sample_sampler": "ddim",
-    "save_precision": "float", "max_data_loader_n_workers": 8, "seed": "a random one",
-    "no_half_vae": False, "wd_on_output": "True, since LyCORIS 3.2",
+    "save_precision": "float", "max_data_loader_n_workers": 8, "seed": phrase("random_seed", "a random one"),
+    "no_half_vae": False, "wd_on_output": phrase("on_since_lycoris", "True, since LyCORIS 3.2"),
 }
 
 # Augmentations that give each draw pixels of its own, which latents cached once cannot have.
@@ -26,9 +27,18 @@ NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
 
 # Options that are not followed on purpose, with the reason.
 NOT_FOLLOWED = {
-    "deepspeed": "its engine takes steps that can be neither resumed exactly nor checked; accelerate_config takes FSDP",
-    "no_token_padding": "base models learnt from captions padded to full length, and no trainer reads it any more",
-    "dataset_class": "images come from folders, metadata or dataset files, so that order and resuming are exact",
+    "deepspeed": phrase(
+        "refused_deepspeed",
+        "its engine takes steps that can be neither resumed exactly nor checked; accelerate_config takes FSDP",
+    ),
+    "no_token_padding": phrase(
+        "refused_no_padding",
+        "base models learnt from captions padded to full length, and no trainer reads it any more",
+    ),
+    "dataset_class": phrase(
+        "refused_dataset_class",
+        "images come from folders, metadata or dataset files, so that order and resuming are exact",
+    ),
 }
 
 # Options that only shape one of the above; they mean nothing by themselves.
@@ -42,11 +52,11 @@ COMPANIONS = frozenset({
 ANOTHER_METHOD = {
     name: method
     for method, names in {
-        "textual inversion": (
+        phrase("textual_inversion", "textual inversion"): (
             "token_string", "init_word", "num_vectors_per_token", "weights", "use_object_template",
             "use_style_template", "metadata_is_negative_embedding",
         ),
-        "training a whole model": (
+        phrase("whole_model", "training a whole model"): (
             "train_text_encoder", "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "block_lr",
             "fused_optimizer_groups",
         ),
@@ -58,25 +68,33 @@ ANOTHER_METHOD = {
 UNNEEDED = {
     name: reason
     for reason, names in {
-        "attention always uses PyTorch's fused kernels": ("sdpa", "xformers", "mem_eff_attn", "diffusers_xformers"),
-        "every run is logged to its own run folder": (
+        phrase("unneeded_attention", "attention always uses PyTorch's fused kernels"): (
+            "sdpa", "xformers", "mem_eff_attn", "diffusers_xformers",
+        ),
+        phrase("unneeded_logging", "every run is logged to its own run folder"): (
             "logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "wandb_run_name",
             "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple",
         ),
-        "the settings of every run are in its curves and its folder": ("log_config",),
-        "nothing is uploaded": (
+        phrase("unneeded_log_config", "the settings of every run are in its curves and its folder"): ("log_config",),
+        phrase("unneeded_upload", "nothing is uploaded"): (
             "huggingface_repo_id", "huggingface_repo_type", "huggingface_path_in_repo", "huggingface_token",
             "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload",
         ),
-        "memory is managed automatically": ("lowram", "highvram", "disable_mmap_load_safetensors"),
-        "caches are always checked, quickly": ("skip_cache_check", "cache_info"),
-        "the launcher sets it": ("ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph"),
-        "the tokenizer ships with Crucible": ("tokenizer_cache_dir",),
-        "the kind of model is recognised by its file": ("v2", "train_inpainting"),
-        "resuming goes on at the very step, by itself": ("skip_until_initial_step", "initial_epoch", "initial_step"),
-        "workers always persist": ("persistent_data_loader_workers",),
-        "the page shows what would be trained": ("debug_dataset",),
-        "it is this file": ("config_file", "output_config"),
+        phrase("unneeded_memory", "memory is managed automatically"): (
+            "lowram", "highvram", "disable_mmap_load_safetensors",
+        ),
+        phrase("unneeded_cache_check", "caches are always checked, quickly"): ("skip_cache_check", "cache_info"),
+        phrase("unneeded_launcher", "the launcher sets it"): (
+            "ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph",
+        ),
+        phrase("unneeded_tokenizer", "the tokenizer ships with Crucible"): ("tokenizer_cache_dir",),
+        phrase("unneeded_kind", "the kind of model is recognised by its file"): ("v2", "train_inpainting"),
+        phrase("unneeded_initial_step", "resuming goes on at the very step, by itself"): (
+            "skip_until_initial_step", "initial_epoch", "initial_step",
+        ),
+        phrase("unneeded_workers", "workers always persist"): ("persistent_data_loader_workers",),
+        phrase("unneeded_debug", "the page shows what would be trained"): ("debug_dataset",),
+        phrase("unneeded_this_file", "it is this file"): ("config_file", "output_config"),
     }.items()
     for name in names
 }
@@ -205,7 +223,8 @@ def _defaults(ours: Values, source: str) -> list[Problem]:
         problem(
             "sd_scripts_default_differs",
             "{name} is not in {source}: sd-scripts would use {theirs}, Crucible uses {ours}. Set it to be sure.",
-            name=name, source=source, theirs=repr(theirs), ours=_in_words(name, defaults),
+            name=name, source=source, theirs=theirs if isinstance(theirs, Phrase) else repr(theirs),
+            ours=_in_words(name, defaults),
         )
         for name, theirs in DIFFERENT_DEFAULTS.items()
         if name in defaults and ours.get(name) is None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from train_core.config.conditions import when, when_set
 from train_core.config.job import Job
-from train_core.config.setting import Section, setting, when, when_set
+from train_core.config.setting import Section, setting
 
 ResultPrecision = Literal["as stored", "float", "bf16", "fp16"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Section, setting, when, when_set
+from train_core.config.conditions import when, when_set
+from train_core.config.setting import Section, setting
 
 
 class AlgorithmSettings(Section, title="Algorithm and start"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when
+from train_core.config.conditions import when
+from train_core.config.setting import Section, setting
 
 # "linear" and "cubic" are other names that people know two of them by.
 Interpolation = Literal["auto", "area", "nearest", "bilinear", "linear", "bicubic", "cubic", "lanczos"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Section, setting, when_set
+from train_core.config.conditions import when_set
+from train_core.config.setting import Section, setting
 
 
 class CaptionSettings(Section, title="Captions"):

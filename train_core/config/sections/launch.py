@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from train_core.config.setting import Condition, Section, setting
+from train_core.config.conditions import when_above
+from train_core.config.setting import Section, setting
 
-SEVERAL_MACHINES = Condition("num_machines is above 1", lambda values: (values.get("num_machines") or 1) > 1)
-SEVERAL_PROCESSES = Condition("num_processes is above 1", lambda values: (values.get("num_processes") or 1) > 1)
+SEVERAL_MACHINES = when_above("num_machines", 1)
+SEVERAL_PROCESSES = when_above("num_processes", 1)
 
 
 class LaunchSettings(Section, title="Devices"):

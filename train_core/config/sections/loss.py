@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when, when_set
+from train_core.config.conditions import when, when_fact, when_set
+from train_core.config.setting import Section, setting
 
 TimestepSampling = Literal["uniform", "logit_normal", "sigmoid", "loss_aware"]
 LossType = Literal["l2", "l1", "huber", "smooth_l1"]
 HuberSchedule = Literal["snr", "exponential", "constant"]
+FOR_VELOCITY = when_fact("prediction_type", "v_prediction")
 
 
 class LossSettings(Section, title="Noise and loss"):
@@ -42,7 +44,8 @@ class LossSettings(Section, title="Noise and loss"):
     )
     zero_terminal_snr: bool = setting(
         False, "End the noise schedule in pure noise, so that very dark and very bright pictures can be learnt. For "
-        "v-prediction models; samples are drawn with the same schedule.", label="Zero terminal SNR", advanced=True,
+        "v-prediction models; samples are drawn with the same schedule.", label="Zero terminal SNR",
+        applies_to=FOR_VELOCITY, advanced=True,
     )
     timestep_sampling: TimestepSampling = setting(
         "uniform", "Which noise levels are practised most: all alike, those in the middle (sigmoid, logit_normal), or "
@@ -97,9 +100,9 @@ class LossSettings(Section, title="Noise and loss"):
     )
     scale_v_pred_loss_like_noise_pred: bool = setting(
         False, "For v-prediction models: weights noise levels as a model that predicts noise does.",
-        label="Scale v-prediction loss", advanced=True,
+        label="Scale v-prediction loss", applies_to=FOR_VELOCITY, advanced=True,
     )
     v_pred_like_loss: float = setting(
         0.0, "For models that predict noise: adds this much of the loss that a v-prediction model has; 0 is off.",
-        label="V-prediction-like loss", ge=0, le=100, advanced=True,
+        label="V-prediction-like loss", ge=0, le=100, applies_to=when_fact("prediction_type", "epsilon"), advanced=True,
     )

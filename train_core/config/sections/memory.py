@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when
+from train_core.config.conditions import when
+from train_core.config.setting import Section, setting
 
 BasePrecision = Literal["same", "fp8", "int8", "nf4"]
 BaseParts = Literal["unet", "all"]

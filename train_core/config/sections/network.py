@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Condition, Section, setting, when, when_set
+from train_core.config.conditions import all_of, when, when_set
+from train_core.config.setting import Section, setting
 
 LoraType = Literal["LoRA", "LoRA-FA", "DyLoRA", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"]
 LAYERS = (
@@ -15,14 +16,8 @@ LOW_RANK_TYPES = ("LoRA", "LoRA-FA", "DyLoRA")
 RANKED = when("LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA", "Diag-OFT", "BOFT")
 SCALED = when("LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA")
 NUMBERS = r"^\s*(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?\s*$"
-
-
-def _has_conv(values: object) -> bool:
-    return RANKED(values) and bool(values.get("conv_dim")) and not values.get("network_train_text_encoder_only")  # type: ignore[arg-type,attr-defined]
-
-
-CONVS = Condition("conv_dim is set", _has_conv)
 IN_UNET = when("network_train_text_encoder_only", False)
+CONVS = all_of(RANKED, when_set("conv_dim"), IN_UNET)
 
 
 class NetworkSettings(Section, title="Network"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when
+from train_core.config.conditions import when
+from train_core.config.setting import Section, setting
 
 Schedule = Literal[
     "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr", "polynomial",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when
+from train_core.config.conditions import when
+from train_core.config.setting import Section, setting
 
 SavePrecision = Literal["float", "fp16", "bf16"]
 MetadataDepth = Literal["full", "no names", "minimal"]

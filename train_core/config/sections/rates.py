@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from train_core.config.conditions import all_of, when, when_set
 from train_core.config.sections.network import LOW_RANK_TYPES
-from train_core.config.setting import Condition, Section, both, setting, when
+from train_core.config.setting import Section, setting
 
 LOW_RANK = when("LoRA_type", *LOW_RANK_TYPES)
 IN_UNET = when("network_train_text_encoder_only", False)
 IN_TEXT = when("network_train_unet_only", False)
-WEIGHED = Condition(
-    "down_lr_weight or mid_lr_weight or up_lr_weight is set",
-    lambda values: any(values.get(f"{place}_lr_weight") for place in ("down", "mid", "up")),
-)
+WEIGHED = when_set("down_lr_weight", "mid_lr_weight", "up_lr_weight")
 
 
 class RateSettings(Section, title="Rates of blocks and layers"):
@@ -21,11 +19,11 @@ class RateSettings(Section, title="Rates of blocks and layers"):
     )
     loraplus_unet_lr_ratio: float | None = setting(
         None, "LoRA+ ratio of the U-Net, where it differs.", label="LoRA+ ratio of the U-Net", gt=0, le=1000,
-        advanced=True, applies_to=both(LOW_RANK, IN_UNET),
+        advanced=True, applies_to=all_of(LOW_RANK, IN_UNET),
     )
     loraplus_text_encoder_lr_ratio: float | None = setting(
         None, "LoRA+ ratio of the text encoder, where it differs.", label="LoRA+ ratio of the text encoder", gt=0,
-        le=1000, advanced=True, applies_to=both(LOW_RANK, IN_TEXT),
+        le=1000, advanced=True, applies_to=all_of(LOW_RANK, IN_TEXT),
     )
     down_lr_weight: str = setting(
         "", "Factors on the rate of the U-Net's down blocks, such as 0,0,1, or cosine, sine, linear, reverse_linear, "

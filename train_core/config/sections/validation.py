@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.setting import Section, setting, when_set
+from train_core.config.conditions import when_set
+from train_core.config.setting import Section, setting
 
 OnDivergence = Literal["warn", "recover"]
 VALIDATES = when_set("validation_split", "validation_data_dir")

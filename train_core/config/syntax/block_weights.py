@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from train_core.config.phrases import joined
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.kinds import KINDS, SD_BLOCK_LISTS, BlockLists
@@ -118,7 +119,7 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
             problem(
                 "block_weights_of_another_kind",
                 "{count} block weights are those of another kind of model. For {kind} write {expected} numbers.",
-                count=len(values), kind=kind or "SD", expected=" or ".join(map(str, expected)),
+                count=len(values), kind=kind or "SD", expected=joined("or", expected),
             )
         )
     return dict(zip(LABELS[len(values)], (float(value or 0.0) for value in values), strict=True))

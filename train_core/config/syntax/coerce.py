@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 import types
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Literal, Union, get_args, get_origin
 
+from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Setting
 
@@ -26,7 +29,7 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
     try:
         value = _lines(raw) if setting.traits.path == "adapters" else _convert(kind, raw)
     except (ValueError, TypeError, OverflowError):
-        raise UserError(_wrong_type(setting, kind, raw, source)) from None
+        raise UserError(_wrong_type(setting, raw, source)) from None
     if get_origin(kind) is Literal and value not in get_args(kind):
         raise UserError(_not_a_choice(setting, get_args(kind), raw, source))
     trouble = None if optional and value is None else _out_of_bounds(setting, value, source)
@@ -111,18 +114,45 @@ def _lines(raw: Any) -> list[str]:
     raise ValueError(raw)
 
 
-def _wrong_type(setting: Setting, kind: Any, raw: Any, source: str) -> Problem:
-    if get_origin(kind) is list:
-        expected = "a list of paths" if setting.traits.path else "a list of key=value texts"
-    elif get_origin(kind) is Literal or kind is int:
-        expected = "a whole number"
-    else:
-        expected = {bool: "true or false", float: "a number", str: "text"}[kind]
+def _wrong_type(setting: Setting, raw: Any, source: str) -> Problem:
     return problem(
         "wrong_type",
         "{name} = {value} in {source}: expected {expected}. Correct it, or remove it to use the default, {default}.",
-        name=setting.name, value=repr(raw), source=source, expected=expected, default=repr(setting.default),
+        name=setting.name, value=repr(raw), source=source, expected=expected(setting), default=repr(setting.default),
     )
+
+
+def expected(setting: Setting) -> Phrase:
+    """The kind of value that `setting` holds, in words."""
+    kind, _ = _kind(setting.annotation)
+    if get_origin(kind) is list and setting.traits.path:
+        return phrase("a_list_of_paths", "a list of paths")
+    if get_origin(kind) is list:
+        return phrase("a_list_of_words", "a list of key=value texts")
+    if get_origin(kind) is Literal or kind is int:
+        return phrase("a_whole_number", "a whole number")
+    words = {
+        bool: phrase("true_or_false", "true or false"), float: phrase("a_number", "a number"),
+        str: phrase("text", "text"),
+    }  # fmt: skip
+    return words[kind]
+
+
+def help_of(setting: Setting) -> Phrase:
+    """The help of `setting`, to be quoted."""
+    return Phrase(setting.help, f"setting.{setting.name}.help")
+
+
+def bounds(setting: Setting) -> Phrase:
+    """Between which numbers the value of `setting` must lie."""
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits: list[str] = [
+        f"{sign} {limit:g}" for name, sign in signs.items() if (limit := setting.bound(name)) is not None
+    ]
+    step = setting.bound("multiple_of")
+    if step is not None:
+        limits.append(phrase("a_multiple_of", "a multiple of {step}", step=f"{step:g}"))
+    return joined("and", limits)
 
 
 def _not_a_choice(setting: Setting, choices: tuple[Any, ...], raw: Any, source: str) -> Problem:
@@ -136,20 +166,11 @@ def _not_a_choice(setting: Setting, choices: tuple[Any, ...], raw: Any, source: 
 
 
 def _out_of_bounds(setting: Setting, value: Any, source: str) -> Problem | None:
-    limits = [
-        (sign, limit, holds(value, limit))
-        for bound, sign, holds in (
-            ("ge", "≥", lambda v, b: v >= b), ("gt", ">", lambda v, b: v > b),
-            ("le", "≤", lambda v, b: v <= b), ("lt", "<", lambda v, b: v < b),
-            ("multiple_of", "a multiple of", lambda v, b: v % b == 0),
-        ) if (limit := setting.bound(bound)) is not None
-    ]
-    if any(not kept for _, _, kept in limits):
-        words = " and ".join(f"{sign} {limit:g}" for sign, limit, _ in limits)
+    if not _within(setting, value):
         return problem(
             "out_of_bounds",
             "{name} = {value} in {source} is out of bounds: it must be {bounds}. The default is {default}.",
-            name=setting.name, value=value, source=source, bounds=words, default=repr(setting.default),
+            name=setting.name, value=value, source=source, bounds=bounds(setting), default=repr(setting.default),
         )
     pattern = setting.bound("pattern")
     too_short = (setting.bound("min_length") or 0) > len(value) if isinstance(value, str) else False
@@ -157,6 +178,16 @@ def _out_of_bounds(setting: Setting, value: Any, source: str) -> Problem | None:
         return problem(
             "bad_format",
             "{name} = {value} in {source} is not written as expected: {help} The default is {default}.",
-            name=setting.name, value=repr(value), source=source, help=setting.help, default=repr(setting.default),
+            name=setting.name, value=repr(value), source=source, help=help_of(setting), default=repr(setting.default),
         )
     return None
+
+
+def _within(setting: Setting, value: Any) -> bool:
+    """Whether `value` keeps all numeric bounds of `setting`."""
+    rules: dict[str, Callable[[Any, float], bool]] = {
+        "ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt,
+        "multiple_of": lambda number, step: number % step == 0,
+    }  # fmt: skip
+    limits = {name: setting.bound(name) for name in rules}
+    return all(rules[name](value, limit) for name, limit in limits.items() if limit is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from train_core.config.phrases import Phrase, phrase
 from train_core.config.problems import UserError, problem
 
 
@@ -28,10 +29,12 @@ def parse_stages(text: str, setting_name: str) -> tuple[Stage, ...]:
     for place, part in enumerate(parts, 1):
         stage = _stage(part, place, setting_name)
         if stage.until is None and place < len(parts):
-            raise _bad(part, place, setting_name, "only the last stage may leave its step out")
+            reason = phrase("stage_without_step", "only the last stage may leave its step out")
+            raise _bad(part, place, setting_name, reason)
         before = stages[-1].until if stages else 0
         if stage.until is not None and before is not None and stage.until <= before:
-            raise _bad(part, place, setting_name, f"the step has to be after {before}")
+            later = phrase("stage_step_not_after", "the step has to be after {before}", before=before)
+            raise _bad(part, place, setting_name, later)
         stages.append(stage)
     return tuple(stages)
 
@@ -43,15 +46,17 @@ def _stage(part: str, place: int, setting_name: str) -> Stage:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise _bad(part, place, setting_name, f"{value_text!r} is no number of 0 or more")
+        reason = phrase("stage_no_value", "{value} is no number of 0 or more", value=repr(value_text))
+        raise _bad(part, place, setting_name, reason)
     if not colon:
         return Stage(value, None)
     if not (until_text.isascii() and until_text.isdecimal()):
-        raise _bad(part, place, setting_name, f"{until_text!r} is no whole number of steps")
+        reason = phrase("stage_no_step", "{value} is no whole number of steps", value=repr(until_text))
+        raise _bad(part, place, setting_name, reason)
     return Stage(value, int(until_text))
 
 
-def _bad(part: str, place: int, setting_name: str, reason: str) -> UserError:
+def _bad(part: str, place: int, setting_name: str, reason: Phrase) -> UserError:
     return UserError(
         problem(
             "bad_stage",

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_core.config.checks.applicability import not_applicable
 from train_core.config.checks.draws import draw_contradictions
 from train_core.config.checks.images import bucket_contradictions
 from train_core.config.files import read_tables
 from train_core.config.image_settings import DataSettings
+from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem, unique
 from train_core.facts.datasets.dataset_keys import DATASET, GENERAL, PRESERVATION, SUBSET, Place, typed
 
@@ -69,7 +71,7 @@ class _Reader:
 
     def read(self, tables: Mapping[str, Any]) -> Iterator[Description]:
         """Every subset that can be understood, in the file's order."""
-        whole = Place(self.path, "the top level", GENERAL)
+        whole = Place(self.path, phrase("top_level", "the top level"), GENERAL)
         self.problems += [_table_unknown(key, whole) for key in sorted(tables.keys() - {"general", "datasets"})]
         general = tables.get("general")
         general = self._values({} if general is None else general, Place(self.path, GENERAL, GENERAL))
@@ -78,14 +80,15 @@ class _Reader:
             own = {key: value for key, value in dataset.items() if key != "subsets"}
             values = general | self._values(own, place)
             # Whatever the level, the sizes are the dataset's.
-            self.problems += bucket_contradictions(self.base.with_values(values).dataset, str(place))
+            self.problems += bucket_contradictions(self.base.with_values(values).dataset, place.source)
             subsets = list(self._subsets(dataset.get("subsets"), values, number, place))
             self._check_together(subsets, place)
             yield from subsets
 
     def _subsets(self, tables: Any, above: Values, number: int, place: Place) -> Iterator[Description]:
         for position, table in enumerate(self._tables(tables, place, SUBSET), 1):
-            own_place = Place(self.path, f"{place.words}, subset {position}", SUBSET)
+            words = phrase("subset_of", "{place}, subset {number}", place=place.words, number=position)
+            own_place = Place(self.path, words, SUBSET)
             own = self._values(table, own_place)
             self._check_kind(own, own_place)
             values = above | own
@@ -203,22 +206,7 @@ def _twice(subsets: list[Description]) -> list[Problem]:
 
 
 def _without_effect(values: Values, settings: DataSettings, place: Place) -> list[Problem]:
-    """A warning for each given value that another one makes useless."""
+    """A warning for each given value that another one makes useless, as far as a dataset file can say both."""
     declared, held = DataSettings.settings(), settings.flat()
-    return [
-        problem(
-            "not_applicable",
-            "{name} = {value} in {source} has no effect: it applies only when {condition}.",
-            name=name, value=repr(value), source=str(place), condition=declared[name].traits.applies_to.words,
-        )
-        for name, value in values.items()
-        if name in declared
-        and value != declared[name].default
-        and _settled_here(declared[name].traits.applies_to.words, held)
-        and not declared[name].traits.applies_to(held)
-    ]
-
-
-def _settled_here(words: str, held: Values) -> bool:
-    """Whether the settings that a condition asks for are among those that a dataset file can say."""
-    return all(name in held for name in words.partition(" is ")[0].split(" or "))
+    settled = [s for s in declared.values() if s.name in values and s.applies_to.settings <= held.keys()]
+    return not_applicable(settled, values, held, lambda name: place.source)

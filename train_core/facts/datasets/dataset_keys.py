@@ -10,6 +10,7 @@ from typing import Any
 from train_core.config.files import absolute_path
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import Phrase, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Section, Setting, setting, settings_of
 from train_core.config.syntax.coerce import coerce
@@ -60,8 +61,10 @@ class Place:
     words: str
     level: str
 
-    def __str__(self) -> str:
-        return f"{self.words} of {self.path}"
+    @property
+    def source(self) -> Phrase:
+        """The place and its file in words."""
+        return phrase("place_in_file", "{place} of {path}", place=self.words, path=str(self.path))
 
 
 def declared_keys() -> dict[str, Setting]:
@@ -85,7 +88,7 @@ def typed(table: dict[str, Any], place: Place) -> tuple[dict[str, Any], list[Pro
             problems.append(wrong)
         elif key in declared and raw is not None:
             try:
-                values[key] = _absolute(declared[key], coerce(declared[key], raw, str(place)), place)
+                values[key] = _absolute(declared[key], coerce(declared[key], raw, place.source), place)
             except UserError as error:
                 problems += error.problems
     return values, problems

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.datasets.subsets import Subset, matched, survey
 from train_core.facts.images.image_files import content_hashes
@@ -162,7 +163,10 @@ def refuse_copies(validation: Sequence[Path], training: Collection[Path]) -> Non
         )
 
 
-def per_folder(folders_of_held_out: Iterable[Path]) -> str:
+def per_folder(folders_of_held_out: Iterable[Path]) -> Phrase:
     """Counts of images by folder, in words: `3 of 10_dog, 1 of 5_cat`."""
     counts = Counter(folder.name for folder in folders_of_held_out)
-    return ", ".join(f"{count} of {name}" for name, count in sorted(counts.items()))
+    return joined(
+        "comma",
+        [phrase("count_of", "{count} of {name}", count=count, name=name) for name, count in sorted(counts.items())],
+    )

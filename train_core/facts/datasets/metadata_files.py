@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.files import absolute_path
+from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.datasets.folders import ImageFile, ImageFolder, Survey, image_sizes
 from train_core.facts.images.image_files import IMAGE_ENDINGS, is_image
@@ -52,10 +53,10 @@ def _records(path: Path) -> tuple[list[Record], list[Problem]]:
     """The entries of the file. Raises UserError if it cannot be read at all."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        entries = list(_lines(text) if path.suffix.lower() == ".jsonl" else _object(text))
+        entries = list(_lines(path, text) if path.suffix.lower() == ".jsonl" else _object(path, text))
     except OSError as error:
         raise UserError(_unusable(path, error.strerror or str(error))) from None
-    except ValueError as error:  # neither UTF-8 nor JSON, or JSON of another shape
+    except ValueError as error:  # neither UTF-8 nor JSON
         raise UserError(_unusable(path, str(error))) from None
     records, problems = [], []
     for key, fields in entries:
@@ -64,27 +65,30 @@ def _records(path: Path) -> tuple[list[Record], list[Problem]]:
             problems.append(_bad_entry(path, key))
         else:
             records.append(record)
-    return records, problems if entries else [_unusable(path, "it lists no images")]
+    return records, problems if entries else [_unusable(path, phrase("metadata_no_images", "it lists no images"))]
 
 
-def _object(text: str) -> Iterator[tuple[str, Any]]:
+def _object(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     content = json.loads(text)
     if not isinstance(content, dict):
-        raise ValueError("expected one object with the images' paths as names")
+        reason = phrase("metadata_not_an_object", "expected one object with the images' paths as names")
+        raise UserError(_unusable(path, reason))
     yield from content.items()
 
 
-def _lines(text: str) -> Iterator[tuple[str, Any]]:
+def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             content = json.loads(line)
         except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from None
+            reason = phrase("metadata_line", "line {number}: {error}", number=number, error=str(error))
+            raise UserError(_unusable(path, reason)) from None
         key = content.pop("image_path", None) if isinstance(content, dict) else None
         if not isinstance(key, str):
-            raise ValueError(f"line {number} has no image_path")
+            reason = phrase("metadata_line_without_image", "line {number} has no image_path", number=number)
+            raise UserError(_unusable(path, reason))
         yield key, content
 
 

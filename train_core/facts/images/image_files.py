@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from train_core.config import places
+from train_core.config.phrases import phrase
 from train_core.config.problems import UserError, problem
 from train_core.facts.file_cache import recall
 
@@ -79,7 +80,7 @@ def _hash(path: Path) -> str:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """The error that says that `path` is not a readable image, and what Pillow said of it."""
-    reason = "the file is empty" if path.stat().st_size == 0 else _first_line(error, path)
+    reason = phrase("file_empty", "the file is empty") if path.stat().st_size == 0 else _first_line(error, path)
     return UserError(
         problem(
             "image_unreadable",
@@ -93,7 +94,7 @@ def unreadable(path: Path, error: Exception) -> UserError:
 
 def _first_line(error: Exception, path: Path) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "its content is no image of a known format"
+        return phrase("not_an_image", "its content is no image of a known format")
     text = str(error) or type(error).__name__
     return text.replace(str(path), path.name).splitlines()[0].rstrip(".")
 

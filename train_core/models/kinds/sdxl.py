@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from train_core import kinds
+from train_core.config.phrases import phrase
 from train_core.models.family import Conditioning
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.parts import Part
@@ -30,7 +31,9 @@ class SDXL(StableDiffusion):
     kind = kinds.SDXL
     parts: ClassVar[Mapping[str, Part]] = {
         "text_encoder": clip_part("conditioner.embedders.0.transformer.text_model."),
-        "text_encoder_2": open_clip_part("second text encoder", "conditioner.embedders.1.model.", projects=True),
+        "text_encoder_2": open_clip_part(
+            phrase("second_text_encoder", "second text encoder"), "conditioner.embedders.1.model.", projects=True
+        ),
         "unet": unet_part(kinds.SDXL.unet_attention),
         "vae": VAE,
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from train_core.config.phrases import phrase
 from train_core.models.files.stored import Stored, joined, transposed
 from train_core.models.parts import Part, Shapes, renamed
 
@@ -56,7 +57,8 @@ def clip_part(prefix: str) -> Part:
     """CLIP ViT-L's text encoder, named as transformers does."""
     form = _Form("quick_gelu")
     write = partial(_without_inner, form)
-    return Part("text encoder", prefix, partial(_read, form), write, _measure(form), _build(form))
+    title = phrase("text_encoder", "text encoder")
+    return Part(title, prefix, partial(_read, form), write, _measure(form), _build(form))
 
 
 def open_clip_part(title: str, prefix: str, projects: bool = False, spare: int = 0) -> Part:

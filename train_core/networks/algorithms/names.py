@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from train_core.config.phrases import phrase
 from train_core.config.sections.network import LoraType
 from train_core.networks.algorithms.dylora import DyLoraLayer
 from train_core.networks.algorithms.full import FullLayer, NormLayer
@@ -27,7 +28,9 @@ IN_FILES: tuple[type[WeightChange], ...] = (
 
 
 # How they are called where people read of what a file holds.
-IN_WORDS: dict[type[WeightChange], str] = {its: name for name, its in ALGORITHMS.items()} | {NormLayer: "norms"}
+IN_WORDS: dict[type[WeightChange], str] = {
+    **{its: name for name, its in ALGORITHMS.items()}, NormLayer: phrase("norms", "norms"),
+}  # fmt: skip
 
 
 def algorithm_of(names: Collection[str]) -> type[WeightChange] | None:

@@ -1,0 +1,24 @@
+"""The facts about the base model that settings may ask for to know whether they apply."""
+
+from __future__ import annotations
+
+from train_core.config.conditions import Facts
+from train_core.config.problems import UserError
+from train_core.config.sections.model import ModelSettings, Parameterization
+from train_core.facts.models import hub
+from train_core.facts.models.headers import ModelFile, recognise
+
+
+def facts_of(found: ModelFile, wanted: Parameterization) -> Facts:
+    """What is known of the model `found` where the prediction type is set to `wanted`."""
+    known = {"family": found.family, "prediction_type": found.predicts(wanted)}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def facts_of_chosen(model: ModelSettings) -> Facts:
+    """The same of the chosen model, by its header; where there is none to read, only what the settings say."""
+    try:
+        return facts_of(recognise(hub.resolve(model.pretrained_model_name_or_path)), model.v_parameterization)
+    except UserError:
+        said = {"epsilon": "epsilon", "v": "v_prediction"}.get(model.v_parameterization)
+        return {"prediction_type": said} if said else {}
