@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,74 +14,7 @@ from torch.nn.grad import conv2d_input
 
 from train_core.config.sections.memory import BasePrecision
 from train_core.models.family import Target
-
-Packed = dict[str, Tensor]
-NF4_BLOCK = 64  # weights that share a scale, as in QLoRA (Dettmers et al., 2023)
-
-
-class Format(Protocol):
-    """A way to keep a weight."""
-
-    def pack(self, weight: Tensor) -> Packed:
-        """What is kept of `weight`, named, on its device."""
-
-    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        """The weight (`shape`) in `dtype`, on the device of `packed`."""
-
-
-class Whole:
-    """Every bit."""
-
-    def pack(self, weight: Tensor) -> Packed:
-        return {"values": weight}
-
-    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        return packed["values"].to(dtype)
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """8-bit numbers, each row (an output's weights) divided by a scale of its own so that its largest one just fits.
-
-    Without the scale, weights as small as a diffusion model's would fall among the few smallest numbers of fp8.
-    """
-
-    dtype: torch.dtype
-
-    def pack(self, weight: Tensor) -> Packed:
-        largest = torch.finfo(self.dtype).max if self.dtype.is_floating_point else torch.iinfo(self.dtype).max
-        rows = weight.float().flatten(1)
-        scale = rows.abs().amax(1, keepdim=True) / largest
-        values = rows / torch.where(scale > 0, scale, 1.0)
-        if not self.dtype.is_floating_point:
-            values = values.round()
-        return {"values": values.to(self.dtype), "scale": scale}
-
-    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        return (packed["values"].to(dtype) * packed["scale"].to(dtype)).view(shape)
-
-
-class NormalFloat4:
-    """4-bit numbers spaced like a normal distribution, in blocks with a scale each (Dettmers et al., 2023)."""
-
-    def pack(self, weight: Tensor) -> Packed:
-        from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415 - takes seconds, and few need it
-
-        values, state = quantize_4bit(weight.float().contiguous(), blocksize=NF4_BLOCK, quant_type="nf4")
-        return {"values": values, "scale": state.absmax}
-
-    def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        from bitsandbytes.functional import QuantState, dequantize_4bit, get_4bit_type  # noqa: PLC0415
-
-        values, scale = packed["values"], packed["scale"]
-        code = get_4bit_type("nf4", device=values.device)
-        state = QuantState(scale, shape=shape, code=code, blocksize=NF4_BLOCK, quant_type="nf4", dtype=dtype)
-        return dequantize_4bit(values, state)
-
-
-FORMATS: dict[BasePrecision, Format] = {
-    "same": Whole(), "fp8": Scaled(torch.float8_e4m3fn), "int8": Scaled(torch.int8), "nf4": NormalFloat4(),
-}  # fmt: skip
+from train_core.models.number_formats import FORMATS, Format, Packed
 
 
 class Held(nn.Module):
@@ -92,14 +24,15 @@ class Held(nn.Module):
     held_shape: torch.Size
     away: Packed | None  # on the CPU, wherever the layer is
 
+    def packed_on(self, device: torch.device) -> Packed:
+        """The kept tensors, on `device`."""
+        if self.away is None:
+            return {name.removeprefix("held_"): buffer for name, buffer in self.named_buffers(recurse=False)}
+        return {name: tensor.to(device, non_blocking=True) for name, tensor in self.away.items()}
+
     def full_weight(self, like: Tensor) -> Tensor:
         """The weight in the dtype and on the device of `like`: made for this use, and to be forgotten after it."""
-        packed = self.away
-        if packed is None:
-            packed = {name.removeprefix("held_"): buffer for name, buffer in self.named_buffers(recurse=False)}
-        else:
-            packed = {name: tensor.to(like.device, non_blocking=True) for name, tensor in packed.items()}
-        return self.held_format.unpack(packed, self.held_shape, like.dtype)
+        return self.held_format.unpack(self.packed_on(like.device), self.held_shape, like.dtype)
 
 
 class HeldLinear(Held, nn.Linear):
@@ -122,12 +55,13 @@ class _HeldLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, layer: HeldLinear) -> Tensor:
         ctx.layer = layer
-        return F.linear(x, layer.full_weight(x), layer.bias)
+        return layer.held_format.linear(x, layer.packed_on(x.device), layer.held_shape, layer.bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad @ ctx.layer.full_weight(grad), None
+        layer = ctx.layer
+        return layer.held_format.linear_backward(grad, layer.packed_on(grad.device), layer.held_shape), None
 
 
 class _HeldConv2d(torch.autograd.Function):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
@@ -16,7 +16,8 @@ from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.models.fitting import hold_base
 from train_core.models.load import load_family
-from train_core.models.quantised import FORMATS, Held, hold, shape_of, weight_of
+from train_core.models.number_formats import FORMATS, Whole
+from train_core.models.quantised import Held, hold, shape_of, weight_of
 from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.weight_change import LayerOptions
 
@@ -162,3 +163,30 @@ def test_more_blocks_than_there_are_means_all() -> None:
     hold_base(family, MemorySettings(blocks_to_swap=25), "cpu")
     layers = lora_layers(family.targets(), convolutions=True)
     assert {isinstance(t.module, Held) for t in layers if t.part == "unet"} == {True}
+
+
+class Halved(Whole):
+    """Keeps half of each weight and doubles the products instead: a format with a way of its own to calculate."""
+
+    def pack(self, weight: Tensor) -> dict[str, Tensor]:
+        return {"values": weight / 2}
+
+    def linear(self, x: Tensor, packed: Mapping[str, Tensor], shape: torch.Size, bias: Tensor | None) -> Tensor:
+        product = 2 * (x @ packed["values"].T)
+        return product if bias is None else product + bias
+
+    def linear_backward(self, grad: Tensor, packed: Mapping[str, Tensor], shape: torch.Size) -> Tensor:
+        return 2 * (grad @ packed["values"])
+
+
+def test_a_format_from_outside_may_calculate_in_a_way_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "halved", Halved())  # type: ignore[misc]
+    torch.manual_seed(5)
+    plain = nn.Linear(64, 128).requires_grad_(False)
+    held = copy.deepcopy(plain)
+    hold(held, "halved", False, "cpu")  # type: ignore[arg-type]
+    first, second = (torch.ones(3, 64, requires_grad=True) for _ in range(2))
+    for layer, x in ((held, first), (plain, second)):
+        layer(x).square().sum().backward()
+    torch.testing.assert_close(held(first), plain(second))
+    torch.testing.assert_close(first.grad, second.grad)
