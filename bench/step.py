@@ -44,6 +44,8 @@ from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.encoder import Encoder
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
+from train_core.facts.models.headers import ModelFile
+from train_core.facts.models.model_files import BaseFiles
 from train_core.jobs.devices import compute_dtype
 from train_core.jobs.resuming import place_of
 from train_core.jobs.train import assemble, steps_of
@@ -167,6 +169,7 @@ def measure(family: StableDiffusion, args: argparse.Namespace, text_encoder: boo
         data = images(config, args)
         length = steps_of(config, data, 1)
         place = place_of(config, Path(name))
+        family.files = BaseFiles(ModelFile(Path(name), family.kind.name, "diffusers"))
         run = assemble(config, place, Accelerator(cpu=True), family, data, None, length, lambda kind, **fields: None)
         run.data = Alternating(data, bare_pass(run, text_encoder), CLOCKS[args.clock])
         run.samples.settings = run.samples.settings.model_copy(update={"sample_every_n_epochs": 0})

@@ -5,17 +5,15 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from train_core.config import places
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
 from train_core.data.summary import bucket_summary, dataset_summary, folder_summary, registered, tag_frequency
-from train_core.facts.models.hub import resolve
 from train_core.facts.run.steps import StepCount
-from train_core.kinds import Names, PredictionType
 from train_core.methods.method import Method
+from train_core.models.family import Family
 from train_core.networks.files.hashes import hashes_in_background
 from train_core.run.file_metadata import BaseFacts, DataFacts, RunFacts, training_metadata
 
@@ -28,8 +26,7 @@ class MetadataWriter:
     method: Method
     library: Library
     length: StepCount
-    names: Names
-    prediction_type: PredictionType
+    family: Family
     output_name: str
     optimizer: str
     processes: int
@@ -38,8 +35,9 @@ class MetadataWriter:
 
     def __post_init__(self) -> None:
         memory = places.caches_dir() / "files.sqlite"
-        self.base = resolve(self.config.model.pretrained_model_name_or_path)
-        self.vae = Path(self.config.model.vae) if self.config.model.vae else None
+        files = self.family.files
+        assert files is not None
+        self.base, self.vae = files.model.path, files.vae_path
         self.base_hashes = hashes_in_background(self.base, memory)
         self.vae_hashes = hashes_in_background(self.vae, memory) if self.vae else None
 
@@ -53,7 +51,7 @@ class MetadataWriter:
     def __call__(self, step: int, epoch: int) -> dict[str, str]:
         """The metadata of a file saved after `step` in `epoch`, counted from 1."""
         base = BaseFacts(
-            self.base, self.base_hashes.result(), self.names, self.prediction_type, self.vae,
+            self.base, self.base_hashes.result(), self.family.names, self.family.prediction_type, self.vae,
             self.vae_hashes.result() if self.vae_hashes else None,
         )
         library, batch_size = self.library, self.config.training.train_batch_size

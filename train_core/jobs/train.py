@@ -186,7 +186,7 @@ def assemble(
     )
     is_main = accelerator.is_main_process
     metadata = MetadataWriter(
-        config, method, data.library, length, family.names, family.prediction_type, place.name,
+        config, method, data.library, length, family, place.name,
         description(optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
     )
     process = process_of(family, config.loss).to(accelerator.device)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from train_core.config.problems import Problem
 from train_core.data.moments import Moments
+from train_core.facts.models.model_files import BaseFiles
 from train_core.kinds import BlockLayout, Kind, Names, PredictionType
 
 Conditioning = dict[str, Tensor]
@@ -64,13 +65,14 @@ class Family(Protocol):
 
     `denoiser` and `text_parts` are names in `modules`: of the network that predicts noise, and of the text encoders in
     the order of their conditioning; the autoencoder is always "vae". `remarks` are what the user should know of how
-    the model was loaded.
+    the model was loaded, `files` where from.
     """
 
     kind: Kind
     modules: dict[str, nn.Module]
     denoiser: str
     remarks: tuple[Problem, ...]
+    files: BaseFiles | None
     process: str  # the noise process it was trained with, a name in `diffusion/processes.py`
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU

@@ -112,6 +112,7 @@ def load_family(
         place = "cpu" if name in held else device
         fill(module, stored[name], place, torch.float32 if name == "vae" and model.no_half_vae else dtype)
     hold_base(loaded, memory, device)
+    loaded.files = files
     settle_prediction(loaded, opened.found, model.v_parameterization)
     return loaded
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from train_core.config.jobs.tools import ConvertLora
 from train_core.config.problems import UserError, problem
 from train_core.config.whole_files import write_text
+from train_core.kinds import KINDS, SD1
 from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import AdapterFile, diffusers_path, read_adapter
@@ -84,7 +85,7 @@ def _named(layers: Layers) -> dict[tuple[str, str], Tensor]:
 
 def _of_unet(file: AdapterFile, layers: Layers) -> Layers:
     """The same. Raises `UserError` where there is another network than the U-Net: a PEFT adapter is for one."""
-    if any(part != "unet" for part, _ in layers):
+    if any(part != KINDS.get(file.kind, SD1).denoiser for part, _ in layers):
         raise UserError(
             problem(
                 "peft_only_unet",

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from train_core.config.problems import Problem
 from train_core.data.moments import Moments
+from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.kinds import Kind, Names, PredictionType
 from train_core.models import autoencoder
@@ -53,6 +54,7 @@ class StableDiffusion:
         self.block_layout = self.kind.block_layout
         self.latent_channels, self.vae_factor = self.kind.latents.channels, self.kind.latents.factor
         self.remarks: tuple[Problem, ...] = ()
+        self.files: BaseFiles | None = None
         self.prediction_type = prediction_type
         self.alphas_cumprod = scaled_linear_alphas()
         self._tokenizer = tokenizer
