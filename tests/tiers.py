@@ -13,6 +13,7 @@ TIERS = {
 FOLDERS = {
     "tests/gui": "browser",
     "tests/demo": "jobs",
+    "tests/samples": "jobs",
     "tests/scripts": "jobs",
     "tests/train_core/jobs": "jobs",
     "tests/kohya_gui/environment": "jobs",

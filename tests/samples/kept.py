@@ -84,11 +84,12 @@ def split_file(path: Path, without: Collection[str] = OF_THE_END) -> tuple[bytes
 
 
 def shown(view: RunView, root: Path) -> dict[str, Any]:
-    """What the page shows of a run, as JSON has it; problems by their codes, since texts may be said better."""
+    """The page's view of a run, as JSON has it; problems by their codes, since texts may be said better."""
     values = asdict(view)
     values.pop("console")
     for name in ("notices", "warnings", "errors"):
         values[name] = [problem["code"] for problem in values[name]]
+    values["tables"] = [{name: table[name] for name in ("name", "columns", "rows")} for table in values["tables"]]
     return json.loads(json.dumps(values, default=str), object_hook=lambda its: _unrooted_values(its, root))
 
 
@@ -97,5 +98,5 @@ def _unrooted_values(values: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def read_json(name: str, samples: Path = VERSION_1) -> Any:
-    """What one of the samples' own tables holds: what is expected of the rest."""
+    """One of the samples' own tables: what is expected of the rest."""
     return json.loads((samples / name).read_text(encoding="utf-8"))

@@ -1,6 +1,10 @@
 """Make the samples of version 1, `tests/samples/v1`: run with the commit 9c65b35 and this folder laid over it.
 
+    git checkout 9c65b35
+    git checkout $(git log --diff-filter=A --format=%H main -- tests/samples/make_v1.py) -- tests/samples
     python -m tests.samples.make_v1
+
+The imports below are of that commit; the helpers beside this file have gone on with the program.
 
 They are what that version of Crucible has written, so they are never made anew with another: what must not change is
 that later versions read them, and go on from them to the same bytes. Every training runs on the processor in a process
@@ -40,15 +44,20 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from kohya_gui.presets import read_settings, save_preset_as
 from PIL import Image
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import nn
+from train_core.config.train import TrainConfig
+from train_core.models.sd1 import SD1
+from train_core.models.sdxl import SDXL
+from train_core.models.stable_diffusion import StableDiffusion, single_file
+from train_core.models.weights import in_memory
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
-from kohya_gui.presets import read_settings, save_preset_as
 from kohya_gui.runs.devices import World
 from kohya_gui.runs.follow import RunFollower
 from kohya_gui.runs.launch import ENTRY, start_in
@@ -69,12 +78,7 @@ from tests.samples.kept import (
 from tests.samples.merging import ADAPTERS, merged
 from train_core.config.files import check_values, dump_tables, read_config, write_toml
 from train_core.config.places import app_dir
-from train_core.config.train import TrainConfig
 from train_core.events import read_events, request
-from train_core.models.sd1 import SD1
-from train_core.models.sdxl import SDXL
-from train_core.models.stable_diffusion import StableDiffusion, single_file
-from train_core.models.weights import in_memory
 
 NO_PROCESS = 99_999_999  # beyond what any system numbers processes with
 WIDTH = 32  # of everything, and 64 where SDXL's heads want it

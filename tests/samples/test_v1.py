@@ -19,9 +19,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from kohya_gui.presets import list_presets, load_preset, path_of, read_settings
+from kohya_gui.form.presets import list_presets, load_preset, path_of, read_settings
 from kohya_gui.runs.follow import RunFollower
-from kohya_gui.runs.registry import find_run, list_runs
+from kohya_gui.runs.index import list_runs
+from kohya_gui.runs.registry import find_run
+from tests.event_lines import read_events
 from tests.samples.arithmetic import probe
 from tests.samples.kept import (
     OF_THE_END,
@@ -36,8 +38,7 @@ from tests.samples.kept import (
 )
 from tests.samples.merging import ADAPTERS, merged
 from train_core.config.files import read_config
-from train_core.events import read_events
-from train_core.facts.states import states_in
+from train_core.facts.run.states import states_in
 from train_core.jobs.start import start_training
 from train_core.jobs.tools import start_tool
 
