@@ -64,9 +64,15 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "toy.safetensors"
 
 
-def test_it_is_recognised_by_its_own_signs_and_not_before_it_is_known(toy: Path, monkeypatch: pytest.MonkeyPatch):
+def test_it_is_recognised_by_its_own_signs_and_not_before_it_is_known(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    other = tmp_path / "other.safetensors"
+    save_file({"something": torch.zeros(1)}, other)
     assert recognise(toy).kind == "Toy"
     assert recognise(tiny_file()).kind == "SD 1.x"
+    with pytest.raises(UserError, match=r"Toy, SD 1\.x, SD 2\.x, SDXL"):
+        recognise(other)
     monkeypatch.delitem(KINDS, ROW.name)
     assert identify(toy).kind == "VAE"
     with pytest.raises(UserError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from train_core.config.phrases import joined
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.model import Parameterization
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
@@ -239,7 +240,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _refusal(found: ModelFile) -> Problem:
     """Why `found` cannot be trained on, by its name, and what to choose instead."""
-    file = str(found.path)
+    file, kinds = str(found.path), joined("comma", reversed(KINDS))
     if found.kind == "LoRA":
         return problem(
             "model_is_lora",
@@ -256,20 +257,19 @@ def _refusal(found: ModelFile) -> Problem:
     if not found.kind:
         return problem(
             "model_kind_unknown",
-            "{file}: this is no kind of model that is known here. Choose an SD 1.x, SD 2.x or SDXL checkpoint.",
-            file=file,
+            "{file}: this is no kind of model that is known here. Choose a checkpoint of one of these: {kinds}.",
+            file=file, kinds=kinds,
         )
     if found.kind == "FLUX":
         return problem(
             "model_is_flux",
-            "{file}: this is a FLUX checkpoint. This version trains SD 1.x, SD 2.x and SDXL models; choose one of "
+            "{file}: this is a FLUX checkpoint. This version trains models of these kinds: {kinds}. Choose one of "
             "those.",
-            file=file,
+            file=file, kinds=kinds,
         )
     return problem(
         "model_of_other_family",
-        "{file}: this is an {family} checkpoint. This version trains SD 1.x, SD 2.x and SDXL models; choose one of "
+        "{file}: this is an {family} checkpoint. This version trains models of these kinds: {kinds}. Choose one of "
         "those.",
-        file=file,
-        family=found.kind,
+        file=file, family=found.kind, kinds=kinds,
     )
