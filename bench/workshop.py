@@ -25,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 from bench.random_model import CONFIGS, FAMILIES, write_model
+from train_core.config.jobs.table import job_of
 from train_core.config.syntax.layer_presets import layer_preset
-from train_core.jobs.tools import start_tool
+from train_core.jobs.start import start_job
 from train_core.models.family import Target
 from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.networks.files.adapter_file import save_adapter
@@ -68,7 +69,7 @@ def tool(name: str, **settings: object) -> float:
     """Seconds that a tool takes, in this process."""
     begun = time.perf_counter()
     with redirect_stdout(StringIO()) as said:
-        code = start_tool(name, None, {key: str(value) for key, value in settings.items()}, None)
+        code = start_job(job_of(name), None, {key: str(value) for key, value in settings.items()})
     if code:
         raise SystemExit(said.getvalue()[-2000:])
     return time.perf_counter() - begun

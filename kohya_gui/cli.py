@@ -1,4 +1,4 @@
-"""The words people type: page, demo, train, find-rate, test, … Imports nothing heavy, so that --help is instant."""
+"""The words people type: page, demo, the jobs', test, … Imports nothing heavy, so that --help is instant."""
 from __future__ import annotations
 
 import argparse
@@ -14,17 +14,16 @@ from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
 from kohya_gui.i18n.languages import languages
-from train_core.config.jobs.tool_names import TOOLS
+from train_core.config.jobs import table
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
 
 USAGE_ERROR = 2
-WORDS = {
+BEFORE_JOBS = {
     "page": "open the page (what happens when no word is given)",
     "demo": "train the demo in the terminal and say where everything is",
-    "train": "train from a TOML or JSON preset; any setting can be overridden by its name",
-    "find-rate": "search the learning rate that suits your images; takes what train takes",
-    "class-images": "make the regularisation images that are missing; takes what train takes",
+}
+AFTER_JOBS = {
     "tool": "merge, resize, extract, convert or look into finished files; takes the tool's name and its settings",
     "test": "run the tests, or one tier of them: fast, jobs, browser, slow; what follows is passed to pytest",
     "check": "the developer's gate: ruff, types, spelling, tests",
@@ -32,7 +31,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PageOptions:
     """How the page is served. server_port None: the first free one from 7860; language "": the browser's."""
 
@@ -45,6 +44,11 @@ class PageOptions:
     password: str = ""
     language: str = ""
     config: Path | None = None
+
+
+def words() -> dict[str, str]:
+    """Return every word that can be typed, and what it does."""
+    return {**BEFORE_JOBS, **{row.word: row.about for row in table.jobs()}, **AFTER_JOBS}
 
 
 class UsageError(Exception):
@@ -75,7 +79,7 @@ def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) 
             code = environment_start.hand_over(wishes, typed)
             if code is not None:
                 return code
-        return ACTIONS[word](options, rest)
+        return ACTIONS.get(word, job)(options, rest)
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
@@ -87,11 +91,11 @@ def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) 
 def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     """Return the word, its options, and what is passed on: pytest's arguments. Raises UsageError."""
     word, arguments = ("page", typed) if not typed or typed[0].startswith("-") else (typed[0], typed[1:])
-    if word not in WORDS:
-        raise UsageError(f"Unknown word {word!r}{nearest(word, WORDS)}. The words are {', '.join(WORDS)}.")
+    if word not in words():
+        raise UsageError(f"Unknown word {word!r}{nearest(word, words())}. The words are {', '.join(words())}.")
     parser = parser_for(word)
     overrides: dict[str, str] = {}
-    if OPTIONS.get(word) in (train_flags, tool_flags):
+    if word in jobs_by_word() or word == "tool":
         arguments, overrides = split_overrides(arguments, parser)
     options, rest = parser.parse_known_args(arguments)
     options.overrides = overrides
@@ -133,12 +137,16 @@ def parser_for(word: str) -> Parser:
     """Return the parser of one word's options."""
     installed = not (APP / "gui.py").is_file()
     name = "crucible" if installed else "gui.bat" if os.name == "nt" else "./gui.sh"
-    described = "\n".join(f"  {known:<14}{meaning}" for known, meaning in WORDS.items())
+    described = "\n".join(f"  {known:<14}{meaning}" for known, meaning in words().items())
+    about = words()[word]
     parser = Parser(prog=name if word == "page" else f"{name} {word}", allow_abbrev=False,
-                    description=f"{WORDS[word][0].upper()}{WORDS[word][1:]}.",
+                    description=f"{about[0].upper()}{about[1:]}.",
                     epilog=f"words, each with its own --help:\n{described}" if word == "page" else None,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    OPTIONS.get(word, lambda _: None)(parser)
+    if word in jobs_by_word():
+        job_flags(parser, jobs_by_word()[word])
+    elif word in OPTIONS:
+        OPTIONS[word](parser)
     group = parser.add_argument_group("set-up, used when packages have to be installed")
     group.add_argument("--torch-index-url", metavar="URL", default="", help="where PyTorch comes from; remembered")
     group.add_argument("--wheels", metavar="DIR", default="", help="a folder of downloaded packages to take first")
@@ -165,15 +173,22 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output_dir", metavar="DIR", type=Path, help="where the results go")
 
 
-def train_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what training takes beside the settings' own names."""
+def jobs_by_word() -> dict[str, table.Row]:
+    """Return the jobs that are words of their own."""
+    return {row.word: row for row in table.jobs()}
+
+
+def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:
+    """Add what a job takes beside its settings' own names."""
     parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume")
     parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
+    parser.set_defaults(job=row.name)
 
 
 def tool_flags(parser: argparse.ArgumentParser) -> None:
     """Add what tools take beside their settings' own names."""
-    parser.add_argument("tool", choices=TOOLS, metavar="TOOL", help=", ".join(TOOLS))
+    names = [row.name for row in table.tools()]
+    parser.add_argument("job", choices=names, metavar="TOOL", help=", ".join(names))
     parser.add_argument("--config", metavar="FILE", type=Path, help="the tool's settings as TOML or JSON")
     parser.usage = f"{parser.prog} TOOL [--config FILE] [--name value ...]"
 
@@ -204,8 +219,11 @@ def page(options: argparse.Namespace, _rest: list[str]) -> int:
     inbrowser = options.inbrowser if options.inbrowser is not None else not options.headless
     from kohya_gui.server import app  # noqa: PLC0415  gradio is heavy
 
-    return app.serve(PageOptions(options.listen, options.server_port, options.headless, inbrowser, options.share,
-                                 options.username, password, options.language, options.config))
+    return app.serve(PageOptions(
+        listen=options.listen, server_port=options.server_port, headless=options.headless, inbrowser=inbrowser,
+        share=options.share, username=options.username, password=password, language=options.language,
+        config=options.config,
+    ))
 
 
 def demo(options: argparse.Namespace, _rest: list[str]) -> int:
@@ -215,32 +233,11 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> int:
     return terminal.demo(options.output_dir)
 
 
-def train(options: argparse.Namespace, _rest: list[str]) -> int:
-    """Train from a file in the terminal."""
+def job(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Do a job, or use a tool, in the terminal."""
     from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
 
-    return terminal.train(options.config, options.overrides)
-
-
-def find_rate(options: argparse.Namespace, _rest: list[str]) -> int:
-    """Search a learning rate in the terminal."""
-    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
-
-    return terminal.beside("find_rate", options.config, options.overrides)
-
-
-def class_images(options: argparse.Namespace, _rest: list[str]) -> int:
-    """Make class images in the terminal."""
-    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
-
-    return terminal.beside("class_images", options.config, options.overrides)
-
-
-def tool(options: argparse.Namespace, _rest: list[str]) -> int:
-    """Use a tool in the terminal."""
-    from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
-
-    return terminal.tool(options.tool, options.config, options.overrides)
+    return terminal.run(options.job, options.config, options.overrides)
 
 
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
@@ -264,13 +261,12 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
     return updating.update(environment.Wishes(options.torch_index_url, options.wheels))
 
 
+# Every other word is a job's.
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-    "page": page, "demo": demo, "train": train, "find-rate": find_rate,
-    "class-images": class_images, "tool": tool, "test": test, "check": check, "update": update,
+    "page": page, "demo": demo, "tool": job, "test": test, "check": check, "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "page": page_flags, "demo": demo_flags, "train": train_flags, "find-rate": train_flags,
-    "class-images": train_flags, "tool": tool_flags,
+    "page": page_flags, "demo": demo_flags, "tool": tool_flags,
 }
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from train_core import kinds
+from train_core.config.jobs import table
 from train_core.config.places import app_dir
 from train_core.events.reading import KINDS
 
@@ -138,3 +139,23 @@ def test_kinds_of_base_models_are_named_in_their_table_alone() -> None:
         if isinstance(node, ast.Constant) and node.value in known
     }
     assert not found
+
+
+def literals(path: Path) -> Iterator[list[str]]:
+    """The texts that stand side by side in one list, tuple, set, or among the keys of one dictionary."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        elements = node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else ()
+        elements = node.keys if isinstance(node, ast.Dict) else elements
+        yield [one.value for one in elements if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+
+
+def test_jobs_are_listed_in_their_table_alone() -> None:
+    names = {name for row in table.OURS for name in (row.name, row.word)}
+    wrong = {
+        (path.name, *sorted(names & set(found)))
+        for package in ("kohya_gui", "train_core")
+        for path in sources(package)
+        for found in literals(path)
+        if len(names & set(found)) > 1
+    }
+    assert not wrong

@@ -8,14 +8,13 @@ from typing import Any
 
 from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
 from train_core.config.job import Job
-from train_core.config.jobs.tools import TOOLS
-from train_core.config.jobs.train import TrainConfig
+from train_core.config.jobs import table
 from train_core.config.phrases import Phrase
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import bounds, expected, help_of
 
-JOBS: tuple[type[Job], ...] = (*TOOLS.values(), TrainConfig)
+JOBS: tuple[type[Job], ...] = tuple(table.job_of(row.name) for row in table.OURS)
 OF_MESSAGES = ("message.", "phrase.", "joint.")  # said by the server alone
 
 
@@ -29,6 +28,7 @@ def dictionary(language: str) -> dict[str, str]:
 def _declared() -> dict[str, str]:
     texts: dict[str, str] = {}
     for job in JOBS:
+        texts[f"job.{job.job_name}.title"] = job.title
         texts |= {f"section.{key}.title": section.title for key, section in job.sections().items()}
         for s in job.settings():
             texts[f"setting.{s.name}.label"] = s.label

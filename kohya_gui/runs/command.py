@@ -1,4 +1,4 @@
-"""How a training job is called: accelerate's configuration in full, the argument list and the environment."""
+"""How a job is called: accelerate's configuration in full, the argument list and the environment."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Hardware:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class World:
     """The processes of one job, on all machines: where each of them runs and with what."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.runs.registry import ACTIVE, ENDED, RunInfo, info_of, read_run
-from train_core.config.files import write_text
 from train_core.config.places import caches_dir, runs_dir
+from train_core.config.whole_files import write_text
 
 FILE_VERSION = 1
 FINAL = (*ENDED, "lost")

@@ -1,31 +1,32 @@
-"""The one launcher: a run folder, a process in a session of its own, and nothing that ties it to the page."""
+"""The one launcher: a job's run folder is prepared, and its process started in it; nothing ties that to the page."""
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from kohya_gui.runs.command import accelerate_yaml, child_environment, training_command
-from kohya_gui.runs.devices import World, find_hardware, plan_world
+from kohya_gui.runs.devices import World, find_hardware, plan_world, usable_cores
+from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import identify, remember, spawn
-from kohya_gui.runs.registry import ACTIVE, read_run
-from train_core.config.files import LAST_STATE, read_config, write_toml
+from kohya_gui.runs.registry import ACTIVE, AT_WORK, read_run
+from kohya_gui.runs.tools import active_tool
+from train_core.config.files import LAST_STATE, read_config, read_job, write_toml
+from train_core.config.job import Job
+from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.places import PACKAGE_PARENT, home, runs_dir
-from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.config.places import PACKAGE_PARENT, home
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.whole_files import write_text
-from train_core.events.requests import take_requests
-from train_core.facts.run.states import State, differing, find_state
+from train_core.facts.run.run_folders import SETTINGS, folder_name, job_in, make_run_folder
+from train_core.facts.run.states import differing, find_state
 
-ENTRY = ("train_core", "train")
-# Jobs that take a training's settings and prepare it, and how the names of their runs end.
-BESIDE = {"find_rate": "rate", "class_images": "class-images"}
+ACCELERATE = "accelerate.yaml"
 
 
 @dataclass(frozen=True)
@@ -40,26 +41,74 @@ class RunHandle:
         return self.folder.name
 
 
-def start(config: TrainConfig) -> RunHandle:
-    """Start a training run. Raises `UserError` when the machine cannot run it as the settings ask."""
-    world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
-    state = find_state(config)
-    folder = new_run_folder(config.output.output_name) if state is None else _folder_to_resume(state)
-    return start_in(folder, config if state is None else resuming(config, state.path), world, list(ENTRY))
+def start(job: type[Job], settings: Job) -> RunHandle:
+    """Start `job` with these settings now. Raises `UserError` when something else is at work, or it cannot be run."""
+    refusal = may_start(job)
+    raise_if_any([refusal] if refusal else [])
+    return launch(prepare(job, settings))
 
 
-def start_beside(job: str, config: TrainConfig) -> RunHandle:
-    """Start a job that prepares the training that `config` asks for. Raises `UserError` as `start` does."""
-    world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
-    return start_in(new_run_folder(f"{config.output.output_name}-{BESIDE[job]}"), config, world, [ENTRY[0], job])
+def may_start(job: type[Job]) -> Problem | None:
+    """Why `job` may not start now, asked by page and terminal alike: one job has the device, and one tool works."""
+    if job.uses == "cpu":
+        tool = active_tool()
+        return None if tool is None else problem(
+            "tool_active", "A tool is still at work. Wait for its end, or cancel it first."
+        )
+    active = [run for run in list_runs() if run.status in AT_WORK and _uses_device(run.folder)]
+    return None if not active else problem(
+        "run_active",
+        "The training {name} is still running. Stop it or wait for its end, then start again.",
+        name=active[0].name,
+    )
+
+
+def _uses_device(folder: Path) -> bool:
+    job = job_in(folder)
+    return job is None or job.uses != "cpu"
+
+
+def prepare(job: type[Job], settings: Job) -> Path:
+    """The folder of a run of `job`, with all that `launch` needs; until then the run is queued.
+
+    Settings that resume give the folder of the run that they resume, where that is still there. Raises `UserError`
+    when the machine cannot run the job as the settings ask, or when there is nothing to resume.
+    """
+    config = job.of(settings)
+    _world_for(config)
+    state = find_state(config) if isinstance(config, TrainConfig) else None
+    if state is None or not isinstance(settings, TrainConfig):
+        return make_run_folder(job, settings)
+    _refuse_while_running(state.run_dir)
+    return make_run_folder(job, resuming(settings, state.path), state)
+
+
+def launch(folder: Path) -> RunHandle:
+    """Start the job of the run prepared in `folder`. Raises `UserError` when its settings cannot be read any more."""
+    config_file = folder / SETTINGS
+    job = job_in(folder)
+    if job is None:
+        raise UserError(
+            problem(
+                "run_unreadable", "{file} names no job that can be started. Start a new run.", file=str(config_file)
+            )
+        )
+    config = job.of(read_job(job, config_file, {})[0])
+    world = _world_for(config)
+    command = _command(config, world, config_file, folder / ACCELERATE)
+    with (folder / "console.log").open("ab") as console:
+        process = spawn(command, folder, child_environment(world), console)
+    remember(folder, identify(process.pid))
+    return RunHandle(folder, process)
 
 
 def resume(folder: Path, overrides: Mapping[str, str] | None = None) -> RunHandle:
-    """Go on with the run in `folder` from its newest whole state. Raises `UserError` when that cannot be."""
-    config = read_config(folder / "config.toml", {**(overrides or {}), "resume": ""}).config
+    """Go on with the training in `folder` from its newest whole state. Raises `UserError` when that cannot be."""
+    _refuse_while_running(folder)
+    config = read_config(folder / SETTINGS, {**(overrides or {}), "resume": ""}).config
     state = find_state(resuming(config, LAST_STATE), folder)
     raise_if_any([] if state is None else differing(config, state))
-    return start(config if state is None else resuming(config, state.path))
+    return start(TrainConfig, config if state is None else resuming(config, state.path))
 
 
 def resuming(config: TrainConfig, state: Path | str) -> TrainConfig:
@@ -67,14 +116,8 @@ def resuming(config: TrainConfig, state: Path | str) -> TrainConfig:
     return config.model_copy(update={"resume": config.resume.model_copy(update={"resume": str(state)})})
 
 
-def _folder_to_resume(state: State) -> Path:
-    """The folder of the run that left `state`, cleared of old requests; a new one where it is gone.
-
-    Raises `UserError` while that run is still running.
-    """
-    folder = state.run_dir
-    if not (folder / "config.toml").is_file():
-        return new_run_folder(state.output_name)
+def _refuse_while_running(folder: Path) -> None:
+    """Raise `UserError` while the run in `folder` has not ended, so that there is nothing to resume."""
     info = read_run(folder)
     if info is not None and info.status in ACTIVE:
         raise UserError(
@@ -84,55 +127,36 @@ def _folder_to_resume(state: State) -> Path:
                 name=info.id,
             )
         )
-    take_requests(folder)
-    return folder
 
 
-def start_in(folder: Path, config: TrainConfig, world: World, entry: list[str]) -> RunHandle:
-    """Write the run's files into `folder` and start `entry` (module, then its words) there."""
-    command = _write_files(folder / "config.toml", folder / "accelerate.yaml", config, world, entry)
-    with (folder / "console.log").open("ab") as console:
-        process = spawn(command, folder, child_environment(world), console)
-    remember(folder, identify(process.pid))
-    return RunHandle(folder, process)
+def _world_for(config: Job) -> World:
+    """The processes of a job: as many as its settings ask for, or one with all cores. Raises `UserError`."""
+    if config.uses == "processes":
+        training = cast(TrainConfig, config)  # such jobs have its sections on launching and number formats
+        return plan_world(training.launch, training.training.mixed_precision, find_hardware())
+    device = "cpu" if config.uses == "cpu" else find_hardware().device
+    return World(device=device, processes=1, threads=usable_cores(), port=0, mixed_precision="no", gpu_ids="")
 
 
-def _write_files(
-    config_file: Path, accelerate_file: Path, config: TrainConfig, world: World, entry: list[str]
-) -> list[str]:
-    """Write both files and return the command that uses them."""
-    write_toml(config_file, config)
+def _command(config: Job, world: World, config_file: Path, accelerate_file: Path) -> list[str]:
+    """The argument list that starts a job, whose configuration for accelerate is written where it takes one."""
+    words = job_words(type(config), config_file)
+    if config.uses != "processes":
+        return [sys.executable, "-m", *words]
     write_text(accelerate_file, accelerate_yaml(world))
-    return training_command(world, accelerate_file, [*entry, "--config_file", str(config_file)])
+    return training_command(world, accelerate_file, words)
+
+
+def job_words(job: type[Job], config_file: Path) -> list[str]:
+    """The module that runs `job`, and its arguments."""
+    return ["train_core", key_of(job), "--config_file", str(config_file)]
 
 
 def printable_command(config: TrainConfig) -> str:
     """The command of a start as one line for a shell. The two files it names are written; nothing is started."""
-    world = plan_world(config.launch, config.training.mixed_precision, find_hardware())
-    folder = home() / "printed" / folder_name(config.output.output_name)
-    command = _write_files(folder / "config.toml", folder / "accelerate.yaml", config, world, list(ENTRY))
+    folder = home() / "printed" / folder_name(config.run_name())
+    write_toml(folder / SETTINGS, config)
+    command = _command(config, _world_for(config), folder / SETTINGS, folder / ACCELERATE)
     if sys.platform == "win32":
         return f'cd /d "{PACKAGE_PARENT}" && {subprocess.list2cmdline(command)}'
     return f"cd {shlex.quote(str(PACKAGE_PARENT))} && {shlex.join(command)}"
-
-
-def folder_name(output_name: str) -> str:
-    """`output_name` as part of a folder's name that every system accepts."""
-    return re.sub(r"[\x00-\x1f\\/:*?\"<>|]", "_", output_name).strip(". ")[:80] or "run"
-
-
-def new_run_folder(output_name: str) -> Path:
-    """Make `runs/<time>-<name>/`, numbered where two runs of one name start in the same second."""
-    runs_dir().mkdir(parents=True, exist_ok=True)
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{folder_name(output_name)}"
-    number = 1
-    while True:
-        folder = runs_dir() / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        (folder / "control").mkdir()
-        (folder / "logs").mkdir()
-        return folder

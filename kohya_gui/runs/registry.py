@@ -18,8 +18,9 @@ from train_core.events.kinds import Acknowledged, EndStatus, Finished, Progress,
 from train_core.events.reading import parse_lines
 
 Status = Literal["queued", "running", "stopping", "completed", "stopped", "paused", "failed", "lost"]
-ACTIVE: tuple[Status, ...] = ("queued", "running", "stopping")
 ENDED: tuple[Status, ...] = get_args(EndStatus)
+AT_WORK: tuple[Status, ...] = ("running", "stopping")
+ACTIVE: tuple[Status, ...] = ("queued", *AT_WORK)
 ENDING = ("stop", "pause")  # requests after which a run ends
 RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
 LANDMARKS = (Schema, Started, Resumed, Acknowledged, Finished)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -11,53 +11,49 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kohya_gui.runs import control
-from kohya_gui.runs.command import child_environment
-from kohya_gui.runs.devices import World, usable_cores
 from kohya_gui.runs.follow import RunView, console_tail, follower
-from kohya_gui.runs.launch import RunHandle, resume, start, start_beside
+from kohya_gui.runs.launch import RunHandle, resume, start
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
 from kohya_gui.views.contact_sheet import write_contact_sheet
-from train_core.config.files import LAST_STATE, read_config
+from train_core.config.files import LAST_STATE, read_config, read_job
+from train_core.config.job import Job, Tool
+from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import UserError
 from train_core.events.printing import Printer
 from train_core.events.reading import Follower
+from train_core.facts.run.run_folders import run_folder_of
 
 EXIT_CODES = {"completed": 0, "paused": 0, "stopped": 130}
 FAILED = 1
 POLL = 0.2  # seconds
 
 
-def train(config_path: Path, overrides: Mapping[str, str]) -> int:
-    """Train from a settings file and follow it. Returns 0 when it completed, 130 when it was stopped, else 1."""
+def run(name: str, config_path: Path | None, overrides: Mapping[str, str]) -> int:
+    """Do a job with the settings of a file and follow it. Returns 0 when it completed, 130 when stopped, else 1."""
     try:
-        run_dir = run_folder_of(Path(config_path))
-        if run_dir is not None and overrides.get("resume", "").lower() == LAST_STATE:
-            return EXIT_CODES.get(run_in_terminal(resume(run_dir, overrides)).status, FAILED)
-        loaded = read_config(Path(config_path), overrides)
-        for warning in loaded.warnings:
-            _say(f"Warning: {warning}")
-        return EXIT_CODES.get(run_in_terminal(start(loaded.config)).status, FAILED)
+        job = job_of(name)
+        handle = _started(job, config_path, overrides)
+        if not issubclass(job, Tool):
+            _say(f"Run folder: {handle.folder}")
+        return EXIT_CODES.get(run_in_terminal(handle).status, FAILED)
     except UserError as error:
         return _refuse(error)
+    except BrokenPipeError:  # whoever reads has read enough, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes it as it ends
+        return FAILED
 
 
-def beside(job: str, config_path: Path, overrides: Mapping[str, str]) -> int:
-    """Do a job that prepares the training of a settings file, and show it. Exit codes are those of `train`."""
-    try:
-        config = read_config(Path(config_path), overrides).config
-        return EXIT_CODES.get(run_in_terminal(start_beside(job, config)).status, FAILED)
-    except UserError as error:
-        return _refuse(error)
-
-
-def tool(name: str, config_path: Path | None, overrides: Mapping[str, str]) -> int:
-    """Use a tool in a process of its own, in the folder that one is in. Its exit code."""
-    words = [name, *(["--config_file", str(config_path)] if config_path else [])]
-    words += [word for setting, value in overrides.items() for word in ("--set", setting, value)]
-    environment = child_environment(World("cpu", 1, usable_cores(), 0, "no", ""))
-    return subprocess.run([sys.executable, "-m", "train_core", *words], env=environment, check=False).returncode
+def _started(job: type[Job], config_path: Path | None, overrides: Mapping[str, str]) -> RunHandle:
+    """The run of `job` with these settings, or the run that they resume, started. Raises `UserError`."""
+    run_dir = run_folder_of(config_path)
+    if job is TrainConfig and run_dir is not None and overrides.get("resume", "").lower() == LAST_STATE:
+        return resume(run_dir, overrides)
+    settings, warnings = read_job(job, config_path, overrides)
+    for warning in warnings:
+        _say(f"Warning: {warning}")
+    return start(job, settings)
 
 
 def demo(output_dir: Path | None = None) -> int:
@@ -66,7 +62,9 @@ def demo(output_dir: Path | None = None) -> int:
     began = time.monotonic()
     try:
         config = read_config(program_presets_dir() / "lora" / "demo.json", {"output_dir": str(folder)}).config
-        view = run_in_terminal(start(config))
+        handle = start(TrainConfig, config)
+        _say(f"Run folder: {handle.folder}")
+        view = run_in_terminal(handle)
     except UserError as error:
         return _refuse(error)
     if view.status == "completed":
@@ -100,15 +98,8 @@ def _unused(path: Path) -> Path:
     return found
 
 
-def run_folder_of(config_path: Path) -> Path | None:
-    """The run folder whose settings `config_path` are, None for a file elsewhere."""
-    folder = config_path.resolve().parent
-    return folder if config_path.name == "config.toml" and folder.parent == runs_dir().resolve() else None
-
-
 def run_in_terminal(handle: RunHandle) -> RunView:
     """Show a run that was started until it ends, and return how it ended."""
-    _say(f"Run folder: {handle.folder}")
     _follow(handle, Screen(handle.folder))
     view = follower(handle.folder).view()
     if view.status not in EXIT_CODES:
@@ -146,7 +137,7 @@ def counted_interrupts() -> Iterator[list[int]]:
 def _interrupt(folder: Path, count: int) -> str:
     if count == 1:
         control.stop(folder)
-        return "Stopping: what was learnt is saved first. Press Ctrl-C again to end at once, without saving."
+        return "Stopping; a training saves first what it has learnt. Press Ctrl-C again to end at once, without saving."
     control.kill(folder)
     return "Ended without saving."
 

@@ -13,12 +13,12 @@ from kohya_gui.form.form_facts import fields_html
 from kohya_gui.form.reading import read_leniently
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form, key
-from kohya_gui.runs import control, tools
+from kohya_gui.runs import control, launch, tools
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool
-from train_core.config.jobs.tools import TOOLS
+from train_core.config.jobs import table
 from train_core.config.problems import Problem, UserError
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
@@ -68,7 +68,8 @@ class ToolForm(FormController):
         session, values = self.session(request), self.fields.read(shown)
         hidden = self._hidden(values)
         try:
-            tools.start(check_tool(self.job, {name: v for name, v in values.items() if name not in hidden}, "the form"))
+            shown_values = {name: value for name, value in values.items() if name not in hidden}
+            launch.start(self.job, check_tool(self.job, shown_values, "the form"))
         except UserError as error:
             return self.refuse(error, values, session)
         return {**self.describe(values, session), **look(self.panel, seen, session.language)}
@@ -78,8 +79,8 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     """Lay out the tab inside `page` and connect its events."""
     built = []
     with gr.Tabs(elem_id="tools"):
-        for name, job in TOOLS.items():
-            with gr.Tab(key(f"section.{name}.title"), id=name, elem_id=f"tool-{name}"):
+        for name, job in ((row.name, table.job_of(row.name)) for row in table.tools()):
+            with gr.Tab(key(f"job.{name}.title"), id=name, elem_id=f"tool-{name}"):
                 facts = gr.HTML(elem_classes="tool-facts")
                 fields = build_form(job, f"{name}-")
                 run = gr.Button(key("ui.tool.run"), variant="primary", elem_id=f"run-{name}")

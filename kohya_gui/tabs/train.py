@@ -30,11 +30,7 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> None:
         with gr.Column(scale=6, min_width=420, elem_id="form-column"):
             fields = build_form(TrainConfig)
         with gr.Column(scale=5, min_width=380, elem_id="run-column"):
-            starters = {
-                "start": bar.start, "stop": bar.stop, "find_rate": target.find_rate,
-                "class_images": target.class_images,
-            }  # fmt: skip
-            run = build_run_panel(starters, context.pictures_path)
+            run = build_run_panel({TrainConfig: bar.start, **target.preparing}, bar.stop, context.pictures_path)
     form = TrainForm(
         job=TrainConfig, fields=fields, facts=facts, language=context.language, bar=bar, target=target,
         config_path=context.config_path,
@@ -68,11 +64,10 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], run.outputs, **QUIET)
     run.choice.input(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
     shown_run = [*run.outputs, form.facts]
-    form.bar.start.click(actions.start, [run.seen, *fields], shown_run, **QUIET)
-    form.target.find_rate.click(actions.find_rate, [run.seen, *fields], shown_run, **QUIET)
-    form.target.class_images.click(actions.class_images, [run.seen, *fields], shown_run, **QUIET)
+    for job, button in run.starters.items():
+        button.click(actions.starter(job), [run.seen, *fields], shown_run, **QUIET)
     run.buttons["use_rates"].click(actions.use_rates, [run.choice, form.bar.preset, *fields], form.filled, **QUIET)
-    form.bar.stop.click(actions.stop, [run.choice], None, **QUIET)
+    run.buttons["stop"].click(actions.stop, [run.choice], None, **QUIET)
     run.buttons["pause"].click(actions.pause, [run.choice], None, **QUIET)
     run.buttons["resume"].click(actions.resume, [run.choice, run.seen], run.outputs, **QUIET)
     run.buttons["tenth"].click(actions.tenth_rate, [run.choice], [run.rate], **QUIET)

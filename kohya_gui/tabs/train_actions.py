@@ -16,18 +16,16 @@ from kohya_gui.form.kinds import number_text
 from kohya_gui.form.validate_form import Understood
 from kohya_gui.runs import control, launch, registry
 from kohya_gui.runs.follow import follower
-from kohya_gui.runs.index import active_runs
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
 from train_core.config.files import missing, to_toml
 from train_core.config.interop.sd_scripts_export import export_toml
-from train_core.config.jobs.class_images import class_image_settings
+from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.syntax.optimizer_traits import adapts_rate
-from train_core.facts.datasets.missing_class_images import class_folders
-from train_core.facts.preflight import examine
+from train_core.facts.preflight import findings_of
 
 
 @dataclass(frozen=True)
@@ -46,19 +44,18 @@ class Actions:
         """The run that was chosen from the list."""
         return look(self.run, choice, seen, self.form.session(request).language)
 
-    def start(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
-        """Start a run when nothing stands against it, and show it."""
-        return self._started(lambda found: launch.start(_ready(found)), request, seen, *shown)
+    def starter(self, job: type[Job]) -> Callable[..., Updates]:
+        """A handler that starts `job` with the form's settings when nothing stands against it, and shows its run."""
 
-    def find_rate(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
-        """Start a search for the learning rate of this training, and show it."""
-        return self._started(lambda found: launch.start_beside("find_rate", _ready(found)), request, seen, *shown)
+        def start(request: gr.Request, seen: Seen, *shown: Any) -> Updates:
+            session, values = self.form.session(request), self.form.fields.read(shown)
+            try:
+                handle = launch.start(job, _ready(job, self.form.check(values, session)))
+            except UserError as error:
+                return self.form.refuse(error, values, session)
+            return look(self.run, handle.id, seen, session.language)
 
-    def class_images(self, request: gr.Request, seen: Seen, *shown: Any) -> Updates:
-        """Start making the class images that this training lacks, and show them."""
-        return self._started(
-            lambda found: launch.start_beside("class_images", _ready_for_class_images(found)), request, seen, *shown
-        )
+        return start
 
     def use_rates(self, request: gr.Request, choice: str | None, preset: str | None, *shown: Any) -> Updates:
         """Put the rates that the shown run has found into the form."""
@@ -67,17 +64,6 @@ class Actions:
         if not rates:
             return gr.skip()
         return self.form.show(with_rates(self.form.fields.read(shown), rates), preset, session)
-
-    def _started(
-        self, start: Callable[[Understood], launch.RunHandle], request: gr.Request, seen: Seen, *shown: Any
-    ) -> Updates:
-        """The run that `start` starts, or messages why it does not."""
-        session, values = self.form.session(request), self.form.fields.read(shown)
-        try:
-            handle = start(self.form.check(values, session))
-        except UserError as error:
-            return self.form.refuse(error, values, session)
-        return look(self.run, handle.id, seen, session.language)
 
     def stop(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run to save and end; asked again, end it at once."""
@@ -100,7 +86,6 @@ class Actions:
         """Go on with the shown run from its newest state, with the settings that it was started with."""
         session, folder = self.form.session(request), registry.find_run(choice or "")
         try:
-            _refuse_while_active()
             handle = launch.resume(folder) if folder else None
         except UserError as error:
             session.warn(error)
@@ -171,19 +156,12 @@ def with_rates(values: Mapping[str, Any], rates: Mapping[str, Mapping[str, float
     return {**values, **changed}
 
 
-def _ready_for_class_images(found: Understood) -> TrainConfig:
-    """The settings, or `UserError` where no class images can be made with them. Their folder need not be there."""
-    raise_if_any(found.unreadable)
-    settings = class_image_settings(found.config)
-    raise_if_any([*missing(settings, ""), *examine(settings).problems])
-    class_folders(settings)
-    _refuse_while_active()
-    return found.config
+def _ready(job: type[Job], found: Understood) -> TrainConfig:
+    """The form's settings, or `UserError` where `job` cannot be done with them.
 
-
-def _ready(found: Understood) -> TrainConfig:
-    """The settings, or `UserError` when they cannot be trained, or something else is being trained."""
-    if found.errors:
+    A job with checks of its own needs only what these ask for; any other needs settings that can be trained.
+    """
+    if job.checks == TrainConfig.checks and found.errors:
         raise UserError(
             problem(
                 "form_not_ready",
@@ -191,21 +169,11 @@ def _ready(found: Understood) -> TrainConfig:
                 count=len(found.errors),
             )
         )
-    _refuse_while_active()
+    if job.checks != TrainConfig.checks:
+        raise_if_any(found.unreadable)
+        settings = job.of(found.config)
+        raise_if_any([*missing(settings, ""), *findings_of(settings).problems])
     return found.config
-
-
-def _refuse_while_active() -> None:
-    """Raise `UserError` while something is being trained."""
-    active = active_runs()
-    if active:
-        raise UserError(
-            problem(
-                "run_active",
-                "The training {name} is still running. Stop it or wait for its end, then press Start.",
-                name=active[0].name,
-            )
-        )
 
 
 def _ask(request: Callable[[Path], None], choice: str | None) -> None:

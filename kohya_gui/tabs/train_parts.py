@@ -8,6 +8,10 @@ import gradio as gr
 from gradio.i18n import I18nData
 
 from kohya_gui.form.widgets import key
+from train_core.config.job import Job
+from train_core.config.jobs import table
+from train_core.config.jobs.table import job_of
+from train_core.config.jobs.train import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,17 @@ class Target:
     steps: gr.Textbox
     offers: gr.Radio
     apply: gr.Button
-    find_rate: gr.Button
-    class_images: gr.Button
+    preparing: dict[type[Job], gr.Button]
+
+
+def preparing_jobs() -> list[type[Job]]:
+    """The jobs that prepare a training: they take its settings, and are started beside it."""
+    jobs = [job_of(row.name) for row in table.jobs()]
+    return [job for job in jobs if issubclass(job, TrainConfig) and job is not TrainConfig]
 
 
 def build_target() -> Target:
-    """A number, choices that appear once it is typed, and two buttons."""
+    """A number, choices that appear once it is typed, and a button for each job that prepares a training."""
     with gr.Row(elem_id="target", equal_height=True):
         steps = gr.Textbox(
             show_label=False, container=False, placeholder=key("ui.target.placeholder"), max_lines=1, scale=0,
@@ -69,9 +78,11 @@ def build_target() -> Target:
         )  # fmt: skip
         offers = gr.Radio([], show_label=False, container=False, visible=False, scale=3, elem_id="target-offers")
         apply = gr.Button(key("ui.target.apply"), size="sm", visible=False, elem_id="target-apply")
-        find_rate = gr.Button(key("ui.find_rate"), size="sm", elem_id="find-rate")
-        class_images = gr.Button(key("ui.class_images"), size="sm", elem_id="class-images")
-    return Target(steps, offers, apply, find_rate, class_images)
+        preparing = {
+            job: gr.Button(key(f"job.{job.job_name}.title"), size="sm", elem_id=job.job_name.replace("_", "-"))
+            for job in preparing_jobs()
+        }
+    return Target(steps, offers, apply, preparing)
 
 
 @dataclass(frozen=True)

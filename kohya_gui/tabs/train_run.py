@@ -15,6 +15,7 @@ from kohya_gui.runs.follow import Revision, RunView, follower
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import ACTIVE, RunInfo
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
+from train_core.config.job import Job
 
 Seen = dict[str, Any]
 MAX_LISTED = 200
@@ -29,6 +30,7 @@ class RunPanel:
     """
 
     choice: gr.Dropdown
+    starters: dict[type[Job], gr.Button]
     buttons: dict[str, gr.Button]
     controls: gr.Row
     rate: gr.Textbox
@@ -39,11 +41,13 @@ class RunPanel:
     @property
     def outputs(self) -> list[Any]:
         """Everything that a look at a run may change."""
-        return [self.choice, self.controls, *self.buttons.values(), *self.views.values(), self.seen]
+        return [
+            self.choice, self.controls, *self.starters.values(), *self.buttons.values(), *self.views.values(), self.seen
+        ]  # fmt: skip
 
 
-def build_run_panel(starters: dict[str, gr.Button], pictures_path: str) -> RunPanel:
-    """Lay out the run's status, charts, pictures and console; `starters`, and what stops a run, stand elsewhere."""
+def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, pictures_path: str) -> RunPanel:
+    """Lay out the run's status, charts, pictures and console; what starts jobs, and `stop`, stand elsewhere."""
     with gr.Row(elem_id="run-bar", equal_height=True):
         choice = gr.Dropdown([], show_label=False, container=False, elem_id="run-choice", interactive=True)
         resume = gr.Button(key("ui.resume"), size="sm", variant="primary", visible=False, elem_id="resume")
@@ -63,10 +67,10 @@ def build_run_panel(starters: dict[str, gr.Button], pictures_path: str) -> RunPa
     with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box"):
         views["console"] = gr.HTML(elem_id="run-console")
     buttons = {
-        **starters, "pause": pause, "resume": resume, "save": save, "sample": sample,
+        "stop": stop, "pause": pause, "resume": resume, "save": save, "sample": sample,
         "set_rate": set_rate, "tenth": tenth, "use_rates": use_rates,
     }  # fmt: skip
-    return RunPanel(choice, buttons, controls, rate, views, gr.State({}), pictures_path)
+    return RunPanel(choice, starters, buttons, controls, rate, views, gr.State({}), pictures_path)
 
 
 def chosen_run(asked: str | None, runs: list[RunInfo]) -> RunInfo | None:
@@ -141,7 +145,7 @@ def _buttons(panel: RunPanel, view: RunView | None, busy: bool, language: str) -
     def draw() -> Updates:
         stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
         return {
-            **{panel.buttons[name]: gr.update(interactive=not busy) for name in ("start", "find_rate", "class_images")},
+            **{button: gr.update(interactive=not busy) for button in panel.starters.values()},
             panel.buttons["stop"]: gr.update(interactive=status in ACTIVE, value=stop),
             panel.controls: gr.update(visible=status == "running"),
             panel.buttons["resume"]: gr.update(visible=can_resume),

@@ -27,7 +27,7 @@ def tool_html(view: RunView | None, language: str) -> Markup:
         '<div class="run-head"><b>{title}</b> <span class="badge {status}" id="tool-state">{status_name}</span>'
         "{stage}</div>{bar}{messages}{saved}{tables}"
     ).format(
-        title=text(f"section.{view.job}.title", language) if view.job else "",
+        title=text(f"job.{view.job}.title", language) if view.job else "",
         status=view.status,
         status_name=text(f"ui.status.{view.status}", language),
         stage=stage_html(view, language),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.event_lines import read_events
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import program_presets_dir, runs_dir
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 from train_core.networks.algorithms.names import ALGORITHMS
 
 PRESET = program_presets_dir() / "lora" / "demo.json"
@@ -33,7 +34,7 @@ def validation_loss(home: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
         "validate_every_n_steps": STEPS, "lr_scheduler": "constant",
         "train_batch_size": 4, **settings,
     }
-    assert start_training(PRESET, {name: str(value) for name, value in overrides.items()}) == 0
+    assert start_job(TrainConfig, PRESET, {name: str(value) for name, value in overrides.items()}) == 0
     (run,) = runs_dir().iterdir()
     return float([event for event in read_events(run / "events.jsonl") if event["kind"] == "validation"][-1]["loss"])
 

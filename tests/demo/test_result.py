@@ -12,8 +12,9 @@ from demo.base_file import load_pipeline
 from tests.adapters import adapter_on
 from tests.event_lines import read_events
 from train_core.config.files import read_config
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import demo_dir, program_presets_dir, runs_dir
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 from train_core.models.load import load_family
 
 BASE = demo_dir() / "base" / "crucible-demo-base.safetensors"
@@ -29,7 +30,7 @@ def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "output_dir": str(tmp_path), "max_train_epochs": "0", "max_train_steps": "6", "sample_prompts": "",
         "mixed_precision": "no", "save_precision": "float", "use_cpu": "true",
     }
-    assert start_training(PRESET, overrides) == 0
+    assert start_job(TrainConfig, PRESET, overrides) == 0
     (run,) = runs_dir().iterdir()
     return Path(read_events(run / "events.jsonl")[-1]["path"])
 

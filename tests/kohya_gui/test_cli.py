@@ -28,8 +28,7 @@ def called(monkeypatch):
         return call
 
     app, terminal = types.ModuleType("kohya_gui.server.app"), types.ModuleType("kohya_gui.runs.terminal")
-    app.serve, terminal.demo, terminal.train = remember("serve"), remember("demo"), remember("train", 3)
-    terminal.beside, terminal.tool = remember("beside"), remember("tool")
+    app.serve, terminal.demo, terminal.run = remember("serve"), remember("demo"), remember("run", 3)
     for module in (app, terminal):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         parent, _, name = module.__name__.rpartition(".")
@@ -47,18 +46,19 @@ def test_no_word_opens_the_page_in_a_browser(called):
 @pytest.mark.parametrize(("word", "job"), [("find-rate", "find_rate"), ("class-images", "class_images")])
 def test_jobs_beside_a_training_take_what_training_takes(called, tmp_path, word, job):
     (tmp_path / "c.toml").touch()
-    assert cli.main([word, str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 0
-    assert called["beside"] == (job, tmp_path / "c.toml", {"find_rate_steps": "50"})
+    assert cli.main([word, str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 3
+    assert called["run"] == (job, tmp_path / "c.toml", {"find_rate_steps": "50"})
 
 
 def test_a_tool_takes_its_settings_by_name(called, tmp_path):
-    assert cli.main(["tool", "resize_lora", "--adapter", "a.safetensors", "--tool_rank=4", "--overwrite"]) == 0
+    assert cli.main(["tool", "resize_lora", "--adapter", "a.safetensors", "--tool_rank=4", "--overwrite"]) == 3
     expected = {"adapter": "a.safetensors", "tool_rank": "4", "overwrite": "true"}
-    assert called["tool"] == ("resize_lora", None, expected)
+    assert called["run"] == ("resize_lora", None, expected)
 
 
 def test_a_tool_s_relative_paths_are_those_of_the_folder_one_is_in(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     (tmp_path / "a.safetensors").write_bytes(b"no adapter")
     assert cli.main(["tool", "inspect", "--inspected", "a.safetensors"]) == 1
     assert str(tmp_path / "a.safetensors") in capfd.readouterr().out
@@ -75,7 +75,10 @@ def test_every_page_flag_reaches_the_page(called, tmp_path):
     typed = ["--listen", "0.0.0.0", "--server_port", "7999", "--headless", "--share", "--username", "ann",
              "--password", "secret", "--language", "zh-CN", "--config", str(preset)]
     assert cli.main(typed) == 0
-    assert called["serve"] == (cli.PageOptions("0.0.0.0", 7999, True, False, True, "ann", "secret", "zh-CN", preset),)
+    assert called["serve"] == (cli.PageOptions(
+        listen="0.0.0.0", server_port=7999, headless=True, inbrowser=False, share=True, username="ann",
+        password="secret", language="zh-CN", config=preset,
+    ),)
 
 
 @pytest.mark.parametrize(("typed", "opens"), [
@@ -102,14 +105,14 @@ def test_train_hands_on_every_override_by_name_and_the_exit_code(called, tmp_pat
     config.write_text("")
     typed = ["train", str(config), "--unet_lr", "-1e-4", "--prompt=a b=c", "--flip_aug", "--seed", "7"]
     assert cli.main(typed) == 3
-    assert called["train"] == (config, {"unet_lr": "-1e-4", "prompt": "a b=c", "flip_aug": "true", "seed": "7"})
+    assert called["run"] == ("train", config, {"unet_lr": "-1e-4", "prompt": "a b=c", "flip_aug": "true", "seed": "7"})
 
 
 def test_train_takes_set_up_flags_for_itself(called, tmp_path):
     config = tmp_path / "a.toml"
     config.write_text("")
     cli.main(["train", "--torch-index-url", "https://example.org/whl", "--seed", "7", str(config)])
-    assert called["train"] == (config, {"seed": "7"})
+    assert called["run"] == ("train", config, {"seed": "7"})
 
 
 NAME = st.from_regex(r"[a-z][a-z_]{0,10}", fullmatch=True)
@@ -206,7 +209,7 @@ except SystemExit as end:
 """
 
 
-@pytest.mark.parametrize("word", ["", *cli.WORDS])
+@pytest.mark.parametrize("word", ["", *cli.words()])
 def test_help_answers_for_every_word_without_loading_anything_heavy(word):
     typed = [*([word] if word else []), "--help"]
     done = subprocess.run([sys.executable, "-c", HELP_THEN_NAME_WHAT_IS_HEAVY, *typed], cwd=APP, text=True,
@@ -214,4 +217,4 @@ def test_help_answers_for_every_word_without_loading_anything_heavy(word):
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
     if not word:
-        assert all(known in done.stdout for known in cli.WORDS)
+        assert all(known in done.stdout for known in cli.words())

@@ -24,6 +24,8 @@ from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_t
 from kohya_gui.tabs.train_run import build_run_panel
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
+from train_core.config.job import Job
+from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.jobs.train import TrainConfig
 from train_core.facts.models import hub
 
@@ -149,8 +151,8 @@ def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: TrainForm, tmp
 def test_nothing_starts_while_something_is_wrong(page: TrainForm, told: list[str], monkeypatch):
     with gr.Blocks():
         actions = actions_of(page)
-    monkeypatch.setattr(launch, "start", lambda config: pytest.fail("started"))
-    updates = actions.start(request(), {}, *shown(page))
+    monkeypatch.setattr(launch, "start", lambda job, settings: pytest.fail("started"))
+    updates = actions.starter(TrainConfig)(request(), {}, *shown(page))
     assert told == ["form_not_ready"]
     assert "Base model" in updates[page.facts]
 
@@ -160,29 +162,26 @@ class Started(Exception):  # noqa: N818 - nothing is wrong
 
 
 def actions_of(page: TrainForm) -> Actions:
-    starters = {
-        "start": page.bar.start, "stop": page.bar.stop, "find_rate": page.target.find_rate,
-        "class_images": page.target.class_images,
-    }
-    return Actions(page, build_run_panel(starters, "pictures/"), build_output_panel())
+    starters = {TrainConfig: page.bar.start, **page.target.preparing}
+    return Actions(page, build_run_panel(starters, page.bar.stop, "pictures/"), build_output_panel())
 
 
 def test_class_images_need_no_folder_that_is_there_but_a_class(page: TrainForm, told: list[str], tmp_path, monkeypatch):
-    def start(job: str, config: TrainConfig) -> None:
-        raise Started(job)
+    def start(job: type[Job], settings: Job) -> None:
+        raise Started(job.job_name)
 
-    monkeypatch.setattr(launch, "start_beside", start)
+    monkeypatch.setattr(launch, "start", start)
     with gr.Blocks():
-        actions = actions_of(page)
+        make = actions_of(page).starter(ClassImagesConfig)
     image_folder(tmp_path / "images", "10_zuko", [(64, 64)] * 2, "a dog")
     fields = {
         "train_data_dir": str(tmp_path / "images"), "reg_data_dir": str(tmp_path / "not there"), "resolution": "64",
         "pretrained_model_name_or_path": str(tiny_file()), "output_dir": str(tmp_path / "out"),
     }
-    actions.class_images(request(), {}, *shown(page, **fields))
+    make(request(), {}, *shown(page, **fields))
     assert told == ["no_class_named"]
     with pytest.raises(Started, match="class_images"):
-        actions.class_images(request(), {}, *shown(page, **fields, class_prompt="dog"))
+        make(request(), {}, *shown(page, **fields, class_prompt="dog"))
 
 
 @pytest.mark.parametrize(

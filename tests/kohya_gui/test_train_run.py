@@ -10,14 +10,17 @@ import pytest
 
 from kohya_gui.tabs.train_run import RunPanel, build_run_panel, look
 from tests.event_lines import EventLog
+from train_core.config.jobs.class_images import ClassImagesConfig
+from train_core.config.jobs.find_rate import FindRateConfig
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 
 
 @pytest.fixture
 def panel() -> RunPanel:
     with gr.Blocks():
-        starters = {name: gr.Button(name) for name in ("start", "stop", "find_rate", "class_images")}
-        return build_run_panel(starters, "pictures/")
+        starters = {job: gr.Button(job.title) for job in (TrainConfig, FindRateConfig, ClassImagesConfig)}
+        return build_run_panel(starters, gr.Button("stop"), "pictures/")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +58,7 @@ def test_a_run_that_is_started_meanwhile_is_shown(panel: RunPanel):
     add_run("20260102-000000-new")
     second = look(panel, "20260101-000000-old", first[panel.seen], "en")
     assert chosen(panel, second) == "20260102-000000-new"
-    assert not second[panel.buttons["start"]]["interactive"]
+    assert not second[panel.starters[TrainConfig]]["interactive"]
     assert second[panel.buttons["stop"]]["interactive"]
 
 
@@ -91,7 +94,7 @@ def test_another_language_is_sent_again(panel: RunPanel):
 def test_start_can_be_pressed_when_nothing_runs_and_stop_cannot(panel: RunPanel):
     add_run("20260101-000000-a", status="completed")
     updates = look(panel, None, {}, "en")
-    assert updates[panel.buttons["start"]]["interactive"]
+    assert updates[panel.starters[TrainConfig]]["interactive"]
     assert not updates[panel.buttons["stop"]]["interactive"]
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.samples.kept import VERSION_1, split_file
-from train_core.jobs.tools import start_tool
+from train_core.__main__ import main
 
 STRENGTH = 0.7
 RESULTS = VERSION_1 / "results"
@@ -26,7 +26,8 @@ def merged(name: str, root: Path) -> dict[str, Any]:
     kind, adapter = "sdxl" if name in OF_SDXL else "sd1", ADAPTERS[name]
     base, result = root / "base" / f"{kind}.safetensors", root / f"{name}-merged.safetensors"
     settings = {"merge_model": base, "adapters": adapter, "strengths": STRENGTH, "save_to": result}
-    assert start_tool("merge_lora", None, {name: str(value) for name, value in settings.items()}, None) == 0
+    words = [word for name, value in settings.items() for word in ("--set", name, str(value))]
+    assert main(["merge_lora", *words]) == 0
     before, after = load_file(base), load_file(result)
     changed = {
         name: [float(torch.dist(weight.double(), before[name].double())), float(weight.double().sum())]

@@ -37,10 +37,9 @@ from tests.samples.kept import (
     split_file,
 )
 from tests.samples.merging import ADAPTERS, merged
+from train_core.__main__ import main
 from train_core.config.files import read_config
 from train_core.facts.run.states import states_in
-from train_core.jobs.start import start_training
-from train_core.jobs.tools import start_tool
 
 NEARLY = 1e-4
 PRESET = "user:loha"
@@ -162,11 +161,17 @@ def test_what_a_job_of_any_kind_has_told_is_shown_alike(root: Path, name: str) -
     assert (folder / "console.log").read_text(encoding="utf-8").strip().endswith(view.console.splitlines()[-1])
 
 
-def test_a_tool_tells_of_an_adapter_what_it_told_before(root: Path, tmp_path: Path) -> None:
+def test_a_tool_tells_of_an_adapter_what_it_told_before(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+    folder = tmp_path / "tools" / "20260104-000000-inspect"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
     (said,) = (its["tables"] for name, its in read_json("runs.json").items() if name.endswith("-inspect"))
     adapter = root / "out" / "zuko-000001.safetensors"
-    assert start_tool("inspect", None, {"inspected": str(adapter)}, tmp_path) == 0
-    told = shown(RunFollower(tmp_path).view(), root)["tables"]
+    assert main(["inspect", "--config_file", str(folder / "config.toml"), "--set", "inspected", str(adapter)]) == 0
+    told = shown(RunFollower(folder).view(), root)["tables"]
     assert [(table["name"], table["columns"]) for table in told] == [(one["name"], one["columns"]) for one in said]
     for now, then in zip(told, said, strict=True):
         for row, expected in zip(now["rows"], then["rows"], strict=True):
@@ -186,7 +191,7 @@ def test_an_adapter_changes_its_base_model_alike(root: Path, name: str, same_ari
 def test_a_state_is_gone_on_from_to_the_same_end(own_root: Path, name: str, same_arithmetic: bool) -> None:
     folder = own_root / "home" / "runs" / RUNS[name]
     (state,) = (state for state in states_in(own_root / "out") if state.name == name)
-    assert start_training(folder / "config.toml", {"resume": "last"}) == 0
+    assert main(["train", "--config_file", str(folder / "config.toml"), "--set", "resume", "last"]) == 0
     events = read_events(folder / "events.jsonl")
     assert [event["step"] for event in events if event["kind"] == "resumed"][-1] == state.step
     assert (events[-1]["status"], events[-1]["step"]) == ("completed", state.total_steps)
@@ -206,6 +211,7 @@ def test_a_settings_file_and_a_preset_train_to_the_same_adapter(
     own_root: Path, name: str, same_arithmetic: bool
 ) -> None:
     settings = own_root / "zuko.toml" if name == "zuko" else path_of(PRESET)
-    assert start_training(settings, {"output_name": name, "output_dir": str(own_root / "new")}) == 0
+    words = ["--set", "output_name", name, "--set", "output_dir", str(own_root / "new")]
+    assert main(["train", "--config_file", str(settings), *words]) == 0
     without = (*OF_THE_START, *OF_THE_END)
     assert_file(own_root / "new" / f"{name}.safetensors", name, same_arithmetic, without)

@@ -17,6 +17,7 @@ from train_core.config.checks.consistency import contradictions, oddities
 from train_core.config.interop.aliases import in_our_words
 from train_core.config.interop.sd_scripts_import import from_sd_scripts
 from train_core.config.job import Job
+from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.migrations import CONFIG_VERSION, migrate
 from train_core.config.parse import parse_values
@@ -64,6 +65,17 @@ def check_values(
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
     raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
     return Loaded(parsed.config, (*warnings, *parsed.warnings, *oddities(parsed.config)))
+
+
+def read_job(job: type[Job], path: Path | None, overrides: Mapping[str, str]) -> tuple[Job, tuple[Problem, ...]]:
+    """The settings in a job's file, as they stand there, and warnings. `job.of` makes the job's own of them.
+
+    Raises `UserError` with everything that is wrong, at once.
+    """
+    if path is None or not issubclass(job, TrainConfig):
+        return read_tool(job, path, overrides), ()
+    loaded = read_config(path, overrides)
+    return loaded.config, loaded.warnings
 
 
 def read_tool(tool: type[T], path: Path | None, overrides: Mapping[str, str]) -> T:
@@ -216,10 +228,10 @@ class _TomlEncoder(toml.TomlEncoder):
         self.dump_funcs[str] = lambda text: json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def to_toml(config: Job) -> str:
-    """The settings that apply, as TOML in one table per section."""
+def to_toml(config: Job, job: type[Job] | None = None) -> str:
+    """The settings that apply, as TOML in one table per section; `job` is the one that takes them, if not their own."""
     applicable = config.applicable()
-    tables: dict[str, Any] = {"config_version": CONFIG_VERSION, "job": type(config).job_name}
+    tables: dict[str, Any] = {"config_version": CONFIG_VERSION, "job": key_of(job or type(config))}
     for key, section in type(config).sections().items():
         tables[key] = {
             name: applicable[name] for name in section.model_fields if applicable.get(name) is not None
@@ -232,9 +244,9 @@ def dump_tables(tables: Mapping[str, Any]) -> str:
     return toml.dumps(tables, encoder=_TomlEncoder())
 
 
-def write_toml(path: Path, config: Job) -> None:
-    """Write the settings that apply to `path`."""
-    write_text(path, to_toml(config))
+def write_toml(path: Path, config: Job, job: type[Job] | None = None) -> None:
+    """Write the settings that apply to `path`, for `job` if that is not the one whose settings they are."""
+    write_text(path, to_toml(config, job))
 
 
 def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting]) -> None:

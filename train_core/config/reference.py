@@ -9,7 +9,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from train_core.config.conditions import ALWAYS
 from train_core.config.interop.sd_scripts_options import fates
 from train_core.config.job import Job
-from train_core.config.jobs.tools import TOOLS
+from train_core.config.jobs import table
+from train_core.config.jobs.tools import MergeLora
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir
 from train_core.config.setting import Setting
@@ -43,10 +44,10 @@ def reference() -> str:
     parts = [INTRODUCTION, *(_section(TrainConfig, key, f"## {section.title} (`[{key}]`)")
                              for key, section in TrainConfig.sections().items())]
     parts.append(TOOLS_START)
-    for name, tool in TOOLS.items():
-        about = f"### {tool.sections()[name].title}: `{name}`\n\n{tool.__doc__}"
-        parts.append(_section(tool, name, about))
-    parts.append(_section(TOOLS["merge_lora"], "result", "### Result (`[result]`)"))
+    for row in table.tools():
+        tool = table.job_of(row.name)
+        parts.append(_section(tool, row.name, f"### {tool.title}: `{row.name}`\n\n{tool.__doc__}"))
+    parts.append(_section(MergeLora, "result", "### Result (`[result]`)"))
     parts.append(SD_SCRIPTS + "".join(f"| `{fate.name}` | {fate.state} | {fate.note} |\n" for fate in fates()))
     return "\n".join(parts)
 

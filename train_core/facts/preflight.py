@@ -12,6 +12,8 @@ from train_core.config.checks.applicability import not_for_this_model
 from train_core.config.checks.loss import prediction_contradictions
 from train_core.config.image_settings import DataSettings
 from train_core.config.interop.accelerate_file import read_sharding
+from train_core.config.job import Job
+from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem
@@ -40,6 +42,14 @@ class Findings:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     notices: tuple[Problem, ...] = ()
+
+
+def findings_of(config: Job, run_dir: Path | None = None) -> Findings:
+    """Findings of the checks that a job's settings name; none where they name none."""
+    if not config.checks:
+        return Findings((), ())
+    findings: Findings = named(config.checks)(config, run_dir)
+    return findings
 
 
 def preflight(config: TrainConfig) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from train_core.config.job import Job, Tool
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
 from train_core.facts.run.failure_advice import memory_advice
@@ -18,12 +19,14 @@ DISK_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})  #
 DISK_FULL_WORDS = ("no space left on device", "(os error 28)", "(os error 112)")
 
 
-def explained(error: Exception, config: TrainConfig, run_dir: Path) -> UserError:
+def explained(error: Exception, config: Job, run_dir: Path | None) -> UserError:
     """`error` in words for the user, with what to do."""
     if ran_out_of_memory(error):
-        return _out_of_memory(error, config)
+        return _out_of_memory(error, config) if isinstance(config, TrainConfig) else _no_memory(config.job_name)
     if is_disk_full(error):
         return _disk_full(error, run_dir)
+    if run_dir is None or isinstance(config, Tool):
+        return _tool_failed(error)
     return UserError(
         problem(
             "unexpected",
@@ -75,8 +78,28 @@ def _out_of_memory(error: Exception, config: TrainConfig) -> UserError:
     )
 
 
-def _disk_full(error: Exception, run_dir: Path) -> UserError:
-    place = getattr(error, "filename", None) or run_dir
+def _no_memory(tool: str) -> UserError:
+    return UserError(
+        problem(
+            "tool_out_of_memory",
+            "There is not enough memory for {tool}. Close other programs and start it again; nothing was written.",
+            tool=tool,
+        )
+    )
+
+
+def _tool_failed(error: Exception) -> UserError:
+    return UserError(
+        problem(
+            "tool_failed",
+            "This should not have happened: {reason}. Nothing was written. Please report it with the text above.",
+            reason=f"{type(error).__name__}: {error}",
+        )
+    )
+
+
+def _disk_full(error: Exception, run_dir: Path | None) -> UserError:
+    place = getattr(error, "filename", None) or run_dir or ""
     return UserError(
         problem(
             "disk_full",

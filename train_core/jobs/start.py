@@ -1,137 +1,122 @@
-"""Starting a job: its run folder, its event stream, and how every kind of end is told."""
+"""Starting a job: its settings, its run folder, where its events go, and how every kind of end is told."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from train_core.config.files import Loaded, read_config, write_toml
-from train_core.config.jobs.class_images import class_image_settings
-from train_core.config.jobs.find_rate import search_settings
+from train_core.config.files import read_job
+from train_core.config.job import Job, Tool
+from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.places import runs_dir
-from train_core.config.problems import UserError, raise_if_any
+from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.events.event import Event
-from train_core.events.kinds import ErrorEvent, Finished, NoticeEvent, Stage, WarningEvent
+from train_core.events.kinds import ErrorEvent, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, EventLog, emit_problems
 from train_core.events.printing import Printer
-from train_core.events.requests import take_requests
 from train_core.facts.models.hub import resolve
 from train_core.facts.models.tensor_files import read_ahead
-from train_core.facts.preflight import examine
-from train_core.facts.run.states import find_state
+from train_core.facts.preflight import findings_of
+from train_core.facts.run.run_folders import make_run_folder, run_folder_of
+from train_core.facts.run.states import State, find_state
 from train_core.jobs.failing import explained, is_known
 
+FAILED = 1
+INTERRUPTED = 130
+EVENTS = "events.jsonl"
 
-@dataclass(frozen=True)
-class Work:
-    """What a job does with a training's settings: how it takes them, and the function of which module then works.
 
-    The module is imported late: everything before needs no torch, so that a mistake is told at once.
+def start_job(job: type[Job], config_file: Path | None, overrides: Mapping[str, str]) -> int:
+    """Run `job` with the settings in `config_file`: 0 when it completed or was stopped by a request, 1 when it failed,
+    130 when it was interrupted.
+
+    It works in the run folder that `config_file` lies in. Without one, a tool needs none, and other jobs make one.
     """
-
-    module: str
-    function: str
-    prepare: Callable[[TrainConfig], TrainConfig] = lambda config: config
-
-
-JOBS = {
-    "train": Work("train_core.jobs.train", "train_adapter"),
-    "find_rate": Work("train_core.jobs.find_rate", "find_rate", search_settings),
-    "class_images": Work("train_core.jobs.class_images", "make_class_images", class_image_settings),
-}
-
-
-def start_training(config_file: Path, overrides: Mapping[str, str], job: str = "train") -> int:
-    """Run `job` with the settings in `config_file`; 0 when it completed or was stopped, 1 when it failed."""
-    main_process = int(os.environ.get("RANK", "0")) == 0
-    printer = Printer()
+    run_dir, show = run_folder_of(config_file), Printer().show
+    leads = int(os.environ.get("RANK", "0")) == 0
+    emit = _emit(run_dir, show) if leads else show
+    if issubclass(job, Tool):
+        emit(Stage(name="checking", pid=os.getpid()))
+        emit(Started(job=job.job_name, output_name=job.job_name))
     try:
-        loaded = read_config(config_file, overrides)
-        loaded = replace(loaded, config=JOBS[job].prepare(loaded.config))
+        settings, warnings = read_job(job, config_file, overrides)
+        config = job.of(settings)
     except UserError as error:
-        run_dir = run_folder_of(config_file)
-        if run_dir and main_process:
-            tell_failure(EventLog(run_dir / "events.jsonl").write, error)
-        tell_failure(printer.show, error)
-        return 1
-    run_dir = run_folder_of(config_file)
-    if run_dir is None:
-        run_dir = run_folder_for(loaded) if main_process else config_file.parent  # only the main process writes there
-    emit = both(EventLog(run_dir / "events.jsonl").write, printer.show) if main_process else _nowhere
-    return _run(loaded, run_dir, emit, job)
+        return _failed(emit, error)
+    if not leads:
+        return _work(config, run_dir or (config_file and config_file.parent), _nowhere, warnings)
+    if run_dir is None and not issubclass(job, Tool):
+        run_dir = make_run_folder(job, settings, _state(config))
+        emit = _emit(run_dir, show)
+    return _work(config, run_dir, emit, warnings)
 
 
-def run_folder_of(config_file: Path) -> Path | None:
-    """The run folder that `config_file` already lies in, made by the launcher; else None."""
-    path = config_file.resolve()
-    return path.parent if path.name == "config.toml" and path.parent.parent == runs_dir().resolve() else None
+def _emit(run_dir: Path | None, show: Emit) -> Emit:
+    return both(EventLog(run_dir / EVENTS).write, show) if run_dir is not None else show
 
 
-def run_folder_for(loaded: Loaded) -> Path:
-    """The folder of the run that these settings resume, where it is still there; else a new one."""
+def _state(config: Job) -> State | None:
+    """The state that a training is to go on from, if it can be found; why not is told by the checks."""
     try:
-        state = find_state(loaded.config)
-    except UserError:  # told by the examination, as an event of the new run
-        state = None
-    if state is None or not (state.run_dir / "config.toml").is_file():
-        return new_run_folder(loaded)
-    take_requests(state.run_dir)  # what was asked of the interrupted run is not meant for this one
-    write_toml(state.run_dir / "config.toml", loaded.config)
-    return state.run_dir
+        return find_state(config) if isinstance(config, TrainConfig) else None
+    except UserError:
+        return None
 
 
-def new_run_folder(loaded: Loaded) -> Path:
-    """A new run folder with the settings in it, for a job that was started without the launcher."""
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{loaded.config.output.output_name}"
-    number = 1
-    while True:
-        run_dir = runs_dir() / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            run_dir.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-            continue
-        write_toml(run_dir / "config.toml", loaded.config)
-        return run_dir
-
-
-def _run(loaded: Loaded, run_dir: Path, emit: Emit, job: str) -> int:
+def _work(config: Job, run_dir: Path | None, emit: Emit, warnings: tuple[Problem, ...]) -> int:
     # It tells of every kernel that it does not have; those that are asked for fail by themselves.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    job = type(config)
     try:
-        emit_problems(emit, WarningEvent, loaded.warnings)
-        emit(Stage(name="checking", pid=os.getpid()))
-        findings = examine(loaded.config, run_dir)
-        emit_problems(emit, WarningEvent, findings.warnings)
-        emit_problems(emit, NoticeEvent, findings.notices)
-        raise_if_any(findings.problems)
-        read_ahead(resolve(loaded.config.model.pretrained_model_name_or_path))
-        work = JOBS[job]
-        getattr(importlib.import_module(work.module), work.function)(loaded.config, run_dir, emit)
+        emit_problems(emit, WarningEvent, warnings)
+        if not issubclass(job, Tool):
+            emit(Stage(name="checking", pid=os.getpid()))
+        _check(config, run_dir, emit)
+        work = _tool(job) if issubclass(job, Tool) else named(job.entry)  # torch comes in here, after the checks
+        work(config, run_dir, emit)
     except UserError as error:
-        tell_failure(emit, error)
-        return 1
+        return _failed(emit, error)
     except KeyboardInterrupt:
         emit(Finished(status="stopped", path=None, step=None))
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever reads has read enough, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes it as it ends
+        return _failed(emit, UserError())
     except Exception as error:
         if not is_known(error):
             traceback.print_exc(file=sys.stderr)
-        told = explained(error, loaded.config, run_dir)
+        told = explained(error, config, run_dir)
         if emit is _nowhere:
             print(told, file=sys.stderr, flush=True)
-        tell_failure(emit, told)
-        return 1
+        return _failed(emit, told)
     return 0
+
+
+def _check(config: Job, run_dir: Path | None, emit: Emit) -> None:
+    """Tell what the job's checks find. Raises `UserError` with what stands in its way."""
+    findings = findings_of(config, run_dir)
+    emit_problems(emit, WarningEvent, findings.warnings)
+    emit_problems(emit, NoticeEvent, findings.notices)
+    raise_if_any(findings.problems)
+    if isinstance(config, TrainConfig):
+        read_ahead(resolve(config.model.pretrained_model_name_or_path))
+
+
+def _tool(job: type[Job]) -> Callable[[Job, Path | None, Emit], None]:
+    """A tool, called as other jobs are."""
+
+    def use(config: Job, run_dir: Path | None, emit: Emit) -> None:
+        from train_core.workshop.common.report import Report  # noqa: PLC0415 - settings are checked without it
+
+        named(job.entry)(config, Report(emit, run_dir))
+        emit(Finished(status="completed", path=None, step=None))
+
+    return use
 
 
 def end_process(code: int) -> None:
@@ -150,12 +135,13 @@ def end_process(code: int) -> None:
     os._exit(code)
 
 
-def tell_failure(emit: Emit, error: UserError) -> None:
+def _failed(emit: Emit, error: UserError) -> int:
     """Say why the job ends. Where the drive is too full for events, the console alone has it."""
     with suppress(OSError):
         emit_problems(emit, ErrorEvent, error.problems)
     with suppress(OSError):
         emit(Finished(status="failed", path=None, step=None))
+    return FAILED
 
 
 def both(first: Emit, second: Emit) -> Emit:

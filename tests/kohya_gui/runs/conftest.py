@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from kohya_gui.runs.launch import new_run_folder
+from kohya_gui.runs import launch
 from kohya_gui.runs.process import find, identify, kill_trees, recall, remember, spawn
 from train_core.config.files import write_toml
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import runs_dir
+from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.training import TrainingSettings
+from train_core.facts.run.run_folders import new_folder
 
 HERE = Path(__file__).parent
 
@@ -34,9 +37,21 @@ def crucible_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def config(tmp_path: Path) -> TrainConfig:
     """A configuration that the launcher accepts."""
     return TrainConfig(
+        dataset=DatasetSettings(train_data_dir=str(tmp_path / "images")),
         model=ModelSettings(pretrained_model_name_or_path=str(tmp_path / "base.safetensors")),
         training=TrainingSettings(mixed_precision="bf16"),
         output=OutputSettings(output_dir=str(tmp_path / "out"), output_name="x"),
+    )
+
+
+def new_run_folder(name: str) -> Path:
+    return new_folder(runs_dir(), name)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """Let the launcher start the stand-in job instead of any other."""
+    monkeypatch.setattr(
+        launch, "job_words", lambda job, config_file: ["fake_job", mode, "--config_file", str(config_file)]
     )
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from kohya_gui.runs import registry
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunFollower, console_tail, follower
-from kohya_gui.runs.launch import new_run_folder
 from kohya_gui.runs.process import Identity, remember
 from kohya_gui.views.run_html import charts_html, samples_html, status_html
 from kohya_gui.views.tool_html import tool_html
 from tests.event_lines import EventLog, read_events
+from tests.kohya_gui.runs.conftest import new_run_folder
 from tests.odd_events import any_line
 from train_core.config.places import runs_dir
 

@@ -14,12 +14,13 @@ import psutil
 import pytest
 import yaml
 
-from kohya_gui.runs import launch
 from kohya_gui.runs.command import accelerate_yaml, child_environment, training_command
 from kohya_gui.runs.devices import World
-from kohya_gui.runs.launch import new_run_folder, printable_command, start, start_in
+from kohya_gui.runs.launch import printable_command, start
 from kohya_gui.runs.process import recall
+from tests.kohya_gui.runs.conftest import new_run_folder, stand_in
 from train_core.config.files import read_config
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 
 HOSTILE_YAML = """
@@ -35,7 +36,9 @@ gpu_ids: all
 
 
 def world(processes: int = 1, device: str = "cpu", gpu_ids: str = "") -> World:
-    return World(device, processes, threads=1, port=launch_port(), mixed_precision="bf16", gpu_ids=gpu_ids)
+    return World(
+        device=device, processes=processes, threads=1, port=launch_port(), mixed_precision="bf16", gpu_ids=gpu_ids
+    )
 
 
 def launch_port() -> int:
@@ -62,13 +65,17 @@ def hostile_machine(tmp_path, monkeypatch):
 
 def worlds_of(processes: int, config) -> list[dict]:
     """What each process of a started world says of itself."""
-    handle = start_in(new_run_folder("w"), config, world(processes), ["fake_job", "world"])
+    spread = {"num_processes": processes, "num_cpu_threads_per_process": 1, "use_cpu": True}
+    handle = start(TrainConfig, config.model_copy(update={"launch": config.launch.model_copy(update=spread)}))
     assert handle.process.wait(timeout=300) == 0, (handle.folder / "console.log").read_text(encoding="utf-8")
     return [json.loads((handle.folder / f"world-{rank}.json").read_text()) for rank in range(processes)]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_each_process_finds_the_world_that_was_planned_on_a_hostile_machine(processes, config, hostile_machine):
+def test_each_process_finds_the_world_that_was_planned_on_a_hostile_machine(
+    processes, config, hostile_machine, monkeypatch
+):
+    stand_in(monkeypatch, "world")
     found = worlds_of(processes, config)
     assert [w["rank"] for w in found] == list(range(processes))
     for one in found:
@@ -106,7 +113,10 @@ def test_cards_are_named_to_accelerate():
 
 
 def test_machines_are_named_to_both_launchers():
-    cards = World("cuda", 4, 1, 29500, "bf16", "", machines=2, machine_rank=1, main_ip="10.0.0.1")
+    cards = World(
+        device="cuda", processes=4, threads=1, port=29500, mixed_precision="bf16", gpu_ids="", machines=2,
+        machine_rank=1, main_ip="10.0.0.1",
+    )
     written = yaml.safe_load(accelerate_yaml(cards))
     assert (written["num_processes"], written["num_machines"], written["machine_rank"]) == (4, 2, 1)
     assert (written["main_process_ip"], written["main_process_port"]) == ("10.0.0.1", 29500)
@@ -131,11 +141,11 @@ def test_secrets_stay_in_the_environment(monkeypatch, config):
 
 
 def test_a_run_folder_holds_everything_and_the_settings_read_back(config, monkeypatch):
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "crash"))
+    stand_in(monkeypatch, "crash")
     config = config.model_copy(
         update={"dataset": config.dataset.model_copy(update={"train_data_dir": "/data/bilder 家"})}
     )
-    handle = start(config)
+    handle = start(TrainConfig, config)
     handle.process.wait(timeout=120)
     names = {path.name for path in handle.folder.iterdir()}
     assert {"config.toml", "accelerate.yaml", "console.log", "process.json", "control", "logs"} <= names
@@ -164,7 +174,7 @@ def test_any_output_name_makes_a_folder_in_the_runs_folder(name):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the printed line is for cmd there, which these tests do not drive")
 def test_the_printed_command_works_in_any_folder_and_makes_no_run(config, monkeypatch, tmp_path):
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "crash"))
+    stand_in(monkeypatch, "crash")
     line = printable_command(config)
     config_file = Path(shlex.split(line)[-1])
     assert read_config(config_file, {"train_data_dir": "d"}).config.output == config.output

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from kohya_gui.runs import control
 from kohya_gui.runs.index import active_runs, list_runs
-from kohya_gui.runs.launch import new_run_folder
 from kohya_gui.runs.process import Identity, find, identify, recall, remember
 from kohya_gui.runs.registry import find_run, read_run
 from tests.event_lines import EventLog, read_events
-from tests.kohya_gui.runs.conftest import wait_until
+from tests.kohya_gui.runs.conftest import new_run_folder, wait_until
 from train_core.config.places import runs_dir
 
 

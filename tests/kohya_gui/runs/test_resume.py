@@ -15,7 +15,8 @@ from kohya_gui.runs.follow import RunFollower
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import Identity, remember
 from tests.event_lines import EventLog
-from train_core.config.files import write_toml
+from tests.kohya_gui.runs.conftest import new_run_folder, stand_in
+from train_core.config.files import read_config, write_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
 from train_core.events.requests import request, take_requests
@@ -54,12 +55,14 @@ def write_state(config: TrainConfig) -> State:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, TrainConfig]]:
     """What was started, instead of a process."""
     found: list[tuple[Path, TrainConfig]] = []
-    monkeypatch.setattr(launch, "start_in", lambda folder, config, world, entry: found.append((folder, config)))
+    monkeypatch.setattr(
+        launch, "launch", lambda folder: found.append((folder, read_config(folder / "config.toml").config))
+    )
     return found
 
 
 def ended_run(config: TrainConfig, status: str = "paused") -> tuple[Path, EventLog]:
-    folder = launch.new_run_folder("x")
+    folder = new_run_folder("x")
     write_toml(folder / "config.toml", config)
     log = EventLog(folder / "events.jsonl")
     log.write("stage", name="checking", pid=os.getpid())
@@ -90,7 +93,7 @@ def test_a_run_whose_folder_is_gone_is_resumed_in_a_new_one(
     config: TrainConfig, write_state: State, started: list
 ) -> None:
     state = write_state(Path("/gone/20260101-000000-x"), 4)
-    launch.start(launch.resuming(config, state))
+    launch.start(TrainConfig, launch.resuming(config, state))
     ((where, _),) = started
     assert where.parent == registry.runs_dir()
 
@@ -168,9 +171,9 @@ def test_a_run_named_in_the_terminal_is_resumed_and_only_what_is_new_is_shown(
     (folder / "events.jsonl").write_text(long_ago, encoding="utf-8")
     write_state(folder, 4)
     (folder / "steps").write_text("3")
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "train"))
+    stand_in(monkeypatch, "train")
     _, options, _ = cli.read(["train", folder.name, "--resume", "last"])
-    assert terminal.train(options.config, options.overrides) == 0
+    assert terminal.run(options.job, options.config, options.overrides) == 0
     shown = capfd.readouterr().out
     assert f"Run folder: {folder}" in shown
     assert "paused" not in shown

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kohya_gui.runs import launch, terminal
-from kohya_gui.runs.follow import Sample
+from kohya_gui.runs import terminal, tools
+from kohya_gui.runs.follow import Sample, follower
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import read_run
 from kohya_gui.views.contact_sheet import write_contact_sheet
-from tests.kohya_gui.runs.conftest import wait_until
+from tests.kohya_gui.runs.conftest import stand_in, wait_until
 from train_core.config.files import write_toml
+from train_core.config.jobs.tools import Inspect
+from train_core.facts.run.run_folders import job_in
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -32,8 +34,8 @@ def config_file(config, tmp_path):
 
 
 def test_a_finished_run_is_shown_and_ends_well(config_file, monkeypatch, capfd):
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "short"))
-    assert terminal.train(config_file, {"output_name": "other"}) == 0
+    stand_in(monkeypatch, "short")
+    assert terminal.run("train", config_file, {"output_name": "other"}) == 0
     shown = capfd.readouterr().out
     assert "3 steps" in shown
     assert "x.safetensors" in shown
@@ -43,29 +45,50 @@ def test_a_finished_run_is_shown_and_ends_well(config_file, monkeypatch, capfd):
 
 
 def test_a_search_for_the_rate_shows_what_to_set_and_keeps_the_users_settings(config_file, monkeypatch, capfd):
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "train"))
-    assert terminal.beside("find_rate", config_file, {"output_name": "other"}) == 0
+    stand_in(monkeypatch, "find_rate")
+    assert terminal.run("find_rate", config_file, {"output_name": "other"}) == 0
     assert "For AdamW8bit: unet_lr = 0.0002, text_encoder_lr = 0.0001" in capfd.readouterr().out
     (found,) = list_runs()
     assert found.id.endswith("-other-rate")
 
 
 def test_a_crashed_run_shows_the_end_of_its_console(config_file, monkeypatch, capfd):
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "crash"))
-    assert terminal.train(config_file, {}) == 1
+    stand_in(monkeypatch, "crash")
+    assert terminal.run("train", config_file, {}) == 1
     shown = capfd.readouterr().out
     assert "out of memory" in shown
     assert "CalledProcessError" not in shown  # the launcher's own trace would hide what the job said
     assert "console.log" in shown
 
 
+def test_a_second_job_is_refused_while_another_trains(config_file, run_job, capfd):
+    running = run_job("deaf")
+    wait_until(lambda: read_run(running).status == "running")
+    assert terminal.run("find_rate", config_file, {}) == 1
+    assert "The training x is still running" in capfd.readouterr().err
+    assert [run.folder for run in list_runs()] == [running]
+
+
+def test_a_tool_says_what_it_finds_and_keeps_it_where_the_page_looks(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.safetensors").write_bytes(b"no adapter")
+    assert terminal.run("inspect", None, {"inspected": "a.safetensors"}) == 1
+    shown = capfd.readouterr().out
+    assert str(tmp_path / "a.safetensors") in shown
+    assert "failed" in shown
+    folder = tools.newest()
+    assert follower(folder).view().status == "failed"
+    assert job_in(folder) is Inspect
+    assert not list_runs()
+
+
 def test_a_file_that_cannot_be_read_is_one_message(tmp_path, capfd):
-    assert terminal.train(tmp_path / "none.toml", {}) == 1
+    assert terminal.run("train", tmp_path / "none.toml", {}) == 1
     assert "none.toml" in capfd.readouterr().err
 
 
 def test_all_that_is_wrong_with_a_file_is_said_at_once(config_file, capfd):
-    assert terminal.train(config_file, {"network_dim": "-1", "no_such_thing": "1"}) == 1
+    assert terminal.run("train", config_file, {"network_dim": "-1", "no_such_thing": "1"}) == 1
     said = capfd.readouterr().err
     assert "network_dim" in said
     assert "no_such_thing" in said
@@ -75,8 +98,8 @@ TERMINAL = """
 import sys
 from pathlib import Path
 from kohya_gui.runs import launch, terminal
-launch.ENTRY = ("fake_job", sys.argv[2])
-sys.exit(terminal.train(Path(sys.argv[1]), {}))
+launch.job_words = lambda job, config_file: ["fake_job", sys.argv[2], "--config_file", str(config_file)]
+sys.exit(terminal.run("train", Path(sys.argv[1]), {}))
 """
 
 
@@ -99,7 +122,7 @@ def test_ctrl_c_asks_the_job_to_stop_and_a_second_one_ends_it(config_file, job, 
 
 
 def test_the_demo_says_where_everything_is_and_writes_over_nothing(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(launch, "ENTRY", ("fake_job", "paint"))
+    stand_in(monkeypatch, "paint")
     sheet = tmp_path / "demo-contact-sheet.png"
     sheet.write_bytes(b"precious")
     assert terminal.demo(tmp_path) == 0

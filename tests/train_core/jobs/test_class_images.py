@@ -13,18 +13,20 @@ from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds
 from train_core.config.files import read_config
+from train_core.config.jobs.class_images import ClassImagesConfig
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.events.requests import request
 from train_core.facts.preflight import examine
 from train_core.jobs import class_images
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 
 QUICK = {"class_sample_steps": 1, "resolution": "64"}
 
 
 def make(config: Path, **overrides: str) -> list[Event]:
     before = set(runs_dir().glob("*")) if runs_dir().exists() else set()
-    start_training(config, overrides, "class_images")
+    start_job(ClassImagesConfig, config, overrides)
     (run_dir,) = set(runs_dir().glob("*")) - before
     return read_events(run_dir / "events.jsonl")
 
@@ -138,7 +140,7 @@ def test_what_was_made_is_offered_to_the_training_and_used_by_it(prepare: Prepar
     config = read_config(prepare("zuko")).config
     assert "regularisation_found" in [found.code for found in examine(config).warnings]
     events: list[Event] = []
-    start_training(prepare("zuko", reg_data_dir=str(tmp_path / "reg"), max_train_epochs=1), {})
+    start_job(TrainConfig, prepare("zuko", reg_data_dir=str(tmp_path / "reg"), max_train_epochs=1), {})
     events = read_events(max(runs_dir().iterdir()) / "events.jsonl")
     assert "regularisation_protects" in [event.get("code") for event in kinds(events, "notice")]
     assert events[-1]["status"] == "completed"

@@ -10,13 +10,14 @@ import pytest
 from tests.event_lines import Event, collect, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds
+from train_core.config.jobs.find_rate import FindRateConfig
 from train_core.config.places import runs_dir
 from train_core.jobs.find_rate import _tell
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 
 
 def search(config: Path) -> list[Event]:
-    start_training(config, {}, "find_rate")
+    start_job(FindRateConfig, config, {})
     (run_dir,) = runs_dir().iterdir()
     return read_events(run_dir / "events.jsonl")
 

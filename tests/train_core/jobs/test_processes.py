@@ -75,7 +75,10 @@ def test_two_machines_learn_what_one_process_learns_with_twice_the_batch(prepare
     config = prepare("both", train_batch_size=1, **settings, **launch)
     commands = [
         training_command(
-            World("cpu", 2, 1, launch["main_process_port"], "no", "", machines=2, machine_rank=rank),
+            World(
+                device="cpu", processes=2, threads=1, port=launch["main_process_port"], mixed_precision="no",
+                gpu_ids="", machines=2, machine_rank=rank,
+            ),
             Path("unused"), ["train_core", "train", "--config_file", str(config)],
         )
         for rank in (0, 1)

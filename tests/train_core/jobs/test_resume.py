@@ -22,10 +22,11 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.files import read_config
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir, runs_dir
 from train_core.events.requests import request
 from train_core.facts.run.states import states_in
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 from train_core.run.training import Training
 
 # The old hash of files above 1 MiB is over bytes whose place depends on how long those times are written.
@@ -56,7 +57,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 def train(config: Path, **overrides: str) -> list[Event]:
     """Run the job, however it ends; all events of the run folder that it worked in."""
     with suppress(Killed):
-        start_training(config, overrides)
+        start_job(TrainConfig, config, overrides)
     return read_events(newest_run() / "events.jsonl")
 
 

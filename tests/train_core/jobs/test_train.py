@@ -13,17 +13,18 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.events.requests import request
 from train_core.jobs import devices
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 from train_core.run.training import Training
 
 
 def run(config: Path, **overrides: str) -> list[Event]:
     """Train as `config` says; the events of the run."""
     before = set(runs_dir().glob("*")) if runs_dir().exists() else set()
-    start_training(config, overrides)
+    start_job(TrainConfig, config, overrides)
     (run_dir,) = set(runs_dir().glob("*")) - before
     return read_events(run_dir / "events.jsonl")
 

@@ -16,11 +16,12 @@ from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import start
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.data.batch import Batch
 from train_core.events.event import Event as Sent
 from train_core.events.log import EventLog
-from train_core.jobs.start import start_training
+from train_core.jobs.start import start_job
 from train_core.models import autoencoder
 from train_core.run.training import Training
 
@@ -183,7 +184,7 @@ def test_a_full_drive_is_said_on_the_console_when_events_can_no_longer_be_writte
 
     monkeypatch.setattr(EventLog, "write", full)
     config = prepare("zuko")
-    assert start_training(config, {}) == 1
+    assert start_job(TrainConfig, config, {}) == 1
     printed = capsys.readouterr()
     (run_dir,) = runs_dir().iterdir()
     assert f"The drive of {run_dir} is full" in printed.out

@@ -14,10 +14,13 @@ from tests.adapters import adapter_on
 from tests.event_lines import Event, read_events
 from tests.tiny import tiny_file
 from tests.tiny_families import file_of
+from train_core.config.jobs.table import job_of
+from train_core.config.places import tools_dir
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
-from train_core.jobs.tools import start_tool
+from train_core.facts.run.run_folders import new_folder
+from train_core.jobs.start import start_job
 from train_core.models.family import Family
 from train_core.models.load import load_family
 from train_core.networks.attach import Adapter
@@ -85,16 +88,15 @@ RunTool = Callable[..., list[Event]]
 def run_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunTool:
     """Runs a tool with settings by name; gives its events."""
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
-    count = iter(range(1000))
 
     def run(tool: str, **settings: Any) -> list[Event]:
-        folder = tmp_path / f"run{next(count)}"
-        folder.mkdir()
+        folder = new_folder(tools_dir(), tool)
+        (folder / "config.toml").touch()
         texts = {
             name: "\n".join(map(str, value)) if isinstance(value, list) else str(value)
             for name, value in settings.items()
         }
-        code = start_tool(tool, None, texts, folder)
+        code = start_job(job_of(tool), folder / "config.toml", texts)
         events = read_events(folder / "events.jsonl")
         assert (code == 0) == (events[-1]["status"] == "completed")
         return events

@@ -30,10 +30,10 @@ from tests.train_core.workshop.conftest import (
     table,
 )
 from tests.train_core.workshop.test_merge_lora import deltas, difference
-from train_core.config.jobs.tool_names import TOOLS as WORDS
-from train_core.config.jobs.tools import TOOLS
-from train_core.config.places import app_dir
-from train_core.jobs.tools import start_tool
+from train_core.config.jobs.tools import MergeLora
+from train_core.config.places import app_dir, tools_dir
+from train_core.facts.run.run_folders import new_folder
+from train_core.jobs.start import start_job
 from train_core.models.files import writing
 from train_core.networks.files.reading import read_adapter
 
@@ -266,8 +266,9 @@ def test_a_full_drive_leaves_nothing_behind(
 def test_a_tool_that_is_asked_to_end_leaves_nothing_behind(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_dir, result = tmp_path / "run", tmp_path / "out" / "result.safetensors"
-    (run_dir / "control").mkdir(parents=True)
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    run_dir, result = new_folder(tools_dir(), "merge"), tmp_path / "out" / "result.safetensors"
+    (run_dir / "config.toml").touch()
     file, written, original = write("a"), iter(range(10**6)), writing._bytes_of
 
     def asked_meanwhile(stored: Any) -> Any:
@@ -277,7 +278,7 @@ def test_a_tool_that_is_asked_to_end_leaves_nothing_behind(
 
     monkeypatch.setattr(writing, "_bytes_of", asked_meanwhile)
     settings = {"merge_model": str(model_file("sd1")), "adapters": str(file), "save_to": str(result)}
-    assert start_tool("merge_lora", None, settings, run_dir) == 130
+    assert start_job(MergeLora, run_dir / "config.toml", settings) == 130
     assert read_events(run_dir / "events.jsonl")[-1]["status"] == "stopped"
     assert next(written) < 30
     assert not list(result.parent.iterdir())
@@ -295,7 +296,6 @@ def test_names_without_their_ending_and_unknown_settings_are_told(write: Write, 
 
 
 def test_the_terminal_knows_every_tool_and_runs_one_of_a_file(write: Write, tmp_path: Path) -> None:
-    assert set(WORDS) == set(TOOLS)
     file, settings = write("a"), tmp_path / "tool.toml"
     settings.write_text('adapter = "a.safetensors"\ntool_rank = 2\n', encoding="utf-8")
     done = subprocess.run(

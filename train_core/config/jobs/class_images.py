@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.sections.dataset import DatasetSettings
@@ -13,8 +14,22 @@ from train_core.config.sections.validation import ValidationSettings
 BESIDE = "reg"  # the folder beside the image folder that is recognised as that of regularisation images
 
 
-class ClassImagesConfig(TrainConfig, name="class_images"):
+class ClassImagesConfig(
+    TrainConfig, name="class_images", entry="train_core.jobs.class_images:make_class_images",
+    checks="train_core.facts.datasets.missing_class_images:examine_class_images",
+):
     """Regularisation images drawn by the base model of a training; `class_data_dir` says where they go."""
+
+    title: ClassVar[str] = "Make class images"
+
+    @classmethod
+    def of(cls, settings: TrainConfig) -> ClassImagesConfig:
+        """The class images of a training."""
+        return class_image_settings(settings)
+
+    def run_name(self) -> str:
+        """The training's name, marked as its class images."""
+        return f"{super().run_name()}-class-images"
 
 
 def class_image_settings(config: TrainConfig) -> ClassImagesConfig:

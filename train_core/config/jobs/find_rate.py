@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.output import OutputSettings
@@ -18,8 +20,19 @@ TEXT_ENCODER_SHARE = 1 / 2  # of the U-Net's rate, as is usual
 LION_SHARE = 1 / 3  # Lion's steps have one size, so its rate has to be smaller (Chen et al., 2023)
 
 
-class FindRateConfig(TrainConfig, name="find_rate"):
+class FindRateConfig(TrainConfig, name="find_rate", entry="train_core.jobs.find_rate:find_rate"):
     """A training run whose only result is a learning rate."""
+
+    title: ClassVar[str] = "Find learning rate"
+
+    @classmethod
+    def of(cls, settings: TrainConfig) -> FindRateConfig:
+        """The search that belongs to a training."""
+        return search_settings(settings)
+
+    def run_name(self) -> str:
+        """The training's name, marked as a search."""
+        return f"{super().run_name()}-rate"
 
 
 def search_settings(config: TrainConfig) -> FindRateConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from train_core.config.conditions import when, when_set
-from train_core.config.job import Job
+from train_core.config.job import Tool
 from train_core.config.setting import Section, setting
 
 ResultPrecision = Literal["as stored", "float", "bf16", "fp16"]
@@ -60,7 +60,7 @@ class MergeLoraSettings(Section, title="Merge adapters"):
     tool_conv_rank: int | None = _conv_rank(applies_to=when("merge_method", "svd"))
 
 
-class MergeLora(Job, name="merge_lora"):
+class MergeLora(Tool, name="merge_lora"):
     """Adapters into a checkpoint, or several into one."""
 
     merge_lora: MergeLoraSettings = MergeLoraSettings()
@@ -87,7 +87,7 @@ class MergeModelsSettings(Section, title="Merge checkpoints"):
     )
 
 
-class MergeModels(Job, name="merge_models"):
+class MergeModels(Tool, name="merge_models"):
     """Two checkpoints, or what one has and another lacks, into a new one."""
 
     merge_models: MergeModelsSettings = MergeModelsSettings()
@@ -109,7 +109,7 @@ class ResizeLoraSettings(Section, title="Resize"):
     tool_conv_rank: int | None = _conv_rank()
 
 
-class ResizeLora(Job, name="resize_lora"):
+class ResizeLora(Tool, name="resize_lora"):
     """A LoRA of lower rank that is as near to the given one as that rank allows."""
 
     resize_lora: ResizeLoraSettings = ResizeLoraSettings()
@@ -145,7 +145,7 @@ class ExtractLoraSettings(Section, title="Extract"):
     )
 
 
-class ExtractLora(Job, name="extract_lora"):
+class ExtractLora(Tool, name="extract_lora"):
     """The difference of two checkpoints as an adapter."""
 
     extract_lora: ExtractLoraSettings = ExtractLoraSettings()
@@ -160,7 +160,7 @@ class SplitDyloraSettings(Section, title="Split DyLoRA"):
     )
 
 
-class SplitDylora(Job, name="split_dylora"):
+class SplitDylora(Tool, name="split_dylora"):
     """A file for each rank that a DyLoRA was trained to work with; the rank is added to the name."""
 
     split_dylora: SplitDyloraSettings = SplitDyloraSettings()
@@ -174,7 +174,7 @@ class ConvertLoraSettings(Section, title="Convert adapter"):
     )
 
 
-class ConvertLora(Job, name="convert_lora"):
+class ConvertLora(Tool, name="convert_lora"):
     """An adapter under other names or in another number format."""
 
     convert_lora: ConvertLoraSettings = ConvertLoraSettings()
@@ -190,7 +190,7 @@ class ConvertModelSettings(Section, title="Convert checkpoint"):
     model_vae: str = setting("", "Put in the VAE of this file instead.", label="Another VAE", path="file")
 
 
-class ConvertModel(Job, name="convert_model"):
+class ConvertModel(Tool, name="convert_model"):
     """A checkpoint in another layout or number format."""
 
     convert_model: ConvertModelSettings = ConvertModelSettings()
@@ -201,7 +201,7 @@ class InspectSettings(Section, title="Look into a file"):
     inspected: str = setting("", "An adapter or a checkpoint.", label="File", path="file", required=True)
 
 
-class Inspect(Job, name="inspect"):
+class Inspect(Tool, name="inspect"):
     """What a file says of itself, and how strong each part of an adapter is."""
 
     inspect: InspectSettings = InspectSettings()
@@ -225,7 +225,7 @@ class EditMetadataSettings(Section, title="Edit metadata"):
                               applies_to=when_set("edited_copy"))
 
 
-class EditMetadata(Job, name="edit_metadata"):
+class EditMetadata(Tool, name="edit_metadata"):
     """Title, author and the like of an adapter, without touching what it has learnt."""
 
     edit_metadata: EditMetadataSettings = EditMetadataSettings()
@@ -236,16 +236,7 @@ class CompareLoraSettings(Section, title="Compare"):
     other_adapter: str = setting("", "What it is compared with.", label="Other adapter", path="adapter", required=True)
 
 
-class CompareLora(Job, name="compare_lora"):
+class CompareLora(Tool, name="compare_lora"):
     """How alike two adapters are: the cosine of their changes, by block and overall."""
 
     compare_lora: CompareLoraSettings = CompareLoraSettings()
-
-
-TOOLS: dict[str, type[Job]] = {
-    tool.job_name: tool
-    for tool in (
-        MergeLora, MergeModels, ResizeLora, ExtractLora, SplitDylora, ConvertLora, ConvertModel, Inspect, EditMetadata,
-        CompareLora,
-    )
-}

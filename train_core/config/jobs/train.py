@@ -24,9 +24,13 @@ from train_core.config.sections.training import TrainingSettings
 from train_core.config.sections.validation import ValidationSettings
 
 
-class TrainConfig(Job, name="train"):
+class TrainConfig(
+    Job, name="train", entry="train_core.jobs.train:train_adapter",
+    checks="train_core.facts.preflight:examine", uses="processes",
+):
     """The training job's settings, section by section."""
 
+    title: ClassVar[str] = "Training"
     method: ClassVar[str] = "adapter"  # what is trained, a name in `methods/choose.py`
 
     model: ModelSettings = ModelSettings()
@@ -46,3 +50,7 @@ class TrainConfig(Job, name="train"):
     resume: ResumeSettings = ResumeSettings()
     class_images: ClassImageSettings = ClassImageSettings()
     launch: LaunchSettings = LaunchSettings()
+
+    def run_name(self) -> str:
+        """The name of the run's results."""
+        return self.output.output_name

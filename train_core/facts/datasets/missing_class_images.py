@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from train_core.config.image_settings import DataSettings
@@ -14,6 +14,7 @@ from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.facts.datasets import layout
 from train_core.facts.datasets.regularisation import class_of, concept_of
 from train_core.facts.datasets.subsets import survey
+from train_core.facts.preflight import Findings, examine
 from train_core.facts.prompts.prompt_lines import PromptDefaults, SamplePrompt
 from train_core.facts.seeds import seed_for
 
@@ -38,6 +39,18 @@ class ClassFolder:
     there: int
     wanted: int
     missing: tuple[ClassImage, ...]
+
+
+def examine_class_images(config: ClassImagesConfig, run_dir: Path | None = None) -> Findings:
+    """Findings before class images are made: the training's own, and that the images name a class."""
+    findings = examine(config, run_dir)
+    if findings.problems:
+        return findings
+    try:
+        class_folders(config)
+    except UserError as error:
+        return replace(findings, problems=error.problems)
+    return findings
 
 
 def class_folders(config: ClassImagesConfig) -> list[ClassFolder]:

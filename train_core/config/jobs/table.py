@@ -1,0 +1,98 @@
+"""The table of jobs: everything that can be run, a row each. Imports nothing heavy, so that `--help` is instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from train_core.config.job import Job
+
+JOBS = "train_core.config.jobs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A job: its name, where its settings' class is (`module:Class`), and, for one that is a word of its own in the
+    terminal, what the word does. The rest stands in the class."""
+
+    name: str
+    settings: str
+    about: str = ""
+
+    @property
+    def word(self) -> str:
+        """The job's name as a word in the terminal."""
+        return self.name.replace("_", "-")
+
+
+TRAIN = Row(
+    name="train", settings=f"{JOBS}.train:TrainConfig",
+    about="train from a TOML or JSON preset; any setting can be overridden by its name",
+)
+# In the order in which they are listed. Those that say what their word does take a settings file; the others are tools.
+OURS = (
+    TRAIN,
+    Row(
+        name="find_rate", settings=f"{JOBS}.find_rate:FindRateConfig",
+        about="search the learning rate that suits your images; takes what train takes",
+    ),
+    Row(
+        name="class_images", settings=f"{JOBS}.class_images:ClassImagesConfig",
+        about="make the regularisation images that are missing; takes what train takes",
+    ),
+    Row(name="merge_lora", settings=f"{JOBS}.tools:MergeLora"),
+    Row(name="merge_models", settings=f"{JOBS}.tools:MergeModels"),
+    Row(name="resize_lora", settings=f"{JOBS}.tools:ResizeLora"),
+    Row(name="extract_lora", settings=f"{JOBS}.tools:ExtractLora"),
+    Row(name="split_dylora", settings=f"{JOBS}.tools:SplitDylora"),
+    Row(name="convert_lora", settings=f"{JOBS}.tools:ConvertLora"),
+    Row(name="convert_model", settings=f"{JOBS}.tools:ConvertModel"),
+    Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
+    Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
+    Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
+)  # fmt: skip
+
+_rows = {row.name: row for row in OURS}
+
+
+def add(row: Row) -> None:
+    """Offer a job from elsewhere in this process; whatever it starts finds the job by `key_of`."""
+    _rows[row.name] = row
+
+
+def rows() -> tuple[Row, ...]:
+    """Every job and tool."""
+    return tuple(_rows.values())
+
+
+def jobs() -> tuple[Row, ...]:
+    """The jobs that are a word of their own in the terminal."""
+    return tuple(row for row in rows() if row.about)
+
+
+def tools() -> tuple[Row, ...]:
+    """The tools for finished files."""
+    return tuple(row for row in rows() if not row.about)
+
+
+def job_of(key: str) -> type[Job]:
+    """The settings' class of a job, by its name in the table or as `module:Class`.
+
+    Raises KeyError, ImportError or AttributeError where there is none.
+    """
+    found: type[Job] = named(key if ":" in key else _rows[key].settings)
+    return found
+
+
+def named(place: str) -> Any:
+    """The object at `module:name`, whose module is imported only now. Raises ImportError or AttributeError."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def key_of(job: type[Job]) -> str:
+    """How files and command lines name a job: by its name, or where its class is when that is not one of ours."""
+    place = f"{job.__module__}:{job.__qualname__}"
+    return job.job_name if any(row.settings == place for row in OURS) else place
