@@ -46,9 +46,10 @@ from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
 from train_core.facts.models.headers import ModelFile
 from train_core.facts.models.model_files import BaseFiles
+from train_core.jobs.assembly import assemble
 from train_core.jobs.devices import compute_dtype
 from train_core.jobs.resuming import place_of
-from train_core.jobs.train import assemble, steps_of
+from train_core.jobs.train import steps_of
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.run.loop import train
@@ -141,23 +142,24 @@ def embeddings_with_gradient(text_encoders: list[nn.Module]) -> Iterator[None]:
 
 def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
     """Forward and backward of the frozen model alone, down to the noisy latents and the conditioning."""
-    encoders = [run.family.modules[name] for name in run.family.text_parts]
-    frozen = {name: of.detach() for name, of in run.family.encode_text([CAPTION]).items()}
+    family = run.objective.inputs.family
+    encoders = [family.modules[name] for name in family.text_parts]
+    frozen = {name: of.detach() for name, of in family.encode_text([CAPTION]).items()}
 
     def conditioning(batch: Batch) -> dict[str, Tensor]:
         if text_encoder:
             with embeddings_with_gradient(encoders):
-                return run.family.encode_text(batch.captions)
+                return family.encode_text(batch.captions)
         return {name: of.repeat(len(batch.captions), *[1] * (of.dim() - 1)) for name, of in frozen.items()}
 
     def bare(batch: Batch) -> None:
-        noisy = torch.randn_like(batch.moments.mean).to(run.dtype).requires_grad_()
+        noisy = torch.randn_like(batch.moments.mean).to(run.objective.inputs.dtype).requires_grad_()
         timesteps = torch.full((len(batch.captions),), 500)
         with run.method.disabled():
             told = conditioning(batch)
             if not text_encoder:
                 told["hidden"].requires_grad_()
-            run.family.predict(noisy, timesteps, told, run.extras(batch)).float().square().mean().backward()
+            family.predict(noisy, timesteps, told, run.objective.extras(batch)).float().square().mean().backward()
 
     return bare
 
@@ -172,7 +174,8 @@ def measure(family: StableDiffusion, args: argparse.Namespace, text_encoder: boo
         family.files = BaseFiles(ModelFile(Path(name), family.kind.name, "diffusers"))
         run = assemble(config, place, Accelerator(cpu=True), family, data, None, length, lambda kind, **fields: None)
         run.data = Alternating(data, bare_pass(run, text_encoder), CLOCKS[args.clock])
-        run.samples.settings = run.samples.settings.model_copy(update={"sample_every_n_epochs": 0})
+        samples = run.upkeep.samples
+        samples.settings = samples.settings.model_copy(update={"sample_every_n_epochs": 0})
         train(run)
         run.metrics.close()
         run.method.adapter.detach()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ class Batch:
     indices: with seed and `epoch` (from 0) they decide every draw. `weights` (B,) multiply each sample's loss; the sum
     of the products is this process's loss, and a padding sample weighs 0. `original_sizes` (B, 2) hold width and height
     before scaling; `crops` (B, 2) hold left and top of the crop in the scaled image. `masks` (B, 1, h, w) in [0, 1] say
-    how much each latent counts; None when all count alike. Everything is on the CPU.
+    how much each latent counts; None when all count alike. `indices` are always on the CPU, all else where `mapped` put
+    it.
     """
 
     epoch: int
@@ -36,5 +38,16 @@ class Batch:
     @property
     def extras(self) -> dict[str, Tensor]:
         """Conditioning beside text, where a model takes it, each (B, 2): sizes as width, height; crops as left, top."""
-        target = torch.tensor([self.bucket]).expand(len(self.indices), 2)
+        target = torch.tensor([self.bucket]).expand(len(self.indices), 2).to(self.crops.device, non_blocking=True)
         return {"original_sizes": self.original_sizes, "crops": self.crops, "target_sizes": target}
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same batch with `change` made to each of its tensors but `indices`, from which the host draws."""
+        moments = self.moments
+        return replace(
+            self,
+            weights=change(self.weights), original_sizes=change(self.original_sizes), crops=change(self.crops),
+            moments=moments and replace(moments, mean=change(moments.mean), logvar=change(moments.logvar)),
+            pixels=None if self.pixels is None else change(self.pixels),
+            masks=None if self.masks is None else change(self.masks),
+        )

@@ -99,6 +99,13 @@ class TrainingData:
             step = first_step + number // self.pace.batches_per_step
             yield self._batch(part, drawn, loaded, Moment(epoch, step, self.pace.total_steps))
 
+    def note_rescued(self, batch: Batch, rows: Sequence[int]) -> set[Path]:
+        """Take note that the images in `rows` of `batch` needed fp32 to be encoded; those that were not known yet."""
+        images = {self.library.entries[self.library.samples[int(batch.indices[row])]].path for row in rows}
+        new = images - self.rescued
+        self.rescued |= new
+        return new
+
     def _draw(self, index: int, epoch: int) -> Draw:
         entry = self.library.samples[index]
         return draw_image(

@@ -30,12 +30,12 @@ def find_rate(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     run = open_run(search, run_dir, emit)
     rates = _watched(run.stepper.optimizer)
     emit(facts_of(search, run))
-    with run.control.catching_interrupts():
+    with run.upkeep.control.catching_interrupts():
         emit(Stage(name="training"))
         train(run)
     if run.metrics:
         run.metrics.close()
-    if run.stopped:
+    if run.upkeep.stopped:
         emit(Finished(status="stopped", path=None, step=run.step))
         return
     _tell(rates, emit)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_core.config.files import to_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
 from train_core.events.kinds import Resumed
@@ -41,8 +42,11 @@ def place_of(config: TrainConfig, run_dir: Path) -> Place:
     return Place(run_dir, output_dir, free_name(output_dir, config.output.output_name), Manifest(run_dir), None)
 
 
-def metrics_for(place: Place, length: StepCount, emit: Emit) -> Metrics:
-    """The run's curves, on the main process; those of a resumed one are cut back to its state, torn files removed."""
+def metrics_for(config: TrainConfig, place: Place, length: StepCount, emit: Emit) -> Metrics:
+    """The run's curves, for the main process, with its settings beside them.
+
+    Those of a resumed run are cut back to its state, and torn files are removed.
+    """
     if place.state:
         whole, started = divmod(place.state.step, length.steps_per_epoch)
         # At the run's end an epoch that was cut short has its mean, which nothing would write once more.
@@ -50,7 +54,11 @@ def metrics_for(place: Place, length: StepCount, emit: Emit) -> Metrics:
         forget_later(place.run_dir / "logs", place.state.step, whole + bool(started and is_done))
         sweep(place.output_dir, place.name)
     first_step = place.state.step if place.state else 0
-    return Metrics(emit, place.run_dir / "logs", length.total, length.epochs, length.steps_per_epoch, first_step)
+    logs = place.run_dir / "logs"
+    metrics = Metrics(emit, logs, length.total, length.epochs, length.steps_per_epoch, first_step)
+    if place.state is None:
+        metrics.describe(to_toml(config))
+    return metrics
 
 
 def states_for(
@@ -75,15 +83,15 @@ def digest_of(library: Library) -> str:
     return hashlib.sha256(json.dumps(images).encode()).hexdigest()
 
 
-def go_on(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:
+def resume(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:
     """Put every part of `run` back to how the state has it. Raises `UserError` when it is of other images."""
     if place.state is None:
         return
-    require_same_images(place.state, run.states.facts["data"])
-    restore(run.states.parts, read_parts(place.state))
+    require_same_images(place.state, run.upkeep.states.facts["data"])
+    restore(run.upkeep.states.parts, read_parts(place.state))
     run.step = place.state.step
     if rates_differ(config, place.state):
         run.stepper.schedule.factor = 1.0  # rates in the settings replace what was typed while the run went on
     else:
-        run.rates.take_over(read_events(place.run_dir / "events.jsonl"), place.state.step)
+        run.upkeep.rates.take_over(read_events(place.run_dir / "events.jsonl"), place.state.step)
     emit(Resumed(step=run.step, epoch=run.epoch, path=str(place.state.path)))

@@ -9,11 +9,8 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from train_core.config.checks.consistency import learning_rates
 from train_core.config.checks.loss import prediction_contradictions
-from train_core.config.files import to_toml
 from train_core.config.image_settings import DataSettings
-from train_core.config.interop.accelerate_file import read_sharding
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.syntax.arguments import parse_numbers
@@ -23,46 +20,27 @@ from train_core.data.encoding import rescued_remark
 from train_core.data.heldout import measured_on, open_libraries
 from train_core.data.order import BatchPlan
 from train_core.data.texts import TextCache
-from train_core.diffusion.loss_aware import timestep_sampler
-from train_core.diffusion.loss_recipe import LossRecipe
-from train_core.diffusion.noise_recipe import NoiseRecipe
-from train_core.diffusion.processes import process_of
 from train_core.events.kinds import EndStatus, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
-from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
-from train_core.facts.run.schedules import curve_of
 from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
+from train_core.jobs.assembly import assemble
 from train_core.jobs.devices import (
-    DTYPES,
     compute_dtype,
     make_accelerator,
     precision_problems,
     precision_remarks,
-    share,
 )
-from train_core.jobs.metadata import MetadataWriter
 from train_core.jobs.progress import Counter
-from train_core.jobs.resuming import Place, go_on, metrics_for, place_of, states_for
+from train_core.jobs.resuming import place_of, resume
 from train_core.jobs.texts import cached_texts
-from train_core.jobs.watching import conclusion, guard_of, validate_on
-from train_core.methods.choose import method_of
+from train_core.jobs.watching import conclusion, validate_on
 from train_core.models.family import Family
-from train_core.models.fitting import choose_attention, compile_denoiser
+from train_core.models.fitting import choose_attention
 from train_core.models.load import load_family
-from train_core.models.sharding import share_out
 from train_core.networks.starting import merged_first
-from train_core.optim.optimizers import build_optimizer, description
-from train_core.optim.schedule import Schedule
-from train_core.optim.stepper import Stepper
-from train_core.run.control import Control
 from train_core.run.loop import train
 from train_core.run.model_card import write_card
-from train_core.run.predictor import Predictor
-from train_core.run.rates import RateChanges
-from train_core.run.samples import SampleDrawer
-from train_core.run.saving import Saver
-from train_core.run.state import Parts, TorchDraws
 from train_core.run.training import Training
 
 
@@ -70,9 +48,9 @@ def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     """Train an adapter as `config` says. Raises `UserError` for what the user can mend."""
     run = open_run(config, run_dir, emit)
     emit(facts_of(config, run))
-    with run.control.catching_interrupts():
+    with run.upkeep.control.catching_interrupts():
         if config.samples.sample_at_first and run.step == 0:
-            run.samples.draw(0, None)
+            run.upkeep.samples.draw(0, None)
         emit(Stage(name="training"))
         train(run)
     finish(run, emit)
@@ -100,7 +78,7 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     run = assemble(config, place, accelerator, family, data, texts, length, emit)
     if measured is not None:
         validate_on(measured, config, run, emit)
-    go_on(run, config, place, emit)
+    resume(run, config, place, emit)
     return run
 
 
@@ -158,93 +136,35 @@ def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCou
     return count_steps(workload_of(images, config.training, processes))
 
 
-def assemble(
-    config: TrainConfig, place: Place, accelerator: Accelerator, family: Family, data: TrainingData,
-    texts: TextCache | None, length: StepCount, emit: Emit,
-) -> Training:
-    """All parts of the run, each made from its own settings."""
-    precision = config.training.mixed_precision
-    dtype = compute_dtype(precision, accelerator.device)
-    method = method_of(config, family, length.total)
-    if config.applicable().get("full_half"):
-        method.trainable.to(DTYPES[precision])
-    if config.memory.gradient_checkpointing:
-        family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
-    compile_denoiser(family, config.memory)
-    if config.applicable().get("accelerate_config"):
-        share_out(family, read_sharding(Path(config.launch.accelerate_config))[0], accelerator.device)
-    optimizer = build_optimizer(
-        config.optimizer.optimizer_type, config.optimizer.optimizer_args,
-        method.parameter_groups(learning_rates(config, family.denoiser, family.text_parts)),
-        config.optimizer.fused_backward_pass,
-    )
-    predictor = Predictor(family, method, config.captions.weighted_captions, texts)
-    model = share(accelerator, predictor, all_used=method.trains_every_step)
-    stepper = Stepper(
-        accelerator, model, optimizer, Schedule(optimizer, curve_of(config.optimizer, length.total), method.ends()),
-        config.optimizer.max_grad_norm, precision == "fp16", config.optimizer.ema_decay,
-    )
-    is_main = accelerator.is_main_process
-    metadata = MetadataWriter(
-        config, method, data.library, length, family, place.name,
-        description(optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
-    )
-    process = process_of(family, config.loss).to(accelerator.device)
-    metrics = metrics_for(place, length, emit) if is_main else None
-    if metrics and place.state is None:
-        metrics.describe(to_toml(config))
-    defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
-    timesteps = timestep_sampler(config.loss, accelerator.device)
-    guard = guard_of(config, stepper, data, length.total, emit)
-    parts: Parts = {
-        # Of every method: states were written under this name when there were but adapters.
-        "adapter": method.trainable, "stepper": stepper, "timesteps": timesteps, "metadata": metadata,
-        "torch": TorchDraws(), "guard": guard, **({"metrics": metrics} if metrics else {}),
-    }
-    return Training(
-        settings=config.training, accelerator=accelerator, family=family, method=method, model=model, dtype=dtype,
-        vae_batch_size=config.dataset.vae_batch_size,
-        process=process, noise_recipe=NoiseRecipe(config.loss), loss_recipe=LossRecipe(config.loss, process),
-        timestep_sampler=timesteps,
-        data=data, length=length, stepper=stepper, metrics=metrics, preserved=data.library.preserved,
-        saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main, stepper.inference),
-        samples=SampleDrawer(
-            config.samples, parse_prompts(config.samples.sample_prompts, defaults), family, process,
-            accelerator, method, place.output_dir, place.name,
-            Path(config.model.pretrained_model_name_or_path).stem, config.training.seed, emit, stepper.inference,
-        ),
-        states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
-        control=Control(place.run_dir, accelerator, emit), rates=RateChanges(stepper.schedule), guard=guard,
-    )
-
-
 def finish(run: Training, emit: Emit) -> None:
     """Save the result and say how the run ended."""
     emit(Stage(name="saving"))
-    keeps_state = run.states.settings.save_state or run.states.settings.save_state_on_train_end
-    status: EndStatus = "paused" if run.paused else "stopped" if run.stopped and not run.gave_up else "completed"
-    if run.validation is not None and status == "completed":
-        run.validation.measure(run.step, run.epoch)
+    upkeep, saver, states = run.upkeep, run.upkeep.saver, run.upkeep.states
+    keeps_state = states.settings.save_state or states.settings.save_state_on_train_end
+    stopped = upkeep.stopped and not upkeep.stopped_early
+    status: EndStatus = "paused" if upkeep.paused else "stopped" if stopped else "completed"
+    if upkeep.validation is not None and status == "completed":
+        upkeep.validation.measure(run.step, run.epoch)
     if status == "stopped":
-        run.saver.save_step(run.step, run.epoch)
+        saver.save_step(run.step, run.epoch)
         if keeps_state:
-            run.states.write_step(run.step, run.epoch)
+            states.write_step(run.step, run.epoch)
     elif status == "completed":
-        run.saver.save_final(run.step, run.epoch)
-        if run.saver.last and run.accelerator.is_main_process and run.saver.output.save_card:
-            write_card(run.saver.last, run.samples.newest, run.saver.output, run.family, run.saver.manifest)
+        saver.save_final(run.step, run.epoch)
+        if saver.last and run.accelerator.is_main_process and saver.output.save_card:
+            write_card(saver.last, upkeep.samples.newest, saver.output, run.objective.inputs.family, saver.manifest)
         if keeps_state:
-            run.states.write_final(run.step, run.epoch)
+            states.write_final(run.step, run.epoch)
     if run.metrics:
         run.metrics.close()
-    path = run.states.last if run.paused else run.saver.last
-    emit(Finished(status=status, path=str(path) if path else None, step=run.step, validation=conclusion(run)))
+    path = states.last if upkeep.paused else saver.last
+    emit(Finished(status=status, path=str(path) if path else None, step=run.step, validation=conclusion(upkeep)))
 
 
 def facts_of(config: TrainConfig, run: Training) -> Started:
     """The run as it starts, in figures."""
     return Started(
-        job=type(config).job_name, output_name=run.saver.name, output_dir=config.output.output_dir,
+        job=type(config).job_name, output_name=run.upkeep.saver.name, output_dir=config.output.output_dir,
         total_steps=run.length.total, epochs=run.length.epochs, steps_per_epoch=run.length.steps_per_epoch,
         images=run.length.images, seed=config.training.seed, processes=run.accelerator.num_processes,
         device=str(run.device),

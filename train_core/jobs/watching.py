@@ -13,7 +13,10 @@ from train_core.facts.run.failure_advice import stability_advice
 from train_core.optim.stepper import Stepper
 from train_core.run.divergence import Divergence
 from train_core.run.divergence_guard import Guard
+from train_core.run.model_inputs import ModelInputs
+from train_core.run.objective import FixedObjective
 from train_core.run.training import Training
+from train_core.run.upkeep import Upkeep
 from train_core.run.validation import Validation, Validator
 
 
@@ -27,17 +30,17 @@ def guard_of(config: TrainConfig, stepper: Stepper, data: TrainingData, total_st
 
 def validate_on(data: TrainingData, config: TrainConfig, run: Training, emit: Emit) -> None:
     """Have `run` measured on the images of `data`, and what was measured kept in its states."""
-    validator = Validator(
-        run.accelerator, run.family, run.accelerator.unwrap_model(run.model), run.process, data, run.dtype,
-        validation_seed(config), run.stepper.inference,
-    )
-    run.validation = Validation(config.validation, validator, run.metrics, emit)
-    run.states.parts["validation"] = run.validation
+    trained = run.objective.inputs
+    objective = FixedObjective(ModelInputs(trained.family, trained.process, trained.dtype), validation_seed(config))
+    model = run.accelerator.unwrap_model(run.model)
+    validator = Validator(run.accelerator, model, objective, data, run.stepper.inference)
+    run.upkeep.validation = Validation(config.validation, validator, run.metrics, emit)
+    run.upkeep.states.parts["validation"] = run.upkeep.validation
 
 
-def conclusion(run: Training) -> Conclusion | None:
+def conclusion(upkeep: Upkeep) -> Conclusion | None:
     """What the validation came to; None for a run without."""
-    if run.validation is None:
+    if upkeep.validation is None:
         return None
-    files = [fields for fields in run.saver.manifest.fields() if fields[1] in ("epoch", "step", "asked", "final")]
-    return run.validation.conclusion({Path(path): step for path, _, step, _ in files})
+    files = [fields for fields in upkeep.saver.manifest.fields() if fields[1] in ("epoch", "step", "asked", "final")]
+    return upkeep.validation.conclusion({Path(path): step for path, _, step, _ in files})

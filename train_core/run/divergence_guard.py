@@ -95,12 +95,12 @@ class Guard:
         emit_problems(self.emit, WarningEvent, [left_out(step + 1, named)])
 
     @property
-    def hopeless(self) -> bool:
+    def skipped_too_many(self) -> bool:
         """Whether so many steps were left out that going on is of no use."""
         return self.in_a_row >= SKIPPED_IN_A_ROW or self.skipped >= SKIPPED_IN_ALL
 
-    def give_up(self, step: int) -> UserError:
-        """The error that ends a hopeless run at `step`."""
+    def error(self, step: int) -> UserError:
+        """The error that ends the run at `step`, once it has `skipped_too_many`."""
         return UserError(
             problem(
                 "loss_never_finite",
@@ -110,7 +110,7 @@ class Guard:
             )
         )
 
-    def learnt_something_good(self) -> bool:
+    def has_good_weights(self) -> bool:
         """Whether the weights are worth saving; those of a snapshot take the place of broken ones."""
         if all(bool(torch.isfinite(p).all()) for p in self.stepper.parameters):
             return self.divergence.seen > 0

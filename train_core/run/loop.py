@@ -1,4 +1,4 @@
-"""The training loop: batch, noise, predict, loss, backward, step, report."""
+"""The training loop: batch, loss, backward, step, report. `Objective.loss` says what the loss of a batch is."""
 
 from __future__ import annotations
 
@@ -20,26 +20,20 @@ def train(run: Training) -> None:
             step_loss = torch.zeros((), device=run.device)
             run.method.begin_step(run.step)
             for position, batch in enumerate(batches, 1):
-                latents = run.latents(batch)
-                noise = run.noise(batch, latents)
-                levels = run.levels(batch)
-                timesteps = run.timesteps(levels)
-                noisy = run.noisy(batch, latents, noise, timesteps)
+                last = position == len(batches)
                 run.seed_dropouts(batch)
-                with run.stepper.gathering(last=position == len(batches)):
-                    noise_pred = run.model(noisy, timesteps, batch.captions, run.extras(batch))
-                    target = run.target(batch, latents, noise, timesteps, noisy)
-                    loss = run.loss(noise_pred, target, timesteps, levels, batch) / len(batches)
-                    if run.guard.passes(loss, last=position == len(batches)):
+                with run.stepper.gathering(last):
+                    loss = run.objective.loss(batch, run.model) / len(batches)
+                    if run.guard.passes(loss, last):
                         run.stepper.backward(loss)
                 step_loss += loss.detach()
             run.move(epoch, batches)
             run.step += 1
             run.report(epoch, step_loss)
-            if run.asked_to_stop(epoch) or run.step == run.length.total:
+            if run.upkeep.after_step(run.step, epoch + 1) or run.step == run.length.total:
                 break
-        run.end_epoch(epoch)
-        if run.stopped:
+        run.upkeep.after_epoch(run.step, epoch + 1)
+        if run.upkeep.stopped:
             return
 
 

@@ -265,7 +265,7 @@ def ask_at(monkeypatch: pytest.MonkeyPatch, wishes: dict[int, tuple[str, ...]]) 
     def report(self: Any, *rest: Any) -> None:
         original(self, *rest)
         if self.step in wishes:
-            request(self.control.run_dir, *wishes.pop(self.step))
+            request(self.upkeep.control.run_dir, *wishes.pop(self.step))
 
     monkeypatch.setattr(Training, "report", report)
 

@@ -207,7 +207,7 @@ def test_a_stop_saves_what_was_learnt_under_a_step_name(prepare: Prepare, monkey
     def stop_after_three(self: Any, epoch: int, loss: torch.Tensor) -> None:
         original(self, epoch, loss)
         if self.step == 3:
-            request(self.control.run_dir, "stop")
+            request(self.upkeep.control.run_dir, "stop")
 
     monkeypatch.setattr(Training, "report", stop_after_three)
     events = run(prepare("zuko"))

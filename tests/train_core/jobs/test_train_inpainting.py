@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from tests.tiny_families import inpainting_tensors
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, weights
-from train_core.run import training
+from train_core.run import model_inputs
 
 SHORT = {"max_train_epochs": 1, "train_batch_size": 4, "cache_latents": False}
 
@@ -32,10 +32,12 @@ def test_it_trains_draws_and_repeats_itself(prepare: Prepare, model: str):
 def test_other_holes_teach_other_things(prepare: Prepare, model: str, monkeypatch: pytest.MonkeyPatch):
     settings = {"pretrained_model_name_or_path": model, **SHORT}
     plain = weights(run(prepare("plain", **settings)))
-    original = training.around_holes
-    monkeypatch.setattr(
-        training, "around_holes", lambda family, pixels, seeds: original(family, pixels, [seed + 1 for seed in seeds])
-    )
+    original = model_inputs.around_holes
+
+    def others(family, pixels, seeds):
+        return original(family, pixels, [seed + 1 for seed in seeds])
+
+    monkeypatch.setattr(model_inputs, "around_holes", others)
     assert difference(plain, weights(run(prepare("others", **settings)))) > 0
 
 

@@ -22,22 +22,29 @@ from train_core.data.batch import Batch
 from train_core.events.event import Event as Sent
 from train_core.events.log import EventLog
 from train_core.jobs.start import start_job
+from train_core.methods.adapter import AdapterMethod
 from train_core.models import autoencoder
-from train_core.run.training import Training
+from train_core.run.objective import Objective
 
 
 def break_latents(monkeypatch: pytest.MonkeyPatch, is_broken: Any) -> None:
     """Latents are no numbers where `is_broken(step, index)` says so, `step` counting from 1."""
-    original = Training.latents
+    original, begin = Objective.latents, AdapterMethod.begin_step
+    now = [0]
 
-    def broken(self: Training, batch: Batch) -> torch.Tensor:
+    def beginning(self: AdapterMethod, step: int) -> None:
+        now[0] = step + 1
+        begin(self, step)
+
+    def broken(self: Objective, batch: Batch) -> torch.Tensor:
         latents = original(self, batch)
         for row, index in enumerate(batch.indices.tolist()):
-            if is_broken(self.step + 1, index):
+            if is_broken(now[0], index):
                 latents[row] = torch.nan
         return latents
 
-    monkeypatch.setattr(Training, "latents", broken)
+    monkeypatch.setattr(AdapterMethod, "begin_step", beginning)
+    monkeypatch.setattr(Objective, "latents", broken)
 
 
 def told(events: list[Event], code: str) -> list[Event]:
@@ -154,7 +161,7 @@ def test_out_of_memory_is_one_message_with_three_settings_in_order(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(Training, "loss", fail)
+    monkeypatch.setattr(Objective, "loss", fail)
     events = run(prepare("zuko", train_batch_size=4))
     (said,) = kinds(events, "error")
     assert (said["code"], said["params"]["settings"]) == (code, first)
@@ -167,7 +174,7 @@ def test_an_error_of_another_kind_keeps_its_traceback(
     def fail(*_: Any) -> None:
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr(Training, "loss", fail)
+    monkeypatch.setattr(Objective, "loss", fail)
     assert [event["code"] for event in kinds(run(prepare("zuko")), "error")] == ["unexpected"]
     assert "Traceback" in capsys.readouterr().err
 

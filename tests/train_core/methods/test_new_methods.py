@@ -140,7 +140,7 @@ def run(prepare: Prepare) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
         run = open_run(config, folder, said.append)
         if config.samples.sample_at_first and run.step == 0:
-            run.samples.draw(0, None)
+            run.upkeep.samples.draw(0, None)
         train(run)
         finish(run, said.append)
         return run, said
@@ -167,7 +167,7 @@ def model_in(path: Path) -> Family:
 def test_a_whole_model_trains_and_its_file_is_a_base_model(run: Run) -> None:
     done, said = run(WholeConfig, "whole", sample_prompts="zuko --s 2", sample_every_n_epochs=1, resolution="64")
     saved, base = model_in(result(said)), model_in(tiny_file())
-    learnt = done.family.modules["unet"].state_dict()
+    learnt = done.objective.inputs.family.modules["unet"].state_dict()
     before = base.modules["unet"].state_dict()
     assert all(torch.equal(tensor, learnt[name]) for name, tensor in saved.modules["unet"].state_dict().items())
     assert sum(not torch.equal(learnt[name], before[name]) for name in learnt) > 0.9 * len(learnt)
@@ -213,7 +213,7 @@ def test_a_new_word_learns_and_samples_are_drawn_with_it(run: Run) -> None:
     assert torch.equal(vectors, done.method.trainable["zuko"])  # type: ignore[index]
     at_first, at_last = pictures(said)
     assert (at_first != at_last).any()
-    assert not [parameter for part in done.family.modules.values() for parameter in part.parameters() if parameter.grad]
+    assert not [parameter for part in done.objective.inputs.family.modules.values() for parameter in part.parameters() if parameter.grad]
 
 
 @pytest.mark.parametrize("kind", [WholeConfig, WordConfig])

@@ -96,16 +96,16 @@ def test_a_skipped_step_leaves_weights_and_optimizer_to_the_bit() -> None:
     assert run.events == [("warning", "loss_not_finite")]
 
 
-def test_five_in_a_row_or_ten_in_all_are_hopeless() -> None:
+def test_five_in_a_row_or_ten_in_all_are_too_many() -> None:
     run = Run()
     run.go(4, lambda step: float("inf"))
-    assert not run.guard.hopeless
+    assert not run.guard.skipped_too_many
     run.go(1, lambda step: 0.1)
     run.go(5, lambda step: float("nan"))
-    assert run.guard.hopeless
+    assert run.guard.skipped_too_many
     scattered = Run()
     scattered.go(20, lambda step: float("nan") if step % 2 else 0.1)
-    assert scattered.guard.hopeless
+    assert scattered.guard.skipped_too_many
 
 
 def test_a_diverged_run_only_warns_unless_told_otherwise() -> None:
@@ -155,12 +155,12 @@ def test_broken_weights_are_not_saved_and_a_snapshot_takes_their_place() -> None
     run.go(80, lambda step: 0.1)
     assert run.guard.good is not None
     nn.init.constant_(run.model.weight, float("nan"))
-    assert run.guard.learnt_something_good()
+    assert run.guard.has_good_weights()
     assert run.weight == run.guard.good.weights[0].item()
     warned = Run("warn")
     warned.go(80, lambda step: 0.1)
     nn.init.constant_(warned.model.weight, float("nan"))
-    assert not warned.guard.learnt_something_good()
+    assert not warned.guard.has_good_weights()
 
 
 def test_an_image_whose_latents_are_broken_is_named_alone_and_padding_never() -> None:

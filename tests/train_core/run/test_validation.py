@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from train_core.run.objective import LEVELS, levels_of
 from train_core.run.readback import Readback
-from train_core.run.validation import LEVELS, levels_of, without_dropouts
+from train_core.run.validation import without_dropouts
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1000, 100, 7]))

@@ -1,0 +1,123 @@
+"""The loss of a batch: latents, noise, the model's prediction, its target, and how errors count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from train_core.data.batch import Batch
+from train_core.diffusion.loss_recipe import LossRecipe
+from train_core.diffusion.noise import noise_for, seeds_for
+from train_core.diffusion.noise_recipe import NoiseRecipe
+from train_core.diffusion.process import Process
+from train_core.diffusion.timesteps import TimestepSampler
+from train_core.facts.seeds import seed_for
+from train_core.run.model_inputs import ModelInputs
+from train_core.run.preservation import Preservation
+
+# (noisy, t, captions, extras) -> prediction, see `Predictor`.
+Model = Callable[[Tensor, Tensor, list[str], Mapping[str, Tensor]], Tensor]
+
+LEVELS = 4  # noise levels at which `FixedObjective` measures each image
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass
+class Objective:
+    """The loss that is trained. Every draw follows from `seed`, the batch's epoch and its samples.
+
+    Batches lie on the model's device. With `preservation`, some samples are to be predicted as before the training.
+    """
+
+    inputs: ModelInputs
+    noise_recipe: NoiseRecipe
+    timestep_sampler: TimestepSampler
+    loss_recipe: LossRecipe
+    seed: int
+    preservation: Preservation | None = None
+
+    @property
+    def process(self) -> Process:
+        """The noise process that is learnt."""
+        return self.inputs.process
+
+    def loss(self, batch: Batch, model: Model) -> Tensor:
+        """The weighted sum of the samples' losses, a scalar; fp32."""
+        seeds = partial(self.seeds, batch)
+        latents = self.latents(batch)
+        noise = self.noise_recipe.noise(seeds, latents)
+        levels = self.timestep_sampler.draw(seeds("timestep"))
+        t = self.process.sample_t(levels).to(latents.device, non_blocking=True)
+        noisy = self.inputs.noisy(latents, self.noise_recipe.perturbed(seeds, noise), t)
+        extras = self.extras(batch)
+        prediction = model(noisy, t, batch.captions, extras)
+        target = self.process.target(latents, noise, t)
+        if self.preservation:
+            target = self.preservation.applied(target, batch, noisy, t, extras)
+        losses = self.loss_recipe.per_sample(prediction, target, t, batch.masks)
+        self.timestep_sampler.note(losses.detach(), levels, batch.weights)
+        return (self.timestep_sampler.balanced(losses, levels) * batch.weights).sum()
+
+    def latents(self, batch: Batch) -> Tensor:
+        """Scaled latents (B, C, h, w), fp32, drawn from the VAE's distribution with each sample's own noise."""
+        moments = self.inputs.moments(batch)
+        draw = noise_for(self.seeds(batch, "latents"), moments.mean.shape[1:])
+        return self.inputs.family.to_latents(moments, draw.to(moments.mean.device, non_blocking=True))
+
+    def extras(self, batch: Batch) -> dict[str, Tensor]:
+        """What the model is told beside text; holes to fill are drawn for each sample and epoch."""
+        return self.inputs.extras(batch, partial(self.seeds, batch, "hole"))
+
+    def seeds(self, batch: Batch, purpose: str) -> list[int]:
+        """One seed for each sample of `batch`."""
+        return seeds_for(self.seed, batch.epoch, batch.indices.tolist(), purpose)
+
+    def end_step(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Let the noise levels of the next step follow from the losses of this one; `total` sums over processes."""
+        self.timestep_sampler.end_step(total)
+
+
+@dataclass
+class FixedObjective:
+    """The mean squared error at noise and noise levels that never change: to measure, not to train.
+
+    It is plain: no weights, offsets or ranges of the training's loss, so that curves of different epochs and runs can
+    be laid over each other. Everything follows from `seed` and the image's index. Batches hold one image each, which
+    becomes one batch of its noise levels, so that training's batch size, workers and processes do not touch the result.
+    """
+
+    inputs: ModelInputs
+    seed: int
+
+    def loss(self, batch: Batch, model: Model) -> Tensor:
+        """The mean error (a scalar) of the one image in `batch` over its noise levels."""
+        index, process = int(batch.indices[0]), self.inputs.process
+        latents = self.inputs.family.to_latents(self.inputs.moments(batch)).expand(LEVELS, -1, -1, -1)
+        noise = self._noise(index, latents.shape[1:]).to(latents.device)
+        t = process.sample_t(levels_of(index)).to(latents.device)
+        prediction = model(self.inputs.noisy(latents, noise, t), t, batch.captions * LEVELS, self._extras(batch, index))
+        return (prediction.float() - process.target(latents, noise, t)).square().mean()
+
+    def _extras(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        """What the model is told beside text, once for each noise level; a hole to fill is always the same."""
+        extras = self.inputs.extras(batch, lambda: [seed_for(self.seed, 0, index, "validation hole")])
+        return {name: one.repeat_interleave(LEVELS, dim=0) for name, one in extras.items()}
+
+    def _noise(self, index: int, shape: torch.Size) -> Tensor:
+        seeds = [seed_for(self.seed, 0, index, f"validation noise {level}") for level in range(LEVELS)]
+        return noise_for(seeds, shape)
+
+
+def levels_of(index: int) -> Tensor:
+    """The noise levels u (LEVELS,), fp64 in [0, 1), of image `index`: one in each equal part of that range.
+
+    Where in its part moves by the golden ratio from image to image, so that the images together cover the range
+    evenly, however many there are.
+    """
+    within = (0.5 + index * _GOLDEN) % 1
+    return torch.tensor([(level + within) / LEVELS for level in range(LEVELS)], dtype=torch.float64)
