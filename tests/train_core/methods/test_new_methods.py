@@ -213,7 +213,8 @@ def test_a_new_word_learns_and_samples_are_drawn_with_it(run: Run) -> None:
     assert torch.equal(vectors, done.method.trainable["zuko"])  # type: ignore[index]
     at_first, at_last = pictures(said)
     assert (at_first != at_last).any()
-    assert not [parameter for part in done.objective.inputs.family.modules.values() for parameter in part.parameters() if parameter.grad]
+    modules = done.objective.inputs.family.modules.values()
+    assert not [parameter for part in modules for parameter in part.parameters() if parameter.grad]
 
 
 @pytest.mark.parametrize("kind", [WholeConfig, WordConfig])
