@@ -33,10 +33,13 @@ def open_page(page: Page, address: str) -> None:
 
 
 def choose_preset(page: Page, name: str) -> None:
+    """Load a preset. Its values may equal those in the form, so one that it must replace is typed before."""
+    fill(page, learning_rate="to be replaced")
+    expect(page.locator("#problems")).to_contain_text("learning_rate = 'to be replaced'")
     page.locator("#preset input").click()
     page.get_by_role("option", name=name, exact=True).click()
     page.locator("#load").click()
-    page.wait_for_timeout(1500)  # the values may equal those that were there, so nothing tells when they have come
+    expect(field(page, "learning_rate")).not_to_have_value("to be replaced")
 
 
 def start_demo(page: Page, output: Path, **values: object) -> None:
