@@ -91,7 +91,7 @@ class OpenPage:
 
         from kohya_gui.page import PageContext, build_page  # noqa: PLC0415
 
-        self.blocks = build_page(PageContext("en"))
+        self.blocks = build_page(PageContext(language="en"))
         timers = {block._id for block in self.blocks.blocks.values() if isinstance(block, gr.Timer)}
         self.polling = [fn for fn in self.blocks.fns.values() if any(target in timers for target, _ in fn.targets)]
         self.state = SessionState(self.blocks)
@@ -140,7 +140,7 @@ def watch_a_run(home: Path, page: OpenPage, ticks: int) -> list[float]:
 
 def in_new_process(home: Path, ticks: int, running: bool) -> dict[str, float]:
     words = ["--measure", str(home), "--ticks", str(ticks), *(["--running"] if running else [])]
-    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

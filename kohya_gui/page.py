@@ -24,7 +24,7 @@ FONTS = ("system-ui", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei",
 MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "DejaVu Sans Mono", "monospace")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PageContext:
     """What the page is told by the server. Paths are addresses relative to the page; language "" is the browser's."""
 

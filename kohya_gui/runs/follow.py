@@ -36,7 +36,7 @@ CONSOLE_LINES = 200
 CURVES, PICTURES = (Progress, Validated, Resumed), (SampleDrawn, Resumed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sample:
     """A sample picture and what it was drawn from."""
 
@@ -217,7 +217,9 @@ class RunFollower:
     @_on.register
     def _on_sample(self, event: SampleDrawn) -> None:
         path = self.folder / event.path
-        self._view.samples.append(Sample(path, event.prompt, event.index, event.step, event.epoch or 0, event.seed))
+        self._view.samples.append(Sample(
+            path=path, prompt=event.prompt, index=event.index, step=event.step, epoch=event.epoch or 0, seed=event.seed
+        ))  # fmt: skip
 
     @_on.register
     def _on_saved(self, event: events.Saved) -> None:

@@ -24,6 +24,7 @@ ACTIVE: tuple[Status, ...] = ("queued", *AT_WORK)
 ENDING = ("stop", "pause")  # requests after which a run ends
 RUN_NAME = re.compile(r"(\d{8}-\d{6})-(.+)", re.DOTALL)
 LANDMARKS = (Schema, Started, Resumed, Acknowledged, Finished)
+PROGRESS_LINE = b'{"kind": "progress"'  # as the log writes it; a line that begins otherwise is read like any other
 PART_BYTES = 32_768  # of the start and of the end; far more than the first and the last few events take
 
 
@@ -96,11 +97,19 @@ def _read_digest(path: Path) -> Digest:
         if size > PART_BYTES:
             file.seek(size - PART_BYTES)
             parts.append(file.read(PART_BYTES))
-    events = [event for part in parts for event in parse_lines(part)]  # a line that a part's border cut is none
+    events = [event for part in parts for event in parse_lines(_without_old_progress(part))]
     step = next((e.step for e in reversed(events) if isinstance(e, Progress)), 0)
     totals = (e.total_steps for e in reversed(events) if isinstance(e, Progress | Started))
     landmarks = tuple(e for e in events if is_landmark(e))
     return Digest(landmarks, step, next((total for total in totals if total), 0))
+
+
+def _without_old_progress(part: bytes) -> bytes:
+    """`part` with no progress lines but the newest two, of which the last may be torn: they fill most of it."""
+    lines = part.split(b"\n")
+    progress = [number for number, line in enumerate(lines) if line.startswith(PROGRESS_LINE)]
+    old = set(progress[:-2])
+    return b"\n".join(line for number, line in enumerate(lines) if number not in old)
 
 
 def is_landmark(event: Event) -> bool:

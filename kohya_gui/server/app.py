@@ -58,7 +58,11 @@ def serve(options: PageOptions) -> int:
 
 def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
     """Start the server in a thread and return the page, which is ready to be visited."""
-    page = build_page(PageContext(options.language, options.headless, options.config, TENSORBOARD, PICTURES))
+    context = PageContext(
+        language=options.language, headless=options.headless, config_path=options.config,
+        tensorboard_path=TENSORBOARD, pictures_path=PICTURES,
+    )  # fmt: skip
+    page = build_page(context)
     page.launch(**(server_options(options, port, board) | page_options()))
     return page
 

@@ -14,7 +14,7 @@ from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Toolbar:
     """Presets on the left, start and stop on the right."""
 
@@ -46,7 +46,10 @@ def build_toolbar() -> Toolbar:
         )
         confirm = gr.Button(key("ui.save"), size="sm", elem_id="preset-confirm")
         cancel = gr.Button(key("ui.cancel"), size="sm", elem_id="preset-cancel")
-    return Toolbar(preset, load, save, save_as, export, command, start, stop, name_row, name, confirm, cancel)
+    return Toolbar(
+        preset=preset, load=load, save=save, save_as=save_as, export=export, command=command, start=start, stop=stop,
+        name_row=name_row, name=name, confirm=confirm, cancel=cancel,
+    )  # fmt: skip
 
 
 def _button(name: str) -> gr.Button:
@@ -85,7 +88,7 @@ def build_target() -> Target:
     return Target(steps, offers, apply, preparing)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OutputPanel:
     """Where a command or a file's text is shown."""
 
@@ -106,7 +109,7 @@ def build_output_panel() -> OutputPanel:
         command = _text(key("ui.command.label"), 2, 6, "output-command")
         text = _text("TOML", 6, 18, "output-text")
         download = gr.HTML(elem_id="output-download")
-    return OutputPanel(box, title, command, text, download, close)
+    return OutputPanel(box=box, title=title, command=command, text=text, download=download, close=close)
 
 
 def _text(label: str | I18nData, lines: int, max_lines: int, elem_id: str) -> gr.Textbox:

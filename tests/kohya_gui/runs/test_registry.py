@@ -101,6 +101,14 @@ def test_a_finished_run_tells_its_steps(run_job):
     assert (run.name, run.step, run.total_steps) == ("x", 3, 3)
 
 
+def test_a_long_run_tells_the_last_step_that_was_written_whole():
+    steps = [("progress", {"step": step, "total_steps": 2000}) for step in range(1, 2001)]
+    folder = bare_run([("started", {"total_steps": 2000}), *steps])
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as events:
+        events.write('{"kind": "progress", "time": 1.0, "st')
+    assert (read_run(folder).step, read_run(folder).total_steps) == (2000, 2000)
+
+
 def test_runs_come_newest_first_and_foreign_things_are_passed_over():
     runs = runs_dir()
     runs.mkdir(parents=True)

@@ -139,7 +139,8 @@ def test_the_contact_sheet_shows_every_sample_in_its_place(tmp_path):
         for index in (1, 2):
             path = tmp_path / f"{step}-{index}.png"
             Image.new("RGB", (128, 64 * index), colour).save(path)
-            samples.append(Sample(path, f"a fox {index} --d 1", index, step, step // 10, 1))
+            drawn = {"index": index, "step": step, "epoch": step // 10, "seed": 1}
+            samples.append(Sample(path=path, prompt=f"a fox {index} --d 1", **drawn))
     write_contact_sheet(samples, tmp_path / "sheet.png")
     sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
     strip = [sheet.getpixel((x, 60)) for x in range(sheet.width)]

@@ -48,9 +48,10 @@ class Elements(HTMLParser):
 
 def hostile_run(**known: object) -> RunView:
     found = Problem("code_of_a_later_version", HOSTILE, {"name": HOSTILE})
+    picture = Sample(path=Path(f"/out/{HOSTILE}.png"), prompt=HOSTILE, index=0, step=1, epoch=1, seed=7)
     return RunView(
         HOSTILE, stage=HOSTILE, console=HOSTILE, result=HOSTILE, rates={HOSTILE: {"unet_lr": 1e-4}},
-        samples=[Sample(Path(f"/out/{HOSTILE}.png"), HOSTILE, 0, 1, 1, 7)], saved=[Saved(Path(HOSTILE), 1, 1, False)],
+        samples=[picture], saved=[Saved(Path(HOSTILE), 1, 1, False)],
         tables=[Table(HOSTILE, [HOSTILE, "fact", "norm"], [[HOSTILE, HOSTILE, 1.0], [HOSTILE, "x", HOSTILE]])],
         lr_curves={HOSTILE: [(1, 1e-4)]}, losses=[(1, 0.1)],
         notices=[found], warnings=[found], errors=[found], **known,

@@ -14,7 +14,8 @@ RUN = "20260101-000000-a b"
 
 
 def sample(step: int, index: int, prompt: str = "a dog") -> Sample:
-    return Sample(Path(f"/out/sample/狗 {step}_{index}.png"), prompt, index, step, step // 10, 7)
+    path = Path(f"/out/sample/狗 {step}_{index}.png")
+    return Sample(path=path, prompt=prompt, index=index, step=step, epoch=step // 10, seed=7)
 
 
 def test_a_running_training_shows_its_figures():
