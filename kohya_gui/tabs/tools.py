@@ -53,9 +53,7 @@ class ToolForm(FormController):
     def opened(self, request: gr.Request) -> Updates:
         """The form as it was left."""
         session = self.session(request)
-        known = {s.name for s in self.fields.settings}
-        draft = {name: value for name, value in self.load_draft(session).items() if name in known}
-        return self.fill(read_leniently(self.job, draft).config.flat(), session)
+        return self.fill(self.load_draft(session), session)
 
     def typed(self, request: gr.Request, *shown: Any) -> Updates:
         """Keep the draft and look again at what the form means."""
