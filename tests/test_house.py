@@ -85,6 +85,18 @@ def test_the_ground_floor_names_no_torch(name: str) -> None:
     assert not found
 
 
+def test_outside_of_their_room_no_single_method_is_named() -> None:
+    open_to_all = ("train_core.methods.method", "train_core.methods.choose")
+    wrong = {
+        (path.name, name)
+        for path in sources("train_core")
+        if room(path) != "methods"
+        for name in imports(path)
+        if name.startswith("train_core.methods.") and not name.startswith(open_to_all)
+    }
+    assert not wrong
+
+
 def test_importing_the_whole_page_brings_no_torch_in() -> None:
     code = "import sys, kohya_gui.server.app, kohya_gui.page, kohya_gui.runs.terminal\nsys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=app_dir(), capture_output=True, text=True, check=False)

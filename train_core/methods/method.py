@@ -50,7 +50,7 @@ class Method(ABC):
         """Write what is learnt to `path` in `dtype`, whole or not at all. Raises `UserError` when it cannot."""
 
     def metadata(self, config: TrainConfig) -> dict[str, Any]:
-        """What files say of the method, by names as sd-scripts has them; None for what is not used.
+        """The method's own entries in the metadata of its files, by sd-scripts' names; None where nothing is used.
 
         Names of the user's files are in it only where `metadata_depth` is full.
         """

@@ -51,7 +51,7 @@ class Layer(nn.Module, ABC):
         return self.along(x, self.base_forward)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is saved, by the name that follows the module's key in a file."""
+        """The tensors to save, by the name that follows the module's key in a file."""
         return {name: parameter.detach() for name, parameter in self.named_parameters()}
 
     @torch.no_grad()

@@ -29,7 +29,7 @@ def on_weights(x: Tensor, layer: WeightChange) -> Tensor:
 
 
 def operate(x: Tensor, base: nn.Linear | nn.Conv2d, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """What `base` does to `x`, with another weight."""
+    """The output of `base` for `x` with this weight and bias in place of its own."""
     if isinstance(base, nn.Conv2d):
         return F.conv2d(x, weight, bias, base.stride, base.padding, base.dilation, base.groups)  # type: ignore[arg-type]
     return F.linear(x, weight, bias)

@@ -100,7 +100,7 @@ def _in_words(shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 def merged_first(algorithm: AlgorithmSettings) -> Changes | None:
-    """What `base_weights` make of the base model's weights while they are read. Raises `UserError` for unfit files."""
+    """The changes that `base_weights` make to the base model while it is read. Raises `UserError` for unfit files."""
     if not algorithm.base_weights:
         return None
     adapters = [read_adapter(Path(path)) for path in algorithm.base_weights]

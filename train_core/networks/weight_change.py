@@ -88,7 +88,7 @@ class WeightChange(Layer):
 
     @abstractmethod
     def values(self) -> dict[str, Tensor]:
-        """What is trained, by its names in a file; live, so that gradients flow."""
+        """The trained values by their names in a file; live, so that gradients flow."""
 
     @classmethod
     @abstractmethod
@@ -111,7 +111,7 @@ class WeightChange(Layer):
 
     @classmethod
     def rank_in(cls, values: Values) -> int:
-        """What the alpha of `values` is divided by."""
+        """The number that the alpha of `values` is divided by."""
         return 1
 
     @classmethod
@@ -148,7 +148,7 @@ class WeightChange(Layer):
         return on_weights(x, self)
 
     def added(self, x: Tensor) -> Tensor:
-        """What the trained change adds to the module's output for `x`, in the dtype of `x`."""
+        """The difference that the trained change makes to the module's output for `x`, in the dtype of `x`."""
         change = self.change(weight_of(self.base, x).float())
         return operate(x, self.base, change.to(x.dtype))
 
@@ -171,7 +171,7 @@ class WeightChange(Layer):
             self.training = was_training
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is saved, by the name that follows the module's key in a file, alpha included."""
+        """The tensors to save, alpha included, by the name that follows the module's key in a file."""
         saved = {name: value.detach() for name, value in self.values().items()}
         if self.dora_scale is not None:
             saved["dora_scale"] = self.dora_scale.detach()
@@ -207,7 +207,7 @@ class WeightChange(Layer):
 
     @property
     def rank(self) -> int:
-        """What alpha is divided by."""
+        """The number that alpha is divided by."""
         return self.rank_in(self.live())
 
     @torch.no_grad()

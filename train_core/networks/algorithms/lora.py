@@ -102,7 +102,7 @@ class LoraLayer(WeightChange):
         return F.conv2d(x, down, None, self.base.stride, self.base.padding, self.base.dilation)  # type: ignore[arg-type]
 
     def _up_dropped(self, h: Tensor) -> Tensor:
-        """What `h` adds to the output, less what the dropouts leave out."""
+        """The change of the output that `h` makes, dropouts applied."""
         return self._up(self._drop(h) if self.training and self.options.random else h) * self.scale
 
     def _up(self, h: Tensor) -> Tensor:

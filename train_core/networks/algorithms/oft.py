@@ -15,7 +15,7 @@ from train_core.networks.weight_change import Frozen, LayerOptions, Values, Weig
 
 
 class OftLayer(WeightChange):
-    """What both forms share: skew blocks, made rotations by Cayley's transform, and factors on the outputs.
+    """The base of both forms: skew blocks, made rotations by Cayley's transform, and factors on the outputs.
 
     The alpha of a file is the `constraint`: times the number of outputs, the longest that all blocks together may be;
     0 sets no bound. With `rescaled` each output also has a factor, which starts at 1. Blocks start at zero.

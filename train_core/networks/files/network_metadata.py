@@ -1,4 +1,4 @@
-"""What an adapter file says of its layers and sizes, in the words of sd-scripts and LyCORIS."""
+"""Metadata of an adapter file about its algorithm and sizes, in the words of sd-scripts and LyCORIS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train_core.config.jobs.train import TrainConfig
 
 
 def network_metadata(config: TrainConfig) -> dict[str, Any]:
-    """What is trained, in the words of sd-scripts and LyCORIS; where DoRA's magnitudes lie is always said.
+    """The `ss_network_` entries of a training's files. `network_args` always say on which side DoRA's magnitudes lie.
 
     None stands for what is not used. Names of files are in it only where `metadata_depth` is full.
     """

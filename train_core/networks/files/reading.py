@@ -44,7 +44,7 @@ OLD_GLORA = (("a1.weight", "a2.weight"), ("b1.weight", "b2.weight"))
 
 @dataclass(frozen=True)
 class Module:
-    """What an adapter holds for one module: its tensors by the names of kohya and LyCORIS."""
+    """One module's part of an adapter: its tensors by the names of kohya and LyCORIS."""
 
     algorithm: type[WeightChange]
     tensors: Mapping[str, Stored]
