@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kohya_gui.form.validate_form import Understood
+from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
 from kohya_gui.views.markup import joined, message
@@ -27,14 +27,14 @@ OFFERED: dict[str | None, tuple[str, ...]] = {
 }
 
 
-def facts_html(form: Form, values: Mapping[str, Any], understood: Understood, language: str) -> Markup:
+def facts_html(form: Form, values: Mapping[str, Any], checked: CheckedForm, language: str) -> Markup:
     """The step line and the problems, with a style sheet and path lists that the form itself uses."""
-    hidden = form.hidden(understood.config.flat(), understood.facts)
+    hidden = form.hidden(checked.config.flat(), checked.facts)
     return joined([
-        step_line_html(understood, language),
-        sources_html(understood.trained, understood.config.training.train_batch_size, language),
-        problems_html(understood, language),
-        fields_html(form, values, hidden, understood.errors),
+        step_line_html(checked, language),
+        sources_html(checked.trained, checked.config.training.train_batch_size, language),
+        problems_html(checked, language),
+        fields_html(form, values, hidden, checked.errors),
     ])  # fmt: skip
 
 
@@ -45,17 +45,17 @@ def fields_html(form: Form, values: Mapping[str, Any], hidden: Sequence[str], er
     return joined([_style(away, errors, form.prefix), *lists])
 
 
-def work_of(understood: Understood) -> Workload | None:
+def work_of(checked: CheckedForm) -> Workload | None:
     """The workload of the form, or None while there are no images that can be counted."""
-    if not understood.subsets:
+    if not checked.subsets:
         return None
-    config = understood.config
-    return workload(understood.trained, config.training, config.launch.num_processes)
+    config = checked.config
+    return workload(checked.trained, config.training, config.launch.num_processes)
 
 
-def step_line_html(understood: Understood, language: str) -> Markup:
+def step_line_html(checked: CheckedForm, language: str) -> Markup:
     """`N images × repeats × epochs ÷ batch = steps`, and where it differs the steps that will run, with the reasons."""
-    work = work_of(understood)
+    work = work_of(checked)
     if work is None:
         empty = text("ui.steps.no_images", language)
         return Markup('<div id="step-line" class="step-line empty">{}</div>').format(empty)
@@ -83,19 +83,19 @@ def _formula(work: Workload, count: StepCount, language: str) -> str:
     return f"{pictures} {rest}"
 
 
-def offers(understood: Understood, target: int, language: str) -> list[tuple[str, str]]:
+def offers(checked: CheckedForm, target: int, language: str) -> list[tuple[str, str]]:
     """Ways to reach `target` steps as (words, value) of a choice; the value is what `read_offer` reads."""
-    work = work_of(understood)
+    work = work_of(checked)
     ways = [] if work is None else suggest(work, target)
-    return [(_offer_text(way, language), _offer_value(way)) for way in ways if _can_be_done(way, understood)]
+    return [(_offer_text(way, language), _offer_value(way)) for way in ways if _can_be_done(way, checked)]
 
 
-def _can_be_done(way: Suggestion, understood: Understood) -> bool:
+def _can_be_done(way: Suggestion, checked: CheckedForm) -> bool:
     """Whether the repeats that it changes stand in the names of folders, which people can rename."""
     changed = {now for now, then in way.repeats if now != then}
     return all(
         one.folder.path.name.startswith(f"{one.folder.repeats}_")
-        for one in understood.subsets
+        for one in checked.subsets
         if one.folder.repeats in changed and not one.is_reg
     )
 
@@ -110,21 +110,21 @@ def _offer_value(offer: Suggestion) -> str:
     return f"{offer.epochs};" + ",".join(f"{now}>{then}" for now, then in offer.repeats if now != then)
 
 
-def read_offer(value: str, understood: Understood) -> tuple[int, list[tuple[str, str]]]:
+def read_offer(value: str, checked: CheckedForm) -> tuple[int, list[tuple[str, str]]]:
     """The epochs of an offer, and the folders to rename for its repeats as (name now, name then)."""
     epochs, _, pairs = value.partition(";")
     changes = dict(pair.split(">") for pair in pairs.split(",") if pair)
     renames = [
         (one.folder.path.name, re.sub(r"^\d+", changes[str(one.folder.repeats)], one.folder.path.name))
-        for one in understood.subsets
+        for one in checked.subsets
         if str(one.folder.repeats) in changes and not one.is_reg
     ]
     return int(epochs), renames
 
 
-def problems_html(understood: Understood, language: str) -> Markup:
+def problems_html(checked: CheckedForm, language: str) -> Markup:
     """What keeps a run from starting, then what is odd, then what is good to know; each beside its setting."""
-    errors, warnings, notices = understood.errors, understood.warnings, understood.notices
+    errors, warnings, notices = checked.errors, checked.warnings, checked.notices
     if not (errors or warnings or notices):
         return Markup('<div id="problems"></div>')
     count = text("ui.problems.errors", language, count=len(errors))

@@ -1,4 +1,4 @@
-"""What the values of a form mean: the settings as far as they can be read, and everything that is wrong or odd."""
+"""Checking a form: the settings as far as they can be read, and everything that is wrong or odd."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from train_core.facts.preflight import Findings, examine
 Stamp = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True)
-class Understood:
+@dataclass(frozen=True, kw_only=True)
+class CheckedForm:
     """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
 
     `subsets` are the images found, as far as they fit into buckets; `trained` are they without what is kept for
@@ -49,7 +49,7 @@ class Understood:
     facts: Facts = field(default_factory=dict)
 
 
-def understand(values: Mapping[str, Any], source: str) -> Understood:
+def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
     """Read `values` and check them alone, against each other, and against the files they name."""
     reading = read_leniently(TrainConfig, values, source)
     config, errors = reading.config, reading.errors
@@ -59,15 +59,15 @@ def understand(values: Mapping[str, Any], source: str) -> Understood:
     if not errors and not conflicts:
         files = _examined(_Named.by(config), stamp)
         unused = not_for_this_model(config, facts, files.problems)
-    return Understood(
-        config,
-        _subsets(DataSettings.of(config), stamp),
-        (*errors, *missing(config, source), *conflicts, *files.problems),
-        unique((*reading.warnings, *oddities(config), *files.warnings, *unused)),
-        errors,
-        files.notices,
-        _trained_on(_Named.by(config), stamp),
-        facts,
+    return CheckedForm(
+        config=config,
+        subsets=_subsets(DataSettings.of(config), stamp),
+        errors=(*errors, *missing(config, source), *conflicts, *files.problems),
+        warnings=unique((*reading.warnings, *oddities(config), *files.warnings, *unused)),
+        unreadable=errors,
+        notices=files.notices,
+        trained=_trained_on(_Named.by(config), stamp),
+        facts=facts,
     )
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from kohya_gui.form.controller import Updates
 from kohya_gui.form.kinds import number_text
-from kohya_gui.form.validate_form import Understood
+from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.runs import control, launch, registry
 from kohya_gui.runs.follow import follower
 from kohya_gui.tabs.train_form import TrainForm
@@ -126,7 +126,7 @@ class Actions:
         )
 
     def _show(
-        self, name: str, write: Callable[[Understood], tuple[str, str]], request: gr.Request, *shown: Any
+        self, name: str, write: Callable[[CheckedForm], tuple[str, str]], request: gr.Request, *shown: Any
     ) -> Updates:
         """The panel with the command and the text that `write` gives, or a message why there is none."""
         session, values, panel = self.form.session(request), self.form.fields.read(shown), self.panel
@@ -156,7 +156,7 @@ def with_rates(values: Mapping[str, Any], rates: Mapping[str, Mapping[str, float
     return {**values, **changed}
 
 
-def _ready(job: type[Job], found: Understood) -> TrainConfig:
+def _ready(job: type[Job], found: CheckedForm) -> TrainConfig:
     """The form's settings, or `UserError` where `job` cannot be done with them.
 
     A job with checks of its own needs only what these ask for; any other needs settings that can be trained.

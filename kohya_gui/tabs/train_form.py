@@ -14,7 +14,7 @@ from kohya_gui.form import presets
 from kohya_gui.form.controller import FormController, Updates
 from kohya_gui.form.form_facts import facts_html, offers, read_offer
 from kohya_gui.form.session import Session
-from kohya_gui.form.validate_form import Understood, understand
+from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.tabs.train_parts import Target, Toolbar
 from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.facts.models import hub
@@ -38,9 +38,9 @@ class TrainForm(FormController):
     def facts_html(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> str:
         return facts_html(self.fields, values, self.check(values, session), session.language)
 
-    def check(self, values: Mapping[str, Any], session: Session) -> Understood:
+    def check(self, values: Mapping[str, Any], session: Session) -> CheckedForm:
         """The form's `values` as settings, and everything that is wrong or odd about them."""
-        return understand(values, session.text("ui.the_form"))
+        return check_form(values, session.text("ui.the_form"))
 
     def opened(self, request: gr.Request) -> Updates:
         """The form as it was left; before that the file from the command line, else the demo."""
@@ -104,7 +104,7 @@ class TrainForm(FormController):
             session.tell("ui.target.rename", now=now, then=then)
         return self.show({**values, "max_train_epochs": epochs, "max_train_steps": 0}, preset, session)
 
-    def writable(self, values: Mapping[str, Any], session: Session) -> Understood:
+    def writable(self, values: Mapping[str, Any], session: Session) -> CheckedForm:
         """The settings when each can be read, however incomplete; raises `UserError` when one cannot."""
         found = self.check(values, session)
         raise_if_any(found.unreadable)
@@ -135,7 +135,7 @@ class TrainForm(FormController):
             session.warn(remark)
         return self.show(values, preset, session)
 
-    def _saved(self, write: Callable[[Understood], str], shown: Sequence[Any], request: gr.Request) -> Updates:
+    def _saved(self, write: Callable[[CheckedForm], str], shown: Sequence[Any], request: gr.Request) -> Updates:
         """The presets after `write`, or a message why nothing was written."""
         session, values = self.session(request), self.fields.read(shown)
         try:
@@ -147,7 +147,7 @@ class TrainForm(FormController):
         return {self.bar.preset: _choices(preset, session)}
 
 
-def _is_found(found: Understood) -> bool:
+def _is_found(found: CheckedForm) -> bool:
     """Whether the model field names a file or folder here that holds a base model."""
     model = found.config.model.pretrained_model_name_or_path
     return bool(model) and Path(model).exists() and not any(p.code.startswith("model_") for p in found.errors)

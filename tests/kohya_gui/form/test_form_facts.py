@@ -12,7 +12,7 @@ import pytest
 from markupsafe import escape
 
 from kohya_gui.form.form_facts import facts_html, offers, paths_below, read_offer, step_line_html
-from kohya_gui.form.validate_form import Understood, understand
+from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
@@ -35,46 +35,46 @@ def images(tmp_path: Path, monkeypatch) -> Path:
     return parent
 
 
-def understood(images: Path, **values: Any) -> Understood:
+def checked(images: Path, **values: Any) -> CheckedForm:
     given = {"train_data_dir": str(images), "resolution": "64", "max_train_epochs": "4", "train_batch_size": 2}
-    return understand({**given, **values}, "the form")
+    return check_form({**given, **values}, "the form")
 
 
 def test_the_step_line_is_the_formula_people_know(images: Path):
-    line = step_line_html(understood(images), "en")
+    line = step_line_html(checked(images), "en")
     assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in line
     assert "will run" not in line
 
 
 def test_where_other_steps_will_run_the_line_says_how_many_and_why(images: Path):
-    line = step_line_html(understood(images, gradient_accumulation_steps=2), "en")
+    line = step_line_html(checked(images, gradient_accumulation_steps=2), "en")
     assert "— 100 steps will run:" in line
     assert "<li>" in line
 
 
 def test_folders_with_different_repeats_are_added_up(images: Path):
     image_folder(images, "3_cat", [(64, 64)] * 5, "a cat")
-    assert "15 images with their repeats = 115" in step_line_html(understood(images), "en")
+    assert "15 images with their repeats = 115" in step_line_html(checked(images), "en")
 
 
 def test_an_image_that_is_added_is_counted_at_once(images: Path):
-    before = step_line_html(understood(images), "en")
+    before = step_line_html(checked(images), "en")
     image_folder(images, "1_new", [(64, 64)], "new")
-    assert step_line_html(understood(images), "en") != before
+    assert step_line_html(checked(images), "en") != before
 
 
 def test_the_line_is_counted_even_while_another_field_is_wrong(images: Path):
-    assert "= 200 steps" in step_line_html(understood(images, learning_rate="fast"), "en")
+    assert "= 200 steps" in step_line_html(checked(images, learning_rate="fast"), "en")
 
 
 def test_without_images_the_line_asks_for_them(images: Path):
-    assert "Choose an image folder" in step_line_html(understood(images, train_data_dir=""), "en")
-    assert "选好图片文件夹" in step_line_html(understood(images, train_data_dir=""), "zh-CN")
+    assert "Choose an image folder" in step_line_html(checked(images, train_data_dir=""), "en")
+    assert "选好图片文件夹" in step_line_html(checked(images, train_data_dir=""), "zh-CN")
 
 
 def test_every_problem_is_shown_with_the_label_of_its_setting(form: Form, images: Path):
     values = {"learning_rate": "fast", "network_dim": 0}
-    shown = facts_html(form, values, understood(images, **values), "en")
+    shown = facts_html(form, values, checked(images, **values), "en")
     assert '<a href="#setting-learning_rate">Learning rate</a>' in shown
     assert '<a href="#setting-network_dim">' in shown
     assert "#setting-network_dim :is(input,textarea)" in shown
@@ -82,14 +82,14 @@ def test_every_problem_is_shown_with_the_label_of_its_setting(form: Form, images
 
 def test_what_users_type_cannot_become_part_of_the_page(form: Form, images: Path):
     values = {"learning_rate": "<img src=x onerror=alert(1)>", "vae": '"><script>'}
-    shown = facts_html(form, values, understood(images, **values), "en")
+    shown = facts_html(form, values, checked(images, **values), "en")
     assert "<img" not in shown
     assert "<script" not in shown
 
 
 def test_only_what_applies_is_shown(form: Form, images: Path):
     def hidden(**values: Any) -> bool:
-        style = facts_html(form, values, understood(images, **values), "en").partition("<style>")[2]
+        style = facts_html(form, values, checked(images, **values), "en").partition("<style>")[2]
         return "#setting-conv_alpha" in style.partition("display:none")[0]
 
     assert hidden()
@@ -108,7 +108,7 @@ def test_what_only_other_base_models_use_is_not_shown(
     form: Form, images: Path, model: dict[str, tuple[int, ...]] | None, away: list[str]
 ):
     path = str(write(images.parent / "model.safetensors", model)) if model else ""
-    style = facts_html(form, {}, understood(images, pretrained_model_name_or_path=path), "en").partition("<style>")[2]
+    style = facts_html(form, {}, checked(images, pretrained_model_name_or_path=path), "en").partition("<style>")[2]
     hidden = style.partition("display:none")[0]
     for name in ("zero_terminal_snr", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss"):
         assert (f"#setting-{name}" in hidden) == (name in away), name
@@ -116,7 +116,7 @@ def test_what_only_other_base_models_use_is_not_shown(
 
 def test_what_the_base_model_cannot_use_stays_in_sight_while_it_is_on(form: Form, images: Path):
     path = write(images.parent / "model.safetensors", SD1)
-    found = understood(images, pretrained_model_name_or_path=str(path), zero_terminal_snr=True)
+    found = checked(images, pretrained_model_name_or_path=str(path), zero_terminal_snr=True)
     shown = facts_html(form, {}, found, "en")
     assert '<a href="#setting-zero_terminal_snr">Zero terminal SNR</a>' in shown
     hidden = shown.partition("<style>")[2].partition("display:none")[0]
@@ -125,7 +125,7 @@ def test_what_the_base_model_cannot_use_stays_in_sight_while_it_is_on(form: Form
 
 
 def test_offers_reach_the_target_and_say_which_folders_to_rename(images: Path):
-    found = understood(images)
+    found = checked(images)
     ways = offers(found, 1500, "en")
     assert ways
     for words, value in ways:
@@ -137,8 +137,8 @@ def test_offers_reach_the_target_and_say_which_folders_to_rename(images: Path):
 
 
 def test_no_offers_without_a_target_or_images(images: Path):
-    assert offers(understood(images), 0, "en") == []
-    assert offers(understood(images, train_data_dir=""), 1500, "en") == []
+    assert offers(checked(images), 0, "en") == []
+    assert offers(checked(images, train_data_dir=""), 1500, "en") == []
 
 
 def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
@@ -156,7 +156,7 @@ def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
     folder = image_folder(tmp_path / "reg", "1_dog", [])
     for number in range(3):
         noise_image((64, 64), 50 + number).save(folder / f"{number}.png")
-    line = step_line_html(understood(images, reg_data_dir=str(tmp_path / "reg")), "en")
+    line = step_line_html(checked(images, reg_data_dir=str(tmp_path / "reg")), "en")
     assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in line
     assert "400 steps will run" in line
     assert "doubles the steps" in line
@@ -165,14 +165,14 @@ def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
 def test_what_regularisation_protects_is_shown(form: Form, images: Path, tmp_path: Path):
     image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
     values = {"reg_data_dir": str(tmp_path / "reg")}
-    shown = facts_html(form, values, understood(images, **values), "en")
+    shown = facts_html(form, values, checked(images, **values), "en")
     assert '<li class="notice">' in shown
     assert escape('protects "dog" while "zuko dog" is learnt') in shown
 
 
 def test_a_regularisation_folder_left_unused_is_offered_with_its_setting(form: Form, images: Path, tmp_path: Path):
     image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
-    shown = facts_html(form, {}, understood(images), "en")
+    shown = facts_html(form, {}, checked(images), "en")
     assert '<a href="#setting-reg_data_dir">Regularisation folder</a>' in shown
 
 
@@ -182,7 +182,7 @@ def test_a_dataset_file_is_counted_and_followed_as_it_changes(images: Path, tmp_
         subset = {"image_dir": str(images / "10_zuko dog"), "num_repeats": repeats}
         path.write_text(dump_tables({"datasets": [{"subsets": [subset]}]}), encoding="utf-8")
         os.utime(path, (repeats, repeats))
-        return step_line_html(understood(images, train_data_dir="", dataset_config=str(path)), "en")
+        return step_line_html(checked(images, train_data_dir="", dataset_config=str(path)), "en")
 
     assert "10 images × 3 repeats × 4 epochs ÷ 2 per batch = 60 steps" in line(3)
     assert "10 images × 5 repeats × 4 epochs ÷ 2 per batch = 100 steps" in line(5)
@@ -194,7 +194,7 @@ def test_a_size_that_fits_no_bucket_is_not_counted_even_beside_another_mistake(i
     path.write_text(
         dump_tables({"datasets": [{"resolution": 64, "bucket_reso_steps": 128, "subsets": [subset]}]}), encoding="utf-8"
     )
-    found = understood(images, dataset_config=str(path), bucket_no_upscale=False)
+    found = checked(images, dataset_config=str(path), bucket_no_upscale=False)
     assert "two_image_sources" in {p.code for p in found.errors}
     assert "Choose an image folder" in step_line_html(found, "en")
 
@@ -203,7 +203,7 @@ def test_repeats_that_stand_in_no_folders_name_are_not_offered_for_renaming(imag
     path = tmp_path / "images.toml"
     subset = {"image_dir": str(images / "10_zuko dog"), "num_repeats": 3}
     path.write_text(dump_tables({"datasets": [{"subsets": [subset]}]}), encoding="utf-8")
-    found = understood(images, train_data_dir="", dataset_config=str(path))
+    found = checked(images, train_data_dir="", dataset_config=str(path))
     ways = offers(found, 1500, "en")
     assert ways
     assert not any(read_offer(value, found)[1] for _, value in ways)
@@ -213,7 +213,7 @@ def test_dataset_files_are_offered_where_one_is_asked_for(form: Form, images: Pa
     for name in ("images.toml", "meta.jsonl", "model.safetensors"):
         (tmp_path / name).touch()
     values = {"dataset_config": f"{tmp_path}/"}
-    shown = facts_html(form, values, understood(images), "en")
+    shown = facts_html(form, values, checked(images), "en")
     offered = shown.partition('id="paths-setting-dataset_config"')[2].partition("</datalist>")[0]
     assert "images.toml" in offered
     assert "meta.jsonl" in offered
@@ -226,7 +226,7 @@ def test_a_table_says_what_an_epoch_sees_of_each_folder(form: Form, images: Path
     own, regular = {"image_dir": "images/10_zuko dog"}, {"image_dir": "1_dog", "is_reg": True, "class_tokens": "dog"}
     datasets = [{"subsets": [own, regular]}, {"resolution": [128, 64], "batch_size": 7, "subsets": [own]}]
     path.write_text(dump_tables({"datasets": datasets}), encoding="utf-8")
-    shown = facts_html(form, {}, understood(images, train_data_dir="", dataset_config=str(path)), "en")
+    shown = facts_html(form, {}, checked(images, train_data_dir="", dataset_config=str(path)), "en")
     table = shown.partition('<table id="sources"')[2].partition("</table>")[0]
     rows = [re.findall(r"<td>(?:<span[^>]*>)?([^<]*)", row) for row in table.split("<tr>")[2:]]
     assert rows == [
@@ -237,4 +237,4 @@ def test_a_table_says_what_an_epoch_sees_of_each_folder(form: Form, images: Path
 
 
 def test_plain_training_folders_need_no_table(form: Form, images: Path):
-    assert "<table" not in facts_html(form, {}, understood(images), "en")
+    assert "<table" not in facts_html(form, {}, checked(images), "en")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kohya_gui.form.form_facts import work_of
-from kohya_gui.form.validate_form import Understood, understand
+from kohya_gui.form.validate_form import CheckedForm, check_form
 from tests.pictures import image_folder
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.validation import ValidationSettings
@@ -24,16 +24,16 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def form(images: Path, **values: Any) -> Understood:
-    return understand({"train_data_dir": str(images), "resolution": "64", "max_train_epochs": 1, **values}, "the form")
+def form(images: Path, **values: Any) -> CheckedForm:
+    return check_form({"train_data_dir": str(images), "resolution": "64", "max_train_epochs": 1, **values}, "the form")
 
 
 def test_the_step_line_leaves_out_what_is_held_out_as_the_job_does(images: Path) -> None:
     assert count_steps(work_of(form(images))).total == 20
-    understood = form(images, validation_split=0.3, validation_seed=5)
-    data = DataSettings.of(understood.config)
+    checked = form(images, validation_split=0.3, validation_seed=5)
+    data = DataSettings.of(checked.config)
     library, measured = open_libraries(data, ValidationSettings(validation_split=0.3), 5)
-    assert count_steps(work_of(understood)).total == len(library.samples) == 14
+    assert count_steps(work_of(checked)).total == len(library.samples) == 14
     assert measured is not None
     assert len(measured.entries) == 3
 
@@ -53,6 +53,6 @@ def test_a_picture_in_both_folders_is_told_before_the_start(images: Path, tmp_pa
 
 def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
     image_folder(tmp_path / "one", "1_dog", [(64, 64)])
-    understood = form(tmp_path / "one", validation_split=0.3)
-    assert "validation_too_few_images" in [problem.code for problem in understood.errors]
-    assert count_steps(work_of(understood)).total == 1
+    checked = form(tmp_path / "one", validation_split=0.3)
+    assert "validation_too_few_images" in [problem.code for problem in checked.errors]
+    assert count_steps(work_of(checked)).total == 1

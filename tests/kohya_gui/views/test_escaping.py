@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 
 from kohya_gui.form.form_facts import facts_html, fields_html
-from kohya_gui.form.validate_form import understand
+from kohya_gui.form.validate_form import check_form
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs.follow import RunView, Sample, Saved, Table
 from kohya_gui.tabs.train_actions import _download
@@ -80,7 +80,7 @@ def form_views(tmp_path: Path, language: str) -> list[str]:
     }
     with gr.Blocks():
         form = build_form(TrainConfig)
-    found = understand(values, HOSTILE)
+    found = check_form(values, HOSTILE)
     typed = {**values, "train_data_dir": f"{tmp_path / 'images'}/"}
     return [
         facts_html(form, typed, found, language), sources_html(found.trained, 1, language),
