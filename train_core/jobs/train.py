@@ -44,8 +44,8 @@ from train_core.run.model_card import write_card
 from train_core.run.training import Training
 
 
-def train_adapter(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
-    """Train an adapter as `config` says. Raises `UserError` for what the user can mend."""
+def run_training(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
+    """Train as `config` says. Raises `UserError` for what the user can mend."""
     run = open_run(config, run_dir, emit)
     emit(facts_of(config, run))
     with run.upkeep.control.catching_interrupts():

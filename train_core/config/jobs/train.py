@@ -25,7 +25,7 @@ from train_core.config.sections.validation import ValidationSettings
 
 
 class TrainConfig(
-    Job, name="train", entry="train_core.jobs.train:train_adapter",
+    Job, name="train", entry="train_core.jobs.train:run_training",
     checks="train_core.facts.preflight:examine", uses="processes",
 ):
     """The training job's settings, section by section."""
