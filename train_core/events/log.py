@@ -10,7 +10,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from train_core.config.phrases import Phrase, to_plain
+from train_core.config.phrases import to_plain
 from train_core.config.problems import Problem
 from train_core.events.event import Event, own_fields
 from train_core.events.kinds import ProblemEvent, Schema
@@ -64,8 +64,6 @@ def _default(one: Field[Any]) -> Any:
 
 def _plain(value: Any) -> Any:
     """`value` as JSON has it."""
-    if isinstance(value, Phrase):
-        return to_plain(value)
     if is_dataclass(value):
         return _written(value, fields(value))
     if isinstance(value, Mapping):
@@ -78,8 +76,4 @@ def _plain(value: Any) -> Any:
 def emit_problems(emit: Emit, kind: type[ProblemEvent], problems: Iterable[Problem]) -> None:
     """Send each problem as a notice, a warning or an error."""
     for p in problems:
-        emit(kind(p.code, p.text, {name: _param(value) for name, value in p.params.items()}))
-
-
-def _param(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+        emit(kind(p.code, p.text, to_plain(p.params)))

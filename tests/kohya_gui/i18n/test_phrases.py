@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import JOBS, say, text, translate
-from tests.kohya_gui.i18n.test_messages import calls, placeholders
+from tests.kohya_gui.i18n.test_messages import FILES, calls, placeholders
 from train_core.config.checks.consistency import contradictions
 from train_core.config.conditions import ALWAYS, Condition, all_of, when, when_fact
 from train_core.config.image_settings import DataSettings
@@ -37,7 +38,7 @@ WORD = re.compile(r"(?<![\w.+-])[A-Za-z_][\w.+-]*", re.ASCII)  # not the e of 1e
 TERMS = {
     "U-Net", "VAE", "LoRA", "LoKr", "DyLoRA", "DoRA", "OFT", "CLIP", "SDXL", "epsilon", "v", "key", "value", "true",
     "false", "True", "FSDP", "PyTorch", "Crucible", "LyCORIS", "textual", "inversion", "accelerate_config",
-    "image_path", "latents", "dropout", "Dropout", "Alpha", "alpha",
+    "image_path", "embedding", "latents", "dropout", "Dropout", "Alpha", "alpha",
 }  # fmt: skip
 NAMES = {s.name for s in SETTINGS.values()}
 
@@ -100,6 +101,24 @@ def test_every_phrase_is_said_in_every_language(template: tuple[str, str], langu
     if language == "zh-CN":
         assert not english_in(said, set()), said
         assert said.count("7") == len(params)
+
+
+def words_put_in(path: Path) -> Iterator[str]:
+    """English words that a call of `problem` or `phrase` in `path` puts into its text other than as a phrase."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("problem", "phrase"):
+            waiting: list[ast.AST] = [word.value for word in node.keywords if word.arg != "example"]
+            while waiting:
+                part = waiting.pop()
+                if isinstance(part, ast.Call) and getattr(part.func, "id", "") == "phrase":
+                    continue
+                if isinstance(part, ast.Constant) and re.search(r"[a-z]{2} [a-z]{2}", str(part.value)):
+                    yield f"{path.name}:{node.lineno}: {part.value}"
+                waiting += ast.iter_child_nodes(part)
+
+
+def test_no_message_is_filled_in_with_words_that_stay_english():
+    assert [found for path in FILES for found in words_put_in(path)] == []
 
 
 @pytest.mark.parametrize("joint", JOINTS)

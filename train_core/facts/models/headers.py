@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from train_core.config.phrases import joined
+from train_core.config.phrases import joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.model import Parameterization
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
@@ -25,11 +25,13 @@ NO_BASE_MODEL = {"LoRA": ADAPTER_NAMES, "ControlNet": r"^(control_model|controln
 ONLY_A_PART = {
     "U-Net": r"^(model\.diffusion_model\.input_blocks|down_blocks)\.",
     "VAE": r"^(first_stage_model\.)?decoder\.conv_in\.",
-    "embedding": r"^(emb_params|clip_[lg]|\*)$",
+    phrase("embedding", "embedding"): r"^(emb_params|clip_[lg]|\*)$",
 }
 INPAINTING = " inpainting"
 # What a U-Net is that sees more than the latent.
-EXTRA_CHANNELS = {5: "depth", 7: "upscaler", 8: "instruct-pix2pix", 9: "inpainting"}
+EXTRA_CHANNELS = {
+    5: phrase("depth_input", "depth"), 7: phrase("upscaler_input", "upscaler"), 8: "instruct-pix2pix", 9: "inpainting",
+}  # fmt: skip
 # The config that A1111 and others keep beside a checkpoint of the first layout.
 YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", re.MULTILINE)
 
@@ -125,7 +127,7 @@ def _kind_of_tensors(file: TensorFile) -> str:
     if row is None:
         return kind
     if row.input_tensor not in file.tensors:
-        return "text encoder"
+        return phrase("text_encoder", "text encoder")
     return _kind_by_channels(row, file.tensors[row.input_tensor].shape[1])
 
 
@@ -142,7 +144,8 @@ def _kind_by_channels(row: Kind, channels: int) -> str:
     """A base model and its relatives differ in what the denoiser sees beside the channels of the latent."""
     if channels == row.latents.channels:
         return row.name
-    return f"{row.name} {EXTRA_CHANNELS.get(channels, 'with another input')}"
+    extra = EXTRA_CHANNELS.get(channels, phrase("another_input", "with another input"))
+    return phrase("model_with_input", "{kind} {extra}", kind=row.name, extra=extra)
 
 
 def _prediction_type(file: TensorFile) -> PredictionType | None:
