@@ -6,10 +6,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.limits import MemoryLimit
 from tests.tiers import TIERS, tier_of
 from train_core.config.places import app_dir
+
+# An example may take as long as a busy machine makes it; runaways are stopped by the tests' own limits.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 def pytest_configure(config: pytest.Config) -> None:
