@@ -6,7 +6,6 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_gui.environment import ensure as environment
@@ -14,6 +13,7 @@ from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
 from kohya_gui.i18n.languages import languages
+from kohya_gui.options import PageOptions
 from train_core.config.jobs import table
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
@@ -29,21 +29,6 @@ AFTER_JOBS = {
     "check": "the developer's gate: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageOptions:
-    """How the page is served. server_port None: the first free one from 7860; language "": the browser's."""
-
-    listen: str = "127.0.0.1"
-    server_port: int | None = None
-    headless: bool = False
-    inbrowser: bool = True
-    share: bool = False
-    username: str = ""
-    password: str = ""
-    language: str = ""
-    config: Path | None = None
 
 
 def words() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from kohya_gui.i18n.language import COOKIE
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import page_translations
 from kohya_gui.tabs.about import build_about_tab
+from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
 from kohya_gui.tabs.tools import build_tools_tab
 from kohya_gui.tabs.train import build_train_tab
@@ -22,17 +22,6 @@ from kohya_gui.tabs.train import build_train_tab
 ASSETS = Path(__file__).parent / "assets"
 FONTS = ("system-ui", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
 MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "DejaVu Sans Mono", "monospace")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageContext:
-    """What the page is told by the server. Paths are addresses relative to the page; language "" is the browser's."""
-
-    language: str = ""
-    headless: bool = False
-    config_path: Path | None = None
-    tensorboard_path: str = "tensorboard/"
-    pictures_path: str = "pictures/"
 
 
 def build_page(context: PageContext) -> gr.Blocks:

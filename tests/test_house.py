@@ -20,6 +20,7 @@ FLOORS = (
     "run", "workshop", "jobs",
 )
 WITHOUT_TORCH = ("kinds", "config", "events", "facts")
+MOST_FILES = 25
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "bitsandbytes"}
 
 
@@ -35,6 +36,10 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(app_dir()).with_suffix("").parts).removesuffix(".__init__")
 
 
 def room(path: Path) -> str:
@@ -95,6 +100,33 @@ def test_outside_of_their_room_no_single_method_is_named() -> None:
         if name.startswith("train_core.methods.") and not name.startswith(open_to_all)
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("package", ["train_core", "kohya_gui"])
+def test_no_room_has_more_files_than_one_finds_ones_way_in(package: str) -> None:
+    rooms = {path.parent for path in sources(package)}
+    crowded = {str(folder): len(list(folder.glob("*.py"))) for folder in rooms}
+    assert not {name: count for name, count in crowded.items() if count > MOST_FILES}
+
+
+def test_files_do_not_import_each_other_in_circles() -> None:
+    """Also not inside functions, and not for type checking."""
+    paths = {module_of(path): path for package in ("train_core", "kohya_gui") for path in sources(package)}
+    ways = {name: set(imports(path)) & paths.keys() for name, path in paths.items()}
+    while leaves := {name for name, used in ways.items() if not used}:
+        ways = {name: used - leaves for name, used in ways.items() if name not in leaves}
+    assert not ways  # what is left leads back to itself, or to what does
+
+
+def test_rooms_of_the_page_do_not_import_each_other_in_circles() -> None:
+    paths = [path for path in sources("kohya_gui") if path.parent != app_dir() / "kohya_gui"]
+    ways: dict[str, set[str]] = {path.parent.name: set() for path in paths}
+    for path in paths:
+        used = {name.split(".")[1] for name in imports(path) if name.startswith("kohya_gui.")}
+        ways[path.parent.name] |= used & ways.keys() - {path.parent.name}
+    while leaves := {name for name, used in ways.items() if not used}:
+        ways = {name: used - leaves for name, used in ways.items() if name not in leaves}
+    assert not ways
 
 
 def test_importing_the_whole_page_brings_no_torch_in() -> None:

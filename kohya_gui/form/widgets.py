@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components.base import FormComponent
 from gradio.i18n import I18nData
 
-from kohya_gui.form.kinds import number_text, plain_type
+from kohya_gui.i18n.value_kinds import number_text, plain_type
 from train_core.config.conditions import NOTHING_KNOWN, Facts
 from train_core.config.job import Job
 from train_core.config.setting import Setting

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kohya_gui.runs import control
+from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
-from kohya_gui.views.contact_sheet import write_contact_sheet
 from train_core.config.files import LAST_STATE, read_config, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of

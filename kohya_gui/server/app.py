@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio
 from starlette.middleware import Middleware
@@ -17,15 +17,14 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from kohya_gui.i18n.language import PageLanguage
-from kohya_gui.page import PageContext, build_page, page_options
+from kohya_gui.options import PageOptions
+from kohya_gui.page import build_page, page_options
 from kohya_gui.runs.index import active_runs
 from kohya_gui.server.board import Board, font
 from kohya_gui.server.guard import Guard
 from kohya_gui.server.pictures import picture
+from kohya_gui.tabs.context import PageContext
 from train_core.config.places import caches_dir, runs_dir
-
-if TYPE_CHECKING:
-    from kohya_gui.cli import PageOptions
 
 FIRST_PORT, PORTS_TRIED = 7860, 100
 BOARD_DELAY = 5.0  # seconds

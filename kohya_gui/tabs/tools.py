@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -16,15 +16,13 @@ from kohya_gui.form.widgets import build_form, key
 from kohya_gui.runs import control, launch, tools
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import ACTIVE
+from kohya_gui.tabs.context import PageContext
 from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool
 from train_core.config.jobs import table
 from train_core.config.problems import Problem, UserError
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
-
-if TYPE_CHECKING:
-    from kohya_gui.page import PageContext
 
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from kohya_gui.form.widgets import build_form
+from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.train_actions import Actions
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
 from train_core.config.jobs.train import TrainConfig
-
-if TYPE_CHECKING:
-    from kohya_gui.page import PageContext
 
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}

@@ -12,8 +12,8 @@ import gradio as gr
 from markupsafe import Markup
 
 from kohya_gui.form.controller import Updates
-from kohya_gui.form.kinds import number_text
 from kohya_gui.form.validate_form import CheckedForm
+from kohya_gui.i18n.value_kinds import number_text
 from kohya_gui.runs import control, launch, registry
 from kohya_gui.runs.follow import follower
 from kohya_gui.tabs.train_form import TrainForm

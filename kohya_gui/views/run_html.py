@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from kohya_gui.form.kinds import number_text
 from kohya_gui.i18n.messages import dictionary, text
+from kohya_gui.i18n.value_kinds import number_text
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunView, Sample
 from kohya_gui.runs.registry import ACTIVE

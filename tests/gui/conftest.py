@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 expect.set_options(timeout=30_000)  # a busy machine answers late, which is no fault of the page
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SERVE = (
-    "import sys; from kohya_gui.server.app import serve; from kohya_gui.cli import PageOptions; "
+    "import sys; from kohya_gui.server.app import serve; from kohya_gui.options import PageOptions; "
     "sys.exit(serve(PageOptions(server_port=int(sys.argv[1]), username=sys.argv[2], password=sys.argv[2], "
     "inbrowser=False)))"
 )

@@ -40,12 +40,12 @@ from train_core.optim.stepper import Stepper
 from train_core.run.control import Control
 from train_core.run.model_inputs import ModelInputs
 from train_core.run.objective import Objective
+from train_core.run.outputs.saving import Saver
+from train_core.run.outputs.state import Parts, TorchDraws
 from train_core.run.predictor import Predictor
 from train_core.run.preservation import Preservation
 from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer
-from train_core.run.saving import Saver
-from train_core.run.state import Parts, TorchDraws
 from train_core.run.training import Training
 from train_core.run.upkeep import Upkeep
 

@@ -16,10 +16,10 @@ from train_core.events.reading import read_events
 from train_core.facts.run.result_names import free_name
 from train_core.facts.run.states import State, find_state, rates_differ, require_same_images
 from train_core.facts.run.steps import StepCount
-from train_core.run.curves import forget_later
-from train_core.run.manifest import Manifest
 from train_core.run.metrics import Metrics
-from train_core.run.state import Parts, States, read_parts, restore, sweep
+from train_core.run.outputs.curves import forget_later
+from train_core.run.outputs.manifest import Manifest
+from train_core.run.outputs.state import Parts, States, read_parts, restore, sweep
 from train_core.run.training import Training
 
 

@@ -40,7 +40,7 @@ from train_core.models.fitting import choose_attention
 from train_core.models.load import load_family
 from train_core.networks.starting import merged_first
 from train_core.run.loop import train
-from train_core.run.model_card import write_card
+from train_core.run.outputs.model_card import write_card
 from train_core.run.training import Training
 
 

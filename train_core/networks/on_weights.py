@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +12,20 @@ from torch.autograd.function import once_differentiable
 
 from train_core.models.quantised import weight_of
 
-if TYPE_CHECKING:
-    from train_core.networks.weight_change import WeightChange
+
+class ChangesWeight(Protocol):
+    """A layer that changes the weight of its frozen module `base`."""
+
+    base: Any
+
+    def change(self, weight: Tensor | None = None) -> Tensor:
+        """The change of the frozen weight, given in fp32."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Everything that the change follows from."""
 
 
-def on_weights(x: Tensor, layer: WeightChange) -> Tensor:
+def on_weights(x: Tensor, layer: ChangesWeight) -> Tensor:
     """op(x, W + ΔW) + bias, where W is the layer's frozen weight and ΔW what `layer.change` makes of its parameters.
 
     In half precision both products are taken apart, since a small ΔW would be lost in the rounding of the sum.
@@ -39,7 +49,7 @@ class _OnWeights(torch.autograd.Function):
     """See `on_weights`. The change is computed a second time in the backward pass, on its own graph."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, layer: WeightChange, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, layer: ChangesWeight, *parameters: Tensor) -> Tensor:
         base, weight = layer.base, weight_of(layer.base, x)
         change = layer.change(weight.float())
         ctx.save_for_backward(x)

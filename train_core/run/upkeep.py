@@ -14,10 +14,10 @@ from train_core.facts.run.rate_changes import RateChange
 from train_core.facts.run.steps import StepCount
 from train_core.run.control import Control
 from train_core.run.metrics import Metrics
+from train_core.run.outputs.saving import Saver
+from train_core.run.outputs.state import States
 from train_core.run.rates import RateChanges
 from train_core.run.samples import SampleDrawer
-from train_core.run.saving import Saver
-from train_core.run.state import States
 from train_core.run.validation import Validation
 
 

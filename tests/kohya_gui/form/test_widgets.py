@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kohya_gui.form.form_facts import fields_html
-from kohya_gui.form.kinds import number_text
 from kohya_gui.form.widgets import Form, build_form
+from kohya_gui.i18n.value_kinds import number_text
 from train_core.config.conditions import when
 from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig

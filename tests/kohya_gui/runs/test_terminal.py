@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from kohya_gui.runs import terminal, tools
+from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import Sample, follower
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import read_run
-from kohya_gui.views.contact_sheet import write_contact_sheet
 from tests.kohya_gui.runs.conftest import stand_in, wait_until
 from train_core.config.files import write_toml
 from train_core.config.jobs.tools import Inspect

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from kohya_gui.cli import PageOptions
+from kohya_gui.options import PageOptions
 from kohya_gui.server import app
 from kohya_gui.server.board import Board
 from kohya_gui.server.guard import Guard

@@ -20,8 +20,8 @@ from train_core.events.kinds import StateWritten, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
-from train_core.run.manifest import Kind, Manifest, remove_written
-from train_core.run.packing import pack, unpack
+from train_core.run.outputs.manifest import Kind, Manifest, remove_written
+from train_core.run.outputs.packing import pack, unpack
 
 
 class Stateful(Protocol):

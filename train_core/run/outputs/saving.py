@@ -18,7 +18,7 @@ from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
-from train_core.run.manifest import Kind, Manifest
+from train_core.run.outputs.manifest import Kind, Manifest
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

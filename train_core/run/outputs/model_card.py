@@ -10,7 +10,7 @@ from typing import Any
 from train_core.config.sections.output import OutputSettings
 from train_core.config.whole_files import write_text, write_whole
 from train_core.models.family import Family
-from train_core.run.manifest import Manifest
+from train_core.run.outputs.manifest import Manifest
 
 
 def write_card(result: Path, picture: Path | None, output: OutputSettings, family: Family, manifest: Manifest) -> None:
