@@ -4,7 +4,8 @@ The VAE is a full-size one with random weights; the images are noise, written as
 bare encoder sees the same pixels, ready in memory, in batches of the same size. Both take turns in one process, and
 the figure is the median of the rounds' ratios.
 
-    python bench/caching.py [--images 16] [--rounds 3] [--resolution 512] [--batch_size 1] [--to memory|disk]
+    python bench/caching.py [--images 16] [--rounds 3] [--resolution 512] [--batch_size 1]
+                            [--to memory|disk] [--device cpu|cuda]
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from bench.device import add_device, device_of, name_of, peak_gib, synchronised
 from bench.random_model import CONFIGS
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
@@ -36,12 +38,12 @@ from train_core.models import autoencoder
 from train_core.models.kinds.sd1 import SD1
 
 
-def random_vae(dtype: torch.dtype) -> nn.Module:
+def random_vae(dtype: torch.dtype, device: torch.device) -> nn.Module:
     """SD 1.x's VAE, which the other families share, with small random weights."""
     vae = SD1.parts["vae"].build(CONFIGS["sd1"]["vae"])
     for name, parameter in vae.named_parameters():
         nn.init.ones_(parameter) if "norm" in name else nn.init.normal_(parameter, std=0.02)
-    return vae.to(dtype).eval().requires_grad_(False)
+    return vae.to(device, dtype).eval().requires_grad_(False)
 
 
 def write_images(folder: Path, count: int, resolution: int) -> Tensor:
@@ -58,7 +60,7 @@ def settings(folder: Path, args: argparse.Namespace) -> TrainConfig:
         {
             "pretrained_model_name_or_path": str(folder), "train_data_dir": str(folder / "images"),
             "output_dir": str(folder), "resolution": str(args.resolution), "vae_batch_size": args.batch_size,
-            "cache_latents_to_disk": args.to == "disk", "use_cpu": True,
+            "cache_latents_to_disk": args.to == "disk", "use_cpu": args.device == "cpu",
         }
     )  # fmt: skip
 
@@ -66,38 +68,42 @@ def settings(folder: Path, args: argparse.Namespace) -> TrainConfig:
 def main() -> None:
     """Print images per second, bare and with the cache."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_device(parser)
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--resolution", type=int, default=512)
     parser.add_argument("--batch_size", type=int, default=1)
     parser.add_argument("--to", choices=("memory", "disk"), default="memory")
     args = parser.parse_args()
-    vae = random_vae(compute_dtype("bf16", torch.device("cpu")))
+    device = device_of(args)
+    vae = random_vae(compute_dtype("bf16", device), device)
     times = []
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as name:
             os.environ["CRUCIBLE_HOME"] = str(Path(name) / "home")
-            times.append(measure(vae, Path(name), args))
+            times.append(measure(vae, device, Path(name), args))
             bare, cached = (args.images / seconds for seconds in times[-1])
             print(f"round {number + 1}: bare VAE {bare:.3f}, caching {cached:.3f} images/s", flush=True)
     share = median(bare / cached for bare, cached in times)
-    print(f"caching to {args.to}: {share:.3f} of the bare VAE's images per second ({torch.get_num_threads()} threads)")
+    print(f"caching to {args.to}: {share:.3f} of the bare VAE's images per second")
+    print(f"{name_of(device)}, {next(vae.parameters()).dtype}, peak {peak_gib(device):.2f} GiB")
 
 
-def measure(vae: nn.Module, folder: Path, args: argparse.Namespace) -> tuple[float, float]:
+def measure(vae: nn.Module, device: torch.device, folder: Path, args: argparse.Namespace) -> tuple[float, float]:
     """Seconds for all images: the bare VAE's, and from files to a cache that is ready."""
-    pixels = write_images(folder / "images" / "1_bench", args.images, args.resolution)
+    pixels = write_images(folder / "images" / "1_bench", args.images, args.resolution).to(device)
+    clock = synchronised(time.perf_counter, device)
     autoencoder.encode(vae, pixels[: args.batch_size])  # what only the first time takes
-    started = time.perf_counter()
+    started = clock()
     for batch in pixels.split(args.batch_size):
         autoencoder.encode(vae, batch)
-    bare = time.perf_counter() - started
+    bare = clock() - started
 
-    encoder = Encoder("random", lambda pixels: autoencoder.encode(vae, pixels))
+    encoder = Encoder("random", lambda pixels: autoencoder.encode(vae, pixels.to(device)))
     plan = BatchPlan(0, 1, 1, 0)
-    started = time.perf_counter()
+    started = clock()
     open_training_data(DataSettings.of(settings(folder, args)), plan, encoder, lambda done, total: None)
-    return bare, time.perf_counter() - started
+    return bare, clock() - started
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Writes a model with random weights (fp16, original layout; 2 GB for SD 1.5) and 
 the training job through the launcher as a user would, and reads the times from its events. The file is in the
 system's cache by then, as a model that was used before is.
 
-    python bench/first_step.py [--kind sd1|sd2|sdxl] [--model FILE] [--steps 3] [--resolution 256]
+    python bench/first_step.py [--kind sd1|sd2|sdxl] [--model FILE] [--steps 3] [--resolution 256] [--device cpu|cuda]
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a full-size file; one of --kind is made when not given")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--resolution", type=int, default=256)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -82,7 +83,8 @@ def measure(folder: Path, model: Path, args: argparse.Namespace) -> None:
         {
             "pretrained_model_name_or_path": str(model), "train_data_dir": str(folder / "images"),
             "output_dir": str(folder / "out"), "resolution": str(args.resolution), "network_dim": 32,
-            "max_train_epochs": 0, "max_train_steps": args.steps, "optimizer_type": "AdamW", "use_cpu": True,
+            "max_train_epochs": 0, "max_train_steps": args.steps, "optimizer_type": "AdamW",
+            "use_cpu": args.device == "cpu",
         },
         "the benchmark", {},
     ).config

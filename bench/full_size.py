@@ -3,7 +3,7 @@
 Writes the model with random weights (SDXL: 7 GB), trains a LoRA for a few small steps, loads both again, writes the
 model back and compares it with the first file, tensor by tensor.
 
-    python bench/full_size.py sd1|sd2|sdxl [--steps 3] [--resolution 64] [--only-train]
+    python bench/full_size.py sd1|sd2|sdxl [--steps 3] [--resolution 64] [--only-train] [--device cpu|cuda]
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--only-train", action="store_true", help="leave out loading and writing again")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -79,7 +80,8 @@ def settings(folder: Path, model: Path, args: argparse.Namespace) -> Path:
     Image.effect_noise((args.resolution, args.resolution), 60).convert("RGB").save(images / "0.png")
     values = {
         "pretrained_model_name_or_path": str(model), "train_data_dir": str(folder / "images"), "network_dim": 4,
-        "output_dir": str(folder / "out"), "resolution": str(args.resolution), "network_alpha": 4, "use_cpu": True,
+        "output_dir": str(folder / "out"), "resolution": str(args.resolution), "network_alpha": 4,
+        "use_cpu": args.device == "cpu",
         "max_train_epochs": 0, "max_train_steps": args.steps, "optimizer_type": "AdamW",
         "v_parameterization": "epsilon",
     }  # fmt: skip

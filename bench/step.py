@@ -5,8 +5,11 @@ batch to reporting its loss. The bare pass computes the gradients of noisy laten
 with the text encoder, of its token embeddings). Both alternate in one process, so that whatever else the machine does
 falls on both alike; the figure is the median of the pairs' ratios.
 
-    python bench/step.py [--kind sd1|sd2|sdxl] [--pairs 15] [--batch_size 1] [--resolution 256] [--rank 32]
-                         [--precision bf16|no] [--threads N] [--clock wall|cpu]
+    python bench/step.py [--device cpu|cuda] [--kind sd1|sd2|sdxl] [--pairs 15] [--batch_size 1] [--resolution 256]
+                         [--rank 32] [--precision bf16|fp16|no] [--threads N] [--clock wall|cpu]
+
+Printed are also the device, the most memory taken, and the bare pass's MFU: the share that its floating point
+operations, as torch counts them, have of what large matrix products reach on the same device.
 
 SDXL in fp32, which a processor without bf16 gets whatever is asked for, needs 16 GB.
 
@@ -25,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -36,6 +40,7 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
+from bench.device import add_device, device_of, flops_of, matmul_flops, name_of, peak_gib, synchronised
 from bench.random_model import CONFIGS, FAMILIES
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
@@ -60,10 +65,10 @@ CAPTION = "a teal square, nothing else, flat colour"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def random_family(kind: str, dtype: torch.dtype) -> StableDiffusion:
+def random_family(kind: str, dtype: torch.dtype, device: torch.device) -> StableDiffusion:
     """The U-Net and text encoders of a `kind` of model with small random weights, frozen; it needs no VAE."""
     names = [name for name in FAMILIES[kind].parts if name != "vae"]
-    return FAMILIES[kind]({name: _random(kind, name, dtype) for name in names}, clip_tokenizer())
+    return FAMILIES[kind]({name: _random(kind, name, dtype).to(device) for name in names}, clip_tokenizer())
 
 
 def _random(kind: str, part: str, dtype: torch.dtype) -> nn.Module:
@@ -85,7 +90,7 @@ def settings(folder: Path, args: argparse.Namespace, text_encoder: bool) -> Trai
             "pretrained_model_name_or_path": str(folder), "train_data_dir": str(folder / "images"),
             "output_dir": str(folder), "resolution": str(args.resolution), "train_batch_size": args.batch_size,
             "network_dim": args.rank, "network_train_unet_only": not text_encoder, "optimizer_type": "AdamW",
-            "mixed_precision": args.precision, "max_train_epochs": 1, "use_cpu": True,
+            "mixed_precision": args.precision, "max_train_epochs": 1, "use_cpu": args.device == "cpu",
         }
     )  # fmt: skip
 
@@ -106,22 +111,27 @@ def images(config: TrainConfig, args: argparse.Namespace) -> TrainingData:
 
 
 class Alternating:
-    """Training data that, before each batch, times the bare pass, and after it, how long the loop took for it."""
+    """Batches before each of which the bare pass is timed, and after it, how long the loop took for it."""
 
-    def __init__(self, data: TrainingData, bare: Callable[[Batch], None], clock: Callable[[], float]) -> None:
-        self.data = data
+    def __init__(
+        self, batches_of: Callable[[int], Iterator[Batch]], bare: Callable[[Batch], None], clock: Callable[[], float]
+    ) -> None:
+        self.batches_of = batches_of
         self.bare = bare
+        self.flops = 0
         self.clock = clock
         self.pairs: list[tuple[float, float]] = []
 
-    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
-        batches = self.data.epoch(epoch, first_batch)
+    def batches_left(self, epoch: int) -> Iterator[Batch]:
+        """In place of `Training.batches_left`."""
+        batches = self.batches_of(epoch)
         while True:
             started = self.clock()
             batch = next(batches, None)
             loading = self.clock() - started
             if batch is None:
                 return
+            self.flops = self.flops or flops_of(partial(self.bare, batch))
             started = self.clock()
             self.bare(batch)
             bare = self.clock() - started
@@ -154,7 +164,7 @@ def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
 
     def bare(batch: Batch) -> None:
         noisy = torch.randn_like(batch.moments.mean).to(run.objective.inputs.dtype).requires_grad_()
-        timesteps = torch.full((len(batch.captions),), 500)
+        timesteps = torch.full((len(batch.captions),), 500, device=noisy.device)
         with run.method.disabled():
             told = conditioning(batch)
             if not text_encoder:
@@ -164,34 +174,45 @@ def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
     return bare
 
 
-def measure(family: StableDiffusion, args: argparse.Namespace, text_encoder: bool) -> list[tuple[float, float]]:
-    """(step, bare) seconds of each pair."""
+def measure(
+    family: StableDiffusion, args: argparse.Namespace, device: torch.device, text_encoder: bool
+) -> tuple[list[tuple[float, float]], int]:
+    """(step, bare) seconds of each pair, and the floating point operations of the bare pass."""
     with tempfile.TemporaryDirectory() as name:
         config = settings(Path(name), args, text_encoder)
         data = images(config, args)
         length = steps_of(config, data, 1)
         place = place_of(config, Path(name))
         family.files = BaseFiles(ModelFile(Path(name), family.kind.name, "diffusers"))
-        run = assemble(config, place, Accelerator(cpu=True), family, data, None, length, lambda kind, **fields: None)
-        run.data = Alternating(data, bare_pass(run, text_encoder), CLOCKS[args.clock])
+        accelerator = Accelerator(cpu=device.type == "cpu")
+        run = assemble(config, place, accelerator, family, data, None, length, lambda event: None)
+        clock = synchronised(CLOCKS[args.clock], device)
+        alternating = Alternating(run.batches_left, bare_pass(run, text_encoder), clock)
+        run.batches_left = alternating.batches_left  # type: ignore[method-assign]
         samples = run.upkeep.samples
         samples.settings = samples.settings.model_copy(update={"sample_every_n_epochs": 0})
         train(run)
         run.metrics.close()
         run.method.adapter.detach()
-        return run.data.pairs[WARM_UP:]
+        return alternating.pairs[WARM_UP:], alternating.flops
 
 
-def report(name: str, pairs: list[tuple[float, float]]) -> None:
+def report(name: str, pairs: list[tuple[float, float]], flops: int, best: float) -> None:
+    """Print medians; `best` is the device's operations a second in large matrix products."""
     ratio = median(step / bare for step, bare in pairs)
     step, bare = (median(times) for times in zip(*pairs, strict=True))
-    print(f"{name:<24} step {step:6.3f} s  bare {bare:6.3f} s  ratio {ratio:.3f}  ({len(pairs)} pairs)", flush=True)
+    mfu = flops / bare / best
+    print(
+        f"{name:<24} step {step:6.3f} s  bare {bare:6.3f} s  ratio {ratio:.3f}  MFU {mfu:.0%}  ({len(pairs)} pairs)",
+        flush=True,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_device(parser)
     parser.add_argument("--kind", choices=tuple(CONFIGS), default="sd1")
-    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
+    parser.add_argument("--precision", choices=("bf16", "fp16", "no"), default="bf16")
     parser.add_argument("--pairs", type=int, default=15, help="measured pairs of step and bare pass")
     parser.add_argument("--batch_size", type=int, default=1)
     parser.add_argument("--resolution", type=int, default=256)
@@ -201,12 +222,15 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    dtype = compute_dtype(args.precision, torch.device("cpu"))
+    device = device_of(args)
+    dtype = compute_dtype(args.precision, device)
     print(f"{args.kind} in {dtype}, batch {args.batch_size} at {args.resolution} px, rank {args.rank}", flush=True)
-    family = random_family(args.kind, dtype)
-    report("U-Net", measure(family, args, text_encoder=False))
-    report("U-Net and text encoders", measure(family, args, text_encoder=True))
-    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
+    family = random_family(args.kind, dtype, device)
+    best = matmul_flops(device, dtype)
+    report("U-Net", *measure(family, args, device, text_encoder=False), best)
+    report("U-Net and text encoders", *measure(family, args, device, text_encoder=True), best)
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"{name_of(device)}, matrix products {best / 1e12:.2f} TFLOP/s, peak {peak_gib(device):.2f} GiB{load}")
 
 
 if __name__ == "__main__":
