@@ -23,7 +23,7 @@ from train_core.run.outputs.state import Parts, States, read_parts, restore, swe
 from train_core.run.training import Training
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a run writes: its folder, the results' folder and name, its list of files; `state` is what it resumes."""
 
@@ -38,8 +38,14 @@ def place_of(config: TrainConfig, run_dir: Path) -> Place:
     """The place of the run: a resumed one goes on under its own name. Raises `UserError` for a state that is none."""
     state, output_dir = find_state(config, run_dir), Path(config.output.output_dir)
     if state:
-        return Place(run_dir, output_dir, state.name, Manifest(run_dir, state.files, state.step), state)
-    return Place(run_dir, output_dir, free_name(output_dir, config.output.output_name), Manifest(run_dir), None)
+        return Place(
+            run_dir=run_dir, output_dir=output_dir, name=state.name,
+            manifest=Manifest(run_dir, state.files, state.step), state=state,
+        )
+    return Place(
+        run_dir=run_dir, output_dir=output_dir, name=free_name(output_dir, config.output.output_name),
+        manifest=Manifest(run_dir), state=None,
+    )
 
 
 def metrics_for(config: TrainConfig, place: Place, length: StepCount, emit: Emit) -> Metrics:

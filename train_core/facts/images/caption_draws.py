@@ -14,7 +14,7 @@ _ESCAPED = re.compile(r"\\.")
 _ESCAPED_BRACKET = re.compile(r"\\([()])")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CaptionRules:
     """The settings that decide what a draw does with a caption; rates are shares, `warmup_step` as declared."""
 
