@@ -14,6 +14,7 @@ from train_core.config.files import check_values, write_toml
 from train_core.jobs import devices
 
 Prepare = Callable[..., Path]
+pytest.register_assert_rewrite("tests.train_core.jobs.effects")  # so that what is asserted there is told in full
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,21 @@ def bf16_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """Two folders with five pictures of two shapes, most with captions."""
-    folder = tmp_path / "images"
+    return draw_images(tmp_path / "images")
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, images: Path) -> Prepare:
+    """A function that writes a job's TOML, with settings by name, and gives its path."""
+
+    def write(name: str = "job", **values: Any) -> Path:
+        return write_job(tmp_path / f"{name}.toml", images, tmp_path / "out", output_name=name, **values)
+
+    return write
+
+
+def draw_images(folder: Path) -> Path:
+    """Make `folder` with "2_zuko dog", three square pictures, and "1_tall cat", two tall ones, most with captions."""
     for name, size, count in (("2_zuko dog", (64, 64), 3), ("1_tall cat", (64, 128), 2)):
         (folder / name).mkdir(parents=True)
         for number in range(count):
@@ -43,20 +58,14 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def prepare(tmp_path: Path, images: Path) -> Prepare:
-    """A function that writes a job's TOML, with settings by name, and gives its path."""
-
-    def write(name: str = "job", **values: Any) -> Path:
-        settings = {
-            "pretrained_model_name_or_path": str(tiny_file()), "train_data_dir": str(images),
-            "output_dir": str(tmp_path / "out"), "output_name": name, "resolution": "64", "bucket_reso_steps": 64,
-            "network_dim": 4, "network_alpha": 4, "max_train_epochs": 2, "train_batch_size": 2,
-            "optimizer_type": "AdamW", "learning_rate": 1e-3, "mixed_precision": "no", "save_precision": "float",
-            "lr_scheduler": "constant", "use_cpu": True, "seed": 5, **values,
-        }
-        path = tmp_path / f"{name}.toml"
-        write_toml(path, check_values(settings, "the test", {}).config)
-        return path
-
-    return write
+def write_job(path: Path, images: Path, output_dir: Path, **values: Any) -> Path:
+    """Write the TOML of a job that trains the tiny model on `images`, with settings by name; gives `path`."""
+    settings = {
+        "pretrained_model_name_or_path": str(tiny_file()), "train_data_dir": str(images),
+        "output_dir": str(output_dir), "resolution": "64", "bucket_reso_steps": 64,
+        "network_dim": 4, "network_alpha": 4, "max_train_epochs": 2, "train_batch_size": 2,
+        "optimizer_type": "AdamW", "learning_rate": 1e-3, "mixed_precision": "no", "save_precision": "float",
+        "lr_scheduler": "constant", "use_cpu": True, "seed": 5, **values,
+    }  # fmt: skip
+    write_toml(path, check_values(settings, "the test", {}).config)
+    return path
