@@ -123,7 +123,7 @@ class Alternating:
         self.pairs: list[tuple[float, float]] = []
 
     def batches_left(self, epoch: int) -> Iterator[Batch]:
-        """In place of `Training.batches_left`."""
+        """Yield the batches in place of `Training.batches_left`."""
         batches = self.batches_of(epoch)
         while True:
             started = self.clock()

@@ -37,7 +37,7 @@ def words() -> dict[str, str]:
 
 
 class UsageError(Exception):
-    """What was typed cannot be understood; the text is one line."""
+    """Error for a command line that cannot be understood; the text is one line."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""How the page is served, as the command line says. Imports nothing heavy."""
+"""Options of the page's server, as the command line gives them. Imports nothing heavy."""
 from __future__ import annotations
 
 from dataclasses import dataclass

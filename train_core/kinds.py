@@ -17,7 +17,7 @@ BlockLayout = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True)
 class Signs:
-    """How files and folders give a kind away. Patterns are searched in the names of a file's tensors, line by line.
+    """Signs of a kind in files and folders. Patterns are searched in the names of a file's tensors, line by line.
 
     `strong` ones stand in no other kind's files. `weak` ones stand in relatives' too, and count where no kind's strong
     ones are found. `pipelines` are classes in a diffusers folder's model_index.json, `config` is what the denoiser's

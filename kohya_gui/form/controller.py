@@ -20,7 +20,7 @@ Updates = dict[Any, Any]  # new values, or changes, by widget
 
 @dataclass(frozen=True, kw_only=True)
 class FormController(ABC):
-    """What every form on the page has in common; each kind of form adds its own handlers.
+    """Base of every form on the page; each kind of form adds its own handlers.
 
     Handlers take what the form's fields show as `shown` and return updates by widget; `gr.skip()` changes nothing,
     where gradio would refuse empty updates. `facts` is the element around the form that hides fields, marks wrong ones
@@ -35,7 +35,7 @@ class FormController(ABC):
 
     @abstractmethod
     def facts_html(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> str:
-        """What to show in `facts` for the form's `values`, of which `problems` have just been found."""
+        """HTML of `facts` for the form's `values`, of which `problems` have just been found."""
 
     @property
     def filled(self) -> list[Any]:
@@ -62,7 +62,7 @@ class FormController(ABC):
         return self.describe(values, session, error.problems)
 
     def load_draft(self, session: Session) -> dict[str, Any]:
-        """What was last kept for this form; empty at first."""
+        """Load the draft kept for this form; empty at first."""
         return load_draft(self._draft_of(session))
 
     def keep_draft(self, session: Session, draft: Mapping[str, Any]) -> None:

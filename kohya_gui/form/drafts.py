@@ -1,4 +1,4 @@
-"""What stands in the form, kept on the server for each user, so that a reload or a login loses nothing."""
+"""Drafts of forms, kept on the server for each user, so that a reload or a login loses nothing."""
 
 from __future__ import annotations
 

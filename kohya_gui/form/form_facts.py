@@ -1,4 +1,4 @@
-"""What stands around the form and follows every key: the step line, the problems, what is hidden, path suggestions."""
+"""Parts around the form that follow every key: step line, problems, hidden fields, path suggestions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def facts_html(form: Form, values: Mapping[str, Any], checked: CheckedForm, lang
 
 
 def fields_html(form: Form, values: Mapping[str, Any], hidden: Sequence[str], errors: Iterable[Problem]) -> Markup:
-    """What hides the fields `hidden` and marks those that are wrong, and the paths that fields offer."""
+    """HTML that hides the fields `hidden`, marks those that are wrong, and offers paths."""
     lists = [_path_list(s, values, form.prefix) for s in form.settings if _is_one_path(s)]
     away = [f"setting-{name}" for name in hidden] + [f"section-{key}" for key in form.empty_sections(hidden)]
     return joined([_style(away, errors, form.prefix), *lists])
@@ -123,7 +123,7 @@ def read_offer(value: str, checked: CheckedForm) -> tuple[int, list[tuple[str, s
 
 
 def problems_html(checked: CheckedForm, language: str) -> Markup:
-    """What keeps a run from starting, then what is odd, then what is good to know; each beside its setting."""
+    """List of problems, then warnings, then notices; each beside its setting."""
     errors, warnings, notices = checked.errors, checked.warnings, checked.notices
     if not (errors or warnings or notices):
         return Markup('<div id="problems"></div>')
@@ -177,7 +177,7 @@ def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> Markup:
 
 
 def paths_below(typed: str, endings: Collection[str]) -> list[str]:
-    """What the folder that is being typed holds: its folders, and files with one of `endings`."""
+    """Contents of the folder that is being typed: its folders, and files with one of `endings`."""
     typed = typed.strip()
     if not typed:
         return [str(Path.home())]

@@ -88,7 +88,7 @@ class _Named(NamedTuple):
         return cls(config.model, data, config.samples, config.output, config.loss, config.validation, seed)
 
     def config(self) -> TrainConfig:
-        """These settings, and all others at their defaults."""
+        """The settings, with all others at their defaults."""
         return TrainConfig(
             model=self.model, **vars(self.data), samples=self.samples, output=self.output, loss=self.loss,
             validation=self.validation, training=TrainingSettings(seed=self.seed),
@@ -97,7 +97,7 @@ class _Named(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _examined(named: _Named, stamp: Stamp) -> Findings:
-    """What the files say, found out again when `stamp` changes and not at every key that is typed."""
+    """Findings in the files, looked for again when `stamp` changes and not at every key that is typed."""
     return examine(named.config())
 
 

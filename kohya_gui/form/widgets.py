@@ -1,4 +1,4 @@
-"""From declared settings to a form and back: the only place that turns a setting into a widget."""
+"""Widgets of declared settings, and their values: the only place that turns a setting into a widget."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Form:
         return dict(zip(self.widgets, shown, strict=True))
 
     def show(self, values: Mapping[str, Any]) -> list[Any]:
-        """What each widget shows for `values`; settings that `values` does not hold show their default."""
+        """Value of each widget for `values`; settings that `values` does not hold show their default."""
         return [to_widget(s, values.get(s.name, s.default)) for s in self.settings]
 
     def hidden(self, values: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> list[str]:
@@ -132,13 +132,13 @@ def _is_spinner(s: Setting) -> bool:
 
 
 def _classes(s: Setting) -> list[str]:
-    """What the style sheet and the script know a field by: its width, and whether paths are offered."""
+    """CSS classes of a field: its width, and whether paths are offered."""
     wide = s.traits.path is not None or s.traits.lines > 1
     return ["field", *(["wide"] if wide else []), *(["path"] if s.traits.path else [])]
 
 
 def to_widget(s: Setting, value: Any) -> Any:
-    """What the widget of `s` shows for `value`."""
+    """Value of the widget of `s` for `value`."""
     kind = plain_type(s.annotation)
     if get_origin(kind) is Literal:
         return value if value in get_args(kind) else s.default

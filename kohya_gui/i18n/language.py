@@ -1,4 +1,4 @@
-"""Which language a page is shown in: `--language`, else the choice kept in our cookie, else the browser's own."""
+"""The language of a page: `--language`, else the choice kept in our cookie, else the browser's own."""
 
 from __future__ import annotations
 

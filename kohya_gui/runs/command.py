@@ -1,4 +1,4 @@
-"""How a job is called: accelerate's configuration in full, the argument list and the environment."""
+"""The call of a job: accelerate's configuration in full, the argument list and the environment."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def child_environment(world: World) -> dict[str, str]:
 
 
 def _accelerate_variables(world: World) -> dict[str, str]:
-    """What accelerate's launcher would set; needed where torch's launcher starts the processes instead."""
+    """Variables that accelerate's launcher would set; needed where torch's launcher starts the processes instead."""
     return {
         "ACCELERATE_USE_CPU": "true",
         "ACCELERATE_MIXED_PRECISION": world.mixed_precision,

@@ -1,4 +1,4 @@
-"""What the machine offers for training, found without importing torch, and how a job spreads over it."""
+"""The machine's devices, found without importing torch, and how a job spreads over them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Device = Literal["cuda", "mps", "cpu"]
 
 @dataclass(frozen=True)
 class Hardware:
-    """What torch will find: the kind of device and how many there are (0 where the number is not known)."""
+    """Devices that torch will find: their kind and number (0 where the number is not known)."""
 
     device: Device
     count: int
@@ -46,7 +46,7 @@ class World:
 
     @property
     def processes_here(self) -> int:
-        """How many of the processes run on this machine."""
+        """Number of the processes that run on this machine."""
         return self.processes // self.machines
 
 
@@ -66,7 +66,7 @@ def find_hardware() -> Hardware:
 
 
 def _torch_build() -> str:
-    """What stands behind the plus sign of the installed torch's version: cpu, cu130, rocm7.2 or nothing."""
+    """Build of the installed torch, after the plus sign of its version: cpu, cu130, rocm7.2 or nothing."""
     try:
         return metadata.version("torch").partition("+")[2]
     except metadata.PackageNotFoundError:
@@ -85,7 +85,7 @@ def _nvidia_cards() -> int:
 
 
 def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware) -> World:
-    """How the job spreads over the machine. Raises `UserError` where it cannot."""
+    """Plan how the job spreads over the machine. Raises `UserError` where it cannot."""
     device: Device = "cpu" if launch.use_cpu else hardware.device
     if device == "cpu" and mixed_precision == "fp16":
         raise UserError(fp16_on_cpu())

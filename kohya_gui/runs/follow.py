@@ -60,7 +60,7 @@ class Saved:
 
 @dataclass
 class Revision:
-    """How many events have changed each part of a view, and the console's time and size.
+    """Counts of the events that have changed each part of a view, and the console's time and size.
 
     What was drawn from equal ones still holds.
     """
@@ -73,7 +73,7 @@ class Revision:
 
 @dataclass
 class RunView:
-    """Everything the page shows of a run. Times are seconds, `speed` is steps a second; None is not known yet."""
+    """State of a run as the page shows it. Times are seconds, `speed` is steps a second; None is not known yet."""
 
     id: str
     job: str = ""

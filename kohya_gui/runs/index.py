@@ -61,7 +61,7 @@ def _index(folder: Path, file: Path) -> RunIndex:
 
 
 def _stamped(runs: Path) -> Iterator[tuple[Path, Stamp]]:
-    """What is in `runs`, each with its stamp, which is taken before it is read so that no change is missed."""
+    """Entries of `runs`, each with its stamp, which is taken before it is read so that no change is missed."""
     for folder in runs.iterdir() if runs.is_dir() else ():
         try:
             changed = folder.stat().st_mtime_ns
@@ -75,7 +75,7 @@ def _stamped(runs: Path) -> Iterator[tuple[Path, Stamp]]:
 
 
 def _load(file: Path, folder: Path) -> dict[str, tuple[Stamp, RunInfo]]:
-    """What `file` remembers; nothing where it is missing, torn or of another version."""
+    """Load what `file` remembers; nothing where it is missing, torn or of another version."""
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         rows = kept["runs"] if kept["version"] == FILE_VERSION else {}

@@ -49,7 +49,7 @@ def start(job: type[Job], settings: Job) -> RunHandle:
 
 
 def may_start(job: type[Job]) -> Problem | None:
-    """Why `job` may not start now, asked by page and terminal alike: one job has the device, and one tool works."""
+    """Reason why `job` may not start now, for page and terminal alike: one job has the device, one tool works."""
     if job.uses == "cpu":
         tool = active_tool()
         return None if tool is None else problem(

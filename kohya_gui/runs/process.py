@@ -21,7 +21,7 @@ CLOCK_TOLERANCE = 2.0  # seconds; the system's clock may be set while a job runs
 
 @dataclass(frozen=True)
 class Identity:
-    """Which process: its number, when it started (seconds since 1970), and whether the user had it killed."""
+    """Identity of a process: its number, its start (seconds since 1970), and whether the user had it killed."""
 
     pid: int
     started: float

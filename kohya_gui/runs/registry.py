@@ -1,4 +1,4 @@
-"""How a run stands, read from its folder alone."""
+"""Status of runs, read from their folders alone."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def info_of(folder: Path) -> RunInfo | None:
 
 @dataclass(frozen=True)
 class Digest:
-    """What the list of runs needs of a run's events: those that decide its status, and how far it has come."""
+    """Digest of a run's events for the list of runs: those that decide its status, and its progress."""
 
     landmarks: tuple[Event, ...] = ()
     step: int = 0
@@ -118,7 +118,7 @@ def is_landmark(event: Event) -> bool:
 
 
 def status_of(folder: Path, events: Sequence[Event]) -> Status:
-    """How the run stands, by those of its events that are landmarks, and by its process."""
+    """Status of the run, by those of its events that are landmarks, and by its process."""
     identity = recall(folder)
     events = _of_last_life(events, identity)
     finished = next((e for e in reversed(events) if isinstance(e, Finished)), None)

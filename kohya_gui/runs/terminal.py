@@ -160,7 +160,7 @@ class Screen:
 
 
 def _say_failure(folder: Path, view: RunView) -> None:
-    """What a failed or lost run left behind; errors that came as events were shown already."""
+    """Tell what a failed or lost run left behind; errors that came as events were shown already."""
     if view.status == "lost":
         for found in view.errors:
             _say(f"Error: {found}")

@@ -67,7 +67,7 @@ def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
 
 
 def server_options(options: PageOptions, port: int, board: Board) -> dict[str, Any]:
-    """How gradio is to serve the page: on our port, with our login, our routes and nothing of its own beside them."""
+    """Options for gradio's server: our port, our login, our routes and nothing of its own beside them."""
     return {
         "server_name": f"[{options.listen}]" if ":" in options.listen else options.listen,
         "server_port": port,
@@ -93,7 +93,7 @@ def _load_later(board: Board) -> None:
 
 
 def our_routes(board: Board) -> list[Route]:
-    """Everything that we serve beside gradio, each behind the guard."""
+    """Routes that we serve beside gradio, each behind the guard."""
     return [
         Route("/tensorboard", Guard(RedirectResponse(TENSORBOARD))),
         Route("/tensorboard/{path:path}", Guard(board)),
@@ -145,7 +145,7 @@ def free_port(listen: str, first: int) -> int | None:
 
 
 def exposure_warnings(options: PageOptions) -> list[str]:
-    """What to say when others can reach the page and no login stops them."""
+    """Warnings where others can reach the page and no login stops them."""
     if options.username and options.password:
         return []
     if options.share:

@@ -1,4 +1,4 @@
-"""What the server tells the page and its tabs."""
+"""Facts that the server tells the page and its tabs."""
 
 from __future__ import annotations
 

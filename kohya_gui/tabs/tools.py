@@ -29,7 +29,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden"}
 
 @dataclass(frozen=True)
 class Panel:
-    """Where the tool at work is shown."""
+    """Components that show the tool at work."""
 
     view: gr.HTML
     cancel: gr.Button

@@ -1,4 +1,4 @@
-"""What the buttons of the Train tab do: start, stop, and show what a start would run."""
+"""Actions of the Train tab's buttons: start, stop, and show what a start would run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Actions:
     panel: OutputPanel
 
     def watch(self, request: gr.Request, seen: Seen) -> Updates:
-        """Whatever of the shown run is new."""
+        """Update what is new of the shown run."""
         return look(self.run, seen.get("shown"), seen, self.form.session(request).language)
 
     def choose(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:

@@ -58,7 +58,7 @@ def _button(name: str) -> gr.Button:
 
 @dataclass(frozen=True)
 class Target:
-    """How many steps somebody aims at, and the ways to get there; the jobs that prepare a training stand beside."""
+    """Components for a target number of steps and ways to reach it, beside the jobs that prepare a training."""
 
     steps: gr.Textbox
     offers: gr.Radio
@@ -90,7 +90,7 @@ def build_target() -> Target:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputPanel:
-    """Where a command or a file's text is shown."""
+    """Components that show a command or a file's text."""
 
     box: gr.Group
     title: gr.Markdown

@@ -40,7 +40,7 @@ class RunPanel:
 
     @property
     def outputs(self) -> list[Any]:
-        """Everything that a look at a run may change."""
+        """Components that an update of a run may change."""
         return [
             self.choice, self.controls, *self.starters.values(), *self.buttons.values(), *self.views.values(), self.seen
         ]  # fmt: skip
@@ -137,7 +137,7 @@ def _choices(panel: RunPanel, runs: list[RunInfo], run: RunInfo | None, language
 
 
 def _buttons(panel: RunPanel, view: RunView | None, busy: bool, language: str) -> Part:
-    """What can be pressed now; Stop becomes the harder kind once the run has been asked to stop."""
+    """State of the buttons; Stop becomes End now once the run has been asked to stop."""
     status = view.status if view else ""
     can_resume = not busy and view is not None and view.can_resume
     found_rates = view is not None and bool(view.rates)

@@ -87,7 +87,7 @@ def _grid(across: _Axis, up: _Axis) -> Markup:
 
 @dataclass(frozen=True)
 class _Axis:
-    """From values between `low` and `high` to places between `start` and `end` in the picture."""
+    """Map of values between `low` and `high` to places between `start` and `end` in the picture."""
 
     low: float
     high: float

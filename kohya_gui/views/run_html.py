@@ -33,7 +33,7 @@ def status_html(view: RunView | None, language: str) -> Markup:
 
 
 def stage_html(view: RunView, language: str) -> Markup:
-    """What the run is doing before and after the steps themselves."""
+    """Stage of the run before and after the steps themselves."""
     if view.status not in ACTIVE or not view.stage or view.stage == "training":
         return Markup("")
     count = f" {view.stage_done}/{view.stage_total}" if view.stage_total else ""
@@ -43,7 +43,7 @@ def stage_html(view: RunView, language: str) -> Markup:
 
 
 def bar_html(view: RunView) -> Markup:
-    """How much is done, by steps where they are known, else by what the stage counts."""
+    """Progress bar, by steps where they are known, else by what the stage counts."""
     done, total = (view.step, view.total_steps) if view.total_steps else (view.stage_done, view.stage_total)
     percent = 100 * min(1.0, done / total) if total else 0.0
     return Markup(
@@ -109,7 +109,7 @@ def _rates(view: RunView, language: str) -> Markup:
 
 
 def _saved(view: RunView, language: str) -> Markup:
-    """Where the result lies, or the newest file while there is no result."""
+    """Path of the result, or of the newest file while there is no result."""
     path = view.result or (str(view.saved[-1].path) if view.saved else "")
     if not path:
         return Markup("")

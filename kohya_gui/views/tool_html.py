@@ -20,7 +20,7 @@ SHARES = ("kept", "cosine")  # whose whole is 1
 
 
 def tool_html(view: RunView | None, language: str) -> Markup:
-    """Everything that the page shows of a tool."""
+    """HTML of a tool at work."""
     if view is None:
         return Markup('<div class="run-empty">{}</div>').format(text("ui.tool.none", language))
     return Markup(
@@ -71,7 +71,7 @@ def _cell(value: Any, column: str, whole: Mapping[str, float], language: str) ->
 
 
 def _largest(table: Table, place: int) -> float:
-    """What a full bar stands for: 1 for shares, else the largest number; sums over all blocks do not count."""
+    """Value of a full bar: 1 for shares, else the largest number; sums over all blocks do not count."""
     if table.columns[place] in SHARES:
         return 1.0
     rows = [row for row in table.rows if row[0] != "all"]

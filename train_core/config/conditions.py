@@ -1,4 +1,4 @@
-"""When a setting or a section applies: conditions on other settings and on facts, as data that can be said in words."""
+"""Conditions on settings and facts under which a setting or section applies, as data that can be put into words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Condition(ABC):
         """Whether it is met. A fact that is not known counts as met."""
 
     def unmet(self, values: Values, facts: Facts = NOTHING_KNOWN) -> Condition:
-        """Of a condition that is not met, the part that is not."""
+        """The part of an unmet condition that is not met."""
         return self
 
 

@@ -133,7 +133,7 @@ def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """What a TOML or JSON file holds. Raises `UserError` when it cannot be read."""
+    """Contents of a TOML or JSON file. Raises `UserError` when it cannot be read."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         tables = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)

@@ -15,7 +15,7 @@ from train_core.config.setting import Setting
 
 @dataclass(frozen=True)
 class DataSettings:
-    """How a group of images is found, read and varied."""
+    """Settings of how a group of images is found, read and varied."""
 
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     captions: CaptionSettings = field(default_factory=CaptionSettings)
@@ -23,7 +23,7 @@ class DataSettings:
 
     @classmethod
     def of(cls, config: TrainConfig) -> DataSettings:
-        """What `config` says of its images."""
+        """The image settings of `config`."""
         return cls(config.dataset, config.captions, config.augmentation)
 
     @classmethod

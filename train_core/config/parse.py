@@ -1,4 +1,4 @@
-"""From a flat table of names and values to a job's settings, with every problem found at once."""
+"""Parsing of a flat table of names and values into a job's settings, with every problem found at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ J = TypeVar("J", bound=Job)
 
 @dataclass(frozen=True)
 class Parsed(Generic[J]):
-    """What a table of values means: the job's settings unless there are errors."""
+    """Result of parsing a table of values: the job's settings unless there are errors."""
 
     config: J | None
     errors: tuple[Problem, ...]

@@ -1,4 +1,4 @@
-"""Where things live: the program's own files and the user's."""
+"""Locations of the program's own files and the user's."""
 
 from __future__ import annotations
 

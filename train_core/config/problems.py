@@ -1,4 +1,4 @@
-"""What goes wrong, said so that a person can act on it and a page can translate it."""
+"""Problems, worded so that a person can act on them and a page can translate them."""
 
 from __future__ import annotations
 

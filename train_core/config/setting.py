@@ -1,4 +1,4 @@
-"""How a setting is declared: one line that gives type, default, bounds, help and when it applies."""
+"""Declarations of settings: one line gives type, default, bounds, help and when it applies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PathKind = Literal[
 
 @dataclass(frozen=True)
 class Traits:
-    """What pydantic does not keep of a setting: how it is shown, where it applies, whether it is a path.
+    """Properties of a setting beside pydantic's: how it is shown, where it applies, whether it is a path.
 
     `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
     empty default and must be filled before a job starts, unless one of the settings in `unless` is; then that one does

@@ -44,7 +44,7 @@ class DDPM:
         return signal * latents + sigma * noise
 
     def target(self, latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """What the model should predict: eps, or v = sqrt(a) eps - sqrt(1 - a) x_0 (Salimans and Ho, 2022)."""
+        """Target of the prediction: eps, or v = sqrt(a) eps - sqrt(1 - a) x_0 (Salimans and Ho, 2022)."""
         if self.prediction_type == "epsilon":
             return noise
         signal, sigma = self._rates(t)
@@ -90,7 +90,7 @@ class DDPM:
         return x / math.sqrt(sigma**2 + 1)
 
     def to_x0(self, prediction: Tensor, x: Tensor, sigma: float) -> Tensor:
-        """From eps x_0 = x - sigma eps, from v x_0 = x / (sigma^2 + 1) - sigma v / sqrt(sigma^2 + 1)."""
+        """Estimate x_0: from eps x - sigma eps, from v x / (sigma^2 + 1) - sigma v / sqrt(sigma^2 + 1)."""
         if self.prediction_type == "epsilon":
             return x - sigma * prediction
         scale = math.sqrt(sigma**2 + 1)

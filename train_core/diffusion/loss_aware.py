@@ -18,7 +18,7 @@ UNIFORM_SHARE = 0.1  # of the draws; so every level is met, and no loss counts m
 
 
 def level_probabilities(squares: Tensor, counts: Tensor, bin_of: Tensor) -> Tensor:
-    """How likely each of N levels is drawn, (N,), summing to 1: in proportion to sqrt(E[loss^2]) of its bin.
+    """Probabilities of N levels, (N,), summing to 1: in proportion to sqrt(E[loss^2]) of their bins.
 
     `squares` and `counts` (bins,) hold the sum of squared losses and their number; `bin_of` (N,) a level's bin. The
     importance sampling of Nichol and Dhariwal (2021, section 3.3), over bins since levels are too many to know each.

@@ -1,4 +1,4 @@
-"""From a prediction and its target to one loss per sample, as the settings say."""
+"""Loss of each sample from a prediction and its target, as the settings say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from train_core.diffusion.process import Process
 
 @dataclass(frozen=True)
 class LossRecipe:
-    """How errors count and how much each noise level does. Computed on the process's device."""
+    """Recipe of the loss: how errors count, and how much each noise level does. Computed on the process's device."""
 
     settings: LossSettings
     process: Process

@@ -1,4 +1,4 @@
-"""How much each noise level counts in the loss."""
+"""Weights of noise levels in the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How errors count: by square, by size, or by square up to a threshold and by size beyond it."""
+"""Loss functions: squared error, absolute error, or squared up to a threshold and absolute beyond it."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def adapted_strength(strength: float | Tensor, latents: Tensor, scale: float) ->
 
 
 def pyramid_noise(seeds: Sequence[int], shape: tuple[int, int, int], levels: int, discount: float) -> Tensor:
-    """What multi-resolution noise adds, (B, C, h, w), fp32 on the CPU: sum over i of discount^i up(noise_i).
+    """Part added by multi-resolution noise, (B, C, h, w), fp32 on the CPU: sum over i of discount^i up(noise_i).
 
     noise_i has sides (h / r^i, w / r^i), whole numbers of at least 1, with r ~ U(2, 4) drawn for each level and sample,
     and is enlarged bilinearly; level 0 is full-size noise, and after a level with a side of 1 there is no other

@@ -1,4 +1,4 @@
-"""Which noise a batch gets, and which of it the model sees, as the settings say."""
+"""Noise of a batch, and the part of it that the model sees, as the settings say."""
 
 from __future__ import annotations
 

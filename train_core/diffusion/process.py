@@ -13,7 +13,7 @@ Spacing = Literal["even", "trailing"]
 
 
 class Process(Protocol):
-    """How noise of level `t` is mixed into latents, and how that is undone.
+    """A noise process: how noise of level `t` is mixed into latents, and how that is undone.
 
     `t` runs from 0, no noise, to `span`, nothing but noise; in the process's own unit, which the model is told.
     Latents are (B, C, h, w), `t` (B,) in floats, both on one device; results are fp32 like the latents.
@@ -34,13 +34,13 @@ class Process(Protocol):
         """The noised latents."""
 
     def target(self, latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """What the model should predict."""
+        """Target of the model's prediction."""
 
     def snr(self, t: Tensor) -> Tensor:
         """Signal-to-noise ratios (B,): the squared share of the latents over that of the noise."""
 
     def weight(self, t: Tensor, settings: LossSettings) -> Tensor:
-        """How much losses at `t` count, (B,): those weightings of `settings` that make sense for this process."""
+        """Weights of losses at `t`, (B,): those weightings of `settings` that make sense for this process."""
 
     def times(self, steps: int, spacing: Spacing) -> list[float]:
         """The falling `t` at which a sampler asks the model in `steps` steps.
@@ -56,7 +56,7 @@ class Process(Protocol):
         """The `t` whose noise level is `sigma`; the nearest one for levels that are not trained."""
 
     def model_input(self, x: Tensor, sigma: float) -> Tensor:
-        """What the model is shown for x = x_0 + sigma eps."""
+        """Input of the model for x = x_0 + sigma eps."""
 
     def to_x0(self, prediction: Tensor, x: Tensor, sigma: float) -> Tensor:
         """The x_0 that follows from the model's prediction for x = x_0 + sigma eps."""

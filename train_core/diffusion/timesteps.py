@@ -1,4 +1,4 @@
-"""Which noise levels are trained, and how often each."""
+"""Sampling of noise levels: which are trained, and how often each."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TimestepSampler:
         """Take what was noted into account from now on; `total` gives the sum of a tensor over all processes."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What has to be known to go on after a pause, on the CPU."""
+        """State needed to go on after a pause, on the CPU."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:

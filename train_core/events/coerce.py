@@ -28,7 +28,7 @@ def build(cls: type[Built], line: Mapping[str, Any]) -> Built:
 
 @cache
 def _plan(cls: type) -> list[tuple[str, Reader, Callable[[], Any]]]:
-    """For each field of `cls` its name, the function that reads it, and the one that gives its value otherwise."""
+    """List each field of `cls` with the function that reads it and the one that gives its value otherwise."""
     hints = get_type_hints(cls)
     return [(one.name, _reader(hints[one.name]), _otherwise(one, hints[one.name])) for one in fields(cls)]
 

@@ -227,7 +227,7 @@ class ProblemEvent(Event):
 
     @property
     def problem(self) -> Problem:
-        """What is said, as it was before it was sent."""
+        """The problem as it was before it was sent."""
         return Problem(self.code, self.text, {name: from_plain(value) for name, value in self.params.items()})
 
     def words(self) -> str:

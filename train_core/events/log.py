@@ -46,7 +46,7 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 def line_of(event: Event) -> dict[str, Any]:
-    """What stands of `event` in its line."""
+    """Line of `event` in the file."""
     when = round(time.time(), 3) if event.time is None else event.time
     pid = {} if event.pid is None else {"pid": event.pid}
     return {"kind": event.kind, "time": when, **_written(event, own_fields(type(event))), **pid}

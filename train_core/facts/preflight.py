@@ -1,4 +1,4 @@
-"""Everything about a training job that can be checked without torch, before any model is loaded."""
+"""Checks of a training job that need no torch, before any model is loaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from train_core.facts.run.states import resume_problems
 
 @dataclass(frozen=True)
 class Findings:
-    """What stops the job, what is odd, and what is as it should be but good to know before it starts."""
+    """Findings about a job: problems that stop it, warnings, and notices that are good to know before it starts."""
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
@@ -53,7 +53,7 @@ def findings_of(config: Job, run_dir: Path | None = None) -> Findings:
 
 
 def preflight(config: TrainConfig) -> list[Problem]:
-    """Everything that would stop this job: model file, images, captions, buckets, prompts, output folder."""
+    """Problems that would stop this job: model file, images, captions, buckets, prompts, output folder."""
     return list(examine(config).problems)
 
 
@@ -86,7 +86,7 @@ def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
 
 
 def _model(config: TrainConfig) -> Findings:
-    """What is wrong with the model, with a VAE of its own, and with settings that do not suit the model."""
+    """Problems of the model, of a VAE of its own, and of settings that do not suit the model."""
     model = config.model
     problems: list[Problem] = []
     known: list[ModelFile] = []
@@ -103,7 +103,7 @@ def _model(config: TrainConfig) -> Findings:
 
 
 def _network_problems(config: TrainConfig) -> list[Problem]:
-    """What is wrong with the layers' preset, and with adapter files to start from: their ends tell damaged ones."""
+    """Problems of the layers' preset and of adapter files to start from: their ends tell damaged ones."""
     network, algorithm = config.network, config.algorithm
     problems = list(_problems_of(lambda: layer_preset(network.LyCORIS_preset, network.conv_dim is not None)))
     for path in (*algorithm.base_weights, algorithm.network_weights):
@@ -113,7 +113,7 @@ def _network_problems(config: TrainConfig) -> list[Problem]:
 
 
 def _sharding(config: TrainConfig) -> Findings:
-    """What is wrong with a config file of accelerate's, and what of it is not used."""
+    """Problems of a config file of accelerate's, and what of it is not used."""
     path = config.applicable().get("accelerate_config")
     if not path:
         return Findings((), ())
@@ -125,7 +125,7 @@ def _sharding(config: TrainConfig) -> Findings:
 
 
 def _unsuited(found: ModelFile, config: TrainConfig) -> list[Problem]:
-    """Why a model of this kind cannot be trained like this."""
+    """Reasons why a model of this kind cannot be trained with these settings."""
     predicts = found.predicts(config.model.v_parameterization)
     problems = [] if predicts is None else prediction_contradictions(config.loss, predicts)
     if found.inpaints and config.dataset.cache_latents:
@@ -159,7 +159,7 @@ def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem,
 
 
 def _images(config: TrainConfig) -> Findings:
-    """What is wrong and odd about the images and their captions, wherever they come from."""
+    """Problems and oddities of the images and their captions, wherever they come from."""
     sources = survey(DataSettings.of(config))
     problems, warnings = list(sources.problems), list(sources.warnings)
     for subset in {subset.folder.path: subset for subset in sources.subsets}.values():
@@ -220,7 +220,7 @@ def _longer_captions(paths: list[Path]) -> list[Problem]:
 
 
 def _output_problems(output: OutputSettings) -> list[Problem]:
-    """Why nothing can be written to the output folder, which need not be there yet."""
+    """Reasons why the output folder, which need not exist yet, cannot be written to."""
     if output.metadata_thumbnail and (problems := _problems_of(lambda: thumbnail_url(output.metadata_thumbnail))):
         return list(problems)
     if not output.output_dir:

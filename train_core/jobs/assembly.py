@@ -138,7 +138,7 @@ def samples_of(
     config: TrainConfig, place: Place, accelerator: Accelerator, inputs: ModelInputs, method: Method,
     stepper: Stepper, emit: Emit,
 ) -> SampleDrawer:
-    """What draws the sample prompts, with the model and the process that are trained."""
+    """The drawer of sample prompts, with the model and the process that are trained."""
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     return SampleDrawer(
         config.samples, parse_prompts(config.samples.sample_prompts, defaults), inputs.family, inputs.process,

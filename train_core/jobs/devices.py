@@ -32,7 +32,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def precision_remarks(precision: Precision, device: torch.device) -> list[Problem]:
-    """What is said where another number format is calculated in than asked for."""
+    """Notices where another number format is calculated in than asked for."""
     if precision != "bf16" or has_bf16(device):
         return []
     return [
@@ -45,7 +45,7 @@ def precision_remarks(precision: Precision, device: torch.device) -> list[Proble
 
 
 def precision_problems(precision: Precision, device: torch.device) -> list[Problem]:
-    """Why `precision` cannot be used on `device`."""
+    """Problems with using `precision` on `device`."""
     if precision == "fp16" and device.type == "cpu":
         return [fp16_on_cpu()]
     if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):

@@ -1,4 +1,4 @@
-"""What is said when a job ends in an error: memory and drives that are full are known by name, the rest is reported."""
+"""Messages of jobs that end in an error: full memory and drives are known by name, the rest is reported."""
 
 from __future__ import annotations
 

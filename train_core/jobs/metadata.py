@@ -1,4 +1,4 @@
-"""From the parts of a run to the metadata of its files."""
+"""The metadata of a run's files, from the parts of the run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MetadataWriter:
         self.vae_hashes = hashes_in_background(self.vae, memory) if self.vae else None
 
     def state_dict(self) -> dict[str, Any]:
-        """What tells this run from others, which a resumed one keeps."""
+        """The run's identity, which a resumed one keeps."""
         return {"session_id": self.session_id, "started_at": self.started_at}
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None:

@@ -1,4 +1,4 @@
-"""How far a stage of a job has come, told at most twice a second."""
+"""Progress of a job's stages, told at most twice a second."""
 
 from __future__ import annotations
 

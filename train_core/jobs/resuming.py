@@ -1,4 +1,4 @@
-"""Where a run writes and what it goes on from: its list of files, its states, and the way back into one of them."""
+"""The places of a run and the state it resumes from: its list of files, its states, and the way back into one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from train_core.run.training import Training
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a run writes: its folder, the results' folder and name, its list of files; `state` is what it resumes."""
+    """Places of a run: its folder, the results' folder and name, its list of files; `state` is what it resumes."""
 
     run_dir: Path
     output_dir: Path

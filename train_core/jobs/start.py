@@ -120,7 +120,7 @@ def _tool(job: type[Job]) -> Callable[[Job, Path | None, Emit], None]:
 
 
 def end_process(code: int) -> None:
-    """Where this process trained with others, end it at once, when all are done with it.
+    """End this process at once where it trained with others, when all are done with it.
 
     The threads by which gloo talks to the others now and then abort the interpreter while it clears up
     (pytorch/pytorch#179291), after everything was saved, and the run would count as failed.

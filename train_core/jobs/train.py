@@ -131,7 +131,7 @@ def prepare_data(
 
 
 def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCount:
-    """How many steps the run has."""
+    """Count the run's steps."""
     images = tuple(Counted(entry.group, entry.registered) for entry in data.library.entries)
     return count_steps(workload_of(images, config.training, processes))
 

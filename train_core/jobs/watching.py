@@ -1,4 +1,4 @@
-"""Who watches a run: the validation on images that are not trained on, and the guard against losses that run away."""
+"""The watchers of a run: validation on images that are not trained on, and the guard against diverging losses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def validate_on(data: TrainingData, config: TrainConfig, run: Training, emit: Em
 
 
 def conclusion(upkeep: Upkeep) -> Conclusion | None:
-    """What the validation came to; None for a run without."""
+    """Conclusion of the validation; None for a run without."""
     if upkeep.validation is None:
         return None
     files = [fields for fields in upkeep.saver.manifest.fields() if fields[1] in ("epoch", "step", "asked", "final")]

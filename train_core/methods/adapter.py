@@ -138,7 +138,7 @@ class AdapterMethod(Method):
 
 
 def _at_a_rate(targets: list[Target], factors: dict[str, float], network: NetworkSettings) -> list[Target]:
-    """Those of `targets` whose block learns. UserError when nothing is left."""
+    """Filter `targets` for those whose block learns. UserError when nothing is left."""
     kept = [target for target in targets if factors[target.file_key] > 0]
     if network.network_train_unet_only and not any(target.in_denoiser for target in kept):
         raise UserError(

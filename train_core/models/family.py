@@ -1,4 +1,4 @@
-"""What every base model kind offers to the rooms above, whatever differs inside."""
+"""The interface that every kind of base model offers to the rooms above, whatever differs inside."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Family(Protocol):
 
     @property
     def names(self) -> Names:
-        """What other software calls this model."""
+        """Names of this model in other software."""
 
     @property
     def uses_every_layer(self) -> bool:

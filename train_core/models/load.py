@@ -1,4 +1,4 @@
-"""From a path in the settings to a loaded base model."""
+"""Loading of the base model that the settings name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Opened:
 
     @property
     def row(self) -> Kind:
-        """Everything known of that kind."""
+        """The row of that kind."""
         return KINDS[self.kind]
 
 
@@ -135,7 +135,7 @@ def _open_parts(found: ModelFile, parts: Mapping[str, Part]) -> Files:
 
 
 def _part_folder(found: ModelFile, part: str) -> Path:
-    """Where a diffusers folder keeps `part`; a folder that is a VAE keeps it at its top."""
+    """Folder of `part` within a diffusers folder; a folder that is a VAE keeps it at its top."""
     at_top = found.kind == "VAE" and part == "vae" and not (found.path / part).is_dir()
     return found.path if at_top else found.path / part
 

@@ -32,7 +32,7 @@ def settle_prediction(family: StableDiffusion, found: ModelFile, wanted: Paramet
 
 @torch.no_grad()
 def probe_prediction(family: StableDiffusion) -> PredictionType:
-    """What `family` predicts, by its answer to pure noise at the last timestep.
+    """Find out what `family` predicts, by its answer to pure noise at the last timestep.
 
     Hardly anything but noise is left of a picture there. So a model of noise gives back what it was shown, and a model
     of velocity, which is nearly the negative picture, something unlike it.

@@ -18,7 +18,7 @@ from train_core.models.number_formats import FORMATS, Format, Packed
 
 
 class Held(nn.Module):
-    """What a layer becomes whose weight is held in another way. It has no `weight`, only what makes it."""
+    """Replacement of a layer whose weight is held in another way. It has no `weight`, only what makes it."""
 
     held_format: Format
     held_shape: torch.Size
@@ -94,7 +94,7 @@ def shape_of(layer: nn.Linear | nn.Conv2d) -> torch.Size:
 
 
 def device_of(layer: nn.Linear | nn.Conv2d) -> torch.device:
-    """Where `layer` calculates."""
+    """Device that `layer` calculates on."""
     if not isinstance(layer, Held):
         return layer.weight.device
     here = next((tensor for tensor in (*layer.buffers(), *layer.parameters())), None)

@@ -108,13 +108,13 @@ def _measure(shapes: Shapes) -> dict[str, Any]:
 
 
 def _depth(shapes: Shapes, attention: str) -> int:
-    """How many transformer blocks the attention with this path has; 0 where there is none."""
+    """Number of transformer blocks of the attention with this path; 0 where there is none."""
     pattern = re.compile(re.escape(attention) + r"transformer_blocks\.(\d+)\.")
     return 1 + max((int(found[1]) for name in shapes if (found := pattern.match(name))), default=-1)
 
 
 def _size_conditioning(shapes: Shapes) -> dict[str, Any]:
-    """What an SDXL U-Net has beside: the pooled text's and the sizes' embedding."""
+    """Additions of an SDXL U-Net: the pooled text's and the sizes' embedding."""
     embedding = shapes.get("add_embedding.linear_1.weight")
     if embedding is None:
         return {}

@@ -23,7 +23,7 @@ _ORDER = count()
 
 
 class Adapter(nn.Module, Generic[AnyLayer]):
-    """Everything that trains: one layer for each adapted module, by the module's key in a file.
+    """The module of everything that trains: one layer for each adapted module, by its key in a file.
 
     Attaching gives each frozen module the layer's forward as an attribute of its own, which hides the one of its class.
     No module is replaced or wrapped, so names in the model's state stay as they are, and detaching is to delete it.

@@ -1,4 +1,4 @@
-"""Which of a model's layers get an adapter, of which algorithm, and how large."""
+"""Choice of the layers that get an adapter, of its algorithm, and of its size."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Chooser:
         self.conv_dims, self.conv_alphas = self._per_block("conv_block_dims"), self._per_block("conv_block_alphas")
 
     def choose(self, targets: Sequence[Target]) -> list[Chosen]:
-        """Those of `targets` that get an adapter, in their order."""
+        """Choose those of `targets` that get an adapter, in their order."""
         return [chosen for target in targets if (chosen := self._chosen(target)) is not None]
 
     def _chosen(self, target: Target) -> Chosen | None:

@@ -22,7 +22,7 @@ class ChangesWeight(Protocol):
         """The change of the frozen weight, given in fp32."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Everything that the change follows from."""
+        """Parameters that the change follows from."""
 
 
 def on_weights(x: Tensor, layer: ChangesWeight) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a running job is asked to do: by files in its run folder, by Ctrl-C, and the same on every process."""
+"""Requests to a running job: by files in its run folder or by Ctrl-C, the same on every process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Control:
         self._interrupted = True
 
     def requests(self, step: int) -> Asked:
-        """What has been asked for since the last call, after `step` steps: the same answer on every process."""
+        """Requests since the last call, after `step` steps: the same answer on every process."""
         mine, rate = self._taken(step) if self.accelerator.is_main_process else (set(), None)
         if self._interrupted:
             mine.add("stop")

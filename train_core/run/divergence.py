@@ -52,7 +52,7 @@ class Divergence:
         self.mean, self.above, self.diverged = mean, 0, False
 
     def state_dict(self) -> dict[str, Any]:
-        """What resuming needs, as plain values."""
+        """State that resuming needs, as plain values."""
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -139,7 +139,7 @@ class Guard:
         emit_problems(self.emit, WarningEvent, [went_back(step, times, back.step)])
 
     def state_dict(self) -> dict[str, Any]:
-        """What resuming needs; with snapshots it holds tensors."""
+        """State that resuming needs; with snapshots it holds tensors."""
         return {
             "divergence": self.divergence.state_dict(), "skipped": self.skipped, "in_a_row": self.in_a_row,
             "recovered": self.recovered, "good": vars(self.good).copy() if self.good else None,
@@ -164,7 +164,7 @@ def images_of(batch: Batch, library: Library) -> list[Path]:
 
 
 def left_out(step: int, images: Sequence[str]) -> Problem:
-    """What is said of a step whose loss was not a number."""
+    """Warning text for a skipped step, whose loss was not a number."""
     shown = ", ".join(images[:NAMED_AT_MOST]) + (" …" if len(images) > NAMED_AT_MOST else "")
     return problem(
         "loss_not_finite",
@@ -174,7 +174,7 @@ def left_out(step: int, images: Sequence[str]) -> Problem:
 
 
 def diverged(step: int, times: str, settings: str) -> Problem:
-    """What is said of a run whose loss has run away."""
+    """Warning text for a run whose loss has diverged."""
     return problem(
         "loss_diverged",
         "At step {step} the loss has been far above its best for long, now {times} times: the training has diverged. "

@@ -1,4 +1,4 @@
-"""What a result file says of its training, under the names and in the formats that other software reads."""
+"""Metadata of result files about their training, in the names and formats that other software reads."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _one_or_all(numbers: list[float]) -> float | list[float] | None:
 
 
 def _nameless(values: Mapping[str, Any], data: DataFacts) -> dict[str, Any]:
-    """What of `values` names folders and files, without the names: folders are numbered instead."""
+    """Copy of `values` without names of folders and files: folders are numbered instead."""
     own = {
         "ss_sd_model_name": None, "ss_vae_name": None,
         "ss_dataset_dirs": json.dumps(_numbered(data.folders)),
@@ -212,7 +212,7 @@ def _data(config: TrainConfig, data: DataFacts) -> dict[str, Any]:
 
 
 def _validation(validation: ValidationSettings, images: int) -> dict[str, Any]:
-    """What sd-scripts says of it; None where nothing is validated."""
+    """Validation fields as sd-scripts has them; None where nothing is validated."""
     return {
         "ss_num_validation_images": images,
         "ss_validation_split": validation.validation_split,

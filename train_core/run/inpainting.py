@@ -1,4 +1,4 @@
-"""What inpainting models are shown beside the noised latents: where the holes are, and the picture around them."""
+"""Inputs of inpainting models beside the noised latents: masks, and the picture around the holes."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ TENSORBOARD_NAMES = {"text_encoder": "textencoder", "text_encoder_2": "textencod
 
 
 class Waiting(NamedTuple):
-    """What is known of a step whose numbers are still on their device."""
+    """A step whose numbers are still on their device."""
 
     step: int
     epoch: int

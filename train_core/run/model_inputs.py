@@ -1,4 +1,4 @@
-"""From a batch to what the model is shown: latents, noised latents, and what it is told beside text."""
+"""The model's inputs from a batch: latents, noised latents, and conditioning beside text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from train_core.run.inpainting import around_holes
 
 @dataclass
 class ModelInputs:
-    """What `family` is shown of batches that lie on its device, its noised input in `dtype`.
+    """Inputs of `family` from batches that lie on its device, its noised input in `dtype`.
 
     Pictures are encoded `vae_batch_size` at a time, as when caching, so that both give the same bits. `tell_rescued` is
     called with the rows of a batch that half precision could not hold.

@@ -42,7 +42,7 @@ class Predictor(nn.Module):
     def untrained(
         self, noisy: Tensor, timesteps: Tensor, captions: list[str], extras: Mapping[str, Tensor] | None = None
     ) -> Tensor:
-        """What the model predicted before it was trained; see `forward`."""
+        """Prediction of the model before it was trained; see `forward`."""
         with self._method.disabled():
             return self.forward(noisy, timesteps, captions, extras)
 

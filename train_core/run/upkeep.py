@@ -1,4 +1,4 @@
-"""Everything due after a step and after an epoch: requests, validation, files, samples and states."""
+"""Upkeep of a run after steps and epochs: requests, validation, files, samples and states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from train_core.run.validation import Validation
 
 @dataclass
 class Upkeep:
-    """What a run does beside training. Steps are the number done so far, epochs count from 1.
+    """Tasks of a run beside training. Steps are the number done so far, epochs count from 1.
 
     `stopped` says that the run is to end here, `paused` that it ends with a state to go on from.
     """

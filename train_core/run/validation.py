@@ -66,7 +66,7 @@ def without_dropouts(model: nn.Module) -> Iterator[None]:
 
 @dataclass
 class Validation:
-    """When a run is validated, what is reported of it, and when it has gone on long enough without a better value."""
+    """Validation of a run: when it is due, what is reported, and when to stop without a better value."""
 
     settings: ValidationSettings
     validator: Validator
@@ -99,7 +99,7 @@ class Validation:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What resuming needs."""
+        """State that resuming needs."""
         return {"measured": self.history.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
@@ -107,7 +107,7 @@ class Validation:
         self.history.load_state_dict(state_dict["measured"])
 
     def conclusion(self, saved: Mapping[Path, int]) -> Conclusion | None:
-        """What the curve came to, `saved` being the run's files with their steps; it is told, too."""
+        """Conclusion of the curve, `saved` being the run's files with their steps; it is told, too."""
         best = self.history.best
         if best is None:
             return None

@@ -36,7 +36,7 @@ class History:
 
     @property
     def without_better(self) -> int:
-        """How many measurements have come since the best one."""
+        """Number of measurements since the best one."""
         best = self.best
         return len(self.measured) if best is None else len(self.measured) - 1 - self.measured.index(best)
 
@@ -47,7 +47,7 @@ class History:
         return best is not None and not self.measured[-1].loss <= OVERFITTED_ABOVE * best.loss
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """What resuming needs, as plain values."""
+        """State that resuming needs, as plain values."""
         return [asdict(one) for one in self.measured]
 
     def load_state_dict(self, state: Iterable[Mapping[str, Any]]) -> None:
@@ -56,13 +56,13 @@ class History:
 
 
 def nearest_file(saved: Mapping[Path, int], step: int) -> Path | None:
-    """Of the saved files (path: step) that are still there, the one nearest to `step`; the earlier of two."""
+    """Find the saved file (path: step), still there, that is nearest to `step`; the earlier of two."""
     there = {path: saved_at for path, saved_at in saved.items() if path.exists()}
     return min(there, key=lambda path: (abs(there[path] - step), there[path]), default=None)
 
 
 def verdict(history: History, best: Measurement, nearest: Path | None) -> Problem:
-    """What the curve says at the end of a run, `best` being its lowest value and `nearest` the file saved near it."""
+    """Notice on the curve at the end of a run, `best` being its lowest value and `nearest` the file saved near it."""
     facts = {"epoch": best.epoch, "step": best.step, "best": f"{best.loss:.4f}"}
     facts["file"] = nearest.name if nearest else "–"
     if history.overfitted:

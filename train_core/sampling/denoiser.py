@@ -1,4 +1,4 @@
-"""From a model's prediction to "what picture is this noise made of?", the one question that samplers ask."""
+"""Denoisers: from a model's prediction to the picture under the noise, which is all that samplers ask."""
 
 from __future__ import annotations
 

@@ -38,12 +38,12 @@ def _quoted(value: object) -> str:
 
 
 def epoch_mark(epoch: int) -> str:
-    """How a file name says that it was drawn after `epoch`, such as e000003."""
+    """Mark in a file name of a picture drawn after `epoch`, such as e000003."""
     return f"e{epoch:06d}"
 
 
 def step_mark(step: int) -> str:
-    """How a file name says that it was drawn after `step`, such as 000500."""
+    """Mark in a file name of a picture drawn after `step`, such as 000500."""
     return f"{step:06d}"
 
 

@@ -1,4 +1,4 @@
-"""Which sampler a name means, what other software calls it, and which noise levels it visits."""
+"""Table of samplers by name, their names in other software, and the noise levels they visit."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def weighted_sum(weights: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:
 
 
 def lagrange_integrals(nodes: Sequence[float], start: float, end: float) -> list[float]:
-    """For each node, the integral from `start` to `end` of the polynomial that is 1 there and 0 at the others."""
+    """Integrate from `start` to `end`, for each node, the polynomial that is 1 there and 0 at the others."""
     integrals = []
     for node in nodes:
         others = [other for other in nodes if other != node]

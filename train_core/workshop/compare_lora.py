@@ -1,4 +1,4 @@
-"""How alike two adapters are."""
+"""Comparison of two adapters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(config: CompareLora, report: Report) -> None:
 
 
 def _products(one: AdapterFile, other: AdapterFile, report: Report) -> dict[str, tuple[float, float, float]]:
-    """For each layer: the inner product of the two changes, and the square of the norm of each."""
+    """Compute for each layer the inner product of the two changes, and the square of the norm of each."""
     keys, progress = sorted(one.modules.keys() | other.modules.keys()), report.stage("comparing")
     found = {}
     for done, key in enumerate(keys, 1):

@@ -1,4 +1,4 @@
-"""What training changed in a checkpoint, as an adapter."""
+"""Extraction of a checkpoint's changes as an adapter."""
 
 from __future__ import annotations
 

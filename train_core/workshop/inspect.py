@@ -1,4 +1,4 @@
-"""What a file says of itself, in the order in which people look for it, and how strong each part of it is."""
+"""Inspection of a file: its metadata, in the order in which people look for it, and the strength of its parts."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _table(said: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
 
 
 def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
-    """How far each block is changed, and layers that hold nothing or what is no number."""
+    """Report how far each block is changed, and layers that hold only zeros or non-finite numbers."""
     progress = report.stage("measuring")
     blocks: dict[str, list[float]] = {}
     empty, broken = [], []

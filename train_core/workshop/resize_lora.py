@@ -34,7 +34,7 @@ from train_core.workshop.common.results import dtype_of, metadata_of, result_pat
 
 @dataclass(frozen=True)
 class Resized:
-    """What became of a layer: its rank before and after, its norm, and the share of that which is kept."""
+    """Outcome for a layer: its rank before and after, its norm, and the share of that which is kept."""
 
     key: str
     before: int

@@ -6,7 +6,7 @@ from train_core.config.phrases import Phrase, joined, phrase
 
 
 def conflicts(*candidates: tuple[str, object, object, bool]) -> Phrase:
-    """In words those of the (name, value, value that works, whether it conflicts) that conflict; empty for none."""
+    """List in words those (name, value, value that works, whether it conflicts) that conflict; empty for none."""
     return joined(
         "comma",
         [

@@ -11,7 +11,7 @@ from train_core.config.setting import settings_of
 
 
 def loss_contradictions(loss: LossSettings, predicts: Parameterization) -> list[Problem]:
-    """What cannot work together; `predicts` is what the user says of the model."""
+    """Contradictions among the settings; `predicts` is what the user says of the model."""
     found = []
     if loss.min_timestep >= loss.max_timestep:
         found.append(
@@ -64,7 +64,7 @@ def _unsuited() -> dict[str, Problem]:
 
 
 def loss_oddities(loss: LossSettings) -> list[Problem]:
-    """What works but is rarely meant."""
+    """Warnings for what works but is rarely meant."""
     found = []
     if loss.min_snr_gamma and loss.debiased_estimation_loss:
         found.append(

@@ -62,7 +62,7 @@ def search_settings(config: TrainConfig) -> FindRateConfig:
 
 
 def suggested_rates(rate: float) -> dict[str, dict[str, float]]:
-    """What to set for the rate that the search found, by the optimizer's name: `unet_lr` and `text_encoder_lr`."""
+    """Settings for the rate that the search found, by the optimizer's name: `unet_lr` and `text_encoder_lr`."""
     unet = {name: _rounded(rate * share) for name, share in (("AdamW8bit", 1.0), ("Lion", LION_SHARE))}
     return {name: {"unet_lr": lr, "text_encoder_lr": _rounded(lr * TEXT_ENCODER_SHARE)} for name, lr in unet.items()}
 

@@ -93,6 +93,6 @@ def named(place: str) -> Any:
 
 
 def key_of(job: type[Job]) -> str:
-    """How files and command lines name a job: by its name, or where its class is when that is not one of ours."""
+    """Key of a job in files and command lines: its name, or where its class is when that is not one of ours."""
     place = f"{job.__module__}:{job.__qualname__}"
     return job.job_name if any(row.settings == place for row in OURS) else place

@@ -1,4 +1,4 @@
-"""What only some adapter algorithms have, and what an adapter starts from."""
+"""Settings of single adapter algorithms, and the files that an adapter starts from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How images are varied from draw to draw, and which parts of them count."""
+"""Variation of images from draw to draw, and the parts of them that count."""
 
 from __future__ import annotations
 

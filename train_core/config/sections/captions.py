@@ -1,4 +1,4 @@
-"""How captions are read and changed from draw to draw."""
+"""Reading of captions, and their variation from draw to draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the images are and how they become batches."""
+"""Locations of the images, and how they become batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How noise is added and how errors are weighed."""
+"""Noise and loss."""
 
 from __future__ import annotations
 

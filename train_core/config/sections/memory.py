@@ -1,4 +1,4 @@
-"""What makes a run fit onto a smaller card, or go faster on the same one."""
+"""Ways to fit a run onto a smaller card, or to make it faster on the same one."""
 
 from __future__ import annotations
 

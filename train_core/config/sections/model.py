@@ -1,4 +1,4 @@
-"""Which base model is trained on."""
+"""The base model that is trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where results go and what they carry."""
+"""Places of results, and the metadata they carry."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def order_of(label: str) -> tuple[int, int]:
 
 
 def parse_strength(text: str, kind: str, own: Mapping[str, str] | None = None) -> Strength:
-    """What a strength as it is typed means for adapters of this `kind` of base model: a number, a list of 12, 17, 20 or
+    """Parse a strength as typed, for adapters of this `kind` of base model: a number, a list of 12, 17, 20 or
     26, a preset's name, or a number and one of these (`0.8 MIDD`, `0.8:1,0,0,…`).
 
     `own` are the user's own lines by name. Raises `UserError` for what is none of that, or is made for another kind.

@@ -69,7 +69,7 @@ def concept_of(tokens: str, trained: Iterable[str]) -> str:
 
 
 def bearing(concept: str, trained: Iterable[str]) -> list[str]:
-    """Those of the `trained` class tokens that are `concept`, or end with it as their class."""
+    """Filter the `trained` class tokens for those that are `concept`, or end with it as their class."""
     ending = f" {concept.lower()}"
     return [other for other in dict.fromkeys(trained) if f" {other.lower()}".endswith(ending)]
 

@@ -67,7 +67,7 @@ class ModelFile:
         return self.kind in KINDS or (self.inpaints and self.family in KINDS)
 
     def predicts(self, wanted: Parameterization) -> PredictionType | None:
-        """What it is trained to predict where the setting is `wanted`; None where only the model itself can tell."""
+        """Prediction type where the setting is `wanted`; None where only the model itself can tell."""
         if wanted != "auto":
             return "epsilon" if wanted == "epsilon" else "v_prediction"
         row = KINDS.get(self.family)
@@ -111,7 +111,7 @@ def recognise_vae(path: Path, family: str = "") -> ModelFile:
 
 
 def identify(path: Path) -> ModelFile:
-    """Whatever is at `path`. Raises UserError where it is missing, broken, or not safe to open."""
+    """Identify the model at `path`. Raises UserError where it is missing, broken, or not safe to open."""
     if path.is_dir():
         return _identify_folder(path)
     file = read_tensor_file(path)
@@ -164,7 +164,7 @@ def _velocity_or_noise(said: str) -> PredictionType | None:
 
 
 def _yaml_beside(path: Path) -> str:
-    """What the `.yaml` of the checkpoint's name says of its parameterization; empty where there is none."""
+    """Parameterization stated by the `.yaml` of the checkpoint's name; empty where there is none."""
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return ""
@@ -242,7 +242,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _refusal(found: ModelFile) -> Problem:
-    """Why `found` cannot be trained on, by its name, and what to choose instead."""
+    """Reason why `found` cannot be trained on, by its name, and what to choose instead."""
     file, kinds = str(found.path), joined("comma", reversed(KINDS))
     if found.kind == "LoRA":
         return problem(

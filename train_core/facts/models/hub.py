@@ -55,7 +55,7 @@ def local_file_for(hub_id: str) -> Path | None:
 
 
 def remember(hub_id: str, path: Path) -> None:
-    """From now on `hub_id` and its mirrors stand for the file or folder `path`."""
+    """Remember the file or folder `path` for `hub_id` and its mirrors."""
     table = _load() | {_canonical(hub_id): str(path.resolve())}
     write_text(_table_path(), json.dumps(table, indent=2, ensure_ascii=False) + "\n")
 

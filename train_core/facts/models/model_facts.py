@@ -10,7 +10,7 @@ from train_core.facts.models.headers import ModelFile, recognise
 
 
 def facts_of(found: ModelFile, wanted: Parameterization) -> Facts:
-    """What is known of the model `found` where the prediction type is set to `wanted`."""
+    """Facts about the model `found` where the prediction type is set to `wanted`."""
     known = {"family": found.family, "prediction_type": found.predicts(wanted)}
     return {name: value for name, value in known.items() if value is not None}
 

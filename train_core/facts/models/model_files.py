@@ -18,7 +18,7 @@ class BaseFiles:
 
     @property
     def vae_path(self) -> Path | None:
-        """Where the other VAE is."""
+        """Path of the other VAE."""
         return self.vae.path if self.vae else None
 
 

@@ -1,4 +1,4 @@
-"""What a torch pickle would build, read from its opcodes so that nothing in it is ever executed."""
+"""Contents of a torch pickle, read from its opcodes so that nothing in it is ever executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a weight file says of itself: names, shapes and types of its tensors, without loading or running anything."""
+"""Headers of weight files: names, shapes and types of tensors, without loading or running anything."""
 
 from __future__ import annotations
 

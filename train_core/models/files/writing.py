@@ -60,7 +60,7 @@ def write_result(path: Path) -> Iterator[Path]:
 
 
 def not_written(path: Path, error: Exception) -> UserError:
-    """What is said where a result cannot be written."""
+    """The error where a result cannot be written."""
     return UserError(
         problem(
             "file_not_written",

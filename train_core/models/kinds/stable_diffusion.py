@@ -1,4 +1,4 @@
-"""What Stable Diffusion models have in common: text encoders, a U-Net and a VAE (Rombach et al., 2022)."""
+"""The common parts of Stable Diffusion models: text encoders, a U-Net and a VAE (Rombach et al., 2022)."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class StableDiffusion:
         weights: Sequence[Sequence[float]] = (),
         vectors: Sequence[Tensor] = (),
     ) -> Conditioning:
-        """What all text encoders say of token rows, each encoder's states weighed for themselves."""
+        """Conditioning of token rows by all text encoders, each encoder's states weighed for themselves."""
         encoders = [self.modules[reading.part] for reading in self.readings]
         widths = [inner_encoder(encoder).config.hidden_size for encoder in encoders]
         split = [vector.split(widths, dim=-1) for vector in vectors] if len(widths) > 1 else [(v,) for v in vectors]
@@ -175,7 +175,7 @@ class StableDiffusion:
         return self.modules[self.denoiser].conv_in.weight.shape[1] == 2 * self.latent_channels + 1
 
     def _shown(self, noisy: Tensor, extras: Mapping[str, Tensor]) -> Tensor:
-        """What the U-Net sees: `noisy` (B, 4, h, w), in inpainting models followed by mask and masked latents."""
+        """Input of the U-Net: `noisy` (B, 4, h, w), in inpainting models followed by mask and masked latents."""
         if not self.inpaints:
             return noisy
         masks = extras.get("masks", torch.ones_like(noisy[:, :1]))
@@ -193,7 +193,7 @@ class StableDiffusion:
     def _added(
         self, noisy: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor]
     ) -> dict[str, Tensor] | None:
-        """What the U-Net is told beside text and timestep; nothing, but in families that learnt more."""
+        """Conditioning of the U-Net beside text and timestep; nothing, except in families that learnt more."""
         return None
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:

@@ -48,7 +48,7 @@ def _ids_of(tokenizer: Tokenizer, text: str, extra: Mapping[str, Sequence[int]])
 
 
 def pieces_needed(length: int) -> int:
-    """How many pieces hold `length` tokens; at least one."""
+    """Number of pieces that hold `length` tokens; at least one."""
     return max(1, -(-length // PIECE))
 
 

@@ -38,7 +38,7 @@ SPLIT = re.compile(r"self_attn\.([qkv])_proj\.(weight|bias)")
 
 @dataclass(frozen=True)
 class _Form:
-    """What kind of encoder it is: its activation, whether it projects its pooled text, what OpenCLIP layers are spare.
+    """Form of an encoder: its activation, whether it projects its pooled text, which OpenCLIP layers are spare.
 
     `spare` is the number of last layers that a file holds and the model never uses.
     """
@@ -49,7 +49,7 @@ class _Form:
 
     @property
     def inner(self) -> str:
-        """Where transformers keeps the encoder within the module."""
+        """Path of the encoder within transformers' module."""
         return "text_model." if self.projects else ""
 
 
@@ -102,7 +102,7 @@ def _open_layers(names: Mapping[str, Any]) -> int:
 
 
 def _spare(form: _Form, stored: Mapping[str, Stored]) -> dict[str, Stored]:
-    """What OpenCLIP's layout holds that is never used here, yet is looked for by other software."""
+    """Tensors of OpenCLIP's layout that are never used here, yet are looked for by other software."""
     used = _open_layers(stored) - form.spare
     unused = {"logit_scale"} if form.projects else {"logit_scale", "text_projection"}
     return {

@@ -1,4 +1,4 @@
-"""What a base model reads from its text encoders: which layer's states, and of some a summary of the whole text."""
+"""Readings of text encoders by base models: which layer's states, and of some a summary of the whole text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from train_core.models.text.tokenizer import EOS
 
 @dataclass(frozen=True)
 class TextReading:
-    """How the text encoder `part` is read.
+    """Reading of the text encoder `part`.
 
     `pad` fills a row up behind the end token. States come from the layer `layer` counted from the last, or an earlier
     one where clip skip asks for it, and pass the encoder's last norm if `final_norm`. `pooled` adds the projected state

@@ -63,7 +63,7 @@ class LoraLayer(WeightChange):
 
     @torch.no_grad()
     def norm(self) -> Tensor:
-        """By the rank x rank products of the maps with themselves: |BA|² = tr((BᵀB)(AAᵀ))."""
+        """Compute the norm by the rank x rank products of the maps with themselves: |BA|² = tr((BᵀB)(AAᵀ))."""
         if self.lora_mid is not None:
             return super().norm()
         up, down = self.by_scalar(self.lora_up).flatten(1), self.lora_down.flatten(1)

@@ -62,7 +62,7 @@ class OftLayer(WeightChange):
         return values["oft_blocks"].shape[-1]
 
     def output(self, x: Tensor) -> Tensor:
-        """In bypass mode the outputs are turned instead of the weight; the bias stays as it is."""
+        """Output; in bypass mode the outputs are turned instead of the weight, and the bias stays as it is."""
         if not self.options.bypass_mode:
             return super().output(x)
         y = self.base_forward(x)

@@ -165,7 +165,7 @@ def kind_of(metadata: Mapping[str, str], modules: Mapping[str, Mapping[str, Stor
 
 
 def _inputs(tensors: Mapping[str, Stored]) -> int | None:
-    """How many inputs the module has that these tensors of a linear layer change."""
+    """Number of inputs of the module that these tensors of a linear layer change."""
     for name in ("lora_down.weight", "hada_w1_b", "diff"):
         if name in tensors:
             return tensors[name].shape[-1]

@@ -1,4 +1,4 @@
-"""What a run has written, so that it replaces and removes that and nothing else."""
+"""List of what a run has written, so that it replaces and removes that and nothing else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Manifest:
             self._written[fields[0]] = Written(*fields)
 
     def claim(self, path: Path, kind: Kind, step: int, epoch: int) -> Path:
-        """Where to write: `path`, if it is free or may be replaced, else the next free number of it.
+        """Claim a path to write to: `path`, if it is free or may be replaced, else the next free number of it.
 
         A run replaces what it wrote itself after the step from which it was resumed: a longer run's result does not
         take the place of the shorter one's.

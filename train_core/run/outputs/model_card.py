@@ -1,4 +1,4 @@
-"""What software that lists adapters shows beside a file: a picture, and a card with trigger words and weight."""
+"""Model cards for software that lists adapters: a picture, and a card with trigger words and weight."""
 
 from __future__ import annotations
 

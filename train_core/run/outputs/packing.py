@@ -48,7 +48,7 @@ def _packed(item: Any, number: Callable[[Tensor], str]) -> Any:
 
 
 def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """What `pack` was given."""
+    """Restore what `pack` was given."""
     if isinstance(packed, list):
         return [unpack(one, tensors) for one in packed]
     if not isinstance(packed, dict):

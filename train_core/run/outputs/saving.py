@@ -106,7 +106,7 @@ class Saver:
 
 
 def epochs_between_files(output: OutputSettings, length: StepCount) -> int:
-    """After how many epochs a file is saved; from a wished number of files, as few epochs as give at least those."""
+    """Count the epochs between saved files; from a wished number of files, as few epochs as give at least those."""
     if output.save_n_epoch_ratio:
         return max(1, length.epochs // output.save_n_epoch_ratio)
     return output.save_every_n_epochs

@@ -25,7 +25,7 @@ from train_core.run.outputs.packing import pack, unpack
 
 
 class Stateful(Protocol):
-    """What a part of a run offers to be kept: plain values and tensors, nested as it likes."""
+    """Interface of a part of a run whose state is kept: plain values and tensors, nested as it likes."""
 
     def state_dict(self) -> dict[str, Any]: ...
 

@@ -160,7 +160,7 @@ def by_sum(share: float, limit: int) -> Choice:
 
 
 def _first(sums: Tensor, share: float) -> int:
-    """How many it takes until the running sum is at least `share` of the whole; 1 where all is zero."""
+    """Count the values whose running sum reaches `share` of the whole; 1 where all are zero."""
     if not float(sums[-1]):
         return 1
     return int((sums < share * sums[-1] * (1 - 1e-9)).sum()) + 1

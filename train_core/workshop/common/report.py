@@ -1,4 +1,4 @@
-"""What a tool says while it works: how far it is, and tables of what it found."""
+"""Reports of a tool while it works: its progress, and tables of what it found."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Report:
         self.emit(Table(name=name, columns=list(columns), rows=[list(row) for row in rows]))
 
     def notice(self, found: Problem) -> None:
-        """Something good to know."""
+        """Tell something good to know."""
         emit_problems(self.emit, NoticeEvent, [found])
 
     def warning(self, found: Problem) -> None:
-        """Something that may not be meant."""
+        """Tell something that may not be meant."""
         emit_problems(self.emit, WarningEvent, [found])
 
     def saved(self, path: Path) -> None:

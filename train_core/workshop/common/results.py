@@ -1,4 +1,4 @@
-"""Where tools write, in which number format, and what their files say of themselves."""
+"""Results of tools: where they go, their number format and their metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DTYPES: dict[ResultPrecision, torch.dtype] = {"float": torch.float32, "bf16": to
 
 
 def result_path(result: ResultSettings, ending: str = ".safetensors") -> Path:
-    """Where the result goes. Raises `UserError` for a name without its ending, and for a file that is in the way."""
+    """Path of the result. Raises `UserError` for a name without its ending, and for a file that is in the way."""
     path = Path(result.save_to)
     if path.suffix.lower() != ending:
         raise UserError(
@@ -74,7 +74,7 @@ def write_adapter(
 def metadata_of(
     sources: Iterable[AdapterFile], kind: str, rank: int | None, title: str, keep: bool = False
 ) -> dict[str, str]:
-    """What a new adapter says of itself. With `keep` what the first source says of its training stays.
+    """Metadata of a new adapter. With `keep` what the first source says of its training stays.
 
     `rank` None stands for ranks that differ from layer to layer.
     """
