@@ -32,7 +32,8 @@ What can be done with finished files: [LoRA tools](lora-tools.md). Each takes it
 SD_SCRIPTS = """## The options of sd-scripts
 
 What became of each. For those that are done, the last column says where their effect is seen, and
-`tests/train_core/jobs/test_no_setting_is_ignored.py` looks there. No option is accepted and ignored.
+`tests/train_core/jobs/test_no_setting_is_ignored.py` says of each what it does and sees that it does it. No option is
+accepted and ignored.
 
 | option | state | note |
 |---|---|---|

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -115,5 +114,3 @@ def errors_in_velocity_count_as_those_in_noise_would(before: Outcome, after: Out
 def the_same_error_counts_as_one_in_velocity_too(before: Outcome, after: Outcome) -> None:
     limited = partial(torch.clamp, max=LARGEST_SNR)
     assert_counts(before, after, weight=lambda snr: 1 + (limited(snr) + 1) / limited(snr))
-    assert all(new > old for old, new in zip(before.losses[:1], after.losses[:1], strict=True))
-    assert math.isfinite(sum(after.losses))
