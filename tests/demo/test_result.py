@@ -13,11 +13,11 @@ from tests.adapters import adapter_on
 from tests.event_lines import read_events
 from train_core.config.files import read_config
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.places import demo_dir, program_presets_dir, runs_dir
+from train_core.config.places import app_dir, program_presets_dir, runs_dir
 from train_core.jobs.start import start_job
 from train_core.models.load import load_family
 
-BASE = demo_dir() / "base" / "crucible-demo-base.safetensors"
+BASE = app_dir() / "demo" / "base" / "crucible-demo-base.safetensors"
 PRESET = program_presets_dir() / "lora" / "demo.json"
 CAPTION = "crux robot, green background"
 

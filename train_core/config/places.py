@@ -50,8 +50,3 @@ def presets_dir() -> Path:
 def program_presets_dir() -> Path:
     """The presets that come with the program."""
     return app_dir() / "presets"
-
-
-def demo_dir() -> Path:
-    """The embedded base model and images."""
-    return app_dir() / "demo"

@@ -52,15 +52,11 @@ def findings_of(config: Job, run_dir: Path | None = None) -> Findings:
     return findings
 
 
-def preflight(config: TrainConfig) -> list[Problem]:
-    """Problems that would stop this job: model file, images, captions, buckets, prompts, output folder."""
-    return list(examine(config).problems)
-
-
 def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
-    """The same with warnings. Empty required settings are left to the check of the settings themselves.
+    """Findings on model file, images, captions, buckets, prompts and output folder.
 
-    `run_dir` is the folder of the run, when there is one already.
+    Empty required settings are left to the check of the settings themselves. `run_dir` is the folder of the run, when
+    there is one already.
     """
     model = _model(config)
     problems = [

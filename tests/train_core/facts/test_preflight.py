@@ -18,7 +18,7 @@ from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.facts import preflight as checks
-from train_core.facts.preflight import Findings, examine, preflight
+from train_core.facts.preflight import Findings, examine
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path, images: Path) -> None:
             "samples": SampleSettings(sample_prompts="a dog --s many"),
         }
     )
-    found = [p.code for p in preflight(config)]
+    found = [p.code for p in examine(config).problems]
     expected = {"resolution_below_step", "output_not_writable", "caption_not_utf8", "image_unreadable"}
     assert expected < set(found)
     assert len(found) == 6
@@ -102,7 +102,7 @@ def test_what_is_wrong_with_a_dataset_file_is_told_beside_all_else(tmp_path: Pat
             "dataset": DatasetSettings(dataset_config=str(path)), "samples": SampleSettings(sample_prompts="a --s x"),
         }
     )  # fmt: skip
-    found = [p.code for p in preflight(config)]
+    found = [p.code for p in examine(config).problems]
     assert {"dataset_key_unknown_near", "dataset_folder_missing"} < set(found)
     assert len(found) == 3
 
@@ -111,7 +111,7 @@ def test_what_is_wrong_with_a_dataset_file_is_told_beside_all_else(tmp_path: Pat
 def test_captions_of_regularisation_images_are_checked_if_there_are_any(tmp_path: Path) -> None:
     folder = image_folder(tmp_path / "reg", "1_dog", [(80, 64)])
     (folder / "00.txt").write_bytes("ä".encode("cp1252"))
-    found = preflight(configuration(tmp_path, reg_data_dir=str(tmp_path / "reg")))
+    found = examine(configuration(tmp_path, reg_data_dir=str(tmp_path / "reg"))).problems
     assert [p.code for p in found] == ["caption_not_utf8"]
 
 
@@ -128,7 +128,7 @@ def test_what_regularisation_protects_is_said_of_what_is_trained_on(tmp_path: Pa
 
 def test_a_wrong_model_and_a_wrong_vae_are_both_told(tmp_path: Path) -> None:
     settings = ModelSettings(pretrained_model_name_or_path=str(tmp_path / "a"), vae=str(tmp_path / "b"))
-    texts = [p.text for p in preflight(TrainConfig(model=settings))]
+    texts = [p.text for p in examine(TrainConfig(model=settings)).problems]
     assert len(texts) == 2
     assert str(tmp_path / "a") in texts[0]
     assert str(tmp_path / "b") in texts[1]
@@ -155,13 +155,13 @@ def test_a_write_protected_output_folder_is_told(tmp_path: Path, monkeypatch: py
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(checks.tempfile, "TemporaryFile", refuse)
-    (found,) = preflight(configuration(tmp_path))
+    (found,) = examine(configuration(tmp_path)).problems
     assert found.code == "output_not_writable"
     assert os.strerror(13) in found.text
 
 
 def test_empty_settings_are_left_to_the_settings_check() -> None:
-    assert preflight(TrainConfig()) == []
+    assert not examine(TrainConfig()).problems
 
 
 def test_no_torch_is_loaded() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train_core.config import places
-from train_core.config.problems import Problem, UserError, problem, raise_if_any
+from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.datasets import layout
 from train_core.facts.datasets.layout import NamedFolder
 from train_core.facts.file_cache import recall
@@ -50,13 +50,6 @@ class Survey:
     folders: tuple[ImageFolder, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
-
-
-def scan(train_data_dir: Path, caption_extension: str) -> list[ImageFolder]:
-    """The image folders under `train_data_dir`. Raises UserError with everything that is wrong with them."""
-    survey = look(train_data_dir, caption_extension)
-    raise_if_any(survey.problems)
-    return list(survey.folders)
 
 
 def look(parent: Path, caption_extension: str, plain_repeats: int = 0, is_reg: bool = False) -> Survey:

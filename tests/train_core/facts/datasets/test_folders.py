@@ -9,10 +9,17 @@ import pytest
 from PIL import Image
 
 from tests.pictures import image_folder, noise_image
-from train_core.config.problems import Problem, UserError
-from train_core.facts.datasets.folders import look, scan
+from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.facts.datasets.folders import ImageFolder, look
 
 ENDINGS = ["a.png", "b.PNG", "c.jpg", "d.JpG", "e.jpeg", "f.webp", "g.bmp", "h.avif"]
+
+
+def scan(parent: Path, caption_extension: str) -> list[ImageFolder]:
+    """The folders of a survey in which nothing is wrong. Raises UserError with everything that is."""
+    survey = look(parent, caption_extension)
+    raise_if_any(survey.problems)
+    return list(survey.folders)
 
 
 def only_problem(folder: Path) -> Problem:
