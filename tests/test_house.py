@@ -109,6 +109,13 @@ def test_no_room_has_more_files_than_one_finds_ones_way_in(package: str) -> None
     assert not {name: count for name, count in crowded.items() if count > MOST_FILES}
 
 
+@pytest.mark.parametrize("package", ["train_core", "kohya_gui"])
+def test_the_plan_names_every_room(package: str) -> None:
+    plan = (app_dir() / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.parent for path in sources(package)} - {app_dir() / package}
+    assert not {folder.name for folder in rooms if f"`{folder.name}/`" not in plan}
+
+
 def test_files_do_not_import_each_other_in_circles() -> None:
     """Also not inside functions, and not for type checking."""
     paths = {module_of(path): path for package in ("train_core", "kohya_gui") for path in sources(package)}
