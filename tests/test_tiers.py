@@ -82,3 +82,24 @@ def test_processes_of_such_a_test_are_ended_with_it(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, LIMITED + test)
     assert done.returncode == 1
     assert "the child ended with -9" in done.stdout
+
+
+FORKS = """
+import multiprocessing, os, time
+import psutil
+from tests.limits import taken
+held = bytearray(os.urandom(2**20) * 200)
+context = multiprocessing.get_context("fork")
+children = [context.Process(target=time.sleep, args=(600,), daemon=True) for _ in range(3)]
+for child in children:
+    child.start()
+processes = [psutil.Process(), *(psutil.Process(child.pid) for child in children)]
+print(taken(processes) // 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which pages processes share")
+def test_memory_that_forked_processes_share_counts_once() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(app_dir())}
+    done = subprocess.run([sys.executable, "-c", FORKS], env=environment, capture_output=True, text=True, check=False)
+    assert 200 < int(done.stdout) < 400, done.stderr
