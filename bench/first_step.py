@@ -76,6 +76,7 @@ def measure(folder: Path, model: Path, args: argparse.Namespace) -> None:
     """Start the job and print what its events say."""
     from kohya_gui.runs.launch import start  # noqa: PLC0415 - CRUCIBLE_HOME must be set before
     from train_core.config.files import check_values  # noqa: PLC0415
+    from train_core.config.jobs.train import TrainConfig  # noqa: PLC0415
     from train_core.events.kinds import ErrorEvent, Finished, Progress, Stage, Started  # noqa: PLC0415
     from train_core.events.reading import Follower  # noqa: PLC0415
 
@@ -89,7 +90,7 @@ def measure(folder: Path, model: Path, args: argparse.Namespace) -> None:
         "the benchmark", {},
     ).config
     started = time.time()
-    handle = start(config)
+    handle = start(TrainConfig, config)
     memory = PeakMemory(handle.process.pid)
     memory.start()
     follower = Follower(handle.folder / "events.jsonl")

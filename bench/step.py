@@ -31,6 +31,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -55,6 +56,7 @@ from train_core.jobs.assembly import assemble
 from train_core.jobs.devices import compute_dtype
 from train_core.jobs.resuming import place_of
 from train_core.jobs.train import steps_of
+from train_core.methods.adapter import AdapterMethod
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.run.loop import train
@@ -141,7 +143,7 @@ class Alternating:
 
 
 @contextmanager
-def embeddings_with_gradient(text_encoders: list[nn.Module]) -> Iterator[None]:
+def embeddings_with_gradient(text_encoders: list[Any]) -> Iterator[None]:
     """Context in which the text encoders' token embeddings are leaves that get a gradient."""
     with ExitStack() as hooks:
         for encoder in text_encoders:
@@ -163,6 +165,7 @@ def bare_pass(run: Training, text_encoder: bool) -> Callable[[Batch], None]:
         return {name: of.repeat(len(batch.captions), *[1] * (of.dim() - 1)) for name, of in frozen.items()}
 
     def bare(batch: Batch) -> None:
+        assert batch.moments is not None
         noisy = torch.randn_like(batch.moments.mean).to(run.objective.inputs.dtype).requires_grad_()
         timesteps = torch.full((len(batch.captions),), 500, device=noisy.device)
         with run.method.disabled():
@@ -192,7 +195,9 @@ def measure(
         samples = run.upkeep.samples
         samples.settings = samples.settings.model_copy(update={"sample_every_n_epochs": 0})
         train(run)
-        run.metrics.close()
+        if run.metrics:
+            run.metrics.close()
+        assert isinstance(run.method, AdapterMethod)
         run.method.adapter.detach()
         return alternating.pairs[WARM_UP:], alternating.flops
 
