@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from kohya_gui import developer
-from tests.tiers import FOLDERS, TIERS, tier_of
+from tests.tiers import PLACES, TIERS, tier_of
 from train_core.config.places import app_dir
 
 ALLOCATE = "import time\nheld = bytearray(400 * 2**20)\ntime.sleep(600)\n"
@@ -29,8 +29,8 @@ def test_the_terminal_knows_every_tier() -> None:
     assert tuple(TIERS) == developer.TIERS
 
 
-def test_a_folder_with_a_tier_of_its_own_is_there() -> None:
-    assert not [folder for folder in FOLDERS if not (app_dir() / folder).is_dir()]
+def test_a_place_with_a_tier_of_its_own_is_there() -> None:
+    assert not [place for place in PLACES if not (app_dir() / place).exists()]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ def test_a_folder_with_a_tier_of_its_own_is_there() -> None:
         ("tests/train_core/jobs/test_x.py", {"parametrize"}, "jobs"),
         ("tests/train_core/jobs/test_x.py", {"slow"}, "slow"),
         ("tests/train_core/config/test_x.py", set(), "fast"),
+        ("tests/train_core/models/test_fitting.py", set(), "jobs"),
         ("tests/test_x.py", set(), "fast"),
     ],
 )

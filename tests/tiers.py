@@ -10,20 +10,26 @@ TIERS = {
     "browser": "drives the page in a real Chromium",
     "slow": "takes minutes each: long fuzzing, kills over a whole run, Windows; left out unless asked for",
 }
-FOLDERS = {
+PLACES = {  # folders and files
     "tests/gui": "browser",
     "tests/demo": "jobs",
     "tests/samples": "jobs",
     "tests/scripts": "jobs",
     "tests/train_core/jobs": "jobs",
+    "tests/train_core/methods/test_new_methods.py": "jobs",
+    "tests/train_core/models/test_fitting.py": "jobs",
+    "tests/train_core/sampling/test_draw_families.py": "jobs",
+    "tests/train_core/workshop": "jobs",
+    "tests/kohya_gui/runs": "jobs",
+    "tests/kohya_gui/server": "jobs",
     "tests/kohya_gui/environment": "jobs",
 }
 
 
 def tier_of(path: PurePath, marks: set[str]) -> str:
-    """The tier of a test in `path`, relative to the program's folder: its own mark, else its folder's, else `fast`."""
+    """The tier of a test in `path`, relative to the program's folder: its mark's, else its place's, else `fast`."""
     own = marks & TIERS.keys()
     if own:
         return own.pop()
-    folders = {parent.as_posix() for parent in path.parents}
-    return next((tier for folder, tier in FOLDERS.items() if folder in folders), "fast")
+    places = {place.as_posix() for place in (path, *path.parents)}
+    return next((tier for place, tier in PLACES.items() if place in places), "fast")

@@ -76,6 +76,7 @@ def test_a_run_goes_from_running_over_stopping_to_stopped(run_job):
     assert status(folder) == "running"
     assert [run.id for run in active_runs()] == [folder.name]
     control.stop(folder)
+    wait_until(lambda: status(folder) != "running")  # a request that is being taken is neither a file nor an event
     assert status(folder) in ("stopping", "stopped")
     wait_until(lambda: status(folder) == "stopped")
     kinds = [event["kind"] for event in read_events(folder / "events.jsonl")]

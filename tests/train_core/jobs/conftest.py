@@ -58,7 +58,7 @@ def draw_images(folder: Path) -> Path:
     return folder
 
 
-def write_job(path: Path, images: Path, output_dir: Path, **values: Any) -> Path:
+def write_job(path: Path, images: Path, output_dir: Path, /, **values: Any) -> Path:
     """Write the TOML of a job that trains the tiny model on `images`, with settings by name; gives `path`."""
     settings = {
         "pretrained_model_name_or_path": str(tiny_file()), "train_data_dir": str(images),
