@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import psutil
@@ -39,7 +40,8 @@ class MemoryLimit:
         own = psutil.Process()
         while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
             children = own.children(recursive=True)
-            if self.running and taken([own, *children]) > self.most:
+            tree = [own, *children]
+            if self.running and resident(tree) > self.most and taken(tree) > self.most:
                 for child in children:
                     _kill(child)
                 os.kill(own.pid, signal.SIGUSR2)
@@ -52,14 +54,23 @@ class MemoryLimit:
 
 def taken(processes: list[psutil.Process]) -> int:
     """Bytes that the processes take; pages that forked ones share count once where the system tells (Linux)."""
-    total = 0
-    for process in processes:
-        try:
-            memory = process.memory_full_info()
-        except psutil.Error:  # it has just ended
-            continue
-        total += int(getattr(memory, "pss", memory.rss))
-    return total
+    def share(process: psutil.Process) -> int:
+        memory = process.memory_full_info()
+        return int(getattr(memory, "pss", memory.rss))
+
+    return sum(_of(process, share) for process in processes)
+
+
+def resident(processes: list[psutil.Process]) -> int:
+    """Bytes that the processes hold, shared pages once for each: never less than `taken`, and quick to find out."""
+    return sum(_of(process, lambda its: its.memory_info().rss) for process in processes)
+
+
+def _of(process: psutil.Process, look: Callable[[psutil.Process], int]) -> int:
+    try:
+        return look(process)
+    except psutil.Error:  # it has just ended
+        return 0
 
 
 def _kill(process: psutil.Process) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,18 +16,18 @@ Packed = dict[str, Tensor]
 NF4_BLOCK = 64  # weights that share a scale, as in QLoRA (Dettmers et al., 2023)
 
 
-class Format:
+class Format(ABC):
     """A way to keep a weight. What a device can do with the kept numbers themselves, a format does in `linear` and
     `linear_backward`; as they stand here they make the whole weight for each use.
     """
 
+    @abstractmethod
     def pack(self, weight: Tensor) -> Packed:
         """The tensors that are kept of `weight`, named, on its device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unpack(self, packed: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> Tensor:
         """The weight (`shape`) in `dtype`, on the device of `packed`."""
-        raise NotImplementedError
 
     def linear(self, x: Tensor, packed: Mapping[str, Tensor], shape: torch.Size, bias: Tensor | None) -> Tensor:
         """x Wᵀ + bias (..., out) of `x` (..., in), on its device and in its dtype; `shape` of W is (out, in)."""
