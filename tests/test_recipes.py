@@ -210,7 +210,7 @@ JOB_WORK = '''
 from train_core.events.kinds import Finished, Stage
 
 
-def count(config, run_dir, emit):
+def count(config, run_dir, emit, findings):
     """Count to the number in the settings."""
     for number in range(1, config.count.count_to + 1):
         emit(Stage(name="counting", done=number, total=config.count.count_to))

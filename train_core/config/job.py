@@ -16,9 +16,9 @@ class Job(BaseModel):
     """Base of every job's settings: each field is a `Section`. Setting names are unique within a job.
 
     `entry` is the function that does the work, as `module:function`, imported when it is needed; it is called with the
-    settings, the run's folder and where events go. `checks` names one that needs no torch and finds, from settings and
-    folder, what stands in the way before the work begins (`facts.preflight.Findings`). `title` is what the page calls
-    the job in English.
+    settings, the run's folder, where events go and what the checks found. `checks` names one that needs no torch and
+    finds, from settings and folder, what stands in the way before the work begins (`facts.preflight.Findings`). `title`
+    is what the page calls the job in English.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

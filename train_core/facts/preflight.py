@@ -28,6 +28,7 @@ from train_core.facts.images.caption_files import caption_lines
 from train_core.facts.models import hub
 from train_core.facts.models.headers import ModelFile, recognise, recognise_vae
 from train_core.facts.models.model_facts import facts_of
+from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
@@ -37,11 +38,15 @@ from train_core.facts.run.states import resume_problems
 
 @dataclass(frozen=True)
 class Findings:
-    """Findings about a job: problems that stop it, warnings, and notices that are good to know before it starts."""
+    """Findings about a job: problems that stop it, warnings, and notices that are good to know before it starts.
+
+    `base` are the files of its base model, handed on to the job so that they are looked for once.
+    """
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     notices: tuple[Problem, ...] = ()
+    base: BaseFiles | None = None
 
 
 def findings_of(config: Job, run_dir: Path | None = None) -> Findings:
@@ -69,7 +74,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     images = _images(config)
     sharding = _sharding(config)
     warnings = (*model.warnings, *images.warnings, *_output_warnings(config), *sharding.warnings)
-    return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices)
+    return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices, model.base)
 
 
 def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
@@ -85,17 +90,23 @@ def _model(config: TrainConfig) -> Findings:
     """Problems of the model, of a VAE of its own, and of settings that do not suit the model."""
     model = config.model
     problems: list[Problem] = []
-    known: list[ModelFile] = []
+    found = vae = None
     base = model.pretrained_model_name_or_path
     if base:
-        problems += _problems_of(lambda: known.append(recognise(hub.resolve(base))))
+        try:
+            found = recognise(hub.resolve(base))
+        except UserError as error:
+            problems += error.problems
     if model.vae:
-        problems += _problems_of(lambda: recognise_vae(hub.resolve(model.vae), *(found.family for found in known)))
-    if not known:
+        try:
+            vae = recognise_vae(hub.resolve(model.vae), found.family if found else "")
+        except UserError as error:
+            problems += error.problems
+    if found is None:
         return Findings(tuple(problems), ())
-    unsuited = _unsuited(known[0], config)
-    unused = not_for_this_model(config, facts_of(known[0], model.v_parameterization), unsuited)
-    return Findings((*problems, *unsuited), (*_schedule_of(known[0], config), *unused))
+    unsuited = _unsuited(found, config)
+    unused = not_for_this_model(config, facts_of(found, model.v_parameterization), unsuited)
+    return Findings((*problems, *unsuited), (*_schedule_of(found, config), *unused), base=BaseFiles(found, vae))
 
 
 def _network_problems(config: TrainConfig) -> list[Problem]:

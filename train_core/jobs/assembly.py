@@ -33,7 +33,7 @@ from train_core.methods.choose import method_of
 from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.fitting import compile_denoiser
-from train_core.models.sharding import is_shared_out, share_out
+from train_core.models.sharding import share_out
 from train_core.optim.optimizers import build_optimizer, description
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
@@ -130,7 +130,7 @@ def objective_of(
         inputs=ModelInputs(family, process, dtype, config.dataset.vae_batch_size, tell_rescued),
         noise_recipe=NoiseRecipe(config.loss), timestep_sampler=timestep_sampler(config.loss, device),
         loss_recipe=LossRecipe(config.loss, process), seed=config.training.seed,
-        preservation=Preservation(preserved, predictor.untrained, is_shared_out(family)) if preserved else None,
+        preservation=Preservation(preserved, predictor.untrained, family.shared_out) if preserved else None,
     )
 
 

@@ -15,6 +15,7 @@ from train_core.diffusion.processes import process_of
 from train_core.events.kinds import Finished, NoticeEvent, SampleDrawn, Stage, Started, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.missing_class_images import ClassFolder, ClassImage, class_folders
+from train_core.facts.preflight import Findings
 from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
 from train_core.jobs.progress import Counter
 from train_core.models.family import Family
@@ -26,7 +27,7 @@ from train_core.sampling.draw import draw_samples
 from train_core.sampling.png import parameters_text, save_png
 
 
-def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit) -> None:
+def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
     """Draw what is missing of every class, shared out over the processes. Raises `UserError` as `class_folders` does.
 
     Each picture is written as soon as it is drawn; a run that is stopped or killed goes on from there when started
@@ -44,7 +45,7 @@ def make_class_images(config: ClassImagesConfig, run_dir: Path, emit: Emit) -> N
     if images:
         emit(Stage(name="loading"))
         merged = merged_first(config.algorithm)
-        family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
+        family = load_family(config.model, dtype, accelerator.device, config.memory, merged, findings.base)
         choose_attention(family, config.memory, dtype, accelerator.device)
         compile_denoiser(family, config.memory)
         name = Path(config.model.pretrained_model_name_or_path).stem

@@ -12,6 +12,7 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
 from train_core.events.kinds import Finished, RateFound, Stage, WarningEvent
 from train_core.events.log import Emit, emit_problems
+from train_core.facts.preflight import Findings
 from train_core.jobs.train import facts_of, open_run
 from train_core.optim.schedule import current_rates
 from train_core.run.loop import train
@@ -20,14 +21,14 @@ SETTLED_FROM = 0.75  # of the search: from here on a settled rate has stopped gr
 STILL_GROWING = 1.1  # by this factor
 
 
-def find_rate(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
+def find_rate(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
     """Search as `config` says and emit `rate_found`. Raises `UserError` for what the user can mend.
 
     The event holds `rate`, `unet_lr` and `text_encoder_lr` for AdamW8bit, `suggestions` by optimizer, the `steps` taken
     and whether the rate had `settled`.
     """
     search = search_settings(config)
-    run = open_run(search, run_dir, emit)
+    run = open_run(search, run_dir, emit, findings.base)
     rates = _watched(run.stepper.optimizer)
     emit(facts_of(search, run))
     with run.upkeep.control.catching_interrupts():

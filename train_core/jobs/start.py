@@ -19,9 +19,8 @@ from train_core.events.event import Event
 from train_core.events.kinds import ErrorEvent, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, EventLog, emit_problems
 from train_core.events.printing import Printer
-from train_core.facts.models.hub import resolve
 from train_core.facts.models.tensor_files import read_ahead
-from train_core.facts.preflight import findings_of
+from train_core.facts.preflight import Findings, findings_of
 from train_core.facts.run.run_folders import make_run_folder, run_folder_of
 from train_core.facts.run.states import State, find_state
 from train_core.jobs.failing import explained, is_known
@@ -76,9 +75,9 @@ def _work(config: Job, run_dir: Path | None, emit: Emit, warnings: tuple[Problem
         emit_problems(emit, WarningEvent, warnings)
         if not issubclass(job, Tool):
             emit(Stage(name="checking", pid=os.getpid()))
-        _check(config, run_dir, emit)
+        findings = _check(config, run_dir, emit)
         work = _tool(job) if issubclass(job, Tool) else named(job.entry)  # torch comes in here, after the checks
-        work(config, run_dir, emit)
+        work(config, run_dir, emit, findings)
     except UserError as error:
         return _failed(emit, error)
     except KeyboardInterrupt:
@@ -97,20 +96,21 @@ def _work(config: Job, run_dir: Path | None, emit: Emit, warnings: tuple[Problem
     return 0
 
 
-def _check(config: Job, run_dir: Path | None, emit: Emit) -> None:
-    """Tell what the job's checks find. Raises `UserError` with what stands in its way."""
+def _check(config: Job, run_dir: Path | None, emit: Emit) -> Findings:
+    """Tell what the job's checks find, and hand it on. Raises `UserError` with what stands in its way."""
     findings = findings_of(config, run_dir)
     emit_problems(emit, WarningEvent, findings.warnings)
     emit_problems(emit, NoticeEvent, findings.notices)
     raise_if_any(findings.problems)
-    if isinstance(config, TrainConfig):
-        read_ahead(resolve(config.model.pretrained_model_name_or_path))
+    if findings.base:
+        read_ahead(findings.base.model.path)  # while the libraries are imported
+    return findings
 
 
-def _tool(job: type[Job]) -> Callable[[Job, Path | None, Emit], None]:
+def _tool(job: type[Job]) -> Callable[[Job, Path | None, Emit, Findings], None]:
     """A tool, called as other jobs are."""
 
-    def use(config: Job, run_dir: Path | None, emit: Emit) -> None:
+    def use(config: Job, run_dir: Path | None, emit: Emit, findings: Findings) -> None:
         from train_core.workshop.common.report import Report  # noqa: PLC0415 - settings are checked without it
 
         named(job.entry)(config, Report(emit, run_dir))

@@ -23,6 +23,8 @@ from train_core.data.texts import TextCache
 from train_core.events.kinds import EndStatus, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
+from train_core.facts.models.model_files import BaseFiles
+from train_core.facts.preflight import Findings
 from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.assembly import assemble
 from train_core.jobs.devices import (
@@ -44,9 +46,9 @@ from train_core.run.outputs.model_card import write_card
 from train_core.run.training import Training
 
 
-def run_training(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
+def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
     """Train as `config` says. Raises `UserError` for what the user can mend."""
-    run = open_run(config, run_dir, emit)
+    run = open_run(config, run_dir, emit, findings.base)
     emit(facts_of(config, run))
     with run.upkeep.control.catching_interrupts():
         if config.samples.sample_at_first and run.step == 0:
@@ -56,8 +58,11 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit) -> None:
     finish(run, emit)
 
 
-def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
-    """A run that is ready to start, or to go on from its state. Raises `UserError` for what the user can mend."""
+def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None) -> Training:
+    """A run that is ready to start, or to go on from its state, on the base model in `base` where it was looked for.
+
+    Raises `UserError` for what the user can mend.
+    """
     accelerator = make_accelerator(config.launch)
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
     torch.manual_seed(config.training.seed)
@@ -66,7 +71,7 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit) -> Training:
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
     emit_problems(emit, NoticeEvent, precision_remarks(config.training.mixed_precision, accelerator.device))
     merged = merged_first(config.algorithm)
-    family = load_family(config.model, dtype, accelerator.device, config.memory, merged)
+    family = load_family(config.model, dtype, accelerator.device, config.memory, merged, base)
     choose_attention(family, config.memory, dtype, accelerator.device)
     emit_problems(emit, WarningEvent, [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))

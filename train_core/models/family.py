@@ -73,6 +73,7 @@ class Family(Protocol):
     denoiser: str
     remarks: tuple[Problem, ...]
     files: BaseFiles | None
+    shared_out: bool  # over the processes: every one has to call the denoiser as often as the others
     process: str  # the noise process it was trained with, a name in `diffusion/processes.py`
     prediction_type: PredictionType
     alphas_cumprod: Tensor  # (1000,) fp32, on the CPU

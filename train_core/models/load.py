@@ -15,7 +15,6 @@ from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.facts.models.headers import ModelFile, read_config
 from train_core.facts.models.model_files import BaseFiles, base_files
-from train_core.facts.models.tensor_files import read_ahead
 from train_core.kinds import KINDS, Kind
 from train_core.models.family import Family, Target
 from train_core.models.files.stored import Stored, in_memory, open_weights, stored_tensors
@@ -102,7 +101,6 @@ def load_family(
     that the settings name, where they have been looked for already. Raises UserError where the model cannot be used.
     """
     files = files or base_files(model.pretrained_model_name_or_path, model.vae)
-    read_ahead(files.model.path)  # while the libraries are imported
     opened = open_model(files, model.clip_skip, model.max_token_length)
     loaded, stored = opened.family, opened.stored
     stored = changes(stored, loaded.targets(), opened.kind) if changes else stored

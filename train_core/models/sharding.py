@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 import torch.distributed as dist
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, OffloadPolicy, fully_shard
 
 from train_core.config.interop.accelerate_file import Sharding
 from train_core.config.problems import UserError, problem
@@ -18,6 +16,10 @@ def share_out(family: Family, sharding: Sharding, device: torch.device) -> None:
     From then on every process has to call the U-Net as often as the others do: a block's weights are gathered from all.
     What asks for the U-Net's layers by their classes, as adapters do, has to come before.
     """
+    # Takes long, and few runs share a model out.
+    from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415
+    from torch.distributed.fsdp import CPUOffloadPolicy, OffloadPolicy, fully_shard  # noqa: PLC0415
+
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     policy = CPUOffloadPolicy() if sharding.offload and device.type != "cpu" else OffloadPolicy()
     denoiser = family.modules[family.denoiser]
@@ -33,8 +35,4 @@ def share_out(family: Family, sharding: Sharding, device: torch.device) -> None:
         )
     for module in (*blocks, denoiser):
         fully_shard(module, mesh=mesh, reshard_after_forward=sharding.reshard, offload_policy=policy)
-
-
-def is_shared_out(family: Family) -> bool:
-    """Whether every process has to call the U-Net as often as the others."""
-    return isinstance(family.modules[family.denoiser], FSDPModule)
+    family.shared_out = True

@@ -18,7 +18,6 @@ from train_core.events.log import Emit, emit_problems
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.methods.method import Method
 from train_core.models.family import Family
-from train_core.models.sharding import is_shared_out
 from train_core.sampling.draw import draw_samples
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
@@ -67,7 +66,7 @@ class SampleDrawer:
         """The event of each picture that this process has drawn and written."""
         mark = step_mark(step) if epoch is None else epoch_mark(epoch)
         # Where the model is shared out, all draw the same pictures side by side.
-        together, is_main = is_shared_out(self.family), self.accelerator.is_main_process
+        together, is_main = self.family.shared_out, self.accelerator.is_main_process
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
         for picture in draw_samples(
             self.family, self.process, self.prompts, self.accelerator.device, self.seed, warnings.append,

@@ -18,7 +18,6 @@ from train_core.data.dataset import TrainingData
 from train_core.data.prefetch import batches_on
 from train_core.events.kinds import Conclusion, NoticeEvent, Validated
 from train_core.events.log import Emit, emit_problems
-from train_core.models.sharding import is_shared_out
 from train_core.run.metrics import Metrics
 from train_core.run.objective import FixedObjective
 from train_core.run.validation_history import History, Measurement, nearest_file, verdict
@@ -45,7 +44,7 @@ class Validator:
         with self.averages(), without_dropouts(self.model):
             for batch in batches_on(device, self.data.epoch(0)):
                 counts = batch.weights[0] > 0  # else it only fills up a process's share
-                if counts or is_shared_out(self.objective.inputs.family):
+                if counts or self.objective.inputs.family.shared_out:
                     loss = self.objective.loss(batch, self.model)
                     losses[batch.indices] = loss if counts else losses[batch.indices]
         if self.accelerator.num_processes > 1:

@@ -48,13 +48,13 @@ from train_core.config.problems import UserError, problem
 from train_core.events.kinds import Finished, Stage
 
 
-def count(config, run_dir, emit):
+def count(config, run_dir, emit, findings):
     for number in range(1, config.count.numbers + 1):
         emit(Stage(name="counting", done=number, total=config.count.numbers))
     emit(Finished(status="completed", path=None, step=None))
 
 
-def fail(config, run_dir, emit):
+def fail(config, run_dir, emit, findings):
     raise UserError(problem("cannot_count", "No numbers are left."))
 '''
 

@@ -55,6 +55,7 @@ class StableDiffusion:
         self.latent_channels, self.vae_factor = self.kind.latents.channels, self.kind.latents.factor
         self.remarks: tuple[Problem, ...] = ()
         self.files: BaseFiles | None = None
+        self.shared_out = False
         self.prediction_type = prediction_type
         self.alphas_cumprod = scaled_linear_alphas()
         self._tokenizer = tokenizer
