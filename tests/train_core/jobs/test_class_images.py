@@ -139,8 +139,9 @@ def test_what_was_made_is_offered_to_the_training_and_used_by_it(prepare: Prepar
     make(prepare("zuko", **QUICK))
     config = read_config(prepare("zuko")).config
     assert "regularisation_found" in [found.code for found in examine(config).warnings]
-    events: list[Event] = []
+    before = set(runs_dir().iterdir())
     start_job(TrainConfig, prepare("zuko", reg_data_dir=str(tmp_path / "reg"), max_train_epochs=1), {})
-    events = read_events(max(runs_dir().iterdir()) / "events.jsonl")
+    (folder,) = set(runs_dir().iterdir()) - before
+    events = read_events(folder / "events.jsonl")
     assert "regularisation_protects" in [event.get("code") for event in kinds(events, "notice")]
     assert events[-1]["status"] == "completed"
