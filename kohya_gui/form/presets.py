@@ -37,7 +37,7 @@ def path_of(key: str) -> Path:
     kind = PROGRAM if key.startswith(PROGRAM) else USER
     if key not in _keys(kind):
         raise UserError(
-            problem("no_such_preset", "There is no preset {name} any more. Choose another one.", name=name_of(key))
+            problem("no_such_preset", "The preset {name} no longer exists. Choose another one.", name=name_of(key))
         )
     return _folder(kind) / (key.removeprefix(kind) + ".json")
 
@@ -77,7 +77,10 @@ def save_preset(key: str, config: TrainConfig) -> str:
     """Write `config` over the user's preset `key` and return the key. The program's own are refused."""
     if not key or is_program_preset(key):
         raise UserError(
-            problem("preset_is_program", "This preset came with the program. Use Save as and give it a name of yours.")
+            problem(
+                "preset_is_program",
+                "This preset came with the program. Use Save as to keep yours under another name.",
+            )
         )
     return _write(path_of(key), config)
 
@@ -89,7 +92,7 @@ def save_preset_as(name: str, config: TrainConfig) -> str:
         raise UserError(
             problem(
                 "bad_preset_name",
-                "{name} cannot be a file name. Use up to 100 letters, digits, blanks and dashes.", name=repr(name),
+                "{name} cannot be a file name. Use up to 100 letters, digits, spaces and dashes.", name=repr(name),
             )
         )
     path = presets_dir() / f"{name}.json"
@@ -97,7 +100,7 @@ def save_preset_as(name: str, config: TrainConfig) -> str:
         raise UserError(
             problem(
                 "preset_exists",
-                "You have a preset {name} already. Choose it and press Save, or give another name.", name=name,
+                "You already have a preset {name}. Select it and press Save, or choose another name.", name=name,
             )
         )
     return _write(path, config)

@@ -292,7 +292,7 @@ def _lost(console: str) -> Problem:
     last = next((line for line in reversed(console.splitlines()) if line.strip()), "(nothing)")
     return problem(
         "run_lost",
-        "The training process ended without saying why: it was killed, the machine was restarted, or memory ran out. "
-        "The last line of its console is: {last_line}",
+        "The training process ended without giving a reason: it may have been killed, the computer restarted, or "
+        "memory run out. The last line of its console is: {last_line}",
         last_line=last.strip(),
     )

@@ -53,12 +53,12 @@ def may_start(job: type[Job]) -> Problem | None:
     if job.uses == "cpu":
         tool = active_tool()
         return None if tool is None else problem(
-            "tool_active", "A tool is still at work. Wait for its end, or cancel it first."
+            "tool_active", "A tool is still running. Wait until it ends, or cancel it first."
         )
     active = [run for run in list_runs() if run.status in AT_WORK and _uses_device(run.folder)]
     return None if not active else problem(
         "run_active",
-        "The training {name} is still running. Stop it or wait for its end, then start again.",
+        "The training {name} is still running. Stop it or wait until it ends, then start again.",
         name=active[0].name,
     )
 
@@ -90,7 +90,8 @@ def launch(folder: Path) -> RunHandle:
     if job is None:
         raise UserError(
             problem(
-                "run_unreadable", "{file} names no job that can be started. Start a new run.", file=str(config_file)
+                "run_unreadable",
+                "{file} does not name a job that can be started. Start a new run.", file=str(config_file)
             )
         )
     config = job.of(read_job(job, config_file, {})[0])

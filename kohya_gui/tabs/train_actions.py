@@ -165,7 +165,7 @@ def _ready(job: type[Job], found: CheckedForm) -> TrainConfig:
         raise UserError(
             problem(
                 "form_not_ready",
-                "{count} things have to be mended before a training can start; they are listed above the form.",
+                "{count} problems have to be fixed before training can start; they are listed above the form.",
                 count=len(found.errors),
             )
         )

@@ -85,7 +85,7 @@ def test_what_is_wrong_is_said_and_nothing_is_overwritten(page: Page, tmp_path: 
     expect(page.get_by_text("adapter is empty").first).to_be_visible()
     fill(page, "resize_lora", adapter=file, save_to=taken)
     run(page, "resize_lora", "failed")
-    expect(page.locator("#tool-view .note.error")).to_contain_text("is there already")
+    expect(page.locator("#tool-view .note.error")).to_contain_text("already exists")
     assert taken.read_bytes() == b"mine"
 
 

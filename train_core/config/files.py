@@ -145,7 +145,7 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise UserError(
             problem(
                 "config_not_utf8",
-                "{path} is not UTF-8 text (byte {position}). Save it again with the encoding UTF-8.",
+                "{path} is not UTF-8 text (byte {position}). Save it again as UTF-8.",
                 path=str(path), position=error.start,
             )
         ) from None
@@ -159,7 +159,9 @@ def read_tables(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(tables, dict):
         raise UserError(
-            problem("config_no_table", "{path} holds no settings: expected names and values.", path=str(path))
+            problem(
+                "config_no_table", "{path} contains no settings. It should consist of names and values.", path=str(path)
+            )
         )
     return tables
 
@@ -172,7 +174,7 @@ def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
         for name, item in value.items() if isinstance(value, dict) else [(key, value)]:
             if name in flat:
                 twice.append(
-                    problem("setting_twice", "{name} stands twice in {source}. Keep one.", name=name, source=source)
+                    problem("setting_twice", "{name} appears twice in {source}. Keep one.", name=name, source=source)
                 )
             flat[name] = item
     raise_if_any(twice)

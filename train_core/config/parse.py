@@ -51,11 +51,11 @@ def _unknown(name: str, source: str, known: list[str]) -> Problem:
     if near:
         return problem(
             "unknown_setting_near",
-            "{name} in {source} is no setting of this job. Did you mean {nearest}?",
+            "{name} in {source} is not a setting of this job. Did you mean {nearest}?",
             name=name, source=source, nearest=near[0],
         )
     return problem(
         "unknown_setting",
-        "{name} in {source} is no setting of this job. Remove it; docs/settings.md lists all settings.",
+        "{name} in {source} is not a setting of this job. Remove it; docs/settings.md lists all settings.",
         name=name, source=source,
     )

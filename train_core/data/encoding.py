@@ -94,8 +94,8 @@ def rescued_remark(paths: Collection[Path]) -> Problem:
     shown = ", ".join(str(path) for path in sorted(paths)[:_NAMED_AT_MOST])
     return problem(
         "vae_overflow",
-        "{count} images overflow the VAE's half precision and are encoded in fp32 instead: {images}. With no_half_vae, "
-        "or a VAE that is mended for fp16, none does.",
+        "{count} images overflow the VAE's half precision and are encoded in fp32 instead: {images}. To avoid this, "
+        "turn on no_half_vae or use a VAE fixed for fp16.",
         count=len(paths), images=shown + (" …" if len(paths) > _NAMED_AT_MOST else ""),
     )
 
@@ -106,8 +106,8 @@ def _refuse_broken(moments: Moments, path: Path) -> None:
     raise UserError(
         problem(
             "latents_not_finite",
-            "The VAE turns {path} into values that are not numbers, even when it calculates in fp32. Choose another "
-            "VAE, or a fresh copy of the model; if it happens with this image alone, remove the image.",
+            "The VAE turns {path} into invalid values (NaN or infinity), even in fp32. Choose another VAE, or get a "
+            "fresh copy of the model; if only this image is affected, remove it.",
             path=str(path),
         )
     )

@@ -55,7 +55,7 @@ def measured_on(library: Library) -> Problem:
     """Notice about the images that a run is validated on."""
     return problem(
         "validation_images",
-        "{count} images are not trained on but measured on: {folders}.",
+        "{count} images are not trained on, only used for validation: {folders}.",
         count=len(library.entries), folders=per_folder(entry.folder for entry in library.entries),
     )
 

@@ -144,7 +144,7 @@ def _files(entries: Sequence[Entry]) -> dict[Path, Path]:
 def _empty(path: Path) -> Problem:
     return problem(
         "mask_empty",
-        "The mask of {path} leaves nothing of it: it is black or transparent everywhere. Paint white what is to be "
-        "learnt, or take the image away.",
+        "The mask of {path} hides the whole image: it is black or transparent everywhere. Paint what should be learnt "
+        "white, or remove the image.",
         path=str(path),
     )

@@ -59,7 +59,7 @@ def refuse_other_size(path: Path, image: Image.Image, size: Size) -> None:
         raise UserError(
             problem(
                 "image_changed",
-                "The image {path} was {before} when the run began and is {now} now. Start the run again.",
+                "The image {path} was {before} when the run began and is now {now}. Start the run again.",
                 path=str(path),
                 before="{}x{}".format(*size),
                 now="{}x{}".format(*image.size),

@@ -86,7 +86,7 @@ class DiskStore:
             raise UserError(
                 problem(
                     "cache_lost",
-                    "The cached file {path} can no longer be read. Start the run again: it is made anew.",
+                    "The cache file {path} can no longer be read. Start the run again; it will be rebuilt.",
                     path=str(path),
                 )
             ) from error

@@ -139,8 +139,8 @@ def _unsuited(found: ModelFile, config: TrainConfig) -> list[Problem]:
         problems.append(
             problem(
                 "inpainting_needs_images",
-                "{file} is an inpainting model: in every step it is shown images with other parts hidden, so they "
-                "cannot be encoded once. Turn cache_latents off.",
+                "{file} is an inpainting model: every step hides different parts of the images, so they cannot be "
+                "encoded just once. Turn cache_latents off.",
                 file=str(found.path),
             )
         )
@@ -154,7 +154,7 @@ def _schedule_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
     return (
         problem(
             "zero_terminal_snr_unused",
-            "{file} says that its noise schedule ends in pure noise. Turn {name} on to train it as it was.",
+            "{file} says that its noise schedule ends in pure noise. Turn on {name} to train it the way it was made.",
             file=str(found.path), name="zero_terminal_snr",
         ),
     )
@@ -218,8 +218,8 @@ def _longer_captions(paths: list[Path]) -> list[Problem]:
     return [
         problem(
             "captions_with_several_lines",
-            "{count} caption files have several lines, for example {path}. Only the first line is used; turn "
-            "enable_wildcard on to use a random one in each draw.",
+            "{count} caption files have several lines, for example {path}. Only the first line is used; turn on "
+            "enable_wildcard to pick a random one each time.",
             count=len(paths),
             path=str(paths[0]),
         )
@@ -264,7 +264,7 @@ def _output_warnings(config: TrainConfig) -> list[Problem]:
     return [
         problem(
             "output_name_taken",
-            "{folder} holds results named {taken} already. They are kept; this run's are named {name}.",
+            "{folder} already has results named {taken}. They are kept; this run's are named {name}.",
             folder=output.output_dir,
             taken=output.output_name,
             name=name,

@@ -84,7 +84,7 @@ def _draw(
 def _plan(folder: ClassFolder) -> Problem:
     return problem(
         "class_images_planned",
-        "Class \"{concept}\": {there} images are in {folder}, {wanted} are wanted, so {count} are made.",
+        "Class \"{concept}\": {folder} has {there} images and {wanted} are wanted, so {count} will be made.",
         concept=folder.name, folder=str(folder.path), there=folder.there, wanted=folder.wanted,
         count=len(folder.missing),
     )

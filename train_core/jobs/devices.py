@@ -38,8 +38,8 @@ def precision_remarks(precision: Precision, device: torch.device) -> list[Proble
     return [
         problem(
             "bf16_not_in_this_processor",
-            "mixed_precision = bf16, but this processor has no instructions for it and would take many times as long, "
-            "so fp32 is used instead. It needs more memory.",
+            "mixed_precision = bf16, but this processor has no bf16 instructions and would be many times slower, so "
+            "fp32 is used instead. It needs more memory.",
         )
     ]
 
@@ -52,7 +52,7 @@ def precision_problems(precision: Precision, device: torch.device) -> list[Probl
         return [
             problem(
                 "bf16_not_supported",
-                "{card} cannot calculate in bf16. Set mixed_precision to fp16.",
+                "{card} does not support bf16. Set mixed_precision to fp16.",
                 card=torch.cuda.get_device_name(device),
             )
         ]

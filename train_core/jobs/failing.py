@@ -30,7 +30,7 @@ def explained(error: Exception, config: Job, run_dir: Path | None) -> UserError:
     return UserError(
         problem(
             "unexpected",
-            "Something unforeseen happened: {kind}: {reason}. The details are in {log}; please report them.",
+            "An unexpected error occurred: {kind}: {reason}. The details are in {log}; please report them.",
             kind=type(error).__name__, reason=str(error), log=str(run_dir / "console.log"),
         )
     )
@@ -63,7 +63,7 @@ def _out_of_memory(error: Exception, config: TrainConfig) -> UserError:
         return UserError(
             problem(
                 "card_out_of_memory",
-                "The graphics card's memory is too small for these settings ({reason}). What helps most, in this "
+                "The graphics card does not have enough memory for these settings ({reason}). What helps most, in this "
                 "order: {settings}. Other programs that use the card take memory too.",
                 reason=reason or type(error).__name__, settings=advice,
             )
@@ -71,8 +71,8 @@ def _out_of_memory(error: Exception, config: TrainConfig) -> UserError:
     return UserError(
         problem(
             "computer_out_of_memory",
-            "The computer's memory is too small for these settings ({reason}). What helps most, in this order: "
-            "{settings}. Other programs that are open take memory too.",
+            "The computer does not have enough memory for these settings ({reason}). What helps most, in this order: "
+            "{settings}. Other open programs take memory too.",
             reason=reason or type(error).__name__, settings=advice,
         )
     )
@@ -92,7 +92,7 @@ def _tool_failed(error: Exception) -> UserError:
     return UserError(
         problem(
             "tool_failed",
-            "This should not have happened: {reason}. Nothing was written. Please report it with the text above.",
+            "An unexpected error occurred: {reason}. Nothing was written. Please report it with the text above.",
             reason=f"{type(error).__name__}: {error}",
         )
     )
@@ -103,8 +103,8 @@ def _disk_full(error: Exception, run_dir: Path | None) -> UserError:
     return UserError(
         problem(
             "disk_full",
-            "The drive of {path} is full, so the run has ended. Files that were saved before are whole. Free some "
-            "space there, or keep runs elsewhere with CRUCIBLE_HOME, and start again.",
+            "The drive of {path} is full, so the run has ended. Files saved earlier are intact. Free some space there, "
+            "or keep runs elsewhere with CRUCIBLE_HOME, and start again.",
             path=str(place),
         )
     )

@@ -61,7 +61,7 @@ def _tell(rates: list[float], emit: Emit) -> None:
         raise UserError(
             problem(
                 "no_rate_found",
-                "{optimizer} has found no learning rate in {steps} steps. Raise find_rate_steps.",
+                "{optimizer} found no learning rate in {steps} steps. Raise find_rate_steps.",
                 optimizer=OPTIMIZER, steps=len(rates),
             )
         )
@@ -81,7 +81,7 @@ def _tell(rates: list[float], emit: Emit) -> None:
 def _growing(rate: float, steps: int) -> Any:
     return problem(
         "rate_still_growing",
-        "The learning rate was still growing after {steps} steps, so {rate} is the least that suits. "
-        "Raise find_rate_steps to know it better.",
+        "The learning rate was still growing after {steps} steps, so the right one is at least {rate}. Raise "
+        "find_rate_steps for a better estimate.",
         steps=steps, rate=f"{rate:.1e}",
     )

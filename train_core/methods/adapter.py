@@ -144,8 +144,8 @@ def _at_a_rate(targets: list[Target], factors: dict[str, float], network: Networ
         raise UserError(
             problem(
                 "every_block_at_zero",
-                "down_lr_weight, mid_lr_weight and up_lr_weight leave no block of the U-Net to train. "
-                "Give one of them a factor above 0.",
+                "down_lr_weight, mid_lr_weight and up_lr_weight leave no block of the U-Net to train. Give at least "
+                "one block a factor above 0.",
             )
         )
     return kept

@@ -73,7 +73,7 @@ def _no_attention(wanted: str, reason: str) -> UserError:
     return UserError(
         problem(
             "attention_unavailable",
-            "attention = {wanted} cannot be used here: {reason}. Set it to auto, which takes the best that is there.",
+            "attention = {wanted} cannot be used here: {reason}. Set it to auto, which picks the best one available.",
             wanted=wanted, reason=(reason.splitlines() or [""])[0].rstrip("."),
         )
     )

@@ -149,7 +149,7 @@ def _weights_in(folder: Path) -> Path:
         raise UserError(
             problem(
                 "model_folder_without_weights",
-                "{folder} holds no weights: expected diffusion_pytorch_model.safetensors or model.safetensors. "
+                "{folder} contains no weights: expected diffusion_pytorch_model.safetensors or model.safetensors. "
                 "Download the model folder again.",
                 folder=str(folder),
             )
@@ -177,7 +177,7 @@ def _part_missing(path: Path, part: Part) -> UserError:
     return UserError(
         problem(
             "model_part_missing",
-            "{file} holds no {part}. Use a complete model; a missing VAE can be chosen in the VAE field.",
+            "{file} has no {part}. Use a complete model; if the VAE is missing, choose one in the VAE field.",
             file=str(path),
             part=part.title,
         )

@@ -118,8 +118,8 @@ def _unfit(source: Path, part: Part, found: str) -> UserError:
     return UserError(
         problem(
             "model_weights_unfit",
-            "{file}: the {part}'s weights are not those of a Stable Diffusion model ({found}). The file may be damaged "
-            "or of another kind; use another copy of the model.",
+            "{file}: the {part}'s weights do not match a Stable Diffusion model ({found}). The file may be damaged or "
+            "of another kind; use another copy of the model.",
             file=str(source),
             part=part.title,
             found=found,

@@ -50,8 +50,8 @@ def _probed(found: ModelFile, prediction_type: PredictionType) -> Problem:
     taken = WORDS[prediction_type]
     return problem(
         "prediction_type_probed",
-        "{file} does not say whether it predicts noise (epsilon) or velocity (v). By its answer to pure noise it "
-        "is {taken}, and is trained so. Set v_parameterization to {other} if you know better.",
+        "{file} does not say whether it predicts noise (epsilon) or velocity (v). Judging by its response to pure "
+        "noise, it is {taken}, and is trained that way. If that is wrong, set v_parameterization to {other}.",
         file=str(found.path), taken=taken, other="epsilon" if taken == "v" else "v",
     )  # fmt: skip
 
@@ -59,7 +59,7 @@ def _probed(found: ModelFile, prediction_type: PredictionType) -> Problem:
 def _overridden(found: ModelFile, wanted: Parameterization) -> Problem:
     return problem(
         "prediction_type_overridden",
-        "{file} says that it predicts {said}, but v_parameterization = {wanted}, which is used. "
-        "Set it to auto unless the file is wrong.",
+        "{file} says that it predicts {said}, but v_parameterization = {wanted} is used instead. Set it to auto unless "
+        "the file is wrong.",
         file=str(found.path), said=WORDS[found.prediction_type or "epsilon"], wanted=wanted,
     )  # fmt: skip

@@ -28,8 +28,8 @@ def share_out(family: Family, sharding: Sharding, device: torch.device) -> None:
         raise UserError(
             problem(
                 "no_blocks_to_shard",
-                "The U-Net holds no block of the classes {names} (fsdp_transformer_layer_cls_to_wrap). Remove that "
-                "line to share out its usual blocks.",
+                "The U-Net has no block of the classes {names} (fsdp_transformer_layer_cls_to_wrap). Remove that line "
+                "to shard its usual blocks.",
                 names=", ".join(sharding.blocks),
             )
         )

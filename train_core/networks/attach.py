@@ -111,22 +111,22 @@ class Adapter(nn.Module, Generic[AnyLayer]):
         if missing:
             yield problem(
                 "adapter_tensors_missing",
-                "The adapter file lacks {count} tensors that these settings train, first {name}. "
-                "Use the settings the file was trained with.",
+                "The adapter file lacks {count} tensors that these settings train, starting with {name}. Use the "
+                "settings that the file was trained with.",
                 count=len(missing), name=missing[0],
             )  # fmt: skip
         if unknown:
             yield problem(
                 "adapter_tensors_unknown",
-                "The adapter file holds {count} tensors that these settings do not train, first {name}. "
-                "Use the settings the file was trained with.",
+                "The adapter file has {count} tensors that these settings do not train, starting with {name}. Use the "
+                "settings that the file was trained with.",
                 count=len(unknown), name=unknown[0],
             )  # fmt: skip
         if wrong:
             yield problem(
                 "adapter_shape_differs",
-                "In the adapter file {name} has shape {found}, but these settings make it {expected}. "
-                "Set the network rank to the file's.",
+                "In the adapter file {name} has shape {found}, but with these settings it is {expected}. Set the "
+                "network rank to the file's.",
                 name=wrong[0], found=str(tuple(tensors[wrong[0]].shape)), expected=str(expected[wrong[0]]),
             )  # fmt: skip
 
@@ -141,8 +141,8 @@ def build_adapter(chosen: Sequence[Chosen], seed: int) -> Adapter[WeightChange]:
         raise UserError(
             problem(
                 "nothing_to_train",
-                "These settings train nothing: they leave no layer that gets an adapter. Look at "
-                "network_train_unet_only, network_train_text_encoder_only, LyCORIS_preset and the block ranks.",
+                "These settings train nothing: no layer gets an adapter. Check network_train_unet_only, "
+                "network_train_text_encoder_only, LyCORIS_preset and the block ranks.",
             )
         )
     layers = {}

@@ -100,7 +100,7 @@ class Chooser:
             raise UserError(
                 problem(
                     "block_count",
-                    "{name} holds {found} numbers, but this model's U-Net has {count} blocks. Write {count} numbers.",
+                    "{name} has {found} numbers, but this model's U-Net has {count} blocks. Write {count} numbers.",
                     name=name, found=len(numbers), count=self.blocks,
                 )
             )
@@ -123,7 +123,7 @@ def _algorithm(own: Override, network: NetworkSettings) -> Any:
         raise UserError(
             problem(
                 "layers_algo_unknown",
-                "algo = {algo} in the file of layers is not known. Use one of {known}.",
+                "algo = {algo} in the layers file is not known. Use one of {known}.",
                 algo=name, known=", ".join(OF_ALGO),
             )
         )
@@ -138,7 +138,7 @@ def _extra(own: Override) -> dict[str, Any]:
         raise UserError(
             problem(
                 "layers_option_unknown",
-                "The file of layers sets {names}, which no algorithm has. Remove that.",
+                "The layers file sets {names}, which no algorithm has. Remove it.",
                 names=", ".join(unknown),
             )
         )

@@ -71,8 +71,8 @@ def _take_over(adapter: Adapter[WeightChange], file: AdapterFile) -> None:
             raise UserError(
                 problem(
                     "network_weights_differ",
-                    "network_weights = {file}: {name} holds {found}, but these settings make {expected}. Turn on "
-                    "dim_from_weights to take ranks and layers from the file, and choose its algorithm as LoRA_type.",
+                    "network_weights = {file}: {name} is {found}, but these settings make it {expected}. Turn on "
+                    "dim_from_weights to take ranks and layers from the file, and set LoRA_type to its algorithm.",
                     file=str(file.path), name=key, found=_in_words(found), expected=_in_words(expected),
                 )
             )
@@ -87,9 +87,9 @@ def _require_all(file: AdapterFile, trained: set[str]) -> None:
         raise UserError(
             problem(
                 "network_weights_lost",
-                "network_weights = {file} changes {count} layers that these settings do not train, for example "
-                "{name}, and that would be lost. Train them too (dim_from_weights takes the file's layers), or merge "
-                "the file with base_weights instead.",
+                "network_weights = {file} changes {count} layers that these settings do not train, for example {name}; "
+                "those changes would be lost. Train these layers too (dim_from_weights takes the file's layers), or "
+                "merge the file with base_weights instead.",
                 file=str(file.path), count=len(lost), name=lost[0],
             )
         )

@@ -88,7 +88,7 @@ def _build(optimizer_type: str, optimizer_args: list[str], groups: Groups) -> to
         raise UserError(
             problem(
                 "optimizer_refused",
-                "{optimizer} refuses its arguments: {reason}. Change optimizer_args or the learning rates.",
+                "{optimizer} does not accept its arguments: {reason}. Change optimizer_args or the learning rates.",
                 optimizer=optimizer_type, reason=str(error),
             )
         ) from error
@@ -122,8 +122,8 @@ def _entry(optimizer_type: str) -> Entry:
     raise UserError(
         problem(
             "optimizer_unknown",
-            "optimizer_type = {optimizer} is not known. The nearest is {nearest}; a dotted path such as "
-            "pytorch_optimizer.CAME works for any installed class.",
+            "optimizer_type = {optimizer} is not known. The nearest is {nearest}; any other installed class works by "
+            "its dotted path, such as pytorch_optimizer.CAME.",
             optimizer=optimizer_type, nearest=near,
         )
     )
@@ -151,8 +151,8 @@ def _check_steps(cls: Callable[..., Any], optimizer_type: str) -> None:
         raise UserError(
             problem(
                 "optimizer_needs_closure",
-                "{optimizer} calls the model several times a step, which training does not do. "
-                "Choose another optimizer, for example AdamW8bit.",
+                "{optimizer} has to call the model several times per step, which training does not do. Choose another "
+                "optimizer, for example AdamW8bit.",
                 optimizer=optimizer_type,
             )
         )
@@ -168,7 +168,7 @@ def _check_arguments(cls: Callable[..., Any], arguments: dict[str, Any], optimiz
             raise UserError(
                 problem(
                     "optimizer_argument_unknown",
-                    "{optimizer} takes no argument {name} (optimizer_args). The nearest is {nearest}.",
+                    "{optimizer} has no argument {name} (optimizer_args). The nearest is {nearest}.",
                     optimizer=optimizer_type, name=name, nearest=near,
                 )
             )

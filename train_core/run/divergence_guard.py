@@ -104,8 +104,8 @@ class Guard:
         return UserError(
             problem(
                 "loss_never_finite",
-                "In {count} steps the loss was not a number, so the run ends at step {step}. Start it again with one "
-                "or more of these: {settings}. If a warning names the same images each time, take them out.",
+                "The loss was not a number in {count} steps, so the run ends at step {step}. Start again with one or "
+                "more of these changes: {settings}. If the warnings keep naming the same images, remove them.",
                 count=self.skipped, step=step, settings=self.advice,
             )
         )
@@ -168,7 +168,7 @@ def left_out(step: int, images: Sequence[str]) -> Problem:
     shown = ", ".join(images[:NAMED_AT_MOST]) + (" …" if len(images) > NAMED_AT_MOST else "")
     return problem(
         "loss_not_finite",
-        "The loss of step {step} is not a number, so nothing is learnt from that step. Its images: {images}.",
+        "The loss at step {step} is not a number, so nothing is learnt from that step. Its images: {images}.",
         step=step, images=shown,
     )
 
@@ -177,9 +177,9 @@ def diverged(step: int, times: str, settings: str) -> Problem:
     """Warning text for a run whose loss has diverged."""
     return problem(
         "loss_diverged",
-        "At step {step} the loss has been far above its best for long, now {times} times: the training has diverged. "
-        "It hardly ever comes back by itself. Stop it, take the last file saved before, and start again with one or "
-        "more of these: {settings}.",
+        "The loss has been far above its lowest value for a long time, at step {step} {times} times as high: training "
+        "has diverged and will hardly ever recover by itself. Stop it, keep the last file saved before that, and start "
+        "again with one or more of these changes: {settings}.",
         step=step, times=times, settings=settings,
     )
 
@@ -188,7 +188,7 @@ def went_back(step: int, times: str, back: int) -> Problem:
     """The same where the run mends itself."""
     return problem(
         "loss_diverged_went_back",
-        "At step {step} the loss has been far above its best for long, now {times} times: the training had diverged. "
-        "It goes on from the weights of step {back}, at a third of the learning rate.",
+        "The loss has been far above its lowest value for a long time, at step {step} {times} times as high: training "
+        "had diverged. It continues from the weights of step {back}, at a third of the learning rate.",
         step=step, times=times, back=back,
     )

@@ -137,8 +137,8 @@ def placed(family: Family, device: torch.device) -> Iterator[None]:
 def _not_finite(number: int, prompt: SamplePrompt) -> Problem:
     return problem(
         "sample_not_finite",
-        "Sample {number} ({prompt}) came out as not-a-number and is left out. If this repeats, training has diverged: "
-        "lower the learning rate, or use bf16 in place of fp16.",
+        "Sample {number} ({prompt}) came out invalid (NaN) and is skipped. If this keeps happening, training has "
+        "diverged: lower the learning rate, or use bf16 instead of fp16.",
         number=number,
         prompt=prompt.prompt,
     )

@@ -23,7 +23,7 @@ def run(config: CompareLora, report: Report) -> None:
         raise UserError(
             problem(
                 "nothing_in_common",
-                "{file} and {other_file} change no layer in common: they were made for different models.",
+                "{file} and {other_file} have no changed layers in common: they were made for different models.",
                 file=str(one.path), other_file=str(other.path),
             )
         )

@@ -63,8 +63,8 @@ def _layers(file: AdapterFile, report: Report) -> dict[tuple[str, str], tuple[Te
             raise UserError(
                 problem(
                     "format_only_lora",
-                    "{file}: {name} is {algorithm}, which has no form in diffusers' and PEFT's files; only LoRA has. "
-                    "Keep kohya's names, or merge the adapter by svd to make a LoRA of it first.",
+                    "{file}: {name} is {algorithm}, but files of diffusers and PEFT can only hold LoRA. Keep kohya's "
+                    "names, or first merge the adapter by svd, which makes a LoRA of it.",
                     file=str(file.path), name=key, algorithm=IN_WORDS[module.algorithm],
                 )
             )
@@ -89,7 +89,7 @@ def _of_unet(file: AdapterFile, layers: Layers) -> Layers:
         raise UserError(
             problem(
                 "peft_only_unet",
-                "{file} changes text encoders too, and a PEFT adapter is for one network. Choose diffusers' names.",
+                "{file} changes text encoders too, but a PEFT adapter is for one network. Choose diffusers' names.",
                 file=str(file.path),
             )
         )

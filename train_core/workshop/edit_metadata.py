@@ -30,7 +30,7 @@ def run(config: EditMetadata, report: Report) -> None:
         raise UserError(
             problem(
                 "metadata_only_safetensors",
-                "{file} is a pickled file, which keeps no metadata. Convert it to .safetensors first.",
+                "{file} is a pickle file, which cannot hold metadata. Convert it to .safetensors first.",
                 file=str(source),
             )
         )

@@ -134,8 +134,8 @@ def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
         report.notice(
             problem(
                 "norms_need_base",
-                "{file}: what its layers change depends on the weights that they are put on, so it has no norms of "
-                "its own.", file=str(adapter.path),
+                "{file}: what its layers change depends on the weights they are applied to, so it has no norms of its "
+                "own.", file=str(adapter.path),
             )
         )
 
@@ -143,8 +143,8 @@ def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
 def _broken(path: Path, keys: list[str]) -> Problem:
     return problem(
         "tensors_not_finite",
-        "{file}: {count} layers hold values that are no numbers, for example {name}. The file makes black pictures; "
-        "use an earlier one of this training.",
+        "{file}: {count} layers contain invalid values (NaN or infinity), for example {name}. The file makes black "
+        "pictures; use an earlier one from this training.",
         file=str(path), count=len(keys), name=keys[0],
     )
 
@@ -152,7 +152,7 @@ def _broken(path: Path, keys: list[str]) -> Problem:
 def _empty(path: Path, keys: list[str]) -> Problem:
     return problem(
         "tensors_all_zero",
-        "{file}: {count} layers change nothing, for example {name}. They were not trained, or their numbers were too "
+        "{file}: {count} layers change nothing, for example {name}. They were not trained, or their values were too "
         "small for the number format.",
         file=str(path), count=len(keys), name=keys[0],
     )

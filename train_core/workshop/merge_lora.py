@@ -62,7 +62,7 @@ def _with_strengths(files: Sequence[AdapterFile], settings: MergeLoraSettings, k
         raise UserError(
             problem(
                 "more_strengths_than_adapters",
-                "There are {strengths} strengths for {files} adapters. Write one a line for each adapter.",
+                "There are {strengths} strengths for {files} adapters. Write one for each adapter, one per line.",
                 strengths=len(settings.strengths), files=len(files),
             )
         )
@@ -79,7 +79,7 @@ def _common_kind(files: Sequence[AdapterFile]) -> str:
         raise UserError(
             problem(
                 "adapters_of_different_bases",
-                "{file} is an adapter for {one}, but {other_file} one for {other}. They cannot become one adapter.",
+                "{file} is an adapter for {one}, but {other_file} is one for {other}. They cannot become one adapter.",
                 file=str(first.path), one=one, other_file=str(second.path), other=other,
             )
         )
@@ -147,7 +147,7 @@ def _sum(changes: Sequence[Change]) -> Change:
 def _shapes_differ(key: str, files: Sequence[AdapterFile]) -> Problem:
     return problem(
         "adapter_shapes_differ",
-        "{file} and {other_file} change {name} as layers of different shapes. They were made for different models and "
-        "cannot become one adapter.",
+        "{file} and {other_file} do not agree on the shape of {name}. They were made for different models and cannot "
+        "become one adapter.",
         file=str(files[0].path), other_file=str(files[1].path), name=key,
     )

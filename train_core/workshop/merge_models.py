@@ -40,7 +40,8 @@ def require_alike(first: Opened, other: Opened) -> None:
         raise UserError(
             problem(
                 "models_of_different_kinds",
-                "{file} is an {one} model, but {other_file} an {other} one. Only models of one kind can be merged.",
+                "{file} is an {one} model, but {other_file} is an {other} model. Only models of the same kind can be "
+                "merged.",
                 file=str(first.found.path), one=first.found.kind, other_file=str(other.found.path),
                 other=other.found.kind,
             )
@@ -56,7 +57,7 @@ def require_alike(first: Opened, other: Opened) -> None:
 def _layout_differs(one: Path, other: Path) -> Problem:
     return problem(
         "models_laid_out_differently",
-        "{file} and {other_file} have layers of different shapes, so that they cannot be merged. Choose another model.",
+        "{file} and {other_file} have layers of different shapes, so they cannot be merged. Choose another model.",
         file=str(one), other_file=str(other),
     )
 

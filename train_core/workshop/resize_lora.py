@@ -90,8 +90,8 @@ def _require_low_rank(file: AdapterFile) -> None:
         raise UserError(
             problem(
                 "resize_only_lora",
-                "{file} holds {algorithms}, and only a LoRA has a rank that can be lowered. Merge it by svd at a rank "
-                "to make a LoRA of it.",
+                "{file} contains {algorithms}, but only a LoRA has a rank that can be lowered. Merge it by svd at some "
+                "rank first, which makes a LoRA of it.",
                 file=str(file.path), algorithms=", ".join(others),
             )
         )

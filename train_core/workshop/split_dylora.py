@@ -33,7 +33,8 @@ def run(config: SplitDylora, report: Report) -> None:
         raise UserError(
             problem(
                 "not_a_dylora",
-                "{file} is no DyLoRA: all of its layers would be LoRAs of one rank, but it holds ranks {ranks}.",
+                "{file} is not a DyLoRA: all of a DyLoRA's layers are LoRAs of the same rank, but this file has ranks "
+                "{ranks}.",
                 file=str(file.path), ranks=", ".join(map(str, sorted(ranks))) or "–",
             )
         )

@@ -32,14 +32,14 @@ def test_a_stage_that_the_page_does_not_know_is_shown_as_it_is():
 
 
 def test_a_failed_run_says_why_in_the_language_of_the_page():
-    found = problem("bf16_not_supported", "{card} cannot calculate in bf16. Set mixed_precision to fp16.", card="<GTX>")
+    found = problem("bf16_not_supported", "{card} does not support bf16. Set mixed_precision to fp16.", card="<GTX>")
     view = RunView(RUN, status="failed", errors=[found])
-    assert "&lt;GTX&gt; cannot calculate in bf16" in status_html(view, "en")
-    assert "&lt;GTX&gt; 不支持 bf16 计算" in status_html(view, "zh-CN")
+    assert "&lt;GTX&gt; does not support bf16" in status_html(view, "en")
+    assert "&lt;GTX&gt; 不支持 bf16" in status_html(view, "zh-CN")
 
 
 def test_the_verdict_of_a_validation_is_shown_and_its_curve_drawn():
-    words = "{count} images are not trained on but measured on: {folders}."
+    words = "{count} images are not trained on, only used for validation: {folders}."
     said = problem("validation_images", words, count=3, folders="3 of <a>")
     view = RunView(RUN, status="completed", notices=[said], validations=[(10, 0.2), (20, 0.1)])
     assert "3 of &lt;a&gt;" in status_html(view, "en")

@@ -79,7 +79,7 @@ def test_their_v_parameterization_is_ours_and_off_leaves_it_to_the_model(tmp_pat
     (tmp_path / "theirs.toml").write_text("\n".join(lines), encoding="utf-8")
     loaded = read_config(tmp_path / "theirs.toml")
     assert loaded.config.model.v_parameterization == ours
-    assert any("v2" in p.text and "recognised by its file" in p.text for p in loaded.warnings)
+    assert any("v2" in p.text and "detected from its file" in p.text for p in loaded.warnings)
 
 
 def test_only_velocity_is_exported_as_v_parameterization():

@@ -129,7 +129,7 @@ def test_families_have_the_names_that_other_software_knows(kind, prediction, ver
 def test_a_missing_second_encoder_is_named(tmp_path):
     tensors = {name: t for name, t in tensors_of("sdxl").items() if not name.startswith("conditioner.embedders.1")}
     save_file(tensors, tmp_path / "m.safetensors")
-    with pytest.raises(UserError, match="holds no second text encoder"):
+    with pytest.raises(UserError, match="has no second text encoder"):
         load(tmp_path / "m.safetensors")
 
 

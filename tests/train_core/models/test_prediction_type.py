@@ -63,8 +63,8 @@ def test_an_sd2_file_that_is_silent_is_asked_and_the_answer_is_said():
     assert family.prediction_type == probe_prediction(family) == "v_prediction"  # random weights give no noise back
     (remark,) = family.remarks
     assert remark.code == "prediction_type_probed"
-    assert "it is v, and is trained so" in remark.text
-    assert "to epsilon if you know better" in remark.text
+    assert "it is v, and is trained that way" in remark.text
+    assert "set v_parameterization to epsilon" in remark.text
 
 
 @pytest.mark.parametrize("path", [tiny_file(), file_of("sdxl")])

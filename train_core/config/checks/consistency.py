@@ -47,7 +47,7 @@ def _cached_texts(config: TrainConfig) -> list[Problem]:
         problem(
             "cached_texts_and_text_encoder",
             "cache_text_encoder_outputs is on, but the text encoder is trained, so its outputs change at every step. "
-            "Turn network_train_unet_only on, or the cache off.",
+            "Turn on network_train_unet_only, or turn off the cache.",
         )
     ]
 
@@ -79,5 +79,6 @@ def fp16_on_cpu() -> Problem:
     """Problem told by the launcher or by the job itself when fp16 meets a CPU."""
     return problem(
         "fp16_on_cpu",
-        "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than no.",
+        "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than "
+        "mixed_precision = no.",
     )

@@ -55,8 +55,8 @@ def _not_with_cached_latents(dataset: DatasetSettings, augmentation: Augmentatio
     return [
         problem(
             "augmentation_with_cached_latents",
-            "{names} and cache_latents are both on, but cached latents are the same in every draw. Turn cache_latents "
-            "off to see each image differently, or the other off to train faster.",
+            "{names} and cache_latents are both on, but a cached image is the same every time. Turn off cache_latents "
+            "to vary the images, or turn off {names} to train faster.",
             names=", ".join(names),
         )
     ]
@@ -70,8 +70,8 @@ def _not_with_cached_texts(dataset: DatasetSettings, captions: CaptionSettings) 
     return [
         problem(
             "captions_vary_with_cached_texts",
-            "{names} and cache_text_encoder_outputs are both on, but captions that are encoded once are the same in "
-            "every draw. Turn cache_text_encoder_outputs off, or the other.",
+            "{names} and cache_text_encoder_outputs are both on, but a caption that is encoded only once is the same "
+            "every time. Turn off cache_text_encoder_outputs, or turn off {names}.",
             names=", ".join(names),
         )
     ]
@@ -87,8 +87,8 @@ def _face_range(augmentation: AugmentationSettings) -> list[Problem]:
     return [
         problem(
             "bad_face_range",
-            "face_crop_aug_range = {range}: the crop's short side is that many faces wide, least and most. Both must "
-            "be at least 1, the smaller one first, such as 2.0,4.0.",
+            "face_crop_aug_range = {range} is not valid. It is the short side of the crop in face widths, smallest and "
+            "largest: two numbers of at least 1, the smaller one first, such as 2.0,4.0.",
             range=text,
         )
     ]
@@ -112,8 +112,8 @@ def _separators(captions: CaptionSettings) -> list[Problem]:
     return [
         problem(
             "separator_in_separator",
-            "{name} = {mark} holds caption_separator = {separator}, so captions would be cut within it. Choose another "
-            "one, such as ||| or ;;;.",
+            "{name} = {mark} contains caption_separator = {separator}, so captions would be split in the middle of it. "
+            "Choose another mark, such as ||| or ;;;.",
             name=name, mark=repr(mark), separator=repr(captions.caption_separator),
         )
         for name, mark in marks.items()

@@ -22,7 +22,7 @@ def source_contradictions(dataset: DatasetSettings) -> list[Problem]:
     return [
         problem(
             "two_image_sources",
-            "{source} = {path} and {name} are both set, but only one can say where the images are. Empty one of them.",
+            "{source} = {path} and {name} are both set, but only one can say where the images are. Clear one of them.",
             source=source, path=getattr(dataset, source), name=name,
         )
         for source, others in pairs.items()
@@ -53,8 +53,8 @@ def bucket_contradictions(dataset: DatasetSettings, place: str = "") -> list[Pro
         return [
             problem(
                 "bucket_bounds",
-                "resolution = {resolution} does not lie between min_bucket_reso = {low} and max_bucket_reso = {high}. "
-                "Lower the first or raise the second.",
+                "resolution = {resolution} is not between min_bucket_reso = {low} and max_bucket_reso = {high}. Lower "
+                "min_bucket_reso or raise max_bucket_reso.",
                 resolution=resolution, low=low, high=high,
             )
         ]

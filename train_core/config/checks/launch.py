@@ -17,8 +17,8 @@ def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> lis
         found.append(
             problem(
                 "processes_not_shared_evenly",
-                "num_processes = {processes} counts the devices of all num_machines = {machines} machines, so it must "
-                "be a multiple of that.",
+                "num_processes = {processes} counts the devices of all machines together, so it must be a multiple of "
+                "num_machines = {machines}.",
                 processes=launch.num_processes, machines=launch.num_machines,
             )
         )
@@ -26,7 +26,7 @@ def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> lis
         found.append(
             problem(
                 "machine_rank_too_high",
-                "machine_rank = {rank}, but {machines} machines are numbered 0 to {last}.",
+                "machine_rank = {rank} is too high: {machines} machines are numbered 0 to {last}.",
                 rank=launch.machine_rank, machines=launch.num_machines, last=launch.num_machines - 1,
             )
         )
@@ -34,8 +34,8 @@ def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> lis
         found.append(
             problem(
                 "machines_cannot_meet",
-                "num_machines = {machines}: set main_process_ip to the first machine's address and main_process_port "
-                "to a free port there, the same on every machine.",
+                "num_machines = {machines} needs a place to meet: set main_process_ip to the first machine's address "
+                "and main_process_port to a free port on it, the same on every machine.",
                 machines=launch.num_machines,
             )
         )
@@ -55,7 +55,8 @@ def _not_shared_out(launch: LaunchSettings, memory: MemorySettings) -> list[Prob
     return [
         problem(
             "sharding_conflict",
-            "accelerate_config shares out the U-Net's weights over the processes, which does not go with {conflicts}.",
+            "accelerate_config shards the U-Net's weights across the processes, which does not work with {conflicts}. "
+            "Change these, or clear accelerate_config.",
             conflicts=found,
         )
     ]

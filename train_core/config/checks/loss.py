@@ -49,14 +49,14 @@ def _unsuited() -> dict[str, Problem]:
         ),
         problem(
             "zero_terminal_snr_without_v",
-            "zero_terminal_snr is on, but the base model predicts noise: at a level that is pure noise that tells "
-            "it nothing about the picture. Turn it off, or choose a v-prediction model.",
+            "zero_terminal_snr is on, but the base model predicts noise, and predicting pure noise teaches it nothing "
+            "about the picture. Turn it off, or choose a v-prediction model.",
             name="zero_terminal_snr",
         ),
         problem(
             "v_pred_like_loss_with_v",
-            "v_pred_like_loss is for models that predict noise; this one is a v-prediction model, whose loss is that "
-            "already. Set it to 0.",
+            "v_pred_like_loss is for models that predict noise. This is a v-prediction model, which has that loss "
+            "already. Set v_pred_like_loss to 0.",
             name="v_pred_like_loss",
         ),
     )
@@ -70,8 +70,8 @@ def loss_oddities(loss: LossSettings) -> list[Problem]:
         found.append(
             problem(
                 "two_snr_weightings",
-                "min_snr_gamma and debiased_estimation_loss both weigh noise levels, and their weights are multiplied. "
-                "One of them is usual.",
+                "min_snr_gamma and debiased_estimation_loss both weight the noise levels, and their weights multiply. "
+                "Usually only one of them is used.",
             )
         )
     weighting = next(
@@ -81,8 +81,8 @@ def loss_oddities(loss: LossSettings) -> list[Problem]:
         found.append(
             problem(
                 "zero_terminal_snr_weighs_nothing",
-                "{weighting} gives the noise level that is pure noise, which zero_terminal_snr is for, no weight at "
-                "all. Turn {weighting} off, or use debiased_estimation_loss.",
+                "{weighting} gives no weight at all to pure noise, the very level that zero_terminal_snr is for. Turn "
+                "{weighting} off, or use debiased_estimation_loss.",
                 weighting=weighting,
             )
         )

@@ -36,8 +36,8 @@ def _forms(config: TrainConfig) -> list[Problem]:
             found.append(
                 problem(
                     "bypass_cannot",
-                    "bypass_mode computes on what flows through a layer, where {names} cannot work: it acts on the "
-                    "changed weights. Turn one of them off.",
+                    "bypass_mode works on the data that flows through a layer, not on its weights, so it cannot be "
+                    "combined with {names}. Turn one of them off.",
                     names=", ".join(blocking),
                 )
             )
@@ -45,8 +45,8 @@ def _forms(config: TrainConfig) -> list[Problem]:
         found.append(
             problem(
                 "dora_and_dropout",
-                "dora_wd computes on whole weights, where network_dropout has no activations to act on. Set "
-                "network_dropout to 0; rank_dropout and module_dropout work with it.",
+                "dora_wd works on whole weights, so network_dropout has no activations to drop. Set network_dropout to "
+                "0; rank_dropout and module_dropout do work with dora_wd.",
             )
         )
     return found
@@ -58,7 +58,7 @@ def _norms(config: TrainConfig) -> list[Problem]:
     return [
         problem(
             "norms_and_schedule_free",
-            "{optimizer} keeps a second copy of what it trains, which scale_weight_norms does not reach. Set "
+            "{optimizer} keeps a second copy of the trained weights, which scale_weight_norms cannot limit. Set "
             "scale_weight_norms to 0, or choose another optimizer.",
             optimizer=config.optimizer.optimizer_type,
         )
@@ -73,8 +73,8 @@ def _start(config: TrainConfig) -> list[Problem]:
     return [
         problem(
             "more_strengths_than_files",
-            "base_weights_multiplier holds {strengths} strengths for {files} files of base_weights. Write one for "
-            "each file.",
+            "base_weights_multiplier has {strengths} strengths for {files} files in base_weights. Write one for each "
+            "file.",
             strengths=len(strengths), files=len(algorithm.base_weights),
         )
     ]

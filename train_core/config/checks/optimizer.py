@@ -49,7 +49,7 @@ def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Pro
         found.append(
             problem(
                 "dadapt_small_rate",
-                "{optimizer} multiplies the rate it finds by learning_rate = {rate}; 1 is what it expects.",
+                "{optimizer} multiplies the rate it finds by learning_rate = {rate}. It is meant to be 1.",
                 optimizer=optimizer.optimizer_type, rate=optimizer.learning_rate,
             )
         )
@@ -57,8 +57,9 @@ def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Pro
         found.append(
             problem(
                 "adafactor_relative_steps",
-                "{optimizer} finds its own rate with relative_step, its default, so {unused} are not used, except that "
-                "a rate of 0 leaves a part out. Write relative_step=False into optimizer_args to use them.",
+                "{optimizer} finds its own rate while relative_step is on, which is its default, so {unused} are "
+                "ignored (a rate of 0 still leaves a part untrained). Add relative_step=False to optimizer_args to use "
+                "them.",
                 optimizer=optimizer.optimizer_type, unused=", ".join(_unused_with_relative_steps(config)),
             )
         )
@@ -66,8 +67,8 @@ def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Pro
         found.append(
             problem(
                 "schedule_free_schedule",
-                "{optimizer} averages instead of lowering its rate, so lr_scheduler = {schedule} is not used and the "
-                "rate stays constant. constant_with_warmup would be used.",
+                "{optimizer} averages the weights instead of lowering its rate, so lr_scheduler = {schedule} is "
+                "ignored and the rate stays constant. It does follow constant_with_warmup.",
                 optimizer=optimizer.optimizer_type, schedule=optimizer.lr_scheduler,
             )
         )
@@ -102,8 +103,8 @@ def _rates(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
     return [
         problem(
             "dadapt_two_rates",
-            "{optimizer} finds one rate for everything, but {settings} make the rates differ. Leave them empty and set "
-            "learning_rate = 1; a rate or factor of 0 is allowed and leaves its part out.",
+            "{optimizer} finds one rate for everything, but {settings} would make the rates differ. Clear them and set "
+            "learning_rate = 1. A rate or factor of 0 is allowed: that part is then not trained.",
             optimizer=optimizer.optimizer_type, settings=joined("and", differing),
         )
     ]
@@ -117,8 +118,8 @@ def _nothing_after_the_text_encoder(config: TrainConfig, rates: dict[str, float]
     return [
         problem(
             "nothing_after_the_text_encoder",
-            "stop_text_encoder_training = {until}, but nothing else is trained, so nothing would be learnt from there "
-            "on. Empty it and make the run shorter.",
+            "stop_text_encoder_training = {until}, but nothing else is trained, so nothing would be learnt after that. "
+            "Clear it and shorten the run instead.",
             until=until,
         )
     ]
@@ -150,8 +151,8 @@ def _rate_among_arguments(optimizer: OptimizerSettings) -> list[Problem]:
     return [
         problem(
             "rate_among_arguments",
-            "lr = {rate} in optimizer_args would have no effect, since every group has a rate. Remove it and set "
-            "learning_rate.",
+            "lr = {rate} in optimizer_args would have no effect, because every parameter group has its own rate. "
+            "Remove it and set learning_rate.",
             rate=arguments["lr"],
         )
     ]
@@ -172,8 +173,8 @@ def _schedule(optimizer: OptimizerSettings) -> list[Problem]:
         return [
             problem(
                 "adafactor_schedule_alone",
-                "lr_scheduler = adafactor is the rate that Adafactor finds itself, but {optimizer} with these "
-                "optimizer_args finds none. Choose another lr_scheduler, for example constant_with_warmup.",
+                "lr_scheduler = adafactor means that Adafactor finds its own rate, which {optimizer} does not do with "
+                "these optimizer_args. Choose another lr_scheduler, for example constant_with_warmup.",
                 optimizer=optimizer.optimizer_type,
             )
         ]
@@ -195,8 +196,8 @@ def _stages(optimizer: OptimizerSettings) -> list[Problem]:
         return [
             problem(
                 "stages_without_rate",
-                "learning_rate is 0, but with lr_scheduler = staged each part keeps its proportion to it. "
-                "Set learning_rate to the first stage's rate.",
+                "learning_rate is 0, but lr_scheduler = staged sets each part's rate in proportion to it. Set "
+                "learning_rate to the first stage's rate.",
             )
         ]
     return _problems_of(lambda: parse_stages(optimizer.lr_stages, "lr_stages"))
@@ -213,7 +214,7 @@ def _schedule_arguments(optimizer: OptimizerSettings) -> list[Problem]:
     return [
         problem(
             "schedule_argument",
-            "{name} = {value} in lr_scheduler_args does not suit lr_scheduler = {schedule}. It takes {allowed}.",
+            "{name} = {value} in lr_scheduler_args does not work with lr_scheduler = {schedule}. It takes {allowed}.",
             name=name, value=repr(value), schedule=optimizer.lr_scheduler,
             allowed=", ".join(_in_words(argument) for argument in allowed),
         )
@@ -238,8 +239,8 @@ def _averages(optimizer: OptimizerSettings) -> list[Problem]:
     return [
         problem(
             "ema_with_schedule_free",
-            "{optimizer} keeps an average of the weights itself, so ema_decay = {decay} would average twice. "
-            "Set ema_decay = 0.",
+            "{optimizer} already averages the weights, so ema_decay = {decay} would average them twice. Set ema_decay "
+            "= 0.",
             optimizer=optimizer.optimizer_type, decay=optimizer.ema_decay,
         )
     ]
@@ -262,8 +263,8 @@ def _fused(config: TrainConfig) -> list[Problem]:
     return [
         problem(
             "fused_backward_conflict",
-            "fused_backward_pass moves each parameter before the other gradients are known, which does not go with "
-            "{conflicts}. Change these or turn it off.",
+            "fused_backward_pass updates each parameter before the other gradients are known, which does not work with "
+            "{conflicts}. Change these, or turn it off.",
             conflicts=found,
         )
     ]

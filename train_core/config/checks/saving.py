@@ -15,15 +15,15 @@ def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Prob
         found.append(
             problem(
                 "save_state_at_end_only",
-                "save_state writes a state beside every saved file, and no file is saved before the end. Set "
-                "save_every_n_epochs, save_every_n_steps or save_state_every_n_steps to be able to resume.",
+                "save_state writes a state with every saved file, but no file is saved before the end. To be able to "
+                "resume, set save_every_n_epochs, save_every_n_steps or save_state_every_n_steps.",
             )
         )
     if output.save_n_epoch_ratio and output.save_every_n_epochs:
         found.append(
             problem(
                 "save_every_n_epochs_unused",
-                "save_n_epoch_ratio = {ratio} decides when files are saved; save_every_n_epochs = {every} is not used.",
+                "save_n_epoch_ratio = {ratio} decides when files are saved; save_every_n_epochs = {every} is ignored.",
                 ratio=output.save_n_epoch_ratio, every=output.save_every_n_epochs,
             )
         )
@@ -37,7 +37,7 @@ def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Prob
     found += [
         problem(
             "nothing_to_keep_last",
-            "{name} has no effect: nothing of its kind is saved on the way. Set how often first.",
+            "{name} has no effect, because nothing of that kind is saved during training. First set how often to save.",
             name=name,
         )
         for name, without_effect in idle.items()

@@ -13,15 +13,15 @@ def validation_contradictions(validation: ValidationSettings) -> list[Problem]:
         return [
             problem(
                 "validation_twice",
-                "validation_split and validation_data_dir are both set. Keep the folder, or have a share of the "
-                "training images held out.",
+                "validation_split and validation_data_dir are both set. Set validation_split to 0 to use the folder, "
+                "or clear validation_data_dir to hold out training images.",
             )
         ]
     if asked and not validation.validate_every_n_epochs and not validation.validate_every_n_steps:
         return [
             problem(
                 "validation_never",
-                "Images are kept for validation, but validate_every_n_epochs and validate_every_n_steps are both 0. "
+                "There are images for validation, but validate_every_n_epochs and validate_every_n_steps are both 0. "
                 "Set one of them, for example validate_every_n_epochs = 1.",
             )
         ]

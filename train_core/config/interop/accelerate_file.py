@@ -42,9 +42,8 @@ def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
         raise UserError(
             problem(
                 "deepspeed_refused",
-                "{path} asks for DeepSpeed, which takes its steps with an engine of its own that can be neither "
-                "resumed exactly nor checked here. FSDP shares out the model as well: run accelerate config again and "
-                "choose it.",
+                "{path} asks for DeepSpeed, whose own training engine can be neither resumed exactly nor checked here. "
+                "FSDP can shard the model too: run accelerate config again and choose it.",
                 path=str(path),
             )
         )
@@ -53,8 +52,8 @@ def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
         raise UserError(
             problem(
                 "accelerate_file_without_fsdp",
-                "{path} holds no fsdp_config, and nothing else is taken from it: processes, machines and the like are "
-                "settings here. Choose FSDP in accelerate config, or empty accelerate_config.",
+                "{path} has no fsdp_config, and nothing else in it is used: processes, machines and the like are set "
+                "here. Choose FSDP in accelerate config, or clear accelerate_config.",
                 path=str(path),
             )
         )
@@ -91,8 +90,8 @@ def _unused(path: Path, fsdp: Mapping[str, Any]) -> list[Problem]:
     return [
         problem(
             "fsdp_settings_unused",
-            "{path}: these have no effect here: {names}. Blocks are always gathered one at a time, and what is saved "
-            "is always whole; checkpoints are the setting gradient_checkpointing.",
+            "{path}: these settings have no effect here: {names}. Blocks are always gathered one at a time and saved "
+            "whole; for checkpointing, use gradient_checkpointing.",
             path=str(path), names="; ".join(unused),
         )
     ]

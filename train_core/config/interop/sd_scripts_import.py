@@ -29,15 +29,15 @@ NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
 NOT_FOLLOWED = {
     "deepspeed": phrase(
         "refused_deepspeed",
-        "its engine takes steps that can be neither resumed exactly nor checked; accelerate_config takes FSDP",
+        "its training engine can be neither resumed exactly nor checked; use FSDP through accelerate_config",
     ),
     "no_token_padding": phrase(
         "refused_no_padding",
-        "base models learnt from captions padded to full length, and no trainer reads it any more",
+        "base models were trained on captions padded to full length, and no trainer uses this option any more",
     ),
     "dataset_class": phrase(
         "refused_dataset_class",
-        "images come from folders, metadata or dataset files, so that order and resuming are exact",
+        "images come from folders, metadata files or dataset files, so that their order and resuming are exact",
     ),
 }
 
@@ -75,7 +75,9 @@ UNNEEDED = {
             "logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "wandb_run_name",
             "wandb_api_key", "console_log_level", "console_log_file", "console_log_simple",
         ),
-        phrase("unneeded_log_config", "the settings of every run are in its curves and its folder"): ("log_config",),
+        phrase("unneeded_log_config", "the settings of every run are kept with its curves and in its folder"): (
+            "log_config",
+        ),
         phrase("unneeded_upload", "nothing is uploaded"): (
             "huggingface_repo_id", "huggingface_repo_type", "huggingface_path_in_repo", "huggingface_token",
             "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload",
@@ -83,18 +85,18 @@ UNNEEDED = {
         phrase("unneeded_memory", "memory is managed automatically"): (
             "lowram", "highvram", "disable_mmap_load_safetensors",
         ),
-        phrase("unneeded_cache_check", "caches are always checked, quickly"): ("skip_cache_check", "cache_info"),
+        phrase("unneeded_cache_check", "caches are always checked, and quickly"): ("skip_cache_check", "cache_info"),
         phrase("unneeded_launcher", "the launcher sets it"): (
             "ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph",
         ),
         phrase("unneeded_tokenizer", "the tokenizer ships with Crucible"): ("tokenizer_cache_dir",),
-        phrase("unneeded_kind", "the kind of model is recognised by its file"): ("v2", "train_inpainting"),
-        phrase("unneeded_initial_step", "resuming goes on at the very step, by itself"): (
+        phrase("unneeded_kind", "the kind of model is detected from its file"): ("v2", "train_inpainting"),
+        phrase("unneeded_initial_step", "resuming continues at the exact step by itself"): (
             "skip_until_initial_step", "initial_epoch", "initial_step",
         ),
-        phrase("unneeded_workers", "workers always persist"): ("persistent_data_loader_workers",),
+        phrase("unneeded_workers", "workers are always kept running"): ("persistent_data_loader_workers",),
         phrase("unneeded_debug", "the page shows what would be trained"): ("debug_dataset",),
-        phrase("unneeded_this_file", "it is this file"): ("config_file", "output_config"),
+        phrase("unneeded_this_file", "this is that file"): ("config_file", "output_config"),
     }.items()
     for name in names
 }
@@ -166,8 +168,8 @@ def _schedule(ours: Values, source: str) -> None:
         raise UserError(
             problem(
                 "lr_scheduler_type_refused",
-                "lr_scheduler_type = {value} in {source}: a schedule given as a class can be neither drawn nor resumed "
-                "exactly, so it is not supported. Use lr_scheduler, for example staged with lr_stages.",
+                "lr_scheduler_type = {value} in {source} is not supported: a schedule given as a class can be neither "
+                "plotted nor resumed exactly. Use lr_scheduler, for example staged with lr_stages.",
                 value=repr(given), source=source,
             )
         )
@@ -195,7 +197,7 @@ def _dropped(ours: Values, source: str) -> list[Problem]:
             dropped.append(
                 problem(
                     "sd_scripts_refused",
-                    "{name} in {source} is not followed: {reason}.",
+                    "{name} in {source} is not supported: {reason}.",
                     name=name, source=source, reason=NOT_FOLLOWED[name],
                 )
             )
@@ -203,7 +205,7 @@ def _dropped(ours: Values, source: str) -> list[Problem]:
             dropped.append(
                 problem(
                     "sd_scripts_another_method",
-                    "{name} in {source} is not used: it belongs to {method}, and this trains an adapter.",
+                    "{name} in {source} is ignored: it is for {method}, and this trains an adapter.",
                     name=name, source=source, method=ANOTHER_METHOD[name],
                 )
             )
@@ -222,7 +224,7 @@ def _defaults(ours: Values, source: str) -> list[Problem]:
     return [
         problem(
             "sd_scripts_default_differs",
-            "{name} is not in {source}: sd-scripts would use {theirs}, Crucible uses {ours}. Set it to be sure.",
+            "{name} is not set in {source}: sd-scripts would use {theirs}, Crucible uses {ours}. Set it to be sure.",
             name=name, source=source, theirs=theirs if isinstance(theirs, Phrase) else repr(theirs),
             ours=_in_words(name, defaults),
         )

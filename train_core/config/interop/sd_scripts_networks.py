@@ -54,7 +54,7 @@ def network_in_our_words(ours: Values, source: str) -> Values:
         raise UserError(
             problem(
                 "network_module_unknown",
-                "network_module = {module} in {source} is not known here. Use one of {known}.",
+                "network_module = {module} in {source} is not supported. Use one of {known}.",
                 module=repr(module), source=source, known=", ".join([*OF_MODULES, LYCORIS]),
             )
         )
@@ -65,7 +65,8 @@ def network_in_our_words(ours: Values, source: str) -> Values:
         raise UserError(
             problem(
                 "network_args_unknown",
-                "network_args in {source}: {names} are not known here. Remove them to train without.",
+                "network_args in {source} has arguments that Crucible does not know: {names}. Remove them to train "
+                "without them.",
                 source=source, names=", ".join(unknown),
             )
         )
@@ -78,7 +79,7 @@ def _algo(values: Values, source: str) -> str:
         raise UserError(
             problem(
                 "lycoris_algo_unknown",
-                "algo={algo} in network_args of {source} is not known here. Use one of {known}.",
+                "algo={algo} in network_args of {source} is not supported. Use one of {known}.",
                 algo=algo, source=source, known=", ".join(OF_ALGO),
             )
         )

@@ -52,7 +52,7 @@ def read_factors(text: str, count: int, setting_name: str) -> list[float]:
         raise UserError(
             problem(
                 "too_many_block_rates",
-                "{name} holds {found} factors, but this model has {count} such blocks. Remove the others.",
+                "{name} has {found} factors, but this model has only {count} such blocks. Remove the rest.",
                 name=setting_name, found=len(factors), count=count,
             )
         )
@@ -68,8 +68,8 @@ def _factor(text: str, setting_name: str) -> float:
         raise UserError(
             problem(
                 "bad_block_rate",
-                "{name}: {value} is neither a factor of 0 or more nor one of {curves}. "
-                "Write for example 1,1,0.5 or sine+0.2.",
+                "{name}: {value} must be a factor of 0 or more, or one of {curves}. Write for example 1,1,0.5 or "
+                "sine+0.2.",
                 name=setting_name, value=repr(text), curves=", ".join(CURVES),
             )
         )

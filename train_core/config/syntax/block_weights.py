@@ -98,8 +98,8 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
         raise UserError(
             problem(
                 "block_preset_unknown",
-                "{name} is no preset of block weights. Known are {known}; the nearest is {nearest}. Write a line of "
-                "your own as NAME:v1,…,v17.",
+                "{name} is not a preset of block weights. Known presets are {known}; the nearest is {nearest}. Add a "
+                "preset of your own as a line NAME:v1,…,v17.",
                 name=text, known=", ".join(known), nearest=get_close_matches(text.upper(), known, 1, cutoff=0.0)[0],
             )
         )
@@ -108,8 +108,8 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
         raise UserError(
             problem(
                 "block_weights_unreadable",
-                "{text} is no list of block weights: it has to hold 17 or 26 numbers for SD, 12 or 20 for SDXL, with "
-                "commas between them; there are {count}.",
+                "{text} is not a list of block weights. Write 17 or 26 numbers for SD, 12 or 20 for SDXL, separated by "
+                "commas; there are {count}.",
                 text=text, count=len(values),
             )
         )
@@ -118,7 +118,7 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
         raise UserError(
             problem(
                 "block_weights_of_another_kind",
-                "{count} block weights are those of another kind of model. For {kind} write {expected} numbers.",
+                "{count} block weights are for another kind of model. For {kind} write {expected} numbers.",
                 count=len(values), kind=kind or "SD", expected=joined("or", expected),
             )
         )

@@ -128,7 +128,7 @@ def expected(setting: Setting) -> Phrase:
     if get_origin(kind) is list and setting.traits.path:
         return phrase("a_list_of_paths", "a list of paths")
     if get_origin(kind) is list:
-        return phrase("a_list_of_words", "a list of key=value texts")
+        return phrase("a_list_of_words", "a list of key=value pairs")
     if get_origin(kind) is Literal or kind is int:
         return phrase("a_whole_number", "a whole number")
     words = {
@@ -160,7 +160,7 @@ def _not_a_choice(setting: Setting, choices: tuple[Any, ...], raw: Any, source: 
     near = get_close_matches(str(raw), words, 1)
     return problem(
         "not_a_choice",
-        "{name} = {value} in {source} is not a choice. Use one of {choices}; the nearest is {nearest}.",
+        "{name} = {value} in {source} is not one of the choices. Use one of {choices}; the nearest is {nearest}.",
         name=setting.name, value=repr(raw), source=source, choices=", ".join(words), nearest=(near or words)[0],
     )
 

@@ -137,7 +137,7 @@ def _read(path: Path) -> LayerPreset:
 def _bad_key(path: Path, key: str, known: list[str]) -> Any:
     return problem(
         "layers_file_key",
-        "{path}: {key} is not known or not written as expected. Its keys are {known}.",
+        "{path}: {key} is unknown or not written as expected. The keys are {known}.",
         path=str(path), key=key, known=", ".join(known),
     )
 
@@ -154,7 +154,7 @@ def _check_patterns(path: Path, said: Mapping[str, Any]) -> None:
             raise UserError(
                 problem(
                     "layers_file_pattern",
-                    "{path}: {pattern} is no regular expression ({reason}). Write it otherwise, or set use_fnmatch to "
+                    "{path}: {pattern} is not a valid regular expression ({reason}). Correct it, or set use_fnmatch to "
                     "true to use wildcards.",
                     path=str(path), pattern=str(pattern), reason=str(error),
                 )

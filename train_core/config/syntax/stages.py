@@ -33,7 +33,7 @@ def parse_stages(text: str, setting_name: str) -> tuple[Stage, ...]:
             raise _bad(part, place, setting_name, reason)
         before = stages[-1].until if stages else 0
         if stage.until is not None and before is not None and stage.until <= before:
-            later = phrase("stage_step_not_after", "the step has to be after {before}", before=before)
+            later = phrase("stage_step_not_after", "the step must come after {before}", before=before)
             raise _bad(part, place, setting_name, later)
         stages.append(stage)
     return tuple(stages)
@@ -46,12 +46,12 @@ def _stage(part: str, place: int, setting_name: str) -> Stage:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        reason = phrase("stage_no_value", "{value} is no number of 0 or more", value=repr(value_text))
+        reason = phrase("stage_no_value", "{value} is not a number of 0 or more", value=repr(value_text))
         raise _bad(part, place, setting_name, reason)
     if not colon:
         return Stage(value, None)
     if not (until_text.isascii() and until_text.isdecimal()):
-        reason = phrase("stage_no_step", "{value} is no whole number of steps", value=repr(until_text))
+        reason = phrase("stage_no_step", "{value} is not a whole number of steps", value=repr(until_text))
         raise _bad(part, place, setting_name, reason)
     return Stage(value, int(until_text))
 

@@ -112,8 +112,8 @@ class _Reader:
             self.problems.append(
                 problem(
                     "dataset_tables_missing",
-                    "{place} of {path} has no {kind} in it. Write each dataset as [[datasets]], and below it each of "
-                    "its folders as [[datasets.subsets]] with its image_dir.",
+                    "{place} of {path} has no {kind}. Write each dataset as [[datasets]] and, below it, each of its "
+                    "folders as [[datasets.subsets]] with an image_dir.",
                     place=above.words, path=str(self.path), kind=kind,
                 )
             )
@@ -132,7 +132,8 @@ class _Reader:
             self.problems.append(
                 problem(
                     "dataset_subset_without_images",
-                    "{place} of {path} names neither image_dir nor metadata_file. Give it the folder of its images.",
+                    "{place} of {path} has neither image_dir nor metadata_file. Set image_dir to the folder of its "
+                    "images.",
                     place=place.words, path=str(self.path),
                 )
             )
@@ -140,8 +141,8 @@ class _Reader:
             self.problems += [
                 problem(
                     "dataset_key_for_folders",
-                    "{key} in {place} of {path} is for folders of images; a subset with metadata_file has its captions "
-                    "from there. Remove one of the two.",
+                    "{key} in {place} of {path} is for image folders; a subset with metadata_file takes its captions "
+                    "from that file. Remove one of the two.",
                     key=key, place=place.words, path=str(self.path),
                 )
                 for key in ("is_reg", "class_tokens", "caption_extension")
@@ -152,8 +153,8 @@ class _Reader:
             self.problems.append(
                 problem(
                     "preservation_of_training_images",
-                    "{key} in {place} of {path} is for regularisation images: from these nothing would be learnt. "
-                    "Set is_reg = true there, or remove it.",
+                    "{key} in {place} of {path} is for regularisation images; with it, nothing would be learnt from "
+                    "training images. Set is_reg = true there, or remove it.",
                     key=PRESERVATION, place=place.words, path=str(self.path),
                 )
             )
@@ -163,7 +164,7 @@ class _Reader:
             self.problems.append(
                 problem(
                     "dataset_mixed",
-                    "{place} of {path} mixes subsets with metadata_file and subsets without. Put them into separate "
+                    "{place} of {path} mixes subsets with and without metadata_file. Put them into separate "
                     "[[datasets]].",
                     place=place.words, path=str(self.path),
                 )
@@ -172,8 +173,8 @@ class _Reader:
             self.problems.append(
                 problem(
                     "dataset_only_regularisation",
-                    "{place} of {path} holds regularisation images only. They are matched to the training images of "
-                    "their own dataset: move them into one that has some.",
+                    "{place} of {path} has only regularisation images, which are matched to training images of the "
+                    "same dataset. Move them into a dataset that has training images.",
                     place=place.words, path=str(self.path),
                 )
             )
@@ -183,8 +184,8 @@ class _Reader:
 def _table_unknown(key: str, place: Place) -> Problem:
     return problem(
         "dataset_table_unknown",
-        "{key} in {path} is not expected there. A dataset file holds [general], [[datasets]] and "
-        "[[datasets.subsets]] only.",
+        "{key} is not expected in {path}. A dataset file consists only of [general], [[datasets]] and "
+        "[[datasets.subsets]].",
         key=key, path=str(place.path),
     )
 

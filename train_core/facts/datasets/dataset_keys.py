@@ -118,7 +118,7 @@ def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -
         return _elsewhere(key, place)
     return problem(
         "dataset_key_not_yet",
-        "{key} in {place} of {path}: this version of Crucible does not have it. Remove it to train without.",
+        "{key} in {place} of {path} is not supported by this version of Crucible. Remove it to train without it.",
         key=key, place=place.words, path=str(place.path),
     )
 
@@ -130,7 +130,7 @@ def _stray(key: str, place: Place) -> Problem:
     if levels:
         return problem(
             "dataset_key_level",
-            "{key} in {place} of {path} cannot stand there. Move it to {levels}.",
+            "{key} in {place} of {path} is not allowed there. Move it to {levels}.",
             levels=" / ".join(levels), **where,
         )
     if _is_of_the_run(key):
@@ -139,12 +139,12 @@ def _stray(key: str, place: Place) -> Problem:
     if near:
         return problem(
             "dataset_key_unknown_near",
-            "{key} in {place} of {path} is no key of a dataset file. Did you mean {nearest}?",
+            "{key} in {place} of {path} is not a key of dataset files. Did you mean {nearest}?",
             nearest=near[0], **where,
         )
     return problem(
         "dataset_key_unknown",
-        "{key} in {place} of {path} is no key of a dataset file. Remove it; docs/datasets.md lists all keys.",
+        "{key} in {place} of {path} is not a key of dataset files. Remove it; docs/datasets.md lists all keys.",
         **where,
     )
 
@@ -156,6 +156,6 @@ def _is_of_the_run(key: str) -> bool:
 def _elsewhere(key: str, place: Place) -> Problem:
     return problem(
         "dataset_key_elsewhere",
-        "{key} in {place} of {path} holds for the whole run. Set it in the settings instead of the dataset file.",
+        "{key} in {place} of {path} applies to the whole run. Set it in the settings instead of the dataset file.",
         key=key, place=place.words, path=str(place.path),
     )

@@ -117,7 +117,7 @@ def _parse_size(value: str) -> tuple[int, int]:
 def _switched_off(folder: Path) -> Problem:
     return problem(
         "folder_repeats_zero",
-        "{folder} is left out, because its repeats are 0. Begin its name with 1 or more to train on it.",
+        "{folder} is skipped, because its repeats are 0. Start its name with 1 or more to train on it.",
         folder=str(folder),
     )
 
@@ -152,8 +152,8 @@ class _Captions:
     def _other_ending(self, count: int, other: str) -> Problem:
         return problem(
             "captions_with_other_ending",
-            "{folder}: {count} images have no {extension} file but a {other} file. "
-            "Set caption_extension to {other} to use those.",
+            "{folder}: {count} images have no {extension} file, but they do have a {other} file. Set caption_extension "
+            "to {other} to use these.",
             folder=str(self.folder.path),
             count=count,
             extension=self.extension,

@@ -68,8 +68,8 @@ def _ticket(content: str, seed: int) -> int:
 def _too_few(count: int) -> Problem:
     return problem(
         "validation_too_few_images",
-        "validation_split needs at least two different training images, and there are {count}. Set it to 0, or give "
-        "other pictures in validation_data_dir.",
+        "validation_split needs at least two different training images, and there are {count}. Set it to 0, or put "
+        "other pictures into validation_data_dir.",
         count=count,
     )
 
@@ -156,8 +156,9 @@ def refuse_copies(validation: Sequence[Path], training: Collection[Path]) -> Non
         raise UserError(
             problem(
                 "validation_image_in_training",
-                "{count} pictures are in validation_data_dir and among the training images, for example {validation}, "
-                "which is {training}. Take them out of one of the two: a picture that was trained on proves nothing.",
+                "{count} pictures are both in validation_data_dir and among the training images; for example, "
+                "{validation} is the same as {training}. Remove them from one of the two: validating on pictures that "
+                "were trained on proves nothing.",
                 count=len(pairs), validation=str(pairs[0][0]), training=str(pairs[0][1]),
             )
         )

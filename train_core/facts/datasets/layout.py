@@ -111,8 +111,8 @@ def warnings(parent: Path) -> list[Problem]:
     found += [
         problem(
             "folder_without_repeats",
-            "{folder} is not used, because its name does not begin with a number of repeats. Rename it to 10_{name} "
-            "to train on its {count} images, or turn class_folders on to use folders without numbers.",
+            "{folder} is not used, because its name does not begin with a number of repeats. Rename it to 10_{name} to "
+            "train on its {count} images, or turn on class_folders to use folders without numbers.",
             folder=str(folder),
             name=folder.name,
             count=len(images_in(folder)),
@@ -151,14 +151,14 @@ def nothing_in(folder: Path) -> Problem:
     if deeper is not None:
         return problem(
             "images_too_deep",
-            "{folder} holds no images itself; they lie in {deeper}. Sub-folders are not searched: move the images up "
-            "into {folder}.",
+            "{folder} has no images directly in it; they are in {deeper}. Deeper folders are not searched: move the "
+            "images up into {folder}.",
             folder=str(folder),
             deeper=str(deeper),
         )
     return problem(
         "image_folder_empty",
-        "{folder} holds no images (png, jpg, webp, bmp, avif). Put images into it, or remove the folder.",
+        "{folder} has no images (png, jpg, webp, bmp, avif). Put images into it, or remove the folder.",
         folder=str(folder),
     )
 
@@ -189,12 +189,12 @@ def _no_folder(parent: Path) -> Problem:
     if parent.exists():
         return problem(
             "image_folder_is_file",
-            "The image folder {folder} is a file. Choose the folder that holds your image folders.",
+            "The image folder {folder} is a file. Choose the folder that contains your image folders.",
             folder=str(parent),
         )
     return problem(
         "image_folder_missing",
-        "The image folder {folder} does not exist. Check the path for typing errors and missing drives.",
+        "The image folder {folder} does not exist. Check the path for typing errors, and that its drive is connected.",
         folder=str(parent),
     )
 
@@ -202,7 +202,7 @@ def _no_folder(parent: Path) -> Problem:
 def _not_readable(parent: Path) -> Problem:
     return problem(
         "image_folder_not_readable",
-        "The image folder {folder} may not be read by you. Change its permissions or choose another folder.",
+        "You do not have permission to read the image folder {folder}. Change its permissions, or choose another one.",
         folder=str(parent),
     )
 
@@ -220,9 +220,9 @@ def _is_child(parent: Path, count: int) -> Problem:
 def _images_in_parent(parent: Path, count: int) -> Problem:
     return problem(
         "images_in_parent",
-        "{folder} holds {count} images itself. They belong into a sub-folder whose name says how often each is "
-        "repeated and what they show: make {example} and move the images into it. Or turn class_folders on; then "
-        "dataset_repeats says how often, and the folder's name is the caption of images without one.",
+        "{folder} has {count} images directly in it. They belong in a sub-folder whose name gives their repeats and "
+        "what they show: make {example} and move the images into it. Or turn on class_folders: dataset_repeats then "
+        "sets the repeats, and images without a caption use the folder's name.",
         folder=str(parent),
         count=count,
         example=str(parent / "10_name"),
@@ -232,8 +232,8 @@ def _images_in_parent(parent: Path, count: int) -> Problem:
 def _no_class(parent: Path, count: int) -> Problem:
     return problem(
         "images_without_class",
-        "{folder} holds {count} images itself, and its name does not say what they show. Make a folder in it that is "
-        "named after their class, for example {example}, and move them there.",
+        "{folder} has {count} images directly in it, and its name does not say what they show. Make a sub-folder named "
+        "after their class, for example {example}, and move them there.",
         folder=str(parent),
         count=count,
         example=str(parent / "1_dog"),
@@ -248,7 +248,7 @@ def _misplaced(parent: Path) -> Problem:
     if deeper is not None:
         return problem(
             "image_folder_too_high",
-            "{folder} holds no folder named <repeats>_<name>, but {deeper} does. Choose {deeper}",
+            "{folder} has no folder named <repeats>_<name>, but {deeper} does. Choose {deeper}",
             folder=str(parent),
             deeper=str(deeper),
         )
@@ -256,15 +256,15 @@ def _misplaced(parent: Path) -> Problem:
     if unnumbered:
         return problem(
             "no_folder_with_number",
-            "{folder} holds no folder named <repeats>_<name>. Found {names}: rename for example {example} to "
-            "10_{example}, or turn class_folders on to use folders without numbers.",
+            "{folder} has no folder named <repeats>_<name>. Found {names}: rename for example {example} to "
+            "10_{example}, or turn on class_folders to use folders without numbers.",
             folder=str(parent),
             names=", ".join(str(folder.relative_to(parent)) for folder in unnumbered[:5]),
             example=unnumbered[0].name,
         )
     return problem(
         "no_images_found",
-        "{folder} holds no images. Make a sub-folder in it named like 10_name (10 repeats of what name shows) and put "
-        "png, jpg, webp, bmp or avif images into that.",
+        "{folder} has no images. Make a sub-folder in it named like 10_name (10 repeats of what the name describes) "
+        "and put png, jpg, webp, bmp or avif images there.",
         folder=str(parent),
     )

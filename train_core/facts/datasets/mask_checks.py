@@ -46,8 +46,9 @@ def _faces_missing(subsets: Sequence[Subset]) -> list[Problem]:
     return [
         problem(
             "faces_missing",
-            "face_crop_aug_range is set, but the names of {count} images tell of no face, for example {path}. They are "
-            "cropped as usual; to zoom in, call them name_x_y_width_height, the face's centre and size in pixels.",
+            "face_crop_aug_range is set, but the names of {count} images give no face position, for example {path}. "
+            "They are cropped as usual; to zoom in on the face, name them name_x_y_width_height, with its centre and "
+            "size in pixels.",
             count=len(without), path=str(without[0]),
         )
     ]

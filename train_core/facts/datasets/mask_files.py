@@ -72,8 +72,8 @@ def alpha_warnings(images: Sequence[Path]) -> list[Problem]:
     return [
         problem(
             "alpha_mask_without_alpha",
-            "alpha_mask is on, but no image has transparent parts: it changes nothing. Masks of images without an "
-            "alpha channel can be files of their own: masked_loss with conditioning_data_dir.",
+            "alpha_mask is on, but no image has transparent parts, so it changes nothing. Images without an alpha "
+            "channel can have separate mask files: use masked_loss with conditioning_data_dir.",
         )
     ]
 
@@ -81,8 +81,8 @@ def alpha_warnings(images: Sequence[Path]) -> list[Problem]:
 def _no_folder(directory: str) -> Problem:
     return problem(
         "mask_folder_missing",
-        "masked_loss is on, but there is no folder {folder}. Set conditioning_data_dir to the folder of mask images, "
-        "or turn masked_loss off.",
+        "masked_loss is on, but the folder {folder} does not exist. Set conditioning_data_dir to the folder of mask "
+        "images, or turn masked_loss off.",
         folder=repr(directory),
     )
 
@@ -95,7 +95,7 @@ def _missing(folder: Path, images: Sequence[Masked], found: dict[Path, Path]) ->
         problem(
             "masks_missing",
             "{count} of {total} images have no mask in {folder}, for example {image}. Put a mask of the same name and "
-            "size there, white where the image is to be learnt.",
+            "size there, white where the image should be learnt.",
             count=len(without), total=len(images), folder=str(folder), image=str(without[0]),
         )
     ]
@@ -112,7 +112,7 @@ def _for_two(folder: Path, found: dict[Path, Path]) -> list[Problem]:
     return [
         problem(
             "mask_for_two_images",
-            "{count} masks in {folder} belong to more than one image, for example {mask} to {first} and {second}. "
+            "{count} masks in {folder} match more than one image; for example, {mask} matches {first} and {second}. "
             "Put them into folders named like the image folders.",
             count=len(twice), folder=str(folder), mask=mask.name, first=str(images[0]), second=str(images[1]),
         )
@@ -126,7 +126,7 @@ def _surplus(folder: Path, masks: dict[str, Path], found: dict[Path, Path]) -> l
     return [
         problem(
             "masks_surplus",
-            "{count} masks in {folder} belong to no image, for example {mask}.",
+            "{count} masks in {folder} match no image, for example {mask}.",
             count=len(unused), folder=str(folder), mask=unused[0].name,
         )
     ]
@@ -145,8 +145,8 @@ def _sizes(images: Sequence[Masked], files: dict[Path, Path]) -> list[Problem]:
         *problems,
         problem(
             "masks_of_other_size",
-            "{count} masks are not as large as their images, for example {mask}, {found} instead of {expected}. Save "
-            "them in the images' sizes.",
+            "{count} masks differ in size from their images; for example, {mask} is {found} instead of {expected}. "
+            "Save them in the images' sizes.",
             count=len(wrong), mask=str(files[path]), found="{}x{}".format(*sizes[files[path]]),
             expected="{}x{}".format(*size),
         ),

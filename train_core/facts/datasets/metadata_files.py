@@ -71,7 +71,7 @@ def _records(path: Path) -> tuple[list[Record], list[Problem]]:
 def _object(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     content = json.loads(text)
     if not isinstance(content, dict):
-        reason = phrase("metadata_not_an_object", "expected one object with the images' paths as names")
+        reason = phrase("metadata_not_an_object", "expected one object whose keys are the images' paths")
         raise UserError(_unusable(path, reason))
     yield from content.items()
 
@@ -124,8 +124,8 @@ def _caption(record: Record, separator: str) -> str:
 def _unusable(path: Path, reason: str) -> Problem:
     return problem(
         "metadata_file_unreadable",
-        "The metadata file {path} cannot be used: {reason}. Expected is JSON like {example}, or JSONL with one object "
-        "a line that has image_path too.",
+        "The metadata file {path} cannot be used: {reason}. It should be JSON like {example}, or JSONL with one object "
+        "per line that also has image_path.",
         path=str(path), reason=reason, example='{"a.png": {"caption": "a dog", "tags": "grass"}}',
     )
 
@@ -133,7 +133,8 @@ def _unusable(path: Path, reason: str) -> Problem:
 def _bad_entry(path: Path, key: str) -> Problem:
     return problem(
         "metadata_entry_wrong",
-        "{key} in {path}: caption and tags must be text, image_size a list of width and height. Correct the entry.",
+        "{key} in {path} is not valid: caption and tags must be text, and image_size a list of width and height. "
+        "Correct the entry.",
         key=key, path=str(path),
     )
 
@@ -144,8 +145,8 @@ def _absent(path: Path, keys: list[str], total: int) -> list[Problem]:
     return [
         problem(
             "metadata_images_absent",
-            "{count} of the {total} images in {path} are not there, for example {example}. Choose the folder that its "
-            "paths start at as train_data_dir (image_dir in a dataset file), or take them out of the file.",
+            "{count} of the {total} images in {path} do not exist, for example {example}. Set train_data_dir "
+            "(image_dir in a dataset file) to the folder that its paths start from, or remove them from the file.",
             count=len(keys), total=total, path=str(path), example=keys[0],
         )
     ]
@@ -161,7 +162,7 @@ def _other_sizes(
     return [
         problem(
             "metadata_sizes_differ",
-            "{count} images have another size than {path} says, for example {example}. The images' own sizes are used.",
+            "{count} images are not the size that {path} gives, for example {example}. Their actual sizes are used.",
             count=len(wrong), path=str(path), example=str(wrong[0]),
         )
     ]

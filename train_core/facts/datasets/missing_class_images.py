@@ -111,7 +111,7 @@ def _unmade(folder: Path, name: str, config: ClassImagesConfig) -> Iterator[Clas
 def _no_class() -> Problem:
     return problem(
         "no_class_named",
-        "No class is known: image folders named <repeats>_<trigger> <class>, such as 10_zuko dog, say it. Name them "
-        "so, or set {name} to what the images show in general, such as dog.",
+        "The class is not known. It comes from image folders named <repeats>_<trigger> <class>, such as 10_zuko dog. "
+        "Rename yours, or set {name} to what the images show in general, such as dog.",
         name="class_prompt",
     )

@@ -87,7 +87,7 @@ def same_pictures(training: Sequence[Path], regularisation: Sequence[Path]) -> l
     named = [
         problem(
             "same_picture_in_regularisation",
-            "{reg} is the same picture as {training}. A regularisation image must not be trained on: take it out of "
+            "{reg} is the same picture as {training}. A regularisation image must not be trained on: remove it from "
             "one of the two folders.",
             reg=str(path),
             training=str(trained[hashes[path]]),
@@ -100,8 +100,8 @@ def same_pictures(training: Sequence[Path], regularisation: Sequence[Path]) -> l
 def _more(count: int, folder: Path) -> Problem:
     return problem(
         "more_same_pictures_in_regularisation",
-        "{count} more regularisation images are trained on too, the next of them in {folder}. If they are the same "
-        "folders, choose another reg_data_dir or empty it.",
+        "{count} more regularisation images are also training images, the next of them in {folder}. If both are the "
+        "same folder, choose another reg_data_dir or clear it.",
         count=count,
         folder=str(folder),
     )

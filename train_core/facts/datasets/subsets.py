@@ -91,15 +91,15 @@ def protection(subsets: Sequence[Subset]) -> Iterator[Problem]:
         if learnt:
             yield problem(
                 "regularisation_protects",
-                "{folder} protects \"{concept}\" while \"{trained}\" is learnt: its images are seen {samples} times an "
-                "epoch.",
+                "{folder} protects \"{concept}\" while \"{trained}\" is learnt: its images are seen {samples} times "
+                "per epoch.",
                 trained=", ".join(learnt), **facts,
             )
         else:
             yield problem(
                 "regularisation_protects_other",
-                "{folder} protects \"{concept}\", which no training folder is named after: its images are seen "
-                "{samples} times an epoch.",
+                "{folder} protects \"{concept}\", but no training folder is named after it: its images are seen "
+                "{samples} times per epoch.",
                 **facts,
             )
 
@@ -174,8 +174,7 @@ def _images_of(one: Description) -> Survey:
 def _no_folder(one: Description) -> Problem:
     return problem(
         "dataset_folder_missing",
-        "image_dir = {folder} in {place} of {path} is no folder. Relative paths start at the folder of the dataset "
-        "file.",
+        "image_dir = {folder} in {place} of {path} is not a folder. Relative paths start at the dataset file's folder.",
         folder=str(one.image_dir), place=one.place.words, path=str(one.place.path),
     )
 
@@ -192,8 +191,8 @@ def _left_over(before: Iterable[Subset], matched: Iterable[Subset]) -> list[Prob
     return [
         problem(
             "regularisation_left_over",
-            "{folder}: {count} of {total} regularisation images are not used, because only as many are seen as "
-            "training images with their repeats.",
+            "{folder}: {count} of {total} regularisation images are not used, because no more are needed than training "
+            "images with their repeats.",
             folder=str(then.folder.path), count=then.repeats.count(0), total=len(then.repeats),
         )
         for now, then in zip(before, matched, strict=True)
@@ -221,7 +220,7 @@ def _offer(parent: Path) -> list[Problem]:
     return [
         problem(
             "regularisation_found",
-            "{folder} looks like regularisation images and is not used. Set {name} to it to use them.",
+            "{folder} looks like regularisation images but is not used. To use it, set {name} to this folder.",
             folder=str(near), name="reg_data_dir",
         )
     ]
@@ -232,8 +231,8 @@ def _named_like_training(subsets: Sequence[Subset]) -> list[Problem]:
     return [
         problem(
             "regularisation_named_like_training",
-            "{folder}: regularisation images without a caption are called \"{concept}\", just as the training images. "
-            "Name the folder after the class alone, for example 1_dog.",
+            "{folder}: regularisation images without a caption are called \"{concept}\", just like the training "
+            "images. Name the folder after the class alone, for example 1_dog.",
             folder=str(subset.folder.path), concept=subset.folder.class_tokens,
         )
         for subset in subsets

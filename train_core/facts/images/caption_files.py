@@ -80,8 +80,7 @@ def _not_utf8(path: Path, data: bytes) -> UserError:
     return UserError(
         problem(
             "caption_not_utf8",
-            "The caption {path} is not UTF-8; it looks like {encoding}. "
-            "Open it in a text editor and save it with the encoding UTF-8.",
+            "The caption {path} is not UTF-8; it looks like {encoding}. Open it in a text editor and save it as UTF-8.",
             path=str(path),
             encoding=likely_encoding(data),
         )

@@ -84,8 +84,8 @@ def unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
         problem(
             "image_unreadable",
-            "The image {path} cannot be read: {reason}. Open it in an image editor and save it again, or take it out "
-            "of the folder.",
+            "The image {path} cannot be read: {reason}. Open it in an image editor and save it again, or remove it "
+            "from the folder.",
             path=str(path),
             reason=reason,
         )
@@ -94,7 +94,7 @@ def unreadable(path: Path, error: Exception) -> UserError:
 
 def _first_line(error: Exception, path: Path) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return phrase("not_an_image", "its content is no image of a known format")
+        return phrase("not_an_image", "its content is not in a known image format")
     text = str(error) or type(error).__name__
     return text.replace(str(path), path.name).splitlines()[0].rstrip(".")
 

@@ -92,7 +92,7 @@ def recognise_vae(path: Path, family: str = "") -> ModelFile:
         raise UserError(
             problem(
                 "not_a_vae",
-                "{file} holds no VAE. Choose a VAE file or folder, or leave the field empty.",
+                "{file} contains no VAE. Choose a VAE file or folder, or leave the field empty.",
                 file=str(path),
             )
         )
@@ -144,7 +144,7 @@ def _kind_by_channels(row: Kind, channels: int) -> str:
     """A base model and its relatives differ in what the denoiser sees beside the channels of the latent."""
     if channels == row.latents.channels:
         return row.name
-    extra = EXTRA_CHANNELS.get(channels, phrase("another_input", "with another input"))
+    extra = EXTRA_CHANNELS.get(channels, phrase("another_input", "with another kind of input"))
     return phrase("model_with_input", "{kind} {extra}", kind=row.name, extra=extra)
 
 
@@ -201,8 +201,8 @@ def _identify_folder(folder: Path) -> ModelFile:
     raise UserError(
         problem(
             "model_folder_unknown",
-            "{folder} is no diffusers model: it has no unet folder with a config.json. Choose a model file, or the "
-            "folder that holds model_index.json.",
+            "{folder} is not a diffusers model: it has no unet folder with a config.json. Choose a model file, or the "
+            "folder that contains model_index.json.",
             folder=str(folder),
         )
     )
@@ -247,32 +247,32 @@ def _refusal(found: ModelFile) -> Problem:
     if found.kind == "LoRA":
         return problem(
             "model_is_lora",
-            "{file}: this is a LoRA or a relative of it, not a base model. Choose the checkpoint that it was made for.",
+            "{file}: this is a LoRA or a similar adapter, not a base model. Choose the checkpoint it was made for.",
             file=file,
         )
     if found.kind in ("VAE", "ControlNet", "embedding", "U-Net", "text encoder"):
         return problem(
             "model_is_part",
-            "{file}: this holds only one part ({part}), not a whole base model. Choose a complete checkpoint.",
+            "{file}: this is only one part ({part}) of a base model. Choose a complete checkpoint.",
             file=file,
             part=found.kind,
         )
     if not found.kind:
         return problem(
             "model_kind_unknown",
-            "{file}: this is no kind of model that is known here. Choose a checkpoint of one of these: {kinds}.",
+            "{file}: this kind of model is not known. Choose a checkpoint of one of these kinds: {kinds}.",
             file=file, kinds=kinds,
         )
     if found.kind == "FLUX":
         return problem(
             "model_is_flux",
-            "{file}: this is a FLUX checkpoint. This version trains models of these kinds: {kinds}. Choose one of "
+            "{file}: this is a FLUX checkpoint. This version trains these kinds of models: {kinds}. Choose one of "
             "those.",
             file=file, kinds=kinds,
         )
     return problem(
         "model_of_other_family",
-        "{file}: this is an {family} checkpoint. This version trains models of these kinds: {kinds}. Choose one of "
+        "{file}: this is an {family} checkpoint. This version trains these kinds of models: {kinds}. Choose one of "
         "those.",
         file=file, family=found.kind, kinds=kinds,
     )

@@ -38,8 +38,8 @@ def resolve(text: str) -> Path:
         raise UserError(
             problem(
                 "hub_model_not_here",
-                "{id} is the name of a model on a hub, and nothing is downloaded unasked. Download the model, then "
-                "choose its file or folder once; it is remembered for this name.",
+                "{id} is the name of a model on a hub, and nothing is downloaded without your consent. Download the "
+                "model, then choose its file or folder once; it is remembered for this name.",
                 id=text.strip(),
             )
         )

@@ -68,7 +68,7 @@ def read_tensor_file(path: Path) -> TensorFile:
     raise UserError(
         problem(
             "model_file_ending",
-            "{file} is no model file that can be read here. Choose a .safetensors or .ckpt file.",
+            "{file} is not a supported model file. Choose a .safetensors or .ckpt file.",
             file=str(path),
         )
     )
@@ -166,7 +166,7 @@ def _read_pickle(path: Path, start: bytes) -> TensorFile:
         raise UserError(
             problem(
                 "model_file_renamed_safetensors",
-                "{file} is a .safetensors file under another ending. Rename it to .safetensors.",
+                "{file} is a .safetensors file with the wrong file extension. Rename it to .safetensors.",
                 file=str(path),
             )
         )
@@ -174,8 +174,8 @@ def _read_pickle(path: Path, start: bytes) -> TensorFile:
         raise UserError(
             problem(
                 "model_file_old_pickle",
-                "{file} is broken, or pickled in the form used before 2020. Convert it to "
-                ".safetensors, or download it as such.",
+                "{file} is damaged, or in the pickle format used before 2020. Convert it to .safetensors, or download "
+                "a .safetensors version.",
                 file=str(path),
             )
         )
@@ -213,8 +213,8 @@ def _truncated(path: Path, expected: int, size: int) -> UserError:
     return UserError(
         problem(
             "model_file_truncated",
-            "{file} is incomplete: it has {size} of {expected} bytes, as when a download "
-            "breaks off. Download it again.",
+            "{file} is incomplete: it has {size} of {expected} bytes. The download was probably interrupted; download "
+            "it again.",
             file=str(path),
             size=f"{size:,}",
             expected=f"{expected:,}",

@@ -27,7 +27,7 @@ def thumbnail_url(text: str) -> str:
         raise UserError(
             problem(
                 "thumbnail_not_an_image",
-                "{name} begins with data: but is no picture in base64. Give the path of a picture instead.",
+                "{name} begins with data: but is not a base64 picture. Give the path of a picture instead.",
                 name="metadata_thumbnail",
             )
         )
@@ -43,7 +43,7 @@ def small_jpeg(path: Path) -> bytes:
         raise UserError(
             problem(
                 "thumbnail_unreadable",
-                "{name} = {path} is no picture that can be read ({reason}). Choose a PNG, JPEG or WebP file.",
+                "{name} = {path} cannot be read as a picture ({reason}). Choose a PNG, JPEG or WebP file.",
                 name="metadata_thumbnail", path=str(path), reason=str(error) or type(error).__name__,
             )
         ) from error

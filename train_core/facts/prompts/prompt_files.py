@@ -42,8 +42,8 @@ def prompt_file(text_or_file: str, folder: Path | None = None) -> Path | None:
         raise UserError(
             problem(
                 "prompt_file_missing",
-                "The sample prompts name the file {path}, which does not exist. "
-                "Correct the path, or type the prompts themselves.",
+                "The sample prompts refer to the file {path}, which does not exist. Correct the path, or type the "
+                "prompts themselves.",
                 path=str(path),
             )
         )
@@ -68,8 +68,8 @@ def file_entries(path: Path) -> list[Entry]:
         raise UserError(
             problem(
                 "prompt_file_unreadable",
-                "The prompt file {path} cannot be read ({reason}). "
-                "Save it as UTF-8 text with one prompt a line, or as valid TOML or JSON.",
+                "The prompt file {path} cannot be read ({reason}). Save it as UTF-8 text with one prompt per line, or "
+                "as valid TOML or JSON.",
                 path=str(path),
                 reason=str(error),
             )

@@ -94,7 +94,7 @@ def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) ->
 def _no_prompt(line: int) -> Problem:
     return problem(
         "prompt_empty",
-        "Sample prompts, line {line}: there is no prompt. Write it at the front of the line.",
+        "Sample prompts, line {line}: the prompt is missing. Write it at the start of the line.",
         line=line,
     )
 
@@ -112,12 +112,13 @@ def _bad_value(line: int, flag: str, value: str, wanted: str) -> Problem:
     if FLAGS[flag.lower()] == "sampler":
         return problem(
             "prompt_unknown_sampler",
-            "Sample prompts, line {line}: there is no sampler {value}. Did you mean {nearest}? Known are {known}.",
+            "Sample prompts, line {line}: there is no sampler {value}. Did you mean {nearest}? The samplers are "
+            "{known}.",
             line=line, value=value or '""', nearest=wanted, known=", ".join(SAMPLERS),
         )  # fmt: skip
     return problem(
         "prompt_bad_number",
-        "Sample prompts, line {line}: {flag} wants a number in {wanted}, not {value}. Correct it, or leave {flag} out.",
+        "Sample prompts, line {line}: {flag} needs a number in {wanted}, not {value}. Correct it, or leave {flag} out.",
         line=line, flag=flag, wanted=wanted, value=value or '""',
     )  # fmt: skip
 
@@ -129,7 +130,7 @@ def _unknown_flag(line: int, flag: str) -> Problem:
     nearest = difflib.get_close_matches(word, names, n=1, cutoff=0.0)
     return problem(
         "prompt_unknown_flag",
-        "Sample prompts, line {line}: unknown flag {flag}. Did you mean {nearest}? Known are {known}.",
+        "Sample prompts, line {line}: unknown flag {flag}. Did you mean {nearest}? The flags are {known}.",
         line=line, flag=flag, nearest=names[nearest[0]], known=", ".join(FLAGS),
     )  # fmt: skip
 

@@ -31,8 +31,8 @@ def parse_rate_change(text: str) -> RateChange:
         raise UserError(
             problem(
                 "rate_not_understood",
-                "The learning rate {text} is not understood. Write a number above 0 such as 5e-5, or x0.1 for a tenth "
-                "of the present rate.",
+                "The learning rate {text} cannot be read. Write a number above 0, such as 5e-5, or x0.1 for a tenth of "
+                "the current rate.",
                 text=repr(text.strip()),
             )
         )

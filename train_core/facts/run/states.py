@@ -65,8 +65,8 @@ def read_state(path: Path) -> State:
         raise UserError(
             problem(
                 "state_not_whole",
-                "{folder} holds no whole state ({reason}). Choose a folder whose name ends in -state, or resume = "
-                "\"last\" for the newest whole one.",
+                "{folder} is not a complete state ({reason}). Choose a folder whose name ends in -state, or resume = "
+                "\"last\" for the newest complete one.",
                 folder=str(path), reason=str(error) or type(error).__name__,
             )
         ) from error
@@ -100,8 +100,8 @@ def find_state(config: TrainConfig, run_dir: Path | None = None) -> State | None
         raise UserError(
             problem(
                 "state_none",
-                "resume = \"last\": {folder} holds no whole state of {name}. Start without resume; with save_state or "
-                "save_state_every_n_steps the next run can be resumed.",
+                "resume = \"last\": {folder} has no complete state of {name}. Start without resume; with save_state or "
+                "save_state_every_n_steps, the next run can be resumed.",
                 folder=output.output_dir, name=output.output_name,
             )
         )
@@ -134,8 +134,8 @@ def differing(config: TrainConfig, state: State) -> list[Problem]:
     refused = [
         problem(
             "resume_differs",
-            "{name} is {now}, but the state {folder} was trained with {then}. Set it back, or start a new run without "
-            "resume. Only rates, length, saving and samples may differ.",
+            "{name} is {now}, but the state {folder} was trained with {then}. Change it back, or start a new run "
+            "without resume. Only rates, length, saving and samples may differ.",
             name=s.name, now=_plain(ours, s), then=_plain(theirs, s), folder=str(state.path),
         )
         for s in config.settings()
@@ -150,8 +150,8 @@ def _other_parts(config: TrainConfig, state: State) -> list[Problem]:
     return [
         problem(
             "resume_rate_zero",
-            "The learning rate of {part} is {now} and was {then} in the state {folder}: a part cannot begin or cease "
-            "to train in the middle of a run. Choose a small rate instead of 0, or start a new run.",
+            "The learning rate of {part} is {now}, but was {then} in the state {folder}: a part cannot start or stop "
+            "training in the middle of a run. Choose a small rate instead of 0, or start a new run.",
             part=part, now=rate, then=then[part], folder=str(state.path),
         )
         for part, rate in learning_rates(config).items()
@@ -182,8 +182,8 @@ def require_same_images(state: State, data: str) -> None:
         raise UserError(
             problem(
                 "resume_images_differ",
-                "The images or captions are not those that the state {folder} was trained on, so its place in their "
-                "order means nothing now. Bring them back as they were, or start a new run.",
+                "The images or captions are not the ones that the state {folder} was trained on, so it cannot continue "
+                "from its place in their order. Restore them, or start a new run.",
                 folder=str(state.path),
             )
         )

@@ -130,14 +130,15 @@ def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
     if count.reg_samples == count.samples:
         yield problem(
             "steps_regularisation",
-            "Regularisation images are matched to the training images: an epoch sees {samples} of each, which "
+            "Regularisation images are matched to the training images: each epoch sees {samples} of each, which "
             "doubles the steps.",
             samples=count.samples,
         )
     elif count.reg_samples:
         yield problem(
             "steps_regularisation_in_part",
-            "An epoch also sees {reg_samples} regularisation images, matched to the training images of their dataset.",
+            "Each epoch also sees {reg_samples} regularisation images, matched to the training images of their "
+            "dataset.",
             reg_samples=count.reg_samples,
         )
     yield from _batch_reasons(work, count)
@@ -150,7 +151,7 @@ def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
     if work.accumulation > 1:
         yield problem(
             "steps_accumulation",
-            "{accumulation} batches make one step, fewer at the end of an epoch: {steps} steps an epoch.",
+            "{accumulation} batches make one step, fewer at the end of an epoch: {steps} steps per epoch.",
             accumulation=work.accumulation,
             steps=count.steps_per_epoch,
         )
@@ -171,21 +172,21 @@ def _batch_reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
     if own_sizes:
         yield problem(
             "steps_batch_sizes",
-            "The dataset file has batch sizes of its own, {sizes}: {batches} batches an epoch.",
+            "The dataset file sets its own batch sizes, {sizes}: {batches} batches per epoch.",
             sizes=", ".join(map(str, own_sizes)),
             batches=batches,
         )
     elif batches == even and batches * size != samples:
         yield problem(
             "steps_last_batch",
-            "No image waits for the next epoch, so the last of an epoch's {batches} batches is short.",
+            "Images are not carried over to the next epoch, so the last of each epoch's {batches} batches is short.",
             batches=batches,
         )
     elif batches != even:
         yield problem(
             "steps_short_batches",
-            "A batch holds images of one bucket only and no image waits for the next epoch, so some batches are "
-            "short: {batches} batches an epoch instead of {even}.",
+            "A batch takes its images from one bucket only, and none are carried over to the next epoch, so some "
+            "batches are short: {batches} batches per epoch instead of {even}.",
             batches=batches,
             even=even,
         )

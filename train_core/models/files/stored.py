@@ -96,7 +96,7 @@ def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
             raise UserError(
                 problem(
                     "model_number_format",
-                    "{file} stores numbers as {format}, which cannot be read here. Use an fp16, bf16 or fp32 copy.",
+                    "{file} stores numbers as {format}, which is not supported. Use an fp16, bf16 or fp32 copy.",
                     file=str(path),
                     format=info.dtype,
                 )

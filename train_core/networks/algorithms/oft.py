@@ -126,8 +126,8 @@ def butterfly(outputs: int, aim: int) -> tuple[int, int]:
         raise UserError(
             problem(
                 "boft_cannot_split",
-                "BOFT cannot split a layer of {outputs} outputs into blocks of at most {aim}: their number has to be a "
-                "power of two. Raise network_dim, or choose Diag-OFT.",
+                "BOFT cannot split a layer with {outputs} outputs into blocks of at most {aim}: the number of blocks "
+                "must be a power of two. Raise network_dim, or choose Diag-OFT.",
                 outputs=outputs, aim=aim,
             )
         )

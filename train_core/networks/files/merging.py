@@ -61,8 +61,8 @@ def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> I
     if file.kind and file.kind != kind:
         yield problem(
             "adapter_of_another_base",
-            "{file} is an adapter for {theirs}, but the base model is {ours}. Choose an adapter or a base model that "
-            "fits the other.",
+            "{file} is an adapter for {theirs}, but the base model is {ours}. Choose an adapter and a base model that "
+            "match.",
             file=str(file.path), theirs=file.kind, ours=kind,
         )
         return
@@ -71,7 +71,7 @@ def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> I
         yield problem(
             "adapter_layers_missing",
             "{file} changes {count} layers that the base model does not have, for example {name}. It was made for "
-            "another kind of model; choose one that fits.",
+            "another kind of model; choose a file that matches.",
             file=str(file.path), count=len(missing), name=missing[0],
         )
     wrong = sorted(
@@ -80,8 +80,8 @@ def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> I
     if wrong:
         yield problem(
             "adapter_layers_differ",
-            "{file} changes {count} layers that have other shapes in the base model, for example {name}. It was made "
-            "for another model; choose one that fits.",
+            "{file} changes {count} layers that have a different shape in the base model, for example {name}. It was "
+            "made for another model; choose a file that matches.",
             file=str(file.path), count=len(wrong), name=wrong[0],
         )
 

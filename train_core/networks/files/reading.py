@@ -283,8 +283,8 @@ def _with_peft_alphas(modules: dict[str, Module], file: TensorFile) -> dict[str,
 def _not_an_adapter(path: Path, count: int, foreign: list[str]) -> Problem:
     return problem(
         "adapter_not_recognised",
-        "{file} holds no adapter that is known here: of its {count} tensors, {unknown} belong to none, for example "
-        "{example}. Choose the file of a LoRA or one of its relatives.",
+        "{file} is not an adapter that Crucible knows: {unknown} of its {count} tensors belong to none, for example "
+        "{example}. Choose the file of a LoRA or a similar adapter.",
         file=str(path), count=count, unknown=len(foreign) or count, example=foreign[0] if foreign else "–",
     )
 
@@ -292,7 +292,7 @@ def _not_an_adapter(path: Path, count: int, foreign: list[str]) -> Problem:
 def _incomplete(path: Path, key: str, tensors: Mapping[str, Stored], reason: str = "") -> Problem:
     return problem(
         "adapter_incomplete",
-        "{file}: the tensors of {module} ({tensors}) do not make an adapter: partners are missing or do not fit. The "
+        "{file}: the tensors of {module} ({tensors}) do not form an adapter: some are missing or do not match. The "
         "file is damaged; use another copy. {reason}",
         file=str(path), module=key, tensors=", ".join(sorted(tensors)), reason=reason,
     )

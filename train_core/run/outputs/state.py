@@ -97,8 +97,8 @@ class States:
 def _not_written(path: Path, error: Exception) -> Problem:
     return problem(
         "state_not_written",
-        "The state {folder} could not be written ({reason}); earlier states are as they were and the training goes "
-        "on. Free some space on the drive.",
+        "The state {folder} could not be written ({reason}). Earlier states are intact and training goes on. Free some "
+        "space on the drive.",
         folder=str(path), reason=str(error),
     )
 

@@ -90,8 +90,8 @@ def _needs_base(module: Module, file: AdapterFile | None = None) -> Problem:
     algorithm = "DoRA" if "dora_scale" in module.tensors else IN_WORDS[module.algorithm]
     return problem(
         "change_needs_base",
-        "{file}: what {algorithm} changes depends on the weights that it is put on, so that it has no matrix of its "
-        "own. Merge it into a checkpoint, and extract an adapter from that if you need one.",
+        "{file}: what {algorithm} changes depends on the weights it is applied to, so it has no matrix of its own. "
+        "Merge it into a checkpoint, and extract an adapter from that if you need one.",
         file=str(file.path) if file else "", algorithm=algorithm,
     )
 

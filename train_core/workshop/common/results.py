@@ -26,7 +26,7 @@ def result_path(result: ResultSettings, ending: str = ".safetensors") -> Path:
         raise UserError(
             problem(
                 "result_ending",
-                "save_to = {file} has to end in {ending}. Write {suggestion}.",
+                "save_to = {file} must end in {ending}. Use {suggestion}.",
                 file=str(path), ending=ending, suggestion=str(path.with_suffix(ending)),
             )
         )
@@ -40,7 +40,7 @@ def require_free(path: Path, overwrite: bool) -> None:
         raise UserError(
             problem(
                 "result_exists",
-                "{file} is there already. Choose another name, or turn overwrite on to replace it.",
+                "{file} already exists. Choose another name, or turn on overwrite to replace it.",
                 file=str(path),
             )
         )

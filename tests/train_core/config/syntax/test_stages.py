@@ -30,15 +30,15 @@ def test_what_is_written_is_read_back(pairs: list[tuple[float, int]], last: floa
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("", 1, "no number"),
+        ("", 1, "not a number"),
         ("1e-3:10, quick", 2, "'quick'"),
-        ("1e-3:10, -1e-4", 2, "no number of 0 or more"),
+        ("1e-3:10, -1e-4", 2, "not a number of 0 or more"),
         ("1e-3:ten, 1e-4", 1, "'ten'"),
         ("1e-3:1.5, 1e-4", 1, "'1.5'"),
         ("1e-3, 1e-4:20", 1, "only the last"),
         ("1e-3:20, 1e-4:20, 1", 2, "after 20"),
         ("1e-3:0, 1", 1, "after 0"),
-        ("nan", 1, "no number"),
+        ("nan", 1, "not a number"),
         ("1:5,,2", 2, "''"),
     ],
 )

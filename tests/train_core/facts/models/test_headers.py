@@ -176,7 +176,7 @@ def test_a_folder_of_checkpoints_names_one_to_choose(tmp_path):
 
 
 def test_an_empty_folder_and_a_damaged_config_are_said_to_be_so(tmp_path):
-    with pytest.raises(UserError, match="no diffusers model"):
+    with pytest.raises(UserError, match="not a diffusers model"):
         recognise(tmp_path)
     (tmp_path / "model_index.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"model_index\.json is damaged"):
@@ -187,7 +187,7 @@ def test_a_vae_may_be_a_file_a_folder_or_part_of_a_model(tmp_path):
     own = write(tmp_path / "vae.safetensors", VAE)
     assert recognise_vae(own).kind == recognise_vae(tiny_folder() / "vae").kind == "VAE"
     assert recognise_vae(tiny_file()).kind == recognise_vae(tiny_folder()).kind == "SD 1.x"
-    with pytest.raises(UserError, match="holds no VAE"):
+    with pytest.raises(UserError, match="contains no VAE"):
         recognise_vae(write(tmp_path / "lora.safetensors", {"lora_unet_x.lora_down.weight": (4, 8)}))
 
 
