@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from train_core.models.convolution import with_right_gradients
 from train_core.models.files.stored import Stored
 from train_core.models.lean_imports import without_quantizers
 from train_core.models.parts import Part, Shapes, norm_groups, renamed
@@ -135,4 +136,4 @@ def build_unet(config: Mapping[str, Any]) -> nn.Module:
     unet = UNet2DConditionModel.from_config(dict(config))
     if max(unet.config.block_out_channels) < NARROW:
         unet.set_attn_processor(AttnProcessor())
-    return unet
+    return with_right_gradients(unet)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from train_core.models.convolution import conv2d, conv2d_gradients
 from train_core.models.quantised import weight_of
 
 
@@ -41,7 +42,7 @@ def on_weights(x: Tensor, layer: ChangesWeight) -> Tensor:
 def operate(x: Tensor, base: nn.Linear | nn.Conv2d, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The output of `base` for `x` with this weight and bias in place of its own."""
     if isinstance(base, nn.Conv2d):
-        return F.conv2d(x, weight, bias, base.stride, base.padding, base.dilation, base.groups)  # type: ignore[arg-type]
+        return conv2d(x, weight, bias, base.stride, base.padding, base.dilation, base.groups)  # type: ignore[arg-type]
     return F.linear(x, weight, bias)
 
 
@@ -77,11 +78,7 @@ def _gradients(
 ) -> tuple[Tensor | None, Tensor]:
     """The gradients of input and weight."""
     if isinstance(base, nn.Conv2d):
-        grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
-            grad, x, weight, None, base.stride, base.padding, base.dilation, False, [0, 0], base.groups,
-            (needs_x, True, False),
-        )  # fmt: skip
-        return grad_x, grad_weight
+        return conv2d_gradients(grad, x, weight, base, needs_x)
     rows, grads = x.reshape(-1, x.shape[-1]), grad.reshape(-1, grad.shape[-1])
     return grad @ weight if needs_x else None, grads.t() @ rows
 

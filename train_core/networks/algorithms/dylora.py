@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from train_core.models.convolution import conv2d
 from train_core.networks.algorithms.lora import LoraLayer
 
 
@@ -35,4 +36,4 @@ class DyLoraLayer(LoraLayer):
         if not self.conv:
             return F.linear(F.linear(x, down), up)
         stride, padding, dilation = self.base.stride, self.base.padding, self.base.dilation  # type: ignore[union-attr]
-        return F.conv2d(F.conv2d(x, down, None, stride, padding, dilation), up)  # type: ignore[arg-type]
+        return F.conv2d(conv2d(x, down, None, stride, padding, dilation), up)  # type: ignore[arg-type]

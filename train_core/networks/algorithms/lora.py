@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train_core.models.convolution import conv2d
 from train_core.networks.algorithms.low_rank import low_rank_linear
 from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
 
@@ -99,7 +100,7 @@ class LoraLayer(WeightChange):
             return F.linear(x, down)
         if self.lora_mid is not None:
             x, down = F.conv2d(x, down), self.lora_mid.to(x.dtype)
-        return F.conv2d(x, down, None, self.base.stride, self.base.padding, self.base.dilation)  # type: ignore[arg-type]
+        return conv2d(x, down, None, self.base.stride, self.base.padding, self.base.dilation)  # type: ignore[arg-type]
 
     def _up_dropped(self, h: Tensor) -> Tensor:
         """The change of the output that `h` makes, dropouts applied."""
