@@ -1,4 +1,4 @@
-"""The words people type: page, demo, the jobs', test, … Imports nothing heavy, so that --help is instant."""
+"""The command line: page, demo, the jobs, test and so on. Imports nothing heavy, so that --help is instant."""
 from __future__ import annotations
 
 import argparse
@@ -32,7 +32,7 @@ AFTER_JOBS = {
 
 
 def words() -> dict[str, str]:
-    """Return every word that can be typed, and what it does."""
+    """Return every command, and what it does."""
     return {**BEFORE_JOBS, **{row.word: row.about for row in table.jobs()}, **AFTER_JOBS}
 
 
@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) -> int:
-    """Do what was typed and return the exit code; `build_environment` makes or mends the virtual environment first."""
+    """Run the command and return its exit code; `build_environment` makes or repairs the virtual environment first."""
     for stream in (sys.stdout, sys.stderr):
         # A console that lacks a letter of a path shows a question mark instead of ending the program.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) 
 
 
 def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
-    """Return the word, its options, and what is passed on: pytest's arguments. Raises UsageError."""
+    """Return the command, its options, and pytest's arguments to pass on. Raises UsageError."""
     word, arguments = ("page", typed) if not typed or typed[0].startswith("-") else (typed[0], typed[1:])
     if word not in words():
         raise UsageError(f"Unknown word {word!r}{nearest(word, words())}. The words are {', '.join(words())}.")
@@ -95,13 +95,13 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
 
 
 def nearest(typed: str, known: Sequence[str] | dict[str, str]) -> str:
-    """Return "; did you mean …?" with the known name most like what was typed, or nothing where none is like it."""
+    """Return "; did you mean …?" with the most similar known name, or nothing if none is similar."""
     close = difflib.get_close_matches(typed.partition("=")[0], list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], dict[str, str]]:
-    """Return the arguments that the parser knows, and every other `--name value` by its name; no value means true."""
+    """Return the arguments that the parser knows, and every other `--name value` pair; a missing value means true."""
     known, overrides = [], {}
     waiting = list(arguments)
     while waiting:
@@ -119,7 +119,7 @@ def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], di
 
 
 def parser_for(word: str) -> Parser:
-    """Return the parser of one word's options."""
+    """Return the parser of one command's options."""
     installed = not (APP / "gui.py").is_file()
     name = "crucible" if installed else "gui.bat" if os.name == "nt" else "./gui.sh"
     described = "\n".join(f"  {known:<14}{meaning}" for known, meaning in words().items())
@@ -159,19 +159,19 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def jobs_by_word() -> dict[str, table.Row]:
-    """Return the jobs that are words of their own."""
+    """Return the jobs that have their own command."""
     return {row.word: row for row in table.jobs()}
 
 
 def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:
-    """Add what a job takes beside its settings' own names."""
+    """Add the flags of a job other than the names of its settings."""
     parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume")
     parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
     parser.set_defaults(job=row.name)
 
 
 def tool_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what tools take beside their settings' own names."""
+    """Add the flags of tools other than the names of their settings."""
     names = [row.name for row in table.tools()]
     parser.add_argument("job", choices=names, metavar="TOOL", help=", ".join(names))
     parser.add_argument("--config", metavar="FILE", type=Path, help="the tool's settings as TOML or JSON")
@@ -186,7 +186,7 @@ def port(text: str) -> int:
 
 
 def existing_file(path: Path) -> Path:
-    """Return the whole path of a file that is there; of a run, by folder or name, its settings. Raises UsageError."""
+    """Return the absolute path of a file; for a run, by folder or name, that of its settings. Raises UserError."""
     whole = path.expanduser().absolute()
     for folder in (whole, runs_dir() / path):
         if (folder / "config.toml").is_file():
@@ -219,7 +219,7 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> int:
 
 
 def job(options: argparse.Namespace, _rest: list[str]) -> int:
-    """Do a job, or use a tool, in the terminal."""
+    """Run a job or a tool in the terminal."""
     from kohya_gui.runs import terminal  # noqa: PLC0415  not there before the environment is
 
     return terminal.run(options.job, options.config, options.overrides)
@@ -233,7 +233,7 @@ def test(_options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def check(_options: argparse.Namespace, rest: list[str]) -> int:
-    """Run the developer's gate."""
+    """Run the developers' checks."""
     from kohya_gui import developer  # noqa: PLC0415  of use to few
 
     return developer.check(rest)

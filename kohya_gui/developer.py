@@ -1,4 +1,4 @@
-"""Commands for developers: the tests, and the gate of style, types, spelling and tests."""
+"""Commands for developers: the tests, and the check of style, types, spelling and tests."""
 from __future__ import annotations
 
 import os

@@ -96,7 +96,7 @@ class Kind:
     says_by_empty_tensors: bool = False  # `v_pred` and `ztsnr` in a file tell of prediction and schedule
 
     def names_for(self, prediction_type: PredictionType) -> Names:
-        """The names of a model that predicts this."""
+        """The names for a model with this prediction type."""
         return self.velocity_names if self.velocity_names and prediction_type == "v_prediction" else self.names
 
 

@@ -1,4 +1,4 @@
-"""Keeps the virtual environment up to date: what is missing is done, step by step, going on where it was interrupted.
+"""Keeps the virtual environment up to date: does what is missing, step by step, and continues if it was interrupted.
 
 Standard library only, and parsed by Python 3.7, so that a Python that is too old is told so in one line.
 Run as `python -m kohya_gui.environment` it brings the environment up to date and does nothing else.
@@ -32,7 +32,7 @@ class Wishes(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of the set-up; it has been done when the state holds this mark under this name."""
+    """One step of the set-up; it is done if the state has this mark under this name."""
 
     name: str
     mark: str
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 def python_problem(version: tuple, executable: str) -> str:
-    """Return one line saying why the Python of this version cannot run Crucible, or nothing."""
+    """Return one line saying why this version of Python cannot run Crucible, or nothing."""
     if OLDEST <= tuple(version[:2]) <= NEWEST:
         return ""
     found = ".".join(str(number) for number in version)
@@ -61,7 +61,7 @@ def machine_problem(system: str, machine: str, pointer_bytes: int) -> str:
 
 
 def ensure(wishes: Wishes) -> Environment:
-    """Return the environment with all that `wishes` asks for installed; a few file reads where nothing has changed.
+    """Return the environment with everything that `wishes` asks for; a few file reads if nothing has changed.
 
     Raises SetupError with what to do where it cannot be made.
     """
@@ -84,7 +84,7 @@ def ensure(wishes: Wishes) -> Environment:
 
 
 def pending_steps(environment: Environment, wishes: Wishes) -> list:
-    """Return the steps still to do, in order; each mark holds the one before, so that a change redoes what follows."""
+    """Return the steps to do, in order; each mark includes the one before, so a change repeats the later steps."""
     state = environment.state()
     remembered = os.environ.get("CRUCIBLE_TORCH_INDEX", "") or state.torch_index_url
     builder = Builder(environment, wishes.torch_index_url, remembered, wishes.wheels)
@@ -101,7 +101,7 @@ def pending_steps(environment: Environment, wishes: Wishes) -> list:
 
 
 def wanted_python(environment: Environment, noted: str) -> str:
-    """Return the Python version ("3.12") that the environment is to have.
+    """Return the Python version ("3.12") that the environment should have.
 
     One that was made by another supported Python and still runs is kept, unless CRUCIBLE_PYTHON asks otherwise.
     """
@@ -117,7 +117,7 @@ def fingerprint(requirements: Path, before: str) -> str:
 
 
 def run_steps(environment: Environment, wishes: Wishes, steps: list) -> None:
-    """Run the steps, noting each as it ends, so that an interrupted set-up goes on after the last finished one."""
+    """Run the steps, noting each when it is done, so that an interrupted set-up continues after the last one."""
     say(f"Setting up Crucible in {environment.folder}. This happens once; if interrupted, it goes on where it stopped.")
     before = environment.state()
     index = wishes.torch_index_url or os.environ.get("CRUCIBLE_TORCH_INDEX", "") or before.torch_index_url

@@ -1,4 +1,4 @@
-"""The virtual environment's folder: where it is, whether it is whole, what was done to it. Parses on Python 3.7."""
+"""The virtual environment's folder: where it is, whether it is complete, what was done to it. Parses on Python 3.7."""
 from __future__ import annotations
 
 import hashlib
@@ -37,7 +37,7 @@ class Environment(NamedTuple):
         return self.folder / "crucible-setup.json"
 
     def state(self) -> State:
-        """Return what was noted; an empty state where nothing is noted or the note is torn."""
+        """Return the noted state; an empty one if nothing was noted or the note is damaged."""
         try:
             noted = json.loads(self.state_file.read_text(encoding="utf-8"))
             return State(str(noted["torch_index_url"]), dict(noted["done"]))
@@ -45,13 +45,13 @@ class Environment(NamedTuple):
             return State("", {})
 
     def note(self, state: State) -> None:
-        """Write the state, whole or not at all."""
+        """Write the state, completely or not at all."""
         unfinished = self.state_file.with_suffix(".tmp")
         unfinished.write_text(json.dumps(state._asdict(), indent=1), encoding="utf-8")
         unfinished.replace(self.state_file)
 
     def answer(self, statement: str) -> str:
-        """Return what the environment's Python prints for a statement, or nothing where it does not run."""
+        """Return what the environment's Python prints for a statement, or nothing if it does not run."""
         try:
             done = subprocess.run([str(self.python), "-c", "import sys; " + statement], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=clean_environ(), check=False)

@@ -31,7 +31,7 @@ else:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` for the length of a with block, waiting for whoever holds it now."""
+    """Hold the lock file `path` during a with block, after waiting until it is free."""
     with path.open("a") as file:
         if not take(file.fileno()):
             print("Another window is setting Crucible up; waiting for it to finish.", file=sys.stderr, flush=True)

@@ -65,12 +65,12 @@ def without_secrets(text: str) -> str:
 
 
 def explain(output: str) -> str:
-    """Return what to do about a failure, by what pip printed; empty where it is none that we know."""
+    """Return advice for a failure, from pip's output; empty if the failure is not a known one."""
     return next((advice for pattern, advice in CAUSES if re.search(pattern, output, re.IGNORECASE)), "")
 
 
 def configured_source(listing: str) -> str:
-    """Return where the user's own pip configuration finds packages, by what `pip config list` prints; else nothing."""
+    """Return where the user's pip configuration finds packages, from the output of `pip config list`; else nothing."""
     found = []
     for line in listing.splitlines():
         name, _, value = line.partition("=")
@@ -107,7 +107,7 @@ class Pip:
             raise SetupError(f"{advice}\nAll that pip did is in {self.log}")
 
     def configured_source(self) -> str:
-        """Return where the user's own pip configuration finds packages; empty where it says nothing about it."""
+        """Return where the user's own pip configuration finds packages; empty if it does not say."""
         done = subprocess.run(self.command("config", "list"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               stdin=subprocess.DEVNULL, env=clean_environ(), check=False)
         return configured_source(done.stdout.decode("utf-8", "replace"))

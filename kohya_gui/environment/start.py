@@ -1,4 +1,4 @@
-"""Goes on in the environment's own Python, once that is ready."""
+"""Continues in the environment's own Python, once that is ready."""
 from __future__ import annotations
 
 import os
@@ -36,7 +36,7 @@ def hand_over(wishes: environment.Wishes, typed: list[str]) -> int | None:
 
 
 def run_to_the_end(command: list[str]) -> int:
-    """Run the command and return its exit code; Ctrl-C reaches it as well, and how to end is its own affair."""
+    """Run the command and return its exit code; Ctrl-C reaches the command as well, which decides how to end."""
     with subprocess.Popen(command, env=clean_environ()) as process:
         while True:
             try:

@@ -39,7 +39,7 @@ class Builder:
         self.constraints = environment.folder / "crucible-constraints.txt"
 
     def create(self) -> None:
-        """Make the environment, unless one of this very Python stands there with its pip."""
+        """Create the environment, unless it exists, was made by this same Python and has pip."""
         folder, version = self.environment.folder, platform.python_version()
         if self.environment.answer("import pip; print('%d.%d.%d' % sys.version_info[:3])") == version:
             say(f"Python {version}: its environment is there already")
@@ -87,7 +87,7 @@ class Builder:
         self.install_file("tools for the tests", APP / "tests" / "requirements.txt")
 
     def install_file(self, title: str, requirements: Path) -> None:
-        """Install a requirements file with the torch build held fast; says from where."""
+        """Install a requirements file without changing the torch build; says from where."""
         wheels = self.wheels_source("--requirement", str(requirements))
         configured = self.pip.configured_source()
         rest = f"your pip configuration: {configured}" if configured else PYPI
@@ -98,7 +98,7 @@ class Builder:
                      "--requirement", str(requirements))
 
     def wheels_source(self, *requirements: str) -> Source:
-        """Return where these come from by --wheels: the folder alone where it holds them all, else the folder first."""
+        """Return where these come from with --wheels: the folder alone if it has them all, else the folder first."""
         if not self.wheels:
             return Source((), "")
         folder = Path(self.wheels).expanduser().resolve()
@@ -118,7 +118,7 @@ class Builder:
         return found
 
     def refuse_full_disk(self, build: Build) -> None:
-        """Raise SetupError where the packages for this build will not fit."""
+        """Raise SetupError if the packages for this build will not fit."""
         needed = FREE_GIGABYTES.get(build.kind, FREE_GIGABYTES_OTHERWISE)
         free = shutil.disk_usage(str(self.environment.folder)).free / 1e9
         if free < needed:

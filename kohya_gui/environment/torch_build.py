@@ -115,7 +115,7 @@ def find_nvidia() -> Nvidia | None:
 
 
 def parse_nvidia(listing: str) -> Nvidia | None:
-    """Return the card in nvidia-smi's first line ("580.65.06, 9.0"); None where it is no such line."""
+    """Return the card in nvidia-smi's first line ("580.65.06, 9.0"); None if the line has another form."""
     match = re.match(r"\s*(\d+)\.[\d.]+\s*(?:,\s*(\d+)\.(\d+))?", listing)
     if not match:
         return None
@@ -146,7 +146,7 @@ def has_rocm_chip(nodes: Path) -> bool:
 
 
 def advice(version: str, build: Build, system: str) -> str:
-    """Return what to say when the torch that was installed ("2.13.0+cpu") cannot use the card found; else nothing."""
+    """Return advice if the installed torch ("2.13.0+cpu") cannot use the card found; else nothing."""
     label = version.partition("+")[2]
     plain_is_cuda = system == "Linux"
     usable = {"NVIDIA": label.startswith("cu") or (not label and plain_is_cuda), "AMD": label.startswith("rocm")}

@@ -24,7 +24,7 @@ CODE = ("kohya_gui", "train_core", "tests", "bench")
 
 
 def update(wishes: Wishes) -> int:
-    """Replace the program by its newest version, then bring the environment up to date; return the exit code.
+    """Replace the program with its newest version, then update the environment; return the exit code.
 
     Raises SetupError with what to do where the newest version cannot be had.
     """
@@ -93,7 +93,7 @@ def fetch(address: str, target: Path) -> Path:
 
 
 def unpack(archive: Path, target: Path) -> Path:
-    """Unpack the zip and return the folder of the program in it. Raises SetupError where it is something else."""
+    """Unpack the zip and return the folder of the program in it. Raises SetupError if it is something else."""
     try:
         with zipfile.ZipFile(archive) as packed:
             for entry in packed.infolist():
@@ -110,14 +110,14 @@ def unpack(archive: Path, target: Path) -> Path:
 
 
 def same(new: Path, old: Path) -> bool:
-    """Whether every file of the new entry stands in the old one with the same content."""
+    """Whether the old entry has every file of the new one, with the same content."""
     if new.is_dir():
         return old.is_dir() and all(same(entry, old / entry.name) for entry in new.iterdir())
     return old.is_file() and filecmp.cmp(new, old, shallow=False)
 
 
 def keep_what_is_not_ours(old: Path, new: Path) -> None:
-    """Copy into the new folder every file that only the old one has; only code that is gone stays behind."""
+    """Copy into the new folder every file that only the old one has, except code that was removed."""
     if not old.is_dir() or not new.is_dir():
         return
     for path in sorted(old.rglob("*")):

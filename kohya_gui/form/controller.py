@@ -1,4 +1,4 @@
-"""A job's form at work: reading its fields, keeping its draft, filling it, and saying what its values mean."""
+"""A job's form in use: reads its fields, keeps its draft, fills it, and explains its values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FormController(ABC):
 
     @abstractmethod
     def facts_html(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> str:
-        """HTML of `facts` for the form's `values`, of which `problems` have just been found."""
+        """HTML of `facts` for the form's `values`, in which `problems` have just been found."""
 
     @property
     def filled(self) -> list[Any]:
@@ -53,11 +53,11 @@ class FormController(ABC):
         return {**described, **dict(zip(self.fields.inputs, shown, strict=True))}
 
     def describe(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> Updates:
-        """Say what `values` mean."""
+        """Explain what `values` mean."""
         return {self.facts: self.facts_html(values, session, problems)}
 
     def refuse(self, error: UserError, values: Mapping[str, Any], session: Session) -> Updates:
-        """Say why something was not done with `values`, in the corner and around the form."""
+        """Show why something was not done with `values`, in the corner and around the form."""
         session.warn(error)
         return self.describe(values, session, error.problems)
 

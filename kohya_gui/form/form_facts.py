@@ -46,7 +46,7 @@ def fields_html(form: Form, values: Mapping[str, Any], hidden: Sequence[str], er
 
 
 def work_of(checked: CheckedForm) -> Workload | None:
-    """The workload of the form, or None while there are no images that can be counted."""
+    """The workload of the form, or None while there are no images to count."""
     if not checked.subsets:
         return None
     config = checked.config
@@ -54,7 +54,7 @@ def work_of(checked: CheckedForm) -> Workload | None:
 
 
 def step_line_html(checked: CheckedForm, language: str) -> Markup:
-    """`N images × repeats × epochs ÷ batch = steps`, and where it differs the steps that will run, with the reasons."""
+    """`N images × repeats × epochs ÷ batch = steps`, and, if they differ, the steps that will run, with the reasons."""
     work = work_of(checked)
     if work is None:
         empty = text("ui.steps.no_images", language)
@@ -91,7 +91,7 @@ def offers(checked: CheckedForm, target: int, language: str) -> list[tuple[str, 
 
 
 def _can_be_done(way: Suggestion, checked: CheckedForm) -> bool:
-    """Whether the repeats that it changes stand in the names of folders, which people can rename."""
+    """Whether the repeats that it changes are part of folder names, which people can rename."""
     changed = {now for now, then in way.repeats if now != then}
     return all(
         one.folder.path.name.startswith(f"{one.folder.repeats}_")

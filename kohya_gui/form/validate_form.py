@@ -1,4 +1,4 @@
-"""Checking a form: the settings as far as they can be read, and everything that is wrong or odd."""
+"""Checking a form: the settings that can be read, and everything that is wrong or odd."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Stamp = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedForm:
-    """The settings of a form. Values that cannot be read stand at their defaults, and `errors` say which.
+    """The settings of a form. Values that cannot be read are replaced by defaults, and `errors` say which.
 
     `subsets` are the images found, as far as they fit into buckets; `trained` are they without what is kept for
     validation. `unreadable` are those errors that are about a value's writing alone; `notices` say what is neither
@@ -97,7 +97,7 @@ class _Named(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _examined(named: _Named, stamp: Stamp) -> Findings:
-    """Findings in the files, looked for again when `stamp` changes and not at every key that is typed."""
+    """Findings in the files, repeated when `stamp` changes and not at every key that is typed."""
     return examine(named.config())
 
 
@@ -117,7 +117,7 @@ def _subsets(data: DataSettings, stamp: Stamp) -> tuple[Subset, ...]:
 
 
 def _stamp(config: TrainConfig) -> Stamp:
-    """Times of change of the files and folders that the settings name: what adding or removing a file alters."""
+    """Modification times of the files and folders that the settings name; adding or removing a file changes them."""
     paths = [Path(config.model.pretrained_model_name_or_path), Path(config.output.output_dir)]
     data, validation = DataSettings.of(config), config.validation.validation_data_dir
     paths += [*watched(data), *(watched(in_folder(data, validation)) if validation else [])]

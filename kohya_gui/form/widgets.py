@@ -47,7 +47,7 @@ class Form:
         return dict(zip(self.widgets, shown, strict=True))
 
     def show(self, values: Mapping[str, Any]) -> list[Any]:
-        """Value of each widget for `values`; settings that `values` does not hold show their default."""
+        """Value of each widget for `values`; settings missing from `values` show their default."""
         return [to_widget(s, values.get(s.name, s.default)) for s in self.settings]
 
     def hidden(self, values: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> list[str]:
@@ -62,7 +62,7 @@ class Form:
         ]
 
     def empty_sections(self, hidden: Iterable[str]) -> list[str]:
-        """The sections of which nothing is left when the settings `hidden` are."""
+        """The sections in which nothing is left when the settings `hidden` are hidden."""
         away = set(hidden)
         shown = {s.section for s in self.settings if s.name not in away}
         return [section for section in dict.fromkeys(s.section for s in self.settings) if section not in shown]

@@ -12,7 +12,7 @@ ENGLISH = "en"
 
 @cache
 def languages() -> dict[str, str]:
-    """The name that each language calls itself, by its tag; English first."""
+    """Each language's own name, by its tag; English first."""
     tags = sorted((path.stem for path in LOCALES.glob("*.json")), key=lambda tag: (tag != ENGLISH, tag))
     return {tag: texts_in(tag)["language"] for tag in tags}
 
@@ -24,7 +24,7 @@ def texts_in(tag: str) -> dict[str, str]:
 
 
 def nearest_language(asked: str) -> str:
-    """The language that one who asked for `zh`, `zh-Hans-CN` or `de` is served: the same, its first cousin, English.
+    """The language served for `zh`, `zh-Hans-CN` or `de`: the same, a close relative, or English.
 
     The page's script goes by the same rule, see `language.EARLY_SCRIPT`.
     """

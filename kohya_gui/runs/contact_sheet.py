@@ -1,4 +1,4 @@
-"""One picture that holds a run's samples: a row for each prompt, a column for each moment of the training."""
+"""One picture with a run's samples: a row for each prompt, a column for each moment of the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a running job for something, and ending one that no longer listens."""
+"""Requests to a running job, and ending one that no longer responds."""
 
 from __future__ import annotations
 

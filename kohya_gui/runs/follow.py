@@ -1,4 +1,4 @@
-"""A run as the page shows it, kept up to date from what its job appends to its files."""
+"""A run as the page shows it, kept up to date from the files that its job appends to."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class RunView:
 
     @property
     def can_resume(self) -> bool:
-        """Whether the run has ended before its time and left a state that is still there."""
+        """Whether the run has ended early and left a state that still exists."""
         unfinished = self.status in ("paused", "stopped", "failed", "lost")
         return unfinished and any((state.path / INFO).is_file() for state in self.states)
 
@@ -129,7 +129,7 @@ class RunFollower:
         self._rates: dict[str, list[Point]] = {}
 
     def view(self) -> RunView:
-        """The run as it stands now; curves have at most 1,000 points."""
+        """The run as it is now; curves have at most 1,000 points."""
         with self._lock:
             status = self._read()
             if status == "lost":
@@ -177,7 +177,7 @@ class RunFollower:
 
     @singledispatchmethod
     def _on(self, event: Event) -> None:
-        """Note what the page shows of `event`; kinds that it shows nothing of are passed over."""
+        """Note what the page shows of `event`; kinds that it does not show are ignored."""
 
     @_on.register
     def _on_started(self, event: Started) -> None:
@@ -185,7 +185,7 @@ class RunFollower:
 
     @_on.register
     def _on_resumed(self, event: Resumed) -> None:
-        """Forget what the run goes over again: all that came after the state."""
+        """Forget everything after the state, which the run does again."""
         view, step = self._view, event.step
         view.step, view.epoch = step, event.epoch
         for points in (self._losses, self._averages, view.validations, *self._rates.values()):
@@ -268,7 +268,7 @@ def follower(folder: Path) -> RunFollower:
 
 
 def console_tail(path: Path) -> str:
-    """The last lines of the console as a terminal would show them; a bar drawn over and over is shown once."""
+    """The last lines of the console as a terminal would show them; a bar that was redrawn is shown once."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -1,4 +1,4 @@
-"""The list of all runs, which stays quick however many there are: a run that has ended is read once."""
+"""The list of all runs, fast however many there are: a run that has ended is read once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Stamp = tuple[int, int, int]
 
 
 def list_runs() -> list[RunInfo]:
-    """Every run, newest first. Files and folders that are no runs are passed over."""
+    """Every run, newest first. Other files and folders are skipped."""
     return _index(runs_dir(), caches_dir() / "run_index.json").runs()
 
 
@@ -75,7 +75,7 @@ def _stamped(runs: Path) -> Iterator[tuple[Path, Stamp]]:
 
 
 def _load(file: Path, folder: Path) -> dict[str, tuple[Stamp, RunInfo]]:
-    """Load what `file` remembers; nothing where it is missing, torn or of another version."""
+    """Load what `file` remembers; nothing if it is missing, damaged or of another version."""
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         rows = kept["runs"] if kept["version"] == FILE_VERSION else {}

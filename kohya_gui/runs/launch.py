@@ -42,7 +42,7 @@ class RunHandle:
 
 
 def start(job: type[Job], settings: Job) -> RunHandle:
-    """Start `job` with these settings now. Raises `UserError` when something else is at work, or it cannot be run."""
+    """Start `job` with these settings now. Raises `UserError` if something else is running or the job cannot be run."""
     refusal = may_start(job)
     raise_if_any([refusal] if refusal else [])
     return launch(prepare(job, settings))
@@ -104,7 +104,7 @@ def launch(folder: Path) -> RunHandle:
 
 
 def resume(folder: Path, overrides: Mapping[str, str] | None = None) -> RunHandle:
-    """Go on with the training in `folder` from its newest whole state. Raises `UserError` when that cannot be."""
+    """Continue the training in `folder` from its newest complete state. Raises `UserError` if it cannot."""
     _refuse_while_running(folder)
     config = read_config(folder / SETTINGS, {**(overrides or {}), "resume": ""}).config
     state = find_state(resuming(config, LAST_STATE), folder)
@@ -118,7 +118,7 @@ def resuming(config: TrainConfig, state: Path | str) -> TrainConfig:
 
 
 def _refuse_while_running(folder: Path) -> None:
-    """Raise `UserError` while the run in `folder` has not ended, so that there is nothing to resume."""
+    """Raise `UserError` while the run in `folder` has not ended, since it cannot be resumed yet."""
     info = read_run(folder)
     if info is not None and info.status in ACTIVE:
         raise UserError(

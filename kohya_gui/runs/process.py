@@ -55,7 +55,7 @@ def remember(folder: Path, identity: Identity) -> None:
 
 
 def recall(folder: Path) -> Identity | None:
-    """The process that runs or ran the job of `folder`, or None where nobody wrote it down (or the file is torn)."""
+    """The process that runs or ran the job of `folder`, or None if it was not noted (or the file is damaged)."""
     try:
         fields = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
         return Identity(int(fields["pid"]), float(fields["started"]), bool(fields.get("killed", False)))

@@ -30,7 +30,7 @@ PART_BYTES = 32_768  # of the start and of the end; far more than the first and 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run in short. `step` and `total_steps` are 0 while they are not known."""
+    """Summary of a run. `step` and `total_steps` are 0 until they are known."""
 
     id: str
     folder: Path
@@ -42,14 +42,14 @@ class RunInfo:
 
 
 def find_run(run_id: str) -> Path | None:
-    """The folder of the run `run_id`, or None; a name that would leave the runs' folder is none."""
+    """The folder of the run `run_id`, or None; also None for a name that leads out of the runs' folder."""
     folder = runs_dir() / run_id
     is_one_name = bool(RUN_NAME.fullmatch(run_id)) and Path(run_id).name == run_id and "\\" not in run_id
     return folder if is_one_name and (folder / "config.toml").is_file() else None
 
 
 def read_run(folder: Path) -> RunInfo | None:
-    """The run in `folder` in short, or None when it is no run."""
+    """Summary of the run in `folder`, or None if it is not a run."""
     info = info_of(folder)
     if info is None or find_run(folder.name) is None:
         return None
@@ -62,7 +62,7 @@ def read_run(folder: Path) -> RunInfo | None:
 
 
 def info_of(folder: Path) -> RunInfo | None:
-    """A run as far as the name of its folder tells, or None when that is no run's name."""
+    """Summary of a run from the name of its folder alone, or None if that is not a run's name."""
     match = RUN_NAME.fullmatch(folder.name)
     if match is None:
         return None
@@ -113,12 +113,12 @@ def _without_old_progress(part: bytes) -> bytes:
 
 
 def is_landmark(event: Event) -> bool:
-    """Whether a run's status follows from `event`. One that names a process begins a new life of the run."""
+    """Whether a run's status depends on `event`. One that names a process begins a new life of the run."""
     return isinstance(event, LANDMARKS) or event.pid is not None
 
 
 def status_of(folder: Path, events: Sequence[Event]) -> Status:
-    """Status of the run, by those of its events that are landmarks, and by its process."""
+    """Status of the run, from those of its events that are landmarks, and from its process."""
     identity = recall(folder)
     events = _of_last_life(events, identity)
     finished = next((e for e in reversed(events) if isinstance(e, Finished)), None)
@@ -134,14 +134,14 @@ def status_of(folder: Path, events: Sequence[Event]) -> Status:
 
 
 def _of_last_life(events: Sequence[Event], identity: Identity | None) -> Sequence[Event]:
-    """The events of the process that came last: a resumed run goes on in the folder in which it had ended."""
+    """The events of the latest process, since a resumed run continues in the folder in which it had ended."""
     begun = max((number for number, e in enumerate(events) if e.pid is not None), default=0)
     since = identity.started - CLOCK_TOLERANCE if identity is not None else 0.0
     return [e for e in events[begun:] if (e.time or since) >= since]
 
 
 def living_processes(folder: Path, events: Sequence[Event]) -> list[psutil.Process]:
-    """The run's processes that live: the one we started, and the job itself, which says its number as it starts."""
+    """The run's living processes: the one we started, and the job itself, which reports its number when it starts."""
     identity = recall(folder)
     found = [find(identity)] if identity is not None else []
     found += [_job_process(e.pid, e.time or 0.0) for e in events if e.pid is not None]
@@ -149,7 +149,7 @@ def living_processes(folder: Path, events: Sequence[Event]) -> list[psutil.Proce
 
 
 def _job_process(pid: int, told: float) -> psutil.Process | None:
-    """The living process `pid` that said so at the time `told`; one that began later only bears the same number."""
+    """The living process `pid` that reported itself at the time `told`; one started later only reuses the number."""
     try:
         process = psutil.Process(pid)
         own = process.create_time() <= told and process.status() != psutil.STATUS_ZOMBIE

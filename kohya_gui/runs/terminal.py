@@ -57,7 +57,7 @@ def _started(job: type[Job], config_path: Path | None, overrides: Mapping[str, s
 
 
 def demo(output_dir: Path | None = None) -> int:
-    """Train the demo preset into `output_dir` and say where everything is. Exit codes are those of `train`."""
+    """Train the demo preset into `output_dir` and show where everything is. Exit codes are those of `train`."""
     folder = Path(output_dir or home() / "demo").expanduser().absolute()
     began = time.monotonic()
     try:
@@ -90,7 +90,7 @@ def _say_demo_results(view: RunView, config: TrainConfig, seconds: float) -> Non
 
 
 def _unused(path: Path) -> Path:
-    """`path`, numbered where something bears that name already."""
+    """`path`, numbered if something has that name already."""
     number, found = 1, path
     while found.exists():
         number += 1
@@ -125,7 +125,7 @@ def _follow(handle: RunHandle, screen: Screen) -> None:
 
 @contextmanager
 def counted_interrupts() -> Iterator[list[int]]:
-    """A list that each Ctrl-C lengthens, instead of an exception that could come in the middle of anything."""
+    """A list that grows with each Ctrl-C, instead of an exception that could come in the middle of anything."""
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
@@ -160,7 +160,7 @@ class Screen:
 
 
 def _say_failure(folder: Path, view: RunView) -> None:
-    """Tell what a failed or lost run left behind; errors that came as events were shown already."""
+    """Show what a failed or lost run left behind; errors that came as events were already shown."""
     if view.status == "lost":
         for found in view.errors:
             _say(f"Error: {found}")

@@ -1,4 +1,4 @@
-"""Uses of tools: the last one, and whether it is still at work."""
+"""Runs of tools: the latest one, and whether it is still running."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from train_core.facts.run.run_folders import uses_of_tools
 
 
 def newest() -> Path | None:
-    """The folder of the last use of a tool; None before the first."""
+    """The folder of the latest tool's run; None before the first."""
     return next(iter(uses_of_tools()), None)
 
 
 def active_tool() -> Path | None:
-    """The folder of the tool that is at work, if one is."""
+    """The folder of the tool that is running, if any."""
     folder = newest()
     return folder if folder is not None and follower(folder).view().status in AT_WORK else None

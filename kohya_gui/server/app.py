@@ -86,7 +86,7 @@ def server_options(options: PageOptions, port: int, board: Board) -> dict[str, A
 
 
 def _load_later(board: Board) -> None:
-    """Load TensorBoard when the page's first visitor has been served, so that neither waits for the other."""
+    """Load TensorBoard once the page's first visitor has been served, so that neither waits for the other."""
     timer = threading.Timer(BOARD_DELAY, board.load)
     timer.daemon = True
     timer.start()
@@ -113,7 +113,7 @@ def prepare_surroundings() -> None:
 
 
 def choose_port(options: PageOptions) -> int:
-    """The port to serve on: the one asked for or the next free one, which is said. Ends the program in one line."""
+    """The port to serve on: the requested or the next free one, which is printed. Ends the program in one line."""
     first = options.server_port or FIRST_PORT
     try:
         port = free_port(options.listen, first)
@@ -145,7 +145,7 @@ def free_port(listen: str, first: int) -> int | None:
 
 
 def exposure_warnings(options: PageOptions) -> list[str]:
-    """Warnings where others can reach the page and no login stops them."""
+    """Warnings if others can reach the page without a login."""
     if options.username and options.password:
         return []
     if options.share:
@@ -159,7 +159,7 @@ def exposure_warnings(options: PageOptions) -> list[str]:
 
 
 def has_screen() -> bool:
-    """Whether a browser opened here would be seen: not over SSH, and on Linux only with a display."""
+    """Whether a browser opened here would be visible: not over SSH, and on Linux only with a display."""
     if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
         return False
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -167,7 +167,7 @@ def has_screen() -> bool:
 
 
 def farewell(running: int) -> str:
-    """The last line, which says what goes on."""
+    """The last line, which says what keeps running."""
     if not running:
         return "The page is closed."
     runs = "1 run goes on" if running == 1 else f"{running} runs go on"

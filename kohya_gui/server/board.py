@@ -36,7 +36,7 @@ class Board:
 
 
 async def font(scope: Scope, receive: Receive, send: Send) -> None:
-    """Leads on to TensorBoard's fonts, which its page asks for at the server's root whatever its own address."""
+    """Redirects to TensorBoard's fonts, which its page requests at the server's root, whatever its own address."""
     target = f"../tensorboard/font-roboto/{scope['path_params']['name']}"
     await RedirectResponse(target)(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""The door of everything that is served beside gradio's own routes: only who is logged in comes through."""
+"""The login check for everything that is served beside gradio's own routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Guard:
-    """Passes HTTP requests on to `app` where gradio's login allows it; else answers 401.
+    """Passes HTTP requests on to `app` if gradio's login allows it; else answers 401.
 
     gradio's login covers its own routes only, so every route of ours stands behind one of these.
     """
@@ -26,7 +26,7 @@ class Guard:
 
 
 def may_enter(page: Any, visitor: HTTPConnection) -> bool:
-    """Whether `page` (gradio's app) asks for no login, or knows the token in the visitor's cookie."""
+    """Whether `page` (gradio's app) needs no login, or knows the token in the visitor's cookie."""
     if page.auth is None and page.auth_dependency is None:
         return True
     names = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")

@@ -1,4 +1,4 @@
-"""The LoRA tools tab: a form for each tool, made of its settings, and one place that shows the tool at work."""
+"""The LoRA tools tab: a form for each tool, made from its settings, and one panel that shows the running tool."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden"}
 
 @dataclass(frozen=True)
 class Panel:
-    """Components that show the tool at work."""
+    """Components that show the running tool."""
 
     view: gr.HTML
     cancel: gr.Button
@@ -38,7 +38,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolForm(FormController):
-    """The form of one tool. All tools share the panel that shows the one at work."""
+    """The form of one tool. All tools share the panel that shows the running one."""
 
     panel: Panel
 
@@ -60,7 +60,7 @@ class ToolForm(FormController):
         return self.describe(values, session)
 
     def start(self, request: gr.Request, seen: int, *shown: Any) -> Updates:
-        """Start the tool, or say why it does not."""
+        """Start the tool, or say why it cannot start."""
         session, values = self.session(request), self.fields.read(shown)
         hidden = self._hidden(values)
         try:
@@ -122,7 +122,7 @@ def look(panel: Panel, seen: int, language: str) -> Updates:
 
 
 def cancel() -> None:
-    """Ask the tool to end; asked again, end it at once."""
+    """Ask the tool to end; asked a second time, end it at once."""
     folder = tools.newest()
     if folder is None:
         return
@@ -139,7 +139,7 @@ def own_lines() -> str:
 
 
 def keep_own_lines(text: str, session: Session) -> None:
-    """Write the user's own block weights, unless a line is wrong, which is said."""
+    """Write the user's own block weights, or say which line is wrong."""
     try:
         lines = parse_own_lines(text)
     except UserError as error:

@@ -45,7 +45,7 @@ class Actions:
         return look(self.run, choice, seen, self.form.session(request).language)
 
     def starter(self, job: type[Job]) -> Callable[..., Updates]:
-        """A handler that starts `job` with the form's settings when nothing stands against it, and shows its run."""
+        """A handler that starts `job` with the form's settings if nothing prevents it, and shows its run."""
 
         def start(request: gr.Request, seen: Seen, *shown: Any) -> Updates:
             session, values = self.form.session(request), self.form.fields.read(shown)
@@ -66,7 +66,7 @@ class Actions:
         return self.form.show(with_rates(self.form.fields.read(shown), rates), preset, session)
 
     def stop(self, request: gr.Request, choice: str | None) -> None:
-        """Ask the shown run to save and end; asked again, end it at once."""
+        """Ask the shown run to save and end; asked a second time, end it at once."""
         folder = registry.find_run(choice or "")
         run = registry.read_run(folder) if folder else None
         if run is None:
@@ -83,7 +83,7 @@ class Actions:
         self.form.session(request).tell("ui.pause.asked")
 
     def resume(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
-        """Go on with the shown run from its newest state, with the settings that it was started with."""
+        """Resume the shown run from its newest state, with the settings that it was started with."""
         session, folder = self.form.session(request), registry.find_run(choice or "")
         try:
             handle = launch.resume(folder) if folder else None
@@ -157,7 +157,7 @@ def with_rates(values: Mapping[str, Any], rates: Mapping[str, Mapping[str, float
 
 
 def _ready(job: type[Job], found: CheckedForm) -> TrainConfig:
-    """The form's settings, or `UserError` where `job` cannot be done with them.
+    """The form's settings, or `UserError` if `job` cannot run with them.
 
     A job with checks of its own needs only what these ask for; any other needs settings that can be trained.
     """

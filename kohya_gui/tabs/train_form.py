@@ -1,4 +1,4 @@
-"""The Train tab's form at work: presets, target steps, and what is said about the values."""
+"""The Train tab's form in use: presets, target steps, and messages about the values."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TrainForm(FormController):
         return self._saved(lambda found: presets.save_preset(preset or "", found.config), shown, request)
 
     def save_preset_as(self, request: gr.Request, name: str, *shown: Any) -> Updates:
-        """Write the form as a new preset, and ask for no name any more once that has worked."""
+        """Write the form as a new preset, and close the name field once that has worked."""
         updates = self._saved(lambda found: presets.save_preset_as(name or "", found.config), shown, request)
         if self.bar.preset in updates:
             updates |= {self.bar.name_row: gr.update(visible=False), self.bar.name: ""}
@@ -95,7 +95,7 @@ class TrainForm(FormController):
         }
 
     def apply_offer(self, request: gr.Request, offer: str | None, preset: str | None, *shown: Any) -> Updates:
-        """Set the epochs of an offer; repeats stand in folder names, so those are asked of the user."""
+        """Set the epochs of an offer; repeats are part of folder names, so the user is asked to change those."""
         session, values = self.session(request), self.fields.read(shown)
         if not offer:
             return gr.skip()
@@ -105,7 +105,7 @@ class TrainForm(FormController):
         return self.show({**values, "max_train_epochs": epochs, "max_train_steps": 0}, preset, session)
 
     def writable(self, values: Mapping[str, Any], session: Session) -> CheckedForm:
-        """The settings when each can be read, however incomplete; raises `UserError` when one cannot."""
+        """The settings if each can be read, however incomplete; raises `UserError` if one cannot."""
         found = self.check(values, session)
         raise_if_any(found.unreadable)
         return found

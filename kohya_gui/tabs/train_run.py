@@ -1,4 +1,4 @@
-"""The right half of the Train tab: one run, watched while it works or looked at afterwards."""
+"""The right half of the Train tab: one run, watched while it runs or looked at afterwards."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def has_appeared(runs: list[RunInfo], seen: Seen) -> bool:
 
 
 def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> Updates:
-    """Updates for whatever of the run `asked` for has changed since `seen`; what has not is not even drawn."""
+    """Updates for what has changed since `seen` about the run `asked` for; other parts are not even drawn."""
     runs = list_runs()[:MAX_LISTED]
     run = chosen_run(None if has_appeared(runs, seen) else asked, runs)
     view = follower(run.folder).view() if run else None

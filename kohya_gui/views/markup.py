@@ -1,4 +1,4 @@
-"""HTML in which every value is escaped as it is put in: markupsafe's `Markup` is safe text, all else is not."""
+"""HTML in which every value is escaped: markupsafe's `Markup` is safe text, everything else is not."""
 
 from __future__ import annotations
 

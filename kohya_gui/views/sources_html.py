@@ -14,7 +14,7 @@ COLUMNS = ("folder", "kind", "images", "seen", "resolution", "batch")
 
 
 def sources_html(subsets: Sequence[Subset], batch_size: int, language: str) -> Markup:
-    """One row for each folder or metadata file; nothing for plain training folders, of which the step line says all."""
+    """One row for each folder or metadata file; nothing for plain training folders, which the step line covers."""
     if not any(one.is_reg or one.dataset or one.batch_size for one in subsets):
         return Markup("")
     head = joined(Markup("<th>{}</th>").format(text(f"ui.sources.{column}", language)) for column in COLUMNS)

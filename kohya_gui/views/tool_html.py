@@ -1,4 +1,4 @@
-"""A tool's work drawn as HTML: how far it is, what it says, and the tables of what it found."""
+"""A tool's run drawn as HTML: its progress, its messages, and the tables of what it found."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def problem(code: str, template: str, **params: Any) -> Problem:
 
 
 class UserError(Exception):
-    """Something the user can mend. Holds every problem found, so that all are reported at once."""
+    """An error that the user can fix. Has every problem found, so that all are reported at once."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(p.text for p in problems))
@@ -33,7 +33,7 @@ class UserError(Exception):
 
 
 def unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """`problems` with what is said twice said once."""
+    """`problems` without duplicates."""
     return tuple({found.text: found for found in problems}.values())
 
 

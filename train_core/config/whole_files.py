@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all: under another name first, renamed when they are complete."""
+"""Files and folders that are written completely or not at all: under another name first, then renamed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; one that is gone already is no error."""
+    """Remove a file, or a folder with its contents; a missing one is no error."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

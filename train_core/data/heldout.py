@@ -1,4 +1,4 @@
-"""The images that a run is measured on: held out of the training images, or from a folder of their own."""
+"""The images that validation measures on: held out of the training images, or from a separate folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def open_libraries(
 
 
 def capped(library: Library, at_most: int, seed: int) -> Library:
-    """At most that many images (0: all), the same ones for a seed, from all over the library."""
+    """At most that many images (0: all) from all over the library, the same ones for the same seed."""
     if not at_most or at_most >= len(library.entries):
         return library
     drawn = sorted(range(len(library.entries)), key=lambda index: seed_for(seed, 0, index, "validation choice"))

@@ -75,7 +75,7 @@ class Library:
 
     @cached_property
     def preserved(self) -> frozenset[int]:
-        """The regularisation samples for which the model is to go on predicting what it did before."""
+        """The regularisation samples for which the model should keep its original predictions."""
         return frozenset(
             index for index in self.regularisation
             if self.entries[self.samples[index]].settings.dataset.diff_output_preservation

@@ -39,7 +39,7 @@ def _uploaded(device: torch.device, batches: Iterable[Batch]) -> Iterator[Batch]
 
 
 def _in_use(tensor: Tensor) -> Tensor:
-    """`tensor`, whose memory is given to no one else before the present stream is done with it."""
+    """`tensor`, whose memory is not reused before the current stream is done with it."""
     tensor.record_stream(torch.cuda.current_stream(tensor.device))
     return tensor
 

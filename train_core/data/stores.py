@@ -20,7 +20,7 @@ class Store(Protocol):
     """Tensors on the CPU, named, of single images or texts by key."""
 
     def lacks(self, key: str) -> bool:
-        """Whether `key` is not there, or there but broken."""
+        """Whether `key` is missing or damaged."""
 
     def put(self, key: str, tensors: Tensors) -> None:
         """Keep `tensors` under `key`."""

@@ -1,4 +1,4 @@
-"""Noise of which every sample owns its draw, so that batches, processes and devices cannot change it."""
+"""Noise that is drawn for each sample by itself, so that batches, processes and devices cannot change it."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def pyramid_noise(seeds: Sequence[int], shape: tuple[int, int, int], levels: int
 
 
 def unit_deviation(noise: Tensor) -> Tensor:
-    """Noise (B, C, h, w) divided by each sample's own standard deviation, so that a sample's company is no matter."""
+    """Noise (B, C, h, w) divided by each sample's own standard deviation, so that other samples do not matter."""
     return noise / noise.std(dim=(1, 2, 3), keepdim=True)

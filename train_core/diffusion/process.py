@@ -1,4 +1,4 @@
-"""A noise process as all others see it: mixing noise in, what the model predicts, and the way back to a picture."""
+"""The interface of a noise process: adding noise, what the model predicts, and the way back to a picture."""
 
 from __future__ import annotations
 

@@ -51,11 +51,11 @@ class TimestepSampler:
         return torch.tensor([min(level, below) for level in levels], dtype=torch.float64)
 
     def balanced(self, losses: Tensor, u: Tensor) -> Tensor:
-        """`losses` (B,) times whatever makes up for noise levels that are drawn more often than they are to count."""
+        """`losses` (B,) times whatever makes up for noise levels that are drawn more often than they should count."""
         return losses
 
     def note(self, losses: Tensor, u: Tensor, weights: Tensor) -> None:
-        """Learn from a batch's `losses` (B,); samples of weight 0 are there to fill up and tell nothing."""
+        """Learn from a batch's `losses` (B,); samples of weight 0 are padding and are ignored."""
 
     def end_step(self, total: Total) -> None:
         """Take what was noted into account from now on; `total` gives the sum of a tensor over all processes."""

@@ -1,4 +1,4 @@
-"""Values as JSON lines hold them, made to fit the types of an event's fields; those that do not fit are dropped."""
+"""Values from JSON lines, converted to the types of an event's fields; those that do not fit are dropped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _otherwise(one: Field[Any], hint: Any) -> Callable[[], Any]:
 
 
 def _empty(hint: Any) -> Callable[[], Any]:
-    """A function that gives the value of a field of which nothing is known."""
+    """A function that gives the value of an unknown field."""
     if get_origin(hint) is Mapping:
         return dict
     if get_origin(hint) is Sequence:

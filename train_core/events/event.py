@@ -22,7 +22,7 @@ class Event:
     pid: int | None = field(default=None, kw_only=True)
 
     def fitted(self) -> Event:
-        """The event as it was read, without what contradicts itself, so that its readers need not look."""
+        """The event as it was read, without contradictory fields, so that its readers need not check."""
         return self
 
     def words(self) -> str:

@@ -1,4 +1,4 @@
-"""Events as a person reads them in a terminal: a line for what happens once, a bar for what goes on."""
+"""Events as text in a terminal: a line for each single event, a bar for progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDS = {"completed": "The run is complete.", "stopped": "The run was stopped.", 
 
 
 class Printer:
-    """Prints a job's events. `folder` is the run's, where there is one; it is named where it is of use."""
+    """Prints a job's events. `folder` is the run's, if there is one; it is named where that helps."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class Printer:
         self._last_line = float("-inf")
 
     def show(self, event: Event) -> None:
-        """Show one event. Those of other kinds than the three below say themselves how they read."""
+        """Show one event. Kinds other than the three below give their own text."""
         if isinstance(event, Stage):
             self._show_stage(event)
         elif isinstance(event, Progress):

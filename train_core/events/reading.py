@@ -1,4 +1,4 @@
-"""Reading events, all or as they come. A line that is torn or of no use is passed over; nothing in one raises."""
+"""Reading events, all at once or as they come. A torn or useless line is skipped; no line raises an error."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS known (
 
 
 def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path) -> dict[Path, str]:
-    """The `kind` of fact for each of `paths`, asking `find_out` only where it is not known for the file as it is now.
+    """The `kind` of fact for each of `paths`; `find_out` is called only for files that are new or have changed.
 
     `find_out` runs in several threads; None means that it could not say, and such a file is not in the answer.
     `database` is an SQLite file shared by all processes; when it cannot be used, everything is found out afresh.

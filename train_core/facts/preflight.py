@@ -50,7 +50,7 @@ class Findings:
 
 
 def findings_of(config: Job, run_dir: Path | None = None) -> Findings:
-    """Findings of the checks that a job's settings name; none where they name none."""
+    """Findings of the checks that a job's settings name; none if they name none."""
     if not config.checks:
         return Findings((), ())
     findings: Findings = named(config.checks)(config, run_dir)

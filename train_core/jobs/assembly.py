@@ -101,7 +101,7 @@ def stepper_of(
     config: TrainConfig, accelerator: Accelerator, family: Family, model: nn.Module, method: Method,
     total_steps: int,
 ) -> Stepper:
-    """The optimizer, its schedule, and what stands between them and the loop."""
+    """The optimizer, its schedule, and everything between them and the loop."""
     settings = config.optimizer
     optimizer = build_optimizer(
         settings.optimizer_type, settings.optimizer_args,

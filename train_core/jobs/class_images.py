@@ -1,4 +1,4 @@
-"""The job that makes missing class images: pictures by the base model of a training, to be its regularisation."""
+"""The job that makes missing class images: regularisation images drawn by the base model of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device and number format of a job, chosen on purpose and never by what other tools left behind."""
+"""The device and number format of a job, chosen explicitly and never by what other tools left behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make_accelerator(launch: LaunchSettings) -> Accelerator:
 
 
 def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """The number format that is calculated in: fp32 in place of bf16 on a processor that has no bf16."""
+    """The number format used for computing: fp32 in place of bf16 on a processor that has no bf16."""
     return DTYPES["no" if precision == "bf16" and not has_bf16(device) else precision]
 
 
@@ -32,7 +32,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def precision_remarks(precision: Precision, device: torch.device) -> list[Problem]:
-    """Notices where another number format is calculated in than asked for."""
+    """Notices if computing uses another number format than the settings say."""
     if precision != "bf16" or has_bf16(device):
         return []
     return [

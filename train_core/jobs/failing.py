@@ -1,4 +1,4 @@
-"""Messages of jobs that end in an error: full memory and drives are known by name, the rest is reported."""
+"""Messages of jobs that end in an error: full memory and drives are recognised, the rest is reported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def explained(error: Exception, config: Job, run_dir: Path | None) -> UserError:
 
 
 def is_known(error: Exception) -> bool:
-    """Whether `explained` says all there is, so that nobody needs to read a traceback."""
+    """Whether `explained` says everything, so that nobody needs to read a traceback."""
     return ran_out_of_memory(error) or is_disk_full(error)
 
 

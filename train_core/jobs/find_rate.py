@@ -22,7 +22,7 @@ STILL_GROWING = 1.1  # by this factor
 
 
 def find_rate(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
-    """Search as `config` says and emit `rate_found`. Raises `UserError` for what the user can mend.
+    """Search as `config` says and emit `rate_found`. Raises `UserError` for what the user can fix.
 
     The event holds `rate`, `unet_lr` and `text_encoder_lr` for AdamW8bit, `suggestions` by optimizer, the `steps` taken
     and whether the rate had `settled`.
@@ -55,7 +55,7 @@ def _watched(optimizer: Any) -> list[float]:
 
 
 def _tell(rates: list[float], emit: Emit) -> None:
-    """Say which rate was found. Raises `UserError` when it has not moved from its start."""
+    """Report the rate that was found. Raises `UserError` if it has not moved from its start."""
     rate = rates[-1] if rates else 0.0
     if not rates or rate <= rates[0]:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Progress of a job's stages, told at most twice a second."""
+"""Progress of a job's stages, reported at most twice a second."""
 
 from __future__ import annotations
 

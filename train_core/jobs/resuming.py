@@ -90,7 +90,7 @@ def digest_of(library: Library) -> str:
 
 
 def resume(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:
-    """Put every part of `run` back to how the state has it. Raises `UserError` when it is of other images."""
+    """Restore every part of `run` from the state. Raises `UserError` if the state is of other images."""
     if place.state is None:
         return
     require_same_images(place.state, run.upkeep.states.facts["data"])

@@ -1,4 +1,4 @@
-"""Starting a job: its settings, its run folder, where its events go, and how every kind of end is told."""
+"""Starting a job: its settings, its run folder, where its events go, and how every kind of end is reported."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _work(config: Job, run_dir: Path | None, emit: Emit, warnings: tuple[Problem
 
 
 def _check(config: Job, run_dir: Path | None, emit: Emit) -> Findings:
-    """Tell what the job's checks find, and hand it on. Raises `UserError` with what stands in its way."""
+    """Report what the job's checks find. Raises `UserError` if anything prevents the job."""
     findings = findings_of(config, run_dir)
     emit_problems(emit, WarningEvent, findings.warnings)
     emit_problems(emit, NoticeEvent, findings.notices)
@@ -120,7 +120,7 @@ def _tool(job: type[Job]) -> Callable[[Job, Path | None, Emit, Findings], None]:
 
 
 def end_process(code: int) -> None:
-    """End this process at once where it trained with others, when all are done with it.
+    """End this process at once if it trained with others, when all have finished.
 
     The threads by which gloo talks to the others now and then abort the interpreter while it clears up
     (pytorch/pytorch#179291), after everything was saved, and the run would count as failed.
@@ -136,7 +136,7 @@ def end_process(code: int) -> None:
 
 
 def _failed(emit: Emit, error: UserError) -> int:
-    """Say why the job ends. Where the drive is too full for events, the console alone has it."""
+    """Report why the job ends. If the drive is too full for events, only the console shows it."""
     with suppress(OSError):
         emit_problems(emit, ErrorEvent, error.problems)
     with suppress(OSError):
@@ -145,7 +145,7 @@ def _failed(emit: Emit, error: UserError) -> int:
 
 
 def both(first: Emit, second: Emit) -> Emit:
-    """Sends every event to the one, and then to the other even where the one cannot take it."""
+    """Sends every event to the first, and then to the second even if the first fails."""
 
     def emit(event: Event) -> None:
         try:

@@ -47,7 +47,7 @@ from train_core.run.training import Training
 
 
 def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
-    """Train as `config` says. Raises `UserError` for what the user can mend."""
+    """Train as `config` says. Raises `UserError` for what the user can fix."""
     run = open_run(config, run_dir, emit, findings.base)
     emit(facts_of(config, run))
     with run.upkeep.control.catching_interrupts():
@@ -59,9 +59,9 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findi
 
 
 def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None) -> Training:
-    """A run that is ready to start, or to go on from its state, on the base model in `base` where it was looked for.
+    """A run that is ready to start, or to continue from its state. Raises `UserError` for what the user can fix.
 
-    Raises `UserError` for what the user can mend.
+    Raises `UserError` for what the user can fix.
     """
     accelerator = make_accelerator(config.launch)
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))

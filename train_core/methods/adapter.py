@@ -100,7 +100,7 @@ class AdapterMethod(Method):
         return {name + twin: self.text_until for name in texts for twin in ("", " plus")}
 
     def begin_step(self, step: int) -> None:
-        """Let what no longer learns have no gradients any more."""
+        """Turn off the gradients of parts that no longer learn."""
         if self._text_ended or self.text_until is None or step < self.text_until:
             return
         for key, layer in self.adapter.layers.items():
@@ -109,7 +109,7 @@ class AdapterMethod(Method):
         self._text_ended = True
 
     def end_step(self) -> None:
-        """Shorten each layer's change to the longest norm that the settings allow.
+        """Shorten each layer's change to the largest norm that the settings allow.
 
         `norms` then holds each layer's length (layers,) as it was before. Changes of the norms are left alone, and so
         are rotations, which have no length.

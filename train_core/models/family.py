@@ -1,4 +1,4 @@
-"""The interface that every kind of base model offers to the rooms above, whatever differs inside."""
+"""The interface that every kind of base model offers to the rooms above."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Family(Protocol):
         """
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
-        """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""
+        """Have only the modules `names` on `device`, in `dtype` if one is given, and all others on the CPU."""
 
     def enable_gradient_checkpointing(self, in_main_memory: bool = False) -> None:
         """Recompute activations in the backward pass, in every part that may train.

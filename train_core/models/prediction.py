@@ -1,4 +1,4 @@
-"""Whether a base model predicts noise or velocity: by the setting, by what its file says, or by asking the model."""
+"""Whether a base model predicts noise or velocity: by the setting, by its file, or by testing the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIKENESS = 0.5
 
 
 def settle_prediction(family: StableDiffusion, found: ModelFile, wanted: Parameterization) -> None:
-    """Give `family` its prediction type, and a remark where that was no plain matter.
+    """Give `family` its prediction type, with a remark if that was not obvious.
 
     The setting decides; "auto" believes the file. A file that is silent means noise, but for families of both kinds,
     which are asked.

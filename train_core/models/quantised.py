@@ -1,4 +1,4 @@
-"""Frozen weights in fewer bits, or away from the card, made whole again wherever they are used."""
+"""Frozen weights in fewer bits, or away from the card, restored wherever they are used."""
 
 from __future__ import annotations
 

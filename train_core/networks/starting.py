@@ -1,4 +1,4 @@
-"""The adapter that a training starts from: drawn anew, or as a file has it; and what is merged into the base before."""
+"""The adapter that a training starts from, new or from a file; and what is merged into the base model before."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _take_over(adapter: Adapter[WeightChange], file: AdapterFile) -> None:
 
 
 def _require_all(file: AdapterFile, trained: set[str]) -> None:
-    """Raise `UserError` where `file` changes layers that are not trained: what it learnt there would be lost."""
+    """Raise `UserError` if `file` changes layers that are not trained, since what it learnt there would be lost."""
     lost = sorted(file.modules.keys() - trained)
     if lost:
         raise UserError(

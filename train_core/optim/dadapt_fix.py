@@ -1,4 +1,4 @@
-"""Optimizers of other packages, with what keeps them from being used as all others are put right."""
+"""Fixes for optimizers of other packages that could not be used otherwise."""
 
 from __future__ import annotations
 

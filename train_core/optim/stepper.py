@@ -71,7 +71,7 @@ class Stepper:
             self.ema.update()
 
     def skip(self, step: int) -> None:
-        """Let optimizer step `step` pass without moving anything: forget the gradients."""
+        """Skip optimizer step `step` without moving anything: forget the gradients."""
         self.optimizer.zero_grad(set_to_none=True)
         self.next_step = step + 1
 

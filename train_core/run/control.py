@@ -78,7 +78,7 @@ class Control:
         return self.accelerator.reduce(told, "sum").item() > 0
 
     def _taken(self, step: int) -> tuple[set[str], RateChange | None]:
-        """The requests that lie in the run folder, acknowledged; a rate that makes no sense is told and left."""
+        """The requests in the run folder, acknowledged; an impossible rate is reported and ignored."""
         taken = take_requests(self.run_dir)
         for name, value in taken.items():
             self.emit(Acknowledged(request=name, step=step, value=value))

@@ -1,4 +1,4 @@
-"""Runs that go wrong: losses that are not numbers are left out and named, and a run that diverges is told or mended."""
+"""The guard against runs that go wrong: NaN losses are skipped and reported, divergence is reported or undone."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Guard:
         return all(math.isfinite(loss) for loss in self._readback.read()[0])
 
     def step(self, step: int, batches: Sequence[Batch]) -> bool:
-        """Move the parameters in step `step` (from 0), unless its loss is not a number: then False, and it is told."""
+        """Move the parameters in step `step` (from 0). If its loss is not a number, report that and return False."""
         losses, own = self._readback.read()
         if not all(math.isfinite(loss) for loss in losses):
             self._skip(step, [b for b, loss in zip(batches, own, strict=True) if not math.isfinite(loss)])
@@ -96,7 +96,7 @@ class Guard:
 
     @property
     def skipped_too_many(self) -> bool:
-        """Whether so many steps were left out that going on is of no use."""
+        """Whether so many steps were skipped that continuing is useless."""
         return self.in_a_row >= SKIPPED_IN_A_ROW or self.skipped >= SKIPPED_IN_ALL
 
     def error(self, step: int) -> UserError:
@@ -185,7 +185,7 @@ def diverged(step: int, times: str, settings: str) -> Problem:
 
 
 def went_back(step: int, times: str, back: int) -> Problem:
-    """The same where the run mends itself."""
+    """The same for a run that goes back by itself."""
     return problem(
         "loss_diverged_went_back",
         "The loss has been far above its lowest value for a long time, at step {step} {times} times as high: training "

@@ -1,4 +1,4 @@
-"""Learning rates changed by hand while a run goes on: each holds from its step on, however often the run resumes."""
+"""Learning rates changed by hand during a run: each applies from its step on, however often the run resumes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RateChanges:
         return self.schedule.factor
 
     def repeat(self, step: int) -> str:
-        """Change the rates as the interrupted run did after `step`. Returns what it was asked for, "" for nothing."""
+        """Change the rates as the interrupted run did after `step`. Returns the request, "" for none."""
         self.schedule.factor, asked = self._again.get(step, (self.schedule.factor, ""))
         return asked
 

@@ -1,4 +1,4 @@
-"""Drawing the sample prompts while a run goes on."""
+"""Drawing the sample prompts during a run."""
 
 from __future__ import annotations
 

@@ -43,11 +43,11 @@ class Upkeep:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the run has ended because its validation loss has not become better for long."""
+        """Whether the run has ended because its validation loss has not improved for long."""
         return self.validation is not None and self.validation.stops_early
 
     def after_step(self, step: int, epoch: int) -> bool:
-        """Do what was asked for and what is due after `step`; True when the run is to end early."""
+        """Do what was requested and what is due after `step`; True if the run is to end early."""
         asked = self.control.requests(step)
         self._change_rate(step, asked.rate)
         with self._clock_paused():
@@ -81,11 +81,11 @@ class Upkeep:
         self.stopped = self.stopped or self.paused or (stop_early and step < self.length.total)
 
     def _within_epoch(self, step: int) -> bool:
-        """Whether `step` left its epoch unfinished, and the run too."""
+        """Whether both the epoch and the run continue after `step`."""
         return step % self.length.steps_per_epoch != 0 and step < self.length.total
 
     def _validated(self, step: int, epoch: int, is_due: Callable[[Validation], bool]) -> bool:
-        """Validate if it is due; True when the run is to end because it has not become better for long."""
+        """Validate if it is due; True if the run is to end because it has not improved for long."""
         if self.validation is None or not is_due(self.validation):
             return False
         self.validation.measure(step, epoch)
@@ -107,7 +107,7 @@ class Upkeep:
             self.paused = self.control.agreed(kept)
 
     def _change_rate(self, step: int, wanted: RateChange | None) -> None:
-        """Change the learning rate of the coming steps as asked for, now or before the run was interrupted."""
+        """Change the learning rate of the coming steps as requested, now or before the run was interrupted."""
         changed = self.rates.repeat(step)
         if wanted:
             try:

@@ -65,7 +65,7 @@ def without_dropouts(model: nn.Module) -> Iterator[None]:
 
 @dataclass
 class Validation:
-    """Validation of a run: when it is due, what is reported, and when to stop without a better value."""
+    """Validation of a run: when it is due, what is reported, and when to stop for lack of improvement."""
 
     settings: ValidationSettings
     validator: Validator
@@ -106,7 +106,7 @@ class Validation:
         self.history.load_state_dict(state_dict["measured"])
 
     def conclusion(self, saved: Mapping[Path, int]) -> Conclusion | None:
-        """Conclusion of the curve, `saved` being the run's files with their steps; it is told, too."""
+        """Conclusion of the curve, which is also reported; `saved` is the run's files with their steps."""
         best = self.history.best
         if best is None:
             return None
@@ -119,5 +119,5 @@ class Validation:
 
     @property
     def stops_early(self) -> bool:
-        """Whether the run is to end because it has not become better for long."""
+        """Whether the run is to end because it has not improved for long."""
         return 0 < self.settings.early_stop_patience <= self.history.without_better

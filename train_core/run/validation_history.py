@@ -30,7 +30,7 @@ class History:
 
     @property
     def best(self) -> Measurement | None:
-        """The first of the lowest; None while there is none that is a number."""
+        """The first of the lowest; None if there is none yet or none is a number."""
         numbers = [one for one in self.measured if math.isfinite(one.loss)]
         return min(numbers, key=lambda one: one.loss, default=None)
 
@@ -42,7 +42,7 @@ class History:
 
     @property
     def overfitted(self) -> bool:
-        """Whether the last value has risen above the lowest by more than the curve's own shaking."""
+        """Whether the last value has risen above the lowest by more than the curve's usual noise."""
         best = self.best
         return best is not None and not self.measured[-1].loss <= OVERFITTED_ABOVE * best.loss
 

@@ -1,4 +1,4 @@
-"""Denoisers: from a model's prediction to the picture under the noise, which is all that samplers ask."""
+"""Denoisers: from a model's prediction to the picture under the noise, which is all that samplers need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts to pictures, with whatever is attached to the model, leaving no trace on the training around it."""
+"""Prompts to pictures, with whatever is attached to the model, without affecting the training around it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def sample_path(
 
 
 def save_png(image: Image.Image, path: Path, parameters: str) -> Path:
-    """Write `image` with its `parameters` to `path`, whole or not at all, making the folder; returns `path`."""
+    """Write `image` with its `parameters` to `path`, completely or not at all, making the folder; returns `path`."""
     info = PngInfo()
     info.add_text("parameters", parameters)
     with write_whole(path) as temporary:

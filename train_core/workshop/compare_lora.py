@@ -14,7 +14,7 @@ from train_core.workshop.common.report import Report
 
 
 def run(config: CompareLora, report: Report) -> None:
-    """Tell the cosine of the angle between the changes, by block and overall; 1 is the same, 0 nothing in common."""
+    """Report the cosine of the angle between the changes, by block and overall; 1 is the same, 0 unrelated."""
     settings = config.compare_lora
     one, other = read_adapter(Path(settings.adapter)), read_adapter(Path(settings.other_adapter))
     for file in (one, other):

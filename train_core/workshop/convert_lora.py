@@ -54,7 +54,7 @@ Layers = Mapping[tuple[str, str], tuple[Tensor, Tensor]]  # (part, path) -> down
 
 
 def _layers(file: AdapterFile, report: Report) -> dict[tuple[str, str], tuple[Tensor, Tensor]]:
-    """Every layer as a LoRA of strength 1. Raises `UserError` for what is none."""
+    """Every layer as a LoRA of strength 1. Raises `UserError` for any other kind of layer."""
     require_free_of_base(file)
     progress, layers = report.stage("converting"), {}
     for done, (key, module) in enumerate(file.modules.items(), 1):

@@ -15,7 +15,7 @@ ENDINGS = {"safetensors": ".safetensors", "ckpt": ".ckpt"}
 
 
 def run(config: ConvertModel, report: Report) -> None:
-    """Write the model. What no part of it needs, such as EMA weights and a trainer's state, stays behind."""
+    """Write the model, without what no part of it needs, such as EMA weights and a trainer's state."""
     settings, result = config.convert_model, config.result
     if settings.model_format == "diffusers":
         path = Path(result.save_to)

@@ -24,7 +24,7 @@ from train_core.workshop.merge_models import require_alike
 
 
 def run(config: ExtractLora, report: Report) -> None:
-    """Write the difference of the two checkpoints, and tell how much of it each block keeps."""
+    """Write the difference of the two checkpoints, and report how much of it each block keeps."""
     settings, result = config.extract_lora, config.result
     path = result_path(result)
     base, tuned = (open_model(base_files(name)) for name in (settings.base_model, settings.tuned_model))

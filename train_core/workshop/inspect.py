@@ -39,7 +39,7 @@ REPEATS = re.compile(r"^\d+_")
 
 
 def run(config: Inspect, report: Report) -> None:
-    """Tell of an adapter or a checkpoint all there is."""
+    """Report everything known of an adapter or a checkpoint."""
     path = Path(config.inspect.inspected)
     found = identify(path)
     file = found.header
@@ -74,7 +74,7 @@ def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str
 
 
 def _trigger(said: Mapping[str, str]) -> str:
-    """The words that call up what was learnt: as stated, else those that folders are named by."""
+    """The words that trigger what was learnt: as stated in the file, else from the names of folders."""
     stated = said.get("modelspec.trigger_phrase", "")
     folders = _table(said, "ss_dataset_dirs")
     return stated or ", ".join(REPEATS.sub("", Path(folder).name) for folder in folders)

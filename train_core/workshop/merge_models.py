@@ -84,7 +84,7 @@ def _merged(first: Opened, others: list[Opened], settings: MergeModelsSettings, 
 
 
 def _outside(part: str, name: str) -> str:
-    """A key for what no adapter sits on, from which its block is told."""
+    """A key for tensors that no adapter is attached to, from which their block is derived."""
     return f"lora_{part}_{name.rpartition('.')[0].replace('.', '_')}"
 
 

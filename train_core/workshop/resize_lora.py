@@ -44,7 +44,7 @@ class Resized:
 
 
 def run(config: ResizeLora, report: Report) -> None:
-    """Write the adapter at the rank that the settings ask for, and tell what each block keeps."""
+    """Write the adapter at the rank that the settings ask for, and report what each block keeps."""
     settings, result = config.resize_lora, config.result
     path = result_path(result)
     file = read_adapter(Path(settings.adapter))
@@ -69,7 +69,7 @@ def run(config: ResizeLora, report: Report) -> None:
 
 
 def _at_its_strength(found: Cut, shape: tuple[int, ...], rank: int, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, with an alpha that is to the new rank what the old one was to the old."""
+    """The tensors, with alpha scaled like the rank, so that the strength stays the same."""
     strength = float(values["alpha"]) / rank if "alpha" in values else 1.0
     return lora_tensors(found.factors, shape, strength * found.factors.rank or None)  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def _choice(settings: ResizeLoraSettings, key: str) -> Choice:
 
 
 def _require_low_rank(file: AdapterFile) -> None:
-    """Raise `UserError` for what has no rank to lower."""
+    """Raise `UserError` for algorithms that have no rank to lower."""
     others = sorted({*file.algorithms} - {IN_WORDS[LoraLayer], IN_WORDS[NormLayer]})
     if others:
         raise UserError(

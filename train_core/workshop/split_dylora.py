@@ -52,7 +52,7 @@ def run(config: SplitDylora, report: Report) -> None:
 
 
 def _first_ranks(values: dict[str, Tensor], size: int, rank: int) -> dict[str, Tensor]:
-    """The first ranks, as strong as training had them: times √(rank / size), which the alpha carries."""
+    """The first ranks at the strength of the training: times √(rank / size), which the alpha includes."""
     alpha = float(values["alpha"]) if "alpha" in values else float(rank)
     strength = alpha / rank * math.sqrt(rank / size)
     return {

@@ -29,7 +29,7 @@ def not_applicable(
 
 
 def not_for_this_model(config: Job, facts: Facts, told: Iterable[Problem] = ()) -> list[Problem]:
-    """A warning for each setting that applies to other base models than the one that `facts` tell of.
+    """A warning for each setting that only applies to other base models than the one in `facts`.
 
     Settings that one of the problems `told` is about are left out.
     """

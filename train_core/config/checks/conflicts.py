@@ -1,4 +1,4 @@
-"""Settings that do not go with another one, each with a value that does."""
+"""Settings that conflict with another one, each with a value that does not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from train_core.config.phrases import Phrase, joined, phrase
 
 
 def conflicts(*candidates: tuple[str, object, object, bool]) -> Phrase:
-    """List in words those (name, value, value that works, whether it conflicts) that conflict; empty for none."""
+    """Describe those of (name, value, value that works, whether it conflicts) that conflict; empty for none."""
     return joined(
         "comma",
         [

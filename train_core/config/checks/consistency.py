@@ -76,7 +76,7 @@ def oddities(config: TrainConfig) -> list[Problem]:
 
 
 def fp16_on_cpu() -> Problem:
-    """Problem told by the launcher or by the job itself when fp16 meets a CPU."""
+    """Problem reported by the launcher or by the job itself when fp16 is used on a CPU."""
     return problem(
         "fp16_on_cpu",
         "mixed_precision = fp16 does not work on a CPU. Use bf16, which is also several times faster than "

@@ -14,7 +14,7 @@ def resolution_of(text: str) -> tuple[int, int]:
 
 
 def source_contradictions(dataset: DatasetSettings) -> list[Problem]:
-    """A problem for each setting that says where images are beside one that says it too."""
+    """A problem for each setting that says where images are when another setting says so too."""
     pairs = {
         "dataset_config": ("train_data_dir", "reg_data_dir", "in_json", "class_folders"),
         "in_json": ("class_folders",),

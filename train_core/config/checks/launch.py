@@ -1,4 +1,4 @@
-"""Checks of what several machines need to know of each other before they can start."""
+"""Checks of what several machines must know about each other before they start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from train_core.config.sections.memory import MemorySettings
 
 
 def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
-    """Contradictions that keep several machines from meeting, or the model from being shared out."""
+    """Contradictions that keep several machines from connecting, or the model from being sharded."""
     found = _not_shared_out(launch, memory)
     if launch.num_machines == 1:
         return found

@@ -39,7 +39,7 @@ def prediction_contradictions(
 
 
 def _unsuited() -> dict[str, Problem]:
-    """The problem of a setting that is used with a model that predicts the other thing, by the setting's name."""
+    """The problem of a setting used with a model of the other prediction type, by the setting's name."""
     problems = (
         problem(
             "scale_v_pred_without_v",

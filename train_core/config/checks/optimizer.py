@@ -43,7 +43,7 @@ def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> li
 
 
 def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
-    """Warnings for what works but is rarely meant, and for what the optimizer leaves unused."""
+    """Warnings for what works but is rarely meant, and for settings that the optimizer does not use."""
     optimizer, found = config.optimizer, []
     if adapts_rate(optimizer.optimizer_type) and max(rates.values(), default=0.0) <= 0.1:
         found.append(
@@ -111,7 +111,7 @@ def _rates(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
 
 
 def _nothing_after_the_text_encoder(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
-    """The text encoder may stop early only beside something that goes on."""
+    """The text encoder may stop early only if something else keeps training."""
     until = config.optimizer.stop_text_encoder_training.strip()
     if not until or rates.get("unet") or config.network.network_train_unet_only:
         return []
@@ -126,7 +126,7 @@ def _nothing_after_the_text_encoder(config: TrainConfig, rates: dict[str, float]
 
 
 def _differing_rates(config: TrainConfig, rates: dict[str, float]) -> Iterator[str]:
-    """The settings, with their values, that give some parameters another rate than others."""
+    """The settings, with their values, that give some parameters a different rate than others."""
     values = config.applicable()
     if len({rate for rate in rates.values() if rate}) > 1:
         for name in ("unet_lr", "text_encoder_lr"):

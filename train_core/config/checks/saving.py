@@ -1,4 +1,4 @@
-"""Settings of files and states that have nothing to act on."""
+"""Settings of files and states that have no effect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from train_core.config.sections.resume import ResumeSettings
 
 
 def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Problem]:
-    """Warnings for what keeps less, or does less, than it seems to say."""
+    """Warnings for settings that keep less, or do less, than they seem to."""
     by_epochs = output.save_every_n_epochs or output.save_n_epoch_ratio
     found = []
     if resume.save_state and not (by_epochs or output.save_every_n_steps or resume.save_state_every_n_steps):

@@ -1,4 +1,4 @@
-"""Settings of the validation that cannot be followed together."""
+"""Validation settings that contradict each other."""
 
 from __future__ import annotations
 

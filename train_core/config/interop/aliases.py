@@ -1,4 +1,4 @@
-"""Names of settings and choices that people have in their files and fingers, in those of today."""
+"""Older and foreign names of settings and choices, translated into the present ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from train_core.config.syntax.coerce import TRUE_WORDS
 
 
 def in_our_words(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` of whatever source by the names that settings have here."""
+    """`values` from any source under the names that settings have here."""
     values = with_our_lora_type(values)
     if "no_metadata" in values:
         minimal = str(values["no_metadata"]).strip().lower() in TRUE_WORDS

@@ -10,7 +10,7 @@ from train_core.config.sections.network import LoraType
 
 @dataclass(frozen=True)
 class Counterpart:
-    """Our algorithm for another program's, and settings that go without saying there."""
+    """Our algorithm for another program's, and the settings that its name implies there."""
 
     lora_type: LoraType
     implied: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ LYCORIS = "lycoris.kohya"
 
 
 def with_our_lora_type(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` with kohya_ss's name of an algorithm exchanged for ours, and what goes without saying there added."""
+    """`values` with kohya_ss's name of an algorithm replaced by ours, and the settings that it implies added."""
     said = str(values.get("LoRA_type", "")).strip().lower()
     ours = next((ours for theirs, ours in OF_KOHYA_SS.items() if theirs.lower() == said), None)
     return values if ours is None else {**ours.implied, **values, "LoRA_type": ours.lora_type}

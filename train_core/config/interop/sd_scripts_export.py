@@ -54,7 +54,7 @@ def _says_something(name: str, value: Any) -> bool:
 
 
 def _lost(config: TrainConfig, values: Values, said: set[str]) -> list[tuple[str, Any]]:
-    """The settings that shape the training, are not at their defaults, and cannot be said there.
+    """The settings that shape the training, are not at their defaults, and cannot be expressed there.
 
     `said` are those that stand in the network's arguments.
     """
@@ -73,7 +73,7 @@ def _lost(config: TrainConfig, values: Values, said: set[str]) -> list[tuple[str
 
 
 def _in_their_words(values: Values) -> Values:
-    """Value in sd-scripts' words; None for what is said by leaving it out."""
+    """Value in sd-scripts' form; None for what is expressed by leaving it out."""
     theirs: Values = {
         "sdpa": True, "no_metadata": values.get("metadata_depth") == "minimal" or None,
         "max_token_length": values.get("max_token_length") if values.get("max_token_length") != 75 else None,

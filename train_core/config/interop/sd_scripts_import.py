@@ -1,4 +1,4 @@
-"""Reading the TOML of sd-scripts: its aliases and booleans, what is not followed, and defaults that differ."""
+"""Reading the TOML of sd-scripts: its aliases and booleans, unsupported options, and defaults that differ."""
 
 from __future__ import annotations
 

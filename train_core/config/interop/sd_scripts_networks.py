@@ -108,7 +108,7 @@ def _is_said(name: str, values: Values) -> bool:
 
 
 def _in_lycoris(name: str, values: Values) -> Any:
-    """The value there: our own choice of layers has no name there, and the nearest that has takes a few more."""
+    """The value there: our own choice of layers has no name there, so the nearest one that has a few more is used."""
     if name == "LyCORIS_preset" and values[name] == "auto":
         return "full" if values.get("conv_dim") else "attn-mlp"
     return values[name]

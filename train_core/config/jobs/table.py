@@ -23,7 +23,7 @@ class Row:
 
     @property
     def word(self) -> str:
-        """The job's name as a word in the terminal."""
+        """The command that starts the job in the terminal."""
         return self.name.replace("_", "-")
 
 
@@ -58,7 +58,7 @@ _rows = {row.name: row for row in OURS}
 
 
 def add(row: Row) -> None:
-    """Offer a job from elsewhere in this process; whatever it starts finds the job by `key_of`."""
+    """Register a job from elsewhere in this process; subprocesses find the job by `key_of`."""
     _rows[row.name] = row
 
 
@@ -68,7 +68,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def jobs() -> tuple[Row, ...]:
-    """The jobs that are a word of their own in the terminal."""
+    """The jobs that have their own command in the terminal."""
     return tuple(row for row in rows() if row.about)
 
 

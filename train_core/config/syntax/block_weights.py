@@ -135,7 +135,7 @@ def _of_preset(name: str, kind: str) -> dict[str, float]:
 
 
 def _lists_of(kind: str) -> BlockLists:
-    """The lists of a kind of base model; those of SD where it is not known."""
+    """The lists of a kind of base model; those of SD if the kind is unknown."""
     return KINDS[kind].block_lists if kind in KINDS else SD_BLOCK_LISTS
 
 
@@ -152,13 +152,13 @@ def own_lines_file() -> Path:
 
 
 def read_own_lines() -> dict[str, str]:
-    """The user's own lines by name; none where there is no such file."""
+    """The user's own lines by name; none if the file does not exist."""
     path = own_lines_file()
     return parse_own_lines(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
 
 
 def parse_own_lines(text: str) -> dict[str, str]:
-    """Lines `NAME:v1,…,v17` by name. Raises `UserError` for a line that is none, or a list of no known length."""
+    """Lines `NAME:v1,…,v17` by name. Raises `UserError` for an invalid line, or a list of unknown length."""
     lines: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

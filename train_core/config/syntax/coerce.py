@@ -139,7 +139,7 @@ def expected(setting: Setting) -> Phrase:
 
 
 def help_of(setting: Setting) -> Phrase:
-    """The help of `setting`, to be quoted."""
+    """The help of `setting`, for quoting in a message."""
     return Phrase(setting.help, f"setting.{setting.name}.help")
 
 

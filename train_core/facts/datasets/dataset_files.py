@@ -1,4 +1,4 @@
-"""sd-scripts' dataset files (TOML or JSON): three levels of settings, the lowest one that is given holds."""
+"""sd-scripts' dataset files (TOML or JSON): three levels of settings, of which the lowest one given counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Description:
-    """A subset before its images are looked at: where they are, and the settings that hold for it.
+    """A subset before its images are looked at: where they are, and the settings that apply to it.
 
     Either `image_dir` or `metadata_file` is there. `dataset` counts from 0; `batch_size` is 0 where the run's holds.
     """
@@ -106,7 +106,7 @@ class _Reader:
             )
 
     def _tables(self, value: Any, above: Place, kind: str) -> list[dict[str, Any]]:
-        """The tables of an array; a problem if there is none, or if something in it is no table."""
+        """The tables of an array; a problem if there is none, or if an item in it is not a table."""
         items = value if isinstance(value, list) else []
         if not items or not all(isinstance(item, dict) for item in items):
             self.problems.append(

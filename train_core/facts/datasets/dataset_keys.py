@@ -1,4 +1,4 @@
-"""The keys of sd-scripts' dataset files: which there are, at which of three levels, and what is wrong with others."""
+"""The keys of sd-scripts' dataset files: which exist, at which of three levels, and what is wrong with others."""
 
 from __future__ import annotations
 

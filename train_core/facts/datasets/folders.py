@@ -45,7 +45,7 @@ class ImageFolder:
 
 @dataclass(frozen=True)
 class Survey:
-    """All that a look at image folders gives: the folders sorted by name, what is wrong, what is odd."""
+    """Result of looking at image folders: the folders sorted by name, what is wrong, what is odd."""
 
     folders: tuple[ImageFolder, ...]
     problems: tuple[Problem, ...]

@@ -55,12 +55,12 @@ def plain_folders(parent: Path) -> list[Path]:
 
 
 def looks_like_regularisation(folder: Path) -> bool:
-    """Whether people call a folder of regularisation images so: reg, regularisation, reg_woman, ..."""
+    """Whether the name is usual for regularisation images: reg, regularisation, reg_woman, ..."""
     return bool(_REGULARISATION.fullmatch(folder.name))
 
 
 def regularisation_near(parent: Path) -> Path | None:
-    """A folder of regularisation images in `parent` or beside it, going by its name and by what it holds; else None."""
+    """A folder of regularisation images in `parent` or beside it, judging by name and contents; else None."""
     for near in (*folders_in(parent), *folders_in(parent.parent)):
         if near != parent and looks_like_regularisation(near) and _images_within(near):
             return near
@@ -96,7 +96,7 @@ def problems(parent: Path, plain: bool = False) -> list[Problem]:
 
 
 def warnings(parent: Path) -> list[Problem]:
-    """Warnings for what lies in `parent` and will not be used."""
+    """Warnings for contents of `parent` that will not be used."""
     found = []
     own = images_in(parent)
     if own:

@@ -22,7 +22,7 @@ class DrawFindings:
 
 
 def examine_draws(subsets: Sequence[Subset]) -> DrawFindings:
-    """All that is wrong or odd about masks and faces of `subsets`, regularisation images among them."""
+    """Everything that is wrong or odd about masks and faces of `subsets`, including regularisation images."""
     by_directory: dict[str, list[Masked]] = defaultdict(list)
     for subset in subsets:
         directory = mask_directory(subset.settings.augmentation)

@@ -73,7 +73,7 @@ def class_folders(config: ClassImagesConfig) -> list[ClassFolder]:
 
 
 def _class_named(tokens: str, class_prompt: str) -> str:
-    """The class of a training folder; one that names none is of the class that the prompt is."""
+    """The class of a training folder; for a folder that names none, the prompt is the class."""
     plain = "" if "{class}" in class_prompt else class_prompt.strip()
     return class_of(tokens) or plain
 

@@ -22,7 +22,7 @@ from train_core.facts.images.buckets import Group, assign, bucket_problems, buck
 
 @dataclass(frozen=True)
 class Subset:
-    """Images with the settings that hold for them. `repeats` say how often each is seen in an epoch.
+    """Images with the settings that apply to them. `repeats` say how often each is seen in an epoch.
 
     `dataset` numbers from 0 the datasets of a dataset file; regularisation images are matched to the training images of
     their own. `batch_size` is 0 where the run's holds.

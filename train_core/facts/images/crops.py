@@ -60,7 +60,7 @@ def _scaled(size: Size, bucket: Size, short_side: float) -> Size:
 
 
 def _around(centre: float, extent: float, room: int, side: int, rng: Random | None) -> int:
-    """Start of a crop of `side`, from 0 to `room`, such that it holds `centre` ± `extent` / 2."""
+    """Start of a crop of `side`, from 0 to `room`, such that it contains `centre` ± `extent` / 2."""
     start = centre - side / 2
     if rng is not None:
         play = max(0.0, side - extent) / 2

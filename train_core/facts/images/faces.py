@@ -1,4 +1,4 @@
-"""Faces that image files tell of at the end of their names: `<name>_<centre x>_<centre y>_<width>_<height>`."""
+"""Faces given at the end of image file names: `<name>_<centre x>_<centre y>_<width>_<height>`."""
 
 from __future__ import annotations
 

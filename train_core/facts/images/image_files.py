@@ -100,7 +100,7 @@ def _first_line(error: Exception, path: Path) -> str:
 
 
 def _seems_cut(path: Path, image_format: str) -> bool:
-    """Whether the end of the file lacks what its format ends with; broken downloads do."""
+    """Whether the file lacks the ending that its format requires, as broken downloads do."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)

@@ -1,4 +1,4 @@
-"""The kind of model that a file or folder holds, told from its header; nothing is loaded."""
+"""The kind of model in a file or folder, read from its header; nothing is loaded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", r
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model's file or folder, looked into once and handed on to whatever loads, names or describes it.
+    """A model's file or folder, examined once and passed on to whatever loads, names or describes it.
 
     `kind` is one of `KINDS`, or that with " inpainting" behind it, another name, "LoRA", "VAE", ... or "" when not
     known. `prediction_type` is None where nothing says it. `zero_terminal_snr` says that the model was trained with a

@@ -1,4 +1,4 @@
-"""The facts about the base model that settings may ask for to know whether they apply."""
+"""Facts about the base model on which it can depend whether a setting applies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def facts_of(found: ModelFile, wanted: Parameterization) -> Facts:
 
 
 def facts_of_chosen(model: ModelSettings) -> Facts:
-    """The same of the chosen model, by its header; where there is none to read, only what the settings say."""
+    """The same for the chosen model, by its header; if none can be read, only what the settings say."""
     try:
         return facts_of(recognise(hub.resolve(model.pretrained_model_name_or_path)), model.v_parameterization)
     except UserError:

@@ -1,4 +1,4 @@
-"""The files of a base model, found once by what the settings say and handed on from there."""
+"""The files of a base model, found once from the settings and passed on from there."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def read_ahead(path: Path) -> None:
 
 
 def _refuse_stand_ins(path: Path, start: bytes) -> None:
-    """Raise UserError for what downloads leave instead of a model: nothing, a web page, a Git LFS pointer."""
+    """Raise UserError for what failed downloads leave: an empty file, a web page, a Git LFS pointer."""
     if not start:
         raise UserError(problem("model_file_empty", "{file} is empty. Download the model again.", file=str(path)))
     if start.startswith(b"version https://git-lfs"):

@@ -124,7 +124,7 @@ def _bad_value(line: int, flag: str, value: str, wanted: str) -> Problem:
 
 
 def _unknown_flag(line: int, flag: str) -> Problem:
-    """The message for `flag`, with the known one whose letters or long name look most like it."""
+    """The message for `flag`, with the known one whose letters or long name are most similar."""
     names = {name.strip("-"): name for name in FLAGS} | {field: name for name, field in FLAGS.items()} | {"cfg": "--l"}
     word = re.split(r"[^a-z_]", flag.lower().strip("-"))[0]
     nearest = difflib.get_close_matches(word, names, n=1, cutoff=0.0)

@@ -43,7 +43,7 @@ def _is_taken(output_dir: Path, name: str) -> bool:
 
 
 def numbered(path: Path) -> Path:
-    """`path`, or the first of `path-2`, `path-3`, … that nothing bears; the number stands before the ending."""
+    """`path`, or the first of `path-2`, `path-3`, … that does not exist; the number comes before the ending."""
     ending = "-state" if path.name.endswith("-state") else path.suffix
     number, found = 1, path
     while found.exists():

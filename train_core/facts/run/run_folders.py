@@ -1,4 +1,4 @@
-"""The folder of a run: made, found again, and read, alike for the launcher and for a job that was started by itself."""
+"""The folder of a run: made, found and read, for the launcher and for a job that was started by itself."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run_folder_of(config_file: Path | None) -> Path | None:
 
 
 def job_in(folder: Path) -> type[Job] | None:
-    """The job whose run `folder` is; None where its settings cannot be read or name no job that is there."""
+    """The job whose run `folder` is; None if its settings cannot be read or name an unknown job."""
     try:
         return job_of(str(read_tables(folder / SETTINGS).get("job")))
     except (UserError, OSError, KeyError, ImportError, AttributeError):

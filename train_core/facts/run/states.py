@@ -1,4 +1,4 @@
-"""States on disk: what each says of itself, which one to resume from, and whether these settings may go on from it."""
+"""States on disk: their contents, which one to resume from, and whether these settings may continue from it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class State:
 
 
 def read_state(path: Path) -> State:
-    """The state in the folder `path`. Raises UserError when there is none, or not a whole one."""
+    """The state in the folder `path`. Raises UserError if there is none, or if it is incomplete."""
     try:
         said = json.loads((path / INFO).read_text(encoding="utf-8"))
         version = int(said["format"])
@@ -109,7 +109,7 @@ def find_state(config: TrainConfig, run_dir: Path | None = None) -> State | None
 
 
 def states_in(folder: Path) -> list[State]:
-    """Every whole state in `folder`. One that was being written when its run was killed has another name."""
+    """Every complete state in `folder`. A state that was being written when its run was killed has another name."""
     found = []
     for path in folder.glob("*-state") if folder.is_dir() else ():
         try:

@@ -198,7 +198,7 @@ class StableDiffusion:
         return None
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
-        """Have just the modules `names` on `device`, in `dtype` where one is given, and all others on the CPU."""
+        """Have only the modules `names` on `device`, in `dtype` if one is given, and all others on the CPU."""
         for name, module in self.modules.items():
             if name not in names:
                 module.to("cpu")

@@ -1,4 +1,4 @@
-"""Adapter files of any program: kohya's and LyCORIS's names, diffusers' and PEFT's, and those of older days."""
+"""Adapter files of any program, with the names of kohya, LyCORIS, diffusers, PEFT or older versions."""
 
 from __future__ import annotations
 

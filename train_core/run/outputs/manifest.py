@@ -1,4 +1,4 @@
-"""List of what a run has written, so that it replaces and removes that and nothing else."""
+"""The list of what a run has written, so that it replaces and removes only that."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Saver:
         return step_file(self.name, step) if in_steps or cut_short else epoch_file(self.name, epoch)
 
     def _try(self, file_name: str, kind: Kind, step: int, epoch: int) -> None:
-        """Save a file on the way. One that cannot be written is told, and the run goes on."""
+        """Save a file during the run. If it cannot be written, that is reported and the run goes on."""
         try:
             self._save(file_name, kind, step, epoch)
         except UserError as error:

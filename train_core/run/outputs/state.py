@@ -1,4 +1,4 @@
-"""The state of a run: everything it needs to go on to the bit, written whole or not at all."""
+"""The state of a run: everything it needs to continue exactly, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class States:
         return every > 0 and step % every == 0
 
     def write_step(self, step: int, epoch: int, asked: bool = False) -> bool:
-        """Write the state after `step`, named after it. Returns whether it is there now; if not, that was told."""
+        """Write the state after `step`, named after it. Returns whether it exists now; if not, that was reported."""
         kind: Kind = "asked state" if asked else "step state"
         return self._write(state_folder(step_file(self.name, step)), kind, step, epoch)
 

@@ -140,7 +140,7 @@ def _cut(squares: Tensor, choose: Choice, split: Callable[[int], Factors]) -> Cu
 
 
 def at_rank(rank: int) -> Choice:
-    """Keeps so many."""
+    """Keeps that many."""
     return lambda values: rank
 
 

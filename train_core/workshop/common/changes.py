@@ -75,12 +75,12 @@ def shape_of(key: str, module: Module) -> torch.Size:
 
 
 def is_wide(key: str) -> bool:
-    """Whether the layer with this key is a convolution that looks beyond its own place."""
+    """Whether the layer with this key is a convolution with a kernel larger than 1x1."""
     return WIDE.fullmatch(key) is not None
 
 
 def require_free_of_base(file: AdapterFile) -> None:
-    """Raise `UserError` where the adapter has changes that only a base model gives a meaning."""
+    """Raise `UserError` if the adapter has changes that have a meaning only with a base model."""
     for module in file.modules.values():
         if needs_weight(module):
             raise UserError(_needs_base(module, file))

@@ -105,7 +105,7 @@ def _write_json(path: Path, said: Mapping[str, Any]) -> None:
 
 
 def said_of(opened: Opened) -> dict[str, str]:
-    """The metadata of the file that the model comes from, without hashes that are no longer true."""
+    """The metadata of the file that the model comes from, without hashes that have become wrong."""
     said = opened.found.header.metadata if opened.found.header else {}
     kept = {name: value for name, value in said.items() if "hash" not in name}
     if opened.found.prediction_type:

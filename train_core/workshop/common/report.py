@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 
 
 class Report:
-    """Sends events, and learns whether the tool is to end."""
+    """Sends events, and knows whether the tool should end."""
 
     def __init__(self, emit: Emit, run_dir: Path | None) -> None:
         self.emit = emit
@@ -45,11 +45,11 @@ class Report:
         self.emit(Table(name=name, columns=list(columns), rows=[list(row) for row in rows]))
 
     def notice(self, found: Problem) -> None:
-        """Tell something good to know."""
+        """Report something good to know."""
         emit_problems(self.emit, NoticeEvent, [found])
 
     def warning(self, found: Problem) -> None:
-        """Tell something that may not be meant."""
+        """Report something that may not be intended."""
         emit_problems(self.emit, WarningEvent, [found])
 
     def saved(self, path: Path) -> None:

@@ -35,7 +35,7 @@ def result_path(result: ResultSettings, ending: str = ".safetensors") -> Path:
 
 
 def require_free(path: Path, overwrite: bool) -> None:
-    """Raise `UserError` where something is in the way of a result."""
+    """Raise `UserError` if a file is in the way of a result."""
     if path.exists() and not overwrite:
         raise UserError(
             problem(
@@ -47,7 +47,7 @@ def require_free(path: Path, overwrite: bool) -> None:
 
 
 def dtype_of(result: ResultSettings) -> torch.dtype | None:
-    """The number format that is asked for; None keeps that of the source."""
+    """The requested number format; None keeps that of the source."""
     return DTYPES.get(result.result_precision)
 
 
