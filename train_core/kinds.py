@@ -19,9 +19,9 @@ BlockLayout = tuple[int, int, int, int, int]
 class Signs:
     """Signs of a kind in files and folders. Patterns are searched in the names of a file's tensors, line by line.
 
-    `strong` ones stand in no other kind's files. `weak` ones stand in relatives' too, and count where no kind's strong
-    ones are found. `pipelines` are classes in a diffusers folder's model_index.json, `config` is what the denoiser's
-    config.json holds there; of several kinds that fit, the one with the most entries is meant.
+    `strong` ones are in no other kind's files. `weak` ones are in related kinds' files too, and count only if no strong
+    ones are found. `pipelines` are classes in a diffusers folder's model_index.json, `config` are values in the
+    denoiser's config.json there; if several kinds fit, the one with the most entries is chosen.
     """
 
     strong: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Keeps the virtual environment up to date: does what is missing, step by step, and continues if it was interrupted.
 
-Standard library only, and parsed by Python 3.7, so that a Python that is too old is told so in one line.
+Standard library only, and parsed by Python 3.7, so that a Python that is too old gets a one-line message.
 Run as `python -m kohya_gui.environment` it brings the environment up to date and does nothing else.
 """
 from __future__ import annotations

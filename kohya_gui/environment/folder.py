@@ -74,7 +74,7 @@ class Environment(NamedTuple):
 
 
 def find() -> Environment:
-    """Return the environment `.venv` beside the program, or one in Crucible's home where the program's is read-only."""
+    """Return the environment `.venv` beside the program, or one in Crucible's home if the program's is read-only."""
     beside = APP / ".venv"
     if beside.exists() or os.access(str(APP), os.W_OK):
         return Environment(beside)

@@ -124,7 +124,7 @@ def parse_nvidia(listing: str) -> Nvidia | None:
 
 
 def nvidia_smi() -> str:
-    """Return the path of nvidia-smi: on PATH or where drivers put it; empty where there is none."""
+    """Return the path of nvidia-smi: on PATH or where drivers put it; empty if there is none."""
     windows = Path(os.environ.get("SYSTEMROOT", "C:/Windows")) / "System32" / "nvidia-smi.exe"
     programs = Path(os.environ.get("PROGRAMFILES", "C:/Program Files"))
     usual = (windows, programs / "NVIDIA Corporation" / "NVSMI" / "nvidia-smi.exe",

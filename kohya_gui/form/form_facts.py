@@ -123,7 +123,7 @@ def read_offer(value: str, checked: CheckedForm) -> tuple[int, list[tuple[str, s
 
 
 def problems_html(checked: CheckedForm, language: str) -> Markup:
-    """List of problems, then warnings, then notices; each beside its setting."""
+    """List of problems, then warnings, then notices; each with its setting."""
     errors, warnings, notices = checked.errors, checked.warnings, checked.notices
     if not (errors or warnings or notices):
         return Markup('<div id="problems"></div>')

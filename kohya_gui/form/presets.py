@@ -58,7 +58,7 @@ def load_preset(key: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """Every setting's value from the file `path`, and what is wrong or odd in it; such values stand at their default.
+    """Every setting's value from the file `path`, and what is wrong or odd in it; such values get their default.
 
     A file that names no output folder gets one in the user's place, so that it can be started at once.
     """

@@ -35,8 +35,8 @@ class CheckedForm:
     """The settings of a form. Values that cannot be read are replaced by defaults, and `errors` say which.
 
     `subsets` are the images found, as far as they fit into buckets; `trained` are they without what is kept for
-    validation. `unreadable` are those errors that are about a value's writing alone; `notices` say what is neither
-    wrong nor odd. `facts` are what is known of the base model.
+    validation. `unreadable` are those errors that are about a value's writing alone; `notices` are neither
+    wrong nor odd. `facts` are those about the base model.
     """
 
     config: TrainConfig

@@ -53,7 +53,7 @@ class Form:
     def hidden(self, values: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> list[str]:
         """The names of the settings that do not apply with `values` and `facts`.
 
-        One that only the base model rules out stays in sight while it is used, so that it can be mended.
+        One that only the base model rules out stays visible while it is used, so that it can be changed.
         """
         return [
             s.name for s in self.settings

@@ -141,7 +141,7 @@ class RunFollower:
             return self._view
 
     def _read(self) -> Status:
-        """Take in what is new, and return how the run stands by it."""
+        """Read what is new, and return the status of the run."""
         new = self._follower.new()
         for event in new:
             self._take(event)

@@ -49,7 +49,7 @@ def start(job: type[Job], settings: Job) -> RunHandle:
 
 
 def may_start(job: type[Job]) -> Problem | None:
-    """Reason why `job` may not start now, for page and terminal alike: one job has the device, one tool works."""
+    """Reason why `job` may not start now, for page and terminal alike: one job uses the device, one tool runs."""
     if job.uses == "cpu":
         tool = active_tool()
         return None if tool is None else problem(

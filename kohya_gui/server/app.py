@@ -34,7 +34,7 @@ TENSORBOARD, PICTURES = "tensorboard/", "pictures/"
 
 
 def serve(options: PageOptions) -> int:
-    """Serve the page until Ctrl-C and return the exit code. Runs are processes of their own and go on."""
+    """Serve the page until Ctrl-C and return the exit code. Runs are separate processes and continue."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -67,7 +67,7 @@ def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
 
 
 def server_options(options: PageOptions, port: int, board: Board) -> dict[str, Any]:
-    """Options for gradio's server: our port, our login, our routes and nothing of its own beside them."""
+    """Options for gradio's server: our port, our login, our routes and none of its own extras."""
     return {
         "server_name": f"[{options.listen}]" if ":" in options.listen else options.listen,
         "server_port": port,

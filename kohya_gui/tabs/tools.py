@@ -111,7 +111,7 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
 
 
 def look(panel: Panel, seen: int, language: str) -> Updates:
-    """Updates for what is new of the last used tool."""
+    """Updates for what is new about the last used tool."""
     folder = tools.newest()
     view = follower(folder).view() if folder else None
     state = hash((language, view and (view.id, view.status, view.revision.status)))

@@ -37,7 +37,7 @@ class Actions:
     panel: OutputPanel
 
     def watch(self, request: gr.Request, seen: Seen) -> Updates:
-        """Update what is new of the shown run."""
+        """Update what is new about the shown run."""
         return look(self.run, seen.get("shown"), seen, self.form.session(request).language)
 
     def choose(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
@@ -128,7 +128,7 @@ class Actions:
     def _show(
         self, name: str, write: Callable[[CheckedForm], tuple[str, str]], request: gr.Request, *shown: Any
     ) -> Updates:
-        """The panel with the command and the text that `write` gives, or a message why there is none."""
+        """The panel with the command and the text that `write` gives, or a message that says why there is none."""
         session, values, panel = self.form.session(request), self.form.fields.read(shown), self.panel
         try:
             found = self.form.writable(values, session)

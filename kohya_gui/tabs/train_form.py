@@ -24,7 +24,7 @@ MODEL = "pretrained_model_name_or_path"
 
 @dataclass(frozen=True, kw_only=True)
 class TrainForm(FormController):
-    """The training's form, with the presets above it and the target steps beside."""
+    """The training's form, with the presets above it and the target steps beside it."""
 
     bar: Toolbar
     target: Target

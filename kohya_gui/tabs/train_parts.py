@@ -67,7 +67,7 @@ class Target:
 
 
 def preparing_jobs() -> list[type[Job]]:
-    """The jobs that prepare a training: they take its settings, and are started beside it."""
+    """The jobs that prepare a training: they take its settings, and are started next to it."""
     jobs = [job_of(row.name) for row in table.jobs()]
     return [job for job in jobs if issubclass(job, TrainConfig) and job is not TrainConfig]
 

@@ -26,7 +26,7 @@ class Series:
 
 
 def line_chart(title: str, series: Sequence[Series], empty: str) -> Markup:
-    """The chart of `series` over the step as an HTML figure; `empty` stands in it while there are no points."""
+    """The chart of `series` over the step as an HTML figure; it shows `empty` while there are no points."""
     finite = [replace(line, points=[p for p in line.points if math.isfinite(p[1])]) for line in series]
     drawn = [line for line in finite if line.points]
     return Markup(

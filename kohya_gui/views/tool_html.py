@@ -60,7 +60,7 @@ def _row(row: Sequence[Any], columns: Sequence[str], whole: Mapping[str, float],
 
 
 def _cell(value: Any, column: str, whole: Mapping[str, float], language: str) -> Markup | str:
-    """A value; `whole` is what a full bar stands for, by column."""
+    """A value; `whole` is the value of a full bar, by column."""
     if column in whole and isinstance(value, int | float):
         share = min(1.0, abs(value) / whole[column]) if whole[column] else 0.0
         bar = '<span class="cell-bar"><i style="width:{:.0f}%"></i></span> {:g}'

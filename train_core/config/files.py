@@ -68,7 +68,7 @@ def check_values(
 
 
 def read_job(job: type[Job], path: Path | None, overrides: Mapping[str, str]) -> tuple[Job, tuple[Problem, ...]]:
-    """The settings in a job's file, as they stand there, and warnings. `job.of` makes the job's own of them.
+    """The settings in a job's file, unchanged, and warnings. `job.of` makes the job's own settings from them.
 
     Raises `UserError` with everything that is wrong, at once.
     """
@@ -167,7 +167,7 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The values of all tables side by side. Raises `UserError` when a name stands in two of them."""
+    """The values of all tables side by side. Raises `UserError` when a name appears in two of them."""
     flat: dict[str, Any] = {}
     twice: list[Problem] = []
     for key, value in tables.items():

@@ -37,7 +37,7 @@ class DataSettings:
         return {name: value for part in fields(self) for name, value in dict(getattr(self, part.name)).items()}
 
     def with_values(self, values: Mapping[str, Any]) -> DataSettings:
-        """The same with `values`, which are of the right types, over what is set here."""
+        """The same with `values`, which have the right types, over the present ones."""
         changed = {}
         for part in fields(self):
             section = getattr(self, part.name)

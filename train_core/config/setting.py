@@ -21,7 +21,7 @@ PathKind = Literal[
 
 @dataclass(frozen=True)
 class Traits:
-    """Properties of a setting beside pydantic's: how it is shown, where it applies, whether it is a path.
+    """Properties of a setting besides pydantic's: how it is shown, where it applies, whether it is a path.
 
     `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
     empty default and must be filled before a job starts, unless one of the settings in `unless` is; then that one does

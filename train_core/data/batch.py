@@ -37,7 +37,7 @@ class Batch:
 
     @property
     def extras(self) -> dict[str, Tensor]:
-        """Conditioning beside text, where a model takes it, each (B, 2): sizes as width, height; crops as left, top."""
+        """Conditioning besides text, if a model takes any, each (B, 2): sizes as width, height; crops as left, top."""
         target = torch.tensor([self.bucket]).expand(len(self.indices), 2).to(self.crops.device, non_blocking=True)
         return {"original_sizes": self.original_sizes, "crops": self.crops, "target_sizes": target}
 

@@ -25,7 +25,7 @@ def batches_on(device: torch.device, batches: Iterable[Batch]) -> Iterator[Batch
 
 
 def _uploaded(device: torch.device, batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Each batch is copied from pinned memory on a stream of its own, so that the card goes on calculating."""
+    """Each batch is copied from pinned memory on a separate stream, so that the card keeps computing."""
     copying = torch.cuda.Stream(device)
 
     def upload(batch: Batch) -> tuple[Batch, torch.cuda.Event]:

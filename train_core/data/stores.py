@@ -1,4 +1,4 @@
-"""Stores of cached latents and text outputs: in memory, or in files of their own."""
+"""Stores of cached latents and text outputs: in memory, or in files."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def level_probabilities(squares: Tensor, counts: Tensor, bin_of: Tensor) -> Tens
 
 
 class LossAwareTimesteps(TimestepSampler):
-    """Draws levels of high loss more often, and weighs their losses down in turn: the mean stays as with uniform draws.
+    """Draws levels of high loss more often, and weights their losses less: the mean stays as with uniform draws.
 
     What was noted counts from the next step on, summed over processes; so all of them draw from the same distribution,
     and nothing waits for the device.
@@ -69,7 +69,7 @@ class LossAwareTimesteps(TimestepSampler):
         return (u * THOUSAND).long() - self.first
 
     def end_step(self, total: Total) -> None:
-        """Fade what is known, add what all processes noted, and draw by that from now on."""
+        """Fade the old statistics, add what all processes noted, and draw by the result from now on."""
         self._known = DECAY * self._known + total(self._noted)
         self._noted = torch.zeros_like(self._noted)
         self._decide()

@@ -15,7 +15,7 @@ Spacing = Literal["even", "trailing"]
 class Process(Protocol):
     """A noise process: how noise of level `t` is mixed into latents, and how that is undone.
 
-    `t` runs from 0, no noise, to `span`, nothing but noise; in the process's own unit, which the model is told.
+    `t` runs from 0, no noise, to `span`, nothing but noise; in the process's own unit, which the model gets.
     Latents are (B, C, h, w), `t` (B,) in floats, both on one device; results are fp32 like the latents.
 
     Samplers walk in one form for all processes: x = x_0 + sigma eps (Karras et al., 2022). The process says which

@@ -20,7 +20,7 @@ from train_core.run.file_metadata import BaseFacts, DataFacts, RunFacts, trainin
 
 @dataclass
 class MetadataWriter:
-    """Metadata of the files of one run. The base model's hashes are computed while the run goes on."""
+    """Metadata of the files of one run. The base model's hashes are computed during the run."""
 
     config: TrainConfig
     method: Method

@@ -35,7 +35,7 @@ class Place:
 
 
 def place_of(config: TrainConfig, run_dir: Path) -> Place:
-    """The place of the run: a resumed one goes on under its own name. Raises `UserError` for a state that is none."""
+    """The place of the run; a resumed one keeps its name. Raises `UserError` if its state is not valid."""
     state, output_dir = find_state(config, run_dir), Path(config.output.output_dir)
     if state:
         return Place(
@@ -49,7 +49,7 @@ def place_of(config: TrainConfig, run_dir: Path) -> Place:
 
 
 def metrics_for(config: TrainConfig, place: Place, length: StepCount, emit: Emit) -> Metrics:
-    """The run's curves, for the main process, with its settings beside them.
+    """The run's curves, for the main process, together with its settings.
 
     Those of a resumed run are cut back to its state, and torn files are removed.
     """

@@ -60,7 +60,7 @@ def _emit(run_dir: Path | None, show: Emit) -> Emit:
 
 
 def _state(config: Job) -> State | None:
-    """The state that a training is to go on from, if it can be found; why not is told by the checks."""
+    """The state that a training resumes from, if it can be found; the checks report why not."""
     try:
         return find_state(config) if isinstance(config, TrainConfig) else None
     except UserError:
@@ -157,4 +157,4 @@ def both(first: Emit, second: Emit) -> Emit:
 
 
 def _nowhere(event: Event) -> None:
-    """Events of the processes beside the main one."""
+    """Receiver that drops the events of processes other than the main one."""

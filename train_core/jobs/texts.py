@@ -16,7 +16,7 @@ from train_core.models.family import Family
 def cached_texts(
     config: TrainConfig, family: Family, libraries: Iterable[Library], progress: Progress
 ) -> TextCache | None:
-    """The outputs of every caption of `libraries`, made where the text encoders are; None if not asked for."""
+    """The outputs of every caption of `libraries`, made where the text encoders are; None if not enabled."""
     dataset, weighted = config.dataset, config.captions.weighted_captions
     if not dataset.cache_text_encoder_outputs:
         return None

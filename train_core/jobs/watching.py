@@ -29,7 +29,7 @@ def guard_of(config: TrainConfig, stepper: Stepper, data: TrainingData, total_st
 
 
 def validate_on(data: TrainingData, config: TrainConfig, run: Training, emit: Emit) -> None:
-    """Have `run` measured on the images of `data`, and what was measured kept in its states."""
+    """Have `run` measured on the images of `data`, and keep the measurements in its states."""
     trained = run.objective.inputs
     objective = FixedObjective(ModelInputs(trained.family, trained.process, trained.dtype), validation_seed(config))
     model = run.accelerator.unwrap_model(run.model)

@@ -18,7 +18,7 @@ from train_core.models.family import Family
 class Method(ABC):
     """One way to train a model: an adapter, the whole model, new words.
 
-    A new one says what is abstract here, and overrides of the rest what it needs. `trainable` is one module holding
+    A new one implements what is abstract here, and overrides what else it needs. `trainable` is one module holding
     every parameter that trains; its state is what a resumed run starts from. `norms` are the lengths of what was
     learnt, (n,), where the method measures them.
     """

@@ -95,7 +95,7 @@ class Family(Protocol):
 
     @property
     def inpaints(self) -> bool:
-        """Whether it is shown where to fill in, and the picture around it, beside the noised latents."""
+        """Whether it is shown where to fill in, and the picture around it, besides the noised latents."""
 
     def targets(self) -> list[Target]:
         """Every layer that an adapter may sit on, in the order of the modules."""

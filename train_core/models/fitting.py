@@ -19,7 +19,7 @@ KERNEL_OF = {"flash": "flash", "efficient": "mem_efficient", "cudnn": "cudnn", "
 
 
 def parts_to_hold(family: Family, memory: MemorySettings) -> set[str]:
-    """The parts of `family` whose weights are held in another way than calculated."""
+    """The parts of `family` whose weights are kept quantised or away from the card."""
     parts = {family.denoiser} if memory.blocks_to_swap else set()
     if memory.base_precision != "same":
         parts |= {family.denoiser} if memory.base_precision_parts == "unet" else {family.denoiser, *family.text_parts}

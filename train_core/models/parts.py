@@ -74,7 +74,7 @@ def fill(module: nn.Module, stored: Mapping[str, Stored], device: torch.device |
 
 
 def renamed(name: str, table: Mapping[str, str]) -> str:
-    """`name` with its longest leading path that stands in `table` exchanged; unchanged where none does."""
+    """`name` with its longest leading path that is in `table` replaced; unchanged if there is none."""
     head, tail = name, ""
     while head:
         if head in table:

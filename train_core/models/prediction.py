@@ -34,7 +34,7 @@ def settle_prediction(family: StableDiffusion, found: ModelFile, wanted: Paramet
 def probe_prediction(family: StableDiffusion) -> PredictionType:
     """Find out what `family` predicts, by its answer to pure noise at the last timestep.
 
-    Hardly anything but noise is left of a picture there. So a model of noise gives back what it was shown, and a model
+    Hardly anything but noise is left of a picture there. So a noise model returns what it was shown, and a model
     of velocity, which is nearly the negative picture, something unlike it.
     """
     device = next(family.modules[family.denoiser].parameters()).device

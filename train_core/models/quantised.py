@@ -18,7 +18,7 @@ from train_core.models.number_formats import FORMATS, Format, Packed
 
 
 class Held(nn.Module):
-    """Replacement of a layer whose weight is held in another way. It has no `weight`, only what makes it."""
+    """Replacement of a layer whose weight is stored in another way. It has no `weight`, only its packed form."""
 
     held_format: Format
     held_shape: torch.Size

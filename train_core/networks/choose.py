@@ -131,7 +131,7 @@ def _algorithm(own: Override, network: NetworkSettings) -> Any:
 
 
 def _extra(own: Override) -> dict[str, Any]:
-    """A layer's own settings beside algorithm and size, by our names. Raises `UserError` for unknown ones."""
+    """A layer's own settings besides algorithm and size, by our names. Raises `UserError` for unknown ones."""
     extra = {ARGUMENTS.get(name, name): value for name, value in own.items() if name not in ("algo", "dim", "alpha")}
     unknown = sorted(extra.keys() - OPTIONS)
     if unknown:

@@ -102,7 +102,7 @@ class Stepper:
             self._inferring = False
 
     def state_dict(self) -> dict[str, Any]:
-        """State beside the parameters that the next step depends on."""
+        """State besides the parameters that the next step depends on."""
         return {
             "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None, "rate_factor": self.schedule.factor,

@@ -21,7 +21,7 @@ from train_core.facts.run.rate_changes import RateChange, parse_rate_change
 
 @dataclass(frozen=True)
 class Asked:
-    """Names of requests, and the learning rate where one was asked for."""
+    """Names of requests, and the requested learning rate, if any."""
 
     names: frozenset[str]
     rate: RateChange | None = None

@@ -16,7 +16,7 @@ class Divergence:
     """Follows one loss a step. `mean` is smoothed over about twice `window` steps, `best` the lowest it has been.
 
     Single losses of diffusion models jump by more than their own size from timestep to timestep, hence the long window
-    and the wide margin: only a loss that has really run away is told.
+    and the wide margin: only a loss that has really run away is reported.
     """
 
     window: int

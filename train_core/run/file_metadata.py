@@ -40,7 +40,7 @@ NOT_HERE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class BaseFacts:
-    """The model trained on: its file or folder, hashes and names, and those of a VAE of its own if one was given."""
+    """The model trained on: its file or folder, hashes and names, and those of a separate VAE if one was given."""
 
     path: Path
     hashes: FileHashes

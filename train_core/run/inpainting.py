@@ -1,4 +1,4 @@
-"""Inputs of inpainting models beside the noised latents: masks, and the picture around the holes."""
+"""Inputs of inpainting models besides the noised latents: masks, and the picture around the holes."""
 
 from __future__ import annotations
 

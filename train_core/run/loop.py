@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def train(run: Training) -> None:
-    """Train from `run.step` until the run's length is reached or a stop is asked for."""
+    """Train from `run.step` until the run's length is reached or a stop is requested."""
     for epoch in run.epochs_left():
         for batches in groups(run.batches_left(epoch), run.settings.gradient_accumulation_steps):
             step_loss = torch.zeros((), device=run.device)

@@ -57,7 +57,7 @@ class Metrics:
         self._done = 0
 
     def describe(self, settings: str) -> None:
-        """Show the run's settings, as TOML, beside its curves."""
+        """Show the run's settings, as TOML, next to its curves."""
         self.writer.add_text("settings", "".join(f"    {line}\n" for line in settings.splitlines()), self.first_step)
 
     def step(
@@ -132,7 +132,7 @@ class Metrics:
         self.writer.flush()
 
     def note(self, step: int, text: str) -> None:
-        """Keep `text` beside the curves at `step`."""
+        """Keep `text` with the curves at `step`."""
         self.writer.add_text("requests", text, step)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The model's inputs from a batch: latents, noised latents, and conditioning beside text."""
+"""The model's inputs from a batch: latents, noised latents, and conditioning besides text."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Objective:
         return self.inputs.family.to_latents(moments, draw.to(moments.mean.device, non_blocking=True))
 
     def extras(self, batch: Batch) -> dict[str, Tensor]:
-        """Conditioning beside text; holes to fill are drawn for each sample and epoch."""
+        """Conditioning besides text; holes to fill are drawn for each sample and epoch."""
         return self.inputs.extras(batch, partial(self.seeds, batch, "hole"))
 
     def seeds(self, batch: Batch, purpose: str) -> list[int]:
@@ -104,7 +104,7 @@ class FixedObjective:
         return (prediction.float() - process.target(latents, noise, t)).square().mean()
 
     def _extras(self, batch: Batch, index: int) -> dict[str, Tensor]:
-        """Conditioning beside text, once for each noise level; a hole to fill is always the same."""
+        """Conditioning besides text, once for each noise level; a hole to fill is always the same."""
         extras = self.inputs.extras(batch, lambda: [seed_for(self.seed, 0, index, "validation hole")])
         return {name: one.repeat_interleave(LEVELS, dim=0) for name, one in extras.items()}
 

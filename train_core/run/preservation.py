@@ -1,4 +1,4 @@
-"""Regularisation images that teach only that the model is to go on predicting what it did."""
+"""Regularisation images that only teach the model to keep its original predictions."""
 
 from __future__ import annotations
 

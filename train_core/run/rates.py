@@ -35,7 +35,7 @@ class RateChanges:
         return asked
 
     def take_over(self, events: Iterable[Event], after: int) -> None:
-        """Remember what the interrupted run was asked for after step `after`, which its state does not hold."""
+        """Remember the requests to the interrupted run after step `after`, which is not in its state."""
         for event in events:
             if isinstance(event, RateChanged) and event.step > after:
                 # Asked for again at an earlier step, a change replaces what came later.

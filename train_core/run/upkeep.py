@@ -23,9 +23,9 @@ from train_core.run.validation import Validation
 
 @dataclass
 class Upkeep:
-    """Tasks of a run beside training. Steps are the number done so far, epochs count from 1.
+    """Tasks of a run besides training. Steps are the number done so far, epochs count from 1.
 
-    `stopped` says that the run is to end here, `paused` that it ends with a state to go on from.
+    `stopped` says that the run is to end here, `paused` that it ends with a state to resume from.
     """
 
     length: StepCount

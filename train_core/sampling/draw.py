@@ -50,7 +50,7 @@ def draw_samples(
     Of several `processes` (their number, this one's rank) each draws its share.
 
     A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
-    epochs can be compared. A picture with values that are not finite is left out, and `warn` is told. `trained` is
+    epochs can be compared. A picture with values that are not finite is left out, and `warn` is called. `trained` is
     what sits on the model: it too is in evaluation mode meanwhile; `extra_tokens` are words that prompts
     may use beside the vocabulary's, see `Family.encode_text`. Afterwards the modules' modes and places and the
     global generators are as before.

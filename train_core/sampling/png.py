@@ -16,7 +16,7 @@ from train_core.sampling.sampler_names import SAMPLERS
 
 
 def parameters_text(prompt: SamplePrompt, model: str, model_hash: str = "") -> str:
-    """The text of a PNG's `parameters` chunk: prompt, negative prompt where there is one, then one line of facts."""
+    """The text of a PNG's `parameters` chunk: prompt, negative prompt if there is one, then one line of facts."""
     facts = {
         "Steps": prompt.steps,
         "Sampler": SAMPLERS[prompt.sampler].label,

@@ -84,7 +84,7 @@ def _named(layers: Layers) -> dict[tuple[str, str], Tensor]:
 
 
 def _of_unet(file: AdapterFile, layers: Layers) -> Layers:
-    """The same. Raises `UserError` where there is another network than the U-Net: a PEFT adapter is for one."""
+    """The same. Raises `UserError` if there is a network besides the U-Net: a PEFT adapter is for one only."""
     if any(part != KINDS.get(file.kind, SD1).denoiser for part, _ in layers):
         raise UserError(
             problem(

@@ -13,7 +13,7 @@ from train_core.config.setting import Setting
 def not_applicable(
     settings: Iterable[Setting], given: Values, held: Values, source_of: Callable[[str], str]
 ) -> list[Problem]:
-    """A warning for each `given` value that differs from its default and has no effect beside the values `held`.
+    """A warning for each `given` value that differs from its default and has no effect with the values `held`.
 
     `source_of` says where the value of a setting stands.
     """
@@ -31,7 +31,7 @@ def not_applicable(
 def not_for_this_model(config: Job, facts: Facts, told: Iterable[Problem] = ()) -> list[Problem]:
     """A warning for each setting that only applies to other base models than the one in `facts`.
 
-    Settings that one of the problems `told` is about are left out.
+    Settings of the problems already `told` are left out.
     """
     values, names = config.flat(), {found.params.get("name") for found in told}
     return [

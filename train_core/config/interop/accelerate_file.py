@@ -36,7 +36,7 @@ class Sharding:
 
 
 def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
-    """Read FSDP settings from the file at `path`, and what is not used of it. UserError for a file without them."""
+    """Read FSDP settings from the file at `path`, and what in it is not used. UserError for a file without them."""
     said = _yaml(path)
     if str(said.get("distributed_type")).upper() == "DEEPSPEED" or said.get("deepspeed_config"):
         raise UserError(

@@ -37,7 +37,7 @@ INTERVALS = ("max_train_", "save_every_", "sample_every_", "validate_every_")
 def export_toml(config: TrainConfig) -> str:
     """The settings as sd-scripts' TOML text: its names, its `network_args`, and no key that it lacks.
 
-    What it cannot do is told in a comment at the top.
+    A comment at the top says what it cannot do.
     """
     values = {name: value for name, value in config.applicable().items() if _says_something(name, value)}
     network, said = network_in_their_words(values, {s.name: s.default for s in config.settings()})

@@ -1,4 +1,4 @@
-"""States from which a run can go on exactly where it was, and going on from one."""
+"""States from which a run can continue exactly, and resuming from one."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class LayerPreset:
         return any(self._matches(pattern, path) for pattern in names for path in paths)
 
     def override(self, paths: Sequence[str], owners: Sequence[str]) -> Override:
-        """The settings of its own that a layer has: by its name, else by the innermost of its classes."""
+        """The special settings of a layer: by its name, else by the innermost of its classes."""
         for pattern, own in self.name_algo_map.items():
             if any(self._matches(pattern, path) for path in paths):
                 return own
@@ -93,7 +93,7 @@ AUTO = "auto"
 def layer_preset(name_or_path: str, with_convolutions: bool) -> LayerPreset:
     """The preset of that name or file; "auto" is a LoRA's layers, and a LoCon's where 3x3 convolutions have a rank.
 
-    Raises `UserError` for a name that is not known and a file that is none.
+    Raises `UserError` for an unknown name and a file that is not a preset.
     """
     name = name_or_path.strip()
     if name == AUTO:

@@ -10,7 +10,7 @@ from train_core.config.problems import UserError, problem
 
 @dataclass(frozen=True)
 class Stage:
-    """A value that holds for optimizer steps, counted from 0, below `until`; None is until the end."""
+    """A value for optimizer steps, counted from 0, below `until`; None means until the end."""
 
     value: float
     until: int | None

@@ -108,7 +108,7 @@ def _absolute(declared: Setting, value: Any, place: Place) -> Any:
 
 
 def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -> Problem | None:
-    """Reason why `key` cannot stand at `place`; None when it can."""
+    """Reason why `key` is not allowed at `place`; None if it is."""
     if key not in LEVELS[place.level]:
         return _stray(key, place)
     asks = raw is not None and raw not in (_NOTHING_ASKED.get(key), False, 0, "", {})

@@ -34,7 +34,7 @@ class ImageFile:
 class ImageFolder:
     """Images that share repeats and class tokens. `path` is their folder, or the metadata file that lists them.
 
-    The images of a folder are sorted by name, those of a metadata file stand in its order.
+    The images of a folder are sorted by name, those of a metadata file keep its order.
     """
 
     path: Path

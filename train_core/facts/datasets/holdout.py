@@ -53,7 +53,7 @@ def held_out(pictures: Sequence[Picture], share: float, seed: int) -> frozenset[
 
 
 def _spread_over_folders(folders: dict[str, list[str]], seed: int) -> list[str]:
-    """All contents in a seeded order of which every beginning holds the folders in proportion to their size."""
+    """All contents in a seeded order; any first part of it has the folders in proportion to their size."""
     ranked = []
     for contents in folders.values():
         drawn = sorted((_ticket(content, seed), content) for content in contents)
@@ -97,7 +97,7 @@ def split_subsets(
 
 
 def trained_on(config: TrainConfig, subsets: Sequence[Subset]) -> tuple[Subset, ...]:
-    """The part of `subsets` that a run trains on; all of them where the split asked for cannot be made."""
+    """The part of `subsets` that a run trains on; all of them if the requested split is impossible."""
     try:
         return split_subsets(subsets, config.validation.validation_split, validation_seed(config))[0]
     except UserError:  # told by `validation_problems`

@@ -43,7 +43,7 @@ def class_tokens(folder: Path) -> str:
 
 
 def plain_folders(parent: Path) -> list[Path]:
-    """The folders whose images are used when no number is asked for: `parent` and its direct sub-folders, sorted.
+    """The folders whose images are used when names need no number: `parent` and its direct sub-folders, sorted.
 
     Those with a number are not among them, nor is one whose name says that it holds regularisation images.
     """

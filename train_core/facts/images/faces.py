@@ -20,7 +20,7 @@ class Face:
 
 
 def face_in(path: Path) -> Face | None:
-    """The face that the name of `path` tells of."""
+    """The face given in the name of `path`."""
     found = _FACE.search(path.stem)
     if not found or not (int(found[3]) and int(found[4])):
         return None

@@ -24,7 +24,7 @@ _TAIL = 1 << 16
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is an image's, in any letter case. Hidden files (macOS writes "._01.png") are none."""
+    """Whether the name is an image's, in any letter case. Hidden files (macOS writes "._01.png") do not count."""
     return path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".")
 
 
@@ -47,7 +47,7 @@ def orientation(image: Image.Image) -> int:
 def image_size(path: Path) -> tuple[int, int]:
     """(width, height) in pixels as a viewer shows the image, which is after EXIF rotation.
 
-    Pixels are decoded only if the file seems to be cut short. Raises UserError for what is not a readable image.
+    Pixels are decoded only if the file seems to be cut short. Raises UserError if it is not a readable image.
     """
     try:
         with warnings.catch_warnings():

@@ -141,7 +141,7 @@ def _signs() -> Iterator[tuple[str, str]]:
 
 
 def _kind_by_channels(row: Kind, channels: int) -> str:
-    """A base model and its relatives differ in what the denoiser sees beside the channels of the latent."""
+    """A base model and its relatives differ in what the denoiser sees besides the channels of the latent."""
     if channels == row.latents.channels:
         return row.name
     extra = EXTRA_CHANNELS.get(channels, phrase("another_input", "with another kind of input"))
@@ -164,7 +164,7 @@ def _velocity_or_noise(said: str) -> PredictionType | None:
 
 
 def _yaml_beside(path: Path) -> str:
-    """Parameterization stated by the `.yaml` of the checkpoint's name; empty where there is none."""
+    """Parameterization stated by the `.yaml` of the checkpoint's name; empty if there is none."""
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return ""

@@ -25,7 +25,7 @@ class BaseFiles:
 def base_files(model: str, vae: str = "") -> BaseFiles:
     """The files of the base model that the path or hub id `model` stands for, with the VAE at `vae`.
 
-    Raises UserError for what is no base model, or no VAE that fits it.
+    Raises UserError if that is not a base model, or the VAE does not fit it.
     """
     found = recognise(resolve(model))
     return BaseFiles(found, recognise_vae(resolve(vae), found.family) if vae else None)

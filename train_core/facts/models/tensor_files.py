@@ -75,7 +75,7 @@ def read_tensor_file(path: Path) -> TensorFile:
 
 
 def read_ahead(path: Path) -> None:
-    """Ask the system to fetch the file at `path` into memory meanwhile, where it knows how to; returns at once."""
+    """Ask the system to fetch the file at `path` into memory in the background, if it can; returns at once."""
     if hasattr(os, "posix_fadvise") and path.is_file():
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)

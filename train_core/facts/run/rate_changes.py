@@ -1,4 +1,4 @@
-"""A change of the learning rate as people type it while a run goes on: `x0.1` for a tenth, or the new rate itself."""
+"""A change of the learning rate as people type it during a run: `x0.1` for a tenth, or the new rate itself."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def free_name(output_dir: Path, wanted: str) -> str:
 
 
 def _is_taken(output_dir: Path, name: str) -> bool:
-    """Whether a final, epoch or step file, a state, or a copy of the settings bears `name`."""
+    """Whether a final, epoch or step file, a state, or a copy of the settings has `name`."""
     pattern = re.compile(re.escape(name) + r"(-\d{6}|-step\d{8})?(\.(safetensors|toml|(preset\.)?json)|-state)")
     return output_dir.is_dir() and any(pattern.fullmatch(path.name) for path in output_dir.iterdir())
 

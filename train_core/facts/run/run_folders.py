@@ -59,7 +59,7 @@ def folder_name(name: str) -> str:
 
 
 def run_folder_of(config_file: Path | None) -> Path | None:
-    """The run folder whose settings `config_file` is; None for a file elsewhere, and for none."""
+    """The run folder whose settings `config_file` is; None for a file elsewhere, or no file."""
     if config_file is None:
         return None
     path = config_file.resolve()

@@ -160,7 +160,7 @@ def _other_parts(config: TrainConfig, state: State) -> list[Problem]:
 
 
 def may_differ(setting: Setting) -> bool:
-    """Whether a run may go on with another value of this setting."""
+    """Whether a run may continue with another value of this setting."""
     if setting.name in BOUND:
         return False
     return setting.section in FREE_SECTIONS or setting.name in RATES | LENGTH | HANDLING
@@ -190,7 +190,7 @@ def require_same_images(state: State, data: str) -> None:
 
 
 def _plain(values: Mapping[str, Any], setting: Setting) -> str:
-    """A setting's value as it is compared and told; one that does not apply, or is newer than a state, is the default.
+    """A setting's value as it is compared and shown; one that does not apply, or is newer than a state, is the default.
 
     JSON knows no tuples, and a whole float is the integer.
     """

@@ -194,7 +194,7 @@ class StableDiffusion:
     def _added(
         self, noisy: Tensor, conditioning: Conditioning, extras: Mapping[str, Tensor]
     ) -> dict[str, Tensor] | None:
-        """Conditioning of the U-Net beside text and timestep; nothing, except in families that learnt more."""
+        """Conditioning of the U-Net besides text and timestep; only some families have any."""
         return None
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:

@@ -59,7 +59,7 @@ def remembered_hashes(path: Path, memory: Path) -> FileHashes:
 
 
 def hashes_in_background(path: Path, memory: Path) -> Future[FileHashes]:
-    """`remembered_hashes` from a thread of its own: reading gigabytes must not hold up the start of training."""
+    """`remembered_hashes` from a separate thread: reading gigabytes must not delay the start of training."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="model-hash")
     future = executor.submit(remembered_hashes, path, memory)
     executor.shutdown(wait=False)

@@ -84,7 +84,7 @@ class AdapterFile:
 def read_adapter(path: Path) -> AdapterFile:
     """The adapter in the file at `path`, its tensors not read yet.
 
-    Raises `UserError` for what is missing, damaged, or no adapter, and for tensors that lack their partners.
+    Raises `UserError` if it is missing, damaged or not an adapter, and if tensors lack their partners.
     """
     return adapter_in(read_tensor_file(path))
 
@@ -109,7 +109,7 @@ def adapter_in(file: TensorFile) -> AdapterFile:
 
 
 def _place(name: str) -> tuple[str, str] | None:
-    """(module key, tensor name) of a tensor's `name`; the key may still be another program's. None for what is none."""
+    """(module key, tensor name) of a tensor's `name`; the key may still be another program's. None if it is not one."""
     kohya = UNDERSCORED.fullmatch(name)
     if kohya and kohya[1].startswith("lycoris_"):
         return kohya[1].replace("lycoris", "lora_unet", 1), kohya[2]
@@ -211,12 +211,12 @@ def _dotted(rest: str) -> str:
 
 
 def _underscored(attention: tuple[bool, ...]) -> dict[str, str]:
-    """diffusers' paths to the original ones, as they stand in keys."""
+    """diffusers' paths to the original ones, as they appear in keys."""
     return {ours.replace(".", "_"): theirs.replace(".", "_") for ours, theirs in original_names(attention).items()}
 
 
 def _exchanged(path: str, table: Mapping[str, str]) -> str:
-    """`path` with the longest start that stands in `table` exchanged."""
+    """`path` with its longest start that is in `table` replaced."""
     known = [start for start in table if path == start or path.startswith(f"{start}_")]
     start = max(known, key=len, default="")
     return table[start] + path[len(start) :] if start else path

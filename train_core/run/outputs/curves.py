@@ -1,4 +1,4 @@
-"""Curves on disk, cut back to the step from which a run goes on."""
+"""Curves on disk, cut back to the step from which a run resumes."""
 
 from __future__ import annotations
 

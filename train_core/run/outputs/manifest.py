@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Written:
-    """One file, or the folder of a state. "asked" ones were wished for by hand and are kept whatever the settings."""
+    """One file, or the folder of a state. "asked" ones were requested by hand and are kept whatever the settings."""
 
     path: str
     kind: Kind
@@ -59,7 +59,7 @@ class Manifest:
             self._remove([written for written in found if written.step < step - last])
 
     def fields(self) -> list[list[Any]]:
-        """The list as a state holds it."""
+        """The list as a state stores it."""
         return [[w.path, w.kind, w.step, w.epoch] for w in self._written.values()]
 
     def _remove(self, doomed: list[Written]) -> None:

@@ -15,7 +15,7 @@ PLAIN = (str, int, float, bool)
 def pack(value: Any) -> tuple[Any, dict[str, Tensor]]:
     """`value` (dicts, lists, tuples, plain values, tensors) as JSON values, and its tensors by number, on the CPU.
 
-    A tensor that stands in several places is kept once. Raises TypeError for anything else.
+    A tensor that appears in several places is kept once. Raises TypeError for anything else.
     """
     tensors: dict[str, Tensor] = {}
     names: dict[int, str] = {}

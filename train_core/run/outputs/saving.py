@@ -54,7 +54,7 @@ class Saver:
         return every > 0 and epoch % every == 0
 
     def save_step(self, step: int, epoch: int, asked: bool = False) -> None:
-        """Save what is learnt after `step` as a step file; one that was asked for stays whatever the settings."""
+        """Save what is learnt after `step` as a step file; a requested one stays whatever the settings."""
         self._try(step_file(self.name, step), "asked" if asked else "step", step, epoch)
         self.manifest.keep_newest("step", self.output.save_last_n_steps, step)
 
@@ -106,7 +106,7 @@ class Saver:
 
 
 def epochs_between_files(output: OutputSettings, length: StepCount) -> int:
-    """Count the epochs between saved files; from a wished number of files, as few epochs as give at least those."""
+    """Count the epochs between saved files; from the wanted number of files, such that there are at least that many."""
     if output.save_n_epoch_ratio:
         return max(1, length.epochs // output.save_n_epoch_ratio)
     return output.save_every_n_epochs

@@ -29,7 +29,7 @@ KERNEL = 3
 def change_of(module: Module) -> Change:
     """The change as a matrix (out, in · kh · kw) in fp32, strength by alpha included.
 
-    Raises `UserError` where it depends on the weight that it changes, so that there is none without a base model.
+    Raises `UserError` if it depends on the weight that it changes, which only a base model has.
     """
     if needs_weight(module):
         raise UserError(_needs_base(module))

@@ -25,9 +25,9 @@ class Report:
         self._last = 0.0
 
     def stage(self, name: str) -> Progress:
-        """A stage of work begins; what is returned is told how much of it is done.
+        """Begin a stage of work; call the result with how much of it is done.
 
-        That raises KeyboardInterrupt where the page asked the tool to end.
+        The call raises KeyboardInterrupt if the page asked the tool to end.
         """
         self.emit(Stage(name=name))
 
