@@ -97,7 +97,7 @@ def _work(config: Job, run_dir: Path | None, emit: Emit, warnings: tuple[Problem
 
 
 def _check(config: Job, run_dir: Path | None, emit: Emit) -> Findings:
-    """Report what the job's checks find. Raises `UserError` if anything prevents the job."""
+    """Report and return what the job's checks find. Raises `UserError` if anything prevents the job."""
     findings = findings_of(config, run_dir)
     emit_problems(emit, WarningEvent, findings.warnings)
     emit_problems(emit, NoticeEvent, findings.notices)

@@ -59,7 +59,7 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findi
 
 
 def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None) -> Training:
-    """A run that is ready to start, or to continue from its state. Raises `UserError` for what the user can fix.
+    """A run that is ready to start, or to continue from its state, on the base model in `base` if that is known.
 
     Raises `UserError` for what the user can fix.
     """
