@@ -82,7 +82,7 @@ def modules_of(kind: str) -> dict[str, nn.Module]:
 
 
 def spare_of(kind: str) -> dict[str, dict[str, Tensor]]:
-    """What OpenCLIP's files hold beyond the modules."""
+    """Tensors in OpenCLIP's files beyond those of the modules."""
     if kind == "sdxl":
         return {"text_encoder_2": {"logit_scale": torch.tensor(4.6)}}
     written = SD2.parts["text_encoder"].write(in_memory(modules_of(kind)["text_encoder"].state_dict()))

@@ -1,4 +1,4 @@
-"""What the demo's preset trains is the same LoRA to diffusers' own pipeline, on the demo's own base."""
+"""The LoRA that the demo's preset trains is the same to diffusers' own pipeline, on the demo's own base."""
 
 from __future__ import annotations
 

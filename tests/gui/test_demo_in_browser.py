@@ -1,4 +1,4 @@
-"""What a person does on the page, done in a real browser with the real trainer."""
+"""The demo on the page, in a real browser with the real trainer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type is understood, handed on whole, or answered with one line that names the nearest known word."""
+"""Command lines are understood, passed on completely, or answered with one line that names the nearest known word."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ APP = Path(__file__).parents[2]
 
 @pytest.fixture
 def called(monkeypatch):
-    """What the page, the demo and the training were called with."""
+    """Arguments with which the page, the demo and the training were called."""
     calls = {}
 
     def remember(name, code=0):

@@ -32,7 +32,7 @@ from train_core.facts.models import hub
 
 @pytest.fixture(autouse=True)
 def told(tmp_path: Path, monkeypatch) -> Iterator[list[str]]:
-    """What is said, by key or code; and a home of its own."""
+    """Messages shown, by key or code; and a separate home."""
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     said: list[str] = []
     monkeypatch.setattr(Session, "tell", lambda self, key, **params: said.append(key))
@@ -57,7 +57,7 @@ def request(user: str = "") -> Any:
 
 
 def shown(form: TrainForm, **values: Any) -> list[Any]:
-    """What the fields show for the defaults with `values` typed over them."""
+    """Values of the fields for the defaults with `values` typed over them."""
     fields = form.fields.read(form.fields.show({}))
     return list({**fields, **values}.values())
 

@@ -63,7 +63,7 @@ def _weight(name: str, shape: Shape) -> np.ndarray:
 
 @cache
 def probe() -> dict[str, str]:
-    """What this processor and these libraries make of fixed calculations, as hashes by the kind of calculation.
+    """Results of fixed calculations on this processor with these libraries, as hashes by the kind of calculation.
 
     Processors with other instructions add numbers in another order, so that last bits differ. Where all hashes are
     equal, a training can be expected to end with the same bytes.

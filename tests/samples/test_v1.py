@@ -1,4 +1,4 @@
-"""What version 1 has written, as its users have it, loads, goes on and ends as it would have with version 1.
+"""Files written by version 1, as its users have them, load, resume and end as they would have with version 1.
 
 `tests.samples.make_v1` says what the samples are and how they were made. A run ends with the same bytes where this
 processor calculates as the one did that made them, which a probe tells. Elsewhere numbers have to agree to `NEARLY`,

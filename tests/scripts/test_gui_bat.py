@@ -87,7 +87,7 @@ class Desk:
                               check=False)
 
     def noted(self) -> list[str]:
-        """What the stub Pythons noted, line by line."""
+        """Lines that the stub Pythons noted."""
         if not self.notes.exists():
             return []
         return [line.strip() for line in self.notes.read_text(encoding="utf-8", errors="replace").splitlines()]

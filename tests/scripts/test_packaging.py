@@ -58,7 +58,7 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """What pip would install: the names of the files, and the commands."""
+    """Contents that pip would install: the names of the files, and the commands."""
     if importlib.util.find_spec("setuptools") is None:
         pytest.skip("setuptools is not installed here, and the tests fetch nothing")
     folder = tmp_path_factory.mktemp("wheel")

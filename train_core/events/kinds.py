@@ -260,7 +260,7 @@ class ErrorEvent(ProblemEvent):
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What the validation came to: where it was lowest, and the file nearest to that."""
+    """Conclusion of the validation: where it was lowest, and the file nearest to that."""
 
     best_epoch: int
     best_step: int

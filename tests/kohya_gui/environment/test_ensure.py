@@ -70,7 +70,7 @@ class Copy:
                               stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd=self.app.parent)
 
     def state(self) -> dict:
-        """What the set-up noted."""
+        """Lines that the set-up noted."""
         return json.loads((self.app / ".venv" / "crucible-setup.json").read_text())
 
 

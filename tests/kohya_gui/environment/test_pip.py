@@ -1,4 +1,4 @@
-"""What pip says is turned into what to do, and what the user told pip is found and shown without passwords."""
+"""Advice from pip's output, and the user's own pip configuration, found and shown without passwords."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What stands in the form is kept for each user."""
+"""Drafts of forms, kept for each user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands around the form follows what is typed: steps, problems, hidden fields, paths."""
+"""Parts around the form that follow what is typed: steps, problems, hidden fields, paths."""
 
 from __future__ import annotations
 

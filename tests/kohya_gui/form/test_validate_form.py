@@ -1,4 +1,4 @@
-"""What the page makes of validation settings: the steps that will run, and what is wrong with the images."""
+"""Validation settings on the page: the steps that will run, and what is wrong with the images."""
 
 from __future__ import annotations
 

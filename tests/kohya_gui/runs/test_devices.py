@@ -1,4 +1,4 @@
-"""What the machine offers, and how a job spreads over it."""
+"""The machine's devices, and how a job spreads over them."""
 
 from __future__ import annotations
 

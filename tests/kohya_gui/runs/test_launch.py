@@ -1,4 +1,4 @@
-"""What a start writes, and the world its processes find themselves in."""
+"""Files that a start writes, and the world its processes find themselves in."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def hostile_machine(tmp_path, monkeypatch):
 
 
 def worlds_of(processes: int, config) -> list[dict]:
-    """What each process of a started world says of itself."""
+    """Reports of the processes of a started world about themselves."""
     spread = {"num_processes": processes, "num_cpu_threads_per_process": 1, "use_cpu": True}
     handle = start(TrainConfig, config.model_copy(update={"launch": config.launch.model_copy(update=spread)}))
     assert handle.process.wait(timeout=300) == 0, (handle.folder / "console.log").read_text(encoding="utf-8")

@@ -53,7 +53,7 @@ def write_state(config: TrainConfig) -> State:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, TrainConfig]]:
-    """What was started, instead of a process."""
+    """Recorder of starts, in place of a process."""
     found: list[tuple[Path, TrainConfig]] = []
     monkeypatch.setattr(
         launch, "launch", lambda folder: found.append((folder, read_config(folder / "config.toml").config))

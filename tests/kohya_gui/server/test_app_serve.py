@@ -34,7 +34,7 @@ def a_running_run(home: Path) -> psutil.Process:
 
 
 def lines_of(program: subprocess.Popen[str]) -> Queue[str]:
-    """What `program` prints, line by line, as it comes."""
+    """Lines that `program` prints, one by one as they come."""
     lines: Queue[str] = Queue()
     threading.Thread(target=lambda: [lines.put(line) for line in program.stdout], daemon=True).start()
     return lines

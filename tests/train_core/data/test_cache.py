@@ -201,7 +201,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 
 def as_one_of_two(rank: int, settings: DatasetSettings, folder: Path) -> None:
-    """What each of two processes does: fill both kinds of cache, write down what came of it, meet a broken image."""
+    """Work of each of two processes: fill both kinds of cache, write down the outcome, meet a broken image."""
     rendezvous = (folder / "rendezvous").as_uri()
     torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
     results = []

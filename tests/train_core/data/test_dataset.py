@@ -50,7 +50,7 @@ def training_data(folder: Path, plan: BatchPlan, **changes: object) -> TrainingD
 
 
 def seen(batches: list[Batch]) -> dict[tuple[int, int], tuple[str, torch.Tensor]]:
-    """What the model would see of each (epoch, sample): its caption and its pixels or latents."""
+    """Inputs of the model for each (epoch, sample): its caption and its pixels or latents."""
     found = {}
     for batch in batches:
         what = batch.pixels if batch.moments is None else batch.moments.mean

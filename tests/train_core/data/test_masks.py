@@ -225,7 +225,7 @@ def test_regularisation_images_may_have_masks_and_need_none(open_data: Open, fol
 
 
 def as_one_of_two(rank: int, folder: Path) -> None:
-    """What each of two processes does: read its share of the masks, and write down all that it has."""
+    """Work of each of two processes: read its share of the masks, and write down all that it has."""
     rendezvous = (folder / "rendezvous").as_uri()
     torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
     settings = DataSettings().with_values({

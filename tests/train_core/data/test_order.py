@@ -1,4 +1,4 @@
-"""Which samples share a batch, and who gets them."""
+"""The samples that share a batch, and the processes that get them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What metadata says of the images."""
+"""Metadata about the images."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def filled(fake: FakeEncoder, captions: list[str] = CAPTIONS, to_disk: bool = Tr
 
 
 def encoded(fingerprint: str = "text 1", captions: list[str] = CAPTIONS, to_disk: bool = True) -> list[str]:
-    """Which texts are encoded when the cache is filled."""
+    """Texts that are encoded when the cache is filled."""
     fake = FakeEncoder(fingerprint)
     filled(fake, captions, to_disk)
     return sorted(fake.seen)
@@ -113,7 +113,7 @@ def test_captions_that_vary_without_end_are_not_listed(rules: CaptionRules) -> N
 
 
 def as_one_of_two(rank: int, folder: Path) -> None:
-    """What each of two processes does: fill a cache in memory, write down what it encoded and what it has."""
+    """Work of each of two processes: fill a cache in memory, write down what it encoded and what it has."""
     rendezvous = (folder / "rendezvous").as_uri()
     torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
     fake = FakeEncoder()

@@ -1,4 +1,4 @@
-"""What is written beside a result for software that lists adapters."""
+"""Files written beside a result for software that lists adapters."""
 
 from __future__ import annotations
 

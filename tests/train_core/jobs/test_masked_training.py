@@ -1,4 +1,4 @@
-"""What is learnt with masks: only what they leave, at the same pace."""
+"""Training with masks: only what they leave is learnt, at the same pace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files and states stay, how they are called, and what happens when the drive is full."""
+"""Files and states that stay, their names, and what happens when the drive is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an adapter starts from: a file, its ranks and layers, and what is merged into the model first."""
+"""The start of an adapter: a file, its ranks and layers, and what is merged into the model first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parameters an adapter trains at which rate: parts, blocks and LoRA+."""
+"""Parameters of an adapter and their rates: parts, blocks and LoRA+."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RATES = {"unet": 1e-4, "text_encoder": 5e-5}
 
 @pytest.fixture
 def family() -> Any:
-    """What the method asks of an SD 1.x."""
+    """The parts of an SD 1.x that the method needs."""
     modules = {name: copy.deepcopy(tiny_modules()[name]) for name in ("unet", "text_encoder")}
     targets = [*text_encoder_targets(modules["text_encoder"]), *unet_targets(modules["unet"])]
     return SimpleNamespace(block_layout=SD_LAYOUT, denoiser="unet", targets=lambda: targets)

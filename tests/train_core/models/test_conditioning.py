@@ -176,7 +176,7 @@ def test_the_sd2_prediction_is_that_of_diffusers_unet():
 
 
 def sdxl_pipeline_prediction(noisy, timesteps, captions, original, crop, target):
-    """What diffusers' pipeline asks its U-Net; sizes are (height, width), the crop is (top, left)."""
+    """Inputs that diffusers' pipeline gives its U-Net; sizes are (height, width), the crop is (top, left)."""
     pipe = pipeline("sdxl")
     hidden, _, pooled, _ = pipe.encode_prompt(captions, device="cpu", do_classifier_free_guidance=False)
     ids = [

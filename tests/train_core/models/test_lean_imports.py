@@ -1,4 +1,4 @@
-"""What a start does not need is not imported."""
+"""Imports that a start does not need are left out."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def difference(found: Tensor, expected: Tensor) -> float:
 
 
 def their_change(layer: WeightChange, tensors: dict[str, Tensor], x: Tensor) -> Tensor:
-    """What their module of these tensors adds to the frozen layer's output."""
+    """Output that their module of these tensors adds to the frozen layer's."""
     base = copy.deepcopy(layer.base)
     algorithm, found = lycoris.get_module(tensors, "lora_unet_x")
     options = layer.options

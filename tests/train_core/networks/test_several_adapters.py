@@ -171,7 +171,7 @@ def gradients(unet: nn.Module, adapter: nn.Module) -> list[Tensor]:
 
 
 class ContextShift(Layer):
-    """What a hypernetwork does: the text that attention reads passes through a small network first."""
+    """A toy hypernetwork: the text that attention reads passes through a small network first."""
 
     def __init__(self, base: nn.Linear) -> None:
         super().__init__(base)

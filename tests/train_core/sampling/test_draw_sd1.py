@@ -28,7 +28,7 @@ def family():
 
 @torch.no_grad()
 def diffusers_pixels(prompt, conditioning):
-    """What diffusers' U-Net, VAE and DDIM make of the same first noise and guidance."""
+    """Picture that diffusers' U-Net, VAE and DDIM make of the same first noise and guidance."""
     unet, vae = tiny_modules()["unet"], tiny_modules()["vae"]
     scheduler = DDIMScheduler(
         beta_start=0.00085,

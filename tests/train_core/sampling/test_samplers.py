@@ -28,7 +28,7 @@ def best_guess(x, sigma):
 
 
 def exact(x, start, end):
-    """Where the probability flow takes x from level start to level end (it scales the distance to the mean)."""
+    """x moved by the probability flow from level start to level end (which scales the distance to the mean)."""
     return MEAN + (x - MEAN) * math.sqrt((STD**2 + end**2) / (STD**2 + start**2))
 
 

@@ -202,7 +202,7 @@ class InspectSettings(Section, title="Look into a file"):
 
 
 class Inspect(Tool, name="inspect"):
-    """What a file says of itself, and how strong each part of an adapter is."""
+    """A file's own description, and how strong each part of an adapter is."""
 
     inspect: InspectSettings = InspectSettings()
 

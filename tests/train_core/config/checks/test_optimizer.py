@@ -1,4 +1,4 @@
-"""What goes with an optimizer and what does not is said before a run starts, and names the settings."""
+"""Settings that fit an optimizer and that do not: said before a run starts, by the settings' names."""
 
 from __future__ import annotations
 

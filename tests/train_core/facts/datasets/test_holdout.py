@@ -1,4 +1,4 @@
-"""Which images are held out: by content, reproducibly, and never on both sides."""
+"""Choice of the held-out images: by content, reproducible, and never on both sides."""
 
 from __future__ import annotations
 

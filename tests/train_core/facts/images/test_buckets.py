@@ -1,4 +1,4 @@
-"""Which bucket an image goes to, and how it is cut."""
+"""The bucket of an image, and how the image is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a draw makes of its caption."""
+"""The caption of a draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a draw is cut out of its image."""
+"""The crop of a draw."""
 
 from __future__ import annotations
 

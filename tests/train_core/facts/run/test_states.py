@@ -1,4 +1,4 @@
-"""What a state says of itself, which is the newest whole one, and which settings may go on from it."""
+"""Contents of a state, the newest complete one, and the settings that may continue from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two runs have in common and what not, step by step."""
+"""Comparison of two runs, step by step."""
 
 from __future__ import annotations
 

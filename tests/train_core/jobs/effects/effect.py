@@ -13,7 +13,7 @@ Statement = Callable[[Outcome, Outcome], None]
 
 @dataclass(frozen=True)
 class Effect:
-    """What changing a setting to `value` does, beside what has to be `given` in both runs for it to apply.
+    """Effect of changing a setting to `value`, besides what has to be `given` in both runs for it to apply.
 
     `holds` asserts it of the run before and the run after; its name says what it is.
     """

@@ -76,7 +76,7 @@ def images_are_cut_out_at_random_places(before: Outcome, after: Outcome) -> None
     tall = [as_pixels(path) for path in sorted(after.images.glob("*tall*/*.png"))]
 
     def tops(outcome: Outcome) -> set[int]:
-        """Where the crops of tall images begin, which is where the model is told that they do."""
+        """Tops of the crops of tall images, which must be those that the model is told."""
         found = {
             (int(crop[1]), next(top for top in range(65) for whole in tall if found_in(whole, top, pixels)))
             for one in outcome.passes

@@ -22,7 +22,7 @@ def added(before: Outcome, after: Outcome) -> list[Tensor]:
 
 
 def offsets(plain: Outcome, outcome: Outcome) -> list[Tensor]:
-    """What is added to each channel (4,) of each sample's noise."""
+    """Offset added to each channel (4,) of each sample's noise."""
     found = []
     for difference in added(plain, outcome):
         means = difference.mean(dim=(1, 2), keepdim=True)
@@ -32,7 +32,7 @@ def offsets(plain: Outcome, outcome: Outcome) -> list[Tensor]:
 
 
 def assert_is_learnt(outcome: Outcome) -> None:
-    """What the model should answer is all the noise that was mixed in."""
+    """Assert that the model's target is all the noise that was mixed in."""
     assert outcome.losses == is_near(expected_losses(outcome))
 
 

@@ -94,11 +94,11 @@ class Outcome:
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:
-        """What was learnt, by its name in the file."""
+        """Trained tensors, by their names in the file."""
         return load_file(self.events[-1]["path"])
 
     def weights_after(self, step: int) -> dict[str, Tensor]:
-        """What was learnt by `step`, where every step is saved."""
+        """Trained tensors after `step`, where every step is saved."""
         return load_file(next(event["path"] for event in self.told("saved") if event["step"] == step))
 
     @cached_property

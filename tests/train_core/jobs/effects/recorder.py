@@ -77,7 +77,7 @@ class Record:
 
 @dataclass
 class _Pending:
-    """What was heard since the last pass."""
+    """Records since the last pass."""
 
     captions: list[str] = field(default_factory=list)
     weighted: bool = False

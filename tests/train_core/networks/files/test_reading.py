@@ -141,7 +141,7 @@ def test_a_peft_folder_with_its_config_beside(tmp_path: Path) -> None:
 
 
 def test_attention_processors_of_old(tmp_path: Path) -> None:
-    """What diffusers wrote in its first year of LoRAs."""
+    """Names that diffusers wrote in its first year of LoRAs."""
     down, up = torch.randn(3, 32), torch.randn(32, 3)
     start = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor"
     save_file(
