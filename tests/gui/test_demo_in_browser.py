@@ -131,7 +131,7 @@ def test_what_is_wrong_is_said_beside_the_form_and_nothing_starts(page: Page, ad
     expect(problems).to_contain_text("learning_rate = 'fast'")
     expect(problems).to_contain_text("network_dim = 0")
     page.locator("#start").click()
-    expect(page.get_by_text("To mend before a training can start: 2").last).to_be_visible()
+    expect(page.get_by_text("To fix before training can start: 2").last).to_be_visible()
     expect(page.locator("#start")).to_be_enabled()
 
 

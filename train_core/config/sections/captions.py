@@ -8,7 +8,7 @@ from train_core.config.setting import Section, setting
 
 class CaptionSettings(Section, title="Captions"):
     caption_extension: str = setting(
-        ".txt", "Ending of the caption files beside the images.", label="Caption extension", pattern=r"^\.?\w+$",
+        ".txt", "File extension of the captions beside the images.", label="Caption extension", pattern=r"^\.?\w+$",
     )
     shuffle_caption: bool = setting(
         False, "Shuffle the comma-separated tags each time an image is drawn.", label="Shuffle caption",
@@ -18,41 +18,42 @@ class CaptionSettings(Section, title="Captions"):
         le=255,
     )
     keep_tokens_separator: str = setting(
-        "", "A mark in captions, such as |||: tags before it stay in place, and those after a second one too. Replaces "
-        "keep_tokens where it occurs.", label="Keep tokens separator", advanced=True,
+        "", "A mark in captions, such as |||: tags before it stay in place, and so do those after a second one. "
+        "Replaces keep_tokens where it occurs.", label="Keep tokens separator", advanced=True,
     )
     caption_prefix: str = setting(
         "", "Text put before every caption, for example a trigger word and a comma.", label="Caption prefix",
     )
-    caption_suffix: str = setting("", "Text put behind every caption.", label="Caption suffix", advanced=True)
+    caption_suffix: str = setting("", "Text put after every caption.", label="Caption suffix", advanced=True)
     caption_dropout_rate: float = setting(
-        0.0, "Share of draws with an empty caption.", label="Caption dropout rate", ge=0, le=1, advanced=True,
+        0.0, "How often an image is shown with an empty caption, as a share.", label="Caption dropout rate", ge=0, le=1,
+        advanced=True,
     )
     caption_dropout_every_n_epochs: int = setting(
         0, "Every n-th epoch uses no captions at all; 0 is off.", label="Caption dropout every n epochs", unit="epochs",
         ge=0, advanced=True,
     )
     caption_tag_dropout_rate: float = setting(
-        0.0, "Share of tags left out of each draw; kept tokens never are.", label="Tag dropout rate", ge=0, le=1,
+        0.0, "Share of tags that are dropped each time; kept tokens never are.", label="Tag dropout rate", ge=0, le=1,
         advanced=True,
     )
     enable_wildcard: bool = setting(
-        False, "Each draw chooses one of {red|blue} and one line of a caption file with several; {{ and }} are plain "
+        False, "Each time, pick one of {red|blue} and one line of a caption with several lines; {{ and }} are plain "
         "braces.", label="Wildcards", advanced=True,
     )
     token_warmup_step: float = setting(
-        0.0, "The step from which all tags are shown, few at first; below 1 it is a share of the run, 0 is off.",
+        0.0, "Start with few tags and show all of them from this step on; below 1 it is a share of the run, 0 is off.",
         label="Token warm-up steps", ge=0, advanced=True,
     )
     token_warmup_min: int = setting(
-        1, "How many tags, beside the kept ones, are shown at the first step.", label="Token warm-up minimum", ge=0,
+        1, "How many tags, besides the kept ones, are shown at the first step.", label="Token warm-up minimum", ge=0,
         applies_to=when_set("token_warmup_step"), advanced=True,
     )
     caption_separator: str = setting(
-        ",", "What separates tags.", label="Caption separator", min_length=1, advanced=True,
+        ",", "The character or text between tags.", label="Caption separator", min_length=1, advanced=True,
     )
     secondary_separator: str = setting(
-        "", "Holds tags together, such as red hair;;;red eyes, while others are shuffled; the model sees the caption "
+        "", "Keeps tags together while others are shuffled, such as red hair;;;red eyes; the model sees the caption "
         "separator instead.", label="Secondary separator", advanced=True,
     )
     weighted_captions: bool = setting(

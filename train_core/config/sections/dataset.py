@@ -13,16 +13,16 @@ class DatasetSettings(Section, title="Folders and images"):
     )
     reg_data_dir: str = setting(
         "", "The folder that holds folders of regularisation images, each named after the class alone, for example "
-        "1_dog. They keep the rest of the class as it is; as many are seen as training images.",
+        "1_dog. They keep the rest of the class as it was; as many are used as training images.",
         label="Regularisation folder", path="folder",
     )
     diff_output_preservation: bool = setting(
-        False, "Regularisation images hold the model to what it drew before, not to their own looks; takes up to a "
-        "third more time for them.", label="Preserve what the model drew before",
+        False, "Regularisation images keep the model drawing what it drew before, instead of teaching it their own "
+        "looks. They take up to a third more time.", label="Preserve what the model drew before",
         applies_to=when_set("reg_data_dir", "dataset_config"), advanced=True,
     )
     dataset_config: str = setting(
-        "", "A TOML or JSON file that describes the images in sd-scripts' form instead of the folders here: several "
+        "", "A TOML or JSON file that describes the images in sd-scripts' format, instead of the folders here: several "
         "datasets, each with its own settings.", label="Dataset file", path="data", advanced=True,
     )
     in_json: str = setting(
@@ -30,17 +30,17 @@ class DatasetSettings(Section, title="Folders and images"):
         "files; its relative paths start at the image folder.", label="Metadata file", path="data", advanced=True,
     )
     class_folders: bool = setting(
-        False, "Also train on image folders whose names hold no number: the name is the caption.",
+        False, "Also train on image folders without a number in their name: the name is the caption.",
         label="Folders without numbers", advanced=True,
     )
     dataset_repeats: int = setting(
-        1, "Repeats of the images of a metadata file, of folders without numbers, and of a dataset file's subsets that "
-        "do not say it.", label="Dataset repeats", ge=1, le=10000,
+        1, "Repeats for the images of a metadata file, of folders without numbers, and of subsets in a dataset file "
+        "that do not set them.", label="Dataset repeats", ge=1, le=10000,
         applies_to=when_set("in_json", "class_folders", "dataset_config"), advanced=True,
     )
     resolution: str = setting(
-        "512,512", "Training size as width,height or one number; with buckets on, its area.", label="Resolution",
-        unit="px", pattern=r"^\s*\d+\s*(,\s*\d+\s*)?$",
+        "512,512", "Training size as width,height or one number; with buckets on, it is the area that counts.",
+        label="Resolution", unit="px", pattern=r"^\s*\d+\s*(,\s*\d+\s*)?$",
     )
     enable_bucket: bool = setting(
         True, "Keep each image's aspect ratio by sorting images into buckets of similar shape.", label="Enable buckets",
@@ -49,19 +49,20 @@ class DatasetSettings(Section, title="Folders and images"):
         True, "Never enlarge small images.", label="Don't upscale in buckets", applies_to=when("enable_bucket", True),
     )
     min_bucket_reso: int = setting(
-        256, "Smallest bucket side.", label="Minimum bucket side", unit="px", ge=8, le=8192,
+        256, "Shortest side a bucket may have.", label="Minimum bucket side", unit="px", ge=8, le=8192,
         applies_to=when("enable_bucket", True), advanced=True,
     )
     max_bucket_reso: int = setting(
-        2048, "Largest bucket side.", label="Maximum bucket side", unit="px", ge=8, le=8192,
+        2048, "Longest side a bucket may have.", label="Maximum bucket side", unit="px", ge=8, le=8192,
         applies_to=when("enable_bucket", True), advanced=True,
     )
     bucket_reso_steps: int = setting(
-        64, "Bucket sides are multiples of this; at least 8.", label="Bucket step", unit="px", ge=8, le=512,
+        64, "Bucket sides are multiples of this number; at least 8.", label="Bucket step", unit="px", ge=8, le=512,
         multiple_of=8, applies_to=when("enable_bucket", True), advanced=True,
     )
     cache_latents: bool = setting(
-        True, "Encode each image once, before training. Faster, and frees the VAE.", label="Cache latents",
+        True, "Encode each image once, before training. Faster, and the VAE no longer takes up memory.",
+        label="Cache latents",
     )
     cache_latents_to_disk: bool = setting(
         False, "Keep the encoded images on disk for later runs.", label="Cache latents to disk",
@@ -69,7 +70,7 @@ class DatasetSettings(Section, title="Folders and images"):
     )
     cache_text_encoder_outputs: bool = setting(
         False, "Encode each caption once, before training, and take the text encoders off the card. Needs "
-        "network_train_unet_only, and captions that are not shuffled or otherwise varied; dropping whole ones is fine.",
+        "network_train_unet_only and captions that are not shuffled or varied; dropping whole captions is fine.",
         label="Cache text encoder outputs", advanced=True,
     )
     cache_text_encoder_outputs_to_disk: bool = setting(

@@ -11,18 +11,18 @@ SEVERAL_PROCESSES = when_above("num_processes", 1)
 
 class LaunchSettings(Section, title="Devices"):
     use_cpu: bool = setting(
-        False, "Train on the processor even where a graphics card is found.", label="Use CPU", advanced=True,
+        False, "Train on the processor even if there is a graphics card.", label="Use CPU", advanced=True,
     )
     num_processes: int = setting(
-        1, "How many devices train together, counted over all machines.", label="Number of processes", ge=1,
-        le=64, advanced=True,
+        1, "How many devices train together, counting all machines.", label="Number of processes", ge=1, le=64,
+        advanced=True,
     )
     num_machines: int = setting(
         1, "How many computers train together. Start the same job on each; all need the same images and base model.",
         label="Number of machines", ge=1, le=64, advanced=True,
     )
     machine_rank: int = setting(
-        0, "Which of the computers this is: 0 on the first, which also saves and reports.", label="Machine rank", ge=0,
+        0, "The number of this computer: 0 for the first, which also saves and reports.", label="Machine rank", ge=0,
         le=63, applies_to=SEVERAL_MACHINES, advanced=True,
     )
     main_process_ip: str = setting(
@@ -30,20 +30,19 @@ class LaunchSettings(Section, title="Devices"):
         pattern=r"^[\w.:-]*$", applies_to=SEVERAL_MACHINES, advanced=True,
     )
     gpu_ids: str = setting(
-        "", "Which cards to use, for example 0,1; empty uses the first ones.", label="GPU ids",
+        "", "Which cards to use, for example 0,1; empty uses them in order.", label="GPU ids",
         pattern=r"^(\d+(\s*,\s*\d+)*)?$", advanced=True,
     )
     main_process_port: int = setting(
-        0, "Port by which several processes talk; 0 finds a free one. Several machines need the same one.",
-        label="Main process port", ge=0, le=65535,
-        advanced=True,
+        0, "Port over which several processes communicate; 0 finds a free one. With several machines, set the same "
+        "port on all.", label="Main process port", ge=0, le=65535, advanced=True,
     )
     accelerate_config: str = setting(
-        "", "A file written by accelerate config that chooses FSDP: the U-Net's frozen weights are shared out over the "
-        "processes, for models that do not fit onto one card. Nothing else is taken from it.",
+        "", "A file written by accelerate config with FSDP chosen: the U-Net's frozen weights are sharded across the "
+        "processes, for models that do not fit on one card. Nothing else in the file is used.",
         label="FSDP config file", path="yaml", applies_to=SEVERAL_PROCESSES, advanced=True,
     )
     num_cpu_threads_per_process: int = setting(
-        0, "Processor threads of each process; 0 shares out all cores.", label="CPU threads per process", ge=0, le=1024,
-        advanced=True,
+        0, "Processor threads for each process; 0 divides all cores evenly.", label="CPU threads per process", ge=0,
+        le=1024, advanced=True,
     )

@@ -19,19 +19,19 @@ class LossSettings(Section, title="Noise and loss"):
         advanced=True,
     )
     noise_offset_random_strength: bool = setting(
-        False, "Draw the offset's strength anew for each image, from 0 to the value above.",
+        False, "Pick the offset's strength at random for each image, from 0 to the value above.",
         label="Random noise offset", applies_to=when_set("noise_offset"), advanced=True,
     )
     adaptive_noise_scale: float = setting(
-        0.0, "Adds this, times how far an image's channel is from grey, to the noise offset.",
+        0.0, "Increases the noise offset by this value times how far an image's channel is from grey.",
         label="Adaptive noise scale", ge=-10, le=10, applies_to=when_set("noise_offset"), advanced=True,
     )
     multires_noise_iterations: int = setting(
-        0, "Levels of coarser noise added to the fine one, which helps with large areas; 6 is usual, 0 is off.",
+        0, "Levels of coarser noise added to the fine noise, which helps with large areas; 6 is usual, 0 is off.",
         label="Multires noise iterations", ge=0, le=16, advanced=True,
     )
     multires_noise_discount: float = setting(
-        0.3, "How much each coarser level counts beside the one before.", label="Multires noise discount", gt=0, le=1,
+        0.3, "Strength of each coarser level relative to the one before.", label="Multires noise discount", gt=0, le=1,
         applies_to=when_set("multires_noise_iterations"), advanced=True,
     )
     ip_noise_gamma: float = setting(
@@ -39,7 +39,7 @@ class LossSettings(Section, title="Noise and loss"):
         label="Input perturbation (IP noise gamma)", ge=0, le=1, advanced=True,
     )
     ip_noise_gamma_random_strength: bool = setting(
-        False, "Draw the strength of the extra noise anew for each image, from 0 to the value above.",
+        False, "Pick the strength of the extra noise at random for each image, from 0 to the value above.",
         label="Random IP noise gamma", applies_to=when_set("ip_noise_gamma"), advanced=True,
     )
     zero_terminal_snr: bool = setting(
@@ -48,61 +48,59 @@ class LossSettings(Section, title="Noise and loss"):
         applies_to=FOR_VELOCITY, advanced=True,
     )
     timestep_sampling: TimestepSampling = setting(
-        "uniform", "Which noise levels are practised most: all alike, those in the middle (sigmoid, logit_normal), or "
-        "those where the loss is high, which then count less in turn (loss_aware).", label="Timestep sampling",
-        advanced=True,
+        "uniform", "Which noise levels are trained most: all equally (uniform), those in the middle (sigmoid, "
+        "logit_normal), or those with a high loss, whose weight is lowered in return (loss_aware).",
+        label="Timestep sampling", advanced=True,
     )
     sigmoid_scale: float = setting(
-        1.0, "Spread of the sigmoid: higher reaches more of the lowest and highest noise levels.",
+        1.0, "Width of the sigmoid: higher values reach the lowest and highest noise levels more often.",
         label="Sigmoid scale", gt=0, le=10, applies_to=when("timestep_sampling", "sigmoid"), advanced=True,
     )
     logit_mean: float = setting(
-        0.0, "Above 0 practises strong noise, below 0 weak noise.", label="Logit mean", ge=-10, le=10,
+        0.0, "Above 0 trains strong noise more, below 0 weak noise.", label="Logit mean", ge=-10, le=10,
         applies_to=when("timestep_sampling", "logit_normal"), advanced=True,
     )
     logit_std: float = setting(
         1.0, "Spread around the middle.", label="Logit standard deviation", gt=0, le=10,
         applies_to=when("timestep_sampling", "logit_normal"), advanced=True,
     )
-    min_timestep: int = setting(
-        0, "Lowest noise level that is trained.", label="Min timestep", ge=0, le=999, advanced=True,
-    )
+    min_timestep: int = setting(0, "Lowest noise level to train.", label="Min timestep", ge=0, le=999, advanced=True)
     max_timestep: int = setting(
-        1000, "Noise levels below this one are trained.", label="Max timestep", ge=1, le=1000, advanced=True,
+        1000, "Only noise levels below this one are trained.", label="Max timestep", ge=1, le=1000, advanced=True,
     )
     loss_type: LossType = setting(
-        "l2", "How errors count: l2 by their square; huber, smooth_l1 and l1 forgive a few large ones, such as from "
-        "flawed images.", label="Loss type", advanced=True,
+        "l2", "How errors count: l2 squares them; huber, smooth_l1 and l1 are more forgiving of a few large ones, for "
+        "example from flawed images.", label="Loss type", advanced=True,
     )
     huber_schedule: HuberSchedule = setting(
         "snr", "How the threshold between small and large errors falls as noise gets stronger.",
         label="Huber schedule", applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
     )
     huber_c: float = setting(
-        0.1, "The threshold where noise is strongest; with a constant schedule, everywhere.", label="Huber C", gt=0,
+        0.1, "The threshold at the strongest noise; with a constant schedule, at all levels.", label="Huber C", gt=0,
         le=1, applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
     )
     huber_scale: float = setting(
-        1.0, "Multiplies the threshold, in every schedule.", label="Huber scale", gt=0, le=100,
+        1.0, "Multiplies the threshold, whatever the schedule.", label="Huber scale", gt=0, le=100,
         applies_to=when("loss_type", "huber", "smooth_l1"), advanced=True,
     )
     prior_loss_weight: float = setting(
-        1.0, "How much regularisation images count beside training images; 0 leaves them without effect.",
+        1.0, "How much regularisation images count relative to training images; 0 means not at all.",
         label="Prior loss weight", ge=0, le=100, applies_to=when_set("reg_data_dir", "dataset_config"),
     )
     min_snr_gamma: float = setting(
-        0.0, "Weights noise levels evenly (Hang et al., 2023); 5 is usual, 0 is off.", label="Min-SNR gamma", ge=0,
-        le=100, advanced=True,
+        0.0, "Balances the weights of noise levels (Hang et al., 2023); 5 is usual, 0 is off.", label="Min-SNR gamma",
+        ge=0, le=100, advanced=True,
     )
     debiased_estimation_loss: bool = setting(
-        False, "Weights strong noise more (Yu et al., 2023), where a picture's composition is decided. Use this or "
-        "min-SNR.", label="Debiased estimation loss", advanced=True,
+        False, "Gives more weight to strong noise, where a picture's composition is decided (Yu et al., 2023). Use "
+        "either this or min-SNR.", label="Debiased estimation loss", advanced=True,
     )
     scale_v_pred_loss_like_noise_pred: bool = setting(
-        False, "For v-prediction models: weights noise levels as a model that predicts noise does.",
+        False, "For v-prediction models: weights noise levels the way noise-prediction models do.",
         label="Scale v-prediction loss", applies_to=FOR_VELOCITY, advanced=True,
     )
     v_pred_like_loss: float = setting(
-        0.0, "For models that predict noise: adds this much of the loss that a v-prediction model has; 0 is off.",
+        0.0, "For noise-prediction models: adds this much of a v-prediction model's loss; 0 is off.",
         label="V-prediction-like loss", ge=0, le=100, applies_to=when_fact("prediction_type", "epsilon"), advanced=True,
     )

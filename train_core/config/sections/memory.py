@@ -19,46 +19,46 @@ IN_FEWER_BITS = when("base_precision", "fp8", "int8", "nf4")
 
 class MemorySettings(Section, title="Memory and speed"):
     gradient_checkpointing: bool = setting(
-        False, "Less memory for about a third more time.", label="Gradient checkpointing",
+        False, "Saves memory, but training takes about a third longer.", label="Gradient checkpointing",
     )
     cpu_offload_checkpointing: bool = setting(
-        False, "Keep what gradient checkpointing keeps in main memory instead of on the card.",
+        False, "Keep the data of gradient checkpointing in main memory instead of on the card.",
         label="Checkpoints in main memory", applies_to=when("gradient_checkpointing", True), advanced=True,
     )
     full_half: bool = setting(
-        False, "Keep what is trained, and its gradients, in bf16 or fp16 too (full_bf16, full_fp16). Saves little with "
-        "small adapters.", label="Full bf16 or fp16", applies_to=when("mixed_precision", "bf16", "fp16"),
+        False, "Also keep the trained weights and their gradients in bf16 or fp16 (full_bf16, full_fp16). Saves little "
+        "with small adapters.", label="Full bf16 or fp16", applies_to=when("mixed_precision", "bf16", "fp16"),
         advanced=True,
     )
     base_precision: BasePrecision = setting(
-        "same", "Keep the frozen base model in fewer bits: fp8 and int8 halve it, nf4 quarters it. A little slower, "
-        "and not quite the same model.", label="Base model in", advanced=True,
+        "same", "Keep the frozen base model in fewer bits: fp8 and int8 halve its size, nf4 quarters it. A little "
+        "slower, and not exactly the same model.", label="Base model precision", advanced=True,
     )
     base_precision_parts: BaseParts = setting(
-        "unet", "What is kept in fewer bits: the U-Net, or the text encoders too.", label="Of the base model",
+        "unet", "What is kept in fewer bits: the U-Net, or the text encoders too.", label="Parts in fewer bits",
         applies_to=IN_FEWER_BITS, advanced=True,
     )
     blocks_to_swap: int = setting(
-        0, "So many of the U-Net's blocks (SD has 25, SDXL 23), the heaviest first, stay in main memory and visit the "
-        "card when they are needed. Slower.", label="Blocks to swap", unit="blocks", ge=0, le=25, advanced=True,
+        0, "Keep this many of the U-Net's heaviest blocks (SD has 25, SDXL 23) in main memory and move each to the "
+        "card only when it is needed. Slower.", label="Blocks to swap", unit="blocks", ge=0, le=25, advanced=True,
     )
     attention: Attention = setting(
-        "auto", "How attention is calculated. Auto lets PyTorch choose the best for the card; xformers has to be "
-        "installed.", label="Attention", advanced=True,
+        "auto", "How attention is calculated. auto lets PyTorch choose the best way for the card; xformers has to be "
+        "installed separately.", label="Attention", advanced=True,
     )
     dynamo_backend: DynamoBackend = setting(
-        "no", "Compile the U-Net with torch.compile: inductor is the usual one. The first steps take minutes, the "
-        "others less time.", label="Compile with", advanced=True,
+        "no", "Compile the U-Net with torch.compile; inductor is the usual choice. The first steps take minutes, later "
+        "ones are faster.", label="Compile with", advanced=True,
     )
     dynamo_mode: DynamoMode = setting(
-        "default", "How hard the compiler tries.", label="Compile mode", applies_to=when("dynamo_backend", "inductor"),
-        advanced=True,
+        "default", "How hard the compiler optimises.", label="Compile mode",
+        applies_to=when("dynamo_backend", "inductor"), advanced=True,
     )
     dynamo_use_fullgraph: bool = setting(
-        False, "Stop with an error where something cannot be compiled, instead of leaving it as it is.",
+        False, "Stop with an error if something cannot be compiled, instead of leaving it uncompiled.",
         label="Compile in one piece", applies_to=COMPILED, advanced=True,
     )
     dynamo_use_dynamic: bool = setting(
-        False, "Compile once for all picture sizes, instead of once for each bucket.", label="Compile for all sizes",
+        False, "Compile once for all image sizes, instead of once for each bucket.", label="Compile for all sizes",
         applies_to=COMPILED, advanced=True,
     )

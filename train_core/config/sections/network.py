@@ -22,24 +22,24 @@ CONVS = all_of(RANKED, when_set("conv_dim"), IN_UNET)
 
 class NetworkSettings(Section, title="Network"):
     LoRA_type: LoraType = setting(
-        "LoRA", "The adapter's algorithm. LoRA suits nearly everything; the others are for people who know why.",
+        "LoRA", "The adapter's algorithm. LoRA suits nearly everything; choose another only if you know why.",
         label="LoRA type",
     )
     LyCORIS_preset: str = setting(
-        "auto", "Which layers get an adapter: auto takes those of LoRA, and with a convolution rank those of LoCon; or "
-        "a file of LyCORIS's preset format (TOML) with names, patterns and settings of its own.", label="Layers",
-        suggestions=LAYERS, min_length=1, path="layers", advanced=True,
+        "auto", "Which layers get an adapter: auto takes the same as LoRA, or as LoCon if a convolution rank is set. "
+        "It can also be a TOML file in LyCORIS's preset format, with names, patterns and their own settings.",
+        label="Layers", suggestions=LAYERS, min_length=1, path="layers", advanced=True,
     )
     network_dim: int = setting(
-        32, "Rank of the adapter: its capacity, and its file size. For OFT and BOFT the block size aimed at.",
+        32, "Rank of the adapter: sets its capacity and file size. For OFT and BOFT it is the target block size.",
         label="Network rank (dimension)", ge=1, le=1024, applies_to=RANKED,
     )
     network_alpha: float = setting(
-        16.0, "Strength is alpha / rank; equal to the rank means 1.", label="Network alpha", gt=0, le=4096,
+        16.0, "Strength is alpha / rank; with alpha equal to the rank it is 1.", label="Network alpha", gt=0, le=4096,
         applies_to=SCALED,
     )
     conv_dim: int | None = setting(
-        None, "Rank for 3x3 convolutions; empty trains none.", label="Convolution rank", ge=1, le=1024,
+        None, "Rank for 3x3 convolutions; empty leaves them untrained.", label="Convolution rank", ge=1, le=1024,
         applies_to=IN_UNET,
     )
     conv_alpha: float = setting(
@@ -50,21 +50,21 @@ class NetworkSettings(Section, title="Network"):
         applies_to=when("LoRA_type", "LoRA", "LoRA-FA"),
     )
     rank_dropout: float = setting(
-        0.0, "Chance that a rank is left out, per sample; in algorithms without ranks, that an output's change is.",
-        label="Rank dropout", ge=0, lt=1, advanced=True, applies_to=when(
+        0.0, "Chance that a rank is dropped, per sample; for algorithms without ranks, that the change of an output "
+        "is.", label="Rank dropout", ge=0, lt=1, advanced=True, applies_to=when(
             "LoRA_type", "LoRA", "LoRA-FA", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full",
         ),
     )
     rank_dropout_scale: bool = setting(
-        False, "Strengthen what rank dropout leaves, so that the sum stays about the same.", label="Scale rank dropout",
+        False, "Scale up what rank dropout leaves, so that the sum stays about the same.", label="Scale rank dropout",
         advanced=True, applies_to=when("LoRA_type", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"),
     )
     module_dropout: float = setting(
-        0.0, "Chance that a whole module is left out of a step.", label="Module dropout", ge=0, lt=1, advanced=True,
+        0.0, "Chance that a whole module is skipped in a step.", label="Module dropout", ge=0, lt=1, advanced=True,
     )
     scale_weight_norms: float = setting(
-        0.0, "After each step, shorten every module's change to at most this norm, which keeps an adapter from burning "
-        "in; 1 is usual, 0 is off.", label="Scale weight norms", ge=0, le=1000, advanced=True, applies_to=when(
+        0.0, "After each step, limit every module's change to this norm, which keeps an adapter from burning in; 1 is "
+        "usual, 0 is off.", label="Scale weight norms", ge=0, le=1000, advanced=True, applies_to=when(
             "LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA", "IA3", "Full",
         ),
     )
@@ -75,21 +75,22 @@ class NetworkSettings(Section, title="Network"):
         False, "Train the text encoder only, not the U-Net.", label="Train text encoder only", advanced=True,
     )
     train_norm: bool = setting(
-        False, "Also train the norms, whole, in the layers that get an adapter.", label="Train norms", advanced=True,
+        False, "Also train the normalisation layers, in full, where layers get an adapter.", label="Train norms",
+        advanced=True,
     )
     block_dims: str = setting(
-        "", "A rank of its own for each block of the U-Net, 25 numbers for SD, 23 for SDXL; 0 trains no layer there.",
+        "", "A separate rank for each block of the U-Net, 25 numbers for SD, 23 for SDXL; 0 leaves a block untrained.",
         label="Block ranks", pattern=r"^\s*(\d+(\s*,\s*\d+)*)?\s*$", advanced=True, applies_to=IN_UNET,
     )
     block_alphas: str = setting(
-        "", "The alphas that go with the block ranks; empty takes the network's.", label="Block alphas",
-        pattern=NUMBERS, advanced=True, applies_to=when_set("block_dims"),
+        "", "The alphas for the block ranks; empty uses the network alpha.", label="Block alphas", pattern=NUMBERS,
+        advanced=True, applies_to=when_set("block_dims"),
     )
     conv_block_dims: str = setting(
-        "", "The same for the 3x3 convolutions; 0 trains none there.", label="Convolution block ranks",
+        "", "The same for 3x3 convolutions; 0 leaves those of a block untrained.", label="Convolution block ranks",
         pattern=r"^\s*(\d+(\s*,\s*\d+)*)?\s*$", advanced=True, applies_to=IN_UNET,
     )
     conv_block_alphas: str = setting(
-        "", "The alphas that go with the convolutions' block ranks; empty takes their alpha.",
+        "", "The alphas for the convolution block ranks; empty uses the convolution alpha.",
         label="Convolution block alphas", pattern=NUMBERS, advanced=True, applies_to=when_set("conv_block_dims"),
     )

@@ -25,14 +25,14 @@ RATES = rf"^\s*({RATE}(\s*,\s*{RATE})?)?\s*$"
 
 class OptimizerSettings(Section, title="Optimizer"):
     optimizer_type: str = setting(
-        "AdamW8bit", "The optimizer, or the dotted path of any class that torch can use as one.", label="Optimizer",
-        suggestions=OPTIMIZERS, min_length=1,
+        "AdamW8bit", "The optimizer's name, or the dotted path of any class that torch can use as one.",
+        label="Optimizer", suggestions=OPTIMIZERS, min_length=1,
     )
     optimizer_args: list[str] = setting(
-        [], "Extra arguments as key=value, one a line.", label="Optimizer arguments", lines=2, advanced=True,
+        [], "Extra arguments as key=value, one per line.", label="Optimizer arguments", lines=2, advanced=True,
     )
     learning_rate: float = setting(
-        1e-4, "Learning rate of whatever has none of its own. D-Adaptation and Prodigy want 1.",
+        1e-4, "Learning rate for every part without a rate of its own. Use 1 for D-Adaptation and Prodigy.",
         label="Learning rate", ge=0, le=100,
     )
     unet_lr: float | None = setting(
@@ -40,27 +40,26 @@ class OptimizerSettings(Section, title="Optimizer"):
         applies_to=when("network_train_text_encoder_only", False),
     )
     text_encoder_lr: str = setting(
-        "", "Learning rate of the text encoder; half of the U-Net's is usual. Two rates, such as 5e-5,2e-5, are for "
-        "SDXL's first and second one; one is for both. Empty uses the learning rate.",
+        "", "Learning rate of the text encoder, usually half of the U-Net's. For SDXL, two rates such as 5e-5,2e-5 set "
+        "its first and second text encoder; a single one sets both. Empty uses the learning rate.",
         label="Text encoder learning rate", pattern=RATES, applies_to=when("network_train_unet_only", False),
     )
     stop_text_encoder_training: str = setting(
-        "", "The text encoder learns only up to this step, a number or a share such as 30%, and then stays as it is. "
-        "Empty lets it learn to the end.", label="Stop text encoder training at", pattern=UNTIL, advanced=True,
+        "", "Train the text encoder only up to this step, a number or a share such as 30%, and leave it unchanged "
+        "after that. Empty trains it to the end.", label="Stop text encoder training at", pattern=UNTIL, advanced=True,
         applies_to=when("network_train_unet_only", False),
     )
-    lr_scheduler: Schedule = setting("cosine", "How the learning rate moves over the run.", label="Schedule")
+    lr_scheduler: Schedule = setting("cosine", "How the learning rate changes over the run.", label="Schedule")
     lr_warmup_steps: str = setting(
-        "0", "Steps until the full learning rate: a number, or a share such as 10%.", label="Warm-up",
-        pattern=STEPS,
-        applies_to=when(
+        "0", "Steps until the full learning rate is reached: a number, or a share such as 10%.", label="Warm-up",
+        pattern=STEPS, applies_to=when(
             "lr_scheduler", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr",
             "polynomial", "inverse_sqrt", "warmup_stable_decay",
         ),
     )
     lr_stages: str = setting(
-        "", "Each stage as value:step where it ends, such as 5e-3:12000, 1e-4:20000, 1e-5. staged takes learning "
-        "rates, piecewise_constant factors on the learning rate.", label="Stages",
+        "", "Each stage as value:step where it ends, such as 5e-3:12000, 1e-4:20000, 1e-5. The values are learning "
+        "rates for staged, and factors on the learning rate for piecewise_constant.", label="Stages",
         applies_to=when("lr_scheduler", "staged", "piecewise_constant"),
     )
     lr_decay_steps: str = setting(
@@ -72,34 +71,35 @@ class OptimizerSettings(Section, title="Optimizer"):
         applies_to=when("lr_scheduler", "cosine_with_min_lr", "warmup_stable_decay"),
     )
     lr_scheduler_timescale: int | None = setting(
-        None, "Steps after which the rate has fallen to 0.7; empty is the warm-up, or 10000.", label="Time scale",
-        unit="steps", ge=1, applies_to=when("lr_scheduler", "inverse_sqrt"), advanced=True,
+        None, "Steps until the rate has fallen to 0.7; empty uses the warm-up, or 10000 without one.",
+        label="Time scale", unit="steps", ge=1, applies_to=when("lr_scheduler", "inverse_sqrt"), advanced=True,
     )
     lr_scheduler_num_cycles: int = setting(
-        1, "How often the schedule restarts, or how many half waves the cosine has.", label="Restarts", ge=1, le=1000,
-        applies_to=when("lr_scheduler", "cosine_with_restarts", "cosine_with_min_lr", "warmup_stable_decay"),
+        1, "How many times the schedule restarts, or how many half waves the cosine has.", label="Restarts", ge=1,
+        le=1000, applies_to=when("lr_scheduler", "cosine_with_restarts", "cosine_with_min_lr", "warmup_stable_decay"),
     )
     lr_scheduler_power: float = setting(
         1.0, "Power of the polynomial.", label="Polynomial power", ge=0, le=100,
         applies_to=when("lr_scheduler", "polynomial"),
     )
     lr_scheduler_args: list[str] = setting(
-        [], "Rarer values as key=value, one a line: lr_end for polynomial, min_lr for cosine_with_min_lr, warmup_type "
-        "and decay_type (linear, cosine or 1-sqrt) for warmup_stable_decay.", label="Schedule arguments", lines=2,
-        advanced=True, applies_to=when("lr_scheduler", "polynomial", "cosine_with_min_lr", "warmup_stable_decay"),
+        [], "Less common values as key=value, one per line: lr_end for polynomial, min_lr for cosine_with_min_lr, "
+        "warmup_type and decay_type (linear, cosine or 1-sqrt) for warmup_stable_decay.", label="Schedule arguments",
+        lines=2, advanced=True,
+        applies_to=when("lr_scheduler", "polynomial", "cosine_with_min_lr", "warmup_stable_decay"),
     )
     max_grad_norm: float = setting(
-        1.0, "Gradients longer than this are shortened; 0 is off.", label="Max gradient norm", ge=0, advanced=True,
+        1.0, "Gradients longer than this are clipped; 0 is off.", label="Max gradient norm", ge=0, advanced=True,
     )
     ema_decay: float = setting(
-        0.0, "Save, show and validate a moving average of what is learnt, which keeps this share of itself at each "
-        "step; 0.999 is usual, 0 is off.", label="EMA decay", ge=0, lt=1, advanced=True,
+        0.0, "Use a moving average of the trained weights for saving, samples and validation; it keeps this share of "
+        "itself at each step. 0.999 is usual, 0 is off.", label="EMA decay", ge=0, lt=1, advanced=True,
     )
     find_rate_steps: int = setting(
-        200, "Length of a search for the learning rate (the job find_rate); a training does not use it.",
-        label="Steps of a rate search", unit="steps", ge=20, advanced=True,
+        200, "Steps of a learning rate search (the job find_rate); training itself does not use it.",
+        label="Rate search steps", unit="steps", ge=20, advanced=True,
     )
     fused_backward_pass: bool = setting(
-        False, "Move each parameter as soon as its gradient is there and forget the gradient: less memory, without "
-        "clipping and accumulation.", label="Fused backward pass", advanced=True,
+        False, "Update each parameter as soon as its gradient is ready, then drop the gradient: saves memory, but "
+        "rules out clipping and accumulation.", label="Fused backward pass", advanced=True,
     )

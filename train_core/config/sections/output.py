@@ -17,7 +17,7 @@ class OutputSettings(Section, title="Saving"):
         required=True,
     )
     output_name: str = setting(
-        "lora", "Name of the result, without an ending.", label="Output name", min_length=1,
+        "lora", "Name of the result, without a file extension.", label="Output name", min_length=1,
         pattern=r'^[^\\/:*?"<>|]+$',
     )
     save_precision: SavePrecision = setting("fp16", "Number format of the saved file.", label="Save precision")
@@ -28,7 +28,7 @@ class OutputSettings(Section, title="Saving"):
         0, "Also save every n steps; 0 is off.", label="Save every n steps", unit="steps", ge=0, advanced=True,
     )
     save_n_epoch_ratio: int = setting(
-        0, "Instead of every n epochs: about so many files over the whole run; 0 is off.", label="Save n files",
+        0, "Instead of every n epochs: save about this many files over the whole run; 0 is off.", label="Save n files",
         unit="files", ge=0, advanced=True,
     )
     save_last_n_epochs: int = setting(
@@ -36,45 +36,45 @@ class OutputSettings(Section, title="Saving"):
         ge=0, advanced=True,
     )
     save_last_n_steps: int = setting(
-        0, "Remove this run's step files that are older than n steps; 0 keeps all.", label="Keep last n steps",
+        0, "Remove this run's step files that are more than n steps old; 0 keeps all.", label="Keep last n steps",
         unit="steps", ge=0, advanced=True,
     )
     number_last: bool = setting(
         False, "Number the last file like the others instead of giving it the plain name.", label="Number last file",
     )
     save_card: bool = setting(
-        False, "Beside the result also write NAME.preview.png, from the newest sample picture, and NAME.json with "
-        "trigger phrase, weight and kind of model, as A1111 and Forge show them.", label="Preview and card",
+        False, "With the result, also write NAME.preview.png, from the newest sample picture, and NAME.json with "
+        "trigger phrase, weight and kind of model. A1111 and Forge show both.", label="Preview and card",
     )
     preferred_weight: float = setting(
         0.0, "The strength that the card suggests; 0 leaves it to the software.", label="Preferred weight", ge=0, le=10,
         applies_to=when("save_card", True), advanced=True,
     )
     metadata_depth: MetadataDepth = setting(
-        "full", "What the file says of its training: everything, everything without names of folders and files, or "
+        "full", "What the file says about its training: everything, everything but the names of folders and files, or "
         "only what other software needs to load it.", label="Metadata", advanced=True,
     )
-    training_comment: str = setting("", "Free text kept in the file.", label="Training comment", advanced=True)
+    training_comment: str = setting("", "Any text, saved in the file.", label="Training comment", advanced=True)
     metadata_title: str = setting(
-        "", "Title kept in the file; empty uses the output name.", label="Title", advanced=True,
+        "", "Title saved in the file; empty uses the output name.", label="Title", advanced=True,
     )
-    metadata_author: str = setting("", "Author kept in the file.", label="Author", advanced=True)
-    metadata_description: str = setting("", "Description kept in the file.", label="Description", advanced=True)
-    metadata_license: str = setting("", "Licence kept in the file.", label="Licence", advanced=True)
-    metadata_tags: str = setting("", "Tags kept in the file.", label="Tags", advanced=True)
+    metadata_author: str = setting("", "Author saved in the file.", label="Author", advanced=True)
+    metadata_description: str = setting("", "Description saved in the file.", label="Description", advanced=True)
+    metadata_license: str = setting("", "Licence saved in the file.", label="Licence", advanced=True)
+    metadata_tags: str = setting("", "Tags saved in the file.", label="Tags", advanced=True)
     metadata_trigger_phrase: str = setting(
-        "", "Words that call up what was learnt, kept in the file.", label="Trigger phrase", advanced=True,
+        "", "Words that trigger what was learnt, saved in the file.", label="Trigger phrase", advanced=True,
     )
     metadata_usage_hint: str = setting(
-        "", "How to use the file, kept in it: a strength, a sampler.", label="Usage hint", advanced=True,
+        "", "How to use the file, saved in it: for example a strength or a sampler.", label="Usage hint", advanced=True,
     )
     metadata_thumbnail: str = setting(
-        "", "A picture kept in the file, shown by software that lists models: the path of one, or a data URL.",
-        label="Thumbnail", path="image", advanced=True,
+        "", "A picture saved in the file, which model managers show: its path, or a data URL.", label="Thumbnail",
+        path="image", advanced=True,
     )
     metadata_merged_from: str = setting(
-        "", "Names of the models it comes from, kept in the file.", label="Merged from", advanced=True,
+        "", "Names of the models it was made from, saved in the file.", label="Merged from", advanced=True,
     )
     metadata_preprocessor: str = setting(
-        "", "What was done to the images beforehand, kept in the file.", label="Preprocessor", advanced=True,
+        "", "How the images were prepared, saved in the file.", label="Preprocessor", advanced=True,
     )

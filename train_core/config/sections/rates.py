@@ -18,20 +18,20 @@ class RateSettings(Section, title="Rates of blocks and layers"):
         label="LoRA+ ratio", gt=0, le=1000, advanced=True, applies_to=LOW_RANK,
     )
     loraplus_unet_lr_ratio: float | None = setting(
-        None, "LoRA+ ratio of the U-Net, where it differs.", label="LoRA+ ratio of the U-Net", gt=0, le=1000,
-        advanced=True, applies_to=all_of(LOW_RANK, IN_UNET),
+        None, "LoRA+ ratio of the U-Net, if different.", label="LoRA+ ratio of the U-Net", gt=0, le=1000, advanced=True,
+        applies_to=all_of(LOW_RANK, IN_UNET),
     )
     loraplus_text_encoder_lr_ratio: float | None = setting(
-        None, "LoRA+ ratio of the text encoder, where it differs.", label="LoRA+ ratio of the text encoder", gt=0,
-        le=1000, advanced=True, applies_to=all_of(LOW_RANK, IN_TEXT),
+        None, "LoRA+ ratio of the text encoder, if different.", label="LoRA+ ratio of the text encoder", gt=0, le=1000,
+        advanced=True, applies_to=all_of(LOW_RANK, IN_TEXT),
     )
     down_lr_weight: str = setting(
-        "", "Factors on the rate of the U-Net's down blocks, such as 0,0,1, or cosine, sine, linear, reverse_linear, "
-        "zeros, each with an offset such as sine+0.2. 0 trains no layer there.", label="Down block factors",
-        advanced=True, applies_to=IN_UNET,
+        "", "Factors on the learning rate of the U-Net's down blocks, such as 0,0,1; or cosine, sine, linear, "
+        "reverse_linear or zeros, with an optional offset such as sine+0.2. A factor of 0 leaves the block untrained.",
+        label="Down block factors", advanced=True, applies_to=IN_UNET,
     )
     mid_lr_weight: str = setting(
-        "", "The same for the middle: one factor, three in SDXL.", label="Middle block factors", advanced=True,
+        "", "The same for the middle block: one factor, three for SDXL.", label="Middle block factors", advanced=True,
         applies_to=IN_UNET,
     )
     up_lr_weight: str = setting(

@@ -15,9 +15,8 @@ Sampler = Literal[
 
 class SampleSettings(Section, title="Samples"):
     sample_prompts: str = setting(
-        "",
-        "One prompt a line, with --n negative, --w --h size, --d seed, --s steps, --l scale, --ss sampler; or the "
-        "path of a .txt file.", label="Sample prompts", lines=4, path="prompts",
+        "", "One prompt per line, with --n negative, --w --h size, --d seed, --s steps, --l scale, --ss sampler; or "
+        "the path of a .txt file.", label="Sample prompts", lines=4, path="prompts",
     )
     sample_every_n_epochs: int = setting(
         1, "Draw sample pictures every n epochs; 0 is off.", label="Sample every n epochs", unit="epochs", ge=0,
@@ -28,9 +27,9 @@ class SampleSettings(Section, title="Samples"):
         applies_to=when_set("sample_prompts"),
     )
     sample_at_first: bool = setting(
-        False, "Draw samples before the first step, to compare.", label="Sample before training",
+        False, "Draw samples before the first step, for comparison.", label="Sample before training",
         applies_to=when_set("sample_prompts"),
     )
     sample_sampler: Sampler = setting(
-        "euler_a", "Sampler of prompts that name none.", label="Sampler", applies_to=when_set("sample_prompts"),
+        "euler_a", "Sampler for prompts that do not name one.", label="Sampler", applies_to=when_set("sample_prompts"),
     )
