@@ -43,7 +43,7 @@ def app(tmp_path):
 
 @pytest.fixture
 def address(tmp_path):
-    """Where the newest version's zip is; it has one folder, as source zips do, and gui.sh can be run."""
+    """Address of the newest version's zip, which has one folder, as source zips do, and gui.sh can be run."""
     packed = tmp_path / "newest.zip"
     with zipfile.ZipFile(packed, "w") as file:
         for name, text in NEWEST.items():
