@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from train_core.optim.exact import restore_optimizer
+from train_core.optim.gradients import is_finite, reads_at_once, zero_unless_finite
 from train_core.optim.half import in_fp32
 
 Groups = list[dict[str, Any]]
@@ -19,12 +20,13 @@ class FusedOptimizer:
     """One optimizer for each parameter, stepped as soon as that parameter's gradient is there.
 
     It looks like one optimizer with a group for each parameter. The rates, and the `number` of the step, have to be
-    set before the backward pass.
+    set before the backward pass. `norms` are those of the gradients since they were last taken.
     """
 
     def __init__(self, build: Callable[[Groups], torch.optim.Optimizer], groups: Groups) -> None:
         self.optimizers: list[torch.optim.Optimizer] = []
         self.number = 0
+        self.norms: list[Tensor] = []
         for group in groups:
             for parameter in group["params"]:
                 optimizer = build([{**group, "params": [parameter]}])
@@ -32,9 +34,24 @@ class FusedOptimizer:
                 parameter.register_post_accumulate_grad_hook(partial(self._step_one, optimizer))
 
     def _step_one(self, optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> None:
+        """Step with the parameter's gradient. Where that is not finite, the parameter stays as it is."""
+        gradient = parameter.grad
+        assert gradient is not None
+        norm = torch.linalg.vector_norm(gradient, dtype=torch.float32)
+        self.norms.append(norm)
+        if not reads_at_once(norm.device):
+            zero_unless_finite(norm, [gradient])
+        elif not is_finite(norm):
+            optimizer.zero_grad(set_to_none=True)
+            return
         with in_fp32([parameter], self.number):
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+
+    def take_norm(self) -> Tensor:
+        """The norm of all gradients since it was last taken."""
+        norms, self.norms = self.norms, []
+        return torch.stack(norms).norm() if norms else torch.zeros(())
 
     @property
     def param_groups(self) -> Groups:

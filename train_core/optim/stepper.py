@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from train_core.optim.ema import Ema
 from train_core.optim.exact import restore_optimizer
 from train_core.optim.fused import FusedOptimizer
+from train_core.optim.gradients import gradients_of, is_finite, norm_of, reads_at_once, zero_unless_finite
 from train_core.optim.half import in_fp32
 from train_core.optim.optimizers import averages_itself
 from train_core.optim.schedule import Schedule
@@ -38,6 +39,7 @@ class Stepper:
         self.ema = Ema(self.parameters, ema_decay) if ema_decay else None
         self._averages_itself = averages_itself(optimizer)
         self._inferring = False
+        self.reads_at_once = reads_at_once(accelerator.device)
         self.next_step = 0
 
     @contextmanager
@@ -56,19 +58,45 @@ class Stepper:
         """Add the gradients of `loss`, already divided by the number of batches in this step."""
         self.scaler.scale(loss).backward()
 
-    def step(self, step: int) -> None:
-        """Move the parameters with the rates of optimizer step `step`, counted from 0, and forget the gradients."""
+    def step(self, step: int) -> Tensor:
+        """Move the parameters with the rates of optimizer step `step`, counted from 0, and forget the gradients.
+
+        Returns the norm of the gradients, a scalar left on its device. Where it is not finite the step is left out;
+        on a device that would have to be waited for, the gradients count as 0 instead. With `fused_backward_pass` both
+        concern only the parameters whose own gradients are not finite.
+        """
         self.schedule.set_for(step)
         with in_fp32(self.parameters, step):
-            if self.max_grad_norm > 0:
-                self.scaler.unscale_(self.optimizer)  # type: ignore[arg-type]
-                torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
-            self.scaler.step(self.optimizer)  # type: ignore[arg-type]
+            norm = self._clipped()
+            moves = self.scaler.is_enabled() or not self.reads_at_once or is_finite(norm)
+            if moves:  # where losses are scaled, the scaler leaves out what has overflowed
+                self.scaler.step(self.optimizer)  # type: ignore[arg-type]
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.next_step = step + 1
-        if self.ema:
+        if self.ema and moves:
             self.ema.update()
+        return norm
+
+    def _clipped(self) -> Tensor:
+        """Clip the gradients, and keep from the parameters what is not finite; returns the norm before that."""
+        if isinstance(self.optimizer, FusedOptimizer):
+            return self.optimizer.take_norm()
+        self.scaler.unscale_(self.optimizer)
+        gradients = gradients_of(self.parameters)
+        norm = norm_of(gradients)
+        if self.max_grad_norm > 0:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.max_grad_norm, norm)
+        if not self.reads_at_once and not self.scaler.is_enabled():
+            zero_unless_finite(norm, gradients)
+        return norm
+
+    def overflows_by_scaling(self) -> bool:
+        """Whether losses are scaled up, so that gradients that are not finite are a matter of the scale.
+
+        The scale is halved after each; once it is 1 or less, they are not finite of themselves.
+        """
+        return self.scaler.is_enabled() and self.scaler.get_scale() > 1
 
     def skip(self, step: int) -> None:
         """Skip optimizer step `step` without moving anything: forget the gradients."""

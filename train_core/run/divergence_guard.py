@@ -1,9 +1,9 @@
-"""The guard against runs that go wrong: NaN losses are skipped and reported, divergence is reported or undone."""
+"""The guard against runs that go wrong: steps with NaN are skipped and reported, divergence is reported or undone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ NAMED_AT_MOST = 8
 
 @dataclass
 class Guard:
-    """Looks at each step's loss before the parameters move.
+    """Looks at each step's loss and gradients before the parameters move.
 
     `advice` names the settings to change. `skipped` counts the steps left out, `in_a_row` those just now; `recovered`
     how often the run went back. Every process holds one, and all decide alike, since they look at the common loss.
@@ -54,6 +54,8 @@ class Guard:
     candidate: Snapshot | None = None
     _losses: list[Tensor] = field(default_factory=list)
     _readback: Readback = field(default_factory=Readback)
+    _norm: Readback = field(default_factory=Readback)
+    _unsettled: tuple[int, Sequence[Batch]] | None = None  # the step whose norm is on its way from the device
 
     def passes(self, loss: Tensor, last: bool) -> bool:
         """Note a batch's part of the step's loss; with the `last` one the numbers set out for the host.
@@ -72,27 +74,46 @@ class Guard:
         return all(math.isfinite(loss) for loss in self._readback.read()[0])
 
     def step(self, step: int, batches: Sequence[Batch]) -> bool:
-        """Move the parameters in step `step` (from 0). If its loss is not a number, report that and return False."""
+        """Move the parameters in step `step` (from 0). If its loss or gradients are not numbers, report that and
+        return False; of gradients on a graphics card that is known one step later, since nothing waits for the card.
+        """
         losses, own = self._readback.read()
+        self.settle()
         if not all(math.isfinite(loss) for loss in losses):
-            self._skip(step, [b for b, loss in zip(batches, own, strict=True) if not math.isfinite(loss)])
+            self.stepper.skip(step)
+            broken = [b for b, loss in zip(batches, own, strict=True) if not math.isfinite(loss)]
+            self._skipped(loss_not_finite, step, broken)
             return False
-        self.in_a_row = 0
-        self.stepper.step(step)
+        self._norm.start(self.stepper.step(step).reshape(1, 1))
+        self._unsettled = (step, batches)
+        if self.stepper.reads_at_once and not self.settle():
+            return False
         if self.divergence.note(sum(losses)):
             self._diverged(step + 1)
         elif self.on_divergence == "recover" and self.divergence.seen % self.divergence.window == 0:
             self._take_snapshot(step + 1)
         return True
 
-    def _skip(self, step: int, broken: Sequence[Batch]) -> None:
-        self.stepper.skip(step)
+    def settle(self) -> bool:
+        """Look at the gradients of the last step, if that was not done yet. False if they were not numbers."""
+        if self._unsettled is None:
+            return True
+        (step, batches), self._unsettled = self._unsettled, None
+        if math.isfinite(self._norm.read()[0][0]) or self.stepper.overflows_by_scaling():
+            self.in_a_row = 0
+            return True
+        self._skipped(gradient_not_finite, step, batches)
+        return False
+
+    def _skipped(self, problem_of: Callable[[int, str], Problem], step: int, broken: Sequence[Batch]) -> None:
+        """Count and report a step from which nothing was learnt."""
         self.skipped += 1
         self.in_a_row += 1
         named = sorted({str(path) for batch in broken for path in images_of(batch, self.library)})
         if self.accelerator.num_processes > 1:
             named = sorted(set(gather_object(named)))
-        emit_problems(self.emit, WarningEvent, [left_out(step + 1, named)])
+        shown = ", ".join(named[:NAMED_AT_MOST]) + (" …" if len(named) > NAMED_AT_MOST else "")
+        emit_problems(self.emit, WarningEvent, [problem_of(step + 1, shown)])
 
     @property
     def skipped_too_many(self) -> bool:
@@ -104,8 +125,9 @@ class Guard:
         return UserError(
             problem(
                 "loss_never_finite",
-                "The loss was not a number in {count} steps, so the run ends at step {step}. Start again with one or "
-                "more of these changes: {settings}. If the warnings keep naming the same images, remove them.",
+                "The loss or its gradients were not numbers in {count} steps, so the run ends at step {step}. Start "
+                "again with one or more of these changes: {settings}. If the warnings keep naming the same images, "
+                "remove them.",
                 count=self.skipped, step=step, settings=self.advice,
             )
         )
@@ -163,13 +185,22 @@ def images_of(batch: Batch, library: Library) -> list[Path]:
     return [library.entries[library.samples[int(batch.indices[number])]].path for number in samples]
 
 
-def left_out(step: int, images: Sequence[str]) -> Problem:
+def loss_not_finite(step: int, images: str) -> Problem:
     """Warning text for a skipped step, whose loss was not a number."""
-    shown = ", ".join(images[:NAMED_AT_MOST]) + (" …" if len(images) > NAMED_AT_MOST else "")
     return problem(
         "loss_not_finite",
         "The loss at step {step} is not a number, so nothing is learnt from that step. Its images: {images}.",
-        step=step, images=shown,
+        step=step, images=images,
+    )
+
+
+def gradient_not_finite(step: int, images: str) -> Problem:
+    """Warning text for a step whose loss was a number, but not its gradients."""
+    return problem(
+        "gradient_not_finite",
+        "The loss at step {step} is a number, but its gradients are not, so nothing is learnt from that step. Its "
+        "images: {images}.",
+        step=step, images=images,
     )
 
 

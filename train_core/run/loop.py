@@ -32,6 +32,7 @@ def train(run: Training) -> None:
             run.report(epoch, step_loss)
             if run.upkeep.after_step(run.step, epoch + 1) or run.step == run.length.total:
                 break
+        run.guard.settle()
         run.upkeep.after_epoch(run.step, epoch + 1)
         if run.upkeep.stopped:
             return

@@ -63,6 +63,36 @@ def test_a_loss_that_is_no_number_names_its_images_and_moves_nothing(
     assert ".png" in warning["params"]["images"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"max_grad_norm": 0}, {"gradient_accumulation_steps": 2, "train_batch_size": 1},
+     {"mixed_precision": "bf16", "full_half": True}],
+)  # fmt: skip
+def test_gradients_that_are_no_numbers_move_nothing_though_the_loss_is_one(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    original, begin, now = Objective.loss, AdapterMethod.begin_step, [0]
+
+    def beginning(self: AdapterMethod, step: int) -> None:
+        now[0] = step + 1
+        begin(self, step)
+
+    def broken(self: Objective, *given: Any) -> torch.Tensor:
+        loss = original(self, *given)
+        if now[0] == 4:
+            loss.register_hook(lambda grad: grad * torch.nan)
+        return loss
+
+    monkeypatch.setattr(AdapterMethod, "begin_step", beginning)
+    monkeypatch.setattr(Objective, "loss", broken)
+    events = run(prepare("zuko", max_train_epochs=1, save_every_n_steps=3, **settings))
+    after_three = load_file(Path(events[-1]["path"]).with_name("zuko-step00000003.safetensors"))
+    assert difference(weights(events), after_three) == 0
+    (warning,) = told(events, "gradient_not_finite")
+    assert warning["params"]["step"] == 4
+    assert ".png" in warning["params"]["images"]
+
+
 def test_a_broken_step_does_not_spoil_the_curves(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     break_latents(monkeypatch, lambda step, index: step == 2)
     run(prepare("zuko", max_train_epochs=1))

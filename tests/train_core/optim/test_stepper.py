@@ -8,8 +8,10 @@ from accelerate import Accelerator
 from torch import nn
 
 from train_core.facts.run.schedules import Curve
+from train_core.optim import fused as fused_steps
 from train_core.optim.ema import Ema
 from train_core.optim.fused import FusedOptimizer
+from train_core.optim.gradients import zero_unless_finite
 from train_core.optim.optimizers import build_optimizer
 from train_core.optim.schedule import Schedule, current_rates
 from train_core.optim.stepper import Stepper
@@ -80,6 +82,35 @@ def test_steps_within_the_backward_pass_give_the_same_bits_and_leave_no_gradient
     with fused.gathering(last=True):
         fused.backward(fused_model(inputs).square().mean())
     assert all(p.grad is None for p in fused_model.parameters())
+
+
+@pytest.mark.parametrize("on_a_card", [False, True])
+def test_within_the_backward_pass_a_parameter_with_broken_gradients_stays(
+    monkeypatch: pytest.MonkeyPatch, on_a_card: bool
+) -> None:
+    monkeypatch.setattr(fused_steps, "reads_at_once", lambda device: not on_a_card)
+    model, stepper = stepper_of("SGD", fused=True)
+    learn(model, stepper, range(2))
+    before = content(model)
+    model[0].weight.register_hook(lambda grad: torch.full_like(grad, torch.nan))
+    with stepper.gathering(last=True):
+        stepper.backward(model(torch.ones(1, 8)).square().mean())
+    assert not torch.isfinite(stepper.step(2))
+    after = content(model)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, False, False]
+    learn(model, stepper, range(3, 4))
+    assert len(stepper.optimizer.norms) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_gradients_are_zeroed_or_left_to_the_bit_without_a_look_at_their_norm(dtype: torch.dtype) -> None:
+    kept = [torch.randn(3, 4).to(dtype), torch.randn(4, 2).to(dtype).t()]
+    gradients = [tensor.clone() for tensor in kept]
+    zero_unless_finite(torch.tensor(2.0), gradients)
+    assert all(torch.equal(one, other) for one, other in zip(gradients, kept, strict=True))
+    gradients[0][1, 1] = torch.inf
+    zero_unless_finite(torch.tensor(torch.nan), gradients)
+    assert all(not gradient.any() for gradient in gradients)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
 from train_core.run.divergence import Divergence
 from train_core.run.divergence_guard import Guard, images_of
+from train_core.run.snapshot import copied
 
 LIBRARY = Library(tuple(SimpleNamespace(path=Path(f"{name}.png"), repeats=1) for name in "abc"))  # type: ignore[misc]
 
@@ -38,13 +39,14 @@ def batch(*indices: int, weights: list[float] | None = None, moments: Moments | 
 class Run:
     """A guard over one number that is trained, and the events it sends."""
 
-    def __init__(self, on_divergence: str = "warn", ema_decay: float = 0.0) -> None:
+    def __init__(self, on_divergence: str = "warn", ema_decay: float = 0.0, max_grad_norm: float = 1.0) -> None:
         self.model = nn.Linear(1, 1, bias=False)
         nn.init.constant_(self.model.weight, 1.0)
         optimizer = torch.optim.AdamW([{"params": list(self.model.parameters()), "lr": 0.01, "name": "unet"}])
         curve = curve_of(OptimizerSettings(lr_scheduler="constant"), 1000)
         accelerator = Accelerator(cpu=True)
-        self.stepper = Stepper(accelerator, self.model, optimizer, Schedule(optimizer, curve), 1.0, False, ema_decay)
+        schedule = Schedule(optimizer, curve)
+        self.stepper = Stepper(accelerator, self.model, optimizer, schedule, max_grad_norm, False, ema_decay)
         self.events: list[tuple[str, str]] = []
         self.guard = Guard(
             accelerator, self.stepper, LIBRARY, self._take, "learning_rate = 1e-05", on_divergence,  # type: ignore[arg-type]
@@ -62,6 +64,14 @@ class Run:
                 self.stepper.backward(value)
             self.guard.step(self.step, [batch(0)])
             self.step += 1
+
+    def break_gradients(self, is_broken: Callable[[int], bool], with_value: float = float("nan")) -> None:
+        """Let the gradients of the steps for which `is_broken` holds be no numbers."""
+
+        def changed(grad: torch.Tensor) -> torch.Tensor:
+            return torch.full_like(grad, with_value) if is_broken(self.step) else grad
+
+        self.model.weight.register_hook(changed)
 
     @property
     def weight(self) -> float:
@@ -94,6 +104,69 @@ def test_a_skipped_step_leaves_weights_and_optimizer_to_the_bit() -> None:
     for name, value in next(iter(run.stepper.optimizer.state.values())).items():
         assert torch.equal(value, moments[name])
     assert run.events == [("warning", "loss_not_finite")]
+
+
+@pytest.mark.parametrize("max_grad_norm", [1.0, 0.0])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_a_step_with_a_good_loss_and_broken_gradients_leaves_all_to_the_bit(max_grad_norm: float, value: float) -> None:
+    run = Run(ema_decay=0.9, max_grad_norm=max_grad_norm)
+    run.break_gradients(lambda step: step == 3, value)
+    run.go(3, lambda step: 0.1)
+    before = copied(run.state())
+    run.go(1, lambda step: 0.1)
+    after = run.state()
+    assert run.events == [("warning", "gradient_not_finite")]
+    assert run.guard.skipped == 1
+    assert after["weights"]["weight"] == before["weights"]["weight"]
+    assert after["stepper"]["ema"]["averages"] == before["stepper"]["ema"]["averages"]
+    for name, value_before in before["stepper"]["optimizer"]["state"][0].items():
+        assert after["stepper"]["optimizer"]["state"][0][name] == value_before
+    run.go(2, lambda step: 0.1)
+    assert (len(run.events), run.guard.in_a_row) == (1, 0)
+    assert run.weight != before["weights"]["weight"]
+
+
+def test_on_a_card_broken_gradients_count_as_none_and_are_told_a_step_later() -> None:
+    run, plain = Run(), Run()
+    run.stepper.reads_at_once = False
+    run.break_gradients(lambda step: step == 3)
+    run.go(3, lambda step: 0.1)
+    plain.go(3, lambda step: 0.1)
+    assert run.weight == plain.weight
+    run.go(1, lambda step: 0.1)
+    assert run.events == []
+    assert abs(run.weight) < 1
+    run.go(1, lambda step: 0.1)
+    assert run.events == [("warning", "gradient_not_finite")]
+    assert run.guard.skipped == 1
+    run.break_gradients(lambda step: step == 5)
+    run.go(1, lambda step: 0.1)
+    run.guard.settle()  # as at the end of an epoch
+    run.guard.settle()
+    assert len(run.events) == run.guard.skipped == 2
+
+
+def test_broken_gradients_end_a_run_as_broken_losses_do() -> None:
+    for reads_at_once in (True, False):
+        run = Run()
+        run.stepper.reads_at_once = reads_at_once
+        run.break_gradients(lambda step: step > 1)
+        run.go(7, lambda step: 0.1)
+        run.guard.settle()
+        assert run.guard.skipped_too_many
+        assert run.guard.skipped == 5
+        assert run.guard.has_good_weights()
+
+
+def test_only_overflows_that_the_scale_of_fp16_does_not_explain_are_counted() -> None:
+    run = Run()
+    run.stepper.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    run.break_gradients(lambda step: True)
+    run.go(4, lambda step: 0.1)
+    assert (run.stepper.scaler.get_scale(), run.guard.skipped) == (1.0, 1)
+    assert run.weight == 1
+    run.go(4, lambda step: 0.1)
+    assert run.guard.skipped_too_many
 
 
 def test_five_in_a_row_or_ten_in_all_are_too_many() -> None:
