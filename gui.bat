@@ -20,7 +20,7 @@ call :try py
 call :try python
 if defined PYTHON goto start
 
-echo Crucible needs Python 3.11 to 3.14, and found none. Install it from https://www.python.org/downloads/
+echo Crucible needs Python 3.11 to 3.14, but found none. Install it from https://www.python.org/downloads/
 echo with "Add python.exe to PATH" ticked, or type: winget install Python.Python.3.13
 echo Then start again.
 set "CODE=1"

@@ -31,6 +31,6 @@ done
 if python3 -c 'import sys; sys.exit(sys.version_info < (3, 7))' >/dev/null 2>&1; then
     exec python3 "$folder/gui.py" "$@"
 fi
-echo "Crucible needs Python 3.11 to 3.14, and found none. Install it (Debian and Ubuntu: sudo apt install python3" \
+echo "Crucible needs Python 3.11 to 3.14, but found none. Install it (Debian and Ubuntu: sudo apt install python3" \
     "python3-venv; Fedora: sudo dnf install python3; macOS: https://www.python.org/downloads/) and start again." >&2
 exit 1

@@ -20,13 +20,13 @@ from train_core.config.problems import UserError
 
 USAGE_ERROR = 2
 BEFORE_JOBS = {
-    "page": "open the page (what happens when no word is given)",
+    "page": "open the page (the default)",
     "demo": "train the demo in the terminal and say where everything is",
 }
 AFTER_JOBS = {
-    "tool": "merge, resize, extract, convert or look into finished files; takes the tool's name and its settings",
-    "test": "run the tests, or one tier of them: fast, jobs, browser, slow; what follows is passed to pytest",
-    "check": "the developer's gate: ruff, types, spelling, tests",
+    "tool": "merge, resize, extract, convert or inspect finished files; takes the tool's name and its settings",
+    "test": "run the tests, or one tier of them: fast, jobs, browser, slow; further arguments go to pytest",
+    "check": "run the checks for developers: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
 }
 
@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str):  # type: ignore[override]
-        raise UsageError(f"{message} ({self.prog} --help lists what there is)")
+        raise UsageError(f"{message} ({self.prog} --help lists the options)")
 
     def flags(self) -> list[str]:
         """Return every flag that this parser knows."""
@@ -77,7 +77,7 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     """Return the command, its options, and pytest's arguments to pass on. Raises UsageError."""
     word, arguments = ("page", typed) if not typed or typed[0].startswith("-") else (typed[0], typed[1:])
     if word not in words():
-        raise UsageError(f"Unknown word {word!r}{nearest(word, words())}. The words are {', '.join(words())}.")
+        raise UsageError(f"Unknown command {word!r}{nearest(word, words())}. The commands are {', '.join(words())}.")
     parser = parser_for(word)
     overrides: dict[str, str] = {}
     if word in jobs_by_word() or word == "tool":
@@ -126,30 +126,30 @@ def parser_for(word: str) -> Parser:
     about = words()[word]
     parser = Parser(prog=name if word == "page" else f"{name} {word}", allow_abbrev=False,
                     description=f"{about[0].upper()}{about[1:]}.",
-                    epilog=f"words, each with its own --help:\n{described}" if word == "page" else None,
+                    epilog=f"commands, each with its own --help:\n{described}" if word == "page" else None,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     if word in jobs_by_word():
         job_flags(parser, jobs_by_word()[word])
     elif word in OPTIONS:
         OPTIONS[word](parser)
     group = parser.add_argument_group("set-up, used when packages have to be installed")
-    group.add_argument("--torch-index-url", metavar="URL", default="", help="where PyTorch comes from; remembered")
-    group.add_argument("--wheels", metavar="DIR", default="", help="a folder of downloaded packages to take first")
+    group.add_argument("--torch-index-url", metavar="URL", default="", help="where to get PyTorch from; remembered")
+    group.add_argument("--wheels", metavar="DIR", default="", help="a folder of downloaded packages to use first")
     return parser
 
 
 def page_flags(parser: argparse.ArgumentParser) -> None:
     """Add the page's flags."""
-    parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 is all")
-    parser.add_argument("--server_port", metavar="N", type=port, help="port to serve on; else the first free from 7860")
-    parser.add_argument("--headless", action="store_true", help="no browser and no file dialogs: a machine far away")
+    parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 for all")
+    parser.add_argument("--server_port", metavar="N", type=port, help="port to serve on; default: first free from 7860")
+    parser.add_argument("--headless", action="store_true", help="no browser and no file dialogs, for a remote machine")
     parser.add_argument("--inbrowser", action=argparse.BooleanOptionalAction, default=None, help="open the browser")
     parser.add_argument("--share", action="store_true", help="a public address through gradio's tunnel")
-    parser.add_argument("--username", metavar="NAME", default="", help="ask for this name before anything is shown")
+    parser.add_argument("--username", metavar="NAME", default="", help="user name for logging in")
     parser.add_argument("--password", metavar="WORD", default="",
-                        help="and this password; better in the variable CRUCIBLE_PASSWORD, which nobody else sees")
+                        help="password for logging in; safer in the variable CRUCIBLE_PASSWORD, which nobody else sees")
     parser.add_argument("--language", metavar="CODE", default="",
-                        help=f"{' or '.join(languages())}; else the browser's")
+                        help=f"{' or '.join(languages())}; default: the browser's")
     parser.add_argument("--config", metavar="FILE", type=Path, help="TOML or JSON preset for the form")
 
 
@@ -181,7 +181,7 @@ def tool_flags(parser: argparse.ArgumentParser) -> None:
 def port(text: str) -> int:
     """Return a port number; argparse reports the error."""
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; it is a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 1 to 65535")
     return int(text)
 
 
@@ -192,7 +192,7 @@ def existing_file(path: Path) -> Path:
         if (folder / "config.toml").is_file():
             return folder / "config.toml"
     if not whole.is_file():
-        raise UsageError(f"There is no file {whole}. Name a TOML or JSON preset that is there.")
+        raise UsageError(f"There is no file {whole}. Give the path of a TOML or JSON preset.")
     return whole
 
 

@@ -16,13 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     names = [row.name for row in table.rows()]
     if words and not words[0].startswith("-") and words[0] not in names and ":" not in words[0]:
         nearest = get_close_matches(words[0], names, 1, cutoff=0)[0]
-        print(f"{words[0]} is no job. Did you mean {nearest}?", file=sys.stderr)
+        print(f"{words[0]} is not a job. Did you mean {nearest}?", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(
         prog="python -m train_core", description="Run one job. docs/settings.md lists the settings of each.",
         allow_abbrev=False, epilog=f"Jobs: {_listed(table.jobs())}. Tools: {_listed(table.tools())}.",
     )
-    parser.add_argument("job", help="what to do; a job from elsewhere by module:Class of its settings", metavar="job")
+    parser.add_argument("job", help="what to run; a job from elsewhere as module:Class of its settings", metavar="job")
     parser.add_argument(
         "--config_file", type=Path, help="the job's settings, TOML or a JSON preset; tools need none",
     )

@@ -46,17 +46,17 @@ def python_problem(version: tuple, executable: str) -> str:
     found = ".".join(str(number) for number in version)
     age = "old" if tuple(version[:2]) < OLDEST else "new"
     return (f"Crucible needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]}; {executable} is Python {found}, which is too {age}."
-            " Install one from https://www.python.org/downloads/ (or your system's packages) and start again, or name "
-            "one you have in the variable CRUCIBLE_PYTHON.")
+            " Install one from https://www.python.org/downloads/ (or your system's packages) and start again, or set "
+            "the variable CRUCIBLE_PYTHON to one you have.")
 
 
 def machine_problem(system: str, machine: str, pointer_bytes: int) -> str:
     """Return one line saying why there is no PyTorch for this machine, or nothing."""
     if pointer_bytes < 8:
-        return "This Python is a 32-bit one, and PyTorch needs 64 bits: install the 64-bit Python from python.org."
+        return "This Python is 32-bit, but PyTorch needs 64-bit: install the 64-bit Python from python.org."
     if system == "Darwin" and machine == "x86_64":
-        return ("PyTorch is no longer made for Intel Macs. On a Mac with an Apple chip this Python is an Intel one: "
-                "install the universal2 Python from python.org and name it in the variable CRUCIBLE_PYTHON.")
+        return ("PyTorch is no longer made for Intel Macs. If this Mac has an Apple chip, this Python is an Intel "
+                "build: install the universal2 Python from python.org and set the variable CRUCIBLE_PYTHON to it.")
     return ""
 
 
@@ -118,7 +118,7 @@ def fingerprint(requirements: Path, before: str) -> str:
 
 def run_steps(environment: Environment, wishes: Wishes, steps: list) -> None:
     """Run the steps, noting each when it is done, so that an interrupted set-up continues after the last one."""
-    say(f"Setting up Crucible in {environment.folder}. This happens once; if interrupted, it goes on where it stopped.")
+    say(f"Setting up Crucible in {environment.folder}. This happens once; if interrupted, it resumes where it stopped.")
     before = environment.state()
     index = wishes.torch_index_url or os.environ.get("CRUCIBLE_TORCH_INDEX", "") or before.torch_index_url
     done = {} if steps[0].name == "python" else dict(before.done)

@@ -12,28 +12,28 @@ from pathlib import Path
 # that it found no matching distribution.
 CAUSES = (
     (r"No space left on device|Errno 28\b|WinError 112\b|not enough space on the disk|Disk quota exceeded",
-     "The disk is full. Make room (pip also needs room in the temporary folder; the variable TMPDIR moves it) and "
-     "start again: what is installed already is kept."),
+     "The disk is full. Free some space (pip also needs some in the temporary folder, which the variable TMPDIR "
+     "sets) and start again: what is already installed is kept."),
     (r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed",
-     "The secure connection was refused because its certificate is not known here, as behind some company proxies. "
-     "Name the certificate file in the variable PIP_CERT, or set it with: pip config set global.cert FILE."),
+     "The secure connection was refused because its certificate is not known here, as happens behind some company "
+     "proxies. Set the variable PIP_CERT to the certificate file, or run: pip config set global.cert FILE."),
     (r"ProxyError|Cannot connect to proxy|Tunnel connection failed",
-     "The proxy refused the connection. Look at the variables HTTPS_PROXY and HTTP_PROXY, then start again."),
+     "The proxy refused the connection. Check the variables HTTPS_PROXY and HTTP_PROXY, then start again."),
     (r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|Read timed out|getaddrinfo failed|"
      r"Name or service not known|Temporary failure in name resolution|Network is unreachable|Connection refused|"
      r"Connection reset|Connection aborted|Connection broken|IncompleteRead|Failed to establish a new connection",
-     "The package index cannot be reached. Check the network and start again: it goes on where it stopped. Behind a "
-     "slow or closed network give --torch-index-url URL (a nearer copy of PyTorch's index), set another index with "
+     "The package index cannot be reached. Check the network and start again: it resumes where it stopped. On a slow "
+     "or closed network, give --torch-index-url URL (a nearer copy of PyTorch's index), set another index with "
      "pip config set global.index-url URL, or give --wheels DIR (a folder of downloaded packages)."),
     (r"No matching distribution found for|Could not find a version that satisfies",
-     "The place named above does not have a package in the version that is needed, for this Python and system. Try "
+     "The source named above does not have a package in the version needed for this Python and system. Try "
      "another Python (3.12 or 3.13 are safe), another --torch-index-url, or put the package into the --wheels folder."),
     (r"Permission denied|WinError 5\b|WinError 32\b|Access is denied|Errno 13\b",
-     "A file of the environment cannot be replaced. Close every running Crucible, and a virus scanner that watches the "
-     "folder, then start again."),
+     "A file of the environment cannot be replaced. Close every running Crucible, pause any virus scanner that watches "
+     "the folder, and start again."),
     (r"Microsoft Visual C\+\+ 14|Failed building wheel|Failed to build|error: command '.*' failed",
-     "A package had to be built here and could not be. Try Python 3.12 or 3.13, for which ready packages exist: name "
-     "it in the variable CRUCIBLE_PYTHON."),
+     "A package had to be built here, and that failed. Use Python 3.12 or 3.13, for which ready-made packages exist: "
+     "set the variable CRUCIBLE_PYTHON to it."),
     (r"File name too long|Errno 36\b|WinError 206\b|long path",
      "The path of the program's folder is too long for this system. Move it to a shorter one, then start again."),
 )
@@ -103,8 +103,8 @@ class Pip:
                 sys.stderr.write(text)
                 sys.stderr.flush()
         if process.returncode:
-            advice = explain("".join(tail)) or "Read what pip says above, mend it and start again."
-            raise SetupError(f"{advice}\nAll that pip did is in {self.log}")
+            advice = explain("".join(tail)) or "Read what pip says above, fix that and start again."
+            raise SetupError(f"{advice}\npip's full log is in {self.log}")
 
     def configured_source(self) -> str:
         """Return where the user's own pip configuration finds packages; empty if it does not say."""

@@ -24,7 +24,7 @@ def hand_over(wishes: environment.Wishes, typed: list[str]) -> int | None:
     try:
         ready = environment.ensure(wishes)
     except KeyboardInterrupt:
-        print("\nStopped. Start again, and the set-up goes on where it stopped.", file=sys.stderr)
+        print("\nStopped. Start again, and set-up resumes where it stopped.", file=sys.stderr)
         return INTERRUPTED
     if ready.is_running():
         return None

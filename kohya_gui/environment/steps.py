@@ -42,20 +42,20 @@ class Builder:
         """Create the environment, unless it exists, was made by this same Python and has pip."""
         folder, version = self.environment.folder, platform.python_version()
         if self.environment.answer("import pip; print('%d.%d.%d' % sys.version_info[:3])") == version:
-            say(f"Python {version}: its environment is there already")
+            say(f"Python {version}: its environment already exists")
             return
         say(f"Python {version} ({sys.executable}): a new environment")
         if folder.is_dir() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
             raise SetupError(f"{folder} is in the way: it is not a Python environment. Move it away and start again.")
         if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-            raise SetupError("This Python cannot make environments: its venv module is not installed. On Debian and "
+            raise SetupError("This Python cannot create environments: its venv module is not installed. On Debian and "
                              f"Ubuntu: sudo apt install python3.{sys.version_info[1]}-venv. Then start again.")
         base = getattr(sys, "_base_executable", "") or sys.executable
         done = subprocess.run([base, "-m", "venv", "--clear", str(folder)], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=clean_environ(), check=False)
         if done.returncode:
             output = done.stdout.decode("utf-8", "replace").strip()
-            raise SetupError(f"The environment could not be made: {output}\n{explain(output)}".strip())
+            raise SetupError(f"The environment could not be created: {output}\n{explain(output)}".strip())
 
     def install_torch(self) -> None:
         """Install the torch build for this machine and say what it runs on."""
@@ -79,7 +79,7 @@ class Builder:
         driven = self.environment.answer(TEST_DRIVE)
         if not driven:
             raise SetupError(f"PyTorch is installed but does not start. To see why: {self.environment.python} -c "
-                             "\"import torch\". On Windows it mostly needs https://aka.ms/vs/17/release/vc_redist.x64.exe")
+                             "\"import torch\". On Windows it usually needs https://aka.ms/vs/17/release/vc_redist.x64.exe")
         say(driven)
 
     def install_test_tools(self) -> None:
@@ -107,14 +107,14 @@ class Builder:
         alone = ("--no-index", "--find-links", str(folder))
         if self.pip.can_install(alone, *requirements):
             return Source(alone, f"the folder {folder}")
-        return Source(alone[1:], f"the folder {folder}, and over the network what it lacks")
+        return Source(alone[1:], f"the folder {folder}, and the network for the rest")
 
     def torch_version(self) -> str:
         """Return the installed torch's version with its build, as in 2.13.0+cpu."""
         found = self.environment.answer("from importlib.metadata import version; print(version('torch'))")
         if not found:
-            raise SetupError("PyTorch was installed but is not found again. Start once more; if that does not help, "
-                             f"move {self.environment.folder} away and start again.")
+            raise SetupError("PyTorch was installed but cannot be found. Start again; if that does not help, "
+                             f"move {self.environment.folder} away and start once more.")
         return found
 
     def refuse_full_disk(self, build: Build) -> None:
@@ -122,5 +122,5 @@ class Builder:
         needed = FREE_GIGABYTES.get(build.kind, FREE_GIGABYTES_OTHERWISE)
         free = shutil.disk_usage(str(self.environment.folder)).free / 1e9
         if free < needed:
-            raise SetupError(f"The disk of {self.environment.folder} has {free:.1f} GB free, and the packages need "
-                             f"about {needed} GB. Make room and start again, or move the program to another disk.")
+            raise SetupError(f"The disk of {self.environment.folder} has {free:.1f} GB free, but the packages need "
+                             f"about {needed} GB. Free some space and start again, or move Crucible to another disk.")

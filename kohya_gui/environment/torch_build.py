@@ -153,5 +153,5 @@ def advice(version: str, build: Build, system: str) -> str:
     if usable.get(build.kind, True):
         return ""
     index = build.index_url or WHEELS + "cu130"
-    return (f"Note: torch {version} cannot use the {build.kind} card of this machine, so training would run on the CPU."
-            f" For the card's build start once with: --torch-index-url {index}")
+    return (f"Note: torch {version} cannot use this machine's {build.kind} card, so training would run on the CPU."
+            f" For the right build, start once with: --torch-index-url {index}")

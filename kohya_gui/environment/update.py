@@ -29,15 +29,15 @@ def update(wishes: Wishes) -> int:
     Raises SetupError with what to do where the newest version cannot be had.
     """
     if not (APP / "gui.py").is_file():
-        raise SetupError("This is an installed package, not a folder of its own: update it with pip install --upgrade.")
+        raise SetupError("This copy was installed as a package: update it with pip install --upgrade.")
     if (APP / ".git").exists():
         pull(APP)
     else:
         address = os.environ.get(ADDRESS_VARIABLE, "")
         if not address:
-            raise SetupError(f"This copy came from a zip and does not know where newer ones are. Name the newest "
-                             f"source zip in the variable {ADDRESS_VARIABLE} (https://… or file://…) and start again, "
-                             f"or unpack it over {APP}: your settings, presets and runs are kept elsewhere.")
+            raise SetupError(f"This copy came from a zip and does not know where newer ones are. Set the variable "
+                             f"{ADDRESS_VARIABLE} to the newest source zip (https://… or file://…) and start again, or "
+                             f"unpack it over {APP}: your settings, presets and runs are kept elsewhere.")
         replace_from_zip(APP, address)
     # The new version's own code decides what its environment needs.
     command = [sys.executable, "-m", "kohya_gui.environment", "--torch-index-url", wishes.torch_index_url,
@@ -51,17 +51,17 @@ def update(wishes: Wishes) -> int:
 def pull(app: Path) -> None:
     """Move a git clone forward to its branch's newest commit, never touching changes made here."""
     if shutil.which("git") is None:
-        raise SetupError(f"{app} is a git clone, and there is no git here. Install it from https://git-scm.com/downloads")
+        raise SetupError(f"{app} is a git clone, but git is not installed. Get it from https://git-scm.com/downloads")
     done = subprocess.run(["git", "-C", str(app), "pull", "--ff-only"], stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise SetupError("git could not go forward; it says why above, and nothing was changed. Changes made in the "
-                         f"program's own files stand in the way mostly: git -C \"{app}\" status lists them.")
+        raise SetupError("git could not update it and says why above; nothing was changed. Changes to the program's "
+                         f"own files are the usual reason: git -C \"{app}\" status lists them.")
 
 
 def replace_from_zip(app: Path, address: str) -> None:
     """Replace the program's files in `app` by those of the zip at `address`; a failure leaves everything as it was."""
     if not address.startswith(("https://", "file://")):
-        raise SetupError(f"{address} is no address to update from: it must begin with https:// or file://")
+        raise SetupError(f"{address} is not an address to update from: it must begin with https:// or file://")
     staging = Path(tempfile.mkdtemp(prefix=".update-", dir=app))
     try:
         say(f"Fetching {address}")
@@ -69,14 +69,14 @@ def replace_from_zip(app: Path, address: str) -> None:
         newest = unpack(archive, staging / "new")
         changed = [entry for entry in sorted(newest.iterdir()) if not same(entry, app / entry.name)]
         if not changed:
-            say("This copy is the newest already.")
+            say("This copy is already the newest.")
             return
         replaced = app / time.strftime(".previous-%Y%m%d-%H%M%S")
         for entry in changed:
             keep_what_is_not_ours(app / entry.name, entry)
         swap(changed, app, replaced)
         names = ", ".join(entry.name for entry in changed)
-        say(f"Updated {names}. What they replaced is in {replaced.name}, which can be deleted.")
+        say(f"Updated {names}. The old files are in {replaced.name}, which can be deleted.")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -102,11 +102,11 @@ def unpack(archive: Path, target: Path) -> Path:
                 if path.is_file() and (entry.external_attr >> 16) & 0o111:
                     path.chmod(path.stat().st_mode | 0o111)
     except (zipfile.BadZipFile, EOFError) as error:
-        raise SetupError(f"What was fetched is no zip file, or a torn one ({error}). Nothing was changed.") from error
+        raise SetupError(f"The download is not a zip file, or is damaged ({error}). Nothing was changed.") from error
     for folder in (target, *sorted(target.iterdir())):
         if all((folder / mark).is_file() for mark in MARKS_OF_THE_PROGRAM):
             return folder
-    raise SetupError("What was fetched is not Crucible: gui.py and its packages are not in it. Nothing was changed.")
+    raise SetupError("The download is not Crucible: gui.py and its packages are missing. Nothing was changed.")
 
 
 def same(new: Path, old: Path) -> bool:
@@ -146,5 +146,5 @@ def swap(changed: list[Path], app: Path, replaced: Path) -> None:
             if (replaced / old.name).exists():
                 (replaced / old.name).rename(old)
         replaced.rmdir()
-        raise SetupError(f"A file of the program is in use ({error}). Everything is as it was: close every running "
+        raise SetupError(f"A program file is in use ({error}). Nothing was changed: close every running "
                          "Crucible and start the update again.") from error

@@ -137,7 +137,7 @@ def counted_interrupts() -> Iterator[list[int]]:
 def _interrupt(folder: Path, count: int) -> str:
     if count == 1:
         control.stop(folder)
-        return "Stopping; a training saves first what it has learnt. Press Ctrl-C again to end at once, without saving."
+        return "Stopping; training first saves what it has learnt. Press Ctrl-C again to end at once without saving."
     control.kill(folder)
     return "Ended without saving."
 
@@ -165,9 +165,9 @@ def _say_failure(folder: Path, view: RunView) -> None:
         for found in view.errors:
             _say(f"Error: {found}")
     if not view.errors or view.status == "lost":
-        _say("The end of its console:")
+        _say("The last lines of its console:")
         _say("\n".join(console_tail(folder / "console.log").splitlines()[-20:]))
-    _say(f"The whole console is in {folder / 'console.log'}")
+    _say(f"The full console output is in {folder / 'console.log'}")
 
 
 def _refuse(error: UserError) -> int:

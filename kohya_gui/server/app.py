@@ -124,7 +124,7 @@ def choose_port(options: PageOptions) -> int:
     if port is None:
         sys.exit(f"No port from {first} on is free or allowed. Choose another --server_port.")
     if options.server_port not in (None, port):
-        print(f"Port {first} is in use or not allowed; taking {port}.", flush=True)
+        print(f"Port {first} is in use or not allowed; using {port}.", flush=True)
     return port
 
 

@@ -77,7 +77,7 @@ def test_what_is_odd_or_wrong_says_so_and_what_is_good_to_know_stands_for_itself
 def test_measures_and_requests_are_told() -> None:
     assert printed(Validated(9, 3, 0.125, 9, 0.125)) == "Validation loss: 0.1250, epoch 3\n"
     assert printed(Validated(9, 3, None, None, None)) == "Validation loss: not a number, epoch 3\n"
-    assert printed(Acknowledged("stop", 3)) == "The job has taken the request: stop\n"
+    assert printed(Acknowledged("stop", 3)) == "Request received: stop\n"
     assert "loss" not in printed(progress(9, average=None))
 
 

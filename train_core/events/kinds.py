@@ -212,7 +212,7 @@ class Acknowledged(Event):
     value: Annotated[str, "where it carried one"] = ""
 
     def words(self) -> str:
-        return f"The job has taken the request: {self.request}"
+        return f"Request received: {self.request}"
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def test_a_note_torn_by_a_power_cut_is_mended(made):
     (copy.app / ".venv" / "crucible-setup.json").write_text('{"torch_index_url": "", "do')
     mended = copy.start("--wheels", str(copy.wheels))
     assert mended.returncode == 4, mended.stderr
-    assert "its environment is there already" in mended.stdout
+    assert "its environment already exists" in mended.stdout
 
 
 def test_a_folder_named_venv_that_is_something_else_is_left_alone(tmp_path):

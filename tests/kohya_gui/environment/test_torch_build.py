@@ -9,7 +9,7 @@ from kohya_gui.environment.torch_build import WHEELS, Build, Nvidia, Source, cho
 
 CUDA = Build("NVIDIA", WHEELS + "cu130", "for the card")
 NO_WHEELS = Source((), "")
-PART = Source(("--find-links", "/w"), "the folder /w, and over the network what it lacks")
+PART = Source(("--find-links", "/w"), "the folder /w, and the network for the rest")
 ALL = Source(("--no-index", "--find-links", "/w"), "the folder /w")
 
 

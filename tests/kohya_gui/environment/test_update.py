@@ -71,7 +71,7 @@ def test_an_update_to_the_same_version_changes_nothing(app, address, capsys):
     before = read(app)
     update.replace_from_zip(app, address)
     assert read(app) == before and len(list(app.glob(".previous-*"))) == 1
-    assert "newest already" in capsys.readouterr().out
+    assert "already the newest" in capsys.readouterr().out
 
 
 def test_a_file_in_use_puts_everything_back(app, address, monkeypatch):
@@ -95,7 +95,7 @@ def test_what_is_no_crucible_zip_is_refused_and_nothing_changes(app, tmp_path):
     with zipfile.ZipFile(other, "w") as file:
         file.writestr("something/else.py", "")
     nowhere = tmp_path / "nowhere.zip"
-    for address, says in [(torn.as_uri(), "no zip"), (other.as_uri(), "not Crucible"),
+    for address, says in [(torn.as_uri(), "not a zip"), (other.as_uri(), "not Crucible"),
                           (nowhere.as_uri(), "could not be fetched"), ("http://x.example/a.zip", "https")]:
         with pytest.raises(SetupError, match=says):
             update.replace_from_zip(app, address)
@@ -143,7 +143,7 @@ def test_a_git_clone_goes_forward(clone):
 
 def test_a_changed_file_of_the_program_stops_git_and_is_kept(clone):
     write(clone, {"gui.py": "my own change"})
-    with pytest.raises(SetupError, match="git could not go forward"):
+    with pytest.raises(SetupError, match="git could not update"):
         update.pull(clone)
     assert (clone / "gui.py").read_text() == "my own change"
 

@@ -157,7 +157,7 @@ def test_a_mistake_ends_the_command_with_words_and_a_code(prepare: Prepare, tmp_
 def test_an_unknown_job_names_the_nearest() -> None:
     done = start(["-m", "train_core", "trian", "--config_file", "x.toml"])
     assert done.returncode == 2
-    assert done.stderr.strip() == "trian is no job. Did you mean train?"
+    assert done.stderr.strip() == "trian is not a job. Did you mean train?"
 
 
 def test_help_needs_no_torch() -> None:

@@ -36,11 +36,11 @@ OURS = (
     TRAIN,
     Row(
         name="find_rate", settings=f"{JOBS}.find_rate:FindRateConfig",
-        about="search the learning rate that suits your images; takes what train takes",
+        about="search for the learning rate that suits your images; takes the same arguments as train",
     ),
     Row(
         name="class_images", settings=f"{JOBS}.class_images:ClassImagesConfig",
-        about="make the regularisation images that are missing; takes what train takes",
+        about="make the regularisation images that are missing; takes the same arguments as train",
     ),
     Row(name="merge_lora", settings=f"{JOBS}.tools:MergeLora"),
     Row(name="merge_models", settings=f"{JOBS}.tools:MergeModels"),
