@@ -5,40 +5,25 @@ from __future__ import annotations
 import json
 import math
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import UserError, problem
-from train_core.facts.models.pickles import INERT_PREFIXES, scan_pickle
+from train_core.facts.models.pickled_files import read_pickled
+from train_core.facts.models.tensor_info import BYTES, TensorInfo
 
 HEADER_LIMIT = 100_000_000  # the format's own bound
-BYTES = {
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
-    "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """One tensor: its shape, and for safetensors its type and the bytes [start, end) it fills in the file."""
-
-    shape: tuple[int, ...]
-    dtype: str = ""
-    start: int = 0
-    end: int = 0
 
 
 @dataclass(frozen=True)
 class TensorFile:
-    """The contents of a weight file. `inert` names classes in a pickle that are not weights but do no harm unread."""
+    """The contents of a weight file."""
 
     path: Path
     layout: str  # "safetensors" or "ckpt"
     tensors: dict[str, TensorInfo]
     metadata: dict[str, str]
-    inert: tuple[str, ...] = ()
 
 
 def read_tensor_file(path: Path) -> TensorFile:
@@ -170,37 +155,10 @@ def _read_pickle(path: Path, start: bytes) -> TensorFile:
                 file=str(path),
             )
         )
-    if not start.startswith(b"PK"):
-        raise UserError(
-            problem(
-                "model_file_old_pickle",
-                "{file} is damaged, or in the pickle format used before 2020. Convert it to .safetensors, or download "
-                "a .safetensors version.",
-                file=str(path),
-            )
-        )
     try:
-        with zipfile.ZipFile(path) as archive:
-            name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
-            if name is None:
-                raise _broken(path)
-            with archive.open(name) as stream:
-                shapes, foreign = scan_pickle(stream)
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        return TensorFile(path, "ckpt", read_pickled(path, start), {})
+    except ValueError as error:
         raise _broken(path) from error
-    dangerous = sorted(name for name in foreign if not name.startswith(INERT_PREFIXES))
-    if dangerous:
-        raise UserError(
-            problem(
-                "model_file_pickled_code",
-                "{file} holds program code ({names}), which could do anything when loaded, "
-                "so it was not opened. Use a .safetensors file of this model.",
-                file=str(path),
-                names=", ".join(dangerous[:3]),
-            )
-        )
-    tensors = {name: TensorInfo(shape) for name, shape in shapes.items()}
-    return TensorFile(path, "ckpt", tensors, {}, tuple(sorted(foreign)))
 
 
 def _broken(path: Path) -> UserError:

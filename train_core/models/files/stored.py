@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,27 +55,14 @@ def as_matrix(kernel: Stored) -> Stored:
     return Stored(kernel.shape[:2], lambda: kernel.read()[:, :, 0, 0], kernel.dtype)
 
 
-class Inert:
-    """Stands in for classes of other software in a pickle: takes any state, does nothing."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
 def open_weights(path: Path) -> dict[str, Stored]:
     """The tensors of the `.safetensors` or pickled file at `path`, by name. Raises UserError where it is unfit."""
     return stored_tensors(read_tensor_file(path))
 
 
 def stored_tensors(file: TensorFile) -> dict[str, Stored]:
-    """The tensors of a file whose header has been read, by name. Raises UserError where it is unfit."""
-    if file.layout == "safetensors":
-        return {name: Stored(info.shape, _reader(file.path, info), _dtype(info)) for name, info in file.tensors.items()}
-    tensors = _load_pickle(file)
-    return {name: Stored(tuple(tensor.shape), partial(_same, tensor), tensor.dtype) for name, tensor in tensors.items()}
+    """The tensors of a file whose header has been read, by name."""
+    return {name: Stored(info.shape, _reader(file.path, info), _dtype(info)) for name, info in file.tensors.items()}
 
 
 def _dtype(info: TensorInfo) -> torch.dtype:
@@ -101,29 +86,13 @@ def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
                     format=info.dtype,
                 )
             )
-        tensor = torch.empty(info.shape, dtype=DTYPES[info.dtype])
+        dtype = DTYPES[info.dtype]
+        numbers = torch.empty((info.end - info.start) // dtype.itemsize, dtype=dtype)
         with path.open("rb") as file:
             file.seek(info.start)
-            file.readinto(tensor.reshape(-1).view(torch.uint8).numpy().data)
-        return tensor
+            file.readinto(numbers.view(torch.uint8).numpy().data)
+        if info.stride is None:
+            return numbers.view(info.shape)
+        return numbers.as_strided(info.shape, info.stride).contiguous()
 
     return read
-
-
-def _load_pickle(file: TensorFile) -> dict[str, Tensor]:
-    """The tensors of a pickle, mapped from the file. Nothing but tensors and plain data is built from it."""
-    inert: list[Any] = [(Inert, name) for name in file.inert]
-    try:
-        with torch.serialization.safe_globals(inert):
-            loaded = torch.load(file.path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(
-            problem(
-                "model_file_not_loadable",
-                "{file} cannot be loaded safely ({reason}). Use a .safetensors file of this model.",
-                file=str(file.path),
-                reason=str(error).splitlines()[0],
-            )
-        ) from error
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
