@@ -38,10 +38,12 @@ from train_core.jobs.resuming import place_of, resume
 from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, validate_on
 from train_core.models.family import Family
+from train_core.models.files.finite import NotFiniteError
 from train_core.models.fitting import choose_attention
 from train_core.models.load import load_family
 from train_core.networks.starting import merged_first
 from train_core.run.loop import train
+from train_core.run.outputs.last_good import gone_wrong
 from train_core.run.outputs.model_card import write_card
 from train_core.run.training import Training
 
@@ -50,12 +52,15 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findi
     """Train as `config` says. Raises `UserError` for what the user can fix."""
     run = open_run(config, run_dir, emit, findings.base)
     emit(facts_of(config, run))
-    with run.upkeep.control.catching_interrupts():
-        if config.samples.sample_at_first and run.step == 0:
-            run.upkeep.samples.draw(0, None)
-        emit(Stage(name="training"))
-        train(run)
-    finish(run, emit)
+    try:
+        with run.upkeep.control.catching_interrupts():
+            if config.samples.sample_at_first and run.step == 0:
+                run.upkeep.samples.draw(0, None)
+            emit(Stage(name="training"))
+            train(run)
+        finish(run, emit)
+    except NotFiniteError as error:
+        raise gone_wrong(error, run.step, run.guard.advice, run.upkeep.saver.manifest) from error
 
 
 def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None) -> Training:

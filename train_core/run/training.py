@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from train_core.config.problems import UserError
 from train_core.config.sections.training import TrainingSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
@@ -21,6 +22,7 @@ from train_core.optim.stepper import Stepper
 from train_core.run.divergence_guard import Guard
 from train_core.run.metrics import Metrics
 from train_core.run.objective import Objective
+from train_core.run.outputs.last_good import last_good
 from train_core.run.upkeep import Upkeep
 
 
@@ -76,7 +78,7 @@ class Training:
             return
         if self.guard.has_good_weights():
             self.upkeep.saver.save_step(self.step, epoch + 1)
-        raise self.guard.error(self.step)
+        raise UserError(*self.guard.error(self.step).problems, *last_good(self.upkeep.saver.manifest))
 
     def report(self, epoch: int, loss: Tensor) -> None:
         """Note the loss of the step just done. Every process takes part."""

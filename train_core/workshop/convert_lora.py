@@ -14,6 +14,7 @@ from train_core.config.jobs.tools import ConvertLora
 from train_core.config.problems import UserError, problem
 from train_core.config.whole_files import write_text
 from train_core.kinds import KINDS, SD1
+from train_core.models.files.finite import rounded
 from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import AdapterFile, diffusers_path, read_adapter
@@ -43,7 +44,7 @@ def run(config: ConvertLora, report: Report) -> None:
         beside = path.with_name("adapter_config.json")
         require_free(beside, result.overwrite)
         tensors = {PEFT_START + name: value for (_, name), value in _named(_of_unet(file, layers)).items()}
-    tensors = {name: value.to(dtype).contiguous() for name, value in tensors.items()}
+    tensors = {name: rounded(value, dtype, path, name) for name, value in tensors.items()}
     save_adapter(path, tensors, {"format": "pt", **said})
     if settings.adapter_format == "PEFT":
         write_text(beside, json.dumps(_peft_config(layers), indent=2) + "\n")

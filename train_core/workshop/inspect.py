@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from train_core.config.jobs.tools import Inspect
 from train_core.config.problems import Problem, problem
 from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.facts.models.headers import ModelFile, identify
 from train_core.facts.models.tensor_files import TensorFile
+from train_core.models.files.finite import NotFiniteError
 from train_core.models.files.stored import Stored, stored_tensors
 from train_core.networks.files.hashes import file_hashes
 from train_core.networks.files.merging import needs_weight
@@ -113,8 +112,7 @@ def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
     blocks: dict[str, list[float]] = {}
     empty, broken = [], []
     for done, (key, module) in enumerate(adapter.modules.items(), 1):
-        values = module.read()
-        if not all(bool(torch.isfinite(value).all()) for value in values.values()):
+        if not _is_sound(module.read):
             broken.append(key)
         elif not needs_weight(module):
             change = change_of(module)
@@ -138,6 +136,15 @@ def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
                 "own.", file=str(adapter.path),
             )
         )
+
+
+def _is_sound(read: Callable[[], object]) -> bool:
+    """Whether what `read` reads holds nothing but numbers."""
+    try:
+        read()
+    except NotFiniteError:
+        return False
+    return True
 
 
 def _broken(path: Path, keys: list[str]) -> Problem:
@@ -184,8 +191,7 @@ def _tell_of_model(found: ModelFile, report: Report) -> None:
 def _not_finite(tensors: Iterable[tuple[str, Stored]], report: Report) -> list[str]:
     named, progress, broken = list(tensors), report.stage("measuring"), []
     for done, (name, stored) in enumerate(named, 1):
-        tensor = stored.read()
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+        if not _is_sound(stored.read):
             broken.append(name)
         progress(done, len(named))
     return broken

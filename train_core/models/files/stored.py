@@ -12,6 +12,7 @@ from torch import Tensor
 
 from train_core.config.problems import UserError, problem
 from train_core.facts.models.tensor_files import TensorFile, TensorInfo, read_tensor_file
+from train_core.models.files.finite import checked
 
 DTYPES = {
     "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64,
@@ -61,8 +62,14 @@ def open_weights(path: Path) -> dict[str, Stored]:
 
 
 def stored_tensors(file: TensorFile) -> dict[str, Stored]:
-    """The tensors of a file whose header has been read, by name."""
-    return {name: Stored(info.shape, _reader(file.path, info), _dtype(info)) for name, info in file.tensors.items()}
+    """The tensors of a file whose header has been read, by name.
+
+    Reading one raises UserError where that is not possible, `NotFiniteError` if its values are not all numbers.
+    """
+    return {
+        name: Stored(info.shape, checked(_reader(file.path, info), file.path, name), _dtype(info))
+        for name, info in file.tensors.items()
+    }
 
 
 def _dtype(info: TensorInfo) -> torch.dtype:

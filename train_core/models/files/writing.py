@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from train_core.config.problems import UserError, problem
 from train_core.config.whole_files import write_whole
+from train_core.models.files.finite import rounded
 from train_core.models.files.stored import DTYPES, Stored
 
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -27,7 +29,7 @@ def write_safetensors(
 
     Another file of this name is only replaced once the new one is complete; whatever ends the writing before leaves
     nothing. `progress` is told how many of how many tensors are written. Metadata stands in alphabetical order.
-    UserError when the file cannot be written.
+    UserError when the file cannot be written, `NotFiniteError` when a value is not a number.
     """
     ordered = sorted(tensors.items(), key=lambda item: (ORDER.index(NAMES[item[1].dtype]), item[0]))
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
@@ -37,8 +39,8 @@ def write_safetensors(
         header[name] = {"dtype": NAMES[stored.dtype], "shape": list(stored.shape), "data_offsets": [start, end]}
     with write_result(path) as temporary, temporary.open("wb") as file:
         file.write(header_bytes(header))
-        for done, (_, stored) in enumerate(ordered, 1):
-            file.write(_bytes_of(stored))
+        for done, (name, stored) in enumerate(ordered, 1):
+            file.write(_bytes_of(rounded(stored.read(), stored.dtype, path, name)))
             progress(done, len(ordered))
 
 
@@ -70,6 +72,6 @@ def not_written(path: Path, error: Exception) -> UserError:
     )  # fmt: skip
 
 
-def _bytes_of(stored: Stored) -> memoryview[int]:
-    tensor = stored.read().detach().to("cpu", stored.dtype).contiguous()
+def _bytes_of(tensor: Tensor) -> memoryview[int]:
+    """The values of a contiguous tensor on the CPU as they stand in memory."""
     return tensor.reshape(-1).view(torch.uint8).numpy().data

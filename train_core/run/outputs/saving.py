@@ -11,13 +11,14 @@ import torch
 
 from train_core.config.files import write_preset, write_toml
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import UserError
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.events.kinds import Saved, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
+from train_core.models.files.finite import NotFiniteError
 from train_core.run.outputs.manifest import Kind, Manifest
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -79,6 +80,8 @@ class Saver:
         """Save a file during the run. If it cannot be written, that is reported and the run goes on."""
         try:
             self._save(file_name, kind, step, epoch)
+        except NotFiniteError:
+            raise
         except UserError as error:
             emit_problems(self.emit, WarningEvent, error.problems)
 
@@ -91,11 +94,22 @@ class Saver:
         path = self.manifest.claim(wanted, kind, step, epoch)
         metadata = self.metadata(step, epoch)
         with self.inference():
-            self.method.save(path, SAVE_DTYPES[self.output.save_precision], metadata)
+            self._write(path, metadata)
         if self.last is None:
             self._save_settings(path.parent)
         self.last = path
         self.emit(Saved(path=str(path), step=step, epoch=epoch, final=kind == "final"))
+
+    def _write(self, path: Path, metadata: dict[str, str]) -> None:
+        """Write the file, in fp32 where its values are too large for fp16. Raises `NotFiniteError` if it is broken."""
+        dtype = SAVE_DTYPES[self.output.save_precision]
+        try:
+            self.method.save(path, dtype, metadata)
+        except NotFiniteError:
+            if dtype != torch.float16:
+                raise
+            self.method.save(path, torch.float32, metadata)
+            emit_problems(self.emit, WarningEvent, [_too_large(path)])
 
     def _save_settings(self, folder: Path) -> None:
         """A copy of the settings beside the results, as TOML and as a preset, so that the run can be repeated."""
@@ -103,6 +117,15 @@ class Saver:
         write_toml(self.manifest.claim(folder / f"{self.name}.toml", "settings", 0, 0), fresh)
         preset = self.manifest.claim(folder / f"{self.name}.preset.json", "settings", 0, 0)
         write_preset(preset, fresh.applicable(), fresh.settings())
+
+
+def _too_large(path: Path) -> Problem:
+    return problem(
+        "saved_in_float",
+        "{file} is saved in fp32, because its values are too large for fp16. Set save_precision to bf16 or float; such "
+        "values also suggest that the learning rate is too high.",
+        file=str(path),
+    )
 
 
 def epochs_between_files(output: OutputSettings, length: StepCount) -> int:

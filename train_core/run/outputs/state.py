@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.resume import ResumeSettings
@@ -20,6 +21,7 @@ from train_core.events.kinds import StateWritten, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
+from train_core.models.files.finite import NotFiniteError, all_finite
 from train_core.run.outputs.manifest import Kind, Manifest, remove_written
 from train_core.run.outputs.packing import pack, unpack
 
@@ -106,14 +108,27 @@ def _not_written(path: Path, error: Exception) -> Problem:
 def write_state(path: Path, fields: Mapping[str, Any], parts: Mapping[str, Any]) -> None:
     """Write a state folder beside `path`, have the system put it on the drive, and only then give it its name.
 
-    Raises OSError or SafetensorError; then what stood at `path` is as it was.
+    Raises OSError or SafetensorError, and `NotFiniteError` where a tensor holds values that are not numbers; then what
+    stood at `path` is as it was.
     """
     with write_whole(path, durable=True, clear=remove_written) as temporary:
         temporary.mkdir()
         packed, tensors = pack(dict(parts))
+        _require_numbers(tensors, parts, path)
         safetensors.torch.save_file(tensors, temporary / TENSORS)
         (temporary / PARTS).write_text(json.dumps(packed), encoding="utf-8", newline="\n")
         (temporary / INFO).write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8", newline="\n")
+
+
+def _require_numbers(tensors: Mapping[str, Tensor], parts: Mapping[str, Any], path: Path) -> None:
+    """Raise `NotFiniteError`, naming the part, if any of `tensors` holds values that are not numbers."""
+    if all(all_finite(tensor) for tensor in tensors.values()):
+        return
+    broken = next(name for name, part in parts.items() if not all(map(all_finite, pack(part)[1].values())))
+    raise NotFiniteError(
+        problem("state_not_finite", "{file} was not saved: {name} contains invalid values (NaN or infinity).",
+                file=str(path), name=broken)
+    )
 
 
 def read_parts(state: State) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from train_core.models.files.finite import rounded
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import not_written, write_result, write_safetensors
 from train_core.models.kinds.stable_diffusion import single_file
@@ -40,7 +41,7 @@ def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype 
     tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
     progress, state = report.stage("reading"), {}
     for done, (name, one) in enumerate(tensors.items(), 1):
-        state[name] = one.read().to(one.dtype).contiguous()
+        state[name] = rounded(one.read(), one.dtype, path, name)
         progress(done, len(tensors))
     report.stage("saving")
     with write_result(path) as temporary:

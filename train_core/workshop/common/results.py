@@ -12,6 +12,7 @@ from torch import Tensor
 from train_core.config.jobs.tools import ResultPrecision, ResultSettings
 from train_core.config.problems import UserError, problem
 from train_core.kinds import KINDS
+from train_core.models.files.finite import rounded
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import AdapterFile
 from train_core.workshop.common.report import Report
@@ -64,7 +65,8 @@ def write_adapter(
 ) -> None:
     """Write an adapter: tensors by module key and name. The write counts as saved only when it is whole."""
     tensors = {
-        f"{key}.{name}": tensor.to(dtype).contiguous() for key, its in modules.items() for name, tensor in its.items()
+        f"{key}.{name}": rounded(tensor, dtype, path, f"{key}.{name}")
+        for key, its in modules.items() for name, tensor in its.items()
     }
     report.stage("saving")
     save_adapter(path, tensors, metadata)
