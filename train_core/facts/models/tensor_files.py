@@ -95,8 +95,16 @@ def _looks_like_pickle(start: bytes) -> bool:
     return start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
 
 
+def _begins_safetensors(start: bytes) -> bool:
+    """Whether a file begins as a .safetensors does: with the length of a header, and the header.
+
+    The lengths of some headers look like the start of a pickle, so this is to be asked first.
+    """
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= HEADER_LIMIT
+
+
 def _read_safetensors(path: Path, start: bytes) -> TensorFile:
-    if _looks_like_pickle(start):
+    if _looks_like_pickle(start) and not _begins_safetensors(start):
         raise UserError(
             problem(
                 "model_file_renamed_pickle",
@@ -147,7 +155,7 @@ def _tensor_info(entry: dict[str, Any], data_start: int) -> TensorInfo:
 
 
 def _read_pickle(path: Path, start: bytes) -> TensorFile:
-    if start[8:9] == b"{" and not _looks_like_pickle(start):
+    if _begins_safetensors(start):
         raise UserError(
             problem(
                 "model_file_renamed_safetensors",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from tests.tiny import tiny_ckpt, tiny_file
 from train_core.config.problems import UserError
@@ -91,6 +92,20 @@ def test_a_download_that_broke_off_states_both_sizes(tmp_path):
     with pytest.raises(UserError, match=f"{len(whole) // 2:,} of {len(whole):,} bytes"):
         read_tensor_file(path)
     assert code_of(put(tmp_path / "m.ckpt", tiny_ckpt().read_bytes()[:100_000])) == "model_file_broken"
+
+
+@pytest.mark.parametrize("low", [0x0280, 0x0380, 0x0480, 0x0580])
+@pytest.mark.parametrize("high", [0, 1, 3])
+def test_a_header_as_long_as_a_pickle_begins_is_a_safetensors_header(low, high, tmp_path):
+    """One valid file in 2,048 has a header whose length, in its first bytes, is also the start of a pickle."""
+    path, length = tmp_path / "m.safetensors", low + (high << 16)
+    save_file({"x.lora_down.weight": torch.ones(2, 3)}, path, {"n": ""})
+    shortest = int.from_bytes(path.read_bytes()[:8], "little")
+    save_file({"x.lora_down.weight": torch.ones(2, 3)}, path, {"n": "x" * (length - shortest)})
+    assert int.from_bytes(path.read_bytes()[:8], "little") == length
+    assert read_tensor_file(path).tensors["x.lora_down.weight"].shape == (2, 3)
+    assert code_of(put(tmp_path / "m.ckpt", path.read_bytes())) == "model_file_renamed_safetensors"
+    assert code_of(put(path, path.read_bytes()[:400])) == "model_file_truncated"
 
 
 def test_files_renamed_to_another_ending_are_told_what_they_are(tmp_path):
