@@ -18,6 +18,7 @@ STAGES = {
     "loading": "Loading the model",
     "caching": "Encoding the images",
     TRAINING: "Training",
+    "sampling": "Drawing samples",
     "drawing": "Drawing class images",
     "saving": "Saving",
 }

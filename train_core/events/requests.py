@@ -17,6 +17,11 @@ def request(run_dir: Path, name: str, value: str = "") -> None:
     write_text(run_dir / "control" / name, value)
 
 
+def is_requested(run_dir: Path, name: str) -> bool:
+    """Whether the request `name` waits in `run_dir`; it is left there."""
+    return any((run_dir / "control" / file).exists() for file in (name, f"{name}.txt"))
+
+
 def take_requests(run_dir: Path) -> dict[str, str]:
     """The requests waiting in `run_dir` with their values, taken so that each is answered once.
 

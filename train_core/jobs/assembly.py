@@ -75,10 +75,11 @@ def assemble(
         "adapter": method.trainable, "stepper": stepper, "timesteps": objective.timestep_sampler,
         "metadata": metadata, "torch": TorchDraws(), "guard": guard, **({"metrics": metrics} if metrics else {}),
     }
+    control = Control(place.run_dir, accelerator, emit)
     upkeep = Upkeep(
-        length=length, control=Control(place.run_dir, accelerator, emit), rates=RateChanges(stepper.schedule),
+        length=length, control=control, rates=RateChanges(stepper.schedule),
         saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main, stepper.inference),
-        samples=samples_of(config, place, accelerator, objective.inputs, method, stepper, emit),
+        samples=samples_of(config, place, accelerator, objective.inputs, method, stepper, control, emit),
         states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
         metrics=metrics,
     )
@@ -136,12 +137,16 @@ def objective_of(
 
 def samples_of(
     config: TrainConfig, place: Place, accelerator: Accelerator, inputs: ModelInputs, method: Method,
-    stepper: Stepper, emit: Emit,
+    stepper: Stepper, control: Control, emit: Emit,
 ) -> SampleDrawer:
     """The drawer of sample prompts, with the model and the process that are trained."""
+
+    def interrupted() -> bool:  # where the model is shared out, all have to leave a picture at the same step
+        return control.agreed(control.sees_stop()) if inputs.family.shared_out else control.sees_stop()
+
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     return SampleDrawer(
         config.samples, parse_prompts(config.samples.sample_prompts, defaults), inputs.family, inputs.process,
         accelerator, method, place.output_dir, place.name, Path(config.model.pretrained_model_name_or_path).stem,
-        config.training.seed, emit, stepper.inference,
+        config.training.seed, emit, stepper.inference, interrupted,
     )

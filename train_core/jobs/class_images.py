@@ -65,7 +65,10 @@ def _draw(
     with control.catching_interrupts():
         for turn, start in enumerate(range(0, len(images), number), 1):
             for image in images[start : start + number][rank : rank + 1]:
-                for picture in draw_samples(family, process, [image.prompt], accelerator.device, 0, warnings.append):
+                for picture in draw_samples(
+                    family, process, [image.prompt], accelerator.device, 0, warnings.append,
+                    interrupted=control.sees_stop,
+                ):
                     save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
                     emit(
                         SampleDrawn(

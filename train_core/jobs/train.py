@@ -55,9 +55,10 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findi
     try:
         with run.upkeep.control.catching_interrupts():
             if config.samples.sample_at_first and run.step == 0:
-                run.upkeep.samples.draw(0, None)
-            emit(Stage(name="training"))
-            train(run)
+                run.upkeep.before_first_step()
+            if not run.upkeep.stopped:
+                emit(Stage(name="training"))
+                train(run)
         finish(run, emit)
     except NotFiniteError as error:
         raise gone_wrong(error, run.step, run.guard.advice, run.upkeep.saver.manifest) from error
@@ -155,7 +156,7 @@ def finish(run: Training, emit: Emit) -> None:
     status: EndStatus = "paused" if upkeep.paused else "stopped" if stopped else "completed"
     if upkeep.validation is not None and status == "completed":
         upkeep.validation.measure(run.step, run.epoch)
-    if status == "stopped":
+    if status == "stopped" and run.step:
         saver.save_step(run.step, run.epoch)
         if keeps_state:
             states.write_step(run.step, run.epoch)

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from train_core.config.problems import UserError
 from train_core.events.kinds import Acknowledged, WarningEvent
 from train_core.events.log import Emit, emit_problems
-from train_core.events.requests import REQUESTS, take_requests
+from train_core.events.requests import REQUESTS, is_requested, take_requests
 from train_core.facts.run.rate_changes import RateChange, parse_rate_change
 
 
@@ -69,6 +69,14 @@ class Control:
         *counts, value, relative = self.accelerator.reduce(told, "sum").tolist()
         names = frozenset(name for name, count in zip(REQUESTS, counts, strict=True) if count > 0)
         return Asked(names, RateChange(value, relative > 0) if value else None)
+
+    def sees_stop(self) -> bool:
+        """Whether a stop waits to be taken, as far as this process can see; cheap enough to ask within a picture."""
+        return self._interrupted or is_requested(self.run_dir, "stop")
+
+    def takes_stop(self, step: int) -> bool:
+        """Whether a stop was requested, the same answer on every process; it is taken, with whatever else waits."""
+        return self.agreed(self.sees_stop()) and "stop" in self.requests(step)
 
     def agreed(self, answer: bool) -> bool:
         """The main process's `answer`, on every process."""

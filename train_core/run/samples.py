@@ -13,7 +13,7 @@ from train_core.config.problems import Problem
 from train_core.config.sections.samples import SampleSettings
 from train_core.data.processes import gather
 from train_core.diffusion.process import Process
-from train_core.events.kinds import SampleDrawn, WarningEvent
+from train_core.events.kinds import SampleDrawn, Stage, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.methods.method import Method
@@ -24,7 +24,7 @@ from train_core.sampling.png import epoch_mark, parameters_text, sample_path, sa
 
 @dataclass
 class SampleDrawer:
-    """Draws `prompts`, shared out over the processes, and reports each picture on the main one.
+    """Draws `prompts`, shared out over the processes, and reports each picture and the progress on the main one.
 
     Within `inference` the trained parameters are those to show.
     """
@@ -41,6 +41,7 @@ class SampleDrawer:
     seed: int
     emit: Emit
     inference: Callable[[], AbstractContextManager[None]] = nullcontext
+    interrupted: Callable[[], bool] = lambda: False  # the pictures that are left are not wanted any more
     newest: Path | None = None  # the newest picture of the first prompt
 
     def is_due_after_step(self, step: int) -> bool:
@@ -54,6 +55,7 @@ class SampleDrawer:
     def draw(self, step: int, epoch: int | None) -> None:
         """Draw every prompt after `step`; `epoch`, from 1, when it is drawn for the end of that epoch."""
         warnings: list[Problem] = []
+        self.emit(Stage(name="sampling", done=0, total=len(self.prompts)))
         with self.inference():
             told = [self._tell(drawn) for drawn in self._drawn(step, epoch, warnings)]
         for rank, (their_pictures, their_warnings) in enumerate(gather((told, warnings))):
@@ -70,7 +72,7 @@ class SampleDrawer:
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
         for picture in draw_samples(
             self.family, self.process, self.prompts, self.accelerator.device, self.seed, warnings.append,
-            self.method.trainable, processes, self.method.extra_tokens(),
+            self.method.trainable, processes, self.method.extra_tokens(), self.interrupted,
         ):
             if together and not is_main:
                 continue
@@ -80,6 +82,8 @@ class SampleDrawer:
                 path=str(path), prompt=picture.prompt.prompt, index=picture.index, step=step, epoch=epoch,
                 seed=picture.seed,
             )
+            done = min(picture.index + processes[0], len(self.prompts))  # the other processes are about as far
+            self.emit(Stage(name="sampling", done=done, total=len(self.prompts)))
 
     def _tell(self, drawn: SampleDrawn) -> SampleDrawn:
         self.emit(drawn)

@@ -46,6 +46,11 @@ class Upkeep:
         """Whether the run has ended because its validation loss has not improved for long."""
         return self.validation is not None and self.validation.stops_early
 
+    def before_first_step(self) -> None:
+        """Draw the samples that show the model as it was before the training."""
+        with self._clock_paused():
+            self._draw(0, None)
+
     def after_step(self, step: int, epoch: int) -> bool:
         """Do what was requested and what is due after `step`; True if the run is to end early."""
         asked = self.control.requests(step)
@@ -57,10 +62,11 @@ class Upkeep:
             if self._file_saved:
                 self.saver.save_step(step, epoch, asked="save" in asked)
             if "sample" in asked or self.samples.is_due_after_step(step):
-                self.samples.draw(step, None)
+                self._draw(step, None)
             if self._within_epoch(step):
                 self._keep_state(step, epoch)
-        self.stopped = self.paused or ((stop_early or "stop" in asked) and step < self.length.total)
+        stop = self.stopped or stop_early or "stop" in asked
+        self.stopped = self.paused or (stop and step < self.length.total)
         return self.stopped
 
     def after_epoch(self, step: int, epoch: int) -> None:
@@ -76,9 +82,14 @@ class Upkeep:
             if file_due:
                 self.saver.save_epoch(step, epoch)
             if self.samples.is_due_after_epoch(epoch):
-                self.samples.draw(step, epoch)
+                self._draw(step, epoch)
             self._keep_state(step, epoch, epoch_file=file_due)
         self.stopped = self.stopped or self.paused or (stop_early and step < self.length.total)
+
+    def _draw(self, step: int, epoch: int | None) -> None:
+        """Draw the samples; a stop that was requested meanwhile has cut them short, and ends the run here."""
+        self.samples.draw(step, epoch)
+        self.stopped = self.control.takes_stop(step) and step < self.length.total
 
     def _within_epoch(self, step: int) -> bool:
         """Whether both the epoch and the run continue after `step`."""

@@ -16,7 +16,7 @@ from train_core.diffusion.process import Process
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
-from train_core.sampling.denoiser import denoiser, guided
+from train_core.sampling.denoiser import Predict, denoiser, guided
 from train_core.sampling.sampler_names import SAMPLERS
 
 
@@ -44,6 +44,7 @@ def draw_samples(
     trained: nn.Module | None = None,
     processes: tuple[int, int] = (1, 0),
     extra_tokens: Mapping[str, Tensor] | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> Iterator[Picture]:
     """Draw each prompt on `device`, by the noise process that the model was trained with, and yield its picture.
 
@@ -52,8 +53,9 @@ def draw_samples(
     A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
     epochs can be compared. A picture with values that are not finite is left out, and `warn` is called. `trained` is
     what sits on the model: it too is in evaluation mode meanwhile; `extra_tokens` are words that prompts
-    may use beside the vocabulary's, see `Family.encode_text`. Afterwards the modules' modes and places and the
-    global generators are as before.
+    may use beside the vocabulary's, see `Family.encode_text`. `interrupted` is asked before each step of a sampler:
+    once it says so, the picture at hand is given up and no other is begun. Afterwards the modules' modes and places and
+    the global generators are as before.
     """
     number, rank = processes
     for index, prompt in enumerate(prompts):
@@ -61,8 +63,11 @@ def draw_samples(
             continue
         own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
         seeded = replace(prompt, seed=own_seed)
-        with undisturbed(family, torch.device(device), trained):
-            pixels = draw_pixels(family, process, seeded, torch.device(device), extra_tokens)
+        try:
+            with undisturbed(family, torch.device(device), trained):
+                pixels = draw_pixels(family, process, seeded, torch.device(device), extra_tokens, interrupted)
+        except _InterruptedError:
+            return
         if torch.isfinite(pixels).all():
             yield Picture(to_image(pixels[0]), seeded, index)
         else:
@@ -71,9 +76,12 @@ def draw_samples(
 
 def draw_pixels(
     family: Family, process: Process, prompt: SamplePrompt, device: torch.device,
-    extra_tokens: Mapping[str, Tensor] | None = None,
+    extra_tokens: Mapping[str, Tensor] | None = None, interrupted: Callable[[], bool] = lambda: False,
 ) -> Tensor:
-    """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU."""
+    """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU.
+
+    Raises _InterruptedError once `interrupted` says so.
+    """
     assert prompt.seed is not None
     generator = torch.Generator().manual_seed(prompt.seed)
     shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
@@ -82,11 +90,26 @@ def draw_pixels(
         return torch.randn(shape, generator=generator).to(device)
 
     texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
-    predict = guided(family, family.encode_weighted(texts, extra_tokens), prompt.scale)
+    predict = _while_not(interrupted, guided(family, family.encode_weighted(texts, extra_tokens), prompt.scale))
     sampler = SAMPLERS[prompt.sampler]
     sigmas = sampler.sigmas(process, prompt.steps)
     start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level
     return family.decode(sampler.run(start, denoiser(predict, process), sigmas, noise))
+
+
+class _InterruptedError(Exception):
+    """A picture is not to be finished."""
+
+
+def _while_not(interrupted: Callable[[], bool], predict: Predict) -> Predict:
+    """`predict`, which raises _InterruptedError once `interrupted` says so."""
+
+    def watched(noisy: Tensor, timesteps: Tensor) -> Tensor:
+        if interrupted():
+            raise _InterruptedError
+        return predict(noisy, timesteps)
+
+    return watched
 
 
 def to_image(pixels: Tensor) -> Image.Image:

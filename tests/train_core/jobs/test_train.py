@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
+from train_core.events.kinds import SampleDrawn
 from train_core.events.requests import request
 from train_core.jobs import devices
 from train_core.jobs.start import start_job
+from train_core.run.samples import SampleDrawer
 from train_core.run.training import Training
 
 
@@ -179,6 +182,48 @@ def test_samples_are_drawn_when_due(prepare: Prepare, tmp_path: Path) -> None:
         (0, None), (1, None), (0, 1), (1, 1), (0, 2), (1, 2),
     ]
     assert {Path(event["path"]) for event in drawn} == set((tmp_path / "out" / "sample").iterdir())
+
+
+SAMPLES = {"sample_prompts": "a dog --s 2 --l 1\na cat --s 2 --l 1", "sample_at_first": True}
+
+
+def test_drawing_is_told_picture_by_picture(prepare: Prepare) -> None:
+    stages = [(event["name"], event.get("done")) for event in kinds(run(prepare("zuko", **SAMPLES)), "stage")]
+    first = stages.index(("sampling", 0))
+    assert stages[first : first + 4] == [("sampling", 0), ("sampling", 1), ("sampling", 2), ("training", None)]
+
+
+def test_time_spent_drawing_is_not_counted_in_the_speed(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, draw, late = time.monotonic, SampleDrawer.draw, [0]
+
+    def draw_slowly(self: SampleDrawer, step: int, epoch: int | None) -> None:
+        late[0] += 100_000
+        draw(self, step, epoch)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + late[0])
+    monkeypatch.setattr(SampleDrawer, "draw", draw_slowly)
+    events = run(prepare("zuko", sample_every_n_steps=2, **SAMPLES))
+    assert late[0] > 100_000
+    assert all(event["speed"] > 0.01 for event in kinds(events, "progress"))
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_stop_while_samples_are_drawn_gives_up_the_rest_and_ends_the_run_there(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    tell = SampleDrawer._tell
+
+    def tell_and_stop(self: SampleDrawer, drawn: SampleDrawn) -> SampleDrawn:
+        if drawn.step == step:
+            request(max(runs_dir().iterdir()), "stop")
+        return tell(self, drawn)
+
+    monkeypatch.setattr(SampleDrawer, "_tell", tell_and_stop)
+    events = run(prepare("zuko", sample_every_n_steps=2, **SAMPLES))
+    assert [event["index"] for event in kinds(events, "sample") if event["step"] == step] == [0]
+    assert (events[-1]["status"], events[-1]["step"]) == ("stopped", step)
+    assert [Path(event["path"]).stem for event in kinds(events, "saved")] == ["zuko-step00000002"][: step // 2]
+    assert [event["request"] for event in kinds(events, "ack")] == ["stop"]
 
 
 def test_drawing_samples_changes_nothing_that_is_learnt(prepare: Prepare) -> None:

@@ -74,6 +74,12 @@ def test_a_prompt_gives_a_picture_of_its_size():
     assert (picture.seed, picture.index) == (7, 0)
 
 
+def test_an_interruption_gives_up_the_picture_at_hand_and_those_after_it():
+    family, asked = FakeFamily(), iter([*[False] * 7, True])
+    pictures = draw([replace(PROMPT, steps=5)] * 3, family, interrupted=lambda: next(asked))
+    assert [picture.index for picture in pictures] == [0] and len(family.batches) == 7
+
+
 @pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmsolver++", "pndm"])
 def test_a_picture_shows_what_was_asked_and_guidance_exaggerates_it(sampler):
     def brightness(**changes):
