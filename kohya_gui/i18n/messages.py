@@ -13,6 +13,7 @@ from train_core.config.phrases import Phrase
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import bounds, expected, help_of
+from train_core.events.stages import STAGES
 
 JOBS: tuple[type[Job], ...] = tuple(table.job_of(row.name) for row in table.OURS)
 OF_MESSAGES = ("message.", "phrase.", "joint.")  # said by the server alone
@@ -26,7 +27,7 @@ def dictionary(language: str) -> dict[str, str]:
 
 
 def _declared() -> dict[str, str]:
-    texts: dict[str, str] = {}
+    texts = {f"ui.stage.{name}": title for name, title in STAGES.items()}
     for job in JOBS:
         texts[f"job.{job.job_name}.title"] = job.title
         texts |= {f"section.{key}.title": section.title for key, section in job.sections().items()}
@@ -55,6 +56,8 @@ def say(value: Any, language: str) -> Any:
     joint = texts.get(f"joint.{value.code}")
     if joint is not None and isinstance(items, list):
         return joint.join(str(say(item, language)) for item in items)
+    if value.code.startswith("message."):
+        return translate(Problem(value.code.removeprefix("message."), str(value), value.params), language)
     if "." in value.code:
         return texts.get(value.code, str(value))
     template = texts.get(f"phrase.{value.code}")

@@ -27,11 +27,13 @@ from train_core.events.kinds import (
     Validated,
     WarningEvent,
 )
+from train_core.events.printing import lines_of
 from train_core.events.reading import Follower
 from train_core.facts.run.states import INFO
 
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
+NEWEST = 2_000  # of the events just read; older ones' lines are not at the console's end
 # The events that change the curves, and those that change the pictures; `SampleDrawn` alone changes nothing else.
 CURVES, PICTURES = (Progress, Validated, Resumed), (SampleDrawn, Resumed)
 
@@ -106,6 +108,7 @@ class RunView:
     warnings: list[Problem] = field(default_factory=list)
     errors: list[Problem] = field(default_factory=list)
     console: str = ""
+    said: dict[str, str] = field(default_factory=dict)  # the console's lines that events are told in, as phrases
     revision: Revision = field(default_factory=Revision)
 
     @property
@@ -127,6 +130,7 @@ class RunFollower:
         self._losses: list[Point] = []
         self._averages: list[Point] = []
         self._rates: dict[str, list[Point]] = {}
+        self._said: tuple[dict[str, str], dict[str, str]] = ({}, {})  # by the newest events, and by those before
 
     def view(self) -> RunView:
         """The run as it is now; curves have at most 1,000 points."""
@@ -145,6 +149,8 @@ class RunFollower:
         new = self._follower.new()
         for event in new:
             self._take(event)
+        if new:
+            self._said = ({str(said): said for event in new[-NEWEST:] for said in lines_of(event)}, self._said[0])
         revision = self._view.revision
         revision.status += sum(not isinstance(event, SampleDrawn) for event in new)
         revision.curves += sum(isinstance(event, CURVES) for event in new)
@@ -165,6 +171,8 @@ class RunFollower:
         if stamp != self._view.revision.console:
             self._view.revision.console = stamp
             self._view.console = console_tail(path)
+            known = self._view.said | self._said[1] | self._said[0]
+            self._view.said = {said: words for said, words in known.items() if said in self._view.console}
 
     def _take(self, event: Event) -> None:
         if self._view.started is None:

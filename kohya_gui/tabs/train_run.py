@@ -121,7 +121,7 @@ def _views(panel: RunPanel, view: RunView | None, language: str) -> list[Part]:
         Part("charts", (id, language, revision.curves), lambda: {views["charts"]: charts_html(view, language)}),
         Part("samples", (id, language, revision.pictures),
              lambda: {views["samples"]: samples_html(view, panel.pictures_path, language)}),
-        Part("console", (id, revision.console), lambda: {views["console"]: console_html(view)}),
+        Part("console", (id, language, revision.console), lambda: {views["console"]: console_html(view, language)}),
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import dictionary, text
+from kohya_gui.i18n.messages import dictionary, say, text
 from kohya_gui.i18n.value_kinds import number_text
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunView, Sample
@@ -176,6 +176,19 @@ def _picture(sample: Sample, address: str) -> Markup:
     ).format(address=address, title=f"{sample.prompt}\nseed {sample.seed}")
 
 
-def console_html(view: RunView | None) -> Markup:
+def console_html(view: RunView | None, language: str) -> Markup:
     """The console's tail; laid out from the bottom, so that it stays at its end while it grows."""
-    return Markup('<div class="console"><pre>{}</pre></div>').format(view.console or " ") if view else Markup("")
+    if view is None:
+        return Markup("")
+    return Markup('<div class="console"><pre>{}</pre></div>').format(_console_in(view, language) or " ")
+
+
+def _console_in(view: RunView, language: str) -> str:
+    """The console with what it says of events in `language`, whatever the job prints besides as it is."""
+    lines = view.console.split("\n")
+    for english, said in view.said.items():
+        wanted = english.split("\n")
+        for start, line in enumerate(lines):
+            if line == wanted[0] and lines[start : start + len(wanted)] == wanted:
+                lines[start : start + len(wanted)] = str(say(said, language)).split("\n")
+    return "\n".join(lines)

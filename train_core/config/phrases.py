@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 # How the items of a list are joined in English; other languages have their own, by the same names.
-JOINTS = {"comma": ", ", "semicolon": "; ", "or": " or ", "and": " and ", "also": ", and "}
+JOINTS = {
+    "comma": ", ", "clause": ", ", "line": "\n", "semicolon": "; ", "or": " or ", "and": " and ", "also": ", and ",
+}
 
 
 class Phrase(str):

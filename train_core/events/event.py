@@ -26,7 +26,7 @@ class Event:
         return self
 
     def words(self) -> str:
-        """The event as a person reads it in a terminal; "" where there is nothing to say."""
+        """The event as a person reads it in a terminal, mostly as a `Phrase`; "" where there is nothing to say."""
         return ""
 
 

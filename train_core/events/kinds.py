@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from train_core.config.phrases import from_plain
+from train_core.config.phrases import Phrase, from_plain, joined, phrase
 from train_core.config.problems import Problem
 from train_core.events.event import OTHERWISE, Event, event
 
@@ -39,8 +39,12 @@ class Started(Event):
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def words(self) -> str:
-        name = f"{self.output_name}: " if self.output_name else ""
-        return f"{name}{self.total_steps} steps in {self.epochs} epochs" if self.total_steps else ""
+        if not self.total_steps:
+            return ""
+        return phrase(
+            "said_started", "{name}: {steps} steps in {epochs} epochs",
+            name=self.output_name or self.job, steps=self.total_steps, epochs=self.epochs,
+        )
 
 
 @event("stage")
@@ -83,7 +87,7 @@ class SampleDrawn(Event):
     seed: int
 
     def words(self) -> str:
-        return f"Sample: {self.path}"
+        return phrase("said_sample", "Sample: {path}", path=self.path)
 
 
 @event("saved")
@@ -97,7 +101,7 @@ class Saved(Event):
     final: Annotated[bool, "true for the last one of a complete run"]
 
     def words(self) -> str:
-        return f"Saved: {self.path}"
+        return phrase("said_saved", "Saved: {path}", path=self.path)
 
 
 @event("rate_found")
@@ -113,10 +117,12 @@ class RateFound(Event):
     text_encoder_lr: Annotated[float, "likewise"]
 
     def words(self) -> str:
-        return "\n".join(
-            f"For {name}: " + ", ".join(f"{setting} = {rate:g}" for setting, rate in rates.items())
+        return joined("line", (
+            phrase("said_rates", "For {name}: {rates}", name=name, rates=joined("comma", (
+                f"{setting} = {rate:g}" for setting, rate in rates.items()
+            )))
             for name, rates in self.suggestions.items()
-        )
+        ))  # fmt: skip
 
 
 @event("table")
@@ -159,8 +165,8 @@ class Validated(Event):
     best_loss: float | None
 
     def words(self) -> str:
-        loss = f"{self.loss:.4f}" if self.loss is not None else "not a number"
-        return f"Validation loss: {loss}, epoch {self.epoch}"
+        loss = f"{self.loss:.4f}" if self.loss is not None else phrase("not_a_number", "not a number")
+        return phrase("said_validation", "Validation loss: {loss}, epoch {epoch}", loss=loss, epoch=self.epoch)
 
 
 @event("state")
@@ -173,7 +179,7 @@ class StateWritten(Event):
     epoch: int
 
     def words(self) -> str:
-        return f"State: {self.path}"
+        return phrase("said_state", "State: {path}", path=self.path)
 
 
 @event("resumed")
@@ -186,7 +192,7 @@ class Resumed(Event):
     path: Annotated[str, "of the state"]
 
     def words(self) -> str:
-        return f"Resumed after step {self.step} from {self.path}"
+        return phrase("said_resumed", "Resumed after step {step} from {path}", step=self.step, path=self.path)
 
 
 @event("learning_rate")
@@ -199,7 +205,7 @@ class RateChanged(Event):
     factor: Annotated[float, "now on top of the schedule"] = field(metadata={OTHERWISE: 1.0})
 
     def words(self) -> str:
-        return f"Learning rate: {self.change} from the next step on"
+        return phrase("said_rate", "Learning rate: {change} from the next step on", change=self.change)
 
 
 @event("ack")
@@ -212,7 +218,7 @@ class Acknowledged(Event):
     value: Annotated[str, "where it carried one"] = ""
 
     def words(self) -> str:
-        return f"Request received: {self.request}"
+        return phrase("said_request", "Request received: {request}", request=self.request)
 
 
 @dataclass(frozen=True)
@@ -231,7 +237,7 @@ class ProblemEvent(Event):
         return Problem(self.code, self.text, {name: from_plain(value) for name, value in self.params.items()})
 
     def words(self) -> str:
-        return self.text
+        return Phrase(self.text, f"message.{self.code}", self.problem.params)
 
 
 @event("notice")
@@ -246,7 +252,7 @@ class WarningEvent(ProblemEvent):
     """Something is odd."""
 
     def words(self) -> str:
-        return f"Warning: {self.text}"
+        return phrase("said_warning", "Warning: {text}", text=super().words())
 
 
 @event("error")
@@ -255,7 +261,7 @@ class ErrorEvent(ProblemEvent):
     """Something ends the run."""
 
     def words(self) -> str:
-        return f"Error: {self.text}"
+        return phrase("said_error", "Error: {text}", text=super().words())
 
 
 @dataclass(frozen=True)

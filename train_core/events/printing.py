@@ -8,21 +8,50 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from train_core.config.phrases import Phrase, joined, phrase
 from train_core.events.event import Event
 from train_core.events.kinds import Finished, Progress, Stage
+from train_core.events.stages import TRAINING, stage_title
 
 SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal, and so no bar
-TRAINING = "training"
-STAGES = {
-    "checking": "Checking the settings and images",
-    "loading": "Loading the model",
-    "caching": "Encoding the images",
-    TRAINING: "Training",
-    "sampling": "Drawing samples",
-    "drawing": "Drawing class images",
-    "saving": "Saving",
+ENDS = {
+    "completed": phrase("run_complete", "The run is complete."),
+    "stopped": phrase("run_stopped", "The run was stopped."),
+    "paused": phrase("run_paused", "The run is paused."),
 }
-ENDS = {"completed": "The run is complete.", "stopped": "The run was stopped.", "paused": "The run is paused."}
+FAILED = phrase("run_failed", "The run failed.")
+
+
+def lines_of(event: Event) -> list[str]:
+    """Every line that may be printed of `event` where there is no bar, mostly as `Phrase`s."""
+    if isinstance(event, Stage):
+        begun = phrase("stage_begins", "{title} …", title=stage_title(event.name))
+        return [begun, _counted(stage_title(event.name), event.done or 0, event.total)] if event.total else [begun]
+    if isinstance(event, Progress):
+        return [_progress_line(event)]
+    if isinstance(event, Finished):
+        return [ENDS.get(event.status, FAILED)]
+    words = event.words()
+    return [words] if words else []
+
+
+def _counted(title: str, done: int, total: int) -> Phrase:
+    return phrase("stage_counts", "{title}: {done} of {total}", title=title, done=done, total=total)
+
+
+def _progress_line(event: Progress) -> Phrase:
+    parts = [_counted(stage_title(TRAINING), event.step, event.total_steps), *_tail(event)]
+    if event.speed:
+        parts.append(phrase("steps_per_second", "{speed} steps/s", speed=f"{event.speed:.2f}"))
+    return joined("clause", parts)
+
+
+def _tail(event: Progress) -> list[Phrase]:
+    """Epoch and average loss, which a bar shows behind it."""
+    tail = [phrase("epoch_of", "epoch {epoch}/{epochs}", epoch=event.epoch, epochs=event.epochs)]
+    if event.average is not None:
+        tail.append(phrase("loss_now", "loss {loss}", loss=f"{event.average:.4f}"))
+    return tail
 
 
 class Printer:
@@ -59,24 +88,22 @@ class Printer:
             self._bar = None
 
     def _show_stage(self, event: Stage) -> None:
-        title = STAGES.get(event.name, event.name)
+        begun, *counted = lines_of(event)
         if event.name != self._stage:
             self._begin(event.name)
-            self.line(f"{title} …")
+            self.line(begun)
         if event.total and event.name != TRAINING:
-            self._move(title, event.done or 0, event.total, "")
+            self._move(counted[0], stage_title(event.name), event.done or 0, event.total)
 
     def _show_progress(self, event: Progress) -> None:
         if self._stage != TRAINING:
             self._begin(TRAINING)
-        tail = f"epoch {event.epoch}/{event.epochs}"
-        if event.average is not None:
-            tail += f", loss {event.average:.4f}"
-        self._move(STAGES[TRAINING], event.step, event.total_steps, tail, event.speed)
+        tail = joined("clause", _tail(event))
+        self._move(_progress_line(event), stage_title(TRAINING), event.step, event.total_steps, tail)
 
     def _show_end(self, event: Finished) -> None:
         self.close()
-        self.line(ENDS.get(event.status, "The run failed."))
+        self.line(lines_of(event)[0])
         if event.status == "paused" and self._folder is not None:
             self.line(f"Resume it on the page, or with: train {self._folder} --resume last")
 
@@ -84,7 +111,8 @@ class Printer:
         self.close()
         self._stage = stage
 
-    def _move(self, title: str, done: int, total: int, tail: str, speed: float | None = None) -> None:
+    def _move(self, line: str, title: str, done: int, total: int, tail: str = "") -> None:
+        """Move the bar to `done`, with `tail` behind it; without a terminal, print `line` now and then."""
         if self._bar is None:
             self._bar = tqdm(
                 initial=done, total=total, desc=title, dynamic_ncols=True, disable=None, file=sys.stdout,
@@ -96,5 +124,4 @@ class Printer:
             self._bar.update(done - self._bar.n)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or done == total:
             self._last_line = time.monotonic()
-            said = [f"{title}: {done} of {total}", tail, f"{speed:.2f} steps/s" if speed else ""]
-            self.line(", ".join(part for part in said if part))
+            self.line(line)

@@ -17,6 +17,7 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
 from train_core.config.phrases import JOINTS
 from train_core.config.problems import Problem, problem
+from train_core.events.stages import STAGES
 
 PACKAGES = [Path(package.__file__).parent for package in (kohya_gui, train_core)]
 FILES = [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
@@ -93,7 +94,7 @@ def test_every_key_that_the_page_asks_for_exists():
 def test_every_status_and_stage_has_a_name(language: str):
     for status in ("queued", "running", "stopping", "completed", "stopped", "failed", "lost"):
         assert text(f"ui.status.{status}", language)
-    for stage in ("checking", "loading", "caching", "training", "saving"):
+    for stage in STAGES:
         assert text(f"ui.stage.{stage}", language)
 
 

@@ -11,7 +11,7 @@ from kohya_gui.runs import registry
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunFollower, console_tail, follower
 from kohya_gui.runs.process import Identity, remember
-from kohya_gui.views.run_html import charts_html, samples_html, status_html
+from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from kohya_gui.views.tool_html import tool_html
 from tests.event_lines import EventLog, read_events
 from tests.kohya_gui.runs.conftest import new_run_folder
@@ -138,6 +138,22 @@ def test_a_bar_drawn_over_and_over_is_one_line_of_the_console(tmp_path):
     log.write_bytes(b"x" * 100_000 + b"\nlast\n")
     assert console_tail(log) == "last"
     assert console_tail(tmp_path / "none") == ""
+
+
+def test_the_console_speaks_the_readers_language_where_events_are_told():
+    folder, log = a_log()
+    view = RunFollower(folder).view
+    console = folder / "console.log"
+    log.write("stage", name="caching", done=3, total=8)
+    log.write("warning", code="no_such_preset", text="There is no preset x.", params={"name": "x"})
+    log.write("rate_found", rate=1, settled=True, steps=9, suggestions={"AdamW": {"unet_lr": 1e-4}, "Lion": {}})
+    view()
+    said = ["Encoding the images …", "Encoding the images: 3 of 8", "Warning: There is no preset x."]
+    console.write_text("\n".join([*said, "odd: 3 of 8", "For AdamW: unet_lr = 0.0001", "For Lion: "]), encoding="utf-8")
+    english, chinese = (console_html(view(), language).replace("</pre></div>", "") for language in ("en", "zh-CN"))
+    assert english.endswith("\n".join([*said, "odd: 3 of 8", "For AdamW: unet_lr = 0.0001", "For Lion: "]))
+    assert "正在缓存 latents：3 / 8" in chinese and "odd: 3 of 8" in chinese and "AdamW：unet_lr" in chinese
+    assert not any(line in chinese for line in said[:2]) and "警告：" in chinese
 
 
 def test_everyone_who_looks_at_a_run_shares_its_follower(tmp_path):

@@ -50,7 +50,8 @@ def hostile_run(**known: object) -> RunView:
     found = Problem("code_of_a_later_version", HOSTILE, {"name": HOSTILE})
     picture = Sample(path=Path(f"/out/{HOSTILE}.png"), prompt=HOSTILE, index=0, step=1, epoch=1, seed=7)
     return RunView(
-        HOSTILE, stage=HOSTILE, console=HOSTILE, result=HOSTILE, rates={HOSTILE: {"unet_lr": 1e-4}},
+        HOSTILE, stage=HOSTILE, console=HOSTILE, said={HOSTILE: HOSTILE}, result=HOSTILE,
+        rates={HOSTILE: {"unet_lr": 1e-4}},
         samples=[picture], saved=[Saved(Path(HOSTILE), 1, 1, False)],
         tables=[Table(HOSTILE, [HOSTILE, "fact", "norm"], [[HOSTILE, HOSTILE, 1.0], [HOSTILE, "x", HOSTILE]])],
         lr_curves={HOSTILE: [(1, 1e-4)]}, losses=[(1, 0.1)],
@@ -65,7 +66,7 @@ def run_views(language: str) -> list[str]:
         for view in [*views, replace(views[0], job="class_images")]
         for html in (
             status_html(view, language), charts_html(view, language), samples_html(view, "pictures/", language),
-            console_html(view),
+            console_html(view, language),
         )
     ] + [tool_html(view, language) for view in views]  # fmt: skip
 
