@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from train_core.config.files import absolute_paths
 from train_core.config.job import Job
 from train_core.config.parse import parse_values
+from train_core.config.paths import absolute_paths
 from train_core.config.problems import Problem
 
 J = TypeVar("J", bound=Job)

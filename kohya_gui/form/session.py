@@ -8,7 +8,8 @@ import gradio as gr
 from markupsafe import escape
 
 from kohya_gui.i18n.language import language_of
-from kohya_gui.i18n.messages import text, translate
+from kohya_gui.i18n.messages import text
+from kohya_gui.views.markup import message
 from train_core.config.problems import Problem, UserError
 
 TOAST_SECONDS = 12
@@ -37,5 +38,5 @@ class Session:
     def warn(self, found: Problem | UserError) -> None:
         """Show what is wrong."""
         for problem in found.problems if isinstance(found, UserError) else (found,):
-            words = str(escape(translate(problem, self.language)))
+            words = str(message(problem, self.language))
             gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))

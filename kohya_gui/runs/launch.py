@@ -16,10 +16,11 @@ from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import identify, remember, spawn
 from kohya_gui.runs.registry import ACTIVE, AT_WORK, read_run
 from kohya_gui.runs.tools import active_tool
-from train_core.config.files import LAST_STATE, read_config, read_job, write_toml
+from train_core.config.files import read_config, read_job, write_toml
 from train_core.config.job import Job
 from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.paths import LAST_STATE
 from train_core.config.places import PACKAGE_PARENT, home
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.whole_files import write_text

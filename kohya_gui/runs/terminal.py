@@ -15,10 +15,11 @@ from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
-from train_core.config.files import LAST_STATE, read_config, read_job
+from train_core.config.files import read_config, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.paths import LAST_STATE
 from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import UserError
 from train_core.events.printing import Printer

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import toml
 
 from train_core.config.checks.consistency import contradictions, oddities
-from train_core.config.interop.aliases import in_our_words
+from train_core.config.checks.paths import foreign_inputs, foreign_outputs
+from train_core.config.interop.aliases import in_our_words, with_plain_ranks
+from train_core.config.interop.foreign_files import refuse_foreign, refuse_list, refuse_yaml
+from train_core.config.interop.given_twice import same, two_values
 from train_core.config.interop.sd_scripts_import import from_sd_scripts
 from train_core.config.job import Job
 from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.migrations import CONFIG_VERSION, migrate
 from train_core.config.parse import parse_values
-from train_core.config.phrases import phrase
-from train_core.config.places import app_dir
+from train_core.config.paths import absolute_paths, portable
+from train_core.config.phrases import joined, phrase
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
-from train_core.config.setting import PathKind, Setting
+from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import help_of
 from train_core.config.whole_files import write_text
 
 COMMAND_LINE = phrase("command_line", "the command line")
-HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
-
-
-LAST_STATE = "last"
+# Settings whose arguments may also be written as a table.
+ARGUMENTS = frozenset({"network_args", "optimizer_args", "lr_scheduler_args"})
 T = TypeVar("T", bound=Job)
-PROMPT_FILE = re.compile(r"((?! --).)*\.(txt|toml|json)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,37 @@ def check_values(
     values: Mapping[str, Any], source: str, overrides: Mapping[str, Any], warnings: tuple[Problem, ...] = ()
 ) -> Loaded:
     """Settings from flat `values` and `overrides`, checked alone and against each other."""
-    here = absolute_paths(dict(overrides), Path.cwd())
-    sources = dict.fromkeys(values, source) | dict.fromkeys(overrides, COMMAND_LINE)
-    parsed = parse_values(TrainConfig, in_our_words({**values, **here}), sources)
+    here = absolute_paths(single_values(TrainConfig, overrides), Path.cwd(), TrainConfig)
+    ours, translated = in_our_words(values, lambda _: source)
+    typed, translated_too = in_our_words(here, lambda _: COMMAND_LINE)
+    sources = dict.fromkeys(ours, source) | dict.fromkeys(typed, COMMAND_LINE)
+    both, ranks = with_plain_ranks({**ours, **typed}, lambda name: sources.get(name, source))
+    parsed = parse_values(TrainConfig, both, sources)
     raise_if_any(parsed.errors)
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
     raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
-    return Loaded(parsed.config, (*warnings, *parsed.warnings, *oddities(parsed.config)))
+    told = (*warnings, *translated, *translated_too, *ranks, *parsed.warnings, *oddities(parsed.config))
+    return Loaded(parsed.config, told)
+
+
+def single_values(job: type[Job], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`overrides` of the command line with one value for each setting that is no list of `job`.
+
+    Raises `UserError` for one that was given several values.
+    """
+    lists = {s.name for s in job.settings() if get_origin(s.annotation) is list} | {"network_args"}
+    problems = [
+        problem(
+            "given_several_values", "{name} is given as {values} in {source}. Give one value.",
+            name=name, values=joined("and", value), source=COMMAND_LINE,
+        )
+        for name, value in overrides.items()
+        if isinstance(value, list) and name not in lists and len(set(value)) > 1
+    ]
+    raise_if_any(problems)
+    return {
+        name: value[0] if isinstance(value, list) and name not in lists else value for name, value in overrides.items()
+    }
 
 
 def read_job(job: type[Job], path: Path | None, overrides: Mapping[str, str]) -> tuple[Job, tuple[Problem, ...]]:
@@ -86,6 +108,7 @@ def read_tool(tool: type[T], path: Path | None, overrides: Mapping[str, str]) ->
     values: dict[str, Any] = {}
     if path is not None:
         tables = read_tables(path)
+        refuse_foreign(tables, path)
         for name in ("config_version", "job"):
             tables.pop(name, None)
         values = absolute_paths(flatten(tables, str(path)), path.resolve().parent, tool)
@@ -97,12 +120,13 @@ def check_tool(
 ) -> T:
     """The settings of a tool from flat `values` and `overrides`. Raises `UserError` as `read_tool` does."""
     overrides = overrides or {}
-    here = absolute_paths(dict(overrides), Path.cwd(), tool)
     sources = dict.fromkeys(values, source) | dict.fromkeys(overrides, COMMAND_LINE)
-    parsed = parse_values(tool, {**values, **here}, sources)
+    given = {**values, **single_values(tool, overrides)}
+    parsed = parse_values(tool, absolute_paths(given, Path.cwd(), tool), sources)
     raise_if_any(parsed.errors)
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
-    raise_if_any([*parsed.warnings, *missing(parsed.config, source)])
+    foreign = [*foreign_outputs(parsed.config), *foreign_inputs(parsed.config)]
+    raise_if_any([*parsed.warnings, *missing(parsed.config, source), *foreign])
     return parsed.config
 
 
@@ -121,22 +145,25 @@ def missing(config: Job, source: str) -> list[Problem]:
 def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The flat, migrated values of a settings file with absolute paths, and warnings about what was translated."""
     tables = read_tables(path)
+    refuse_foreign(tables, path)
     version = tables.pop("config_version", None)
     values = flatten(tables, str(path))
     values.pop("job", None)
-    warnings: tuple[Problem, ...] = ()
     if version is None and path.suffix.lower() != ".json":
         values, warnings = from_sd_scripts(values, str(path))
     else:
-        values = in_our_words(migrate(values, int(version or CONFIG_VERSION), str(path)))
-    return absolute_paths(values, path.resolve().parent), warnings
+        migrated = migrate(values, int(version or CONFIG_VERSION), str(path))
+        values, warnings = in_our_words(migrated, lambda _: str(path))
+    values, ranks = with_plain_ranks(values, lambda _: str(path))
+    return absolute_paths(values, path.resolve().parent, TrainConfig), (*warnings, *ranks)
 
 
 def read_tables(path: Path) -> dict[str, Any]:
     """Contents of a TOML or JSON file. Raises `UserError` when it cannot be read."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        tables = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        refuse_yaml(path, text)
+        tables = _json(text, path) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except FileNotFoundError:
         raise UserError(
             problem("config_not_found", "There is no file {path}. Check the name and the folder.", path=str(path))
@@ -158,6 +185,7 @@ def read_tables(path: Path) -> dict[str, Any]:
             )
         ) from None
     if not isinstance(tables, dict):
+        refuse_list(tables, path)
         raise UserError(
             problem(
                 "config_no_table", "{path} contains no settings. It should consist of names and values.", path=str(path)
@@ -166,60 +194,39 @@ def read_tables(path: Path) -> dict[str, Any]:
     return tables
 
 
+def _json(text: str, path: Path) -> Any:
+    """The content of JSON text. Raises `UserError` for a name with two values in one object."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table: dict[str, Any] = {}
+        for name, value in pairs:
+            if table.setdefault(name, value) != value:
+                raise UserError(
+                    problem(
+                        "key_twice", "{name} has two values in {source}, {first} and {second}. Keep one.",
+                        name=name, source=str(path), first=repr(table[name]), second=repr(value),
+                    )
+                )
+        return table
+
+    return json.loads(text, object_pairs_hook=once)
+
+
 def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The values of all tables side by side. Raises `UserError` when a name appears in two of them."""
+    """The values of all tables side by side. Raises `UserError` when a name has two values in them."""
     flat: dict[str, Any] = {}
+    places: dict[str, str] = {}
     twice: list[Problem] = []
     for key, value in tables.items():
-        for name, item in value.items() if isinstance(value, dict) else [(key, value)]:
-            if name in flat:
-                twice.append(
-                    problem("setting_twice", "{name} appears twice in {source}. Keep one.", name=name, source=source)
-                )
-            flat[name] = item
+        is_table = isinstance(value, dict) and key not in ARGUMENTS
+        place = f"[{key}]" if is_table else phrase("top_level", "the top level")
+        for name, item in value.items() if is_table else [(key, value)]:
+            if name not in flat:
+                flat[name], places[name] = item, place
+            elif not same(name, flat[name], item):
+                twice.append(two_values(name, source, (places[name], place), (flat[name], item)))
     raise_if_any(twice)
     return flat
-
-
-def absolute_paths(values: dict[str, Any], folder: Path, job: type[Job] = TrainConfig) -> dict[str, Any]:
-    """`values` with `{app}/` and `~` filled in and relative paths taken from `folder`; hub ids stay as they are."""
-    kinds = {s.name: s.traits.path for s in job.settings() if s.traits.path}
-    return {name: _with_absolute(kinds.get(name), value, folder) for name, value in values.items()}
-
-
-def _with_absolute(kind: PathKind | None, value: Any, folder: Path) -> Any:
-    """`value` of a setting of this kind with absolute paths; lists of paths may be written as lines."""
-    if kind == "adapters":
-        paths = value.splitlines() if isinstance(value, str) else value
-        return [_with_absolute("adapter", path, folder) for path in paths] if isinstance(paths, list) else value
-    return _absolute(value, folder, kind == "file") if _is_path(kind, value) else value
-
-
-def absolute_path(text: str, folder: Path) -> Path:
-    """The path that `text` means in a file that lies in `folder`."""
-    return Path(_absolute(text, folder, may_be_hub_id=False))
-
-
-def _is_path(kind: PathKind | None, value: Any) -> bool:
-    if kind is None or not isinstance(value, str) or not value.strip():
-        return False
-    if kind == "state":
-        return value.strip().lower() != LAST_STATE
-    if kind == "layers":
-        return value.strip().lower().endswith(".toml")
-    if kind == "image":
-        return not value.startswith("data:")
-    return kind != "prompts" or bool(PROMPT_FILE.fullmatch(value.strip()))
-
-
-def _absolute(text: str, folder: Path, may_be_hub_id: bool) -> str:
-    path = Path(os.path.expanduser(text.strip().replace("{app}", str(app_dir()))))  # noqa: PTH111 - keeps odd text
-    if path.is_absolute() or re.match(r"[A-Za-z]:[\\/]|\\\\", text):
-        return str(path)
-    here = folder / path
-    if may_be_hub_id and HUB_ID.fullmatch(text) and not here.exists():
-        return text
-    return os.path.normpath(here)
 
 
 class _TomlEncoder(toml.TomlEncoder):
@@ -254,13 +261,5 @@ def write_toml(path: Path, config: Job, job: type[Job] | None = None) -> None:
 def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting]) -> None:
     """Write a JSON preset of `values`; paths inside the program's folder are kept as `{app}/…` so that it can move."""
     path_names = {s.name for s in settings if s.traits.path}
-    app = str(app_dir()) + os.sep
-
-    def portable(value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            return [portable(item) for item in value]
-        inside = isinstance(value, str) and value.startswith(app)
-        return "{app}/" + value[len(app):].replace(os.sep, "/") if inside else value
-
     written = {name: portable(value) if name in path_names else value for name, value in values.items()}
     write_text(path, json.dumps({"config_version": CONFIG_VERSION, **written}, indent=2, ensure_ascii=False) + "\n")

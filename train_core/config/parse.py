@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from train_core.config.checks.applicability import not_applicable
 from train_core.config.job import Job
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.syntax.coerce import coerce
+from train_core.config.syntax.coerce import coerce, is_zero
 
 J = TypeVar("J", bound=Job)
 
@@ -32,6 +32,7 @@ def parse_values(
     source_of = (lambda name: sources) if isinstance(sources, str) else (lambda name: sources.get(name, "the form"))
     errors: list[Problem] = []
     typed: dict[str, Any] = {}
+    zeros: dict[str, tuple[Problem, ...]] = {}
     for name, raw in values.items():
         if name not in declared:
             errors.append(_unknown(name, source_of(name), list(declared)))
@@ -39,10 +40,16 @@ def parse_values(
         try:
             typed[name] = coerce(declared[name], raw, source_of(name))
         except UserError as error:
-            errors.extend(error.problems)
+            if is_zero(raw):
+                zeros[name] = error.problems
+            else:
+                errors.extend(error.problems)
+    config = job.from_flat(typed)
+    # Other programs write 0 for what is not used: beside that it is no error.
+    held = config.flat()
+    errors += [found for name, problems in zeros.items() if declared[name].applies_to.holds(held) for found in problems]
     if errors:
         return Parsed(None, tuple(errors), ())
-    config = job.from_flat(typed)
     return Parsed(config, (), tuple(not_applicable(job.settings(), typed, config.flat(), source_of)))
 
 

@@ -25,7 +25,8 @@ class Traits:
 
     `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
     empty default and must be filled before a job starts, unless one of the settings in `unless` is; then that one does
-    its work. `lines` above 1 asks for a text area of that height.
+    its work. `lines` above 1 asks for a text area of that height. `arguments` are a list of key=value pairs. With
+    `zero_unset` 0 means the default, as other programs write what is not asked for.
     """
 
     label: str = ""
@@ -33,6 +34,8 @@ class Traits:
     applies_to: Condition = ALWAYS
     path: PathKind | None = None
     lines: int = 1
+    arguments: bool = False
+    zero_unset: bool = False
     advanced: bool = False
     suggestions: tuple[str, ...] = ()
     required: bool = False

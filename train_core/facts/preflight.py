@@ -10,6 +10,7 @@ from pathlib import Path
 
 from train_core.config.checks.applicability import not_for_this_model
 from train_core.config.checks.loss import prediction_contradictions
+from train_core.config.checks.paths import foreign_inputs
 from train_core.config.image_settings import DataSettings
 from train_core.config.interop.accelerate_file import read_sharding
 from train_core.config.job import Job
@@ -63,6 +64,9 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     Empty required settings are left to the check of the settings themselves. `run_dir` is the folder of the run, when
     there is one already.
     """
+    elsewhere = foreign_inputs(config)
+    if elsewhere:
+        return Findings(tuple(elsewhere), ())  # whatever looks for them would say that they are missing
     model = _model(config)
     problems = [
         *model.problems,

@@ -42,6 +42,7 @@ from train_core.models.files.finite import NotFiniteError
 from train_core.models.fitting import choose_attention
 from train_core.models.load import load_family
 from train_core.networks.starting import merged_first
+from train_core.optim.optimizers import try_optimizer
 from train_core.run.loop import train
 from train_core.run.outputs.last_good import gone_wrong
 from train_core.run.outputs.model_card import write_card
@@ -71,6 +72,7 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | N
     """
     accelerator = make_accelerator(config.launch)
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
+    try_optimizer(config.optimizer)
     torch.manual_seed(config.training.seed)
 
     emit(Stage(name="loading"))

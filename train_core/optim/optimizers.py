@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
-from train_core.config.problems import UserError, problem
-from train_core.config.syntax.arguments import parse_arguments
+from train_core.config.checks.arguments import optimizer_argument_problems
+from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.config.sections.optimizer import OptimizerSettings
+from train_core.config.syntax.arguments import parse_arguments, separate
 from train_core.optim.fused import FusedOptimizer
 
 Groups = list[dict[str, Any]]
@@ -84,18 +86,25 @@ def _build(optimizer_type: str, optimizer_args: list[str], groups: Groups) -> to
         arguments.setdefault("lr", groups[0]["lr"])
     try:
         optimizer = cls(groups, **arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AssertionError) as error:  # of classes from elsewhere, which also assert
         raise UserError(
             problem(
                 "optimizer_refused",
                 "{optimizer} does not accept its arguments: {reason}. Change optimizer_args or the learning rates.",
-                optimizer=optimizer_type, reason=str(error),
+                optimizer=optimizer_type, reason=str(error) or type(error).__name__,
             )
         ) from error
     if averages_itself(optimizer):
         optimizer.train()  # type: ignore[attr-defined]
     return optimizer
 
+
+def try_optimizer(settings: OptimizerSettings) -> None:
+    """Make the optimizer for one number, so that all it refuses is known before a model is loaded. Raises `UserError`
+    as `build_optimizer` does."""
+    rate = settings.learning_rate or settings.unet_lr or 1.0  # a rate of 0 leaves its part out
+    number = torch.nn.Parameter(torch.zeros(1))
+    _build(settings.optimizer_type, settings.optimizer_args, [{"params": [number], "lr": rate, "name": "unet"}])
 
 
 def averages_itself(optimizer: torch.optim.Optimizer | FusedOptimizer) -> bool:
@@ -106,7 +115,7 @@ def averages_itself(optimizer: torch.optim.Optimizer | FusedOptimizer) -> bool:
 def description(optimizer: torch.optim.Optimizer | FusedOptimizer, optimizer_args: list[str]) -> str:
     """`module.Class(k=v,...)`, as `ss_optimizer` wants it."""
     cls = type(optimizer.optimizers[0] if isinstance(optimizer, FusedOptimizer) else optimizer)
-    return f"{cls.__module__}.{cls.__name__}({','.join(optimizer_args)})"
+    return f"{cls.__module__}.{cls.__name__}({','.join(separate(optimizer_args))})"
 
 
 def _entry(optimizer_type: str) -> Entry:
@@ -159,19 +168,12 @@ def _check_steps(cls: Callable[..., Any], optimizer_type: str) -> None:
 
 
 def _check_arguments(cls: Callable[..., Any], arguments: dict[str, Any], optimizer_type: str) -> None:
-    taken = inspect.signature(cls).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        return
-    for name in arguments:
-        if name not in taken:
-            near = get_close_matches(name, list(taken), 1, cutoff=0.0)[0]
-            raise UserError(
-                problem(
-                    "optimizer_argument_unknown",
-                    "{optimizer} has no argument {name} (optimizer_args). The nearest is {nearest}.",
-                    optimizer=optimizer_type, name=name, nearest=near,
-                )
-            )
+    """Raise `UserError` with every argument that the class does not take, or takes in another form."""
+    parameters = inspect.signature(cls).parameters
+    known = {name: None if p.default is p.empty else p.default for name, p in parameters.items()}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        known = dict.fromkeys(arguments) | known
+    raise_if_any(optimizer_argument_problems(optimizer_type, arguments, known))
 
 
 def _finds_its_own_rate(cls: Callable[..., Any], arguments: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from tests.kohya_gui.i18n.test_messages import FILES, calls, placeholders
 from train_core.config.checks.consistency import contradictions
 from train_core.config.conditions import ALWAYS, Condition, all_of, when, when_fact
 from train_core.config.image_settings import DataSettings
-from train_core.config.interop.sd_scripts_import import ANOTHER_METHOD, NOT_FOLLOWED, UNNEEDED
+from train_core.config.interop.unused_options import ANOTHER_METHOD, NOT_FOLLOWED, UNNEEDED
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
 from train_core.config.phrases import JOINTS, Phrase, from_plain, joined, setting_name, to_plain

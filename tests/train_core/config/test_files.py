@@ -29,7 +29,8 @@ def codes(error: pytest.ExceptionInfo[UserError]) -> list[str]:
 
 @given(prompts=texts, comment=texts, word=texts)
 def test_any_text_survives_toml(prompts: str, comment: str, word: str) -> None:
-    before = config(sample_prompts=prompts, training_comment=comment, optimizer_args=[f"note={word}"])
+    named = {"optimizer_type": "my_package.Named", "optimizer_args": [f"note={word}"]}
+    before = config(sample_prompts=prompts, training_comment=comment, **named)
     tables = tomllib.loads(to_toml(before))
     assert tables["samples"]["sample_prompts"] == prompts
     assert tables["output"]["training_comment"] == comment

@@ -12,8 +12,8 @@ import pytest
 from train_core.config.files import Loaded, read_config, read_values
 from train_core.config.interop.lora_types import OF_KOHYA_SS
 from train_core.config.interop.sd_scripts_export import export_toml
-from train_core.config.interop.sd_scripts_import import COMPANIONS, UNNEEDED
 from train_core.config.interop.sd_scripts_options import OPTIONS
+from train_core.config.interop.unused_options import COMPANIONS, UNNEEDED
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
 from train_core.config.sections.network import LoraType
@@ -60,13 +60,14 @@ def test_their_epochs_replace_their_steps(tmp_path: Path) -> None:
 
 def test_what_we_do_not_follow_is_named_and_what_we_do_not_need_is_explained(tmp_path: Path) -> None:
     warnings = read(tmp_path, "deepspeed = true\nxformers = true\nv2 = false\nlowram = false").warnings
-    named = {p.code: p.params["name"] for p in warnings if p.code != "sd_scripts_default_differs"}
+    named = {p.code: p.params["name"] for p in warnings if p.code != "sd_scripts_defaults_differ"}
     assert named == {"sd_scripts_refused": "deepspeed", "sd_scripts_unneeded": "xformers"}
 
 
 def test_a_default_that_differs_is_reported_unless_the_file_sets_it(tmp_path: Path) -> None:
     def differing(text: str) -> set[str]:
-        return {p.params["name"] for p in read(tmp_path, text).warnings if p.code == "sd_scripts_default_differs"}
+        told = [p for p in read(tmp_path, text).warnings if p.code == "sd_scripts_defaults_differ"]
+        return {one.params["name"] for p in told for one in p.params["settings"].params["items"]}
 
     assert {"caption_extension", "max_train_steps", "learning_rate"} <= differing("")
     said = 'caption_extension = ".txt"\nmax_train_epochs = 3\nlearning_rate = 1e-4'
@@ -97,6 +98,7 @@ def test_no_option_of_theirs_is_both_ours_and_foreign() -> None:
 def test_rates_and_schedules_become_our_settings(tmp_path: Path) -> None:
     config = read(tmp_path, """
         network_args = ["loraplus_lr_ratio=16", "down_lr_weight=0,0,0.5", "mid_lr_weight=1.0", "up_lr_weight=sine+.2"]
+        optimizer_type = "my_package.Named"
         optimizer_args = ["note=a=b"]
         lr_scheduler = "piecewise_constant"
         lr_scheduler_args = ["step_rules=1:10,0.1:20,0.01"]
@@ -255,7 +257,8 @@ def test_their_networks_are_ours_and_theirs_again(tmp_path: Path, theirs: str, o
 def test_the_axis_of_dora_is_said_where_a_file_leaves_it_open(tmp_path: Path) -> None:
     def told(arguments: str) -> bool:
         text = f'network_module = "lycoris.kohya"\nnetwork_args = [{arguments}]'
-        return any(p.params.get("name") == "wd_on_output" for p in read(tmp_path, text).warnings)
+        (differing,) = [p for p in read(tmp_path, text).warnings if p.code == "sd_scripts_defaults_differ"]
+        return any(one.params["name"] == "wd_on_output" for one in differing.params["settings"].params["items"])
 
     assert told('"dora_wd=True"')
     assert not told('"dora_wd=True", "wd_on_output=True"')

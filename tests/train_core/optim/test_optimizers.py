@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+
 import pytest
 import torch
 
 from train_core.config.problems import UserError
-from train_core.optim.optimizers import TABLE, build_optimizer, description
+from train_core.config.sections.optimizer import OptimizerSettings
+from train_core.config.syntax.optimizer_arguments import arguments_of
+from train_core.optim.optimizers import TABLE, build_optimizer, description, try_optimizer
 
 
 def loss_after(name: str, args: list[str], rate: float, steps: int = 60) -> tuple[float, float]:
@@ -61,6 +66,7 @@ def test_each_group_keeps_its_own_rate() -> None:
         ("AdamV", [], "optimizer_unknown"),
         ("no_such_package.Fast", [], "optimizer_missing"),
         ("AdamW", ["weight_decai=1"], "optimizer_argument_unknown"),
+        ("AdamW", ["weight_decay=much"], "optimizer_argument_unsuited"),
         ("AdamW", ["weight_decay=-1"], "optimizer_refused"),
         ("Adafactor", ["warmup_init=True", "relative_step=False"], "optimizer_refused"),
         ("LBFGS", [], "optimizer_needs_closure"),
@@ -96,3 +102,32 @@ def test_text_with_an_equals_sign_in_it_reaches_the_optimizer(monkeypatch: pytes
     monkeypatch.setattr(torch.optim, "Named", Named, raising=False)
     group = {"params": [torch.nn.Parameter(torch.zeros(4))], "lr": 1e-3, "name": "unet"}
     assert build_optimizer("Named", ["note=a=b c"], [group]).note == "a=b c"
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_the_table_of_arguments_is_what_the_classes_take(name: str) -> None:
+    module, _, class_name = TABLE[name].path.rpartition(".")
+    taken = inspect.signature(getattr(importlib.import_module(module), class_name)).parameters
+    defaults = {key: one.default for key, one in taken.items() if key not in ("params", "lr")}
+    assert arguments_of(name.upper()) == defaults
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "code"),
+    [
+        ("torch.optim.AdamW", ["weight_decay=0.01x"], "optimizer_argument_unsuited"),
+        ("torch.optim.AdamW", ["betas=0.9"], "optimizer_argument_unsuited"),
+        ("torch.optim.AdamW", ["betas=0.9,1.5"], "optimizer_refused"),
+        ("lion_pytorch.Lion", ["betas=0.9,1.5"], "optimizer_refused"),  # it asserts
+        ("no_such_package.Fast", [], "optimizer_missing"),
+    ],
+)
+def test_what_an_optimizer_refuses_is_known_without_a_model(name: str, args: list[str], code: str) -> None:
+    with pytest.raises(UserError) as caught:
+        try_optimizer(OptimizerSettings(optimizer_type=name, optimizer_args=args))
+    assert [p.code for p in caught.value.problems] == [code]
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-4])
+def test_trying_an_optimizer_goes_by_a_rate_that_is_used(rate: float) -> None:
+    try_optimizer(OptimizerSettings(optimizer_type="DAdaptAdam", learning_rate=rate, unet_lr=1.0))

@@ -10,6 +10,7 @@ from train_core.config.checks.launch import launch_contradictions
 from train_core.config.checks.loss import loss_contradictions, loss_oddities
 from train_core.config.checks.network import network_contradictions
 from train_core.config.checks.optimizer import optimizer_contradictions, optimizer_oddities
+from train_core.config.checks.paths import foreign_outputs
 from train_core.config.checks.saving import saving_oddities
 from train_core.config.checks.validation import validation_contradictions
 from train_core.config.jobs.train import TrainConfig
@@ -20,6 +21,7 @@ from train_core.config.syntax.arguments import parse_numbers
 def contradictions(config: TrainConfig) -> list[Problem]:
     """Contradictions that make these settings impossible together."""
     return [
+        *foreign_outputs(config),
         *_length(config),
         *network_contradictions(config),
         *_cached_texts(config),

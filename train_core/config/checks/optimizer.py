@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from train_core.config.checks.arguments import optimizer_argument_problems
 from train_core.config.checks.conflicts import conflicts
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.phrases import joined
@@ -14,6 +15,7 @@ from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.config.syntax.arguments import parse_arguments
 from train_core.config.syntax.block_rates import read_factors
+from train_core.config.syntax.optimizer_arguments import arguments_of
 from train_core.config.syntax.optimizer_traits import WARM_UP_ONLY, adapts_rate, has_relative_steps, is_schedule_free
 from train_core.config.syntax.stages import parse_stages
 from train_core.kinds import KINDS
@@ -31,13 +33,14 @@ def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> li
     """Contradictions that make these settings impossible together; `rates` are those of the parts that train."""
     unreadable = [
         *_problems_of(lambda: parse_arguments(config.optimizer.optimizer_args, "optimizer_args")),
+        *_problems_of(lambda: parse_arguments(config.optimizer.lr_scheduler_args, "lr_scheduler_args")),
         *_block_weights(config.rates),
     ]
     if unreadable:
         return unreadable  # what follows reads them
     optimizer = config.optimizer
     return [
-        *_rates(config, rates), *_rate_among_arguments(optimizer), *_schedule(optimizer), *_averages(optimizer),
+        *_rates(config, rates), *_optimizer_arguments(optimizer), *_schedule(optimizer), *_averages(optimizer),
         *_fused(config), *_nothing_after_the_text_encoder(config, rates),
     ]  # fmt: skip
 
@@ -144,17 +147,22 @@ def _most_blocks() -> int:
     return max(kind.block_layout[1] for kind in KINDS.values())
 
 
-def _rate_among_arguments(optimizer: OptimizerSettings) -> list[Problem]:
+def _optimizer_arguments(optimizer: OptimizerSettings) -> list[Problem]:
+    """Problems of the arguments as far as they are known without loading the optimizer."""
     arguments = parse_arguments(optimizer.optimizer_args, "optimizer_args")
-    if "lr" not in arguments:
-        return []
-    return [
-        problem(
-            "rate_among_arguments",
-            "lr = {rate} in optimizer_args would have no effect, because every parameter group has its own rate. "
-            "Remove it and set learning_rate.",
-            rate=arguments["lr"],
+    found = []
+    if "lr" in arguments:
+        found.append(
+            problem(
+                "rate_among_arguments",
+                "lr = {rate} in optimizer_args would have no effect, because every parameter group has its own rate. "
+                "Remove it and set learning_rate.",
+                rate=arguments.pop("lr"),
+            )
         )
+    taken = arguments_of(optimizer.optimizer_type)
+    return found if taken is None else [
+        *found, *optimizer_argument_problems(optimizer.optimizer_type, arguments, taken)
     ]
 
 
@@ -207,10 +215,7 @@ def _schedule_arguments(optimizer: OptimizerSettings) -> list[Problem]:
     allowed = SCHEDULE_ARGUMENTS.get(optimizer.lr_scheduler)
     if allowed is None:
         return []  # said to have no effect elsewhere
-    try:
-        arguments = parse_arguments(optimizer.lr_scheduler_args, "lr_scheduler_args")
-    except UserError as error:
-        return list(error.problems)
+    arguments = parse_arguments(optimizer.lr_scheduler_args, "lr_scheduler_args")
     return [
         problem(
             "schedule_argument",

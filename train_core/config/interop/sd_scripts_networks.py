@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from train_core.config.interop.given_twice import merged
 from train_core.config.interop.lora_types import ARGUMENTS, LYCORIS, OF_ALGO, OF_LYCORIS, OF_MODULES
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.config.syntax.arguments import parse_arguments
+from train_core.config.syntax.coerce import arguments_in
 
 Values = dict[str, Any]
 
@@ -36,31 +39,23 @@ LYCORIS_ALGOS = {
 OFF_WHEN_ZERO = frozenset({"rank_dropout", "module_dropout", "constraint"})
 
 
-def network_in_our_words(ours: Values, source: str) -> Values:
-    """Takes `network_module` and `network_args` out of `ours`; gives what they say in our settings.
+def network_in_our_words(values: Values, source_of: Callable[[str], str]) -> Values:
+    """`values` with what `network_module` and `network_args` say in our settings, where they are given.
 
     Raises `UserError` for a network that is not known here, and for arguments of it that are not.
     """
-    module = str(ours.pop("network_module", None) or "networks.lora").strip()
-    arguments = parse_arguments(ours.pop("network_args", None) or [], "network_args")
-    values: Values = {}
-    for name, value in arguments.items():
-        values[ARGUMENTS.get(name, name)] = value
-    if module == LYCORIS:
-        values = {**OF_LYCORIS, "LoRA_type": _algo(values, source), **values}
-    elif module in OF_MODULES:
-        values["LoRA_type"] = OF_MODULES[module].lora_type
-    else:
-        raise UserError(
-            problem(
-                "network_module_unknown",
-                "network_module = {module} in {source} is not supported. Use one of {known}.",
-                module=repr(module), source=source, known=", ".join([*OF_MODULES, LYCORIS]),
-            )
-        )
-    if not values.get("conv_dim", True):
-        del values["conv_dim"]  # 0 is left out there
-    unknown = sorted(values.keys() - ARGUMENT_NAMES - RATES - {"LoRA_type", "network_dropout"})
+    ours = dict(values)
+    module, said = ours.pop("network_module", None), ours.pop("network_args", None)
+    if not module and not said:
+        return ours
+    source = source_of("network_args" if said else "network_module")
+    words = arguments_in("network_args", said, source)
+    arguments = {ARGUMENTS.get(name, name): value for name, value in parse_arguments(words, "network_args").items()}
+    if module:
+        arguments = {**_of_module(str(module).strip(), arguments, source), **arguments}
+    if "algo" in arguments:
+        arguments = {"LoRA_type": _algo(arguments.pop("algo"), source), **arguments}
+    unknown = sorted(arguments.keys() - ARGUMENT_NAMES - RATES - {"LoRA_type", "network_dropout", "LyCORIS_preset"})
     if unknown:
         raise UserError(
             problem(
@@ -70,11 +65,26 @@ def network_in_our_words(ours: Values, source: str) -> Values:
                 source=source, names=", ".join(unknown),
             )
         )
-    return values
+    return merged(ours, arguments, "network_args", source)
 
 
-def _algo(values: Values, source: str) -> str:
-    algo = str(values.pop("algo", "lora")).lower()
+def _of_module(module: str, arguments: Values, source: str) -> Values:
+    """What the module's name says by itself."""
+    if module == LYCORIS:
+        return {**OF_LYCORIS, "algo": arguments.get("algo", "lora")}
+    if module in OF_MODULES:
+        return {"LoRA_type": OF_MODULES[module].lora_type}
+    raise UserError(
+        problem(
+            "network_module_unknown",
+            "network_module = {module} in {source} is not supported. Use one of {known}.",
+            module=repr(module), source=source, known=", ".join([*OF_MODULES, LYCORIS]),
+        )
+    )
+
+
+def _algo(said: Any, source: str) -> str:
+    algo = str(said).lower()
     if algo not in OF_ALGO:
         raise UserError(
             problem(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from train_core.config.interop.sd_scripts_import import ANOTHER_METHOD, COMPANIONS, NOT_FOLLOWED, UNNEEDED
+from train_core.config.interop.unused_options import ANOTHER_METHOD, COMPANIONS, NOT_FOLLOWED, UNNEEDED
 from train_core.config.jobs.train import TrainConfig
 
 State = Literal["done", "renamed", "another method", "not needed", "refused"]
@@ -61,7 +61,7 @@ RENAMED = {
     "network_module": "`LoRA_type`",
     "no_metadata": "`metadata_depth = minimal`",
     "network_args": "each argument is a setting of its own, such as `conv_dim`",
-    "use_safetensors": "always so",
+    "use_safetensors": "always so, and read without a word",
     "save_model_as": "always safetensors, which loads without running code",
     "full_fp16": "`full_half` with `mixed_precision = fp16`",
     "full_bf16": "`full_half` with `mixed_precision = bf16`",

@@ -78,7 +78,7 @@ class DatasetSettings(Section, title="Folders and images"):
         applies_to=when("cache_text_encoder_outputs", True), advanced=True,
     )
     vae_batch_size: int = setting(
-        1, "Images per VAE call while caching.", label="VAE batch size", ge=1, le=64, advanced=True,
+        1, "Images per VAE call while caching.", label="VAE batch size", zero_unset=True, ge=1, le=64, advanced=True,
     )
     max_data_loader_n_workers: int = setting(
         0, "Extra processes that load images. 0 is best when latents are cached.", label="Data loader workers", ge=0,

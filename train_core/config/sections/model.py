@@ -29,7 +29,7 @@ class ModelSettings(Section, title="Source model"):
     )
     clip_skip: int = setting(
         1, "Which text encoder layer to use, counted from the last. 2 suits most anime models. SDXL uses the "
-        "second-to-last layer at both 1 and 2.", label="Clip skip", ge=1, le=12,
+        "second-to-last layer at both 1 and 2.", label="Clip skip", zero_unset=True, ge=1, le=12,
     )
     max_token_length: TokenLength = setting(
         75, "How many tokens of a caption are read; longer captions are cut off.", label="Max token length",

@@ -40,7 +40,7 @@ class NetworkSettings(Section, title="Network"):
     )
     conv_dim: int | None = setting(
         None, "Rank for 3x3 convolutions; empty leaves them untrained.", label="Convolution rank", ge=1, le=1024,
-        applies_to=IN_UNET,
+        zero_unset=True, applies_to=IN_UNET,
     )
     conv_alpha: float = setting(
         1.0, "Alpha of the 3x3 convolutions.", label="Convolution alpha", gt=0, le=4096, applies_to=CONVS,

@@ -30,6 +30,7 @@ class OptimizerSettings(Section, title="Optimizer"):
     )
     optimizer_args: list[str] = setting(
         [], "Extra arguments as key=value, one per line.", label="Optimizer arguments", lines=2, advanced=True,
+        arguments=True,
     )
     learning_rate: float = setting(
         1e-4, "Learning rate for every part without a rate of its own. Use 1 for D-Adaptation and Prodigy.",
@@ -72,11 +73,13 @@ class OptimizerSettings(Section, title="Optimizer"):
     )
     lr_scheduler_timescale: int | None = setting(
         None, "Steps until the rate has fallen to 0.7; empty uses the warm-up, or 10000 without one.",
-        label="Time scale", unit="steps", ge=1, applies_to=when("lr_scheduler", "inverse_sqrt"), advanced=True,
+        label="Time scale", unit="steps", ge=1, zero_unset=True, advanced=True,
+        applies_to=when("lr_scheduler", "inverse_sqrt"),
     )
     lr_scheduler_num_cycles: int = setting(
         1, "How many times the schedule restarts, or how many half waves the cosine has.", label="Restarts", ge=1,
-        le=1000, applies_to=when("lr_scheduler", "cosine_with_restarts", "cosine_with_min_lr", "warmup_stable_decay"),
+        le=1000, zero_unset=True,
+        applies_to=when("lr_scheduler", "cosine_with_restarts", "cosine_with_min_lr", "warmup_stable_decay"),
     )
     lr_scheduler_power: float = setting(
         1.0, "Power of the polynomial.", label="Polynomial power", ge=0, le=100,
@@ -85,7 +88,7 @@ class OptimizerSettings(Section, title="Optimizer"):
     lr_scheduler_args: list[str] = setting(
         [], "Less common values as key=value, one per line: lr_end for polynomial, min_lr for cosine_with_min_lr, "
         "warmup_type and decay_type (linear, cosine or 1-sqrt) for warmup_stable_decay.", label="Schedule arguments",
-        lines=2, advanced=True,
+        lines=2, advanced=True, arguments=True,
         applies_to=when("lr_scheduler", "polynomial", "cosine_with_min_lr", "warmup_stable_decay"),
     )
     max_grad_norm: float = setting(

@@ -15,15 +15,15 @@ WEIGHED = when_set("down_lr_weight", "mid_lr_weight", "up_lr_weight")
 class RateSettings(Section, title="Rates of blocks and layers"):
     loraplus_lr_ratio: float | None = setting(
         None, "LoRA+ (Hayou et al., 2024): the up layers learn this many times faster; 16 is usual.",
-        label="LoRA+ ratio", gt=0, le=1000, advanced=True, applies_to=LOW_RANK,
+        label="LoRA+ ratio", zero_unset=True, gt=0, le=1000, advanced=True, applies_to=LOW_RANK,
     )
     loraplus_unet_lr_ratio: float | None = setting(
         None, "LoRA+ ratio of the U-Net, if different.", label="LoRA+ ratio of the U-Net", gt=0, le=1000, advanced=True,
-        applies_to=all_of(LOW_RANK, IN_UNET),
+        zero_unset=True, applies_to=all_of(LOW_RANK, IN_UNET),
     )
     loraplus_text_encoder_lr_ratio: float | None = setting(
         None, "LoRA+ ratio of the text encoder, if different.", label="LoRA+ ratio of the text encoder", gt=0, le=1000,
-        advanced=True, applies_to=all_of(LOW_RANK, IN_TEXT),
+        zero_unset=True, advanced=True, applies_to=all_of(LOW_RANK, IN_TEXT),
     )
     down_lr_weight: str = setting(
         "", "Factors on the learning rate of the U-Net's down blocks, such as 0,0,1; or cosine, sine, linear, "

@@ -21,6 +21,7 @@ class TrainingSettings(Section, title="Parameters"):
     train_batch_size: int = setting(1, "Images per step and device.", label="Train batch size", ge=1, le=1024)
     gradient_accumulation_steps: int = setting(
         1, "Batches to collect for each optimizer step.", label="Gradient accumulation steps", ge=1, le=1024,
+        zero_unset=True,
     )
     mixed_precision: Precision = setting(
         "bf16", "Number format for calculations: bf16 for RTX 30 and newer and for CPU, fp16 for older cards.",

@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Setting
+from train_core.config.syntax.arguments import words_in
 
 TRUE_WORDS = {"true", "on", "yes", "1"}
 FALSE_WORDS = {"false", "off", "no", "0"}
@@ -26,8 +27,10 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
     if raw is None or (raw == "" and setting.annotation is not str):
         return setting.default
     kind, optional = _kind(setting.annotation)
+    if setting.traits.zero_unset and is_zero(raw):
+        return setting.default
     try:
-        value = _lines(raw) if setting.traits.path == "adapters" else _convert(kind, raw)
+        value = _list(setting, raw) if get_origin(kind) is list else _convert(kind, raw)
     except (ValueError, TypeError, OverflowError):
         raise UserError(_wrong_type(setting, raw, source)) from None
     if get_origin(kind) is Literal and value not in get_args(kind):
@@ -36,6 +39,14 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
     if trouble:
         raise UserError(trouble)
     return value
+
+
+def is_zero(raw: Any) -> bool:
+    """Whether `raw`, also written as text, is the number 0; false is not."""
+    try:
+        return _number(raw) == 0
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def _kind(annotation: Any) -> tuple[Any, bool]:
@@ -50,8 +61,6 @@ def _convert(kind: Any, raw: Any) -> Any:
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         return _whole_number(raw) if isinstance(choices[0], int) else _choice(choices, raw)
-    if get_origin(kind) is list:
-        return _words(raw)
     return {bool: _boolean, int: _whole_number, float: _number, str: _text}[kind](raw)
 
 
@@ -96,22 +105,32 @@ def _text(raw: Any) -> str:
     return str(raw)
 
 
-def _words(raw: Any) -> list[str]:
-    """A list of key=value words; text is split at new lines and at blanks before the next `key=`."""
-    if isinstance(raw, str):
-        return [word.strip() for word in re.split(r"\n|\s+(?=[A-Za-z_]\w*=)", raw) if word.strip()]
-    if isinstance(raw, list | tuple) and all(isinstance(item, str | int | float) for item in raw):
-        return [str(item) for item in raw if str(item).strip()]
-    raise ValueError(raw)
-
-
-def _lines(raw: Any) -> list[str]:
-    """A list of texts, one a line."""
+def _list(setting: Setting, raw: Any) -> list[str]:
+    """A list of arguments, of paths, or of other texts, one a line."""
+    if setting.traits.arguments:
+        return words_in(raw)
     if isinstance(raw, str):
         raw = raw.splitlines()
-    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
-        return [item.strip() for item in raw if item.strip()]
+    kinds = str if setting.traits.path else str | int | float
+    if isinstance(raw, list | tuple) and all(isinstance(item, kinds) and not isinstance(item, bool) for item in raw):
+        return [text for item in raw if (text := str(item).strip())]
     raise ValueError(raw)
+
+
+def arguments_in(name: str, raw: Any, source: str) -> list[str]:
+    """The arguments in `raw`, the value of `name` in `source`. Raises `UserError` where it holds none."""
+    try:
+        return words_in(raw)
+    except ValueError:
+        raise UserError(
+            problem(
+                "wrong_type",
+                "{name} = {value} in {source}: expected {expected}. Correct it, or remove it to use the default, "
+                "{default}.",
+                name=name, value=repr(raw), source=source, default="[]",
+                expected=phrase("a_list_of_words", "a list of key=value pairs"),
+            )
+        ) from None
 
 
 def _wrong_type(setting: Setting, raw: Any, source: str) -> Problem:
@@ -127,8 +146,10 @@ def expected(setting: Setting) -> Phrase:
     kind, _ = _kind(setting.annotation)
     if get_origin(kind) is list and setting.traits.path:
         return phrase("a_list_of_paths", "a list of paths")
-    if get_origin(kind) is list:
+    if setting.traits.arguments:
         return phrase("a_list_of_words", "a list of key=value pairs")
+    if get_origin(kind) is list:
+        return phrase("a_list_of_texts", "a list of texts")
     if get_origin(kind) is Literal or kind is int:
         return phrase("a_whole_number", "a whole number")
     words = {

@@ -7,9 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from train_core.config.files import absolute_path
+from train_core.config.checks.paths import foreign_input
+from train_core.config.clean_paths import system_of
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.paths import absolute_path
 from train_core.config.phrases import Phrase, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Section, Setting, setting, settings_of
@@ -104,7 +106,14 @@ def _with_attributes(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _absolute(declared: Setting, value: Any, place: Place) -> Any:
-    return str(absolute_path(value, place.path.resolve().parent)) if declared.traits.path and value else value
+    """`value` with an absolute path where it is one. Raises `UserError` for a path of another system."""
+    if not declared.traits.path or not value:
+        return value
+    path = str(absolute_path(value, place.path.resolve().parent))
+    if system := system_of(path):
+        name = phrase("key_at", "{key} ({place})", key=declared.name, place=place.source)
+        raise UserError(foreign_input(name, path, system))
+    return path
 
 
 def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -> Problem | None:

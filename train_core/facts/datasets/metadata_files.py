@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_core.config.files import absolute_path
+from train_core.config.paths import absolute_path
 from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.datasets.folders import ImageFile, ImageFolder, Survey, image_sizes

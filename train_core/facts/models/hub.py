@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from train_core.config.files import HUB_ID
+from train_core.config.paths import HUB_ID
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.config.whole_files import write_text

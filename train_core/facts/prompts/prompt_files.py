@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_core.config.clean_paths import clean_path
 from train_core.config.problems import UserError, problem
 
 ENDINGS = (".txt", ".toml", ".json")
@@ -34,7 +35,7 @@ def prompt_file(text_or_file: str, folder: Path | None = None) -> Path | None:
     One line that ends like a prompt file is a path; a relative one is looked up in `folder`.
     Raises `UserError` when there is no such file.
     """
-    name = text_or_file.strip().strip('"')
+    name = clean_path(text_or_file)
     if re.search(r"[\r\n]| --", name) or not name.lower().endswith(ENDINGS):
         return None
     path = (folder or Path()) / Path(name).expanduser()

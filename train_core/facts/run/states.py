@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.checks.consistency import learning_rates
-from train_core.config.files import LAST_STATE
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.paths import LAST_STATE
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Setting
 from train_core.facts.models.tensor_files import read_tensor_file

@@ -129,3 +129,31 @@ def test_unreadable_arguments_do_not_hide_what_else_is_odd() -> None:
 def test_a_text_encoder_that_stops_needs_something_that_goes_on(values: dict[str, Any]) -> None:
     assert "nothing_after_the_text_encoder" in refused(stop_text_encoder_training="30%", **values)
     assert "nothing_after_the_text_encoder" not in refused(stop_text_encoder_training="30%")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "argument", "code"),
+    [
+        ("AdamW8bit", "weight_decai=0.1", "optimizer_argument_unknown"),
+        ("adamw", "weight_decay=0.01x", "optimizer_argument_unsuited"),
+        ("Lion", "betas=0.9", "optimizer_argument_unsuited"),
+        ("Prodigy", "decouple=maybe", "optimizer_argument_unsuited"),
+        ("DAdaptAdan", "betas=0.9,0.99", "optimizer_argument_unsuited"),
+    ],
+)
+def test_an_argument_that_the_optimizer_does_not_take_is_told(optimizer: str, argument: str, code: str) -> None:
+    found = refused(optimizer_type=optimizer, optimizer_args=[argument], learning_rate=1.0)
+    assert set(found) == {code}
+    assert argument.partition("=")[0] in found[code]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "arguments"),
+    [
+        ("AdamW8bit", ["weight_decay=0.01,", "betas=0.9,0.99 eps=1e-6"]), ("AdamW", ["fused=None", "amsgrad=1"]),
+        ("Adafactor", ["relative_step=False scale_parameter=False warmup_init=False", "eps=1e-30,1e-3"]),
+        ("Prodigy", ["decouple=True weight_decay=0.01 d_coef=2 growth_rate=inf"]), ("my_package.Mine", ["note=x"]),
+    ],
+)
+def test_arguments_that_it_takes_are_taken(optimizer: str, arguments: list[str]) -> None:
+    assert not refused(optimizer_type=optimizer, optimizer_args=arguments, learning_rate=1.0)
