@@ -14,6 +14,7 @@ from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
 from kohya_gui.i18n.languages import languages
 from kohya_gui.options import PageOptions
+from train_core.config.clean_paths import clean_path
 from train_core.config.jobs import table
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
@@ -79,7 +80,7 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     if word not in words():
         raise UsageError(f"Unknown command {word!r}{nearest(word, words())}. The commands are {', '.join(words())}.")
     parser = parser_for(word)
-    overrides: dict[str, str] = {}
+    overrides: dict[str, str | list[str]] = {}
     if word in jobs_by_word() or word == "tool":
         arguments, overrides = split_overrides(arguments, parser)
     options, rest = parser.parse_known_args(arguments)
@@ -100,22 +101,38 @@ def nearest(typed: str, known: Sequence[str] | dict[str, str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], dict[str, str]]:
-    """Return the arguments that the parser knows, and every other `--name value` pair; a missing value means true."""
-    known, overrides = [], {}
+def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], dict[str, str | list[str]]]:
+    """Return the arguments that the parser knows, and every other `--name value` pair; a missing value means true.
+
+    A name may come several times, and once the file or tool has been named several values may follow it; then all of
+    them are listed.
+    """
+    known: list[str] = []
+    given: dict[str, list[str]] = {}
+    named = False
     waiting = list(arguments)
     while waiting:
         argument = waiting.pop(0)
         name, equals, value = argument.partition("=")
         if not argument.startswith("--") or name in parser.flags():
             known.append(argument)
+            named |= not argument.startswith("--")
             if name in parser.flags() and name != "--help" and not equals and waiting:
                 known.append(waiting.pop(0))
         elif equals:
-            overrides[name[2:]] = value
+            given.setdefault(name[2:], []).append(value)
         else:
-            overrides[name[2:]] = waiting.pop(0) if waiting and not waiting[0].startswith("--") else "true"
-    return known, overrides
+            values = _values(waiting, len(waiting) if named else 1)
+            given.setdefault(name[2:], []).extend(values or ["true"])
+    return known, {name: values[0] if len(values) == 1 else values for name, values in given.items()}
+
+
+def _values(waiting: list[str], at_most: int) -> list[str]:
+    """Take the words up to the next flag from the front of `waiting`."""
+    values: list[str] = []
+    while waiting and len(values) < at_most and not waiting[0].startswith("--") and waiting[0] != "-h":
+        values.append(waiting.pop(0))
+    return values
 
 
 def parser_for(word: str) -> Parser:
@@ -186,7 +203,8 @@ def port(text: str) -> int:
 
 
 def existing_file(path: Path) -> Path:
-    """Return the absolute path of a file; for a run, by folder or name, that of its settings. Raises UserError."""
+    """Return the absolute path of a file; for a run, by folder or name, that of its settings. Raises UsageError."""
+    path = Path(clean_path(str(path)))
     whole = path.expanduser().absolute()
     for folder in (whole, runs_dir() / path):
         if (folder / "config.toml").is_file():

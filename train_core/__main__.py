@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--config_file", type=Path, help="the job's settings, TOML or a JSON preset; tools need none",
     )
     parser.add_argument(
-        "--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="override a setting"
+        "--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="override a setting; again with the same name for one more value of a list",
     )
     options = parser.parse_args(words)
     from train_core.config.job import Tool  # noqa: PLC0415 - keeps --help fast
@@ -39,7 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no job {options.job} ({error})")
     if options.config_file is None and not issubclass(job, Tool):
         parser.error("--config_file is needed")
-    return start_job(job, options.config_file, dict(options.set))
+    return start_job(job, options.config_file, _by_name(options.set))
+
+
+def _by_name(pairs: list[list[str]]) -> dict[str, str | list[str]]:
+    """The values by name; a list of those that a name was given more than once."""
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in given.items()}
 
 
 def _listed(rows: tuple[table.Row, ...]) -> str:

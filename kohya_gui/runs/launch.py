@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,7 +15,7 @@ from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import identify, remember, spawn
 from kohya_gui.runs.registry import ACTIVE, AT_WORK, read_run
 from kohya_gui.runs.tools import active_tool
-from train_core.config.files import read_config, read_job, write_toml
+from train_core.config.files import Overrides, read_config, read_job, write_toml
 from train_core.config.job import Job
 from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
@@ -104,7 +103,7 @@ def launch(folder: Path) -> RunHandle:
     return RunHandle(folder, process)
 
 
-def resume(folder: Path, overrides: Mapping[str, str] | None = None) -> RunHandle:
+def resume(folder: Path, overrides: Overrides | None = None) -> RunHandle:
     """Continue the training in `folder` from its newest complete state. Raises `UserError` if it cannot."""
     _refuse_while_running(folder)
     config = read_config(folder / SETTINGS, {**(overrides or {}), "resume": ""}).config

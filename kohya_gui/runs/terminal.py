@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
-from train_core.config.files import read_config, read_job
+from train_core.config.files import Overrides, read_config, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
@@ -31,7 +31,7 @@ FAILED = 1
 POLL = 0.2  # seconds
 
 
-def run(name: str, config_path: Path | None, overrides: Mapping[str, str]) -> int:
+def run(name: str, config_path: Path | None, overrides: Overrides) -> int:
     """Do a job with the settings of a file and follow it. Returns 0 when it completed, 130 when stopped, else 1."""
     try:
         job = job_of(name)
@@ -46,10 +46,10 @@ def run(name: str, config_path: Path | None, overrides: Mapping[str, str]) -> in
         return FAILED
 
 
-def _started(job: type[Job], config_path: Path | None, overrides: Mapping[str, str]) -> RunHandle:
+def _started(job: type[Job], config_path: Path | None, overrides: Overrides) -> RunHandle:
     """The run of `job` with these settings, or the run that they resume, started. Raises `UserError`."""
     run_dir = run_folder_of(config_path)
-    if job is TrainConfig and run_dir is not None and overrides.get("resume", "").lower() == LAST_STATE:
+    if job is TrainConfig and run_dir is not None and str(overrides.get("resume", "")).lower() == LAST_STATE:
         return resume(run_dir, overrides)
     settings, warnings = read_job(job, config_path, overrides)
     for warning in warnings:

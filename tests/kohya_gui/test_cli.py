@@ -218,3 +218,37 @@ def test_help_answers_for_every_word_without_loading_anything_heavy(word):
     assert "usage:" in done.stdout
     if not word:
         assert all(known in done.stdout for known in cli.words())
+
+
+@pytest.mark.parametrize("typed", [
+    ["--adapters", "a", "--adapters", "b"], ["--adapters", "a", "b"], ["--adapters=a", "--adapters=b"],
+    ["--adapters", "a", "--overwrite", "--adapters", "b"],
+])
+def test_a_list_keeps_every_value_that_it_is_given(called, typed):
+    assert cli.main(["tool", "merge_lora", *typed, "--strengths", "0.5", "-0.5"]) == 3
+    overrides = called["run"][2]
+    assert overrides["adapters"] == ["a", "b"]
+    assert overrides["strengths"] == ["0.5", "-0.5"]
+
+
+def test_the_file_may_stand_behind_a_flag(called, tmp_path):
+    (tmp_path / "c.toml").touch()
+    assert cli.main(["train", "--seed", "7", str(tmp_path / "c.toml"), "--base_weights", "a", "b"]) == 3
+    assert called["run"] == ("train", tmp_path / "c.toml", {"seed": "7", "base_weights": ["a", "b"]})
+
+
+@pytest.mark.parametrize("form", ['"{}"', "'{}'", " {} ", "file://{}"])
+def test_a_pasted_path_is_cleaned(called, tmp_path, form):
+    (tmp_path / "c.toml").touch()
+    assert cli.main(["train", form.format(tmp_path / "c.toml")]) == 3
+    assert called["run"][1] == tmp_path / "c.toml"
+
+
+def test_both_files_of_a_repeated_list_are_merged_or_missed(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    typed = ["--adapters", "a.safetensors", "--adapters", "b.safetensors", "--save_to", "c.safetensors"]
+    assert cli.main(["tool", "merge_lora", *typed]) == 1
+    assert str(tmp_path / "a.safetensors") in capfd.readouterr().out
+    settings = next((tmp_path / "home" / "tools").rglob("config.toml")).read_text(encoding="utf-8")
+    assert str(tmp_path / "a.safetensors") in settings and str(tmp_path / "b.safetensors") in settings

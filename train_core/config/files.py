@@ -32,6 +32,8 @@ from train_core.config.whole_files import write_text
 COMMAND_LINE = phrase("command_line", "the command line")
 # Settings whose arguments may also be written as a table.
 ARGUMENTS = frozenset({"network_args", "optimizer_args", "lr_scheduler_args"})
+# What was typed: one value, or several where a name came more than once or had several words behind it.
+Overrides = Mapping[str, str | list[str]]
 T = TypeVar("T", bound=Job)
 
 
@@ -43,7 +45,7 @@ class Loaded:
     warnings: tuple[Problem, ...]
 
 
-def read_config(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
+def read_config(path: Path, overrides: Overrides | None = None) -> Loaded:
     """The training settings in `path` (TOML of ours or of sd-scripts, or a JSON preset), with `overrides` over them.
 
     Raises `UserError` with everything that is wrong, at once.
@@ -89,7 +91,7 @@ def single_values(job: type[Job], overrides: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def read_job(job: type[Job], path: Path | None, overrides: Mapping[str, str]) -> tuple[Job, tuple[Problem, ...]]:
+def read_job(job: type[Job], path: Path | None, overrides: Overrides) -> tuple[Job, tuple[Problem, ...]]:
     """The settings in a job's file, unchanged, and warnings. `job.of` makes the job's own settings from them.
 
     Raises `UserError` with everything that is wrong, at once.
@@ -100,7 +102,7 @@ def read_job(job: type[Job], path: Path | None, overrides: Mapping[str, str]) ->
     return loaded.config, loaded.warnings
 
 
-def read_tool(tool: type[T], path: Path | None, overrides: Mapping[str, str]) -> T:
+def read_tool(tool: type[T], path: Path | None, overrides: Overrides) -> T:
     """The settings of a tool in the TOML or JSON file at `path`, with `overrides` over them; both may be left out.
 
     Raises `UserError` with everything that is wrong, at once.

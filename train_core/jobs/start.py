@@ -6,11 +6,11 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from train_core.config.files import read_job
+from train_core.config.files import Overrides, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
@@ -30,7 +30,7 @@ INTERRUPTED = 130
 EVENTS = "events.jsonl"
 
 
-def start_job(job: type[Job], config_file: Path | None, overrides: Mapping[str, str]) -> int:
+def start_job(job: type[Job], config_file: Path | None, overrides: Overrides) -> int:
     """Run `job` with the settings in `config_file`: 0 when it completed or was stopped by a request, 1 when it failed,
     130 when it was interrupted.
 
