@@ -16,15 +16,12 @@ from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import start
 from tests.train_core.jobs.test_train import difference, kinds, run, tensor_bytes, weights
-from train_core.config.files import read_config
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
-from train_core.config.problems import UserError
 from train_core.data.batch import Batch
 from train_core.events.event import Event as Sent
 from train_core.events.log import EventLog
 from train_core.jobs.start import start_job
-from train_core.jobs.train import run_training
 from train_core.methods.adapter import AdapterMethod
 from train_core.models import autoencoder
 from train_core.run.objective import Objective
@@ -255,8 +252,8 @@ def test_pictures_that_half_precision_cannot_hold_are_named_once_and_trained(
 
 def test_a_wrong_argument_is_told_before_the_model_is_loaded(prepare: Prepare) -> None:
     job = prepare(optimizer_type="torch.optim.AdamW", optimizer_args=["weight_decay=0.01x"])
-    sent: list[Sent] = []
-    with pytest.raises(UserError) as error:
-        run_training(read_config(job).config, job.parent, sent.append)
-    assert [found.code for found in error.value.problems] == ["optimizer_argument_unsuited"]
-    assert not sent
+    assert start_job(TrainConfig, job, {}) == 1
+    (run_dir,) = runs_dir().iterdir()
+    events = read_events(run_dir / "events.jsonl")
+    assert [event["code"] for event in kinds(events, "error")] == ["optimizer_argument_unsuited"]
+    assert "loading" not in {event["name"] for event in kinds(events, "stage")}
