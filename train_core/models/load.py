@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,23 @@ from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.facts.models.headers import ModelFile, read_config
 from train_core.facts.models.model_files import BaseFiles, base_files
+from train_core.facts.models.noise_signs import EDM_TENSORS
 from train_core.kinds import KINDS, Kind
 from train_core.models.family import Family, Target
+from train_core.models.files.folders import weights_in_folder
 from train_core.models.files.stored import Stored, in_memory, open_weights, stored_tensors
 from train_core.models.fitting import hold_base, parts_to_hold
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.parts import Part, build_part, fill
 from train_core.models.prediction import settle_prediction
+from train_core.models.text.text_part import PROJECTION
 from train_core.models.text.text_states import inner_encoder
 from train_core.models.text.tokenizer import clip_tokenizer
 
-# What a diffusers folder may call a part's weights, best first.
-FOLDER_WEIGHTS = tuple(
-    name + ending
-    for ending in (".safetensors", ".fp16.safetensors", ".bin", ".fp16.bin")
-    for name in ("diffusion_pytorch_model", "model", "pytorch_model")
+# The noise schedule and the like, which every program makes for itself.
+CONSTANTS = re.compile(
+    r"betas|alphas_cumprod(_prev)?|sqrt_\w+|log_one_minus_alphas_cumprod|posterior_\w+|lvlb_weights|logvar|scale_factor"
+    r"|denoiser\.sigmas|v_pred|ztsnr|.*\.(logit_scale|position_ids)"
 )
 Files = dict[str, dict[str, Stored]]
 # Changes a model's tensors while they are read: (part -> module's tensor -> stored, layers, kind) -> the same, changed.
@@ -41,12 +44,15 @@ class Opened:
     """A base model whose files have been looked into: `family` has no weights yet, `stored` says where these are.
 
     `stored` and `spare` hold, by part, tensors by the module's names, and what goes back into a file beside them.
+    `signs` are small tensors that tell of a kind of noise, `left` the names of what no part of the model has.
     """
 
     found: ModelFile
     family: StableDiffusion
     stored: Files
     spare: Files
+    signs: Mapping[str, Stored] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -65,28 +71,38 @@ def family_class(kind: Kind) -> type[StableDiffusion]:
     return getattr(importlib.import_module(module), name)
 
 
-def open_model(files: BaseFiles, clip_skip: int = 1, max_token_length: int = 75) -> Opened:
+def open_model(
+    files: BaseFiles, clip_skip: int = 1, max_token_length: int = 75, needs_vae: bool = True
+) -> Opened:
     """The base model in `files`, with another's VAE where they have one; no weight is read yet.
 
-    Raises UserError where the model cannot be used.
+    Without `needs_vae` it may lack one: then it has no such module, and no tensors of it. Raises UserError where the
+    model cannot be used.
     """
     found, other = files.model, files.vae or files.model
     family = family_class(KINDS[found.family])
-    tensors = _open_parts(found, family.parts)
+    tensors, rest = _open_parts(found, family.parts)
     if other is not found:
-        tensors["vae"] = _open_parts(other, {"vae": family.parts["vae"]}).get("vae", {})
+        tensors["vae"] = _open_parts(other, {"vae": family.parts["vae"]})[0].get("vae", {})
     modules: dict[str, Any] = {}
     stored: Files = {}
     for name, part in family.parts.items():
         source = other if name == "vae" else found
         stored[name] = part.read(tensors.get(name, {}))
-        if not stored[name]:
-            raise _part_missing(source.path, part)
-        modules[name] = build_part(part, stored[name], source.path, _config(source, name))
+        if stored[name]:
+            modules[name] = build_part(part, stored[name], source.path, _config(source, name))
+        elif needs_vae or name != "vae":
+            raise _part_missing(source.path, name, part)
     _check_clip_skip(clip_skip, min(_layers(modules[reading.part]) for reading in family.readings))
     spare = {name: part.spare(tensors.get(name, {})) for name, part in family.parts.items()}
     empty = family(modules, clip_tokenizer(), "epsilon", clip_skip, max_token_length)
-    return Opened(found, empty, stored, spare)
+    signs = {name: tensor for name, tensor in rest.items() if EDM_TENSORS.fullmatch(name)}
+    unused = [
+        f"{part.shortest_prefix}{PROJECTION}" for name, part in family.parts.items()
+        if PROJECTION in tensors.get(name, {}) and PROJECTION not in stored[name]
+    ]
+    left = [name for name in rest if name not in signs and not CONSTANTS.fullmatch(name)]
+    return Opened(found, empty, stored, spare, signs, tuple(sorted([*left, *unused])))
 
 
 def load_family(
@@ -115,21 +131,24 @@ def load_family(
     return loaded
 
 
-def _open_parts(found: ModelFile, parts: Mapping[str, Part]) -> Files:
-    """The weights in the file or folder `found`: part -> name without the part's prefix -> tensor."""
+def _open_parts(found: ModelFile, parts: Mapping[str, Part]) -> tuple[Files, dict[str, Stored]]:
+    """The weights in the file or folder `found`: part -> name without the part's prefix -> tensor; and all others."""
     if found.layout == "diffusers":
         folders = {name: _part_folder(found, name) for name in parts}
-        return {name: open_weights(_weights_in(folder)) for name, folder in folders.items() if folder.is_dir()}
+        return {name: weights_in_folder(folder) for name, folder in folders.items() if folder.is_dir()}, {}
     tensors = stored_tensors(found.header) if found.header else open_weights(found.path)
     split: Files = {}
+    others: dict[str, Stored] = {}
     for name, tensor in tensors.items():
         owner = next((part for part, its in parts.items() if name.startswith(its.shortest_prefix)), None)
-        if owner is not None:
+        if owner is None:
+            others[name] = tensor
+        else:
             rest = name.removeprefix(parts[owner].shortest_prefix).removeprefix("text_model.")
             split.setdefault(owner, {})[rest] = tensor
     if found.kind == "VAE" and "vae" not in split:
         split["vae"] = tensors
-    return split
+    return split, others
 
 
 def _part_folder(found: ModelFile, part: str) -> Path:
@@ -140,21 +159,6 @@ def _part_folder(found: ModelFile, part: str) -> Path:
 
 def _config(found: ModelFile, part: str) -> dict[str, object]:
     return read_config(_part_folder(found, part) / "config.json") if found.layout == "diffusers" else {}
-
-
-def _weights_in(folder: Path) -> Path:
-    """The weight file of a part's `folder`. Raises UserError where there is none."""
-    path = next((folder / name for name in FOLDER_WEIGHTS if (folder / name).is_file()), None)
-    if path is None:
-        raise UserError(
-            problem(
-                "model_folder_without_weights",
-                "{folder} contains no weights: expected diffusion_pytorch_model.safetensors or model.safetensors. "
-                "Download the model folder again.",
-                folder=str(folder),
-            )
-        )
-    return path
 
 
 def _layers(text_encoder: Any) -> int:
@@ -173,12 +177,21 @@ def _check_clip_skip(clip_skip: int, layers: int) -> None:
         )
 
 
-def _part_missing(path: Path, part: Part) -> UserError:
+def _part_missing(path: Path, name: str, part: Part) -> UserError:
+    if name == "vae":
+        return UserError(
+            problem(
+                "model_part_missing",
+                "{file} has no {part}. Use a complete model; if the VAE is missing, choose one in the VAE field.",
+                file=str(path),
+                part=part.title,
+            )
+        )
     return UserError(
         problem(
-            "model_part_missing",
-            "{file} has no {part}. Use a complete model; if the VAE is missing, choose one in the VAE field.",
-            file=str(path),
-            part=part.title,
+            "model_encoder_missing",
+            "{file} has no {part}. It holds only some parts of a model, as U-Nets for ComfyUI do; choose a complete "
+            "checkpoint.",
+            file=str(path), part=part.title,
         )
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_core.config.jobs.tools import ConvertModel
+from train_core.config.problems import Problem, problem
 from train_core.facts.models.model_files import base_files
-from train_core.models.load import open_model
-from train_core.workshop.common.checkpoints import write_checkpoint, write_folder, write_pickled
+from train_core.models.load import Opened, open_model
+from train_core.workshop.common.checkpoints import tell_of_no_vae, write_checkpoint, write_folder, write_pickled
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import dtype_of, require_free, result_path
 
@@ -24,5 +25,18 @@ def run(config: ConvertModel, report: Report) -> None:
     else:
         path = result_path(result, ENDINGS[settings.model_format])
         write = write_checkpoint if settings.model_format == "safetensors" else write_pickled
-    opened = open_model(base_files(settings.model_file, settings.model_vae))
+    files = base_files(settings.model_file, settings.model_vae, to_train=False)
+    opened = open_model(files, needs_vae=settings.model_format == "diffusers")
+    tell_of_no_vae(opened, opened.stored, report)
+    if settings.model_format == "diffusers" and opened.found.predicts("auto") is None:
+        report.warning(_prediction_unknown(opened))
     write(path, opened, opened.stored, dtype_of(result), report)
+
+
+def _prediction_unknown(opened: Opened) -> Problem:
+    return problem(
+        "folder_prediction_unknown",
+        "{file} does not say whether it predicts noise or velocity, and the folder's scheduler now says noise. If the "
+        "model predicts velocity, set prediction_type to v_prediction in scheduler_config.json.",
+        file=str(opened.found.path),
+    )

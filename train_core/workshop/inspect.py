@@ -69,7 +69,12 @@ def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str
         "autov2": hashes.sha256[:AUTO_V2], "autov3": said.get("sshs_model_hash", "")[:AUTO_V3],
         "legacy_hash": said.get("sshs_legacy_hash", ""),
     }  # fmt: skip
-    return [(name, value) for name, value in facts.items() if value not in ("", 0)]
+    return _said(facts.items())
+
+
+def _said(facts: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The facts that there is something to say of."""
+    return [(name, value) for name, value in facts if value not in ("", 0)]
 
 
 def _trigger(said: Mapping[str, str]) -> str:
@@ -168,19 +173,20 @@ def _empty(path: Path, keys: list[str]) -> Problem:
 def _tell_of_model(found: ModelFile, report: Report) -> None:
     """Kind, number formats, leftovers and hashes of a checkpoint or another weight file, and whether it is whole."""
     path, file = found.path, found.header
+    predicts = [("prediction", found.other_noise or (found.prediction_type or "").removesuffix("_prediction"))]
     if file is None:
-        report.table("facts", ("fact", "value"), [("kind", found.kind), ("layout", found.layout)])
+        report.table("facts", ("fact", "value"), _said([("kind", found.kind), ("layout", found.layout), *predicts]))
         return
     hashes = file_hashes(path)
     formats = Counter(info.dtype for info in file.tensors.values() if info.dtype)
     leftovers = [name for name in file.tensors if name.startswith(("model_ema.", "optimizer", "state"))]
     facts = {
-        "kind": found.kind, "layout": file.layout, "layers": len(file.tensors),
+        "kind": found.kind, "layout": file.layout, **dict(predicts), "layers": len(file.tensors),
         "format": ", ".join(f"{name} ({count})" for name, count in formats.most_common()),
         "size": f"{path.stat().st_size / 2**30:.2f} GiB", "leftovers": len(leftovers), "sha256": hashes.sha256,
         "autov2": hashes.sha256[:AUTO_V2], "legacy_hash": hashes.legacy,
     }  # fmt: skip
-    report.table("facts", ("fact", "value"), [(name, value) for name, value in facts.items() if value not in ("", 0)])
+    report.table("facts", ("fact", "value"), _said(facts.items()))
     if file.metadata:
         report.table("metadata", ("name", "value"), sorted(file.metadata.items()))
     broken = _not_finite(stored_tensors(file).items(), report)

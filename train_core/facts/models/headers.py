@@ -12,6 +12,8 @@ from typing import Any, Literal
 from train_core.config.phrases import joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.model import Parameterization
+from train_core.facts.models.base_names import plainly_named
+from train_core.facts.models.noise_signs import noise_of_file, noise_of_folder
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
 from train_core.kinds import KINDS, NOT_TRAINED, Kind, PredictionType
 
@@ -27,13 +29,15 @@ ONLY_A_PART = {
     "VAE": r"^(first_stage_model\.)?decoder\.conv_in\.",
     phrase("embedding", "embedding"): r"^(emb_params|clip_[lg]|\*)$",
 }
+# What stands beside weights in fewer bits that have scales of their own: ComfyUI's fp8, bitsandbytes', GPTQ's.
+QUANTISED = re.compile(
+    r"(^|\.)(scaled_fp8|scale_weight|weight_scale(_\d)?|comfy_quant|absmax|quant_map|quant_state\.\S+|qweight|qzeros)$"
+)
 INPAINTING = " inpainting"
 # What a U-Net is that sees more than the latent.
 EXTRA_CHANNELS = {
     5: phrase("depth_input", "depth"), 7: phrase("upscaler_input", "upscaler"), 8: "instruct-pix2pix", 9: "inpainting",
 }  # fmt: skip
-# The config that A1111 and others keep beside a checkpoint of the first layout.
-YAML_VELOCITY = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)[\"']?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class ModelFile:
     `kind` is one of `KINDS`, or that with " inpainting" behind it, another name, "LoRA", "VAE", ... or "" when not
     known. `prediction_type` is None where nothing says it. `zero_terminal_snr` says that the model was trained with a
     noise schedule that ends in pure noise. `header` holds the names and shapes of a file's tensors; folders have none.
+    `other_noise` names a kind of noise that only other programs train, such as EDM.
     """
 
     path: Path
@@ -51,6 +56,7 @@ class ModelFile:
     prediction_type: PredictionType | None = None
     zero_terminal_snr: bool = False
     header: TensorFile | None = field(default=None, repr=False, compare=False)
+    other_noise: str = ""
 
     @property
     def family(self) -> str:
@@ -74,11 +80,18 @@ class ModelFile:
         return self.prediction_type or (row.silence_means if row else "epsilon")
 
 
-def recognise(path: Path) -> ModelFile:
-    """The base model at `path`, a file or diffusers folder. Raises UserError naming anything else."""
+def recognise(path: Path, to_train: bool = True) -> ModelFile:
+    """The base model at `path`, a file or diffusers folder. Raises UserError naming anything else.
+
+    With `to_train` one of another kind of noise is refused too; tools can merge and convert it.
+    """
     found = identify(path)
     if not found.is_base_model:
         raise UserError(_refusal(found))
+    if found.header and any(QUANTISED.search(name) for name in found.header.tensors):
+        raise UserError(_quantised(path))
+    if to_train and found.other_noise and KINDS[found.family].process == "ddpm":
+        raise UserError(_of_other_noise(found))
     return found
 
 
@@ -114,9 +127,11 @@ def identify(path: Path) -> ModelFile:
     """Identify the model at `path`. Raises UserError where it is missing, broken, or not safe to open."""
     if path.is_dir():
         return _identify_folder(path)
-    file = read_tensor_file(path)
-    ends_in_noise = "ztsnr" in file.tensors  # an empty tensor, as `v_pred` is
-    return ModelFile(path, _kind_of_tensors(file), file.layout, _prediction_type(file), ends_in_noise, file)  # type: ignore[arg-type]
+    read = read_tensor_file(path)
+    named = plainly_named(read)
+    kind, noise = _kind_of_tensors(named), noise_of_file(named)
+    file = read if kind in NO_BASE_MODEL else named
+    return ModelFile(path, kind, file.layout, noise.prediction_type, noise.ends_in_noise, file, noise.other)  # type: ignore[arg-type]
 
 
 def _kind_of_tensors(file: TensorFile) -> str:
@@ -148,30 +163,6 @@ def _kind_by_channels(row: Kind, channels: int) -> str:
     return phrase("model_with_input", "{kind} {extra}", kind=row.name, extra=extra)
 
 
-def _prediction_type(file: TensorFile) -> PredictionType | None:
-    """By the header's `modelspec.prediction_type`, by the empty tensor `v_pred` that some checkpoints carry, or by a
-    config beside the file."""
-    said = file.metadata.get("modelspec.prediction_type", "")
-    if "v_pred" in file.tensors:
-        return "v_prediction"
-    return _velocity_or_noise(said or _yaml_beside(file.path))
-
-
-def _velocity_or_noise(said: str) -> PredictionType | None:
-    if said.startswith("v"):
-        return "v_prediction"
-    return "epsilon" if said.startswith("eps") else None
-
-
-def _yaml_beside(path: Path) -> str:
-    """Parameterization stated by the `.yaml` of the checkpoint's name; empty if there is none."""
-    beside = path.with_suffix(".yaml")
-    if not beside.is_file():
-        return ""
-    found = YAML_VELOCITY.search(beside.read_text(encoding="utf-8", errors="replace"))
-    return found[1] if found else ""
-
-
 def _identify_folder(folder: Path) -> ModelFile:
     """The kind of a diffusers folder, or of one that holds only a VAE."""
     pipeline = read_config(folder / "model_index.json").get("_class_name", "")
@@ -180,12 +171,10 @@ def _identify_folder(folder: Path) -> ModelFile:
         return ModelFile(folder, refused, "diffusers")
     row = _row_of_folder(folder, pipeline)
     if row:
-        scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
-        said = str(scheduler.get("prediction_type", "epsilon")) if scheduler else ""
-        ends_in_noise = bool(scheduler.get("rescale_betas_zero_snr"))
+        noise = noise_of_folder(read_config(folder / "scheduler" / "scheduler_config.json"))
         seen = read_config(folder / row.denoiser / "config.json").get("in_channels", row.latents.channels)
         kind = _kind_by_channels(row, seen)
-        return ModelFile(folder, kind, "diffusers", _velocity_or_noise(said), ends_in_noise)
+        return ModelFile(folder, kind, "diffusers", noise.prediction_type, noise.ends_in_noise, None, noise.other)
     if read_config(folder / "config.json").get("_class_name") == "AutoencoderKL" or (folder / "vae").is_dir():
         return ModelFile(folder, "VAE", "diffusers")
     inside = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".ckpt"))
@@ -275,4 +264,22 @@ def _refusal(found: ModelFile) -> Problem:
         "{file}: this is an {family} checkpoint. This version trains these kinds of models: {kinds}. Choose one of "
         "those.",
         file=file, family=found.kind, kinds=kinds,
+    )
+
+
+def _quantised(path: Path) -> Problem:
+    return problem(
+        "model_quantised",
+        "{file} stores its weights in fewer bits with scales beside them, which cannot be read here. Choose the fp16, "
+        "bf16 or fp32 version of this model.",
+        file=str(path),
+    )
+
+
+def _of_other_noise(found: ModelFile) -> Problem:
+    return problem(
+        "model_of_other_noise",
+        "{file} is an {family} model trained with another kind of noise: {noise}. This version trains models that "
+        "predict noise (epsilon) or velocity (v). Choose one of those; the tools can merge and convert this one.",
+        file=str(found.path), family=found.family, noise=found.other_noise,
     )

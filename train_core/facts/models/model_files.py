@@ -22,10 +22,10 @@ class BaseFiles:
         return self.vae.path if self.vae else None
 
 
-def base_files(model: str, vae: str = "") -> BaseFiles:
+def base_files(model: str, vae: str = "", to_train: bool = True) -> BaseFiles:
     """The files of the base model that the path or hub id `model` stands for, with the VAE at `vae`.
 
     Raises UserError if that is not a base model, or the VAE does not fit it.
     """
-    found = recognise(resolve(model))
+    found = recognise(resolve(model), to_train)
     return BaseFiles(found, recognise_vae(resolve(vae), found.family) if vae else None)

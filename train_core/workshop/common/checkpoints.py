@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +11,18 @@ from typing import Any
 
 import torch
 
+from train_core.config.problems import problem
 from train_core.models.files.finite import rounded
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import not_written, write_result, write_safetensors
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.load import Opened
 from train_core.models.text.tokenizer import clip_tokenizer
+from train_core.workshop.common.noise_kinds import IN_METADATA, scheduler_of, signs_of
 from train_core.workshop.common.report import Report
 
 Parts = Mapping[str, Mapping[str, Stored]]
 END, START = "<|endoftext|>", "<|startoftext|>"
-SCHEDULER: dict[str, Any] = {
-    "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
-    "interpolation_type": "linear", "num_train_timesteps": 1000, "steps_offset": 1, "timestep_spacing": "leading",
-}  # fmt: skip
 
 
 def write_checkpoint(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
@@ -32,6 +31,7 @@ def write_checkpoint(path: Path, opened: Opened, stored: Parts, dtype: torch.dty
     `dtype` None keeps each tensor's number format. Only one tensor is in memory at a time.
     """
     tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
+    _tell_what_is_left(opened, report)
     write_safetensors(path, _with_signs(opened, tensors), said_of(opened), report.stage("saving"))
     report.saved(path)
 
@@ -39,6 +39,8 @@ def write_checkpoint(path: Path, opened: Opened, stored: Parts, dtype: torch.dty
 def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
     """The same as a pickled checkpoint, which has to be in memory whole."""
     tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
+    tensors = _with_signs(opened, tensors, all_kinds=True)  # there are no metadata that could tell
+    _tell_what_is_left(opened, report)
     progress, state = report.stage("reading"), {}
     for done, (name, one) in enumerate(tensors.items(), 1):
         state[name] = rounded(one.read(), one.dtype, path, name)
@@ -54,6 +56,7 @@ def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype 
 
 def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
     """The same as a diffusers folder, tokenizers and scheduler included; whole or not at all."""
+    _tell_what_is_left(opened, report)
     with write_result(path) as temporary:
         _fill_folder(temporary, opened, stored, dtype, report)
     report.saved(path)
@@ -62,6 +65,9 @@ def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype |
 def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
     index: dict[str, Any] = {"_class_name": f"{opened.row.pipeline}Pipeline"}
     pads = {reading.part: reading.pad for reading in opened.family.readings}
+    if "edm_mean" in opened.signs and "edm_std" in opened.signs:
+        mean, std = (opened.signs[f"edm_{name}"].read().flatten().tolist() for name in ("mean", "std"))
+        opened.family.modules["vae"].register_to_config(latents_mean=mean, latents_std=std)
     for name, module in opened.family.modules.items():
         is_text, own_class = name in pads, type(module).__name__
         tensors = {rest: replace(one, dtype=dtype or one.dtype) for rest, one in stored[name].items()}
@@ -80,9 +86,9 @@ def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype
             module.save_config(folder / name)
             index[name] = ["diffusers", own_class]
     (folder / "scheduler").mkdir()
-    prediction = opened.found.prediction_type or "epsilon"
-    _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER | {"prediction_type": prediction})
-    index["scheduler"] = ["diffusers", "EulerDiscreteScheduler"]
+    scheduler = scheduler_of(opened)
+    _write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
+    index["scheduler"] = ["diffusers", scheduler["_class_name"]]
     _write_json(folder / "model_index.json", {**index, **opened.row.pipeline_index})
 
 
@@ -106,19 +112,46 @@ def _write_json(path: Path, said: Mapping[str, Any]) -> None:
 
 
 def said_of(opened: Opened) -> dict[str, str]:
-    """The metadata of the file that the model comes from, without hashes that have become wrong."""
+    """The metadata of the file that the model comes from, without hashes that are no longer true."""
     said = opened.found.header.metadata if opened.found.header else {}
     kept = {name: value for name, value in said.items() if "hash" not in name}
-    if opened.found.prediction_type:
-        kept.setdefault("modelspec.prediction_type", opened.found.prediction_type.removesuffix("_prediction"))
+    predicts = IN_METADATA.get(opened.found.other_noise, opened.found.prediction_type or "").removesuffix("_prediction")
+    if predicts:
+        kept["modelspec.prediction_type"] = predicts
     return {"format": "pt", **kept}
 
 
-def _with_signs(opened: Opened, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
-    """`tensors` with the empty ones by which some checkpoints say what they predict."""
-    signs = dict(tensors)
+def _with_signs(opened: Opened, tensors: Mapping[str, Stored], all_kinds: bool = False) -> dict[str, Stored]:
+    """`tensors` with those by which checkpoints of some kinds, or `all_kinds`, say what they predict and how."""
+    signs = dict(tensors) | signs_of(opened)
+    had = opened.found.header.tensors if opened.found.header else {}
     for name, holds in (("v_pred", opened.found.prediction_type == "v_prediction"),
                         ("ztsnr", opened.found.zero_terminal_snr)):
-        if holds and opened.row.says_by_empty_tensors:
+        if holds and (all_kinds or opened.row.says_by_empty_tensors or name in had):
             signs[name] = Stored((0,), lambda: torch.zeros(0))
     return signs
+
+
+def tell_of_no_vae(opened: Opened, stored: Parts, report: Report) -> None:
+    """Say where the result has no VAE because the source has none."""
+    if not stored["vae"]:
+        report.notice(
+            problem(
+                "result_without_vae", "{file} has no VAE, so the result has none either: choose a VAE when you use it.",
+                file=str(opened.found.path),
+            )
+        )
+
+
+def _tell_what_is_left(opened: Opened, report: Report) -> None:
+    """Name the tensors of the source that are not in the result."""
+    if opened.left:
+        groups = Counter(name.partition(".")[0] for name in opened.left)
+        report.notice(
+            problem(
+                "tensors_left_behind",
+                "{file}: {count} tensors belong to no part of the model and stay behind: {names}.",
+                file=str(opened.found.path), count=len(opened.left),
+                names=", ".join(f"{name} ({count})" if count > 1 else name for name, count in groups.most_common(6)),
+            )
+        )

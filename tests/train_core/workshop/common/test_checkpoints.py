@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
+from tests.tiny_families import folder_of
 from tests.train_core.workshop.conftest import RunTool, errors, family, load, model_file, prediction
 from tests.train_core.workshop.test_merge_lora import difference
 from train_core.config.syntax.block_weights import label_of
+from train_core.facts.models.headers import identify
 
 KINDS = ["sd1", "sd2", "sdxl"]
 
@@ -135,3 +138,81 @@ def test_what_is_there_is_only_replaced_when_told(run_tool: RunTool, tmp_path: P
     assert result.read_bytes() == b"mine"
     run_tool("convert_model", model_file=model_file("sd1"), save_to=result, overwrite="true")
     assert difference(prediction(load(result)), prediction(family("sd1"))) == 0
+
+
+def notices(events: list[Any], kind: str = "notice") -> dict[str, str]:
+    return {event["code"]: event["text"] for event in events if event["kind"] == kind}
+
+
+MARKS = {
+    "EDM": {"edm_mean": torch.arange(4.0).view(1, 4, 1, 1), "edm_std": torch.ones(1, 4, 1, 1)},
+    "velocity": {"edm_vpred.sigma_max": torch.tensor(100.0), "edm_vpred.sigma_min": torch.tensor(0.25)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("marks", MARKS.values(), ids=MARKS)
+def test_the_kind_of_noise_stays_said_in_every_layout(
+    marks: dict[str, torch.Tensor], run_tool: RunTool, tmp_path: Path
+) -> None:
+    source, folder = tmp_path / "edm.safetensors", tmp_path / "folder"
+    save_file(load_file(model_file("sdxl")) | marks, source)
+    run_tool("convert_model", model_file=source, save_to=tmp_path / "m.safetensors")
+    run_tool("convert_model", model_file=source, model_format="ckpt", save_to=tmp_path / "m.ckpt")
+    run_tool("convert_model", model_file=source, model_format="diffusers", save_to=folder)
+    run_tool("convert_model", model_file=folder, save_to=tmp_path / "back.safetensors")
+    kinds = {identify(path).other_noise for path in (source, tmp_path / "m.ckpt", folder)}
+    assert len(kinds) == 1
+    assert "EDM" in kinds.pop()
+    for name, value in marks.items():
+        assert torch.equal(load_file(tmp_path / "m.safetensors")[name], value)
+        assert torch.equal(load_file(tmp_path / "back.safetensors")[name].float(), value)
+    assert StableDiffusionXLPipeline.from_pretrained(folder).scheduler.__class__.__name__.startswith("EDM")
+
+
+def test_a_schedule_that_ends_in_noise_and_velocity_stay_said(run_tool: RunTool, tmp_path: Path) -> None:
+    source = tmp_path / "v.safetensors"
+    save_file(load_file(model_file("sdxl")) | {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, source)
+    for layout, name in (("diffusers", "folder"), ("ckpt", "m.ckpt"), ("safetensors", "m.safetensors")):
+        run_tool("convert_model", model_file=source, model_format=layout, save_to=tmp_path / name)
+        found = identify(tmp_path / name)
+        assert (found.prediction_type, found.zero_terminal_snr) == ("v_prediction", True)
+
+
+def test_a_folders_own_scheduler_is_kept(run_tool: RunTool, tmp_path: Path) -> None:
+    run_tool("convert_model", model_file=folder_of("sdxl"), model_format="diffusers", save_to=tmp_path / "copy")
+    said = [json.loads((path / "scheduler" / "scheduler_config.json").read_text("utf-8"))
+            for path in (folder_of("sdxl"), tmp_path / "copy")]
+    assert said[0] == said[1]
+
+
+def test_what_stays_behind_is_named(run_tool: RunTool, tmp_path: Path) -> None:
+    source = tmp_path / "full.safetensors"
+    more = ("model_ema.decay", "model_ema.a", "optimizer.x", "betas", "denoiser.sigmas")
+    save_file(load_file(model_file("sd1")) | {name: torch.zeros(2) for name in more}
+              | {"cond_stage_model.transformer.text_projection.weight": torch.eye(64)}, source)
+    events = run_tool("convert_model", model_file=source, save_to=tmp_path / "m.safetensors")
+    said = notices(events)["tensors_left_behind"]
+    assert "4 tensors" in said
+    assert all(word in said for word in ("model_ema (2)", "optimizer", "cond_stage_model"))
+    assert "tensors_left_behind" not in notices(run_tool("convert_model", model_file=model_file("sdxl"),
+                                                         save_to=tmp_path / "n.safetensors"))
+
+
+def test_a_model_without_a_vae_is_converted_to_a_file_and_that_is_said(run_tool: RunTool, tmp_path: Path) -> None:
+    source, result = tmp_path / "novae.safetensors", tmp_path / "m.safetensors"
+    tensors = {name: t for name, t in load_file(model_file("sd1")).items() if not name.startswith("first_stage")}
+    save_file(tensors, source)
+    assert "result_without_vae" in notices(run_tool("convert_model", model_file=source, save_to=result))
+    found = load_file(result)
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], value) for name, value in tensors.items())
+    assert errors(run_tool("convert_model", model_file=source, model_format="diffusers", save_to=tmp_path / "f")) == [
+        "model_part_missing"
+    ]
+
+
+def test_a_folder_for_a_model_that_says_nothing_is_warned_of(run_tool: RunTool, tmp_path: Path) -> None:
+    events = run_tool("convert_model", model_file=model_file("sd2"), model_format="diffusers", save_to=tmp_path / "f")
+    assert "folder_prediction_unknown" in notices(events, "warning")
+    events = run_tool("convert_model", model_file=model_file("sd1"), model_format="diffusers", save_to=tmp_path / "g")
+    assert not notices(events, "warning")
