@@ -37,7 +37,7 @@ class Masks:
 
     def __init__(self, entries: Sequence[Entry], progress: Progress) -> None:
         self.entries = entries
-        self.files = _files(entries)
+        self.files = mask_files(entries)
         self.kept: dict[int, Tensor] = {}
         self._read_all(progress)
 
@@ -126,7 +126,7 @@ def stacked(masks: Sequence[Tensor | None], bucket: Size) -> Tensor | None:
     return torch.stack([whole if mask is None else mask for mask in masks])
 
 
-def _files(entries: Sequence[Entry]) -> dict[Path, Path]:
+def mask_files(entries: Sequence[Entry]) -> dict[Path, Path]:
     """The mask file of each image that has one. Raises UserError with all that is wrong with the files."""
     by_directory: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:

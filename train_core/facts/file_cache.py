@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 
 logger = logging.getLogger(__name__)
 
 Stamp = tuple[str, int, int]
 _THREADS = 8
+_ONE_AT_A_TIME: dict[str, Lock] = {}  # by kind of fact
 _TABLE = """CREATE TABLE IF NOT EXISTS known (
     path TEXT, kind TEXT, size INTEGER, mtime_ns INTEGER, value TEXT, PRIMARY KEY (path, kind))"""
 
@@ -24,20 +27,23 @@ def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | No
     `database` is an SQLite file shared by all processes; when it cannot be used, everything is found out afresh.
     """
     stamps = {path: _stamp(path) for path in paths}
-    known = _read(database, kind, stamps)
-    missing = [path for path in stamps if path not in known]
-    if not missing:
-        return known
-    with ThreadPoolExecutor(_THREADS) as threads:
-        answers = zip(missing, threads.map(find_out, missing), strict=True)
-        found = {path: value for path, value in answers if value is not None}
-    _write(database, kind, {stamps[path]: value for path, value in found.items()})
+    with _ONE_AT_A_TIME.setdefault(kind, Lock()):  # who asks second finds the answers of the first
+        known = _read(database, kind, stamps)
+        missing = [path for path in stamps if path not in known]
+        if not missing:
+            return known
+        with ThreadPoolExecutor(_THREADS) as threads:
+            answers = zip(missing, threads.map(find_out, missing), strict=True)
+            found = {path: value for path, value in answers if value is not None}
+        _write(database, kind, {stamps[path]: value for path, value in found.items()})
     return known | found
 
 
 def _stamp(path: Path) -> Stamp:
     status = path.stat()
-    return str(path.absolute()), status.st_size, status.st_mtime_ns
+    # The time of any change to the file, which nobody can set; Windows has that of writing only.
+    changed = status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns
+    return str(path.absolute()), status.st_size, changed
 
 
 def _connect(database: Path) -> sqlite3.Connection:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 from train_core.config.files import to_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
-from train_core.events.kinds import Resumed
-from train_core.events.log import Emit
+from train_core.events.kinds import NoticeEvent, Resumed
+from train_core.events.log import Emit, emit_problems
 from train_core.events.reading import read_events
+from train_core.facts.run.contents import Contents, require_same_contents, unchecked
 from train_core.facts.run.result_names import free_name
-from train_core.facts.run.states import State, find_state, rates_differ, require_same_images
+from train_core.facts.run.states import State, find_state, rates_differ
 from train_core.facts.run.steps import StepCount
 from train_core.run.metrics import Metrics
 from train_core.run.outputs.curves import forget_later
@@ -89,11 +91,19 @@ def digest_of(library: Library) -> str:
     return hashlib.sha256(json.dumps(images).encode()).hexdigest()
 
 
+def require_same(place: Place, library: Library, contents: Future[Contents], emit: Emit) -> None:
+    """Raise `UserError` if the run resumes a state and images or models are not the ones that it was trained on."""
+    if place.state is None:
+        return
+    require_same_contents(place.state, contents.result(), digest_of(library))
+    if not place.state.contents:
+        emit_problems(emit, NoticeEvent, [unchecked(place.state)])
+
+
 def resume(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:
     """Restore every part of `run` from the state. Raises `UserError` if the state is of other images."""
     if place.state is None:
         return
-    require_same_images(place.state, run.upkeep.states.facts["data"])
     restore(run.upkeep.states.parts, read_parts(place.state))
     run.step = place.state.step
     if rates_differ(config, place.state):

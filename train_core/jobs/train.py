@@ -18,15 +18,17 @@ from train_core.data.dataset import Pace, TrainingData, training_data_of
 from train_core.data.encoder import Encoder
 from train_core.data.encoding import rescued_remark
 from train_core.data.heldout import measured_on, open_libraries
+from train_core.data.library import Library
 from train_core.data.order import BatchPlan
 from train_core.data.texts import TextCache
 from train_core.events.kinds import EndStatus, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
-from train_core.facts.models.model_files import BaseFiles
+from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.preflight import Findings
 from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.assembly import assemble
+from train_core.jobs.contents import contents_in_background
 from train_core.jobs.devices import (
     compute_dtype,
     make_accelerator,
@@ -34,7 +36,7 @@ from train_core.jobs.devices import (
     precision_remarks,
 )
 from train_core.jobs.progress import Counter
-from train_core.jobs.resuming import place_of, resume
+from train_core.jobs.resuming import place_of, require_same, resume
 from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, validate_on
 from train_core.models.family import Family
@@ -78,19 +80,24 @@ def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | N
     emit(Stage(name="loading"))
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
     emit_problems(emit, NoticeEvent, precision_remarks(config.training.mixed_precision, accelerator.device))
+    files = base or base_files(config.model.pretrained_model_name_or_path, config.model.vae)
+    place = place_of(config, run_dir)
+    libraries = open_libraries(DataSettings.of(config), config.validation, validation_seed(config))
+    contents = contents_in_background(config, files, *libraries)
+    require_same(place, libraries[0], contents, emit)
     merged = merged_first(config.algorithm)
-    family = load_family(config.model, dtype, accelerator.device, config.memory, merged, base)
+    family = load_family(config.model, dtype, accelerator.device, config.memory, merged, files)
     choose_attention(family, config.memory, dtype, accelerator.device)
     emit_problems(emit, WarningEvent, [*family.remarks, *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
-    data, measured, texts = prepare_data(config, family, accelerator, emit)
+    data, validation, texts = prepare_data(config, family, accelerator, libraries, emit)
     length = steps_of(config, data, accelerator.num_processes)
     data.pace = Pace(config.training.gradient_accumulation_steps, length.total)
 
-    place = place_of(config, run_dir)
     run = assemble(config, place, accelerator, family, data, texts, length, emit)
-    if measured is not None:
-        validate_on(measured, config, run, emit)
+    run.upkeep.states.contents = contents
+    if validation is not None:
+        validate_on(validation, config, run, emit)
     resume(run, config, place, emit)
     return run
 
@@ -109,15 +116,15 @@ def unused_rates(config: TrainConfig, family: Family) -> list[Problem]:
 
 
 def prepare_data(
-    config: TrainConfig, family: Family, accelerator: Accelerator, emit: Emit
+    config: TrainConfig, family: Family, accelerator: Accelerator, libraries: tuple[Library, Library | None],
+    emit: Emit,
 ) -> tuple[TrainingData, TrainingData | None, TextCache | None]:
-    """The images to train and, if asked for, to validate on, and their captions, cached where the settings ask for it.
+    """The images of `libraries`, to train and if asked for to validate on, and their captions, cached as settings ask.
 
     Afterwards what encodes nothing any more gives its memory back.
     """
     processes = (accelerator.num_processes, accelerator.process_index)
-    settings, seed = DataSettings.of(config), validation_seed(config)
-    library, measured = open_libraries(settings, config.validation, seed)
+    library, measured = libraries
     encoder = None
     if config.dataset.cache_latents:
         encoder = Encoder(
@@ -130,12 +137,11 @@ def prepare_data(
     validation = None
     if measured is not None:
         emit_problems(emit, NoticeEvent, [measured_on(measured)])
-        plan = BatchPlan(seed, 1, *processes)
+        plan = BatchPlan(validation_seed(config), 1, *processes)
         validation = training_data_of(measured, config.dataset, plan, encoder, Counter("caching", emit))
     rescued = data.rescued | (validation.rescued if validation else set())
     emit_problems(emit, NoticeEvent, [rescued_remark(rescued)] if rescued else [])
-    libraries = [library] if measured is None else [library, measured]
-    texts = cached_texts(config, family, libraries, Counter("caching", emit))
+    texts = cached_texts(config, family, filter(None, libraries), Counter("caching", emit))
     idle = {"vae"} if config.dataset.cache_latents else set()
     if texts is not None:
         idle |= set(family.text_parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ BOUND = frozenset({"num_processes", "num_machines"})
 class State:
     """A state folder. `step` counts from 1 and is done; `name` is that of the run's results, `run_dir` its folder.
 
-    `settings` are all of the run's by name, `data` the digest of its images, `files` what it had written by then.
+    `settings` are all of the run's by name, `data` the digest of its images' order, `files` what it had written by
+    then. `contents` are as `facts.run.contents` has them; states of older versions have none.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class State:
     data: str
     settings: dict[str, Any]
     files: list[list[Any]]
+    contents: dict[str, Any] = field(default_factory=dict)
 
 
 def read_state(path: Path) -> State:
@@ -57,7 +59,8 @@ def read_state(path: Path) -> State:
     try:
         said = json.loads((path / INFO).read_text(encoding="utf-8"))
         version = int(said["format"])
-        told = {field.name: said[field.name] for field in fields(State) if field.name not in ("path", "run_dir")}
+        said.setdefault("contents", {})
+        told = {one.name: said[one.name] for one in fields(State) if one.name not in ("path", "run_dir")}
         state = State(path=path, run_dir=Path(said["run_dir"]), **told)
         json.loads((path / PARTS).read_bytes())
         read_tensor_file(path / TENSORS)
@@ -139,7 +142,7 @@ def differing(config: TrainConfig, state: State) -> list[Problem]:
             name=s.name, now=_plain(ours, s), then=_plain(theirs, s), folder=str(state.path),
         )
         for s in config.settings()
-        if not may_differ(s) and _plain(ours, s) != _plain(theirs, s)
+        if not may_differ(s) and _plain(ours, s) != _plain(theirs, s) and not _moved(s, ours, theirs, state)
     ]
     return [*refused, *_other_parts(config, state)]
 
@@ -159,6 +162,17 @@ def _other_parts(config: TrainConfig, state: State) -> list[Problem]:
     ]
 
 
+def _moved(setting: Setting, ours: Mapping[str, Any], theirs: Mapping[str, Any], state: State) -> bool:
+    """Whether files are merely in another place now, where their content is known and will be compared."""
+    both = ours.get(setting.name) and theirs.get(setting.name)
+    return bool(state.contents and both) and names_a_place(setting)
+
+
+def names_a_place(setting: Setting) -> bool:
+    """Whether a setting says where images or models are, which is no matter as long as their content is the same."""
+    return setting.traits.path in ("file", "adapter", "adapters", "data", "folder")
+
+
 def may_differ(setting: Setting) -> bool:
     """Whether a run may continue with another value of this setting."""
     if setting.name in BOUND:
@@ -174,19 +188,6 @@ def rates_differ(config: TrainConfig, state: State) -> bool:
         for s in config.settings()
         if s.name in RATES
     )
-
-
-def require_same_images(state: State, data: str) -> None:
-    """Raise UserError when the images, captions or their order are not those that the state was trained on."""
-    if state.data != data:
-        raise UserError(
-            problem(
-                "resume_images_differ",
-                "The images or captions are not the ones that the state {folder} was trained on, so it cannot continue "
-                "from its place in their order. Restore them, or start a new run.",
-                folder=str(state.path),
-            )
-        )
 
 
 def _plain(values: Mapping[str, Any], setting: Setting) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from train_core.config.sections.resume import ResumeSettings
 from train_core.config.whole_files import remove, write_whole
 from train_core.events.kinds import StateWritten, WarningEvent
 from train_core.events.log import Emit, emit_problems
+from train_core.facts.run.contents import Contents
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
 from train_core.models.files.finite import NotFiniteError, all_finite
@@ -43,6 +45,7 @@ class States:
 
     `parts` are all that a resumed run must find as it was; whoever holds something of that kind adds it there.
     `facts` are the fields of `State` that stay the same: settings, digest of the images, run folder and the like.
+    `contents` is what the run is made from.
     `keep_epochs` and `keep_steps` limit how many stay, 0 keeps all. Without `emit`, as on all processes but the main
     one, nothing is written.
     """
@@ -56,6 +59,7 @@ class States:
     emit: Emit | None
     keep_epochs: int = 0
     keep_steps: int = 0
+    contents: Future[Contents] | None = None
     last: Path | None = None
     _last_step: int = field(default=-1)
 
@@ -83,6 +87,7 @@ class States:
         fields = {
             "format": FORMAT, "step": step, "epoch": epoch, "written": time.time(), "name": self.name,
             "files": self.manifest.fields(), **self.facts,
+            "contents": self.contents.result().fields() if self.contents else {},
         }
         try:
             write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
