@@ -66,6 +66,7 @@ class TrainingData:
     ) -> None:
         self.library = library
         self.plan = plan
+        self.cache = cache
         self.pace = Pace()
         self.rescued: set[Path] = set()
         self.order = _Order()
@@ -105,6 +106,13 @@ class TrainingData:
         new = images - self.rescued
         self.rescued |= new
         return new
+
+    def broken_files(self, batch: Batch) -> set[Path]:
+        """The files of cached latents to blame where latents of `batch` are not numbers."""
+        if self.cache is None or batch.moments is None:
+            return set()
+        samples = batch.indices[batch.moments.broken()].tolist()
+        return {path for sample in samples for path in self.cache.broken_files(self.library.samples[sample])}
 
     def _draw(self, index: int, epoch: int) -> Draw:
         entry = self.library.samples[index]

@@ -23,6 +23,10 @@ class Moments:
         """Latents (B, C, h, w), unscaled: mean + std * `noise`, where `noise` is N(0, 1) of the same shape."""
         return self.mean + torch.exp(0.5 * self.logvar) * noise
 
+    def broken(self) -> Tensor:
+        """Which rows (B,) are not all numbers, on the CPU."""
+        return ~(torch.isfinite(self.mean) & torch.isfinite(self.logvar)).all(dim=(1, 2, 3)).cpu()
+
     def to(self, device: torch.device | str) -> Moments:
         """The same distribution on `device`."""
         mean, logvar = (part.to(device, non_blocking=True) for part in (self.mean, self.logvar))

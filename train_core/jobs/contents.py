@@ -34,7 +34,7 @@ def contents_in_background(
 
 
 def contents_of(config: TrainConfig, files: BaseFiles, library: Library, measured: Library | None) -> Contents:
-    """The contents of what is trained on: images to learn from and to validate on, their masks, and models."""
+    """The contents of what is trained on: images to learn from and to validate on, their masks, models, and layers."""
     pictures = _pictures(library.entries)
     if measured is not None:
         pictures += [(f"{name} (validation)", *digests) for name, *digests in _pictures(measured.entries)]
@@ -44,6 +44,8 @@ def contents_of(config: TrainConfig, files: BaseFiles, library: Library, measure
     algorithm = config.algorithm
     if algorithm.network_weights.strip():
         paths["network_weights"] = Path(algorithm.network_weights.strip())
+    if config.network.LyCORIS_preset.strip().lower().endswith(".toml"):
+        paths["LyCORIS_preset"] = Path(config.network.LyCORIS_preset.strip())
     paths |= {f"base_weights {number}": Path(path) for number, path in enumerate(algorithm.base_weights, 1)}
     return Contents(tuple(pictures), {name: _digest_of_model(path) for name, path in paths.items()}, paths)
 

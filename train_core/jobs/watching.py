@@ -24,7 +24,7 @@ def guard_of(config: TrainConfig, stepper: Stepper, data: TrainingData, total_st
     """The guard of a run on the images of `data`."""
     return Guard(
         stepper.accelerator, stepper, data.library, emit, stability_advice(config), config.validation.on_divergence,
-        Divergence.over(total_steps),
+        Divergence.over(total_steps), broken_files=data.broken_files,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Guard:
     recovered: int = 0
     good: Snapshot | None = None
     candidate: Snapshot | None = None
+    broken_files: Callable[[Batch], set[Path]] = lambda batch: set()
     _losses: list[Tensor] = field(default_factory=list)
     _readback: Readback = field(default_factory=Readback)
     _norm: Readback = field(default_factory=Readback)
@@ -109,11 +110,18 @@ class Guard:
         """Count and report a step from which nothing was learnt."""
         self.skipped += 1
         self.in_a_row += 1
-        named = sorted({str(path) for batch in broken for path in images_of(batch, self.library)})
+        images = self._named(path for batch in broken for path in images_of(batch, self.library))
+        emit_problems(self.emit, WarningEvent, [problem_of(step + 1, images)])
+        files = self._named(path for batch in broken for path in self.broken_files(batch))
+        if files:
+            emit_problems(self.emit, WarningEvent, [latents_cache_not_finite(files)])
+
+    def _named(self, paths: Iterable[Path]) -> str:
+        """`paths` of all processes for a message."""
+        named = sorted({str(path) for path in paths})
         if self.accelerator.num_processes > 1:
             named = sorted(set(gather_object(named)))
-        shown = ", ".join(named[:NAMED_AT_MOST]) + (" …" if len(named) > NAMED_AT_MOST else "")
-        emit_problems(self.emit, WarningEvent, [problem_of(step + 1, shown)])
+        return ", ".join(named[:NAMED_AT_MOST]) + (" …" if len(named) > NAMED_AT_MOST else "")
 
     @property
     def skipped_too_many(self) -> bool:
@@ -180,8 +188,8 @@ def images_of(batch: Batch, library: Library) -> list[Path]:
     """The images of `batch`; only those whose latents are not numbers, if there are such."""
     samples = [number for number, weight in enumerate(batch.weights.tolist()) if weight]
     if batch.moments is not None:
-        mean = batch.moments.mean
-        samples = [number for number in samples if not torch.isfinite(mean[number]).all()] or samples
+        broken = batch.moments.broken().tolist()
+        samples = [number for number in samples if broken[number]] or samples
     return [library.entries[library.samples[int(batch.indices[number])]].path for number in samples]
 
 
@@ -201,6 +209,16 @@ def gradient_not_finite(step: int, images: str) -> Problem:
         "The loss at step {step} is a number, but its gradients are not, so nothing is learnt from that step. Its "
         "images: {images}.",
         step=step, images=images,
+    )
+
+
+def latents_cache_not_finite(files: str) -> Problem:
+    """Warning text for a step that was skipped because cached latents are not numbers."""
+    return problem(
+        "latents_cache_not_finite",
+        "Cached latents contain invalid values: {files}. Nothing is learnt from steps that use them. Delete these "
+        "files; the next run creates them again.",
+        files=files,
     )
 
 

@@ -16,7 +16,7 @@ from tests.event_lines import Event
 from tests.tiny import tiny_file, tiny_folder
 from tests.train_core.jobs.conftest import Prepare, write_job
 from tests.train_core.jobs.test_resume import train
-from train_core.facts.run.states import INFO
+from train_core.facts.run.states import INFO, states_in
 
 FIRST = {"max_train_epochs": 0, "max_train_steps": 2, "save_state_on_train_end": True}
 LONGER = {"resume": "last", "max_train_steps": "4"}
@@ -156,3 +156,18 @@ def test_a_state_of_an_older_version_resumes_with_a_notice_and_its_successor_kno
     assert "resume_contents_unknown" in [event["code"] for event in events if event["kind"] == "notice"]
     repaint(images / "2_zuko dog" / "1.png")
     assert refusals(train(config, resume="last", max_train_steps="6")) == [("resume_images_differ", "2_zuko dog/1.png")]
+
+
+def test_files_that_cannot_be_read_any_more_cost_no_state(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "base.safetensors")
+
+    monkeypatch.setattr("train_core.jobs.contents.contents_of", gone)
+    events = train(prepare("zuko", save_state_every_n_steps=1, **FIRST))
+    assert events[-1]["status"] == "completed"
+    told = [event for event in events if event.get("code") == "state_without_contents"]
+    assert len(told) == 1
+    assert "base.safetensors" in told[0]["params"]["reason"]
+    assert [state.step for state in states_in(tmp_path / "out")] == [1, 2, 2]

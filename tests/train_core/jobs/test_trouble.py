@@ -128,6 +128,8 @@ def test_the_image_whose_latents_are_broken_is_named_by_whichever_process_has_it
     named = {warning["params"]["images"] for warning in warnings}
     assert len(named) == 1
     assert named.pop().count(".png") == 1
+    blamed = told(read_events(newest / "events.jsonl"), "latents_cache_not_finite")
+    assert {warning["params"]["files"] for warning in blamed} == {str(file)}
     assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(last_file(newest)).values())
 
 

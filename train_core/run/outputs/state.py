@@ -87,7 +87,7 @@ class States:
         fields = {
             "format": FORMAT, "step": step, "epoch": epoch, "written": time.time(), "name": self.name,
             "files": self.manifest.fields(), **self.facts,
-            "contents": self.contents.result().fields() if self.contents else {},
+            "contents": self._contents_noted(),
         }
         try:
             write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
@@ -99,6 +99,28 @@ class States:
         self.manifest.keep_newest("step state", self.keep_steps, step)
         self.emit(StateWritten(path=str(path), step=step, epoch=epoch))
         return True
+
+
+    def _contents_noted(self) -> dict[str, Any]:
+        """The contents of what the run is made from. A file that cannot be read is reported and costs no state."""
+        if self.contents is None:
+            return {}
+        try:
+            return self.contents.result().fields()
+        except (OSError, UserError) as error:
+            self.contents = None
+            assert self.emit is not None
+            emit_problems(self.emit, WarningEvent, [_contents_not_known(error)])
+            return {}
+
+
+def _contents_not_known(error: Exception) -> Problem:
+    return problem(
+        "state_without_contents",
+        "Not all files of this run can still be read ({reason}), so its states do not note what they contain. When you "
+        "resume, make sure yourself that images and models are still the same.",
+        reason=str(error),
+    )
 
 
 def _not_written(path: Path, error: Exception) -> Problem:
