@@ -105,7 +105,7 @@ SD_LAYOUT: BlockLayout = (0, 12, 1, 12, 0)
 SDXL_LAYOUT: BlockLayout = (1, 9, 3, 9, 1)
 SD_BLOCK_LISTS = BlockLists(
     (17, 26),
-    {"ins": ("IN", range(3)), "ind": ("IN", range(5, 12)), "outd": ("OUT", range(7)), "outs": ("OUT", range(7, 12))},
+    {"ins": ("IN", range(5)), "ind": ("IN", range(5, 12)), "outd": ("OUT", range(7)), "outs": ("OUT", range(7, 12))},
 )
 SD_ATTENTION = (True, True, True, False)
 SD_KEYS = {"unet": "lora_unet", "text_encoder": "lora_te"}

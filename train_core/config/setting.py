@@ -26,7 +26,8 @@ class Traits:
     `suggestions` are offered but other text is allowed; fixed choices are a `Literal` type. `required` settings have an
     empty default and must be filled before a job starts, unless one of the settings in `unless` is; then that one does
     its work. `lines` above 1 asks for a text area of that height. `arguments` are a list of key=value pairs. With
-    `zero_unset` 0 means the default, as other programs write what is not asked for.
+    `zero_unset` 0 means the default, as other programs write what is not asked for. In `plain` text, a small language
+    of numbers and names, full-width characters count as plain ones.
     """
 
     label: str = ""
@@ -36,6 +37,7 @@ class Traits:
     lines: int = 1
     arguments: bool = False
     zero_unset: bool = False
+    plain: bool = False
     advanced: bool = False
     suggestions: tuple[str, ...] = ()
     required: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 from train_core.data.library import Entry, Library
 from train_core.facts.datasets.subsets import Subset
 from train_core.facts.images.buckets import Size, bucket_rules
+from train_core.facts.images.caption_draws import CaptionRules, caption_rules, tags_in
 
 # What the ecosystem's readers look for in a subset, if this program has it.
 _SUBSET_KEYS = (
@@ -33,7 +34,7 @@ def registered(subsets: Iterable[Subset], is_reg: bool) -> int:
 
 
 def tag_frequency(library: Library) -> dict[str, dict[str, int]]:
-    """`ss_tag_frequency`: how many images of each folder bear each comma-separated tag, lower-cased."""
+    """`ss_tag_frequency`: how many images of each folder bear each tag, lower-cased and without separator marks."""
     return _tag_frequency(library.entries, library.subsets)
 
 
@@ -101,15 +102,15 @@ def _tag_frequency(entries: Sequence[Entry], subsets: Sequence[Subset]) -> dict[
     for subset, name in _named(subsets):
         counts: Counter[str] = Counter()
         for image in subset.folder.images:
-            counts.update(list(_tags(tags.get(image.path, ""), subset.settings.captions.enable_wildcard)))
+            counts.update(_tags(tags.get(image.path, ""), caption_rules(subset.settings.captions)))
         found[name] = dict(counts)
     return found
 
 
-def _tags(text: str, all_lines: bool) -> list[str]:
+def _tags(text: str, rules: CaptionRules) -> list[str]:
     """The tags of the lines that draws use, each once and in their order."""
-    lines = text.split("\n") if all_lines else text.split("\n")[:1]
-    return list(dict.fromkeys(tag for line in lines for part in line.split(",") if (tag := part.strip().lower())))
+    lines = text.split("\n") if rules.wildcards else text.split("\n")[:1]
+    return list(dict.fromkeys(tag.lower() for line in lines for tag in tags_in(line, rules)))
 
 
 def _bucket_summary(entries: Sequence[Entry]) -> dict[str, Any]:

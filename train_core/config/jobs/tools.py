@@ -48,7 +48,7 @@ class MergeLoraSettings(Section, title="Merge adapters"):
     strengths: list[str] = setting(
         [], "The strength of each, one per line: a number, a preset of block weights (ALL, INS, IND, INALL, MIDD, "
         "OUTD, OUTS, OUTALL, or your own), a list of them, or a number and one of these, such as 0.8 MIDD. Missing "
-        "ones are 1.", label="Strengths", lines=3,
+        "ones are 1.", label="Strengths", lines=3, plain=True,
     )
     merge_method: Literal["exact", "svd"] = setting(
         "exact", "exact loses nothing, because it puts the ranks side by side; svd gives the closest adapter of a "
@@ -74,7 +74,7 @@ class MergeModelsSettings(Section, title="Merge checkpoints"):
     )
     merge_alpha: str = setting(
         "0.5", "α: a number, a preset or list of block weights, or a number and one of these, such as 0.7 OUTALL.",
-        label="α", min_length=1,
+        label="α", min_length=1, plain=True,
     )
     merged_text_encoder: Literal["merged", "A", "B"] = setting(
         "merged", "Where the text encoders come from.", label="Text encoders",

@@ -74,5 +74,6 @@ class AlgorithmSettings(Section, title="Algorithm and start"):
     )
     base_weights_multiplier: list[str] = setting(
         [], "Strengths in the same order, one per line: a number, block weights, or both, such as 0.8 MIDD. Missing "
-        "ones are 1.", label="Their strengths", lines=2, applies_to=when_set("base_weights"),
+        "ones are 1.", label="Their strengths", lines=2, plain=True,
+        applies_to=when_set("base_weights"),
     )

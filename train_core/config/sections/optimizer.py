@@ -60,7 +60,7 @@ class OptimizerSettings(Section, title="Optimizer"):
     )
     lr_stages: str = setting(
         "", "Each stage as value:step where it ends, such as 5e-3:12000, 1e-4:20000, 1e-5. The values are learning "
-        "rates for staged, and factors on the learning rate for piecewise_constant.", label="Stages",
+        "rates for staged, and factors on the learning rate for piecewise_constant.", label="Stages", plain=True,
         applies_to=when("lr_scheduler", "staged", "piecewise_constant"),
     )
     lr_decay_steps: str = setting(

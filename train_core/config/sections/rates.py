@@ -28,14 +28,14 @@ class RateSettings(Section, title="Rates of blocks and layers"):
     down_lr_weight: str = setting(
         "", "Factors on the learning rate of the U-Net's down blocks, such as 0,0,1; or cosine, sine, linear, "
         "reverse_linear or zeros, with an optional offset such as sine+0.2. A factor of 0 leaves the block untrained.",
-        label="Down block factors", advanced=True, applies_to=IN_UNET,
+        label="Down block factors", plain=True, advanced=True, applies_to=IN_UNET,
     )
     mid_lr_weight: str = setting(
         "", "The same for the middle block: one factor, three for SDXL.", label="Middle block factors", advanced=True,
-        applies_to=IN_UNET,
+        plain=True, applies_to=IN_UNET,
     )
     up_lr_weight: str = setting(
-        "", "The same for the up blocks.", label="Up block factors", advanced=True, applies_to=IN_UNET,
+        "", "The same for the up blocks.", label="Up block factors", plain=True, advanced=True, applies_to=IN_UNET,
     )
     block_lr_zero_threshold: float = setting(
         0.0, "Factors up to this count as 0.", label="Zero threshold of the factors", ge=0, le=100, advanced=True,

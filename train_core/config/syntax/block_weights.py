@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from train_core.config.phrases import joined
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
+from train_core.config.syntax.signs import plain_signs
 from train_core.kinds import KINDS, SD_BLOCK_LISTS, BlockLists
 
 BASE = "BASE"
@@ -27,11 +29,13 @@ LABELS: dict[int, tuple[str, ...]] = {
     20: (BASE, *_numbered("IN", *range(9)), "M00", *_numbered("OUT", *range(9))),
     26: (BASE, *_numbered("IN", *range(12)), "M00", *_numbered("OUT", *range(12))),
 }
-# Named presets: the blocks that they keep beside BASE. IND and OUTD lie deep inside, INS and OUTS near the picture.
+# Named presets: the blocks that they keep beside BASE, as the extension's own list for SD has them. IND and OUTD lie
+# deep inside, INS and OUTS near the picture.
 NAMED: dict[str, tuple[str, ...]] = {
     "NONE": (), "ALL": ("in", "mid", "out"), "INS": ("ins",), "IND": ("ind",), "INALL": ("in",),
     "MIDD": ("ind", "mid", "outd"), "OUTD": ("outd",), "OUTS": ("outs",), "OUTALL": ("out",),
 }  # fmt: skip
+HALF = "ALL0.5"  # the only one with other numbers than 0 and 1
 EVERY = {"in": ("IN", range(12)), "mid": ("M", range(1)), "out": ("OUT", range(12))}
 KEY = re.compile(r"lora_unet_(down|up)_blocks_(\d+)_(attentions|resnets|downsamplers|upsamplers)_(\d+)_")
 ORIGINAL_KEY = re.compile(r"lora_unet_(input|output)_blocks_(\d+)_")
@@ -78,7 +82,7 @@ def parse_strength(text: str, kind: str, own: Mapping[str, str] | None = None) -
 
     `own` are the user's own lines by name. Raises `UserError` for what is none of that, or is made for another kind.
     """
-    text = text.strip() or "1"
+    text = plain_signs(text).strip() or "1"
     factor, _, rest = text.partition(":") if ":" in text else text.partition(" ")
     number = _number(factor)
     if number is not None and rest.strip():
@@ -93,8 +97,10 @@ def _blocks(text: str, kind: str, own: Mapping[str, str]) -> dict[str, float]:
         text = named[text.upper()]
     if text.upper() in NAMED:
         return _of_preset(text.upper(), kind)
+    if text.upper() == HALF:
+        return {label: value / 2 for label, value in _of_preset("ALL", kind).items()}
     if WORD.fullmatch(text):
-        known = [*NAMED, *own]
+        known = [*NAMED, HALF, *own]
         raise UserError(
             problem(
                 "block_preset_unknown",
@@ -141,9 +147,10 @@ def _lists_of(kind: str) -> BlockLists:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def own_lines_file() -> Path:
@@ -160,7 +167,7 @@ def read_own_lines() -> dict[str, str]:
 def parse_own_lines(text: str) -> dict[str, str]:
     """Lines `NAME:v1,…,v17` by name. Raises `UserError` for an invalid line, or a list of unknown length."""
     lines: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(plain_signs(text).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, colon, values = line.partition(":")

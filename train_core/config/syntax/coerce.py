@@ -14,6 +14,7 @@ from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Setting
 from train_core.config.syntax.arguments import words_in
+from train_core.config.syntax.signs import full_width_signs, plain_signs
 
 TRUE_WORDS = {"true", "on", "yes", "1"}
 FALSE_WORDS = {"false", "off", "no", "0"}
@@ -22,8 +23,51 @@ FALSE_WORDS = {"false", "off", "no", "0"}
 def coerce(setting: Setting, raw: Any, source: str) -> Any:
     """The value of `setting` that `raw` means; empty text and None mean the default.
 
-    Raises `UserError` naming the setting, the value, `source` and the fix.
+    Full-width signs count as plain ones wherever the value is no free text. Raises `UserError` naming the setting, the
+    value, `source` and the fix.
     """
+    plain = _plain(raw)
+    if plain == raw:
+        return _value(setting, raw, source)
+    if _is_of_numbers(setting):
+        try:
+            return _value(setting, plain, source)
+        except UserError:
+            raise UserError(_full_width(setting, raw, source)) from None
+    try:
+        return _value(setting, raw, source)
+    except UserError as as_written:
+        try:
+            return _value(setting, plain, source)
+        except UserError:
+            raise as_written from None
+
+
+def _plain(raw: Any) -> Any:
+    """`raw` with plain signs in place of full-width ones."""
+    if isinstance(raw, list | tuple):
+        return [_plain(item) for item in raw]
+    return plain_signs(raw) if isinstance(raw, str) and full_width_signs(raw) else raw
+
+
+def _is_of_numbers(setting: Setting) -> bool:
+    """Whether the value is numbers, choices or a language of these, which need no full-width signs."""
+    kind, _ = _kind(setting.annotation)
+    return kind not in (str, list[str]) or setting.traits.plain or r"\d" in str(setting.bound("pattern"))
+
+
+def _full_width(setting: Setting, raw: Any, source: str) -> Problem:
+    return problem(
+        "full_width_signs",
+        "{name} = {value} in {source} contains full-width characters, {signs}, and cannot be read with plain ones in "
+        "their place either. Expected: {help}",
+        name=setting.name, value=repr(raw), source=source, signs=" ".join(full_width_signs(str(raw))),
+        help=help_of(setting),
+    )
+
+
+def _value(setting: Setting, raw: Any, source: str) -> Any:
+    """The value that `raw` means as it is written."""
     if raw is None or (raw == "" and setting.annotation is not str):
         return setting.default
     kind, optional = _kind(setting.annotation)

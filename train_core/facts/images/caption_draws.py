@@ -11,6 +11,7 @@ from train_core.config.sections.captions import CaptionSettings
 
 _WILDCARD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _ESCAPED = re.compile(r"\\.")
+_COMMA = re.compile("[,，、]")
 _ESCAPED_BRACKET = re.compile(r"\\([()])")
 
 
@@ -132,9 +133,22 @@ def _counted_parts(text: str, rules: CaptionRules) -> tuple[list[str], list[str]
     return tags[: rules.keep_tokens], tags[rules.keep_tokens :], []
 
 
+def tags_in(text: str, rules: CaptionRules) -> list[str]:
+    """Every tag of a caption's line in its order, without the marks that keep tags in place or together."""
+    pieces = [text]
+    for mark in (rules.keep_separator, rules.secondary_separator):
+        pieces = [part for piece in pieces for part in (piece.split(mark) if mark else [piece])]
+    return [tag for piece in pieces for tag in _tags(piece, rules)]
+
+
 def _tags(text: str, rules: CaptionRules) -> list[str]:
-    parts = text.split(rules.separator)
+    parts = _parts(text, rules.separator)
     return [tag for tag in map(str.strip, _whole(parts, rules.separator) if rules.weighted else parts) if tag]
+
+
+def _parts(text: str, separator: str) -> list[str]:
+    """`text` cut at each `separator`; where that is a comma, full-width ones are too."""
+    return _COMMA.split(text) if separator.strip() == "," else text.split(separator)
 
 
 def _whole(parts: Sequence[str], separator: str) -> list[str]:
@@ -147,7 +161,7 @@ def _whole(parts: Sequence[str], separator: str) -> list[str]:
         else:
             whole.append(part)
         bare = _ESCAPED.sub("", part)
-        opened = max(0, opened + sum(map(bare.count, "([")) - sum(map(bare.count, ")]")))
+        opened = max(0, opened + sum(map(bare.count, "([（")) - sum(map(bare.count, ")]）")))
     return whole
 
 

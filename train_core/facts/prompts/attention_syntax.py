@@ -11,19 +11,24 @@ _TOKEN = re.compile(
     r"""
     \\(?P<escaped>[\\()\[\]])             # \( is a bracket that means itself
     | (?P<lone>\\)                        # any other backslash says nothing
-    | :\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*\)
+    | [:：]\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*[)）]
     | (?P<bracket>[()\[\]])
-    | (?P<text>[^\\()\[\]:]+ | :)
+    | (?P<text>[^\\()\[\]:：]+ | [:：])
     """,
     re.VERBOSE,
 )
+
+
+# A whole weighted piece in full-width brackets, which mean nothing else around a number at their end.
+_FULL_WIDTH = re.compile(r"（([^()（）]*[:：]\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*[)）])")
 
 
 def parse_weighted(text: str) -> list[tuple[str, float]]:
     """Return `text` cut into (piece, weight); equal neighbours are joined, and empty text gives `[("", 1.0)]`.
 
     `(x)` multiplies by 1.1, `[x]` divides by 1.1, `(x:1.3)` multiplies by 1.3, and they nest. A backslash makes a
-    bracket or a backslash plain. A bracket never closed reaches to the end; one never opened is plain text.
+    bracket or a backslash plain. A bracket never closed reaches to the end; one never opened is plain text. A colon
+    before a weight, and brackets around one, may be full-width.
     """
     pieces: list[tuple[str, float]] = []
     opened: dict[str, list[int]] = {"(": [], "[": []}  # where each open bracket's pieces begin
@@ -31,7 +36,7 @@ def parse_weighted(text: str) -> list[tuple[str, float]]:
     def multiply_from(start: int, factor: float) -> None:
         pieces[start:] = [(piece, weight * factor) for piece, weight in pieces[start:]]
 
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(_FULL_WIDTH.sub(r"(\1", text)):
         bracket = token["bracket"]
         if bracket in ("(", "["):
             opened[bracket].append(len(pieces))

@@ -14,6 +14,10 @@ from train_core.config.problems import UserError, problem
 
 ENDINGS = (".txt", ".toml", ".json")
 
+# Word processors make one long dash of two; that begins a flag only where one of these letters follows it.
+_FLAG = re.compile(
+    r"(?:^|\s)(?:--|[—–―－]{1,2}(?=(?:n|w|h|d|l|s|ss|g|cn|ctr|rcfg|fs|img)(?:\s|$)))", re.IGNORECASE
+)
 KEYS = {
     "negative_prompt": "--n", "width": "--w", "height": "--h", "seed": "--d", "scale": "--l",
     "sample_steps": "--s", "sample_sampler": "--ss",
@@ -80,11 +84,11 @@ def file_entries(path: Path) -> list[Entry]:
 
 def _line_entry(number: int, line: str) -> Entry:
     """A line cut at every space with two dashes: the prompt, then the flags."""
-    prompt, *parts = re.split(r"(?:^|\s)--", line)
+    prompt, *parts = _FLAG.split(line)
     flags = []
     for part in parts:
-        flag, _, value = part.strip().partition(" ")
-        flags.append((f"--{flag}", value.strip()))
+        words = part.split(maxsplit=1)
+        flags.append((f"--{words[0] if words else ''}", words[1].strip() if len(words) > 1 else ""))
     return Entry(number, prompt.strip(), tuple(flags))
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.sections.samples import Sampler
+from train_core.config.syntax.signs import plain_signs
 from train_core.facts.prompts.prompt_files import Entry, file_entries, prompt_file, text_entries
 
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
@@ -23,6 +24,9 @@ FLAGS = {
     "--n": "negative_prompt", "--w": "width", "--h": "height", "--d": "seed", "--l": "scale",
     "--s": "steps", "--ss": "sampler",
 }  # fmt: skip
+
+
+TEXTS = ("negative_prompt",)  # the others are numbers and names
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) ->
             problems.append(_given_twice(entry.line, flag))
         given.add(field)
         try:
-            made = replace(made, **{field: READERS[field](value)})
+            made = replace(made, **{field: READERS[field](value if field in TEXTS else plain_signs(value))})
         except ValueError as wanted:
             problems.append(_bad_value(entry.line, flag, value, str(wanted)))
     return made

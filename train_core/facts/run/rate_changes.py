@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from train_core.config.problems import UserError, problem
+from train_core.config.syntax.signs import plain_signs
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class RateChange:
 
 def parse_rate_change(text: str) -> RateChange:
     """The change that `text` asks for: a number, or a factor after x, × or *. Raises UserError for anything else."""
-    match = re.fullmatch(r"\s*([xX×*]?)\s*(\S+)\s*", text)
+    match = re.fullmatch(r"\s*([xX×*]?)\s*(\S+)\s*", plain_signs(text))
     try:
         value = float(match.group(2)) if match else math.nan
     except ValueError:
