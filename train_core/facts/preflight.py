@@ -173,10 +173,12 @@ def _images(config: TrainConfig) -> Findings:
     """Problems and oddities of the images and their captions, wherever they come from."""
     sources = survey(DataSettings.of(config))
     problems, warnings = list(sources.problems), list(sources.warnings)
+    unreadable: list[Problem] = []
     for subset in {subset.folder.path: subset for subset in sources.subsets}.values():
         caption_problems, caption_warnings = _captions(subset.folder, subset.settings.captions.enable_wildcard)
-        problems += caption_problems
+        unreadable += caption_problems
         warnings += caption_warnings
+    problems += _told_together(unreadable)
     drawn = examine_draws(sources.subsets)
     problems += drawn.problems
     warnings += drawn.warnings
@@ -200,6 +202,22 @@ def _captions(folder: ImageFolder, all_lines_used: bool) -> tuple[list[Problem],
         elif len(lines) > 1 and not all_lines_used:
             longer.append(path)
     return problems, [*_empty_captions(empty), *_longer_captions(longer)]
+
+
+def _told_together(problems: list[Problem]) -> list[Problem]:
+    """`problems` of captions, those in another encoding as one for each encoding."""
+    by_encoding: dict[str, list[Problem]] = {}
+    for found in problems:
+        by_encoding.setdefault(found.params.get("encoding", found.text), []).append(found)
+    return [
+        alike[0] if len(alike) == 1 else problem(
+            "captions_not_utf8",
+            "{count} captions are not UTF-8; they look like {encoding}, for example {path}. Convert them to UTF-8, or "
+            "open and save each with this encoding in a text editor.",
+            count=len(alike), encoding=encoding, path=alike[0].params["path"],
+        )
+        for encoding, alike in by_encoding.items()
+    ]
 
 
 def _empty_captions(paths: list[Path]) -> list[Problem]:

@@ -98,3 +98,13 @@ def test_datasets_are_listed_with_their_subsets(tmp_path: Path) -> None:
     assert second["tag_frequency"] == {"meta.json": {"fur": 1, "sun": 1}}
     assert second["subsets"][0]["metadata_file"] == "meta.json"
     assert list(folder_summary(library)) == ["dogs", "meta.json"]
+
+
+def test_marks_that_keep_tags_in_place_or_together_are_no_part_of_them(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path, "1_dog", [(128, 128)], "")
+    (folder / "00.txt").write_text("1boy##standing, red;;;blue, x，y", encoding="utf-8")
+    marks = {"keep_tokens_separator": "##", "secondary_separator": ";;;", "shuffle_caption": True}
+    settings = DataSettings(DatasetSettings(train_data_dir=str(tmp_path), resolution="128")).with_values(marks)
+    assert tag_frequency(open_library(settings)) == {
+        "1_dog": {"1boy": 1, "standing": 1, "red": 1, "blue": 1, "x": 1, "y": 1},
+    }

@@ -167,3 +167,21 @@ def test_empty_settings_are_left_to_the_settings_check() -> None:
 def test_no_torch_is_loaded() -> None:
     code = "import sys, train_core.facts.preflight, train_core.facts.run.steps; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_captions_in_another_encoding_are_one_message_for_each(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "images", "2_dog", [(64, 64)] * 14, "a dog")
+    for number in range(14):
+        encoding = "gbk" if number < 12 else "utf-16"
+        (folder / f"{number:02d}.txt").write_text("一只可爱的小狗在草地上", encoding=encoding)
+    found = {p.params["encoding"]: p for p in examine(configuration(tmp_path)).problems}
+    assert {name: (p.code, p.params["count"]) for name, p in found.items()} == {
+        "GBK": ("captions_not_utf8", 12), "UTF-16": ("captions_not_utf8", 2),
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="says what other systems do with Windows' paths")
+def test_a_path_of_another_system_is_asked_for_instead_of_missed(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    dataset = config.dataset.model_copy(update={"train_data_dir": "F:\\images"})
+    assert codes(examine(config.model_copy(update={"dataset": dataset}))) == (["path_of_another_system"], [])

@@ -16,10 +16,17 @@ from train_core.config.sections.rates import RateSettings
 from train_core.config.syntax.arguments import parse_arguments
 from train_core.config.syntax.block_rates import read_factors
 from train_core.config.syntax.optimizer_arguments import arguments_of
-from train_core.config.syntax.optimizer_traits import WARM_UP_ONLY, adapts_rate, has_relative_steps, is_schedule_free
+from train_core.config.syntax.optimizer_traits import (
+    WARM_UP_ONLY,
+    adapts_rate,
+    has_relative_steps,
+    is_schedule_free,
+    normalises_steps,
+)
 from train_core.config.syntax.stages import parse_stages
 from train_core.kinds import KINDS
 
+ADAPTIVE_RATE_LIMIT = 0.1
 SHAPES = ("linear", "cosine", "1-sqrt")
 SCHEDULE_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "polynomial": ("lr_end",), "cosine_with_min_lr": ("min_lr",),
@@ -54,6 +61,16 @@ def optimizer_oddities(config: TrainConfig, rates: dict[str, float]) -> list[Pro
                 "dadapt_small_rate",
                 "{optimizer} multiplies the rate it finds by learning_rate = {rate}. It is meant to be 1.",
                 optimizer=optimizer.optimizer_type, rate=optimizer.learning_rate,
+            )
+        )
+    highest = max(rates.values(), default=0.0)
+    if highest >= ADAPTIVE_RATE_LIMIT and normalises_steps(optimizer) and not adapts_rate(optimizer.optimizer_type):
+        found.append(
+            problem(
+                "adam_large_rate",
+                "{optimizer} with a learning rate of {rate} learns far too fast: rates of 0.1 and more are for "
+                "D-Adaptation and Prodigy. 1e-4 is usual.",
+                optimizer=optimizer.optimizer_type, rate=highest,
             )
         )
     if has_relative_steps(optimizer):

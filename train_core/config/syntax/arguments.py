@@ -17,11 +17,11 @@ _TOKEN = re.compile(
     r"""
     (?P<quoted>"[^"]*"|'[^']*')
     | (?P<open>[(\[{]) | (?P<close>[)\]}])
-    | (?<![^\s,;])(?P<key>[A-Za-z_]\w*\s*=)(?!=)
+    | (?<![^\s,;])(?P<key>[A-Za-z_]\w*\s*=)
     """,
     re.VERBOSE,
 )
-_KEY = re.compile(r"\s*[A-Za-z_]\w*\s*=(?!=)")
+_KEY = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 _BETWEEN = " \t\r\n,;"
 _WORDS = {"true": True, "false": False, "inf": math.inf}
 

@@ -6,6 +6,7 @@ from train_core.config.problems import UserError
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.syntax.arguments import parse_arguments
 
+_LIKE_ADAM = ("adam", "adan", "adafactor", "ademamix", "lion", "came", "sophia", "lamb")
 WARM_UP_ONLY = ("constant", "constant_with_warmup")
 
 
@@ -13,6 +14,12 @@ def adapts_rate(optimizer_type: str) -> bool:
     """Whether the optimizer finds one learning rate for everything: D-Adaptation and Prodigy, also by dotted path."""
     name = optimizer_type.rpartition(".")[2].lower()
     return name.startswith(("dadapt", "prodigy"))
+
+
+def normalises_steps(settings: OptimizerSettings) -> bool:
+    """Whether every step is about as long as the rate whatever the gradients, as Adam's and Lion's are."""
+    name = settings.optimizer_type.rpartition(".")[2].lower()
+    return any(kind in name for kind in _LIKE_ADAM) and not has_relative_steps(settings)
 
 
 def is_schedule_free(optimizer_type: str) -> bool:

@@ -90,7 +90,7 @@ class _Reader:
             words = phrase("subset_of", "{place}, subset {number}", place=place.words, number=position)
             own_place = Place(self.path, words, SUBSET)
             own = self._values(table, own_place)
-            self._check_kind(own, own_place)
+            self._check_kind(own, table, own_place)
             values = above | own
             settings = self.base.with_values(values)
             self.problems += draw_contradictions(settings.dataset, settings.captions, settings.augmentation)
@@ -127,8 +127,8 @@ class _Reader:
         self.problems += problems
         return values
 
-    def _check_kind(self, own: Values, place: Place) -> None:
-        if not own.get("image_dir") and not own.get("metadata_file"):
+    def _check_kind(self, own: Values, table: Mapping[str, Any], place: Place) -> None:
+        if not table.get("image_dir") and not table.get("metadata_file"):
             self.problems.append(
                 problem(
                     "dataset_subset_without_images",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -51,6 +53,13 @@ LEVELS = {
 PRESERVATION = "diff_output_preservation"
 # Keys that change nothing here whatever they say: what they save time on is always checked, and quickly.
 _UNNEEDED = frozenset({"cache_info"})
+# Settings of the run that have another name here, or none because a dataset file says it all.
+_CALLED = {
+    "train_data_dir": "image_dir", "reg_data_dir": "image_dir (is_reg = true)", "in_json": "metadata_file",
+    "dataset_repeats": "num_repeats", "train_batch_size": "batch_size",
+}  # fmt: skip
+_NOT_BESIDE = frozenset({"dataset_config", "class_folders"})
+_MOST_HELD_OUT = next(s.bound("le") for s in TrainConfig.settings() if s.name == "validation_split") or 0.0
 # What keys without a counterpart here say when they ask for nothing.
 _NOTHING_ASKED = {"network_multiplier": 1.0}
 
@@ -84,8 +93,9 @@ def typed(table: dict[str, Any], place: Place) -> tuple[dict[str, Any], list[Pro
     declared = declared_keys()
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for key, raw in _with_attributes(table).items():
-        wrong = _wrong_key(key, raw, place, declared)
+    keys = _with_attributes(table)
+    for key, raw in keys.items():
+        wrong = _wrong_key(key, keys, place, declared)
         if wrong is not None:
             problems.append(wrong)
         elif key in declared and raw is not None:
@@ -116,20 +126,64 @@ def _absolute(declared: Setting, value: Any, place: Place) -> Any:
     return path
 
 
-def _wrong_key(key: str, raw: Any, place: Place, declared: dict[str, Setting]) -> Problem | None:
-    """Reason why `key` is not allowed at `place`; None if it is."""
-    if key not in LEVELS[place.level]:
-        return _stray(key, place)
+def _wrong_key(key: str, table: Mapping[str, Any], place: Place, declared: Mapping[str, Setting]) -> Problem | None:
+    """Reason why `key` of `table` is not allowed at `place`, with what does the same; None if it is allowed."""
+    raw = table[key]
     asks = raw is not None and raw not in (_NOTHING_ASKED.get(key), False, 0, "", {})
-    if key in declared or key in _UNNEEDED or not asks:
-        return None
-    if _is_of_the_run(key):
-        return _elsewhere(key, place)
+    without_effect = any(key in keys for keys in LEVELS.values()) and key not in declared
+    if without_effect:  # whatever the level, so that no advice leads to a place where it is refused again
+        if key in _UNNEEDED or not asks:
+            return None
+        if key == "validation_split":
+            return _validation(table, place)
+        return _elsewhere(key, place) if _is_of_the_run(key) else _not_yet(key, place)
+    return None if key in LEVELS[place.level] else _stray(key, place)
+
+
+def _not_yet(key: str, place: Place) -> Problem:
     return problem(
         "dataset_key_not_yet",
         "{key} in {place} of {path} is not supported by this version of Crucible. Remove it to train without it.",
         key=key, place=place.words, path=str(place.path),
     )
+
+
+def _validation(table: Mapping[str, Any], place: Place) -> Problem:
+    """What does here what a `validation_split` in a dataset file asks for."""
+    where = {"value": repr(table["validation_split"]), "place": place.words, "path": str(place.path)}
+    share, limit = _number(table["validation_split"]), _MOST_HELD_OUT
+    if share <= limit:
+        return _elsewhere("validation_split", place)
+    folder = table.get("image_dir") if place.level == SUBSET else None
+    if not isinstance(folder, str) or not folder:
+        return problem(
+            "dataset_validation_too_much",
+            "validation_split = {value} in {place} of {path}: {limit} of the images at most can be kept for "
+            "validation. Set validation_split in the settings to that or less, or put the images for validation into a "
+            "folder and set validation_data_dir in the settings to it.",
+            limit=f"{limit:g}", **where,
+        )
+    images = absolute_path(folder, place.path.resolve().parent)
+    if re.match(r"\d+_", images.name):  # as a folder among others it would be read with its repeats
+        return problem(
+            "dataset_validation_numbered_subset",
+            "validation_split = {value} in {place} of {path}: remove the subset here, move {folder} into a folder of "
+            "its own, and set validation_data_dir in the settings to that folder.",
+            folder=str(images), **where,
+        )
+    return problem(
+        "dataset_validation_subset",
+        "validation_split = {value} in {place} of {path}: remove the subset here, and set validation_data_dir = "
+        "{folder} in the settings.",
+        folder=str(images), **where,
+    )
+
+
+def _number(raw: Any) -> float:
+    try:
+        return float(raw)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _stray(key: str, place: Place) -> Problem:
@@ -142,7 +196,14 @@ def _stray(key: str, place: Place) -> Problem:
             "{key} in {place} of {path} is not allowed there. Move it to {levels}.",
             levels=" / ".join(levels), **where,
         )
-    if _is_of_the_run(key):
+    if key in _CALLED:
+        return problem(
+            "dataset_key_called",
+            "{key} in {place} of {path} is called {name} in dataset files. It is allowed in {levels}.",
+            name=_CALLED[key],
+            levels=" / ".join(level for level, keys in LEVELS.items() if _CALLED[key].split()[0] in keys), **where,
+        )
+    if _is_of_the_run(key) and key not in _NOT_BESIDE:
         return _elsewhere(key, place)
     near = get_close_matches(key, sorted(LEVELS[place.level]), 1)
     if near:

@@ -14,6 +14,8 @@ from train_core.facts.file_cache import recall
 from train_core.facts.images.faces import without_face
 from train_core.facts.images.image_files import image_size
 
+MOST_SINGLE = 3  # problems of images that are told one by one
+
 
 @dataclass(frozen=True)
 class ImageFile:
@@ -106,7 +108,21 @@ def image_sizes(images: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], li
 
     known = recall(images, "size", find_out, places.caches_dir() / "files.sqlite")
     sizes = {path: _parse_size(value) for path, value in known.items()}
-    return sizes, [found for path in images for found in problems.get(path, ())]
+    return sizes, _told_together([found for path in images for found in problems.get(path, ())])
+
+
+def _told_together(problems: list[Problem]) -> list[Problem]:
+    """`problems` of single images, or one of all of them where they are many."""
+    if len(problems) <= MOST_SINGLE:
+        return problems
+    return [
+        problem(
+            "images_unreadable",
+            "{count} images cannot be read, for example {path}: {reason}. Open them in an image editor and save them "
+            "again, or remove them.",
+            count=len(problems), path=problems[0].params["path"], reason=problems[0].params["reason"],
+        )
+    ]
 
 
 def _parse_size(value: str) -> tuple[int, int]:
@@ -117,8 +133,8 @@ def _parse_size(value: str) -> tuple[int, int]:
 def _switched_off(folder: Path) -> Problem:
     return problem(
         "folder_repeats_zero",
-        "{folder} is skipped, because its repeats are 0. Start its name with 1 or more to train on it.",
-        folder=str(folder),
+        "{folder} is skipped, because its repeats are 0. Rename it to {better} to train on it.",
+        folder=str(folder), better=layout.with_repeats(folder.name),
     )
 
 
@@ -145,9 +161,26 @@ class _Captions:
         others = [e for e in (".txt", ".caption") if e != self.extension and self._with_ending(without, e)]
         if others:
             return [self._other_ending(self._with_ending(without, others[0]), others[0])]
-        if not without or (may_lack and self.folder.class_tokens):
-            return []
-        return [self._missing(len(without), len(images))]
+        doubled = {image.path: name for image in without if (name := self._doubled(image.path))}
+        found = [self._with_doubled_ending(doubled)] if doubled else []
+        left = len(without) - len(doubled)
+        if not left or (may_lack and self.folder.class_tokens):
+            return found
+        return [*found, self._missing(left, len(images))]
+
+    def _doubled(self, image: Path) -> str | None:
+        """The file that was meant as the caption of `image`, whose ending Windows' Explorer hides when it is named."""
+        names = (image.stem + 2 * self.extension, image.name + self.extension)
+        return next((path.name for name in names if (path := self.by_lower_case.get(name.lower()))), None)
+
+    def _with_doubled_ending(self, doubled: dict[Path, str]) -> Problem:
+        image, name = next(iter(doubled.items()))
+        return problem(
+            "captions_with_doubled_ending",
+            "{folder}: the captions of {count} images have one ending too many, for example {example}. Rename it to "
+            "{better}; it is not used as it is.",
+            folder=str(self.folder.path), count=len(doubled), example=name, better=image.stem + self.extension,
+        )
 
     def _other_ending(self, count: int, other: str) -> Problem:
         return problem(

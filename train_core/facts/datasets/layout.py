@@ -15,6 +15,7 @@ from train_core.facts.images.image_files import is_image
 
 _REGULARISATION = re.compile(r"reg([-_ ].*)?|regulari[sz]ation([-_ ].*)?|class[-_ ]images", re.IGNORECASE)
 _NAMED = re.compile(r"(\d+)_(.*)", re.DOTALL)
+_NUMBER_IN_FRONT = re.compile(r"\s*(\d{1,3})(?=[\s\-–—_＿.·:：])[\s\-–—_＿.·:：]+(.*)", re.DOTALL)
 _DEPTH = 3  # levels below the chosen folder that are searched for misplaced images
 _MOST_FOLDERS = 2000  # someone may choose a whole drive
 _OTHER_FORMATS = frozenset({".heic", ".heif", ".jxl", ".gif", ".tif", ".tiff", ".psd", ".raw", ".cr2", ".nef", ".dng"})
@@ -34,6 +35,15 @@ class NamedFolder:
 def image_folders(parent: Path) -> list[NamedFolder]:
     """The direct sub-folders of `parent` named `<repeats>_<class tokens>`, sorted by name."""
     return [named for folder in folders_in(parent) if (named := _named(folder)) is not None]
+
+
+def with_repeats(name: str) -> str:
+    """The name that a folder called `name` should have: with the number that it begins with, as far as that may be
+    repeats, else with 10."""
+    found = _NUMBER_IN_FRONT.fullmatch(name)
+    if found and found[2].strip():
+        return f"{max(1, int(found[1]))}_{found[2].strip()}"
+    return f"10_{name.strip()}"
 
 
 def class_tokens(folder: Path) -> str:
@@ -111,10 +121,10 @@ def warnings(parent: Path) -> list[Problem]:
     found += [
         problem(
             "folder_without_repeats",
-            "{folder} is not used, because its name does not begin with a number of repeats. Rename it to 10_{name} to "
+            "{folder} is not used, because its name does not begin with a number of repeats. Rename it to {better} to "
             "train on its {count} images, or turn on class_folders to use folders without numbers.",
             folder=str(folder),
-            name=folder.name,
+            better=with_repeats(folder.name),
             count=len(images_in(folder)),
         )
         for folder in plain_folders(parent)
@@ -253,14 +263,23 @@ def _misplaced(parent: Path) -> Problem:
             deeper=str(deeper),
         )
     unnumbered = [folder for folder in below if images_in(folder) and not looks_like_regularisation(folder)]
+    switched_off = [folder for folder in unnumbered if _named(folder)]
+    if switched_off and switched_off == unnumbered:
+        return problem(
+            "only_folders_without_repeats",
+            "The repeats of all image folders in {folder} are 0. Rename for example {example} to {better} to train on "
+            "it.",
+            folder=str(parent), example=switched_off[0].name, better=with_repeats(switched_off[0].name),
+        )
     if unnumbered:
+        example = next(folder for folder in unnumbered if folder not in switched_off)
         return problem(
             "no_folder_with_number",
-            "{folder} has no folder named <repeats>_<name>. Found {names}: rename for example {example} to "
-            "10_{example}, or turn on class_folders to use folders without numbers.",
+            "{folder} has no folder named <repeats>_<name>. Found {names}: rename for example {example} to {better}, "
+            "or turn on class_folders to use folders without numbers.",
             folder=str(parent),
             names=", ".join(str(folder.relative_to(parent)) for folder in unnumbered[:5]),
-            example=unnumbered[0].name,
+            example=example.name, better=with_repeats(example.name),
         )
     return problem(
         "no_images_found",

@@ -157,3 +157,22 @@ def test_an_argument_that_the_optimizer_does_not_take_is_told(optimizer: str, ar
 )
 def test_arguments_that_it_takes_are_taken(optimizer: str, arguments: list[str]) -> None:
     assert not refused(optimizer_type=optimizer, optimizer_args=arguments, learning_rate=1.0)
+
+
+@pytest.mark.parametrize("name", ["AdamW", "AdamW8bit", "Lion", "AdamWScheduleFree", "pytorch_optimizer.CAME"])
+def test_a_rate_for_d_adaptation_is_warned_of_with_other_optimizers(name: str) -> None:
+    values = {"optimizer_type": name, "lr_scheduler": "constant"}
+    assert "adam_large_rate" in warned(learning_rate=1.0, **values)
+    assert "adam_large_rate" in warned(learning_rate=1e-4, unet_lr=0.1, **values)
+    assert "adam_large_rate" not in warned(learning_rate=0.05, **values)
+
+
+@pytest.mark.parametrize("name", ["DAdaptAdam", "Prodigy", "SGDNesterov", "prodigyplus.ProdigyPlusScheduleFree"])
+def test_optimizers_that_take_large_rates_are_not(name: str) -> None:
+    assert "adam_large_rate" not in warned(optimizer_type=name, learning_rate=1.0)
+
+
+def test_adafactor_is_warned_of_where_it_uses_the_rate() -> None:
+    own = {"optimizer_type": "Adafactor", "optimizer_args": ["relative_step=False"], "learning_rate": 1.0}
+    assert "adam_large_rate" in warned(**own)
+    assert "adam_large_rate" not in warned(**{**own, "optimizer_args": []})

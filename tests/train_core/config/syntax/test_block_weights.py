@@ -90,3 +90,22 @@ def test_what_is_no_strength_is_told(text: str, kind: str, code: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_strength(text, kind)
     assert caught.value.problems[0].code == code
+
+
+@pytest.mark.parametrize(("kind", "count"), [("SD 1.x", 26), ("SDXL", 20)])
+@pytest.mark.parametrize("text", ["ALL0.5", "all0.5", "ALL0。5"])
+def test_all_at_half_strength_is_a_preset_of_the_extension(text: str, kind: str, count: int) -> None:
+    assert parse_strength(text, kind).by_block == dict.fromkeys(LABELS[count], 0.5)
+    assert parse_strength(f"0.5 {text}", kind).at("lora_unet_mid_block_x") == 0.25
+
+
+def test_full_width_signs_in_lists_are_plain_ones() -> None:
+    listed = "，".join("1" * 17)
+    assert parse_strength(f"0。5：{listed}", "SD 1.x").at("lora_te_x") == 0.5
+    assert parse_own_lines(f"FACE：{listed}") == {"FACE": ",".join("1" * 17)}
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "nan MIDD"])
+def test_a_strength_is_a_finite_number(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_strength(text, "SD 1.x")

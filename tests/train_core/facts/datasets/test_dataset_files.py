@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.config.files import dump_tables
+from tests.pictures import image_folder
+from train_core.config.files import check_values, dump_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.facts.datasets.dataset_files import DatasetFile, Description, read_dataset_file
+from train_core.facts.datasets.holdout import validation_problems
+from train_core.facts.datasets.subsets import survey
 
 BASE = DataSettings(DatasetSettings(resolution="512", dataset_repeats=3), CaptionSettings(keep_tokens=9))
 SUBSET = {"image_dir": "images"}
+TRAINED = {"pretrained_model_name_or_path": "/m.safetensors", "output_dir": "/out"}
 
 
 def read(folder: Path, *datasets: dict[str, Any], general: dict[str, Any] | None = None) -> DatasetFile:
@@ -145,10 +150,59 @@ def test_an_alpha_mask_may_be_asked_for_at_every_level(tmp_path: Path) -> None:
         assert only_subset(file).settings.augmentation.alpha_mask is True
 
 
-def test_a_split_asked_for_in_a_subset_is_named_with_the_levels_it_belongs_to(tmp_path: Path) -> None:
-    (found,) = read(tmp_path, {"subsets": [{**SUBSET, "validation_split": 0.1}]}).problems
-    assert found.code == "dataset_key_level"
-    assert "[general] / [[datasets]]" in found.text
+@pytest.mark.parametrize("place", ["general", "dataset", "subset"])
+def test_a_split_is_a_setting_of_the_run_whatever_the_level(tmp_path: Path, place: str) -> None:
+    wish = {"validation_split": 0.3}
+    tables = {name: wish if name == place else {} for name in ("general", "dataset", "subset")}
+    dataset = {**tables["dataset"], "subsets": [SUBSET | tables["subset"]]}
+    assert codes(read(tmp_path, dataset, general=tables["general"])) == ["dataset_key_elsewhere"]
+    assert check_values({**TRAINED, "dataset_config": "/images.toml", **wish}, "a test", {})  # as advised
+
+
+def test_a_subset_kept_for_validation_is_answered_with_its_folder(tmp_path: Path) -> None:
+    image_folder(tmp_path, "train", [(64, 64)], "a dog")
+    image_folder(tmp_path, "held", [(128, 64), (64, 128)], "a cat")
+    held = {"image_dir": "held", "validation_split": 1.0}
+    (found,) = read(tmp_path, {"subsets": [{"image_dir": "train"}, held]}).problems
+    assert found.code == "dataset_validation_subset"
+    read(tmp_path, {"subsets": [{"image_dir": "train"}]})
+    values = {
+        **TRAINED, "dataset_config": str(tmp_path / "images.toml"), "validation_data_dir": found.params["folder"],
+    }
+    config = check_values(values, "a test", {}).config
+    assert validation_problems(config, survey(DataSettings.of(config)).subsets) == ()  # what it advises is accepted
+
+
+def test_a_numbered_folder_kept_for_validation_needs_one_around_it(tmp_path: Path) -> None:
+    held = {"image_dir": "5_held", "validation_split": 1}
+    assert codes(read(tmp_path, {"subsets": [SUBSET, held]})) == ["dataset_validation_numbered_subset"]
+
+
+def test_more_than_can_be_kept_is_not_sent_to_a_setting_that_refuses_it(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, {"subsets": [SUBSET]}, general={"validation_split": 1.0}).problems
+    assert found.code == "dataset_validation_too_much"
+    assert "0.5" in found.text and "validation_data_dir" in found.text
+
+
+def test_a_key_that_nothing_follows_is_refused_at_once_at_a_wrong_level(tmp_path: Path) -> None:
+    assert codes(read(tmp_path, {"subsets": [{**SUBSET, "network_multiplier": 0.5}]})) == ["dataset_key_not_yet"]
+
+
+@pytest.mark.parametrize(("key", "name"), [
+    ("train_data_dir", "image_dir"), ("reg_data_dir", "is_reg"), ("in_json", "metadata_file"),
+    ("train_batch_size", "batch_size"), ("dataset_repeats", "num_repeats"),
+])
+def test_a_setting_that_has_another_name_in_dataset_files_is_told_by_it(tmp_path: Path, key: str, name: str) -> None:
+    (found,) = read(tmp_path, {"subsets": [{**SUBSET, key: 2}]}).problems
+    assert found.code == "dataset_key_called"
+    assert name in found.text
+
+
+def test_paths_of_another_system_and_pasted_ones_are_seen_for_what_they_are(tmp_path: Path) -> None:
+    subset = only_subset(read(tmp_path, {"subsets": [{"image_dir": ' "images" '}]}))
+    assert subset.image_dir == tmp_path / "images"
+    if os.name != "nt":
+        assert codes(read(tmp_path, {"subsets": [{"image_dir": "F:\\images"}]})) == ["path_of_another_system"]
 
 
 @pytest.mark.parametrize(

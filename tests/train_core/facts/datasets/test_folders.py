@@ -11,6 +11,7 @@ from PIL import Image
 from tests.pictures import image_folder, noise_image
 from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.facts.datasets.folders import ImageFolder, look
+from train_core.facts.datasets.layout import with_repeats
 
 ENDINGS = ["a.png", "b.PNG", "c.jpg", "d.JpG", "e.jpeg", "f.webp", "g.bmp", "h.avif"]
 
@@ -228,3 +229,52 @@ def test_captions_with_another_ending_are_pointed_at(tmp_path: Path) -> None:
     (warning,) = look(tmp_path, ".caption").warnings
     assert warning.code == "captions_with_other_ending"
     assert "caption_extension to .txt" in warning.text
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("5-zuko dog", "5_zuko dog"), ("5 _x", "5_x"), ("0_x", "1_x"), ("5＿x", "5_x"), (" 5_x", "5_x"), ("7 x", "7_x"),
+        ("0-x", "1_x"), ("12. a dog", "12_a dog"), ("zuko", "10_zuko"), ("2B", "10_2B"), ("1girl", "10_1girl"),
+        ("5-", "10_5-"), ("2024-05 trip", "10_2024-05 trip"),
+    ],
+)
+def test_advice_mends_the_number_that_is_there(name: str, better: str) -> None:
+    assert with_repeats(name) == better
+
+
+def test_every_advice_on_folder_names_is_accepted(tmp_path: Path) -> None:
+    for name in ("5-zuko dog", "5 _x", "0_y"):
+        parent = tmp_path / name.strip("05 -_")
+        folder = image_folder(parent, name, [(64, 64)], "a")
+        found = only_problem(parent)
+        folder.rename(parent / found.params["better"])
+        (used,) = scan(parent, ".txt")
+        assert used.repeats == (5 if name[0] == "5" else 1)
+
+
+def test_advice_beside_a_good_folder_mends_too(tmp_path: Path) -> None:
+    for name in ("2_good", "5-zuko dog", "0_x"):
+        image_folder(tmp_path, name, [(64, 64)], "a")
+    better = {found.code: found.params["better"] for found in look(tmp_path, ".txt").warnings}
+    assert better == {"folder_without_repeats": "5_zuko dog", "folder_repeats_zero": "1_x"}
+
+
+@pytest.mark.parametrize("wrong", ["{stem}.txt.txt", "{name}.txt", "{stem}.TXT.txt"])
+def test_a_doubled_ending_is_seen_for_what_it_is(tmp_path: Path, wrong: str) -> None:
+    folder = image_folder(tmp_path, "1_x", [(64, 64), (64, 64)])
+    name = wrong.format(stem="00", name="00.png")
+    (folder / name).write_text("a", encoding="utf-8")
+    doubled, missing = look(tmp_path, ".txt").warnings
+    assert (doubled.code, doubled.params["example"], doubled.params["better"]) == (
+        "captions_with_doubled_ending", name, "00.txt",
+    )
+    assert (missing.code, missing.params["count"]) == ("captions_missing", 1)
+
+
+def test_many_unreadable_images_are_one_message(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path, "1_x", [(64, 64)], "a")
+    for number in range(12):
+        (folder / f"broken{number}.png").write_bytes(b"no image")
+    (found,) = look(tmp_path, ".txt").problems
+    assert (found.code, found.params["count"]) == ("images_unreadable", 12)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_core.config.sections.captions import CaptionSettings
-from train_core.facts.images.caption_draws import CaptionRules, Moment, caption_rules, draw_caption
+from train_core.facts.images.caption_draws import CaptionRules, Moment, caption_rules, draw_caption, tags_in
 
 words = st.text("abcdefg (:)1", min_size=1).map(str.strip).filter(bool)
 tags = st.lists(words, min_size=1, max_size=12)
@@ -200,3 +200,20 @@ def test_tags_within_the_brackets_of_a_weight_stay_together() -> None:
 def test_shuffling_weighted_captions_loses_no_letter_and_no_bracket(caption: str, seed: int) -> None:
     drawn = draw(caption, seed, shuffle=True, weighted=True)
     assert sorted(drawn.replace(",", "").replace(" ", "")) == sorted(caption.replace(",", "").replace(" ", ""))
+
+
+def test_full_width_commas_separate_tags_too() -> None:
+    drawn = draw("红发，蓝眼、微笑, sky", shuffle=True, seed=3)
+    assert sorted(drawn.split(", ")) == sorted(["红发", "蓝眼", "微笑", "sky"])
+    assert draw("红发，蓝眼") == "红发，蓝眼"  # nothing is asked for
+
+
+def test_another_separator_leaves_full_width_commas_alone() -> None:
+    assert set(draw("红发，蓝眼; sky", shuffle=True, separator=";").split("; ")) == {"红发，蓝眼", "sky"}
+
+
+def test_tags_are_without_the_marks_between_them() -> None:
+    rules = CaptionRules(keep_separator="##", secondary_separator=";;;")
+    tags = ["1boy", "standing", "red", "blue", "x", "y", "end"]
+    assert tags_in("1boy##standing, red;;;blue ,, x，y##end", rules) == tags
+    assert tags_in("a; b", CaptionRules(separator=";")) == ["a", "b"]

@@ -58,3 +58,13 @@ def test_any_mix_of_brackets_is_read_without_losing_words(text):
     pieces = parse_weighted(text)
     assert [c for piece, _ in pieces for c in piece if c in "ab"] == words
     assert all(first[1] != second[1] for first, second in pairwise(pieces))
+
+
+@pytest.mark.parametrize("text", ["(红发：1.3)", "（红发：1.3）", "（红发:1.3)", "(红发： 1.3 ）"])
+def test_a_weight_may_be_written_with_full_width_signs(text: str) -> None:
+    assert parse_weighted(text) == [("红发", 1.3)]
+
+
+@pytest.mark.parametrize("text", ["（红发）", "时间：12", "a：b", "（a：b）"])
+def test_full_width_signs_without_a_weight_are_text(text: str) -> None:
+    assert parse_weighted(text) == [(text, 1.0)]

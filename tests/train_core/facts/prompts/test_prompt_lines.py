@@ -161,3 +161,29 @@ def test_any_text_is_either_read_or_refused_in_words(text):
         assert error.problems and all(p.text for p in error.problems)
     else:
         assert all(p.prompt and p.width % 8 == 0 for p in prompts)
+
+
+@pytest.mark.parametrize("line", [
+    "a cat —w 512 —d 7 —n bad", "a cat ——w 512 ——d 7 ——n bad", "a cat －－w ５１２ －－d ７ －－n bad",
+    "a cat　--w　512　--d　7　--n　bad", "a cat –w 512 –d 7 –n bad",
+])
+def test_flags_are_read_with_long_dashes_and_full_width_signs(line):
+    (prompt,) = parse_prompts(line, DEFAULTS)
+    assert (prompt.prompt, prompt.negative_prompt, prompt.width, prompt.seed) == ("a cat", "bad", 512, 7)
+
+
+def test_dashes_and_full_width_signs_within_a_prompt_stay_in_it():
+    text = "一只猫，微笑 — not a flag, well—w done"
+    assert parse_prompts(f"{text} --n 差，坏 --l 7。5", DEFAULTS) == [
+        SamplePrompt(text, "差，坏", 128, 192, None, 30, 7.5, "euler")
+    ]
+
+
+def test_an_unknown_flag_behind_a_long_dash_is_named():
+    assert codes("a cat —fs 3") == [("prompt_unknown_flag", 1)]
+
+
+@pytest.mark.parametrize("form", ['"{}"', " '{}' ", "file://{}"])
+def test_a_pasted_path_of_a_prompt_file_is_found(tmp_path, form):
+    (tmp_path / "p.txt").write_text("a cat", encoding="utf-8")
+    assert [p.prompt for p in parse_prompts(form.format(tmp_path / "p.txt"), DEFAULTS)] == ["a cat"]
