@@ -11,8 +11,9 @@ import gradio as gr
 
 from kohya_gui.form.drafts import load_draft, save_draft
 from kohya_gui.form.session import Session
-from kohya_gui.form.widgets import Form
+from kohya_gui.form.widgets import Form, to_widget
 from train_core.config.job import Job
+from train_core.config.paths import clean_value
 from train_core.config.problems import Problem, UserError
 
 Updates = dict[Any, Any]  # new values, or changes, by widget
@@ -60,6 +61,20 @@ class FormController(ABC):
         """Show why something was not done with `values`, in the corner and around the form."""
         session.warn(error)
         return self.describe(values, session, error.problems)
+
+    def show_clean_paths(self, *shown: Any) -> Updates:
+        """Show the paths of the form, which are `shown`, without the quotes and blanks that were pasted with them."""
+        updates = {}
+        for (s, widget), value in zip(self.fields.paths.items(), shown, strict=True):
+            cleaned = to_widget(s, clean_value(s.traits.path or "file", value))
+            if value and cleaned != value:
+                updates[widget] = cleaned
+        return updates or gr.skip()
+
+    def connect_paths(self) -> None:
+        """Have pasted paths cleaned as soon as their field is left."""
+        paths = list(self.fields.paths.values())
+        gr.on([widget.blur for widget in paths], self.show_clean_paths, paths, paths, show_progress="hidden")
 
     def load_draft(self, session: Session) -> dict[str, Any]:
         """Load the draft kept for this form; empty at first."""

@@ -14,6 +14,7 @@ from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.sources_html import sources_html
+from train_core.config.clean_paths import clean_path
 from train_core.config.problems import Problem
 from train_core.config.setting import Setting
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, count_steps, suggest, workload
@@ -178,7 +179,7 @@ def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> Markup:
 
 def paths_below(typed: str, endings: Collection[str]) -> list[str]:
     """Contents of the folder that is being typed: its folders, and files with one of `endings`."""
-    typed = typed.strip()
+    typed = clean_path(typed)
     if not typed:
         return [str(Path.home())]
     folder = Path(typed).expanduser() if typed.endswith(("/", "\\")) else Path(typed).expanduser().parent

@@ -42,6 +42,11 @@ class Form:
         """The events by which people change values. A text's `input` is silent when text is pasted or picked."""
         return [getattr(w, "change" if isinstance(w, gr.Textbox) else "input") for w in self.inputs]
 
+    @property
+    def paths(self) -> dict[Setting, FormComponent]:
+        """The widgets of paths that are typed or pasted, by their settings."""
+        return {s: self.widgets[s.name] for s in self.settings if s.traits.path}
+
     def read(self, shown: Sequence[Any]) -> dict[str, Any]:
         """Values by setting name from what the widgets show; numbers are still as typed."""
         return dict(zip(self.widgets, shown, strict=True))

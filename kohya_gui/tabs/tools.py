@@ -96,6 +96,7 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
         )
         page.load(form.opened, None, form.filled, **QUIET)
         gr.on(fields.edits, form.typed, fields.inputs, [facts], trigger_mode="always_last", **QUIET)
+        form.connect_paths()
         run.click(form.start, [panel.seen, *fields.inputs], [facts, *outputs], **QUIET)
 
     def watch(request: gr.Request, seen: int) -> Updates:

@@ -42,6 +42,7 @@ def _wire_form(page: gr.Blocks, form: TrainForm) -> None:
     fields, bar, target = form.fields.inputs, form.bar, form.target
     page.load(form.opened, None, form.filled, **QUIET)
     gr.on(form.fields.edits, form.typed, [bar.preset, *fields], [form.facts], **LATEST)
+    form.connect_paths()
     target.steps.change(form.offer, [target.steps, *fields], [target.offers, target.apply], **LATEST)
     target.apply.click(form.apply_offer, [target.offers, bar.preset, *fields], form.filled, **QUIET)
 

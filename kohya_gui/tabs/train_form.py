@@ -16,6 +16,7 @@ from kohya_gui.form.form_facts import facts_html, offers, read_offer
 from kohya_gui.form.session import Session
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.tabs.train_parts import Target, Toolbar
+from train_core.config.clean_paths import clean_path
 from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.facts.models import hub
 
@@ -117,7 +118,7 @@ class TrainForm(FormController):
 
     def _keep(self, session: Session, preset: str | None, values: Mapping[str, Any], asked: str | None) -> None:
         """Keep the draft. `asked` is the hub id whose file the user has been asked for."""
-        model = str(values.get(MODEL) or "")
+        model = clean_path(str(values.get(MODEL) or ""))
         if hub.is_hub_id(model) and hub.local_file_for(model) is None:
             asked = model
         self.keep_draft(session, {"preset": preset, "values": dict(values), "asked_model": asked})

@@ -224,3 +224,11 @@ def test_a_chinese_browser_is_greeted_in_chinese(browser: Browser, address: str)
     expect(page.locator("#start")).to_have_text("开始训练", timeout=30_000)
     expect(page.locator("#run-column")).to_contain_text("预览图")
     context.close()
+
+
+def test_a_pasted_path_is_shown_clean(page: Page, address: str, tmp_path: Path):
+    open_page(page, address)
+    field = page.locator("#setting-train_data_dir :is(input, textarea)")
+    field.fill(f' "{tmp_path}" ')
+    field.blur()
+    expect(field).to_have_value(str(tmp_path))

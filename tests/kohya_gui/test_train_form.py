@@ -201,3 +201,19 @@ def test_found_rates_go_where_the_optimizer_wants_them(form: dict, expected: dic
     assert values == {**values, **expected}
     assert ("text_encoder_lr" in values) == ("network_train_unet_only" not in form)
     assert not values.get("optimizer_args")
+
+
+def test_pasted_paths_are_shown_clean_once_their_field_is_left(page: TrainForm):
+    names = [s.name for s in page.fields.paths]
+    typed = dict.fromkeys(names, "/as it was") | {
+        "vae": ' "C:\\models\\a b.safetensors" ', "train_data_dir": "file:///a%20b", "sample_prompts": '"a dog"',
+        "base_weights": "'/a'\n/b \n", "LyCORIS_preset": " full ",
+    }
+    assert page.show_clean_paths(*(typed[name] for name in names)) == {
+        page.fields.widgets["vae"]: "C:\\models\\a b.safetensors", page.fields.widgets["train_data_dir"]: "/a b",
+        page.fields.widgets["base_weights"]: "/a\n/b", page.fields.widgets["LyCORIS_preset"]: "full",
+    }
+
+
+def test_clean_paths_are_left_alone(page: TrainForm):
+    assert page.show_clean_paths(*(None for _ in page.fields.paths)) == gr.skip()
