@@ -43,7 +43,7 @@ class Form:
         return [getattr(w, "change" if isinstance(w, gr.Textbox) else "input") for w in self.inputs]
 
     @property
-    def paths(self) -> dict[Setting, FormComponent]:
+    def paths(self) -> dict[Setting, Any]:
         """The widgets of paths that are typed or pasted, by their settings."""
         return {s: self.widgets[s.name] for s in self.settings if s.traits.path}
 

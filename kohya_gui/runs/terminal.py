@@ -15,6 +15,7 @@ from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start
 from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
+from train_core.config.clean_paths import clean_path
 from train_core.config.files import Overrides, read_config, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
@@ -59,7 +60,7 @@ def _started(job: type[Job], config_path: Path | None, overrides: Overrides) -> 
 
 def demo(output_dir: Path | None = None) -> int:
     """Train the demo preset into `output_dir` and show where everything is. Exit codes are those of `train`."""
-    folder = Path(output_dir or home() / "demo").expanduser().absolute()
+    folder = Path(clean_path(str(output_dir or home() / "demo"))).expanduser().absolute()
     began = time.monotonic()
     try:
         config = read_config(program_presets_dir() / "lora" / "demo.json", {"output_dir": str(folder)}).config

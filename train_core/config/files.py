@@ -179,13 +179,7 @@ def read_tables(path: Path) -> dict[str, Any]:
             )
         ) from None
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(
-            problem(
-                "config_unreadable",
-                "{path} cannot be read: {reason}. In TOML, write Windows paths in 'single quotes'.",
-                path=str(path), reason=str(error),
-            )
-        ) from None
+        raise UserError(_unreadable(path, str(error))) from None
     if not isinstance(tables, dict):
         refuse_list(tables, path)
         raise UserError(
@@ -194,6 +188,20 @@ def read_tables(path: Path) -> dict[str, Any]:
             )
         )
     return tables
+
+
+def _unreadable(path: Path, reason: str) -> Problem:
+    if reason.startswith(("Cannot overwrite a value", "Cannot declare")):
+        return problem(
+            "config_name_twice",
+            "{path} cannot be read: one table contains a name or a table twice, which TOML does not allow. Keep one. "
+            "({reason})",
+            path=str(path), reason=reason,
+        )
+    return problem(
+        "config_unreadable", "{path} cannot be read: {reason}. In TOML, write Windows paths in 'single quotes'.",
+        path=str(path), reason=reason,
+    )
 
 
 def _json(text: str, path: Path) -> Any:

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from train_core.config.clean_paths import clean_path
+
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
@@ -19,7 +21,7 @@ def home() -> Path:
     """The user's place for Crucible: `CRUCIBLE_HOME`, else the system's folder for application data."""
     chosen = os.environ.get("CRUCIBLE_HOME")
     if chosen:
-        return Path(chosen).expanduser().resolve()
+        return Path(clean_path(chosen)).expanduser().resolve()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Crucible"
     if sys.platform == "darwin":

@@ -13,12 +13,14 @@ from train_core.config.problems import Problem, UserError, problem
 KOHYA_SS = frozenset({
     "max_resolution", "additional_parameters", "model_list", "lr_warmup", "sdxl_no_half_vae", "t5xxl_lr",
     "sdxl_cache_text_encoder_outputs", "train_lora_ggpo", "extra_accelerate_launch_args", "use_latent_files",
-    "stop_text_encoder_training_pct", "noise_offset_type",
+    "stop_text_encoder_training_pct",
 })  # fmt: skip
-ONE_TRAINER = frozenset({"training_method", "concept_file_name", "output_model_destination", "learning_rate_scheduler"})
+ONE_TRAINER = frozenset({
+    "training_method", "concept_file_name", "output_model_destination", "learning_rate_scheduler", "base_model_name",
+    "train_dtype", "output_dtype", "workspace_dir",
+})  # fmt: skip
 YAML = (".yaml", ".yml")
-_AI_TOOLKIT_YAML = re.compile(r"^job:\s*\S[\s\S]*^config:[\s\S]*^\s+process:", re.MULTILINE)
-_YAML_SEARCHED = 100_000  # letters
+_AI_TOOLKIT_YAML = [re.compile(sign, re.MULTILINE) for sign in (r"^job:", r"^config:", r"^[ \t]+process:")]
 
 
 def refuse_foreign(tables: Mapping[str, Any], path: Path) -> None:
@@ -41,7 +43,7 @@ def refuse_yaml(path: Path, text: str) -> None:
     """Raise `UserError` for a YAML file, which no settings are read from."""
     if path.suffix.lower() not in YAML:
         return
-    if _AI_TOOLKIT_YAML.search(text[:_YAML_SEARCHED]):
+    if all(sign.search(text) for sign in _AI_TOOLKIT_YAML):
         raise UserError(_foreign(path, "ai-toolkit"))
     raise UserError(
         problem(

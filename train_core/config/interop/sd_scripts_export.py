@@ -8,7 +8,7 @@ from train_core.config.files import dump_tables
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
 from train_core.config.interop.sd_scripts_options import OPTIONS
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.syntax.arguments import parse_numbers
+from train_core.config.syntax.arguments import parse_numbers, separate
 from train_core.config.syntax.stages import parse_stages
 
 Values = dict[str, Any]
@@ -94,6 +94,9 @@ def _in_their_words(values: Values) -> Values:
             theirs[name] = _steps(values[name])
     if "base_weights_multiplier" in values:
         theirs["base_weights_multiplier"] = _plain_numbers(values["base_weights_multiplier"])
+    for name in ("optimizer_args", "lr_scheduler_args"):
+        if name in values and name not in theirs:
+            theirs[name] = separate(values[name])  # one argument each, or they are not understood there
     if "text_encoder_lr" in values:
         theirs["text_encoder_lr"] = parse_numbers(values["text_encoder_lr"])
     return theirs

@@ -26,19 +26,13 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
     Full-width signs count as plain ones wherever the value is no free text. Raises `UserError` naming the setting, the
     value, `source` and the fix.
     """
-    plain = _plain(raw)
-    if plain == raw:
-        return _value(setting, raw, source)
-    if _is_of_numbers(setting):
-        try:
-            return _value(setting, plain, source)
-        except UserError:
-            raise UserError(_full_width(setting, raw, source)) from None
     try:
-        return _value(setting, raw, source)
+        return _value(setting, raw if not _is_of_numbers(setting) else _plain(raw), source)
     except UserError as as_written:
+        if _is_of_numbers(setting) and full_width_signs(str(raw)):
+            raise UserError(_full_width(setting, raw, source)) from None
         try:
-            return _value(setting, plain, source)
+            return _value(setting, _plain(raw), source)
         except UserError:
             raise as_written from None
 
@@ -47,7 +41,7 @@ def _plain(raw: Any) -> Any:
     """`raw` with plain signs in place of full-width ones."""
     if isinstance(raw, list | tuple):
         return [_plain(item) for item in raw]
-    return plain_signs(raw) if isinstance(raw, str) and full_width_signs(raw) else raw
+    return plain_signs(raw) if isinstance(raw, str) else raw
 
 
 def _is_of_numbers(setting: Setting) -> bool:

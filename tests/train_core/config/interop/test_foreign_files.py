@@ -17,6 +17,7 @@ FILES = {
     ("a.json", '{"LoRA_type": "Standard", "max_resolution": "512,512", "optimizer": "AdamW", "epoch": 1}'): "kohya_ss",
     ("a.json", '{"pretrained_model_name_or_path": "/m", "epoch": 1, "optimizer": "AdamW"}'): "kohya_ss",
     ("a.json", '{"__version": 10, "training_method": "LORA", "learning_rate_scheduler": "CONSTANT"}'): "OneTrainer",
+    ("b.json", '{"base_model_name": "x", "training_method": "LORA", "optimizer": {}}'): "OneTrainer",
     ("a.json", '[{"name": "x", "path": "/images", "text": {}, "image": {}}]'): "OneTrainer",
     ("a.toml", LORA_EASY): "LoRA Easy Training Scripts",
     ("a.yaml", AI_TOOLKIT): "ai-toolkit",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from train_core.config.files import Loaded, check_values, read_config
+from train_core.config.interop.sd_scripts_export import export_toml
 from train_core.config.problems import UserError
 
 NEEDED = {"pretrained_model_name_or_path": "/m.safetensors", "train_data_dir": "/images", "output_dir": "/out"}
@@ -147,6 +148,22 @@ def test_two_values_in_json_are_told_and_one_is_not(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         read_config(tmp_path / "a.json")
     assert [found.code for found in error.value.problems] == ["key_twice"]
+
+
+def test_a_name_twice_in_one_table_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        read(tmp_path, "a.toml", "seed = 1\nseed = 1")
+    assert [found.code for found in error.value.problems] == ["config_name_twice"]
+
+
+def test_what_kohya_ss_writes_for_its_trainer_is_read(tmp_path: Path) -> None:
+    text = "epoch = 1\nnoise_offset_type = 'Original'\noptimizer_args = []\nnetwork_args = []\ndynamo_backend = 'no'"
+    assert not codes(read(tmp_path, "config_lora-20260101-000000.toml", text)) - {"sd_scripts_unneeded"}
+
+
+def test_arguments_are_exported_one_by_one(tmp_path: Path) -> None:
+    config = typed(optimizer_args=["weight_decay = 0.1, eps=1e-6,"]).config
+    assert '["weight_decay=0.1", "eps=1e-6"]' in export_toml(config).replace("[ ", "[").replace(",]", "]")
 
 
 def test_defaults_that_differ_are_one_warning(tmp_path: Path) -> None:
