@@ -119,7 +119,7 @@ def load_family(
     files = files or base_files(model.pretrained_model_name_or_path, model.vae)
     opened = open_model(files, model.clip_skip, model.max_token_length)
     loaded, stored = opened.family, opened.stored
-    stored = changes(stored, loaded.targets(), opened.kind) if changes else stored
+    stored = changes(stored, loaded.all_targets(), opened.kind) if changes else stored
     loaded.spare = {part: in_memory({n: one.read() for n, one in its.items()}) for part, its in opened.spare.items()}
     held = parts_to_hold(loaded, memory)
     for name, module in loaded.modules.items():

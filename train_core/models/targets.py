@@ -17,6 +17,7 @@ UNET_PLACE = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsampl
 SGM_START = {"input": 1, "middle": 10, "output": 13}
 SGM_PLACE = re.compile(r"(input_blocks|middle_block|output_blocks)\.(\d+)\.")
 SGM_LAST = 22
+PROJECTION = re.compile(r"lora_te\d?_text_projection")
 TEXT_LAYER = re.compile(r"(?:text_model\.)?encoder\.layers\.(\d+)\.")
 
 
@@ -51,6 +52,19 @@ def text_encoder_targets(
             plain = path.removeprefix("text_model.")
             name = f"{key}text_model_{plain.replace('.', '_')}"
             yield Target(layer, name, part, int(place[1]), plain, owners, (f"text_model.{plain}",), in_denoiser=False)
+
+
+def projection_targets(text_encoder: nn.Module, key: str, part: str) -> Iterator[Target]:
+    """The matrix that makes the pooled text, where `text_encoder` has one: no training changes it, but others' do."""
+    projection = getattr(text_encoder, "text_projection", None)
+    if isinstance(projection, nn.Linear):
+        path = "text_projection"
+        yield Target(projection, key + path, part, 0, path, (type(projection).__name__,), in_denoiser=False)
+
+
+def is_projection(key: str) -> bool:
+    """Whether a key in an adapter file is that of a text encoder's projection, whether or not the model has one."""
+    return PROJECTION.fullmatch(key) is not None
 
 
 def _layers(root: nn.Module) -> Iterator[tuple[str, nn.Module, tuple[str, ...]]]:

@@ -116,8 +116,8 @@ class WeightChange(Layer):
 
     @classmethod
     def bias_change_of(cls, values: Values) -> Tensor | None:
-        """The change of the frozen bias, for algorithms that have one."""
-        return None
+        """The change of the frozen bias, where there is one."""
+        return values.get("diff_b")
 
     def change(self, weight: Tensor | None = None) -> Tensor:
         """The change of the frozen weight, given in fp32 or read from the base, as it trains: dropouts included."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from train_core.config.jobs.tools import ExtractLora, ExtractLoraSettings
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.config.syntax.layer_presets import layer_preset
 from train_core.facts.models.model_files import base_files
@@ -18,18 +19,24 @@ from train_core.models.load import Opened, open_model
 from train_core.networks.algorithms.lokr import split
 from train_core.workshop.common.algebra import Choice, Cut, at_rank, by_sum, cut_dense, cut_to_rank
 from train_core.workshop.common.changes import lora_tensors
+from train_core.workshop.common.predictions import of_model
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import dtype_of, metadata_of, result_path, write_adapter
 from train_core.workshop.merge_models import require_alike
+
+MOST_NAMES = 3
 
 
 def run(config: ExtractLora, report: Report) -> None:
     """Write the difference of the two checkpoints, and report how much of it each block keeps."""
     settings, result = config.extract_lora, config.result
     path = result_path(result)
-    base, tuned = (open_model(base_files(name)) for name in (settings.base_model, settings.tuned_model))
+    base, tuned = (
+        open_model(base_files(name, to_train=False), needs_vae=False)
+        for name in (settings.base_model, settings.tuned_model)
+    )
     require_alike(tuned, base)
-    targets = _targets(base, settings)
+    targets = [t for t in _targets(base, settings) if _weight(base, t).shape == _weight(tuned, t).shape]
     progress, modules = report.stage("extracting"), {}
     kept: dict[str, list[tuple[float, float, int]]] = {}
     for done, target in enumerate(targets, 1):
@@ -49,7 +56,12 @@ def run(config: ExtractLora, report: Report) -> None:
             )
         )
     fixed = settings.extract_method == "rank" and settings.tool_conv_rank in (None, settings.tool_rank)
-    metadata = metadata_of([], base.kind, settings.tool_rank if fixed else None, path.stem)
+    for warning in _unlike(tuned, base):
+        report.warning(warning)
+    for notice in _left_out(base, tuned, targets, settings, report):
+        report.notice(notice)
+    predicts = None if tuned.found.other_noise else tuned.found.predicts("auto")
+    metadata = metadata_of([], base.kind, settings.tool_rank if fixed else None, path.stem, predicts=predicts)
     metadata["modelspec.merged_from"] = f"{Path(settings.tuned_model).stem} - {Path(settings.base_model).stem}"
     write_adapter(path, modules, dtype_of(result) or torch.float16, metadata, report)
     report.table(
@@ -67,6 +79,43 @@ def _targets(base: Opened, settings: ExtractLoraSettings) -> list[Target]:
         if not target.is_norm and preset.takes(target.in_denoiser, target.paths, target.owners)
         and (preset.enable_conv or not target.is_wide_conv)
     ]
+
+
+def _left_out(
+    base: Opened, tuned: Opened, targets: Sequence[Target], settings: ExtractLoraSettings, report: Report
+) -> Iterator[Problem]:
+    """Name what was trained and is not in the adapter: norms, biases, embeddings, layers that its algorithm leaves."""
+    taken = {(target.part, f"{path}.weight") for target in targets for path in target.paths}
+    rest = [
+        (part, name) for part, tensors in base.stored.items() for name in tensors
+        if (part, name) not in taken and name in tuned.stored[part]
+    ]
+    progress, differing = report.stage("comparing"), []
+    for done, (part, name) in enumerate(rest, 1):
+        one, other = (its.stored[part][name] for its in (base, tuned))
+        if one.shape != other.shape or float((one.read().float() - other.read().float()).abs().max()) > (
+            settings.min_difference
+        ):
+            differing.append(f"{part}.{name}")
+        progress(done, len(rest))
+    if differing:
+        yield problem(
+            "differences_not_extracted",
+            "{count} more tensors differ and are not in the adapter, for example {names}: {algorithm} has no place for "
+            "them.",
+            count=len(differing), names=", ".join(differing[:MOST_NAMES]), algorithm=settings.extract_type,
+        )
+
+
+def _unlike(tuned: Opened, base: Opened) -> Iterator[Problem]:
+    after, before = of_model(tuned), of_model(base)
+    if after and before and after != before:
+        yield problem(
+            "extracted_across_predictions",
+            "{tuned} predicts {after}, but {base} predicts {before}: the adapter turns one into the other, and is "
+            "marked as {after}. Use it on models that predict {before}, which then predict {after}.",
+            tuned=str(tuned.found.path), after=after, base=str(base.found.path), before=before,
+        )
 
 
 def _weight(opened: Opened, target: Target) -> Stored:

@@ -12,12 +12,14 @@ from train_core.config.jobs.tools import MergeLora, MergeLoraSettings
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import Strength, label_of, order_of, parse_strength, read_own_lines
 from train_core.facts.models.model_files import base_files
+from train_core.models.files.stored import Stored
 from train_core.models.load import open_model
 from train_core.networks.algorithms.full import NormLayer
-from train_core.networks.files.merging import Weighed, merged, require_fitting
+from train_core.networks.files.merging import Weighed, left_out, merged, require_fitting
 from train_core.networks.files.reading import AdapterFile, Module, read_adapter
 from train_core.workshop.common.algebra import Factors, side_by_side
 from train_core.workshop.common.changes import (
+    PLAIN,
     Change,
     change_of,
     dense,
@@ -26,13 +28,13 @@ from train_core.workshop.common.changes import (
     require_free_of_base,
     shape_of,
 )
-from train_core.workshop.common.checkpoints import write_checkpoint
+from train_core.workshop.common.checkpoints import tell_of_no_vae, write_checkpoint
+from train_core.workshop.common.predictions import unlike_adapters, unlike_model
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
 from train_core.workshop.resize_lora import resized_to
 
 Weighted = tuple[AdapterFile, Strength]
-PLAIN = ("diff_b", "w_norm", "b_norm")
 
 
 def run(config: MergeLora, report: Report) -> None:
@@ -41,20 +43,46 @@ def run(config: MergeLora, report: Report) -> None:
     path = result_path(result)
     files = [read_adapter(Path(adapter)) for adapter in settings.adapters]
     if settings.merge_model:
-        opened = open_model(base_files(settings.merge_model))
+        opened = open_model(base_files(settings.merge_model, to_train=False), needs_vae=False)
         weighed = [Weighed(file, strength) for file, strength in _with_strengths(files, settings, opened.kind)]
-        targets = opened.family.targets()
+        targets = opened.family.all_targets()
         require_fitting(weighed, targets, opened.kind)
+        for file in files:
+            for found in (*left_out(file, opened.stored, targets), *unlike_model(file, opened)):
+                report.warning(found)
+        tell_of_no_vae(opened, opened.stored, report)
         write_checkpoint(path, opened, merged(opened.stored, targets, weighed), dtype_of(result), report)
         return
     kind = _common_kind(files)
     adapters = _with_strengths(files, settings, kind)
     for file in files:
         require_free_of_base(file)
+    for found in unlike_adapters(files):
+        report.warning(found)
     modules = _merged_modules(adapters, settings, report)
     ranks = {len(its["lora_down.weight"]) for its in modules.values() if "lora_down.weight" in its}
     metadata = metadata_of(files, kind, ranks.pop() if len(ranks) == 1 else None, path.stem)
-    write_adapter(path, modules, dtype_of(result) or stored_dtype(files), metadata, report)
+    write_adapter(path, modules, dtype_of(result) or stored_dtype(files), metadata, report, _others(files, report))
+
+
+def _others(files: Sequence[AdapterFile], report: Report) -> dict[str, Stored]:
+    """What the adapters hold besides changes of layers, such as embeddings; of one name the first file's."""
+    found: dict[str, Stored] = {}
+    for file in files:
+        twice = sorted(
+            name for name, one in file.others.items()
+            if name in found and not (found[name].shape == one.shape and torch.equal(found[name].read(), one.read()))
+        )
+        if twice:
+            report.warning(
+                problem(
+                    "adapter_embeddings_twice",
+                    "{file}: {names} is in an earlier adapter too, with other values. The earlier one is kept.",
+                    file=str(file.path), names=", ".join(twice),
+                )
+            )
+        found = {**file.others, **found}
+    return found
 
 
 def _with_strengths(files: Sequence[AdapterFile], settings: MergeLoraSettings, kind: str) -> list[Weighted]:

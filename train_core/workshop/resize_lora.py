@@ -27,7 +27,7 @@ from train_core.workshop.common.algebra import (
     cut_dense,
     norm_of,
 )
-from train_core.workshop.common.changes import change_of, is_wide, lora_tensors, require_free_of_base, shape_of
+from train_core.workshop.common.changes import beside, change_of, is_wide, lora_tensors, require_free_of_base, shape_of
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
 
@@ -59,12 +59,12 @@ def run(config: ResizeLora, report: Report) -> None:
             change = change_of(module)
             assert isinstance(change, Factors)
             found = cut(change, _choice(settings, key))
-            modules[key] = _at_its_strength(found, shape_of(key, module), change.rank, module.read())
+            modules[key] = _at_its_strength(found, shape_of(key, module), change.rank, module.read()) | beside(module)
             resized.append(Resized(key, change.rank, found.factors.rank, norm_of(change), found.kept))
         progress(done, len(file.modules))
     rank = settings.tool_rank if settings.resize_method == "rank" else None
     metadata = metadata_of([file], file.kind, rank, path.stem, keep=True)
-    write_adapter(path, modules, dtype_of(result) or stored_dtype([file]), metadata, report)
+    write_adapter(path, modules, dtype_of(result) or stored_dtype([file]), metadata, report, file.others)
     _tell(resized, report)
 
 

@@ -45,9 +45,9 @@ def run(config: SplitDylora, report: Report) -> None:
         require_free(one, result.overwrite)
     progress = report.stage("splitting")
     for done, (size, one) in enumerate(paths.items(), 1):
-        cut = {key: _first_ranks(values, size, rank) for key, values in modules.items()}
+        cut = {key: values | _first_ranks(values, size, rank) for key, values in modules.items()}
         metadata = metadata_of([file], file.kind, size, one.stem, keep=True)
-        write_adapter(one, cut, dtype_of(result) or stored_dtype([file]), metadata, report)
+        write_adapter(one, cut, dtype_of(result) or stored_dtype([file]), metadata, report, file.others)
         progress(done, len(paths))
 
 

@@ -46,7 +46,7 @@ def noise_of_file(file: TensorFile) -> Noise:
     if "v_pred" in file.tensors:
         return Noise("v_prediction", ends_in_noise=ends_in_noise)
     said = file.metadata.get("modelspec.prediction_type", "") or _yaml_beside(file.path)
-    return Noise(*_meaning(said), ends_in_noise=ends_in_noise)
+    return Noise(*meaning(said), ends_in_noise=ends_in_noise)
 
 
 def noise_of_folder(scheduler: Mapping[str, Any]) -> Noise:
@@ -54,7 +54,7 @@ def noise_of_folder(scheduler: Mapping[str, Any]) -> Noise:
     if not scheduler:
         return Noise()
     name, said = str(scheduler.get("_class_name", "")), str(scheduler.get("prediction_type", "epsilon"))
-    predicts, other = _meaning(said)
+    predicts, other = meaning(said)
     if name.startswith("EDM") or scheduler.get("timestep_type") == "continuous":
         other = EDM_VELOCITY if predicts == "v_prediction" else EDM
     elif "Flow" in name or scheduler.get("use_flow_sigmas"):
@@ -62,7 +62,8 @@ def noise_of_folder(scheduler: Mapping[str, Any]) -> Noise:
     return Noise(None if other else predicts, other, bool(scheduler.get("rescale_betas_zero_snr")))
 
 
-def _meaning(said: str) -> tuple[PredictionType | None, str]:
+def meaning(said: str) -> tuple[PredictionType | None, str]:
+    """The prediction type, or another kind of noise, that a word in a header or config stands for."""
     found = next((row for row in SAID if said.strip().lower().startswith(row[0])), ("", None, ""))
     return found[1:]
 

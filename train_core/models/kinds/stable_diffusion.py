@@ -22,7 +22,7 @@ from train_core.models.family import Conditioning, Target
 from train_core.models.files.stored import Stored, in_memory
 from train_core.models.files.writing import write_safetensors
 from train_core.models.parts import Part
-from train_core.models.targets import sgm_unet_targets, text_encoder_targets, unet_targets
+from train_core.models.targets import projection_targets, sgm_unet_targets, text_encoder_targets, unet_targets
 from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise
 from train_core.models.text.text_states import TextReading, inner_encoder, read_text, weighted
 from train_core.models.unet_part import original_names
@@ -85,6 +85,15 @@ class StableDiffusion:
         if self.kind.original_keys:
             return [*texts, *sgm_unet_targets(unet, original_names(self.kind.unet_attention), key, self.denoiser)]
         return [*texts, *unet_targets(unet, key, self.denoiser)]
+
+    def all_targets(self) -> list[Target]:
+        """`targets`, and what only other programs' adapters sit on: projections of pooled text."""
+        keys = self.kind.key_prefixes
+        more = [
+            target for part in self.text_parts
+            for target in projection_targets(self.modules[part], f"{keys[part]}_", part)
+        ]
+        return [*self.targets(), *more]
 
     @property
     def uses_every_layer(self) -> bool:

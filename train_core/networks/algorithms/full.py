@@ -36,10 +36,6 @@ class FullLayer(WeightChange):
     def shape_in(cls, values: Values) -> torch.Size:
         return values["diff"].shape
 
-    @classmethod
-    def bias_change_of(cls, values: Values) -> Tensor | None:
-        return values.get("diff_b")
-
     def output(self, x: Tensor) -> Tensor:
         return self._with_bias(super().output(x))
 

@@ -13,9 +13,12 @@ from train_core.config.syntax.block_weights import Strength
 from train_core.models.family import Target
 from train_core.models.files.stored import Stored
 from train_core.models.quantised import shape_of
+from train_core.models.targets import is_projection
 from train_core.networks.algorithms.decompose import decomposed
 from train_core.networks.files.reading import AdapterFile, Module
 
+BIAS = "diff_b"
+MOST_NAMES = 5
 Files = Mapping[str, Mapping[str, Stored]]  # part -> a module's tensor -> what is stored
 
 
@@ -66,7 +69,7 @@ def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> I
             file=str(file.path), theirs=file.kind, ours=kind,
         )
         return
-    missing = sorted(key for key in file.modules if key not in known)
+    missing = sorted(key for key in file.modules if key not in known and not is_projection(key))
     if missing:
         yield problem(
             "adapter_layers_missing",
@@ -90,6 +93,23 @@ def _suits(module: Module, shape: torch.Size) -> bool:
     return module.algorithm.suits(module.looks(), shape)
 
 
+def left_out(file: AdapterFile, files: Files, targets: Sequence[Target]) -> Iterator[Problem]:
+    """Name what of an adapter has no place in a model: embeddings, biases that layers lack, projections not used."""
+    known = {target.file_key: target for target in targets}
+    lost = sorted([*file.others, *(key for key in file.modules if key not in known)])
+    for key, module in file.modules.items():
+        if BIAS in module.tensors and key in known:
+            tensors = files[known[key].part]
+            if f"{_path_in(tensors, known[key])}.bias" not in tensors:
+                lost.append(f"{key}.{BIAS}")
+    if lost:
+        yield problem(
+            "adapter_parts_left_out",
+            "{file}: {count} of its parts have no place in the checkpoint and are left out: {names}.",
+            file=str(file.path), count=len(lost), names=", ".join(lost[:MOST_NAMES]),
+        )
+
+
 def merged(files: Files, targets: Sequence[Target], adapters: Sequence[Weighed]) -> dict[str, dict[str, Stored]]:
     """`files` of a model with the changes of `adapters` added to its tensors, in fp32, when they are read.
 
@@ -106,7 +126,7 @@ def merged(files: Files, targets: Sequence[Target], adapters: Sequence[Weighed])
             continue
         tensors, path = result[target.part], _path_in(result[target.part], target)
         tensors[f"{path}.weight"] = _with_changes(tensors[f"{path}.weight"], changing)
-        biases = [(module, s) for module, s in changing if {"diff_b", "b_norm"} & module.tensors.keys()]
+        biases = [(module, s) for module, s in changing if {BIAS, "b_norm"} & module.tensors.keys()]
         if biases and f"{path}.bias" in tensors:
             tensors[f"{path}.bias"] = _with_biases(tensors[f"{path}.bias"], biases)
     return result

@@ -140,7 +140,8 @@ def _dotted_key(path: str) -> str | None:
     inner = inner.replace(".processor.", ".")
     if inner.endswith(".to_out"):  # as the attention processors of old named it
         inner += ".0"
-    if part not in {kind.denoiser for kind in KINDS.values()} and not inner.startswith("text_model."):
+    within = inner.startswith(("text_model.", "text_projection"))
+    if part not in {kind.denoiser for kind in KINDS.values()} and not within:
         inner = f"text_model.{inner}"
     return f"{prefixes[part]}_{inner.replace('.', '_')}"
 

@@ -24,6 +24,7 @@ WIDE = re.compile(
     r"|conv_in|conv_out|input_blocks_0_0|out_2)"
 )
 KERNEL = 3
+PLAIN = ("diff_b", "w_norm", "b_norm")
 
 
 def change_of(module: Module) -> Change:
@@ -58,6 +59,11 @@ def _of_loha(values: Mapping[str, Tensor], rank: int) -> Factors:
     up = (values["hada_w1_a"][:, :, None] * values["hada_w2_a"][:, None, :]).flatten(1)
     down = (values["hada_w1_b"][:, None, :] * values["hada_w2_b"][None, :, :]).flatten(0, 1)
     return Factors(up * strength, down)
+
+
+def beside(module: Module) -> dict[str, Tensor]:
+    """What a module holds besides the change of its weight, in fp32: it has no rank, and adds up as it is."""
+    return {name: module.tensors[name].read().float() for name in PLAIN if name in module.tensors}
 
 
 def dense(change: Change) -> Tensor:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from train_core.config.jobs.tools import ResultPrecision, ResultSettings
 from train_core.config.problems import UserError, problem
-from train_core.kinds import KINDS
+from train_core.kinds import KINDS, PredictionType
 from train_core.models.files.finite import rounded
+from train_core.models.files.stored import Stored
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import AdapterFile
 from train_core.workshop.common.report import Report
@@ -53,40 +54,60 @@ def dtype_of(result: ResultSettings) -> torch.dtype | None:
 
 
 def stored_dtype(files: Iterable[AdapterFile]) -> torch.dtype:
-    """The widest number format among the adapters' weights."""
+    """The number format that holds all of the adapters' weights as they are: fp32 where fp16 and bf16 meet."""
     found = {tensor.dtype for file in files for module in file.modules.values() for tensor in module.tensors.values()
-             if tensor.shape}
-    return max(found, key=lambda dtype: (dtype.itemsize, dtype == torch.bfloat16), default=torch.float32)
+             if tensor.shape and tensor.dtype.is_floating_point}
+    widest = max((dtype.itemsize for dtype in found), default=torch.float32.itemsize)
+    wide = {dtype for dtype in found if dtype.itemsize == widest}
+    return wide.pop() if (len(wide) == 1 and widest > 1) or len(found) == 1 else torch.float32
 
 
 def write_adapter(
     path: Path, modules: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype, metadata: Mapping[str, str],
-    report: Report,
+    report: Report, others: Mapping[str, Stored] | None = None,
 ) -> None:
-    """Write an adapter: tensors by module key and name. The write counts as saved only when it is whole."""
-    tensors = {
-        f"{key}.{name}": rounded(tensor, dtype, path, f"{key}.{name}")
-        for key, its in modules.items() for name, tensor in its.items()
-    }
+    """Write an adapter: tensors by module key and name, and `others` as they are, by their names.
+
+    The write counts as saved only when it is whole.
+    """
+    tensors = in_format(
+        {f"{key}.{name}": tensor for key, its in modules.items() for name, tensor in its.items()}, dtype, path
+    )
+    tensors |= {name: one.read().contiguous() for name, one in (others or {}).items()}
     report.stage("saving")
     save_adapter(path, tensors, metadata)
     report.saved(path)
 
 
+def in_format(tensors: Mapping[str, Tensor], dtype: torch.dtype, path: Path) -> dict[str, Tensor]:
+    """`tensors` as they are written to `path`: in `dtype`, but whole numbers as such, and a single number, such as an
+    alpha, exactly. Raises `UserError` where one would not be finite."""
+    return {name: rounded(tensor, _format_for(tensor, dtype), path, name) for name, tensor in tensors.items()}
+
+
+def _format_for(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    if not tensor.is_floating_point():
+        return tensor.dtype
+    exact = tensor.numel() != 1 or torch.equal(tensor.to(dtype).to(tensor.dtype), tensor)
+    return dtype if exact else tensor.dtype
+
+
 def metadata_of(
-    sources: Iterable[AdapterFile], kind: str, rank: int | None, title: str, keep: bool = False
+    sources: Iterable[AdapterFile], kind: str, rank: int | None, title: str, keep: bool = False,
+    predicts: PredictionType | None = None,
 ) -> dict[str, str]:
     """Metadata of a new adapter. With `keep` what the first source says of its training stays.
 
-    `rank` None stands for ranks that differ from layer to layer.
+    `rank` None stands for ranks that differ from layer to layer. `predicts` is for an adapter without sources.
     """
     sources = list(sources)
     said = dict(sources[0].metadata) if keep and sources else {}
     said = {name: value for name, value in said.items() if not name.startswith("sshs_")}
-    names = KINDS[kind].names if kind in KINDS else None
+    names = KINDS[kind].names_for(predicts or "epsilon") if kind in KINDS else None
     known = {
         "ss_base_model_version": names.version if names else "", "ss_v2": str(names is not None and names.v2),
-        "modelspec.architecture": f"{names.architecture}/lora" if names else "", "modelspec.prediction_type": "",
+        "modelspec.architecture": f"{names.architecture}/lora" if names else "",
+        "modelspec.prediction_type": (predicts or "").removesuffix("_prediction"),
     }  # fmt: skip
     for name, value in known.items():  # as the sources have it, which may say more, such as that velocity is predicted
         stated = next((file.metadata[name] for file in sources if file.metadata.get(name)), value if kind else "")
