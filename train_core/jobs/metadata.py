@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +16,10 @@ from train_core.data.summary import bucket_summary, dataset_summary, folder_summ
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
 from train_core.models.family import Family
-from train_core.networks.files.hashes import hashes_in_background
+from train_core.networks.files.hashes import FileHashes, hashes_in_background
 from train_core.run.file_metadata import BaseFacts, DataFacts, RunFacts, training_metadata
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -51,8 +55,8 @@ class MetadataWriter:
     def __call__(self, step: int, epoch: int) -> dict[str, str]:
         """The metadata of a file saved after `step` in `epoch`, counted from 1."""
         base = BaseFacts(
-            self.base, self.base_hashes.result(), self.family.names, self.family.prediction_type, self.vae,
-            self.vae_hashes.result() if self.vae_hashes else None,
+            self.base, _found(self.base_hashes), self.family.names, self.family.prediction_type, self.vae,
+            _found(self.vae_hashes) if self.vae_hashes else None,
         )
         library, batch_size = self.library, self.config.training.train_batch_size
         data = DataFacts(
@@ -68,3 +72,12 @@ class MetadataWriter:
         return training_metadata(
             self.config, base, data, run, self.method.metadata(self.config), self.method.modelspec_kind
         )
+
+
+def _found(hashes: Future[FileHashes]) -> FileHashes:
+    """The hashes, empty ones if the file could not be read to its end: what was learnt is saved all the same."""
+    try:
+        return hashes.result()
+    except OSError as error:
+        logger.warning("The file's metadata lacks the hashes of the base model: %s", error)
+        return FileHashes("", "")

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from tests.event_lines import read_events
 from tests.tiny import tiny_file
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run, weights
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import runs_dir
+from train_core.facts.run.states import TENSORS
 from train_core.jobs.start import start_job
 from train_core.methods.adapter import AdapterMethod
 from train_core.optim.ema import Ema
@@ -137,3 +141,32 @@ def test_a_file_to_start_from_that_holds_broken_values_is_named_before_anything_
         assert (error["code"], error["params"]["file"]) == ("file_not_finite", str(file))
         assert events[-1]["status"] == "failed"
         assert not kinds(events, "progress")
+
+
+def test_a_state_that_holds_broken_values_from_an_older_version_is_refused(
+    prepare: Prepare, tmp_path: Path
+) -> None:
+    config = prepare("zuko", save_state_every_n_steps=4)
+    run(config)
+    state = tmp_path / "out" / "zuko-step00000008-state"
+    tensors = load_file(state / TENSORS)
+    next(tensor for tensor in tensors.values() if tensor.dtype == torch.float32 and tensor.dim() == 2).fill_(torch.inf)
+    save_file(tensors, state / TENSORS)
+    (run_dir,) = runs_dir().iterdir()
+    assert start_job(TrainConfig, config, {"resume": str(state)}) == 1
+    (error,) = kinds(read_events(run_dir / "events.jsonl"), "error")
+    assert (error["code"], error["params"]["folder"]) == ("state_holds_not_finite", str(state))
+    assert start_job(TrainConfig, config, {"resume": str(state.with_name("zuko-step00000004-state"))}) == 0
+
+
+def test_a_base_model_that_cannot_be_hashed_any_more_costs_no_result(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("train_core.networks.files.hashes.file_hashes", gone)
+    events = run(prepare("zuko", save_state_on_train_end=True))
+    assert weights(events)
+    with safe_open(events[-1]["path"], "pt") as file:
+        assert file.metadata()["ss_new_sd_model_hash"] == ""

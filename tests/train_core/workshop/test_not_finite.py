@@ -86,3 +86,16 @@ def test_values_too_large_for_the_number_format_are_told_as_such(
         run_tool(tool, save_to=result, result_precision="bf16", **given)
         assert all(bool(torch.isfinite(tensor).all()) for tensor in load_file(result).values())
         result.unlink()
+
+
+def test_within_a_folder_the_file_is_called_by_its_final_name(run_tool: RunTool, tmp_path: Path) -> None:
+    large, result = tmp_path / "large.safetensors", tmp_path / "result"
+    spoilt(tiny_file(), large, "attn1.to_k.weight", 1e6)
+    given = {"model_file": large, "model_format": "diffusers", "result_precision": "fp16"}
+    events = run_tool("convert_model", save_to=result, **given)
+    (error,) = [event for event in events if event["kind"] == "error"]
+    assert error["code"] == "result_too_large"
+    named = Path(error["params"]["file"])
+    assert result in named.parents
+    assert named.name.endswith(".safetensors")
+    assert not result.exists()

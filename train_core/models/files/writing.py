@@ -23,12 +23,13 @@ ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "F8_E4M3", "F8_E5M2",
 
 def write_safetensors(
     path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None, shown: Path | None = None,
 ) -> None:
     """Write `tensors` to `path`, reading one after the other, each in its stated dtype.
 
     Another file of this name is only replaced once the new one is complete; whatever ends the writing before leaves
     nothing. `progress` is told how many of how many tensors are written. Metadata stands in alphabetical order.
+    Messages name the file `shown`, for one within a folder that is being written.
     UserError when the file cannot be written, `NotFiniteError` when a value is not a number.
     """
     ordered = sorted(tensors.items(), key=lambda item: (ORDER.index(NAMES[item[1].dtype]), item[0]))
@@ -40,7 +41,7 @@ def write_safetensors(
     with write_result(path) as temporary, temporary.open("wb") as file:
         file.write(header_bytes(header))
         for done, (name, stored) in enumerate(ordered, 1):
-            file.write(_bytes_of(rounded(stored.read(), stored.dtype, path, name)))
+            file.write(_bytes_of(rounded(stored.read(), stored.dtype, shown or path, name)))
             progress(done, len(ordered))
 
 

@@ -149,19 +149,38 @@ def write_state(path: Path, fields: Mapping[str, Any], parts: Mapping[str, Any])
 
 def _require_numbers(tensors: Mapping[str, Tensor], parts: Mapping[str, Any], path: Path) -> None:
     """Raise `NotFiniteError`, naming the part, if any of `tensors` holds values that are not numbers."""
+    broken = _broken_part(tensors, parts)
+    if broken:
+        raise NotFiniteError(
+            problem(
+                "state_not_finite", "{file} was not saved: {name} contains invalid values (NaN or infinity).",
+                file=str(path), name=broken,
+            )
+        )
+
+
+def _broken_part(tensors: Mapping[str, Tensor], parts: Mapping[str, Any]) -> str:
+    """The name of the first of `parts` in which one of their `tensors` holds values that are not numbers, or ""."""
     if all(all_finite(tensor) for tensor in tensors.values()):
-        return
-    broken = next(name for name, part in parts.items() if not all(map(all_finite, pack(part)[1].values())))
-    raise NotFiniteError(
-        problem("state_not_finite", "{file} was not saved: {name} contains invalid values (NaN or infinity).",
-                file=str(path), name=broken)
-    )
+        return ""
+    return next(name for name, part in parts.items() if not all(map(all_finite, pack(part)[1].values())))
 
 
 def read_parts(state: State) -> dict[str, Any]:
-    """The state of each part by its name, tensors on the CPU."""
-    packed = json.loads((state.path / PARTS).read_text(encoding="utf-8"))
-    return unpack(packed, safetensors.torch.load_file(state.path / TENSORS))
+    """The state of each part by its name, tensors on the CPU. Raises UserError if a value in it is not a number."""
+    tensors = safetensors.torch.load_file(state.path / TENSORS)
+    parts = unpack(json.loads((state.path / PARTS).read_text(encoding="utf-8")), tensors)
+    broken = _broken_part(tensors, parts)
+    if broken:
+        raise UserError(
+            problem(
+                "state_holds_not_finite",
+                "The state {folder} contains invalid values (NaN or infinity) in {name}: the training had gone wrong "
+                "by then. Resume from an earlier state, or start a new run without resume.",
+                folder=str(state.path), name=broken,
+            )
+        )
+    return parts
 
 
 def restore(parts: Parts, saved: Mapping[str, Any]) -> None:

@@ -58,11 +58,14 @@ def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype |
     """The same as a diffusers folder, tokenizers and scheduler included; whole or not at all."""
     _tell_what_is_left(opened, report)
     with write_result(path) as temporary:
-        _fill_folder(temporary, opened, stored, dtype, report)
+        _fill_folder(temporary, path, opened, stored, dtype, report)
     report.saved(path)
 
 
-def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
+def _fill_folder(
+    folder: Path, called: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report
+) -> None:
+    """Write the model into `folder`, which will be `called` otherwise once it is complete."""
     index: dict[str, Any] = {"_class_name": f"{opened.row.pipeline}Pipeline"}
     pads = {reading.part: reading.pad for reading in opened.family.readings}
     if "edm_mean" in opened.signs and "edm_std" in opened.signs:
@@ -75,7 +78,8 @@ def _fill_folder(folder: Path, opened: Opened, stored: Parts, dtype: torch.dtype
             tensors = {rest if rest.startswith("text_") else f"text_model.{rest}": one for rest, one in tensors.items()}
         (folder / name).mkdir(parents=True)
         file = "model.safetensors" if is_text else "diffusion_pytorch_model.safetensors"
-        write_safetensors(folder / name / file, tensors, {"format": "pt"}, report.stage("saving"))
+        progress = report.stage("saving")
+        write_safetensors(folder / name / file, tensors, {"format": "pt"}, progress, called / name / file)
         if is_text:
             said = module.config.to_dict() | {"architectures": [own_class], "model_type": "clip_text_model"}
             _write_json(folder / name / "config.json", said)
