@@ -108,6 +108,10 @@ def test_wildcards_choose_one_of_the_words_and_doubled_braces_are_braces() -> No
     assert drawn == {f"a {colour} {{x|y}} single {cat}" for colour in ("red", "blue") for cat in ("cat", "cats")}
 
 
+def test_of_nested_wildcards_the_inner_one_is_chosen() -> None:
+    assert {draw("{a|{b|c} }", seed, wildcards=True) for seed in range(20)} == {"{a|b }", "{a|c }"}
+
+
 def test_without_wildcards_braces_are_text_and_the_first_line_counts() -> None:
     assert draw("a {red|blue} cat\nsecond") == "a {red|blue} cat"
 

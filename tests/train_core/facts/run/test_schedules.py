@@ -114,6 +114,15 @@ def test_stages_give_each_part_its_proportion_to_the_learning_rate() -> None:
     assert rate_at(curve, 5e-5, 0) == pytest.approx(2.5e-3)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "argument"), [("polynomial", "lr_end=1e-6"), ("cosine_with_min_lr", "min_lr=1e-6")]
+)
+def test_floors_are_the_same_rate_for_every_part(schedule: str, argument: str) -> None:
+    curve = curve_of(OptimizerSettings(lr_scheduler=schedule, lr_scheduler_args=[argument]), 10)
+    assert [rate_at(curve, base, 10) for base in (1e-4, 5e-5)] == pytest.approx([1e-6, 1e-6])
+    assert rate_at(curve, 0.0, 5) == 0
+
+
 def test_the_last_stage_stays_when_it_ends_before_the_run() -> None:
     curve = curve_of(OptimizerSettings(lr_scheduler="staged", lr_stages="1e-3:3, 1e-4:5"), 100)
     assert rate_at(curve, 1e-4, 99) == pytest.approx(1e-4)
