@@ -28,13 +28,14 @@ from train_core.events.kinds import (
     WarningEvent,
 )
 from train_core.events.printing import lines_of
-from train_core.events.reading import Follower
-from train_core.facts.run.states import INFO
+from train_core.events.reading import Follower, Placed
+from train_core.facts.run.states import INFO, states_in
 
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
 NEWEST = 2_000  # of the events just read; older ones' lines are not at the console's end
 # The events that change the curves, and those that change the pictures; `SampleDrawn` alone changes nothing else.
+UNFINISHED: tuple[Status, ...] = ("paused", "stopped", "failed", "lost")
 CURVES, PICTURES = (Progress, Validated, Resumed), (SampleDrawn, Resumed)
 
 
@@ -114,8 +115,7 @@ class RunView:
     @property
     def can_resume(self) -> bool:
         """Whether the run has ended early and left a state that still exists."""
-        unfinished = self.status in ("paused", "stopped", "failed", "lost")
-        return unfinished and any((state.path / INFO).is_file() for state in self.states)
+        return self.status in UNFINISHED and any((state.path / INFO).is_file() for state in self.states)
 
 
 class RunFollower:
@@ -125,7 +125,8 @@ class RunFollower:
         self.folder = folder
         self._follower = Follower(folder / "events.jsonl")
         self._lock = threading.Lock()
-        self._landmarks: list[Event] = []
+        self._landmarks: list[Placed] = []
+        self._output_dir = ""
         self._view = RunView(folder.name)
         self._losses: list[Point] = []
         self._averages: list[Point] = []
@@ -138,6 +139,8 @@ class RunFollower:
             status = self._read()
             if status == "lost":
                 status = self._read()  # it may have said its last words between the look at them and at its process
+            if status in UNFINISHED and status != self._view.status:
+                self._find_states()
             self._view.status = status
             self._read_console()
             if status == "lost" and not self._view.errors:
@@ -146,7 +149,9 @@ class RunFollower:
 
     def _read(self) -> Status:
         """Read what is new, and return the status of the run."""
-        new = self._follower.new()
+        placed = self._follower.new_placed()
+        new = [event for _, event in placed]
+        self._landmarks += [(place, event) for place, event in placed if is_landmark(event)]
         for event in new:
             self._take(event)
         if new:
@@ -159,6 +164,16 @@ class RunFollower:
             self._view.losses, self._view.averages = decimate(self._losses), decimate(self._averages)
             self._view.lr_curves = {name: decimate(points) for name, points in self._rates.items()}
         return status_of(self.folder, self._landmarks)
+
+    def _find_states(self) -> None:
+        """Add states without an event: the run was killed between renaming the state and writing the event."""
+        told = {state.path for state in self._view.states}
+        folders = [self.folder, *([Path(self._output_dir)] if self._output_dir else [])]
+        self._view.states += [
+            Saved(state.path, state.step, 0, final=False)
+            for folder in folders for state in states_in(folder)
+            if state.path not in told and state.run_dir.resolve() == self.folder.resolve()
+        ]  # fmt: skip
 
     def _read_console(self) -> None:
         """Take in the end of the console, if it has changed."""
@@ -177,8 +192,6 @@ class RunFollower:
     def _take(self, event: Event) -> None:
         if self._view.started is None:
             self._view.started = event.time
-        if is_landmark(event):
-            self._landmarks.append(event)
         if event.pid is not None:  # a process begins, maybe in the folder of a run that had ended
             self._view.ended, self._view.result, self._view.errors = None, "", []
         self._on(event)
@@ -190,6 +203,7 @@ class RunFollower:
     @_on.register
     def _on_started(self, event: Started) -> None:
         self._view.job, self._view.total_steps, self._view.epochs = event.job, event.total_steps, event.epochs
+        self._output_dir = event.output_dir
 
     @_on.register
     def _on_resumed(self, event: Resumed) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -19,14 +23,26 @@ from train_core.config.files import Overrides, read_config, read_job, write_toml
 from train_core.config.job import Job
 from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.locks import take_lock
 from train_core.config.paths import LAST_STATE
 from train_core.config.places import PACKAGE_PARENT, home
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.whole_files import write_text
-from train_core.facts.run.run_folders import SETTINGS, folder_name, job_in, make_run_folder
+from train_core.facts.run.run_folders import (
+    SETTINGS,
+    folder_name,
+    in_use,
+    is_held,
+    job_in,
+    make_run_folder,
+    not_writable,
+)
 from train_core.facts.run.states import differing, find_state
 
 ACCELERATE = "accelerate.yaml"
+LOOKS, SECONDS_BETWEEN_LOOKS = 600, 0.05  # while another start is under way, before it counts as hung
+
+_starting = threading.Lock()  # the lock file keeps out other processes only
 
 
 @dataclass(frozen=True)
@@ -43,9 +59,29 @@ class RunHandle:
 
 def start(job: type[Job], settings: Job) -> RunHandle:
     """Start `job` with these settings now. Raises `UserError` if something else is running or the job cannot be run."""
-    refusal = may_start(job)
-    raise_if_any([refusal] if refusal else [])
-    return launch(prepare(job, settings))
+    with _one_at_a_time():
+        refusal = may_start(job)
+        raise_if_any([refusal] if refusal else [])
+        return launch(prepare(job, settings))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other starts, from any page or terminal, from coming between the check of what is running and ours."""
+    with _starting:
+        lock = None
+        with suppress(OSError):  # if it cannot be written, what follows reports it
+            home().mkdir(parents=True, exist_ok=True)
+            for _ in range(LOOKS):
+                lock = take_lock(home() / "start.lock")
+                if lock is not None:
+                    break
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
 
 
 def may_start(job: type[Job]) -> Problem | None:
@@ -95,11 +131,21 @@ def launch(folder: Path) -> RunHandle:
             )
         )
     config = job.of(read_job(job, config_file, {})[0])
+    raise_if_any([in_use(folder)] if is_held(folder) else [])
     world = _world_for(config)
-    command = _command(config, world, config_file, folder / ACCELERATE)
-    with (folder / "console.log").open("ab") as console:
-        process = spawn(command, folder, child_environment(world), console)
-    remember(folder, identify(process.pid))
+    events = folder / "events.jsonl"
+    before = events.stat().st_size if events.exists() else 0
+    try:
+        command = _command(config, world, config_file, folder / ACCELERATE)
+        with (folder / "console.log").open("ab") as console:
+            process = spawn(command, folder, child_environment(world), console)
+        try:
+            remember(folder, identify(process.pid, before))
+        except OSError:  # without it nobody could follow or stop the process
+            process.kill()
+            raise
+    except OSError as error:
+        raise not_writable(folder, error) from error
     return RunHandle(folder, process)
 
 

@@ -1,4 +1,4 @@
-"""A job's process, known by its number and its start time, so that a recycled number is never taken for it."""
+"""A job's process, identified by its number and its birth, so that a reused number is never taken for it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
 import psutil
 
 from train_core.config.whole_files import write_text
+from train_core.facts.run.processes import birth_of
 
 PROCESS_FILE = "process.json"
-CLOCK_TOLERANCE = 2.0  # seconds; the system's clock may be set while a job runs
+CLOCK_TOLERANCE = 2.0  # seconds, for records of versions that did not note the birth
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Identity of a process: its number, its start (seconds since 1970), and whether the user had it killed."""
+    """Identity of a process: its number, its start (seconds since 1970), and whether the user had it killed.
+
+    `born` distinguishes it from others with the same number, whatever the clock is set to, see
+    `train_core.facts.run.processes`. `events_before` is the size of the run's event file when it was started: later
+    events are from this process. Both are None if an older version started the process.
+    """
 
     pid: int
     started: float
     killed: bool = False
+    born: str | None = None
+    events_before: int | None = None
 
 
 def spawn(command: list[str], folder: Path, environment: dict[str, str], console: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -50,34 +58,48 @@ def spawn(command: list[str], folder: Path, environment: dict[str, str], console
 
 def remember(folder: Path, identity: Identity) -> None:
     """Write which process runs the job of `folder`."""
-    fields = {"pid": identity.pid, "started": identity.started, "killed": identity.killed}
-    write_text(folder / PROCESS_FILE, json.dumps(fields) + "\n")
+    write_text(folder / PROCESS_FILE, json.dumps(asdict(identity)) + "\n")
 
 
 def recall(folder: Path) -> Identity | None:
     """The process that runs or ran the job of `folder`, or None if it was not noted (or the file is damaged)."""
     try:
         fields = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
-        return Identity(int(fields["pid"]), float(fields["started"]), bool(fields.get("killed", False)))
-    except (OSError, ValueError, KeyError, TypeError):
+        born, before = fields.get("born"), fields.get("events_before")
+        return Identity(
+            int(fields["pid"]), float(fields["started"]), bool(fields.get("killed", False)),
+            None if born is None else str(born), None if before is None else int(before),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
 
-def identify(pid: int) -> Identity:
+def identify(pid: int, events_before: int | None = None) -> Identity:
     """The identity of a process that was just started; one that has already ended keeps only its number."""
     try:
-        return Identity(pid, psutil.Process(pid).create_time())
+        return Identity(pid, psutil.Process(pid).create_time(), born=birth_of(pid), events_before=events_before)
     except psutil.NoSuchProcess:
-        return Identity(pid, 0.0)
+        return Identity(pid, 0.0, events_before=events_before)
 
 
 def find(identity: Identity) -> psutil.Process | None:
-    """The living process with this number and start time."""
+    """The living process with this number and birth, or with this start time if the birth is not known."""
+    if identity.born is not None:
+        return living(identity.pid, identity.born)
     try:
         process = psutil.Process(identity.pid)
         same = abs(process.create_time() - identity.started) < CLOCK_TOLERANCE
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
+        return None
+
+
+def living(pid: int, born: str) -> psutil.Process | None:
+    """The living process with this number and birth."""
+    try:
+        process = psutil.Process(pid)
+        return process if birth_of(pid) == born and process.status() != psutil.STATUS_ZOMBIE else None
+    except (psutil.Error, ValueError, OverflowError):  # the last two for a number that no process can have
         return None
 
 

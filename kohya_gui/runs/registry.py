@@ -11,11 +11,12 @@ from typing import Literal, get_args
 
 import psutil
 
-from kohya_gui.runs.process import CLOCK_TOLERANCE, Identity, find, recall
+from kohya_gui.runs.process import CLOCK_TOLERANCE, Identity, find, living, recall
 from train_core.config.places import runs_dir
 from train_core.events.event import Event
 from train_core.events.kinds import Acknowledged, EndStatus, Finished, Progress, Resumed, Schema, Started
-from train_core.events.reading import parse_lines
+from train_core.events.reading import Placed, parse_placed
+from train_core.facts.run.run_folders import is_held
 
 Status = Literal["queued", "running", "stopping", "completed", "stopped", "paused", "failed", "lost"]
 ENDED: tuple[Status, ...] = get_args(EndStatus)
@@ -77,7 +78,7 @@ def info_of(folder: Path) -> RunInfo | None:
 class Digest:
     """Digest of a run's events for the list of runs: those that decide its status, and its progress."""
 
-    landmarks: tuple[Event, ...] = ()
+    landmarks: tuple[Placed, ...] = ()
     step: int = 0
     total_steps: int = 0
 
@@ -93,23 +94,25 @@ def digest_of(folder: Path) -> Digest:
 def _read_digest(path: Path) -> Digest:
     size = path.stat().st_size
     with path.open("rb") as file:
-        parts = [file.read(PART_BYTES)]
+        parts = [(0, file.read(PART_BYTES))]
         if size > PART_BYTES:
             file.seek(size - PART_BYTES)
-            parts.append(file.read(PART_BYTES))
-    events = [event for part in parts for event in parse_lines(_without_old_progress(part))]
+            parts.append((size - PART_BYTES, file.read(PART_BYTES)))
+    placed = [found for start, part in parts for found in parse_placed(_without_old_progress(part), start)]
+    events = [event for _, event in placed]
     step = next((e.step for e in reversed(events) if isinstance(e, Progress)), 0)
     totals = (e.total_steps for e in reversed(events) if isinstance(e, Progress | Started))
-    landmarks = tuple(e for e in events if is_landmark(e))
+    landmarks = tuple((place, event) for place, event in placed if is_landmark(event))
     return Digest(landmarks, step, next((total for total in totals if total), 0))
 
 
 def _without_old_progress(part: bytes) -> bytes:
-    """`part` with no progress lines but the newest two, of which the last may be torn: they fill most of it."""
+    """`part` with all progress lines blanked but the newest two, of which the last may be torn; they are most of it."""
     lines = part.split(b"\n")
     progress = [number for number, line in enumerate(lines) if line.startswith(PROGRESS_LINE)]
-    old = set(progress[:-2])
-    return b"\n".join(line for number, line in enumerate(lines) if number not in old)
+    for number in progress[:-2]:
+        lines[number] = b" " * len(lines[number])
+    return b"\n".join(lines)
 
 
 def is_landmark(event: Event) -> bool:
@@ -117,42 +120,49 @@ def is_landmark(event: Event) -> bool:
     return isinstance(event, LANDMARKS) or event.pid is not None
 
 
-def status_of(folder: Path, events: Sequence[Event]) -> Status:
+def status_of(folder: Path, landmarks: Sequence[Placed]) -> Status:
     """Status of the run, from those of its events that are landmarks, and from its process."""
     identity = recall(folder)
-    events = _of_last_life(events, identity)
+    events = _of_last_life(landmarks, identity)
     finished = next((e for e in reversed(events) if isinstance(e, Finished)), None)
     if finished is not None:
         return finished.status
     if identity is None and not (folder / "events.jsonl").exists():
         return "queued"
-    if living_processes(folder, events):
+    if living_processes(folder, events) or is_held(folder):
         acknowledged = any(isinstance(e, Acknowledged) and e.request in ENDING for e in events)
         asked = any((folder / "control" / name).exists() for name in ENDING)
         return "stopping" if acknowledged or asked else "running"
     return "stopped" if identity is not None and identity.killed else "lost"
 
 
-def _of_last_life(events: Sequence[Event], identity: Identity | None) -> Sequence[Event]:
+def _of_last_life(landmarks: Sequence[Placed], identity: Identity | None) -> list[Event]:
     """The events of the latest process, since a resumed run continues in the folder in which it had ended."""
+    if identity is not None and identity.events_before is not None:
+        events = [e for place, e in landmarks if place >= identity.events_before]
+    else:
+        since = identity.started - CLOCK_TOLERANCE if identity is not None else 0.0
+        events = [e for _, e in landmarks if (e.time or since) >= since]
     begun = max((number for number, e in enumerate(events) if e.pid is not None), default=0)
-    since = identity.started - CLOCK_TOLERANCE if identity is not None else 0.0
-    return [e for e in events[begun:] if (e.time or since) >= since]
+    return events[begun:]
 
 
 def living_processes(folder: Path, events: Sequence[Event]) -> list[psutil.Process]:
     """The run's living processes: the one we started, and the job itself, which reports its number when it starts."""
     identity = recall(folder)
     found = [find(identity)] if identity is not None else []
-    found += [_job_process(e.pid, e.time or 0.0) for e in events if e.pid is not None]
+    found += [_job_process(e) for e in events if e.pid is not None]
     return [process for process in found if process is not None]
 
 
-def _job_process(pid: int, told: float) -> psutil.Process | None:
-    """The living process `pid` that reported itself at the time `told`; one started later only reuses the number."""
+def _job_process(event: Event) -> psutil.Process | None:
+    """The living process that sent `event` when it started; one started later only reuses the number."""
+    assert event.pid is not None
+    if event.born is not None:
+        return living(event.pid, event.born)
     try:
-        process = psutil.Process(pid)
-        own = process.create_time() <= told and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(event.pid)
+        own = process.create_time() <= (event.time or 0.0) and process.status() != psutil.STATUS_ZOMBIE
         return process if own else None
     except (psutil.Error, ValueError, OverflowError):  # the last two for a number that no process can have
         return None

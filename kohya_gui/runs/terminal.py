@@ -14,7 +14,7 @@ from kohya_gui.runs import control
 from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, resume, start
-from kohya_gui.runs.process import CLOCK_TOLERANCE, recall
+from kohya_gui.runs.process import recall
 from train_core.config.clean_paths import clean_path
 from train_core.config.files import Overrides, read_config, read_job
 from train_core.config.job import Job, Tool
@@ -148,17 +148,16 @@ class Screen:
     """Shows the events that a run's process writes to its file, and lines of ours between them."""
 
     def __init__(self, folder: Path) -> None:
-        self._events = Follower(folder / "events.jsonl")
         identity = recall(folder)
-        self._since = identity.started - CLOCK_TOLERANCE if identity else 0.0  # a resumed run has older events
+        before = identity.events_before if identity else None
+        self._events = Follower(folder / "events.jsonl", before or 0)  # a resumed run has older events
         self._printer = Printer(folder)
         self.line, self.close = self._printer.line, self._printer.close
 
     def show_new(self) -> None:
         """Show what the job has written since the last call."""
         for event in self._events.new():
-            if (event.time or self._since) >= self._since:
-                self._printer.show(event)
+            self._printer.show(event)
 
 
 def _say_failure(folder: Path, view: RunView) -> None:

@@ -6,8 +6,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LONGEST_NAME = 255  # bytes, on most file systems
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def write_whole(path: Path, durable: bool = False, clear: Callable[[Path], None]
     that stands in the way of a folder, else all of it goes. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")  # no process and no machine has the same
+    temporary = path.with_name(_temporary_name(path.name))
     try:
         yield temporary
         if durable:
@@ -30,8 +32,17 @@ def write_whole(path: Path, durable: bool = False, clear: Callable[[Path], None]
         temporary.replace(path)
         if durable:
             _to_the_drive(path.parent)
-    finally:
-        remove(temporary)
+    except BaseException:
+        with suppress(OSError):  # the drive may be gone or read-only; the first error says more
+            remove(temporary)
+        raise
+
+
+def _temporary_name(name: str) -> str:
+    """A unique hidden name, no longer than file systems allow."""
+    ending = f".{uuid.uuid4().hex[:12]}.tmp"
+    room = LONGEST_NAME - len(ending) - 1
+    return f".{os.fsencode(name)[:room].decode(errors='ignore')}{ending}"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -25,9 +26,11 @@ from train_core.data.library import Entry, Library, open_library
 from train_core.data.masks import Masks, open_masks, stacked
 from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan, Portion, global_batches, portion
-from train_core.data.pixels import to_range
+from train_core.data.pixels import load_pixels, to_range
 from train_core.facts.images.caption_draws import Moment, caption_rules, draw_caption
 from train_core.facts.seeds import seed_for
+
+_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class TrainingData:
     Every draw follows from (seed, epoch, sample index), so the batches of an epoch do not depend on `workers`, on the
     cache or on which epochs were read before. `cache` must be filled. `pace` tells at which step a batch is trained,
     for captions that change as the run goes on. `rescued` are images that needed fp32 to be
-    encoded.
+    encoded, `remarks` warnings on the cache.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class TrainingData:
         self.cache = cache
         self.pace = Pace()
         self.rescued: set[Path] = set()
+        self.cached = cache is not None
+        self.remarks = cache.store.remarks() if cache is not None else []
         self.order = _Order()
         # What lies in memory already is not worth a copy in every worker.
         workers = 0 if cache is not None and cache.in_memory else workers
@@ -100,6 +105,13 @@ class TrainingData:
             step = first_step + number // self.pace.batches_per_step
             yield self._batch(part, drawn, loaded, Moment(epoch, step, self.pace.total_steps))
 
+    def unreadable(self) -> list[Problem]:
+        """The problem of each image that can no longer be read; none if the run has cached all images."""
+        if self.cached:
+            return []
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return [found for problems in threads.map(_look_at, self.library.entries) for found in problems]
+
     def note_rescued(self, batch: Batch, rows: Sequence[int]) -> set[Path]:
         """Take note that the images in `rows` of `batch` needed fp32 to be encoded; those that were not known yet."""
         images = {self.library.entries[self.library.samples[int(batch.indices[row])]].path for row in rows}
@@ -123,11 +135,8 @@ class TrainingData:
     def _batch(
         self, part: Portion, draws: Sequence[Draw], loaded: Sequence[Loaded | tuple[Problem, ...]], moment: Moment
     ) -> Batch:
-        whole = []
-        for item in loaded:
-            if isinstance(item, tuple):
-                raise UserError(*item)
-            whole.append(item)
+        raise_if_any(found for item in loaded if isinstance(item, tuple) for found in item)
+        whole = [item for item in loaded if isinstance(item, Loaded)]
         entries = [self.library.entries[draw.entry] for draw in draws]
         bucket = entries[0].fit.bucket
         return Batch(
@@ -212,6 +221,15 @@ class _Images(Dataset):
             return Loaded(decode(self.entries[draw.entry], draw), mask)
         except UserError as error:
             return error.problems
+
+
+def _look_at(entry: Entry) -> tuple[Problem, ...]:
+    """The problem of an image, if there is one."""
+    try:
+        load_pixels(entry.path, entry.size, entry.fit)
+    except UserError as error:
+        return error.problems
+    return ()
 
 
 def _as_they_are(loaded: list) -> list:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import TypeVar
 
+import torch
 import torch.distributed as dist
+
+from train_core.config.problems import Problem, UserError
 
 T = TypeVar("T")
 
+
 # A process may wait for another one that encodes thousands of images on a slow device.
 _PATIENCE = timedelta(days=7)
+
+
+class UnreadableDataError(UserError):
+    """Error for images or cached data that can no longer be read; raised in all processes, between two steps."""
 
 
 def processes() -> int:
@@ -33,6 +41,32 @@ def gather(own: T) -> list[T]:
     everyones = [own] * processes()
     dist.all_gather_object(everyones, own, group=_patient_group(dist.group.WORLD))
     return everyones
+
+
+def in_step(items: Iterable[T]) -> Iterator[T]:
+    """`items`, the same number in every process. If one process cannot read its next item, all of them raise
+    `UnreadableDataError` with all problems found, so that none waits for it forever.
+    """
+    source, end = iter(items), object()
+    while True:
+        problems: tuple[Problem, ...] = ()
+        try:
+            item = next(source, end)
+        except UserError as error:
+            problems, item = error.problems, end
+        _raise_everywhere(problems)
+        if item is end:
+            return
+        yield item  # type: ignore[misc]
+
+
+def _raise_everywhere(problems: tuple[Problem, ...]) -> None:
+    if processes() > 1:
+        found = torch.tensor(len(problems))
+        dist.all_reduce(found, group=_patient_group(dist.group.WORLD))
+        problems = tuple(problem for their in gather(problems) for problem in their) if found else ()
+    if problems:
+        raise UnreadableDataError(*problems)
 
 
 @cache

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.whole_files import write_whole
 from train_core.data.processes import gather
 
@@ -30,6 +30,9 @@ class Store(Protocol):
 
     def share(self) -> None:
         """Called when all processes have put what they had; afterwards each can get everything."""
+
+    def remarks(self) -> list[Problem]:
+        """Warnings about what could not be stored as intended."""
 
 
 class MemoryStore:
@@ -52,14 +55,24 @@ class MemoryStore:
         for kept in gather(self.kept):
             self.kept.update(kept)
 
+    def remarks(self) -> list[Problem]:
+        return []
+
 
 class DiskStore:
-    """Keeps the tensors of each key in a safetensors file below `folder`, for this and later runs."""
+    """Keeps the tensors of each key in a safetensors file below `folder`, for this and later runs.
+
+    If the drive is full, what cannot be written is kept in memory for this run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.unwritten = MemoryStore()
+        self.reasons: set[str] = set()
 
     def lacks(self, key: str) -> bool:
+        if not self.unwritten.lacks(key):
+            return False
         path = self.path(key)
         if not path.is_file():
             return True
@@ -74,11 +87,14 @@ class DiskStore:
         try:
             with write_whole(path) as temporary:
                 save_file(tensors, temporary)
-        except PermissionError:  # Windows replaces no file that another run is reading, and need not if it is good
-            if self.lacks(key):
-                raise
+        except (OSError, SafetensorError) as error:
+            if self.lacks(key):  # otherwise another run has it open, on Windows, and it is complete
+                self.reasons.add(getattr(error, "strerror", None) or str(error))
+                self.unwritten.put(key, tensors)
 
     def get(self, key: str) -> Tensors:
+        if not self.unwritten.lacks(key):
+            return self.unwritten.get(key)
         path = self.path(key)
         try:
             return load(path.read_bytes())  # not mapped: a file cut short under a mapping kills the process
@@ -92,7 +108,22 @@ class DiskStore:
             ) from error
 
     def share(self) -> None:
-        """Do nothing: the files are there for all."""
+        """Exchange what could not be written; the files are available to all processes."""
+        self.unwritten.share()
+        self.reasons = set().union(*gather(self.reasons))
+
+    def remarks(self) -> list[Problem]:
+        """A warning about what the processes could not write. Call it after `share`."""
+        if not self.reasons:
+            return []
+        return [
+            problem(
+                "cache_not_written",
+                "{count} files of the cache could not be written to {folder} ({reason}), so they are kept in memory "
+                "for this run. Free some space there.",
+                count=len(self.unwritten.kept), folder=str(self.folder), reason=min(self.reasons),
+            )
+        ]
 
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"

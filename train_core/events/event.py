@@ -11,7 +11,8 @@ OTHERWISE = "otherwise"  # in a field's metadata: its value on reading, where a 
 
 @dataclass(frozen=True)
 class Event:
-    """A message of a job. `time` is in Unix seconds, set on writing; `pid` is that of a job's process that begins.
+    """A message of a job. `time` is in Unix seconds, set on writing; `pid` is that of a job's process that starts, and
+    `born` distinguishes it from others with that number, see `facts.run.processes`.
 
     A field without a default is always written; one with a default is left out while it has it. On reading, a value
     that is missing or of a wrong type becomes the default, else nothing: None, 0, "" or an empty collection.
@@ -20,6 +21,7 @@ class Event:
     kind: ClassVar[str] = ""
     time: float | None = field(default=None, kw_only=True)
     pid: int | None = field(default=None, kw_only=True)
+    born: str | None = field(default=None, kw_only=True)
 
     def fitted(self) -> Event:
         """The event as it was read, without contradictory fields, so that its readers need not check."""

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -13,30 +14,45 @@ from typing import Any
 from train_core.config.phrases import to_plain
 from train_core.config.problems import Problem
 from train_core.events.event import Event, own_fields
-from train_core.events.kinds import ProblemEvent, Schema
+from train_core.events.kinds import ProblemEvent, Progress, Schema
 
 SCHEMA = 1
 Emit = Callable[[Event], None]
 
 
 class EventLog:
-    """Appends events to a file. One writer: the job's main process."""
+    """Appends events to a file. One writer: the job's main process.
+
+    Lines for which the drive has no space wait in memory and are written first once there is space again.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8", newline="\n")
+        self._file = path.open("ab", buffering=0)
+        self._waiting = bytearray()
         if path.stat().st_size == 0:
-            self.write(Schema(SCHEMA))
+            self._waiting += _line(Schema(SCHEMA))
         elif not _ends_with_newline(path):
-            self._file.write("\n")  # a torn line of an earlier process stays alone
+            self._waiting += b"\n"  # a torn line of an earlier process stays alone
+        with suppress(OSError):  # the first event will raise it again
+            self._send()
 
     def write(self, event: Event) -> None:
-        """Append one event and flush it, so that a reader sees it at once."""
-        self._file.write(json.dumps(line_of(event), ensure_ascii=False) + "\n")
-        self._file.flush()
+        """Append one event, so that readers see it at once. Raises OSError if it has to wait."""
+        if not (self._waiting and isinstance(event, Progress)):  # the next progress event replaces it
+            self._waiting += _line(event)
+        self._send()
+
+    def _send(self) -> None:
+        while self._waiting:
+            del self._waiting[: self._file.write(self._waiting)]
 
     def close(self) -> None:
         self._file.close()
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(line_of(event), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -48,8 +64,9 @@ def _ends_with_newline(path: Path) -> bool:
 def line_of(event: Event) -> dict[str, Any]:
     """Line of `event` in the file."""
     when = round(time.time(), 3) if event.time is None else event.time
-    pid = {} if event.pid is None else {"pid": event.pid}
-    return {"kind": event.kind, "time": when, **_written(event, own_fields(type(event))), **pid}
+    process = {"pid": event.pid, "born": event.born}
+    told = {name: value for name, value in process.items() if value is not None}
+    return {"kind": event.kind, "time": when, **_written(event, own_fields(type(event))), **told}
 
 
 def _written(instance: Any, own: Iterable[Field[Any]]) -> dict[str, Any]:

@@ -64,7 +64,18 @@ class Printer:
         self._last_line = float("-inf")
 
     def show(self, event: Event) -> None:
-        """Show one event. Kinds other than the three below give their own text."""
+        """Show one event. Kinds other than the three below give their own text.
+
+        If the console is a file on a full drive, nothing is shown; if it is closed, BrokenPipeError is raised.
+        """
+        try:
+            self._show(event)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return  # there is nowhere left to report it
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Stage):
             self._show_stage(event)
         elif isinstance(event, Progress):

@@ -9,24 +9,31 @@ import train_core.events.kinds  # noqa: F401 - puts ours into the table of kinds
 from train_core.events.coerce import build
 from train_core.events.event import KINDS, Event, Unknown
 
+Placed = tuple[int, Event]  # offset of its line in the file, and the event
+
 
 class Follower:
-    """Reads a growing event file by offset; a torn last line waits until it is whole."""
+    """Reads a growing event file from `offset` on; a torn last line waits until it is whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, offset: int = 0) -> None:
         self.path = path
-        self._offset = 0
+        self._offset = offset
 
     def new(self) -> list[Event]:
         """The events that have come since the last call."""
+        return [event for _, event in self.new_placed()]
+
+    def new_placed(self) -> list[Placed]:
+        """The same, each with the offset of its line in the file."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
             file.seek(self._offset)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
+        placed = parse_placed(whole, self._offset)
         self._offset += len(whole)
-        return parse_lines(whole)
+        return placed
 
 
 def read_events(path: Path) -> list[Event]:
@@ -36,7 +43,17 @@ def read_events(path: Path) -> list[Event]:
 
 def parse_lines(data: bytes) -> list[Event]:
     """The events in `data`, which may begin and end within a line."""
-    return [event for line in data.split(b"\n") if (event := parse(line)) is not None]
+    return [event for _, event in parse_placed(data)]
+
+
+def parse_placed(data: bytes, start: int = 0) -> list[Placed]:
+    """The same, each with the offset of its line; `data` begins at offset `start`."""
+    placed = []
+    for line in data.split(b"\n"):
+        if (event := parse(line)) is not None:
+            placed.append((start, event))
+        start += len(line) + 1
+    return placed
 
 
 def parse(line: bytes) -> Event | None:

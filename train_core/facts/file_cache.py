@@ -23,24 +23,29 @@ _TABLE = """CREATE TABLE IF NOT EXISTS known (
 def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path) -> dict[Path, str]:
     """The `kind` of fact for each of `paths`; `find_out` is called only for files that are new or have changed.
 
-    `find_out` runs in several threads; None means that it could not say, and such a file is not in the answer.
+    `find_out` runs in several threads; None means that it could not say, and such a file is not in the answer. It is
+    also called for files that no longer exist, so that it can report that.
     `database` is an SQLite file shared by all processes; when it cannot be used, everything is found out afresh.
     """
     stamps = {path: _stamp(path) for path in paths}
     with _ONE_AT_A_TIME.setdefault(kind, Lock()):  # who asks second finds the answers of the first
-        known = _read(database, kind, stamps)
+        known = _read(database, kind, {path: stamp for path, stamp in stamps.items() if stamp is not None})
         missing = [path for path in stamps if path not in known]
         if not missing:
             return known
         with ThreadPoolExecutor(_THREADS) as threads:
             answers = zip(missing, threads.map(find_out, missing), strict=True)
             found = {path: value for path, value in answers if value is not None}
-        _write(database, kind, {stamps[path]: value for path, value in found.items()})
+        _write(database, kind, {stamp: value for path, value in found.items() if (stamp := stamps[path]) is not None})
     return known | found
 
 
-def _stamp(path: Path) -> Stamp:
-    status = path.stat()
+def _stamp(path: Path) -> Stamp | None:
+    """The version of a file that facts are valid for; None if the file does not exist or cannot be reached."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
     # The time of any change to the file, which nobody can set; Windows has that of writing only.
     changed = status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns
     return str(path.absolute()), status.st_size, changed

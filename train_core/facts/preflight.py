@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,6 @@ from train_core.config.interop.accelerate_file import read_sharding
 from train_core.config.job import Job
 from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
@@ -33,8 +31,9 @@ from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
-from train_core.facts.run.result_names import free_name
+from train_core.facts.run.result_names import free_name, longest_names, not_writable
 from train_core.facts.run.states import resume_problems
+from train_core.facts.run.writable import UnusableNameError, why_not
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,13 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     problems = [
         *model.problems,
         *_prompt_problems(config.samples, config.dataset.resolution),
-        *_output_problems(config.output),
+        *(output := _output_problems(config.output, config.samples)),
         *_network_problems(config),
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
     sharding = _sharding(config)
-    warnings = (*model.warnings, *images.warnings, *_output_warnings(config), *sharding.warnings)
+    warnings = (*model.warnings, *images.warnings, *([] if output else _output_warnings(config)), *sharding.warnings)
     return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices, model.base)
 
 
@@ -248,35 +247,34 @@ def _longer_captions(paths: list[Path]) -> list[Problem]:
     ]
 
 
-def _output_problems(output: OutputSettings) -> list[Problem]:
-    """Reasons why the output folder, which need not exist yet, cannot be written to."""
+def _output_problems(output: OutputSettings, samples: SampleSettings) -> list[Problem]:
+    """Reasons why results cannot be written to the output folder, which may not exist yet."""
     if output.metadata_thumbnail and (problems := _problems_of(lambda: thumbnail_url(output.metadata_thumbnail))):
         return list(problems)
     if not output.output_dir:
         return []
     folder = Path(output.output_dir)
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), None)
-    if existing is None:
-        return [_not_writable(folder, phrase("no_such_drive", "there is no such drive"))]
-    if not existing.is_dir():
-        return [_not_writable(folder, phrase("path_is_a_file", "{path} is a file", path=str(existing)))]
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            return []
-    except OSError as error:
-        return [_not_writable(folder, error.strerror or str(error))]
+    for name in longest_names(output.output_name, bool(samples.sample_prompts.strip())):
+        try:
+            reason = why_not(folder / name)
+        except UnusableNameError as error:
+            return [_name_refused(folder, name, str(error))]
+        if reason is not None:
+            return [not_writable(folder, reason)]
+    return []
 
 
-def _not_writable(folder: Path, reason: str) -> Problem:
+def _name_refused(folder: Path, name: str, reason: str) -> Problem:
     return problem(
-        "output_not_writable",
-        "Nothing can be written to the output folder {folder}: {reason}. Choose another folder.",
-        folder=str(folder),
-        reason=reason,
+        "output_name_refused",
+        "The drive of {folder} does not accept a file named {file} ({reason}), which this run would write. Choose a "
+        "shorter output_name; letters outside ASCII count as two to four.",
+        folder=str(folder), file=name, reason=reason,
     )
 
 
 def _output_warnings(config: TrainConfig) -> list[Problem]:
+    """A warning if the name of the results is already taken in the output folder."""
     output = config.output
     if not output.output_dir or config.resume.resume:
         return []

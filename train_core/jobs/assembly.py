@@ -78,14 +78,17 @@ def assemble(
     control = Control(place.run_dir, accelerator, emit)
     upkeep = Upkeep(
         length=length, control=control, rates=RateChanges(stepper.schedule),
-        saver=Saver(config, method, place.name, metadata, length, place.manifest, emit, is_main, stepper.inference),
+        saver=Saver(
+            config, method, place.places, place.name, metadata, length, place.manifest, emit, is_main,
+            stepper.inference,
+        ),
         samples=samples_of(config, place, accelerator, objective.inputs, method, stepper, control, emit),
         states=states_for(place, config, data.library, length.total, parts, emit if is_main else None),
         metrics=metrics,
     )
     return Training(
         settings=config.training, accelerator=accelerator, method=method, model=model, objective=objective,
-        data=data, length=length, stepper=stepper, guard=guard, upkeep=upkeep, metrics=metrics,
+        data=data, length=length, stepper=stepper, guard=guard, upkeep=upkeep, metrics=metrics, release=place.release,
     )
 
 
@@ -147,6 +150,6 @@ def samples_of(
     defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
     return SampleDrawer(
         config.samples, parse_prompts(config.samples.sample_prompts, defaults), inputs.family, inputs.process,
-        accelerator, method, place.output_dir, place.name, Path(config.model.pretrained_model_name_or_path).stem,
+        accelerator, method, place.places, place.name, Path(config.model.pretrained_model_name_or_path).stem,
         config.training.seed, emit, stepper.inference, interrupted,
     )

@@ -19,6 +19,7 @@ from train_core.facts.preflight import Findings
 from train_core.jobs.devices import compute_dtype, make_accelerator, precision_problems
 from train_core.jobs.progress import Counter
 from train_core.models.family import Family
+from train_core.models.files.writing import telling
 from train_core.models.fitting import choose_attention, compile_denoiser
 from train_core.models.load import load_family
 from train_core.networks.starting import merged_first
@@ -69,7 +70,8 @@ def _draw(
                     family, process, [image.prompt], accelerator.device, 0, warnings.append,
                     interrupted=control.sees_stop,
                 ):
-                    save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
+                    with telling(image.path):
+                        save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
                     emit(
                         SampleDrawn(
                             path=str(image.path), prompt=image.prompt.prompt, index=start, step=0, epoch=None,

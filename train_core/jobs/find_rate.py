@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from train_core.config.jobs.find_rate import OPTIMIZER, search_settings, suggested_rates
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
+from train_core.data.processes import UnreadableDataError
 from train_core.events.kinds import Finished, RateFound, Stage, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.preflight import Findings
+from train_core.jobs.rescuing import told
 from train_core.jobs.train import facts_of, open_run
 from train_core.optim.schedule import current_rates
 from train_core.run.loop import train
@@ -28,17 +31,20 @@ def find_rate(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings
     and whether the rate had `settled`.
     """
     search = search_settings(config)
-    run = open_run(search, run_dir, emit, findings.base)
-    rates = _watched(run.stepper.optimizer)
-    emit(facts_of(search, run))
-    with run.upkeep.control.catching_interrupts():
-        emit(Stage(name="training"))
-        train(run)
-    if run.metrics:
-        run.metrics.close()
-    if run.upkeep.stopped:
-        emit(Finished(status="stopped", path=None, step=run.step))
-        return
+    with closing(open_run(search, run_dir, emit, findings.base)) as run:
+        rates = _watched(run.stepper.optimizer)
+        emit(facts_of(search, run))
+        with run.upkeep.control.catching_interrupts():
+            emit(Stage(name="training"))
+            try:
+                train(run)
+            except UnreadableDataError as error:
+                raise told(error, run) from error
+        if run.metrics:
+            run.metrics.close()
+        if run.upkeep.stopped:
+            emit(Finished(status="stopped", path=None, step=run.step))
+            return
     _tell(rates, emit)
     emit(Finished(status="completed", path=None, step=run.step))
 

@@ -13,6 +13,7 @@ from train_core.config import places
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
 from train_core.data.summary import bucket_summary, dataset_summary, folder_summary, registered, tag_frequency
+from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
 from train_core.models.family import Family
@@ -44,6 +45,10 @@ class MetadataWriter:
         self.base, self.vae = files.model.path, files.vae_path
         self.base_hashes = hashes_in_background(self.base, memory)
         self.vae_hashes = hashes_in_background(self.vae, memory) if self.vae else None
+        if self.config.output.metadata_thumbnail:  # read now, since the picture may be gone when the result is saved
+            read = {"metadata_thumbnail": thumbnail_url(self.config.output.metadata_thumbnail)}
+            output = self.config.output.model_copy(update=read)
+            self.config = self.config.model_copy(update={"output": output})
 
     def state_dict(self) -> dict[str, Any]:
         """The run's identity, which a resumed one keeps."""

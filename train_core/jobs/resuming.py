@@ -10,43 +10,68 @@ from pathlib import Path
 
 from train_core.config.files import to_toml
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.data.library import Library
+from train_core.data.processes import gather
 from train_core.events.kinds import NoticeEvent, Resumed
 from train_core.events.log import Emit, emit_problems
 from train_core.events.reading import read_events
 from train_core.facts.run.contents import Contents, require_same_contents, unchecked
-from train_core.facts.run.result_names import free_name
+from train_core.facts.run.result_names import Reserved, reserve_free_name, reserve_name
 from train_core.facts.run.states import State, find_state, rates_differ
 from train_core.facts.run.steps import StepCount
 from train_core.run.metrics import Metrics
 from train_core.run.outputs.curves import forget_later
 from train_core.run.outputs.manifest import Manifest
+from train_core.run.outputs.places import Places
 from train_core.run.outputs.state import Parts, States, read_parts, restore, sweep
 from train_core.run.training import Training
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Places of a run: its folder, the results' folder and name, its list of files; `state` is what it resumes."""
+    """Places of a run: its folder, the results' folder and name, its list of files; `state` is what it resumes.
+
+    `reserved` is the reserved name, in the main process.
+    """
 
     run_dir: Path
     output_dir: Path
     name: str
     manifest: Manifest
     state: State | None
+    reserved: Reserved | None = None
+
+    @property
+    def places(self) -> Places:
+        """The folders that results are written to."""
+        return Places(self.output_dir, self.run_dir)
+
+    def release(self) -> None:
+        """Make the name of the results available to other runs."""
+        if self.reserved is not None:
+            self.reserved.release()
 
 
-def place_of(config: TrainConfig, run_dir: Path) -> Place:
-    """The place of the run; a resumed one keeps its name. Raises `UserError` if its state is not valid."""
+def place_of(config: TrainConfig, run_dir: Path, is_main: bool = True) -> Place:
+    """The place of the run; a resumed one keeps its name. Every process has to call it.
+
+    Raises `UserError` if the state is not valid, another run uses the name, or the folder cannot be written to.
+    """
     state, output_dir = find_state(config, run_dir), Path(config.output.output_dir)
-    if state:
-        return Place(
-            run_dir=run_dir, output_dir=output_dir, name=state.name,
-            manifest=Manifest(run_dir, state.files, state.step), state=state,
-        )
+    reserved: Reserved | None = None
+    problems: tuple[Problem, ...] = ()
+    if is_main:
+        try:
+            wanted = config.output.output_name
+            reserved = reserve_name(output_dir, state.name) if state else reserve_free_name(output_dir, wanted)
+        except UserError as error:
+            problems = error.problems
+    name, problems = gather((reserved.name if reserved else "", problems))[0]
+    raise_if_any(problems)
+    manifest = Manifest(run_dir, state.files, state.step) if state else Manifest(run_dir)
     return Place(
-        run_dir=run_dir, output_dir=output_dir, name=free_name(output_dir, config.output.output_name),
-        manifest=Manifest(run_dir), state=None,
+        run_dir=run_dir, output_dir=output_dir, name=name, manifest=manifest, state=state, reserved=reserved,
     )
 
 
@@ -60,7 +85,8 @@ def metrics_for(config: TrainConfig, place: Place, length: StepCount, emit: Emit
         # At the run's end an epoch that was cut short has its mean, which nothing would write once more.
         is_done = place.state.step >= length.total
         forget_later(place.run_dir / "logs", place.state.step, whole + bool(started and is_done))
-        sweep(place.output_dir, place.name)
+        for folder in (place.output_dir, place.run_dir):
+            sweep(folder, place.name)
     first_step = place.state.step if place.state else 0
     logs = place.run_dir / "logs"
     metrics = Metrics(emit, logs, length.total, length.epochs, length.steps_per_epoch, first_step)
@@ -79,7 +105,7 @@ def states_for(
         "data": digest_of(library), "total_steps": total_steps,
     }  # fmt: skip
     return States(
-        resume, place.output_dir, place.name, parts, facts, place.manifest, emit,
+        resume, place.places, place.name, parts, facts, place.manifest, emit,
         keep_epochs=resume.save_last_n_epochs_state or output.save_last_n_epochs,
         keep_steps=resume.save_last_n_steps_state or output.save_last_n_steps,
     )  # fmt: skip

@@ -7,21 +7,22 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from train_core.config.files import Overrides, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.events.event import Event
 from train_core.events.kinds import ErrorEvent, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, EventLog, emit_problems
 from train_core.events.printing import Printer
 from train_core.facts.models.tensor_files import read_ahead
 from train_core.facts.preflight import Findings, findings_of
-from train_core.facts.run.run_folders import make_run_folder, run_folder_of
+from train_core.facts.run.processes import birth_of
+from train_core.facts.run.run_folders import held, is_run_folder, make_run_folder, not_writable, run_folder_of
 from train_core.facts.run.states import State, find_state
 from train_core.jobs.failing import explained, is_known
 
@@ -34,29 +35,87 @@ def start_job(job: type[Job], config_file: Path | None, overrides: Overrides) ->
     """Run `job` with the settings in `config_file`: 0 when it completed or was stopped by a request, 1 when it failed,
     130 when it was interrupted.
 
-    It works in the run folder that `config_file` lies in. Without one, a tool needs none, and other jobs make one.
+    It works in the run folder that `config_file` lies in. Without one, a tool needs none, and other jobs make one. No
+    other process writes into that folder meanwhile.
     """
-    run_dir, show = run_folder_of(config_file), Printer().show
-    leads = int(os.environ.get("RANK", "0")) == 0
-    emit = _emit(run_dir, show) if leads else show
-    if issubclass(job, Tool):
-        emit(Stage(name="checking", pid=os.getpid()))
-        emit(Started(job=job.job_name, output_name=job.job_name))
+    if int(os.environ.get("RANK", "0")) != 0:
+        return _follow(job, config_file, overrides)
+    with ExitStack() as locks:
+        return _lead(job, config_file, overrides, locks)
+
+
+def _follow(job: type[Job], config_file: Path | None, overrides: Overrides) -> int:
+    """Work next to the main process, which alone reports to the user."""
     try:
         settings, warnings = read_job(job, config_file, overrides)
         config = job.of(settings)
     except UserError as error:
+        return _failed(Printer().show, error)
+    return _work(config, run_folder_of(config_file) or (config_file and config_file.parent), _nowhere, warnings)
+
+
+def _lead(job: type[Job], config_file: Path | None, overrides: Overrides, locks: ExitStack) -> int:
+    run_dir = run_folder_of(config_file)
+    show: Emit = Printer().show
+    emit = show
+    try:
+        if run_dir is not None:
+            locks.enter_context(held(run_dir))
+            emit = _emit(run_dir, show)
+        if issubclass(job, Tool):
+            emit(Stage(name="checking", pid=os.getpid(), born=birth_of(os.getpid())))
+            emit(Started(job=job.job_name, output_name=job.job_name))
+        settings, warnings = read_job(job, config_file, overrides)
+        config = job.of(settings)
+        if run_dir is None and not issubclass(job, Tool):
+            run_dir = _new_run(job, settings, _state(config), locks)
+            emit = _emit(run_dir, show)
+    except UserError as error:
         return _failed(emit, error)
-    if not leads:
-        return _work(config, run_dir or (config_file and config_file.parent), _nowhere, warnings)
-    if run_dir is None and not issubclass(job, Tool):
-        run_dir = make_run_folder(job, settings, _state(config))
-        emit = _emit(run_dir, show)
     return _work(config, run_dir, emit, warnings)
 
 
-def _emit(run_dir: Path | None, show: Emit) -> Emit:
-    return both(EventLog(run_dir / EVENTS).write, show) if run_dir is not None else show
+def _new_run(job: type[Job], settings: Job, state: State | None, locks: ExitStack) -> Path:
+    """The folder of a run that was started by hand. An existing one is locked before anything is written to it."""
+    if state is not None and is_run_folder(state.run_dir):
+        locks.enter_context(held(state.run_dir))
+        return make_run_folder(job, settings, state)
+    folder = make_run_folder(job, settings)
+    locks.enter_context(held(folder))
+    return folder
+
+
+def _emit(run_dir: Path, show: Emit) -> Emit:
+    """A function that sends events to the run's file and to the console.
+
+    If the run's folder is full or gone, the run goes on: events wait, and the console says so once.
+    """
+    try:
+        log = EventLog(run_dir / EVENTS)
+    except OSError as error:
+        raise not_writable(run_dir, error) from error
+    told = False
+
+    def emit(event: Event) -> None:
+        nonlocal told
+        try:
+            log.write(event)
+        except OSError as error:
+            if not told:
+                emit_problems(show, WarningEvent, [_events_wait(run_dir, error)])
+            told = True
+        show(event)
+
+    return emit
+
+
+def _events_wait(run_dir: Path, error: OSError) -> Problem:
+    return problem(
+        "events_not_written",
+        "Events cannot be written to {folder} ({reason}), so the page shows nothing new of this run. The run goes on "
+        "and its result will be saved. Free some space there.",
+        folder=str(run_dir), reason=error.strerror or str(error),
+    )
 
 
 def _state(config: Job) -> State | None:
@@ -74,7 +133,7 @@ def _work(config: Job, run_dir: Path | None, emit: Emit, warnings: tuple[Problem
     try:
         emit_problems(emit, WarningEvent, warnings)
         if not issubclass(job, Tool):
-            emit(Stage(name="checking", pid=os.getpid()))
+            emit(Stage(name="checking", pid=os.getpid(), born=birth_of(os.getpid())))
         findings = _check(config, run_dir, emit)
         work = _tool(job) if issubclass(job, Tool) else named(job.entry)  # torch comes in here, after the checks
         work(config, run_dir, emit, findings)
@@ -136,24 +195,10 @@ def end_process(code: int) -> None:
 
 
 def _failed(emit: Emit, error: UserError) -> int:
-    """Report why the job ends. If the drive is too full for events, only the console shows it."""
-    with suppress(OSError):
-        emit_problems(emit, ErrorEvent, error.problems)
-    with suppress(OSError):
-        emit(Finished(status="failed", path=None, step=None))
+    """Report why the job ends."""
+    emit_problems(emit, ErrorEvent, error.problems)
+    emit(Finished(status="failed", path=None, step=None))
     return FAILED
-
-
-def both(first: Emit, second: Emit) -> Emit:
-    """Sends every event to the first, and then to the second even if the first fails."""
-
-    def emit(event: Event) -> None:
-        try:
-            first(event)
-        finally:
-            second(event)
-
-    return emit
 
 
 def _nowhere(event: Event) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from accelerate import Accelerator
 from train_core.config.checks.loss import prediction_contradictions
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.syntax.arguments import parse_numbers
 from train_core.data.dataset import Pace, TrainingData, training_data_of
 from train_core.data.encoder import Encoder
@@ -36,7 +39,8 @@ from train_core.jobs.devices import (
     precision_remarks,
 )
 from train_core.jobs.progress import Counter
-from train_core.jobs.resuming import place_of, require_same, resume
+from train_core.jobs.rescuing import rescuing
+from train_core.jobs.resuming import Place, place_of, require_same, resume
 from train_core.jobs.texts import cached_texts
 from train_core.jobs.watching import conclusion, validate_on
 from train_core.models.family import Family
@@ -53,35 +57,46 @@ from train_core.run.training import Training
 
 def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
     """Train as `config` says. Raises `UserError` for what the user can fix."""
-    run = open_run(config, run_dir, emit, findings.base)
-    emit(facts_of(config, run))
-    try:
-        with run.upkeep.control.catching_interrupts():
-            if config.samples.sample_at_first and run.step == 0:
-                run.upkeep.before_first_step()
-            if not run.upkeep.stopped:
-                emit(Stage(name="training"))
-                train(run)
-        finish(run, emit)
-    except NotFiniteError as error:
-        raise gone_wrong(error, run.step, run.guard.advice, run.upkeep.saver.manifest) from error
+    with closing(open_run(config, run_dir, emit, findings.base)) as run:
+        emit(facts_of(config, run))
+        try:
+            with run.upkeep.control.catching_interrupts():
+                if config.samples.sample_at_first and run.step == 0:
+                    run.upkeep.before_first_step()
+                if not run.upkeep.stopped:
+                    emit(Stage(name="training"))
+                    with rescuing(run, emit):
+                        train(run)
+            finish(run, emit)
+        except NotFiniteError as error:
+            raise gone_wrong(error, run.step, run.guard.advice, run.upkeep.saver.manifest) from error
 
 
 def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None) -> Training:
     """A run that is ready to start, or to continue from its state, on the base model in `base` if that is known.
 
-    Raises `UserError` for what the user can fix.
+    The caller has to close it. Raises `UserError` for what the user can fix.
     """
     accelerator = make_accelerator(config.launch)
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
     try_optimizer(config.optimizer)
-    torch.manual_seed(config.training.seed)
+    place = place_of(config, run_dir, accelerator.is_main_process)
+    try:
+        return _open_at(place, config, accelerator, emit, base)
+    except BaseException:
+        place.release()
+        raise
 
+
+def _open_at(
+    place: Place, config: TrainConfig, accelerator: Accelerator, emit: Emit, base: BaseFiles | None
+) -> Training:
+    """`open_run`, once its place is known."""
+    torch.manual_seed(config.training.seed)
     emit(Stage(name="loading"))
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
     emit_problems(emit, NoticeEvent, precision_remarks(config.training.mixed_precision, accelerator.device))
     files = base or base_files(config.model.pretrained_model_name_or_path, config.model.vae)
-    place = place_of(config, run_dir)
     libraries = open_libraries(DataSettings.of(config), config.validation, validation_seed(config))
     contents = contents_in_background(config, files, *libraries)
     require_same(place, libraries[0], contents, emit)
@@ -139,9 +154,12 @@ def prepare_data(
         emit_problems(emit, NoticeEvent, [measured_on(measured)])
         plan = BatchPlan(validation_seed(config), 1, *processes)
         validation = training_data_of(measured, config.dataset, plan, encoder, Counter("caching", emit))
+    for opened in (data, validation):
+        emit_problems(emit, WarningEvent, opened.remarks if opened else ())
     rescued = data.rescued | (validation.rescued if validation else set())
     emit_problems(emit, NoticeEvent, [rescued_remark(rescued)] if rescued else [])
     texts = cached_texts(config, family, filter(None, libraries), Counter("caching", emit))
+    emit_problems(emit, WarningEvent, texts.store.remarks() if texts else ())
     idle = {"vae"} if config.dataset.cache_latents else set()
     if texts is not None:
         idle |= set(family.text_parts)
@@ -163,21 +181,30 @@ def finish(run: Training, emit: Emit) -> None:
     stopped = upkeep.stopped and not upkeep.stopped_early
     status: EndStatus = "paused" if upkeep.paused else "stopped" if stopped else "completed"
     if upkeep.validation is not None and status == "completed":
-        upkeep.validation.measure(run.step, run.epoch)
+        _go_on(partial(upkeep.validation.measure, run.step, run.epoch), emit)
     if status == "stopped" and run.step:
-        saver.save_step(run.step, run.epoch)
+        saver.save_step(run.step, run.epoch, last=True)
         if keeps_state:
-            states.write_step(run.step, run.epoch)
+            states.write_step(run.step, run.epoch, last=True)
     elif status == "completed":
         saver.save_final(run.step, run.epoch)
-        if saver.last and run.accelerator.is_main_process and saver.output.save_card:
-            write_card(saver.last, upkeep.samples.newest, saver.output, run.objective.inputs.family, saver.manifest)
+        if saver.last and saver.is_main and saver.output.save_card:
+            family, picture = run.objective.inputs.family, upkeep.samples.newest
+            _go_on(partial(write_card, saver.last, picture, saver.output, family, saver.manifest), emit)
         if keeps_state:
             states.write_final(run.step, run.epoch)
     if run.metrics:
         run.metrics.close()
     path = states.last if upkeep.paused else saver.last
     emit(Finished(status=status, path=str(path) if path else None, step=run.step, validation=conclusion(upkeep)))
+
+
+def _go_on(do: Callable[[], None], emit: Emit) -> None:
+    """Do something that must not cost the result: if it fails, report that as a warning."""
+    try:
+        do()
+    except UserError as error:
+        emit_problems(emit, WarningEvent, error.problems)
 
 
 def facts_of(config: TrainConfig, run: Training) -> Started:

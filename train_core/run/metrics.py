@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
 
 from train_core.events.kinds import Progress
 from train_core.events.log import Emit
+from train_core.run.outputs.board import Board
 
 SECONDS_BETWEEN_REPORTS = 0.5
 STEPS_HELD_AT_MOST = 100
@@ -50,15 +50,14 @@ class Metrics:
     _paused: float = 0.0
 
     def __post_init__(self) -> None:
-        purge_step = self.first_step + 1 if self.first_step else None  # for readers that have the old curves open
-        self.writer = SummaryWriter(str(self.log_dir), purge_step=purge_step)
+        self.board = Board(self.log_dir, self.emit, self.first_step)
         self._window: deque[float] = deque(maxlen=max(1, self.steps_per_epoch))
         self._started = self._reported = time.monotonic()
         self._done = 0
 
     def describe(self, settings: str) -> None:
         """Show the run's settings, as TOML, next to its curves."""
-        self.writer.add_text("settings", "".join(f"    {line}\n" for line in settings.splitlines()), self.first_step)
+        self.board.add_text("settings", "".join(f"    {line}\n" for line in settings.splitlines()), self.first_step)
 
     def step(
         self, step: int, epoch: int, loss: Tensor, rates: dict[str, float], norms: Tensor | None = None
@@ -90,16 +89,16 @@ class Metrics:
         self._report(newest.step, newest.epoch, losses[-1], newest.rates)
 
     def _write(self, step: int, loss: float, rates: dict[str, float]) -> None:
-        self.writer.add_scalar("loss/current", loss, step)
-        self.writer.add_scalar("loss/average", self.average, step)
+        self.board.add_scalar("loss/current", loss, step)
+        self.board.add_scalar("loss/average", self.average, step)
         for name, rate in rates.items():
-            self.writer.add_scalar(f"lr/{TENSORBOARD_NAMES.get(name, name)}", rate, step)
+            self.board.add_scalar(f"lr/{TENSORBOARD_NAMES.get(name, name)}", rate, step)
 
     def _write_norms(self, step: int, norms: Tensor) -> None:
         """The mean and the largest length of the layers' changes, before the longest were shortened."""
         mean, largest = torch.stack([norms.mean(), norms.max()]).tolist()
-        self.writer.add_scalar("max_norm/average_key_norm", mean, step)
-        self.writer.add_scalar("max_norm/max_key_norm", largest, step)
+        self.board.add_scalar("max_norm/average_key_norm", mean, step)
+        self.board.add_scalar("max_norm/max_key_norm", largest, step)
 
     def _report(self, step: int, epoch: int, loss: float, rates: dict[str, float]) -> None:
         self._reported = time.monotonic()
@@ -120,25 +119,25 @@ class Metrics:
 
     def validated(self, step: int, loss: float) -> None:
         """Write the validation loss after `step`."""
-        self.writer.add_scalar("loss/validation", loss, step)
+        self.board.add_scalar("loss/validation", loss, step)
 
     def end_epoch(self, epoch: int, whole: bool = True) -> None:
         """Write `loss/epoch` for `epoch`, counted from 1. One that is not `whole` may go on in a longer run."""
         self.flush()
         if self._epoch_losses:
-            self.writer.add_scalar("loss/epoch", sum(self._epoch_losses) / len(self._epoch_losses), epoch)
+            self.board.add_scalar("loss/epoch", sum(self._epoch_losses) / len(self._epoch_losses), epoch)
         if whole:
             self._epoch_losses.clear()
-        self.writer.flush()
+        self.board.flush()
 
     def note(self, step: int, text: str) -> None:
         """Keep `text` with the curves at `step`."""
-        self.writer.add_text("requests", text, step)
+        self.board.add_text("requests", text, step)
 
     def state_dict(self) -> dict[str, Any]:
         """The losses that means are still taken over. What was noted before is on the drive afterwards."""
         self.flush()
-        self.writer.flush()
+        self.board.flush()
         return {"window": list(self._window), "epoch": list(self._epoch_losses)}
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
@@ -152,4 +151,4 @@ class Metrics:
     def close(self) -> None:
         """Write what is waiting and close TensorBoard's file."""
         self.flush()
-        self.writer.close()
+        self.board.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from train_core.config.problems import Problem
+from train_core.config.problems import Problem, UserError
 from train_core.config.sections.samples import SampleSettings
 from train_core.data.processes import gather
 from train_core.diffusion.process import Process
@@ -18,6 +18,8 @@ from train_core.events.log import Emit, emit_problems
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.methods.method import Method
 from train_core.models.family import Family
+from train_core.models.files.writing import telling
+from train_core.run.outputs.places import Places
 from train_core.sampling.draw import draw_samples
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
@@ -35,7 +37,7 @@ class SampleDrawer:
     process: Process
     accelerator: Accelerator
     method: Method
-    output_dir: Path
+    places: Places
     name: str
     model_name: str
     seed: int
@@ -76,8 +78,14 @@ class SampleDrawer:
         ):
             if together and not is_main:
                 continue
-            path = sample_path(self.output_dir, self.name, mark, picture.index, picture.seed)
-            save_png(picture.image, path, parameters_text(picture.prompt, self.model_name))
+            try:
+                self.places.require_output(f"sample/{self.name}_{mark}_{picture.index:02d}")
+                path = sample_path(self.places.output, self.name, mark, picture.index, picture.seed)
+                with telling(path):
+                    save_png(picture.image, path, parameters_text(picture.prompt, self.model_name))
+            except UserError as error:  # go on with the others, on which several processes may work together
+                warnings += error.problems
+                continue
             yield SampleDrawn(
                 path=str(path), prompt=picture.prompt.prompt, index=picture.index, step=step, epoch=epoch,
                 seed=picture.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from train_core.config.sections.training import TrainingSettings
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
 from train_core.data.prefetch import batches_on
+from train_core.data.processes import in_step
 from train_core.facts.run.steps import StepCount
 from train_core.facts.seeds import seed_for
 from train_core.methods.method import Method
@@ -28,7 +29,10 @@ from train_core.run.upkeep import Upkeep
 
 @dataclass
 class Training:
-    """The parts of a run. `model` is the predictor, wrapped for several processes; `step` counts from 0."""
+    """The parts of a run. `model` is the predictor, wrapped for several processes; `step` counts from 0.
+
+    `release` makes the name of its results available to others.
+    """
 
     settings: TrainingSettings
     accelerator: Accelerator
@@ -42,6 +46,11 @@ class Training:
     upkeep: Upkeep
     metrics: Metrics | None
     step: int = 0
+    release: Callable[[], None] = lambda: None
+
+    def close(self) -> None:
+        """Make the name of the results available to other runs."""
+        self.release()
 
     @property
     def device(self) -> torch.device:
@@ -59,10 +68,10 @@ class Training:
         return range(self.step // self.length.steps_per_epoch, self.length.epochs)
 
     def batches_left(self, epoch: int) -> Iterator[Batch]:
-        """The batches of `epoch` that are not trained yet, on the device."""
+        """The batches of `epoch` that are not trained yet, on the device. Raises `UnreadableDataError`."""
         done = self.step - epoch * self.length.steps_per_epoch
         first = done * self.settings.gradient_accumulation_steps
-        return batches_on(self.device, self.data.epoch(epoch, first_batch=first))
+        return in_step(batches_on(self.device, self.data.epoch(epoch, first_batch=first)))
 
     def seed_dropouts(self, batch: Batch) -> None:
         """Dropouts of this batch follow from its samples, and what concerns the whole batch from the step."""
@@ -77,7 +86,7 @@ class Training:
         if not self.guard.skipped_too_many:
             return
         if self.guard.has_good_weights():
-            self.upkeep.saver.save_step(self.step, epoch + 1)
+            self.upkeep.saver.save_step(self.step, epoch + 1, last=True)
         raise UserError(*self.guard.error(self.step).problems, *last_good(self.upkeep.saver.manifest))
 
     def report(self, epoch: int, loss: Tensor) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 from train_core.config.sections.validation import ValidationSettings
 from train_core.data.dataset import TrainingData
 from train_core.data.prefetch import batches_on
+from train_core.data.processes import in_step
 from train_core.events.kinds import Conclusion, NoticeEvent, Validated
 from train_core.events.log import Emit, emit_problems
 from train_core.run.metrics import Metrics
@@ -38,11 +39,14 @@ class Validator:
 
     @torch.no_grad()
     def loss(self) -> float:
-        """The mean over images and noise levels. Every process takes part, and each gets the answer."""
+        """The mean over images and noise levels. Every process takes part, and each gets the answer.
+
+        Raises `UnreadableDataError`.
+        """
         device = self.accelerator.device
         losses = torch.zeros(len(self.data.library.entries), device=device)
         with self.averages(), without_dropouts(self.model):
-            for batch in batches_on(device, self.data.epoch(0)):
+            for batch in in_step(batches_on(device, self.data.epoch(0))):
                 counts = batch.weights[0] > 0  # else it only fills up a process's share
                 if counts or self.objective.inputs.family.shared_out:
                     loss = self.objective.loss(batch, self.model)

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from train_core.config.whole_files import write_whole
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.run.result_names import sample_file
 from train_core.sampling.sampler_names import SAMPLERS
 
 
@@ -52,8 +53,7 @@ def sample_path(
 ) -> Path:
     """A file in `output_dir`/sample that does not exist: name, epoch or step, prompt, time and seed."""
     when = (now or datetime.now()).strftime("%Y%m%d%H%M%S")
-    stem = f"{output_name}_{mark}_{index:02d}_{when}_{seed}"
-    names = (f"{stem}{f'_{n}' if n > 1 else ''}.png" for n in count(1))
+    names = (sample_file(output_name, mark, index, when, seed, copy) for copy in count(1))
     return next(path for name in names if not (path := output_dir / "sample" / name).exists())
 
 

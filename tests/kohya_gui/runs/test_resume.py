@@ -179,3 +179,21 @@ def test_a_run_named_in_the_terminal_is_resumed_and_only_what_is_new_is_shown(
     assert "paused" not in shown
     assert "complete" in shown
     assert [run.folder for run in list_runs()] == [folder]
+
+
+def test_a_run_killed_between_a_states_last_renaming_and_its_event_can_be_resumed(
+    config: TrainConfig, write_state: State
+) -> None:
+    folder, log = ended_run(config, status="")
+    log.write("started", total_steps=9, epochs=1, output_dir=config.output.output_dir)
+    view = RunFollower(folder)
+    assert view.view().status == "running"  # this process is the one that the events name
+    assert not view.view().can_resume
+    write_state(folder, 4)
+    write_state(folder.with_name("20260101-000000-another"), 8)
+    assert not view.view().can_resume
+    remember(folder, Identity(2**22 + 1, 1.0, born="another start of the system/1", events_before=0))
+    log.write("stage", name="checking", pid=2**22 + 1, born="another start of the system/1")
+    assert view.view().status == "lost"
+    assert view.view().can_resume
+    assert [state.step for state in view.view().states] == [4]

@@ -190,14 +190,24 @@ def test_an_unreadable_image_ends_the_filling_with_its_name(settings: DatasetSet
     assert error.value.problems[0].params["path"] == str(library.entries[1].path)
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_written_leaves_no_file_and_is_kept_in_memory_which_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*arguments: object) -> None:
         raise OSError("disk full")
 
+    store = DiskStore(tmp_path)
+    store.put("first", {"mean": torch.zeros(1)})
+    assert store.remarks() == []
     monkeypatch.setattr("train_core.data.stores.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
-        DiskStore(tmp_path).put("abcd", {"mean": torch.zeros(1)})
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    store.put("abcd", {"mean": torch.ones(1)})
+    store.share()
+    assert [path.stem for path in tmp_path.rglob("*") if path.is_file()] == ["first"]
+    assert not store.lacks("abcd")
+    assert store.get("abcd")["mean"] == 1
+    (told,) = store.remarks()
+    assert (told.code, told.params["count"], told.params["reason"]) == ("cache_not_written", 1, "disk full")
+    assert DiskStore(tmp_path).lacks("abcd")
 
 
 def as_one_of_two(rank: int, settings: DatasetSettings, folder: Path) -> None:

@@ -17,8 +17,8 @@ from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
-from train_core.facts import preflight as checks
 from train_core.facts.preflight import Findings, examine
+from train_core.facts.run import writable
 
 
 @pytest.fixture
@@ -151,10 +151,10 @@ def test_a_taken_name_is_numbered(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("images")
 def test_a_write_protected_output_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**options: object) -> None:
+    def refuse(folder: Path, name: str) -> None:
         raise PermissionError(13, os.strerror(13))
 
-    monkeypatch.setattr(checks.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(writable, "_try_name", refuse)
     (found,) = examine(configuration(tmp_path)).problems
     assert found.code == "output_not_writable"
     assert os.strerror(13) in found.text
@@ -185,3 +185,36 @@ def test_a_path_of_another_system_is_asked_for_instead_of_missed(tmp_path: Path)
     config = configuration(tmp_path)
     dataset = config.dataset.model_copy(update={"train_data_dir": "F:\\images"})
     assert codes(examine(config.model_copy(update={"dataset": dataset}))) == (["path_of_another_system"], [])
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("x" * 250, "output_name_refused"), ("家" * 82, "output_name_refused"), ("家" * 76, None), ("x" * 214, None),
+        ("nul\0", "output_name_refused"),
+    ],
+)
+def test_a_name_that_is_too_long_for_what_is_written_is_refused_before_anything_is_loaded(
+    tmp_path: Path, name: str, code: str | None
+) -> None:
+    config = configuration(tmp_path).model_copy(update={"samples": SampleSettings()})
+    output = config.output.model_copy(update={"output_name": name})
+    assert codes(examine(config.model_copy(update={"output": output}))) == ([code] if code else [], [])
+
+
+@pytest.mark.usefixtures("images")
+def test_a_name_that_only_its_sample_pictures_make_too_long_is_refused_with_prompts_alone(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    config = config.model_copy(update={"output": config.output.model_copy(update={"output_name": "x" * 225})})
+    assert codes(examine(config))[0] == ["output_name_refused"]
+    assert codes(examine(config.model_copy(update={"samples": SampleSettings()})))[0] == []
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize("folder", ["x" * 300, "a/" + "家" * 90, "a\0b"])
+def test_an_output_folder_that_no_drive_can_hold_is_refused(tmp_path: Path, folder: str) -> None:
+    config = configuration(tmp_path)
+    output = config.output.model_copy(update={"output_dir": str(tmp_path / folder)})
+    assert codes(examine(config.model_copy(update={"output": output})))[0] == ["output_not_writable"]
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]

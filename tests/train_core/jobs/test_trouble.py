@@ -19,7 +19,6 @@ from tests.train_core.jobs.test_train import difference, kinds, run, tensor_byte
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.data.batch import Batch
-from train_core.events.event import Event as Sent
 from train_core.events.log import EventLog
 from train_core.jobs.start import start_job
 from train_core.methods.adapter import AdapterMethod
@@ -211,24 +210,30 @@ def test_an_error_of_another_kind_keeps_its_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_full_drive_is_said_on_the_console_when_events_can_no_longer_be_written(
+def test_a_run_whose_own_folder_is_full_goes_on_says_so_on_the_console_and_tells_the_rest_later(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original = EventLog.write
+    original, full = EventLog._send, [False]
 
-    def full(self: EventLog, event: Sent) -> None:
-        if event.kind in ("progress", "error", "finished"):
+    def send(self: EventLog) -> None:
+        if full[0]:
             raise OSError(errno.ENOSPC, "No space left on device")
-        original(self, event)
+        original(self)
 
-    monkeypatch.setattr(EventLog, "write", full)
-    config = prepare("zuko")
-    assert start_job(TrainConfig, config, {}) == 1
+    def begin(self: AdapterMethod, step: int) -> None:
+        full[0] = 2 <= step < 6  # filled, and emptied again
+
+    monkeypatch.setattr(EventLog, "_send", send)
+    monkeypatch.setattr(AdapterMethod, "begin_step", begin)
+    config = prepare("zuko", save_every_n_steps=4)
+    assert start_job(TrainConfig, config, {}) == 0
     printed = capsys.readouterr()
     (run_dir,) = runs_dir().iterdir()
-    assert f"The drive of {run_dir} is full" in printed.out
+    assert printed.out.count(f"Events cannot be written to {run_dir}") == 1
     assert "Traceback" not in printed.err
-    assert [json.loads(line) for line in (run_dir / "events.jsonl").read_text("utf-8").splitlines()]
+    lines = [json.loads(line) for line in (run_dir / "events.jsonl").read_text("utf-8").splitlines()]
+    assert [line["step"] for line in kinds(lines, "saved")] == [4, 8, 8]
+    assert lines[-1]["status"] == "completed"
 
 
 @pytest.mark.parametrize("cached", [True, False])

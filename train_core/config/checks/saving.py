@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import unicodedata
+
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.resume import ResumeSettings
+
+RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+
+
+def name_contradictions(output: OutputSettings, on_windows: bool = sys.platform == "win32") -> list[Problem]:
+    """Problems with names that files cannot have."""
+    name = output.output_name
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        return [
+            problem(
+                "output_name_control",
+                "output_name = {name} contains a line break or another control character, which file names cannot "
+                "contain. Remove it.",
+                name=repr(name),
+            )
+        ]
+    if on_windows and RESERVED_ON_WINDOWS.fullmatch(name):
+        return [
+            problem(
+                "output_name_reserved",
+                "output_name = {name}: Windows reserves this name for devices. Choose another one.",
+                name=name,
+            )
+        ]
+    return []
 
 
 def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Problem]:

@@ -16,6 +16,7 @@ from train_core.facts.datasets.regularisation import class_of, concept_of
 from train_core.facts.datasets.subsets import survey
 from train_core.facts.preflight import Findings, examine
 from train_core.facts.prompts.prompt_lines import PromptDefaults, SamplePrompt
+from train_core.facts.run.writable import unwritable
 from train_core.facts.seeds import seed_for
 
 OWN_NAME = re.compile(r"(\d{5})-\d+\.png")
@@ -42,15 +43,16 @@ class ClassFolder:
 
 
 def examine_class_images(config: ClassImagesConfig, run_dir: Path | None = None) -> Findings:
-    """Findings before class images are made: the training's own, and that the images name a class."""
+    """Findings before class images are made: the training's, and whether the images name a class and can be written."""
     findings = examine(config, run_dir)
     if findings.problems:
         return findings
     try:
-        class_folders(config)
+        folders = class_folders(config)
     except UserError as error:
         return replace(findings, problems=error.problems)
-    return findings
+    refused = (unwritable(folder.missing[0].path) for folder in folders if folder.missing)
+    return replace(findings, problems=tuple(found for found in refused if found))
 
 
 def class_folders(config: ClassImagesConfig) -> list[ClassFolder]:

@@ -18,14 +18,23 @@ _UNICODE_MARKS = (
 def read_caption(path: Path) -> str:
     """The lines of `path` that are not blank, as they are written; "" for an empty file. A draw uses one of them.
 
-    Raises UserError, naming the encoding that the file seems to have, when it is not UTF-8.
+    Raises UserError when it cannot be read, and, naming the encoding that it seems to have, when it is not UTF-8.
     """
     return "\n".join(caption_lines(path))
 
 
 def caption_lines(path: Path) -> list[str]:
     """The lines of `path` that are not blank, trimmed. Raises UserError as `read_caption` does."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            problem(
+                "caption_unreadable",
+                "The caption {path} cannot be read ({reason}). Restore it, or remove its image.",
+                path=str(path), reason=error.strerror or str(error),
+            )
+        ) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -80,7 +80,7 @@ def _hash(path: Path) -> str:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """The error that says that `path` is not a readable image, and what Pillow said of it."""
-    reason = phrase("file_empty", "the file is empty") if path.stat().st_size == 0 else _first_line(error, path)
+    reason = _what_is_wrong(path, error)
     return UserError(
         problem(
             "image_unreadable",
@@ -90,6 +90,16 @@ def unreadable(path: Path, error: Exception) -> UserError:
             reason=reason,
         )
     )
+
+
+def _what_is_wrong(path: Path, error: Exception) -> str:
+    try:
+        empty = path.stat().st_size == 0
+    except FileNotFoundError:
+        return phrase("file_gone", "the file is no longer there")
+    except OSError as unreachable:
+        return unreachable.strerror or str(unreachable)
+    return phrase("file_empty", "the file is empty") if empty else _first_line(error, path)
 
 
 def _first_line(error: Exception, path: Path) -> str:

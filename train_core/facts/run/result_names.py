@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+
+from train_core.config.locks import FileLock, is_locked, take_lock
+from train_core.config.problems import Problem, UserError, problem
 
 
 def epoch_file(name: str, epoch: int) -> str:
@@ -26,14 +33,89 @@ def state_folder(file_name: str) -> str:
     return f"{file_name.removesuffix('.safetensors')}-state"
 
 
+def sample_file(name: str, mark: str, index: int, when: str, seed: int, copy: int = 1) -> str:
+    """The sample picture of prompt `index`; `mark` says after which epoch or step, `copy` numbers equal names."""
+    return f"{name}_{mark}_{index:02d}_{when}_{seed}{f'_{copy}' if copy > 1 else ''}.png"
+
+
+def longest_names(name: str, with_samples: bool) -> list[str]:
+    """The longest names that a run may write: a result after a step, and a sample picture."""
+    picture = sample_file(name, "e000001", 0, "20260101000000", 2**32 - 1)
+    return [step_file(name, 1), *([picture] if with_samples else [])]
+
+
 def free_name(output_dir: Path, wanted: str) -> str:
-    """`wanted`, or `wanted-2`, `wanted-3`, … : the first under which no run has saved anything in `output_dir`."""
-    number = 1
-    while True:
-        name = wanted if number == 1 else f"{wanted}-{number}"
-        if not _is_taken(output_dir, name):
-            return name
-        number += 1
+    """`wanted`, or `wanted-2`, `wanted-3`, … : the first under which no run has saved or saves in `output_dir`."""
+    return next(
+        name for name in _candidates(wanted)
+        if not _is_taken(output_dir, name) and not is_locked(_reservation(output_dir, name))
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """A name for results that no other running job can take until it is released."""
+
+    name: str
+    lock: FileLock
+
+    def release(self) -> None:
+        """Make the name available to others."""
+        with suppress(OSError):  # the folder may be gone or read-only by now; a leftover file is not locked
+            self.lock.release(remove=True)
+
+
+def reserve_free_name(output_dir: Path, wanted: str) -> Reserved:
+    """Reserve the name that `free_name` returns, so that no two runs get the same name. Raises UserError."""
+    for name in _candidates(wanted):
+        reserved = _reserved(output_dir, name)
+        if reserved is not None and not _is_taken(output_dir, name):
+            return reserved
+        if reserved is not None:
+            reserved.release()
+    raise AssertionError("there are always more numbers")
+
+
+def reserve_name(output_dir: Path, name: str) -> Reserved:
+    """Reserve the name that a resumed run had. Raises UserError while another run uses it."""
+    reserved = _reserved(output_dir, name)
+    if reserved is None:
+        raise UserError(
+            problem(
+                "name_in_use",
+                "Another run is saving results named {name} in {folder}. Wait until it ends, or stop it first.",
+                name=name, folder=str(output_dir),
+            )
+        )
+    return reserved
+
+
+def _reserved(output_dir: Path, name: str) -> Reserved | None:
+    """Reserve `name`, creating the folder; None while another run uses it."""
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(_reservation(output_dir, name))
+    except (OSError, ValueError) as error:  # ValueError for a path that contains NUL
+        raise UserError(not_writable(output_dir, getattr(error, "strerror", None) or str(error))) from error
+    return Reserved(name, lock) if lock else None
+
+
+def _reservation(output_dir: Path, name: str) -> Path:
+    """The hidden file that the run with this name locks, and deletes when it ends."""
+    return output_dir / f".{name}.lock"
+
+
+def not_writable(folder: Path, reason: str) -> Problem:
+    """The problem if nothing can be written to the output folder."""
+    return problem(
+        "output_not_writable",
+        "Nothing can be written to the output folder {folder}: {reason}. Choose another folder.",
+        folder=str(folder), reason=reason,
+    )
+
+
+def _candidates(wanted: str) -> Iterator[str]:
+    return (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
 
 
 def _is_taken(output_dir: Path, name: str) -> bool:

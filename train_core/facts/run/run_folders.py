@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from train_core.config.files import read_tables, write_toml
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
+from train_core.config.locks import FileLock, is_locked, take_lock
 from train_core.config.places import runs_dir, tools_dir
-from train_core.config.problems import UserError
+from train_core.config.problems import Problem, UserError, problem
 from train_core.events.requests import take_requests
 from train_core.facts.run.states import State
 
 SETTINGS = "config.toml"
+LOCK = "run.lock"
+LOOKS, SECONDS_BETWEEN_LOOKS = 10, 0.1
+LETTERS, BYTES = 80, 200  # of a run's name that its folder's name contains, at most
 TOOLS_KEPT = 50  # folders of earlier uses
 
 
@@ -23,17 +30,82 @@ def make_run_folder(job: type[Job], settings: Job, state: State | None = None) -
     """A new folder for a run of `job`, with the `settings` for it: the run is queued until it is started.
 
     A run that goes on from `state` has the folder that the state's run had, if that is still there, without requests
-    that were meant for the earlier run.
+    that were meant for the earlier run. Raises UserError where it cannot be written.
     """
-    if state is not None and (state.run_dir / SETTINGS).is_file():
-        folder = state.run_dir
-        take_requests(folder)
-    else:
-        folder = new_folder(tools_dir() if issubclass(job, Tool) else runs_dir(), job.of(settings).run_name())
-    write_toml(folder / SETTINGS, settings, job)
+    parent = tools_dir() if issubclass(job, Tool) else runs_dir()
+    try:
+        if state is not None and is_run_folder(state.run_dir):
+            folder = state.run_dir
+            take_requests(folder)
+        else:
+            folder = new_folder(parent, job.of(settings).run_name())
+        write_toml(folder / SETTINGS, settings, job)
+    except OSError as error:
+        raise not_writable(parent, error) from error
     if issubclass(job, Tool):
         _clear_old_uses()
     return folder
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether `folder` contains a run's settings."""
+    return (folder / SETTINGS).is_file()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the lock of the run's `folder`, so that no other process writes to it.
+
+    Raises UserError if another process holds it, also on another machine that shares the drive, or if nothing can be
+    written there.
+    """
+    try:
+        lock = _taken(folder)
+    except OSError as error:
+        raise not_writable(folder, error) from error
+    if lock is None:
+        raise UserError(in_use(folder))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _taken(folder: Path) -> FileLock | None:
+    """The lock of a run's folder. `is_held` takes it for a moment, so a held one is tried again."""
+    for _ in range(LOOKS):
+        lock = take_lock(folder / LOCK)
+        if lock is not None:
+            return lock
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return None
+
+
+def is_held(folder: Path) -> bool:
+    """Whether another process is writing to the run's `folder`."""
+    return is_locked(folder / LOCK)
+
+
+def in_use(folder: Path) -> Problem:
+    """The problem if another process is writing to a run's folder."""
+    return problem(
+        "run_folder_in_use",
+        "Another process is writing to the run folder {folder}: the run is still going on. Stop it or wait until it "
+        "ends, then start again.",
+        folder=str(folder),
+    )
+
+
+def not_writable(folder: Path, error: OSError) -> UserError:
+    """The error if a run's folder cannot be written to."""
+    return UserError(
+        problem(
+            "run_folder_not_written",
+            "Nothing can be written to {folder} ({reason}), where this run keeps its settings and events. Free some "
+            "space there, or set CRUCIBLE_HOME to another folder.",
+            folder=str(folder), reason=error.strerror or str(error),
+        )
+    )
 
 
 def new_folder(parent: Path, name: str) -> Path:
@@ -55,7 +127,8 @@ def new_folder(parent: Path, name: str) -> Path:
 
 def folder_name(name: str) -> str:
     """`name` as part of a folder's name that every system accepts."""
-    return re.sub(r"[\x00-\x1f\\/:*?\"<>|]", "_", name).strip(". ")[:80] or "run"
+    plain = re.sub(r"[\x00-\x1f\\/:*?\"<>|]", "_", name).strip(". ")
+    return plain[:LETTERS].encode(errors="replace")[:BYTES].decode(errors="ignore").rstrip(". ") or "run"
 
 
 def run_folder_of(config_file: Path | None) -> Path | None:

@@ -87,8 +87,9 @@ def read_state(path: Path) -> State:
 def find_state(config: TrainConfig, run_dir: Path | None = None) -> State | None:
     """The state that `config` asks to resume from, None when it asks for none.
 
-    "last" is the newest whole one of `run_dir`'s run, else of any run with this output name in the output folder.
-    Raises UserError when there is none.
+    "last" is the newest whole one of `run_dir`'s run, else of any run with this output name in the output folder. The
+    last one may lie in the run's folder, where the output folder took nothing more. Raises UserError when there is
+    none.
     """
     wanted = config.resume.resume.strip()
     if not wanted:
@@ -97,7 +98,7 @@ def find_state(config: TrainConfig, run_dir: Path | None = None) -> State | None
         return read_state(Path(wanted))
     output = config.output
     found = [s for s in states_in(Path(output.output_dir)) if s.output_name == output.output_name]
-    own = [s for s in found if run_dir is not None and s.run_dir == run_dir]
+    own = [] if run_dir is None else [s for s in [*found, *states_in(run_dir)] if s.run_dir == run_dir]
     newest = max(own or found, key=lambda s: (s.written, s.step), default=None)
     if newest is None:
         raise UserError(

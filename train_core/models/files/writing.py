@@ -11,14 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import UserError
 from train_core.config.whole_files import write_whole
+from train_core.facts.run import writable
 from train_core.models.files.finite import rounded
 from train_core.models.files.stored import DTYPES, Stored
 
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 # Wide numbers first, as the safetensors library has it, so that every tensor begins at a multiple of its number's size.
 ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
+
+
+class NotWrittenError(UserError):
+    """A file or folder could not be written."""
 
 
 def write_safetensors(
@@ -55,22 +60,22 @@ def header_bytes(header: Mapping[str, object]) -> bytes:
 @contextmanager
 def write_result(path: Path) -> Iterator[Path]:
     """`write_whole` for a file or folder that the user waits for. Raises UserError when it cannot be written."""
+    with telling(path), write_whole(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Turn an OSError into the `UserError` that says that `path` could not be written."""
     try:
-        with write_whole(path) as temporary:
-            yield temporary
+        yield
     except OSError as error:
-        raise not_written(path, error) from error
+        raise not_written(path, error.strerror or str(error)) from error
 
 
-def not_written(path: Path, error: Exception) -> UserError:
+def not_written(path: Path, reason: str) -> NotWrittenError:
     """The error where a result cannot be written."""
-    return UserError(
-        problem(
-            "file_not_written",
-            "{file} could not be written ({reason}). Free some space on the drive, or choose another output_dir.",
-            file=str(path), reason=str(error),
-        )
-    )  # fmt: skip
+    return NotWrittenError(writable.not_written(path, reason))
 
 
 def _bytes_of(tensor: Tensor) -> memoryview[int]:

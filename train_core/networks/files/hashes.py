@@ -59,8 +59,18 @@ def remembered_hashes(path: Path, memory: Path) -> FileHashes:
 
 
 def hashes_in_background(path: Path, memory: Path) -> Future[FileHashes]:
-    """`remembered_hashes` from a separate thread: reading gigabytes must not delay the start of training."""
+    """`remembered_hashes` from a separate thread: reading gigabytes must not delay the start of training.
+
+    If the file can no longer be read they are empty, so that the result is still saved.
+    """
+
+    def hashes() -> FileHashes:
+        try:
+            return remembered_hashes(path, memory)
+        except OSError:
+            return FileHashes("", "")
+
     executor = ThreadPoolExecutor(1, thread_name_prefix="model-hash")
-    future = executor.submit(remembered_hashes, path, memory)
+    future = executor.submit(hashes)
     executor.shutdown(wait=False)
     return future

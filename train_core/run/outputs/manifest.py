@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -66,7 +67,7 @@ class Manifest:
         for written in doomed:
             try:
                 remove_written(Path(written.path))
-            except PermissionError:  # open elsewhere, on Windows: it stays in the list, and is tried again next time
+            except OSError:  # open elsewhere, on Windows, or out of reach: it stays listed for next time
                 continue
             del self._written[written.path]
         if doomed:
@@ -76,7 +77,9 @@ class Manifest:
         return json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else []
 
     def _write(self) -> None:
-        write_text(self._file, json.dumps(self.fields(), ensure_ascii=False, indent=1) + "\n")
+        """Write the list to the run's folder. If that is full, the event log says so; states hold the list too."""
+        with suppress(OSError):
+            write_text(self._file, json.dumps(self.fields(), ensure_ascii=False, indent=1) + "\n")
 
 
 def remove_written(path: Path) -> None:

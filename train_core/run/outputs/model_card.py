@@ -10,11 +10,15 @@ from typing import Any
 from train_core.config.sections.output import OutputSettings
 from train_core.config.whole_files import write_text, write_whole
 from train_core.models.family import Family
+from train_core.models.files.writing import telling
 from train_core.run.outputs.manifest import Manifest
 
 
 def write_card(result: Path, picture: Path | None, output: OutputSettings, family: Family, manifest: Manifest) -> None:
-    """Write NAME.json and, of the sample at `picture`, NAME.preview.png beside the file `result`."""
+    """Write NAME.json and, of the sample at `picture`, NAME.preview.png beside the file `result`.
+
+    Raises UserError if they cannot be written.
+    """
     card: dict[str, Any] = {
         "description": output.metadata_description,
         "sd version": family.kind.in_a1111,
@@ -22,9 +26,11 @@ def write_card(result: Path, picture: Path | None, output: OutputSettings, famil
         "preferred weight": output.preferred_weight,
         "notes": output.metadata_usage_hint,
     }
-    path = manifest.claim(result.with_suffix(".json"), "final", 0, 0)
-    write_text(path, json.dumps(card, ensure_ascii=False, indent=4) + "\n")
+    with telling(result.with_suffix(".json")):
+        path = manifest.claim(result.with_suffix(".json"), "final", 0, 0)
+        write_text(path, json.dumps(card, ensure_ascii=False, indent=4) + "\n")
     if picture is not None and picture.is_file():
-        path = manifest.claim(result.with_suffix(".preview.png"), "final", 0, 0)
-        with write_whole(path) as temporary:
-            shutil.copyfile(picture, temporary)
+        with telling(result.with_suffix(".preview.png")):
+            path = manifest.claim(result.with_suffix(".preview.png"), "final", 0, 0)
+            with write_whole(path) as temporary:
+                shutil.copyfile(picture, temporary)

@@ -11,7 +11,7 @@ import torch
 
 from train_core.config.files import write_preset, write_toml
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.events.kinds import Saved, WarningEvent
 from train_core.events.log import Emit, emit_problems
@@ -19,20 +19,23 @@ from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
 from train_core.models.files.finite import NotFiniteError
+from train_core.models.files.writing import NotWrittenError, telling
 from train_core.run.outputs.manifest import Kind, Manifest
+from train_core.run.outputs.places import Places
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass
 class Saver:
-    """Saves what is trained on the main process. `name` is free in the output folder, see `facts.outputs.free_name`.
+    """Saves what is trained, on the main process. No other run uses `name` in the output folder.
 
     `metadata(step, epoch)` gives the file's metadata. `last` is the file written last.
     """
 
     config: TrainConfig
     method: Method
+    places: Places
     name: str
     metadata: Callable[[int, int], dict[str, str]]
     length: StepCount
@@ -54,9 +57,12 @@ class Saver:
         every = epochs_between_files(self.output, self.length)
         return every > 0 and epoch % every == 0
 
-    def save_step(self, step: int, epoch: int, asked: bool = False) -> None:
-        """Save what is learnt after `step` as a step file; a requested one stays whatever the settings."""
-        self._try(step_file(self.name, step), "asked" if asked else "step", step, epoch)
+    def save_step(self, step: int, epoch: int, asked: bool = False, last: bool = False) -> None:
+        """Save what is learnt after `step` as a step file; a requested one stays whatever the settings.
+
+        `last` means that the run ends with it.
+        """
+        self._try(step_file(self.name, step), "asked" if asked else "step", step, epoch, last)
         self.manifest.keep_newest("step", self.output.save_last_n_steps, step)
 
     def save_epoch(self, step: int, epoch: int) -> None:
@@ -65,8 +71,8 @@ class Saver:
         self.manifest.keep_newest("epoch", self.output.save_last_n_epochs, step)
 
     def save_final(self, step: int, epoch: int) -> None:
-        """Save the result of a complete run. Raises `UserError` when it cannot be written."""
-        self._save(self.final_name(step, epoch), "final", step, epoch)
+        """Save the result of a complete run. Raises `UserError` if it cannot be written anywhere."""
+        self._save(self.final_name(step, epoch), "final", step, epoch, last=True)
 
     def final_name(self, step: int, epoch: int) -> str:
         """The plain name, or one numbered like the others: by the step where only steps are saved or cut the run."""
@@ -76,29 +82,32 @@ class Saver:
         cut_short = step % self.length.steps_per_epoch != 0
         return step_file(self.name, step) if in_steps or cut_short else epoch_file(self.name, epoch)
 
-    def _try(self, file_name: str, kind: Kind, step: int, epoch: int) -> None:
+    def _try(self, file_name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
         """Save a file during the run. If it cannot be written, that is reported and the run goes on."""
         try:
-            self._save(file_name, kind, step, epoch)
-        except NotFiniteError:
-            raise
-        except UserError as error:
+            self._save(file_name, kind, step, epoch, last)
+        except NotWrittenError as error:
             emit_problems(self.emit, WarningEvent, error.problems)
 
-    def _save(self, file_name: str, kind: Kind, step: int, epoch: int) -> None:
+    def _save(self, file_name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
         if not self.is_main:
             return
-        wanted = Path(self.output.output_dir) / file_name
-        if wanted == self.last and kind != "final":
+        if self.last is not None and self.last.name == file_name and kind != "final":
             return  # a stop right after a save asks for the same file again
-        path = self.manifest.claim(wanted, kind, step, epoch)
         metadata = self.metadata(step, epoch)
-        with self.inference():
-            self._write(path, metadata)
-        if self.last is None:
-            self._save_settings(path.parent)
-        self.last = path
-        self.emit(Saved(path=str(path), step=step, epoch=epoch, final=kind == "final"))
+
+        def write(wanted: Path) -> Path:
+            with telling(wanted):
+                path = self.manifest.claim(wanted, kind, step, epoch)
+            with self.inference():
+                self._write(path, metadata)
+            return path
+
+        is_first = self.last is None
+        self.last = self.places.write(file_name, write, self.emit, last)
+        self.emit(Saved(path=str(self.last), step=step, epoch=epoch, final=kind == "final"))
+        if is_first and self.last.parent == self.places.output:
+            self._save_settings(self.last.parent)
 
     def _write(self, path: Path, metadata: dict[str, str]) -> None:
         """Write the file, in fp32 where its values are too large for fp16. Raises `NotFiniteError` if it is broken."""
@@ -114,9 +123,14 @@ class Saver:
     def _save_settings(self, folder: Path) -> None:
         """A copy of the settings beside the results, as TOML and as a preset, so that the run can be repeated."""
         fresh = self.config.model_copy(update={"resume": self.config.resume.model_copy(update={"resume": ""})})
-        write_toml(self.manifest.claim(folder / f"{self.name}.toml", "settings", 0, 0), fresh)
-        preset = self.manifest.claim(folder / f"{self.name}.preset.json", "settings", 0, 0)
-        write_preset(preset, fresh.applicable(), fresh.settings())
+        path = folder / f"{self.name}.toml"
+        try:
+            with telling(path):
+                write_toml(self.manifest.claim(path, "settings", 0, 0), fresh)
+                preset = self.manifest.claim(folder / f"{self.name}.preset.json", "settings", 0, 0)
+                write_preset(preset, fresh.applicable(), fresh.settings())
+        except NotWrittenError as error:
+            emit_problems(self.emit, WarningEvent, error.problems)
 
 
 def _too_large(path: Path) -> Problem:

@@ -24,8 +24,10 @@ from train_core.facts.run.contents import Contents
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
 from train_core.models.files.finite import NotFiniteError, all_finite
+from train_core.models.files.writing import NotWrittenError
 from train_core.run.outputs.manifest import Kind, Manifest, remove_written
 from train_core.run.outputs.packing import pack, unpack
+from train_core.run.outputs.places import Places
 
 
 class Stateful(Protocol):
@@ -41,7 +43,7 @@ Parts = dict[str, Stateful]
 
 @dataclass
 class States:
-    """Writes the run's states on the main process, into `folder`, under the results' `name`.
+    """Writes the run's states on the main process, beside the results, under their `name`.
 
     `parts` are all that a resumed run must find as it was; whoever holds something of that kind adds it there.
     `facts` are the fields of `State` that stay the same: settings, digest of the images, run folder and the like.
@@ -51,7 +53,7 @@ class States:
     """
 
     settings: ResumeSettings
-    folder: Path
+    places: Places
     name: str
     parts: Parts
     facts: dict[str, Any]
@@ -67,10 +69,13 @@ class States:
         every = self.settings.save_state_every_n_steps
         return every > 0 and step % every == 0
 
-    def write_step(self, step: int, epoch: int, asked: bool = False) -> bool:
-        """Write the state after `step`, named after it. Returns whether it exists now; if not, that was reported."""
+    def write_step(self, step: int, epoch: int, asked: bool = False, last: bool = False) -> bool:
+        """Write the state after `step`, named after it. Returns whether it exists now; if not, that was reported.
+
+        `last` means that the run ends with it, as it does after one that was `asked` for.
+        """
         kind: Kind = "asked state" if asked else "step state"
-        return self._write(state_folder(step_file(self.name, step)), kind, step, epoch)
+        return self._write(state_folder(step_file(self.name, step)), kind, step, epoch, last or asked)
 
     def write_epoch(self, step: int, epoch: int) -> bool:
         """Write the state after `epoch`, named after it."""
@@ -78,21 +83,29 @@ class States:
 
     def write_final(self, step: int, epoch: int) -> bool:
         """Write the state at the end of a complete run, so that it can be made longer."""
-        return self._write(state_folder(final_file(self.name)), "final state", step, epoch)
+        return self._write(state_folder(final_file(self.name)), "final state", step, epoch, last=True)
 
-    def _write(self, name: str, kind: Kind, step: int, epoch: int) -> bool:
+    def _write(self, name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> bool:
         if self.emit is None or (step == self._last_step and kind != "final state"):
             return True
-        path = self.manifest.claim(self.folder / name, kind, step, epoch)
-        fields = {
-            "format": FORMAT, "step": step, "epoch": epoch, "written": time.time(), "name": self.name,
-            "files": self.manifest.fields(), **self.facts,
-            "contents": self._contents_noted(),
-        }
+
+        def write(wanted: Path) -> Path:
+            try:
+                path = self.manifest.claim(wanted, kind, step, epoch)
+                fields = {
+                    "format": FORMAT, "step": step, "epoch": epoch, "written": time.time(), "name": self.name,
+                    "files": self.manifest.fields(), **self.facts,
+                    "contents": self._contents_noted(),
+                }
+                write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
+            except (OSError, SafetensorError) as error:
+                raise NotWrittenError(_not_written(wanted, error)) from error
+            return path
+
         try:
-            write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
-        except (OSError, SafetensorError) as error:
-            emit_problems(self.emit, WarningEvent, [_not_written(path, error)])
+            path = self.places.write(name, write, self.emit, last)
+        except NotWrittenError as error:
+            emit_problems(self.emit, WarningEvent, error.problems)
             return False
         self._last_step, self.last = step, path
         self.manifest.keep_newest("epoch state", self.keep_epochs, step)

@@ -50,7 +50,7 @@ def write_pickled(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype 
         try:
             torch.save({"state_dict": state}, temporary)
         except RuntimeError as error:  # so torch tells of a drive that is full
-            raise not_written(path, error) from error
+            raise not_written(path, str(error)) from error
     report.saved(path)
 
 

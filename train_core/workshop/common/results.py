@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from train_core.config.jobs.tools import ResultPrecision, ResultSettings
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.facts.run.writable import unwritable
 from train_core.kinds import KINDS, PredictionType
 from train_core.models.files.finite import rounded
 from train_core.models.files.stored import Stored
@@ -37,7 +38,9 @@ def result_path(result: ResultSettings, ending: str = ".safetensors") -> Path:
 
 
 def require_free(path: Path, overwrite: bool) -> None:
-    """Raise `UserError` if a file is in the way of a result."""
+    """Raise `UserError` if a result could not be written after all the work, or a file is in its way."""
+    found = unwritable(path)
+    raise_if_any([found] if found else [])
     if path.exists() and not overwrite:
         raise UserError(
             problem(
