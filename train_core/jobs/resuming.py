@@ -20,6 +20,7 @@ from train_core.facts.run.contents import Contents, require_same_contents, unche
 from train_core.facts.run.result_names import Reserved, reserve_free_name, reserve_name
 from train_core.facts.run.states import State, find_state, rates_differ
 from train_core.facts.run.steps import StepCount
+from train_core.jobs.older_states import as_read_for, read_otherwise, reading
 from train_core.run.metrics import Metrics
 from train_core.run.outputs.curves import forget_later
 from train_core.run.outputs.manifest import Manifest
@@ -102,7 +103,7 @@ def states_for(
     resume, output = config.resume, config.output
     facts = {
         "output_name": output.output_name, "run_dir": str(place.run_dir), "settings": config.applicable(),
-        "data": digest_of(library), "total_steps": total_steps,
+        "data": digest_of(library), "total_steps": total_steps, "reading": reading(),
     }  # fmt: skip
     return States(
         resume, place.places, place.name, parts, facts, place.manifest, emit,
@@ -121,9 +122,9 @@ def require_same(place: Place, library: Library, contents: Future[Contents], emi
     """Raise `UserError` if the run resumes a state and images or models are not the ones that it was trained on."""
     if place.state is None:
         return
-    require_same_contents(place.state, contents.result(), digest_of(library))
-    if not place.state.contents:
-        emit_problems(emit, NoticeEvent, [unchecked(place.state)])
+    require_same_contents(place.state, contents.result(), digest_of(as_read_for(place.state, library)))
+    unknown = [] if place.state.contents else [unchecked(place.state)]
+    emit_problems(emit, NoticeEvent, [*unknown, *read_otherwise(place.state, library)])
 
 
 def resume(run: Training, config: TrainConfig, place: Place, emit: Emit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -247,3 +248,17 @@ def test_gradient_checkpointing_changes_no_gradient(kind):
     for plain, checkpointed in zip(*gradients, strict=True):
         assert plain.abs().sum() > 0
         torch.testing.assert_close(plain, checkpointed, atol=1e-7, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl"])
+def test_captions_and_prompts_are_cleaned_alike(kind):
+    family = load(kind)
+    for encode in (family.encode_text, family.encode_weighted):
+        odd, plain, other = (encode([text]) for text in ("a dog’s ﬁne，１", "a dog's fine,1", "a dogs fine,1"))
+        assert all(odd[name].equal(plain[name]) for name in plain)
+        assert not odd["hidden"].equal(other["hidden"])
+
+
+def test_the_cache_of_texts_knows_how_they_are_cleaned():
+    assert f"ftfy {version('ftfy')}" in load("sd1").text_fingerprint()

@@ -1,11 +1,13 @@
 """Aspect-ratio buckets: which size each image is trained at, how it is scaled and what is cropped.
 
-Sizes are (width, height) in pixels throughout. The rules are those of the folder method as kohya's trainer has them.
+Sizes are (width, height) in pixels throughout. The rules are those of sd-scripts, except for images so thin that it
+would give them a bucket of height or width 0.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -101,33 +103,53 @@ def bucket_problems(rules: BucketRules) -> list[Problem]:
     ]
 
 
-def _without_upscaling(size: Size, rules: BucketRules) -> BucketFit:
-    """Shrink to the target area if larger, then cut both sides down to multiples of the step.
-
-    An image too thin to hold one step is the exception: it is enlarged until its short side does, and its long side is
-    cut so that the bucket stays within the target area.
-    """
+def older_bucket(size: Size, rules: BucketRules) -> Size:
+    """The bucket that versions gave which rounded no side to whole pixels before cutting it down to a step."""
+    if not (rules.enabled and rules.no_upscale):
+        return assign(size, rules).bucket
     area, step = rules.resolution[0] * rules.resolution[1], rules.step
-    resized = _shrink(size, area, step) if size[0] * size[1] > area else size
+    resized = _shrink(size, area, step, lambda side: side) if size[0] * size[1] > area else size
+    return _whole_steps(resized, area, step) if min(resized) >= step else _one_step_thick(size, area, step).bucket
+
+
+def _without_upscaling(size: Size, rules: BucketRules) -> BucketFit:
+    """Shrink to the target area if larger, then cut both sides down to multiples of the step."""
+    area, step = rules.resolution[0] * rules.resolution[1], rules.step
+    resized = _shrink(size, area, step, _round) if size[0] * size[1] > area else size
     if min(resized) < step:
-        scale = step / min(size)
-        resized = (max(step, _round(size[0] * scale)), max(step, _round(size[1] * scale)))
-    longest = _floor(area // _floor(min(resized), step), step)
-    bucket = (min(longest, _floor(resized[0], step)), min(longest, _floor(resized[1], step)))
+        return _one_step_thick(size, area, step)
+    bucket = (_floor(resized[0], step), _floor(resized[1], step))
     return BucketFit(bucket, resized, _centre(resized, bucket))
 
 
-def _shrink(size: Size, area: int, step: int) -> Size:
-    """Scale `size` to about `area`, with one side a multiple of `step`: whichever leaves a bucket closer in ratio."""
+def _shrink(size: Size, area: int, step: int, rounded: Callable[[float], float]) -> Size:
+    """Scale `size` to about `area`, with one side a multiple of `step`: whichever leaves a bucket closer in ratio.
+
+    Sides are `rounded` before they are cut down to the step. A side below one step makes the result thinner than it.
+    """
     ratio = size[0] / size[1]
     ideal_width = math.sqrt(area * ratio)
-    width = max(step, _floor(ideal_width, step))
-    height = max(step, _floor(area / ideal_width, step))
-    error_by_width = _ratio_error(width, _floor(width / ratio, step), ratio)
-    error_by_height = _ratio_error(_floor(height * ratio, step), height, ratio)
+    width = _floor(rounded(ideal_width), step)
+    height = _floor(rounded(area / ideal_width), step)
+    error_by_width = _ratio_error(width, _floor(rounded(width / ratio), step), ratio)
+    error_by_height = _ratio_error(_floor(rounded(height * ratio), step), height, ratio)
     if error_by_width < error_by_height:
         return width, _round(width / ratio)
     return _round(height * ratio), height
+
+
+def _one_step_thick(size: Size, area: int, step: int) -> BucketFit:
+    """Scale an image too thin to hold one step until its short side does, and cut its long side to the area."""
+    scale = step / min(size)
+    resized = (max(step, _round(size[0] * scale)), max(step, _round(size[1] * scale)))
+    bucket = _whole_steps(resized, area, step)
+    return BucketFit(bucket, resized, _centre(resized, bucket))
+
+
+def _whole_steps(resized: Size, area: int, step: int) -> Size:
+    """`resized` in whole steps, with the long side cut so that the bucket stays within `area`."""
+    longest = _floor(area // _floor(min(resized), step), step)
+    return min(longest, _floor(resized[0], step)), min(longest, _floor(resized[1], step))
 
 
 def _ratio_error(width: int, height: int, ratio: float) -> float:

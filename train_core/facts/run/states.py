@@ -38,7 +38,8 @@ class State:
     """A state folder. `step` counts from 1 and is done; `name` is that of the run's results, `run_dir` its folder.
 
     `settings` are all of the run's by name, `data` the digest of its images' order, `files` what it had written by
-    then. `contents` are as `facts.run.contents` has them; states of older versions have none.
+    then. `contents` are as `facts.run.contents` has them, `reading` says by which rules images and captions were read;
+    states of older versions have neither.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class State:
     settings: dict[str, Any]
     files: list[list[Any]]
     contents: dict[str, Any] = field(default_factory=dict)
+    reading: dict[str, str] = field(default_factory=dict)
 
 
 def read_state(path: Path) -> State:
@@ -59,7 +61,7 @@ def read_state(path: Path) -> State:
     try:
         said = json.loads((path / INFO).read_text(encoding="utf-8"))
         version = int(said["format"])
-        said.setdefault("contents", {})
+        said = {"contents": {}, "reading": {}, **said}
         told = {one.name: said[one.name] for one in fields(State) if one.name not in ("path", "run_dir")}
         state = State(path=path, run_dir=Path(said["run_dir"]), **told)
         json.loads((path / PARTS).read_bytes())

@@ -25,6 +25,7 @@ from train_core.models.parts import Part
 from train_core.models.targets import projection_targets, sgm_unet_targets, text_encoder_targets, unet_targets
 from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise
 from train_core.models.text.text_states import TextReading, inner_encoder, read_text, weighted
+from train_core.models.text.tokenizer import cleaning
 from train_core.models.unet_part import original_names
 
 Spare = Mapping[str, Mapping[str, Stored]]
@@ -223,9 +224,9 @@ class StableDiffusion:
             text_encoder.train()  # transformers checkpoints in training mode only; CLIP has no dropout to wake
 
     def text_fingerprint(self) -> str:
-        """A hash of the text encoders' weights as fp16, their number formats, clip skip and length."""
+        """A hash of the text encoders' weights as fp16, their formats, clip skip, length and the cleaning of texts."""
         encoders = [autoencoder.fingerprint(self.modules[reading.part]) for reading in self.readings]
-        return " ".join([self.kind.code, *encoders, str(self._clip_skip), str(self._pieces)])
+        return " ".join([self.kind.code, *encoders, str(self._clip_skip), str(self._pieces), cleaning()])
 
     def vae_fingerprint(self) -> str:
         """A hash of the VAE's weights as fp16 and of its number format, the same from whatever file it was read."""

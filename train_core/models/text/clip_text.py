@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from train_core.models.text.tokenizer import BOS, EOS
+from train_core.models.text.tokenizer import BOS, EOS, clip_ids
 
 PIECE = 75
 
@@ -38,12 +38,12 @@ def tokenise(
 
 def _ids_of(tokenizer: Tokenizer, text: str, extra: Mapping[str, Sequence[int]]) -> list[int]:
     if not extra:
-        return tokenizer.encode(text, add_special_tokens=False).ids
+        return clip_ids(tokenizer, text)
     longest_first = sorted(extra, key=len, reverse=True)
     words = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
     ids: list[int] = []
     for index, part in enumerate(words.split(text)):  # odd places hold the words
-        ids += extra[part] if index % 2 else tokenizer.encode(part, add_special_tokens=False).ids
+        ids += extra[part] if index % 2 else clip_ids(tokenizer, part)
     return ids
 
 

@@ -1,9 +1,11 @@
-"""CLIP's tokenizer, built from the merges that ship here (Radford et al., 2021)."""
+"""CLIP's tokenizer, built from the merges that ship here (Radford et al., 2021), and the cleaning of texts for it."""
 
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
@@ -12,10 +14,32 @@ from tokenizers.models import BPE
 MERGES = Path(__file__).with_name("clip_bpe_merges.txt.gz")
 BOS, EOS = 49406, 49407
 WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+MARKS = re.compile(r"(<\|startoftext\|>|<\|endoftext\|>)")
+
+
+def clip_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """CLIP's token numbers of any `text`, without begin, end and padding.
+
+    They are those of transformers' CLIPTokenizer with ftfy, on which sd-scripts trains.
+    """
+    cleaned = "".join(part if MARKS.fullmatch(part) else clean(part) for part in MARKS.split(text))
+    return tokenizer.encode(cleaned, add_special_tokens=False).ids
+
+
+def clean(text: str) -> str:
+    """`text` as CLIP was trained to read it: mended by ftfy, each run of blanks one blank, in small letters."""
+    from ftfy import fix_text  # noqa: PLC0415
+
+    return re.sub(r"\s+", " ", fix_text(text)).strip().lower()
+
+
+def cleaning() -> str:
+    """Name and version of what cleans texts: other versions may give other tokens."""
+    return f"ftfy {version('ftfy')}"
 
 
 def clip_tokenizer() -> Tokenizer:
-    """A tokenizer whose `encode(text).ids` are CLIP's, without begin, end and padding."""
+    """A tokenizer whose `encode(text).ids` are CLIP's for a text that is clean."""
     lines = gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()
     merges = [(first, second) for first, _, second in (line.partition(" ") for line in lines)]
     symbols = list(_byte_symbols())
@@ -25,9 +49,7 @@ def clip_tokenizer() -> Tokenizer:
     tokenizer = Tokenizer(
         BPE(vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>")
     )
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
-    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(WORDS), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )

@@ -53,7 +53,9 @@ def test_every_image_gets_a_bucket_that_its_scaled_size_covers(
         assert abs((fit.resized[side] - fit.bucket[side]) - 2 * fit.crop[side]) <= 1
     if enabled:
         assert fit.bucket[0] % step == fit.bucket[1] % step == 0
-        assert fit.bucket[0] * fit.bucket[1] <= resolution[0] * resolution[1]
+        # Without upscaling, sides are rounded to whole pixels first, as in sd-scripts.
+        rounded_up = sum(fit.resized) + 1 if no_upscale and min(fit.bucket) > step else 0
+        assert fit.bucket[0] * fit.bucket[1] <= resolution[0] * resolution[1] + rounded_up
 
 
 @given(sizes)
@@ -79,6 +81,8 @@ def test_scaling_keeps_the_ratio_to_within_a_pixel(size: tuple[int, int], resolu
         ((300, 200), (300, 200), (256, 192)),
         ((512, 512), (512, 512), (512, 512)),
         ((64, 64), (64, 64), (64, 64)),
+        ((1000, 1778), (384, 683), (384, 640)),
+        ((1778, 1000), (683, 384), (640, 384)),
     ],
 )
 def test_no_upscale_gives_the_known_examples(
@@ -86,6 +90,40 @@ def test_no_upscale_gives_the_known_examples(
 ) -> None:
     fit = assign(size, BucketRules((512, 512)))
     assert (fit.resized, fit.bucket) == (resized, bucket)
+
+
+def bucket_of_sd_scripts(size: tuple[int, int], area: int, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The scaled size and the bucket under bucket_no_upscale. Raises ZeroDivisionError where sd-scripts does."""
+
+    def to_steps(side: float) -> int:
+        whole = int(side + 0.5)
+        return whole - whole % step
+
+    ratio = size[0] / size[1]
+    resized = size
+    if size[0] * size[1] > area:
+        width = math.sqrt(area * ratio)
+        by_width, by_height = to_steps(width), to_steps(area / width)
+        if abs(by_width / to_steps(by_width / ratio) - ratio) < abs(to_steps(by_height * ratio) / by_height - ratio):
+            resized = (by_width, int(by_width / ratio + 0.5))
+        else:
+            resized = (int(by_height * ratio + 0.5), by_height)
+    return resized, (resized[0] - resized[0] % step, resized[1] - resized[1] % step)
+
+
+@given(sizes, resolutions, steps)
+def test_no_upscale_gives_the_buckets_of_sd_scripts_wherever_these_have_two_sides(
+    size: tuple[int, int], resolution: tuple[int, int], step: int
+) -> None:
+    try:
+        resized, bucket = bucket_of_sd_scripts(size, resolution[0] * resolution[1], step)
+    except ZeroDivisionError:
+        return
+    fit = assign(size, BucketRules(resolution, step=step))
+    if min(bucket):
+        assert (fit.resized, fit.bucket) == (resized, bucket)
+    else:
+        assert min(fit.bucket) == step
 
 
 def test_an_image_thinner_than_a_step_is_enlarged_to_one_step() -> None:
