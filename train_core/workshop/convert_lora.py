@@ -27,6 +27,7 @@ from train_core.workshop.common.results import (
     require_free,
     result_path,
     stored_dtype,
+    without_hashes,
     write_adapter,
 )
 
@@ -39,7 +40,7 @@ def run(config: ConvertLora, report: Report) -> None:
     path = result_path(result)
     file = read_adapter(Path(settings.adapter))
     dtype = dtype_of(result) or stored_dtype([file])
-    said = {name: value for name, value in file.metadata.items() if not name.startswith("sshs_")}
+    said = without_hashes(file.metadata)
     said.pop("lora_adapter_metadata", None)  # its alphas are in the tensors now
     if settings.adapter_format == "kohya":
         modules = {key: module.read() for key, module in file.modules.items()}

@@ -16,7 +16,7 @@ from train_core.facts.models.headers import ModelFile, identify
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.models.files.finite import NotFiniteError
 from train_core.models.files.stored import Stored, stored_tensors
-from train_core.networks.files.hashes import file_hashes
+from train_core.networks.files.hashes import file_hashes, tensor_hashes
 from train_core.networks.files.merging import needs_weight
 from train_core.networks.files.reading import AdapterFile, adapter_in
 from train_core.workshop.common.algebra import Factors, norm_of
@@ -34,6 +34,7 @@ SETTINGS = (
     "ss_mixed_precision", "ss_noise_offset", "ss_min_snr_gamma", "ss_loss_type", "ss_caption_dropout_rate",
     "ss_training_started_at", "ss_training_finished_at", "ss_training_comment",
 )  # fmt: skip
+OF_TENSORS = ("sshs_model_hash", "modelspec.hash_sha256")  # hashes in headers
 REPEATS = re.compile(r"^\d+_")
 
 
@@ -46,13 +47,14 @@ def run(config: Inspect, report: Report) -> None:
         _tell_of_model(found, report)
         return
     adapter = adapter_in(file)
-    report.table("facts", ("fact", "value"), _facts(path, adapter, file))
+    hashes = _hashes(file, True, report)
+    report.table("facts", ("fact", "value"), [*_facts(path, adapter, file), *hashes])
     _tell_of_training(file.metadata, report)
     _tell_of_norms(adapter, report)
 
 
 def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str, Any]]:
-    said, hashes = file.metadata, file_hashes(path)
+    said = file.metadata
     ranks = Counter(
         module.algorithm.rank_in(module.looks()) for module in adapter.modules.values()
         if {"lora_down.weight", "hada_w1_b", "lokr_w2_b"} & module.tensors.keys()
@@ -65,11 +67,37 @@ def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str
         "title": said.get("modelspec.title", ""), "author": said.get("modelspec.author", ""),
         "description": said.get("modelspec.description", ""), "license": said.get("modelspec.license", ""),
         "trigger": _trigger(said), "base_model": said.get("ss_sd_model_name", ""),
-        "prediction": said.get("modelspec.prediction_type", ""), "sha256": hashes.sha256,
-        "autov2": hashes.sha256[:AUTO_V2], "autov3": said.get("sshs_model_hash", "")[:AUTO_V3],
-        "legacy_hash": said.get("sshs_legacy_hash", ""),
+        "prediction": said.get("modelspec.prediction_type", ""),
     }  # fmt: skip
     return _said(facts.items())
+
+
+def _hashes(file: TensorFile, is_adapter: bool, report: Report) -> list[tuple[str, Any]]:
+    """The hashes by which others know the file. A header's that are not those of its tensors are warned of, and
+    replaced by the right ones, as are those that it lacks."""
+    said, of_file = file.metadata, file_hashes(file.path)
+    facts = {"sha256": of_file.sha256, "autov2": of_file.sha256[:AUTO_V2]}
+    if file.layout != "safetensors":
+        return [*facts.items(), ("legacy_hash", of_file.legacy)]
+    found = tensor_hashes(file)
+    stale = {name: said[name] for name in OF_TENSORS if said.get(name) and not found.match(said[name])}
+    for name, stored in stale.items():
+        report.warning(_stale(file.path, name, stored, found.in_file))
+    of_header = "" if "sshs_model_hash" in stale else said.get("sshs_model_hash", "")
+    facts["autov3"] = (of_header or found.in_file)[:AUTO_V3]
+    facts["legacy_hash"] = ((said.get("sshs_legacy_hash") if of_header else "") or found.legacy) if is_adapter else (
+        of_file.legacy
+    )
+    return [*facts.items()]
+
+
+def _stale(path: Path, name: str, stored: str, found: str) -> Problem:
+    return problem(
+        "stored_hash_stale",
+        "{file}: {name} = {stored} is stale: its tensors have the hash {found}. Another program changed them and kept "
+        "the old header. convert_lora writes an adapter with the right one.",
+        file=str(path), name=name, stored=stored, found=found,
+    )
 
 
 def _said(facts: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -177,16 +205,15 @@ def _tell_of_model(found: ModelFile, report: Report) -> None:
     if file is None:
         report.table("facts", ("fact", "value"), _said([("kind", found.kind), ("layout", found.layout), *predicts]))
         return
-    hashes = file_hashes(path)
     formats = Counter(info.dtype for info in file.tensors.values() if info.dtype)
     leftovers = [name for name in file.tensors if name.startswith(("model_ema.", "optimizer", "state"))]
     facts = {
         "kind": found.kind, "layout": file.layout, **dict(predicts), "layers": len(file.tensors),
         "format": ", ".join(f"{name} ({count})" for name, count in formats.most_common()),
-        "size": f"{path.stat().st_size / 2**30:.2f} GiB", "leftovers": len(leftovers), "sha256": hashes.sha256,
-        "autov2": hashes.sha256[:AUTO_V2], "legacy_hash": hashes.legacy,
+        "size": f"{path.stat().st_size / 2**30:.2f} GiB", "leftovers": len(leftovers),
     }  # fmt: skip
-    report.table("facts", ("fact", "value"), _said(facts.items()))
+    hashes = _hashes(file, False, report)
+    report.table("facts", ("fact", "value"), [*_said(facts.items()), *hashes])
     if file.metadata:
         report.table("metadata", ("name", "value"), sorted(file.metadata.items()))
     broken = _not_finite(stored_tensors(file).items(), report)

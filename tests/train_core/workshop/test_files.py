@@ -313,3 +313,40 @@ def test_an_adapter_of_every_algorithm_can_be_looked_into(run_tool: RunTool, wri
         file = write("a", **settings)
         facts = dict(table(run_tool("inspect", inspected=file), "facts"))
         assert facts["layers"] == len(random_adapter("sd1", **settings).layers)
+
+
+def test_hashes_that_a_header_lacks_are_computed_and_stale_ones_are_called_so(
+    write: Write, run_tool: RunTool, tmp_path: Path
+) -> None:
+    whole = write("a")
+    said, tensors = header(whole), load_file(whole)
+    bare, stale = tmp_path / "bare.safetensors", tmp_path / "stale.safetensors"
+    save_file(tensors, bare, {name: value for name, value in said.items() if not name.startswith("sshs_")})
+    save_file({name: value * 1.01 for name, value in tensors.items()}, stale,
+              {**said, "modelspec.hash_sha256": "0x" + "0" * 64})  # fmt: skip
+
+    def looked_into(path: Path) -> tuple[dict[str, Any], list[str]]:
+        events = run_tool("inspect", inspected=path)
+        warnings = [event for event in events if event["kind"] == "warning"]
+        return dict(table(events, "facts")), [event["params"]["name"] for event in warnings]
+
+    facts, stated = looked_into(whole)
+    assert (facts["autov3"], facts["legacy_hash"]) == (said["sshs_model_hash"][:12], said["sshs_legacy_hash"])
+    assert not stated
+    assert looked_into(bare)[0] | {"sha256": 0, "autov2": 0} == facts | {"sha256": 0, "autov2": 0}
+    content = stale.read_bytes()
+    found, stated = looked_into(stale)
+    area = content[8 + int.from_bytes(content[:8], "little") :]
+    assert found["autov3"] == hashlib.sha256(area).hexdigest()[:12]
+    assert stated == ["sshs_model_hash", "modelspec.hash_sha256"]
+    run_tool("convert_lora", adapter=stale, save_to=tmp_path / "mended.safetensors")
+    assert looked_into(tmp_path / "mended.safetensors")[1] == []
+    assert "modelspec.hash_sha256" not in header(tmp_path / "mended.safetensors")
+
+
+def test_a_checkpoint_has_the_hash_of_its_tensors_too(run_tool: RunTool) -> None:
+    content = model_file("sd1").read_bytes()
+    area = content[8 + int.from_bytes(content[:8], "little") :]
+    facts = dict(table(run_tool("inspect", inspected=model_file("sd1")), "facts"))
+    assert facts["autov3"] == hashlib.sha256(area).hexdigest()[:12]
+    assert facts["autov2"] == hashlib.sha256(content).hexdigest()[:10]

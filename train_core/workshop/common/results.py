@@ -95,6 +95,11 @@ def _format_for(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
     return dtype if exact else tensor.dtype
 
 
+def without_hashes(metadata: Mapping[str, str]) -> dict[str, str]:
+    """`metadata` without hashes of the tensors, which a result has others of."""
+    return {name: value for name, value in metadata.items() if not name.startswith(("sshs_", "modelspec.hash"))}
+
+
 def metadata_of(
     sources: Iterable[AdapterFile], kind: str, rank: int | None, title: str, keep: bool = False,
     predicts: PredictionType | None = None,
@@ -104,8 +109,7 @@ def metadata_of(
     `rank` None stands for ranks that differ from layer to layer. `predicts` is for an adapter without sources.
     """
     sources = list(sources)
-    said = dict(sources[0].metadata) if keep and sources else {}
-    said = {name: value for name, value in said.items() if not name.startswith("sshs_")}
+    said = without_hashes(sources[0].metadata) if keep and sources else {}
     names = KINDS[kind].names_for(predicts or "epsilon") if kind in KINDS else None
     known = {
         "ss_base_model_version": names.version if names else "", "ss_v2": str(names is not None and names.v2),

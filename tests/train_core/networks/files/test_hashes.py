@@ -6,9 +6,20 @@ import hashlib
 import os
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.models.files.writing import header_bytes
 from train_core.networks.files import hashes
-from train_core.networks.files.hashes import FileHashes, file_hashes, hashes_in_background, remembered_hashes
+from train_core.networks.files.hashes import (
+    FileHashes,
+    adapter_hashes,
+    file_hashes,
+    hashes_in_background,
+    remembered_hashes,
+    tensor_hashes,
+)
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB
 
@@ -56,3 +67,35 @@ def test_background_gives_the_same(model, tmp_path):
 def test_background_hands_on_what_went_wrong(tmp_path):
     with pytest.raises(FileNotFoundError):
         hashes_in_background(tmp_path / "missing.safetensors", tmp_path / "files.sqlite").result(60)
+
+
+TENSORS = {
+    "b.wide": torch.randn(700, 500), "a.half": torch.randn(300, 7).half(), "c.alpha": torch.tensor(2.0),
+    "a.whole": torch.arange(5), "none": torch.zeros(0), "d.bf16": torch.randn(9).bfloat16(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [{}, {"ss_output_name": "狗\n", "modelspec.title": "x"}], ids=["nothing", "something"])
+def test_the_hashes_of_a_files_tensors_are_those_that_its_header_should_have(tmp_path, said):
+    save_file(TENSORS, tmp_path / "m.safetensors", {**said, "other": "y" * 100})
+    found, expected = tensor_hashes(read_tensor_file(tmp_path / "m.safetensors")), adapter_hashes(TENSORS, said)
+    assert found.in_file == found.in_order == expected["sshs_model_hash"]
+    assert found.legacy == expected["sshs_legacy_hash"]
+    assert found.match(expected["sshs_model_hash"])
+    assert found.match("0x" + expected["sshs_model_hash"].upper())
+    assert not found.match("0" * 64)
+
+
+def test_tensors_in_another_order_have_the_same_hash_in_a_header(tmp_path):
+    header, content = {}, b""
+    for name, tensor in TENSORS.items():
+        data = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+        kind = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64", torch.bfloat16: "BF16"}[tensor.dtype]
+        offsets = [len(content), len(content) + len(data)]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": offsets}
+        content += data
+    (tmp_path / "m.safetensors").write_bytes(header_bytes(header) + content)
+    found = tensor_hashes(read_tensor_file(tmp_path / "m.safetensors"))
+    assert found.in_order == adapter_hashes(TENSORS, {})["sshs_model_hash"]
+    assert found.in_file == hashlib.sha256(content).hexdigest() != found.in_order
+    assert found.match(found.in_order)
