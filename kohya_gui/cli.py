@@ -159,6 +159,10 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
     """Add the page's flags."""
     parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 for all")
     parser.add_argument("--server_port", metavar="N", type=port, help="port to serve on; default: first free from 7860")
+    parser.add_argument("--allow-host", "--allow_host", metavar="NAME", action="append", default=[],
+                        help="another name for this page, behind a proxy or a tunnel, with :PORT if it has one; may be "
+                             "repeated, or set CRUCIBLE_ALLOW_HOST to a list with commas")
+    parser.add_argument("--root_path", metavar="PATH", default="", help="path under which a proxy serves the page")
     parser.add_argument("--headless", action="store_true", help="no browser and no file dialogs, for a remote machine")
     parser.add_argument("--inbrowser", action=argparse.BooleanOptionalAction, default=None, help="open the browser")
     parser.add_argument("--share", action="store_true", help="a public address through gradio's tunnel")
@@ -220,13 +224,31 @@ def page(options: argparse.Namespace, _rest: list[str]) -> int:
     if bool(options.username) != bool(password):
         raise UsageError("--username and --password go together: give both or neither.")
     inbrowser = options.inbrowser if options.inbrowser is not None else not options.headless
+    allow_host = allowed_hosts(options.allow_host)
+    from kohya_gui.server import surroundings  # noqa: PLC0415  needs the environment
+
+    surroundings.prepare_surroundings()
     from kohya_gui.server import app  # noqa: PLC0415  gradio is heavy
 
     return app.serve(PageOptions(
-        listen=options.listen, server_port=options.server_port, headless=options.headless, inbrowser=inbrowser,
-        share=options.share, username=options.username, password=password, language=options.language,
-        config=options.config,
+        listen=options.listen, server_port=options.server_port, allow_host=allow_host,
+        root_path=options.root_path or os.environ.get("GRADIO_ROOT_PATH", ""), headless=options.headless,
+        inbrowser=inbrowser, share=options.share, username=options.username, password=password,
+        language=options.language, config=options.config,
     ))
+
+
+def allowed_hosts(typed: list[str]) -> tuple[str, ...]:
+    """Return the hosts named by flags and by CRUCIBLE_ALLOW_HOST. Raises UsageError for what is no host."""
+    from kohya_gui.server.hosts import read_place  # noqa: PLC0415  needs the environment
+
+    named = [*typed, *os.environ.get("CRUCIBLE_ALLOW_HOST", "").split(",")]
+    hosts = tuple(dict.fromkeys(host.strip() for host in named if host.strip()))
+    wrong = [host for host in hosts if read_place(host) is None]
+    if wrong:
+        raise UsageError(f"--allow-host {wrong[0]!r} is no host; write a name or an address, such as train.example.org "
+                         "or train.example.org:8443.")
+    return hosts
 
 
 def demo(options: argparse.Namespace, _rest: list[str]) -> int:

@@ -7,10 +7,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class PageOptions:
-    """Options of the page. server_port None: the first free one from 7860; language "": the browser's."""
+    """Options of the page. server_port None: the first free one from 7860; language "": the browser's.
+
+    `allow_host` are names that a proxy or a tunnel serves the page under, each with its port where it has one;
+    `root_path` is the path there.
+    """
 
     listen: str = "127.0.0.1"
     server_port: int | None = None
+    allow_host: tuple[str, ...] = ()
+    root_path: str = ""
     headless: bool = False
     inbrowser: bool = True
     share: bool = False

@@ -1,20 +1,24 @@
-"""One port for everything: the page, TensorBoard and the sample pictures, all behind the same login."""
+"""One port for everything: the page, TensorBoard and the sample pictures, all behind the same guard and login."""
 
 from __future__ import annotations
 
-import errno
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 import webbrowser
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio
+from fastapi import FastAPI
+from gradio import networking
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from kohya_gui.i18n.language import PageLanguage
 from kohya_gui.options import PageOptions
@@ -22,15 +26,31 @@ from kohya_gui.page import build_page, page_options
 from kohya_gui.runs.index import active_runs
 from kohya_gui.server.board import Board, font
 from kohya_gui.server.guard import Guard
+from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts
+from kohya_gui.server.listener import Server, listen, port_of
+from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture
 from kohya_gui.tabs.context import PageContext
-from train_core.config.places import caches_dir, runs_dir
+from train_core.config.places import runs_dir
 
-FIRST_PORT, PORTS_TRIED = 7860, 100
 BOARD_DELAY = 5.0  # seconds
-LOCAL = ("127.0.0.1", "localhost", "::1")
 # Relative, so that they hold behind a tunnel or a proxy that serves the page under another address.
 TENSORBOARD, PICTURES = "tensorboard/", "pictures/"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is being served. `share_url` is its public address, or None."""
+
+    page: gradio.Blocks
+    server: Server
+    local_url: str
+    share_url: str | None
+
+    def close(self) -> None:
+        """Take the page off the network."""
+        self.page.close(verbose=False)
+        self.server.close()
 
 
 def serve(options: PageOptions) -> int:
@@ -38,51 +58,79 @@ def serve(options: PageOptions) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    prepare_surroundings()
-    port = choose_port(options)
+    listener = listen(options)
     for line in exposure_warnings(options):
         print(line, flush=True)
     board = Board(runs_dir())
-    page = open_page(options, port, board)
-    print(f"Crucible is ready: {page.local_url}   (Ctrl-C closes the page; runs go on)", flush=True)
+    served = open_page(options, listener, board)
+    print(f"Crucible is ready: {served.local_url}   (Ctrl-C closes the page; runs go on)", flush=True)
+    if served.share_url:
+        print(f"Its public address: {served.share_url}", flush=True)
     if options.inbrowser and has_screen():
-        webbrowser.open(str(page.share_url or page.local_url))
+        webbrowser.open(served.share_url or served.local_url)
     _load_later(board)
     while not stop.wait(0.5):  # a wait without an end could not be interrupted on Windows
         pass
-    page.close(verbose=False)
+    served.close()
     print(farewell(len(active_runs())), flush=True)
     return 0
 
 
-def open_page(options: PageOptions, port: int, board: Board) -> gradio.Blocks:
+def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Served:
     """Start the server in a thread and return the page, which is ready to be visited."""
     context = PageContext(
         language=options.language, headless=options.headless, config_path=options.config,
         tensorboard_path=TENSORBOARD, pictures_path=PICTURES,
     )  # fmt: skip
     page = build_page(context)
-    page.launch(**(server_options(options, port, board) | page_options()))
-    return page
+    port = port_of(listener)
+    root = urlsplit(options.root_path)
+    hosts = AllowedHosts(options.listen, port, [*options.allow_host, *([root.netloc] if root.netloc else [])])
+    app = page_app(page, options, port, board)
+    server = Server(Guard(app, gradio_app(app), hosts, root.path), listener)
+    server.start()
+    everywhere = options.listen in ALL_ADDRESSES
+    name = "localhost" if everywhere else options.listen
+    tunnel_end = "127.0.0.1" if everywhere else options.listen
+    return Served(
+        page, server, local_url=f"http://{f'[{name}]' if ':' in name else name}:{port}/",
+        share_url=public_address(tunnel_end, port, hosts) if options.share else None,
+    )  # fmt: skip
 
 
-def server_options(options: PageOptions, port: int, board: Board) -> dict[str, Any]:
-    """Options for gradio's server: our port, our login, our routes and none of its own extras."""
-    return {
-        "server_name": f"[{options.listen}]" if ":" in options.listen else options.listen,
-        "server_port": port,
-        "auth": (options.username, options.password) if options.username and options.password else None,
-        "share": options.share,
-        "prevent_thread_lock": True,
-        "quiet": True,
-        "show_error": True,
-        "mcp_server": False,
-        "enable_monitoring": False,
-        "app_kwargs": {
-            "routes": our_routes(board),
-            "middleware": [Middleware(PageLanguage, forced=options.language)],
-        },
-    }
+def page_app(page: gradio.Blocks, options: PageOptions, port: int, board: Board) -> FastAPI:
+    """The page, TensorBoard and the pictures as one application, not yet guarded.
+
+    gradio's own `launch` visits the page at the end, and gives up where a busy machine answers after three seconds.
+    """
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, routes=our_routes(board),
+        middleware=[Middleware(PageLanguage, forced=options.language)],
+    )  # fmt: skip
+    login = Login(options.username, options.password) if options.username and options.password else None
+    gradio.mount_gradio_app(
+        app, page, path="/", auth=login.accepts if login else None, root_path=options.root_path or None,
+        server_port=port, show_error=True, mcp_server=False, enable_monitoring=False, **page_options(),
+    )  # fmt: skip
+    gradio_app(app).cookie_id = str(port)
+    return app
+
+
+def gradio_app(app: FastAPI) -> Any:
+    """The part of `page_app` that is gradio's."""
+    return next(route.app for route in app.routes if isinstance(route, Mount))
+
+
+def public_address(local_host: str, port: int, hosts: AllowedHosts) -> str | None:
+    """The address of a new tunnel of gradio's, which the page answers to from now on. None, which is said, without."""
+    try:
+        url = networking.setup_tunnel(local_host, port, secrets.token_urlsafe(32), None, None)
+    except Exception as error:  # network, file system, another program: the page is served all the same
+        print(f"There is no public address: {error} The page is served on this machine.", flush=True)
+        return None
+    address = urlsplit(url)._replace(scheme="https")
+    hosts.add(address.netloc)
+    return address.geturl()
 
 
 def _load_later(board: Board) -> None:
@@ -92,56 +140,14 @@ def _load_later(board: Board) -> None:
     timer.start()
 
 
-def our_routes(board: Board) -> list[Route]:
-    """Routes that we serve beside gradio, each behind the guard."""
+def our_routes(board: Board) -> list[BaseRoute]:
+    """Routes that we serve beside gradio."""
     return [
-        Route("/tensorboard", Guard(RedirectResponse(TENSORBOARD))),
-        Route("/tensorboard/{path:path}", Guard(board)),
-        Route("/font-roboto/{name}", Guard(font)),
-        Route("/pictures/{run_id}/{name}", Guard(picture)),
+        Route("/tensorboard", RedirectResponse(TENSORBOARD)),
+        Route("/tensorboard/{path:path}", board),
+        Route("/font-roboto/{name}", font),
+        Route("/pictures/{run_id}/{name}", picture),
     ]
-
-
-def prepare_surroundings() -> None:
-    """No telemetry, files in our own place, and no proxy before gradio, which visits its own address at its start."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # The default is one folder for all users of a machine, which only the first of them may write to.
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(caches_dir() / "gradio"))
-    for name in ("NO_PROXY", "no_proxy"):
-        listed = [host for host in os.environ.get(name, "").split(",") if host]
-        os.environ[name] = ",".join(dict.fromkeys([*listed, *LOCAL]))
-
-
-def choose_port(options: PageOptions) -> int:
-    """The port to serve on: the requested or the next free one, which is printed. Ends the program in one line."""
-    first = options.server_port or FIRST_PORT
-    try:
-        port = free_port(options.listen, first)
-    except OSError as error:
-        sys.exit(
-            f"Cannot serve on {options.listen}: {error.strerror}. 127.0.0.1 is this machine, 0.0.0.0 all addresses."
-        )
-    if port is None:
-        sys.exit(f"No port from {first} on is free or allowed. Choose another --server_port.")
-    if options.server_port not in (None, port):
-        print(f"Port {first} is in use or not allowed; using {port}.", flush=True)
-    return port
-
-
-def free_port(listen: str, first: int) -> int | None:
-    """The first port from `first` on that can be listened on, or None. Raises `OSError` for an address not ours."""
-    family = socket.AF_INET6 if ":" in listen else socket.AF_INET
-    for port in range(first, min(first + PORTS_TRIED, 65536)):
-        with socket.socket(family) as listener:
-            if sys.platform != "win32":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((listen, port))
-                return port
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise
-    return None
 
 
 def exposure_warnings(options: PageOptions) -> list[str]:
@@ -150,7 +156,7 @@ def exposure_warnings(options: PageOptions) -> list[str]:
         return []
     if options.share:
         return ["Warning: anyone who learns the public address can use this page. Add --username and --password."]
-    if options.listen not in LOCAL:
+    if options.listen not in LOOPBACK_NAMES:
         return [
             f"Warning: everyone who can reach {options.listen} can use this page and read what it shows. "
             "Add --username and --password."

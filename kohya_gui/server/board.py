@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,10 +36,9 @@ class Board:
             return self._app
 
 
-async def font(scope: Scope, receive: Receive, send: Send) -> None:
-    """Redirects to TensorBoard's fonts, which its page requests at the server's root, whatever its own address."""
-    target = f"../tensorboard/font-roboto/{scope['path_params']['name']}"
-    await RedirectResponse(target)(scope, receive, send)
+def font(request: Request) -> RedirectResponse:
+    """Redirect to TensorBoard's fonts, which its page requests at the server's root, whatever its own address."""
+    return RedirectResponse(f"../tensorboard/font-roboto/{request.path_params['name']}")
 
 
 def _tensorboard(logdir: Path) -> ASGIApp:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import find_run
@@ -12,14 +11,9 @@ from kohya_gui.runs.registry import find_run
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
-async def picture(scope: Scope, receive: Receive, send: Send) -> None:
-    """The end of a route with a `run_id` and a `name`: the picture that the run's events name so, or 404."""
-    answer = await run_in_threadpool(find_picture, **scope["path_params"])
-    await answer(scope, receive, send)
-
-
-def find_picture(run_id: str, name: str) -> Response:
-    """The response with the picture `name` of the run `run_id`."""
+def picture(request: Request) -> Response:
+    """The picture that the events of the run `run_id` call `name`, or 404."""
+    run_id, name = request.path_params["run_id"], request.path_params["name"]
     folder = find_run(run_id)
     samples = follower(folder).view().samples if folder is not None else []
     path = next((s.path for s in samples if s.path.name == name), None)

@@ -21,11 +21,6 @@ from kohya_gui.runs.index import active_runs
 REPOSITORY = Path(__file__).parents[2]
 expect.set_options(timeout=30_000)  # a busy machine answers late, which is no fault of the page
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-SERVE = (
-    "import sys; from kohya_gui.server.app import serve; from kohya_gui.options import PageOptions; "
-    "sys.exit(serve(PageOptions(server_port=int(sys.argv[1]), username=sys.argv[2], password=sys.argv[2], "
-    "inbrowser=False)))"
-)
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +37,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
-    """`serve(home, user="")` starts a page and returns its address; at the end pages are closed and runs ended."""
+    """`serve(home, user="")` starts a page and returns its address; at the end pages are closed and runs ended.
+
+    Flags of the command line may follow. The user's password is the user's name.
+    """
     started: list[subprocess.Popen[bytes]] = []
     homes: list[Path] = []
 
-    def start(home: Path, user: str = "") -> str:
+    def start(home: Path, user: str = "", *flags: str) -> str:
         port = _free_port()
         homes.append(home)
         log = (tmp_path_factory.mktemp("page") / "page.log").open("wb")
         environment = {**os.environ, "CRUCIBLE_HOME": str(home), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(port), user], cwd=REPOSITORY, env=environment, stdout=log, stderr=log
-        )
+            [
+                sys.executable, "-m", "kohya_gui.cli", "--no-inbrowser", "--server_port", str(port),
+                *(["--username", user, "--password", user] if user else []), *flags,
+            ],
+            cwd=REPOSITORY, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
         started.append(process)
         _wait_for(f"http://127.0.0.1:{port}/", process, Path(log.name))
         return f"http://127.0.0.1:{port}/"

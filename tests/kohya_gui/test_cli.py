@@ -72,13 +72,27 @@ def test_an_unknown_tool_is_told_with_those_there_are(capsys):
 def test_every_page_flag_reaches_the_page(called, tmp_path):
     preset = tmp_path / "mein préset.json"
     preset.write_text("{}")
-    typed = ["--listen", "0.0.0.0", "--server_port", "7999", "--headless", "--share", "--username", "ann",
+    typed = ["--listen", "0.0.0.0", "--server_port", "7999", "--allow-host", "a.example", "--allow_host=b.example:8443",
+             "--root_path", "/crucible", "--headless", "--share", "--username", "ann",
              "--password", "secret", "--language", "zh-CN", "--config", str(preset)]
     assert cli.main(typed) == 0
     assert called["serve"] == (cli.PageOptions(
-        listen="0.0.0.0", server_port=7999, headless=True, inbrowser=False, share=True, username="ann",
+        listen="0.0.0.0", server_port=7999, allow_host=("a.example", "b.example:8443"), root_path="/crucible",
+        headless=True, inbrowser=False, share=True, username="ann",
         password="secret", language="zh-CN", config=preset,
     ),)
+
+
+def test_allowed_hosts_may_come_from_the_environment(called, monkeypatch):
+    monkeypatch.setenv("CRUCIBLE_ALLOW_HOST", "a.example, b.example:8443,")
+    cli.main(["--allow-host", "c.example"])
+    assert called["serve"][0].allow_host == ("c.example", "a.example", "b.example:8443")
+
+
+def test_a_host_that_is_none_is_named_before_the_page_starts(called, capsys):
+    assert cli.main(["--allow-host", "a b"]) == cli.USAGE_ERROR
+    assert "'a b'" in capsys.readouterr().err
+    assert "serve" not in called
 
 
 @pytest.mark.parametrize(("typed", "opens"), [

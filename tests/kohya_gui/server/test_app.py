@@ -9,83 +9,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import gradio
 import httpx
 import pytest
-from PIL import Image
 
 from kohya_gui.options import PageOptions
-from kohya_gui.server import app
-from kohya_gui.server.board import Board
-from kohya_gui.server.guard import Guard
-from tests.event_lines import EventLog
+from kohya_gui.server import app, listener
+from tests.kohya_gui.server.serving import RUN, served
 from train_core.config.places import runs_dir
 
 REPOSITORY = Path(__file__).parents[3]
-RUN = "20260101-000000-x"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Iterator[Path]:
-    """A home with one run that has drawn one picture; a second picture beside it was drawn by nobody."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRUCIBLE_HOME", str(home))
-        folder = runs_dir() / RUN
-        folder.mkdir(parents=True)
-        (folder / "config.toml").touch()
-        samples = home / "out 家" / "sample"
-        samples.mkdir(parents=True)
-        for name in ("drawn.png", "other.png"):
-            Image.new("RGB", (8, 8), "red").save(samples / name)
-        log = EventLog(folder / "events.jsonl")
-        log.write("started", total_steps=1, epochs=1)
-        log.write("sample", path=str(samples / "drawn.png"), prompt="p", index=0, step=0, epoch=0, seed=1)
-        log.write("sample", path=str(samples / "gone.png"), prompt="p", index=1, step=0, epoch=0, seed=1)
-        log.write("sample", path=str(home / "secret.txt"), prompt="p", index=2, step=0, epoch=0, seed=1)
-        log.close()
-        (home / "secret.txt").write_text("geheim")
-        yield home
-
-
-def stand_in(_context: object) -> gradio.Blocks:
-    with gradio.Blocks(analytics_enabled=False) as page:
-        gradio.Textbox(label="typed")
-    return page
-
-
-@contextmanager
-def served(username: str = "", password: str = "", root_path: str = "") -> Iterator[str]:
-    """The address of a page that asks for this login, on a machine with a proxy that leads nowhere."""
-    options = PageOptions(username=username, password=password, inbrowser=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "build_page", stand_in)
-        patch.setattr(app, "page_options", lambda: {"ssr_mode": False})
-        patch.setenv("GRADIO_ROOT_PATH", root_path)
-        patch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        patch.setenv("NO_PROXY", "")
-        patch.setenv("no_proxy", "")
-        app.prepare_surroundings()
-        port = app.free_port(options.listen, 18760)
-        assert port is not None
-        page = app.open_page(options, port, Board(runs_dir()))
-        yield page.local_url.rstrip("/")
-        page.close(verbose=False)
 
 
 @pytest.fixture(scope="module")
 def open_address(home) -> Iterator[str]:
-    with served() as address:
-        yield address
+    with served() as page:
+        yield page.local_url
 
 
 @pytest.fixture(scope="module")
 def closed_address(home) -> Iterator[str]:
-    with served("ann", "s3cret") as address:
-        yield address
+    with served(username="ann", password="s3cret") as page:
+        yield page.local_url
 
 
 @pytest.fixture(params=["open_address", "closed_address"])
@@ -148,8 +94,8 @@ def test_tensorboard_names_no_place_of_the_server_so_it_works_under_any_prefix(v
 @pytest.mark.parametrize("stripped", [True, False])
 def test_a_proxy_may_serve_everything_under_a_prefix_that_it_strips_or_not(home, stripped):
     with (
-        served(root_path="/crucible") as address,
-        httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
+        served(root_path="/crucible") as page,
+        httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client,
     ):
         prefix = "" if stripped else "/crucible"
         assert client.get(f"{prefix}/tensorboard/data/environment").json()["version"]
@@ -213,10 +159,14 @@ def test_a_logout_closes_the_door_again(stranger):
     assert stranger.get("/tensorboard/data/runs", cookies=cookies).status_code == 401
 
 
-def test_every_route_of_ours_stands_behind_the_guard():
-    routes = app.our_routes(Board(Path("logs")))
-    assert {route.path.split("/")[1] for route in routes} == {"tensorboard", "font-roboto", "pictures"}
-    assert all(isinstance(route.app, Guard) for route in routes)
+def test_the_page_starts_without_a_visit_to_itself_that_a_busy_machine_would_answer_too_late(home, monkeypatch):
+    def too_late(*_: object, **__: object) -> None:
+        raise httpx.ReadTimeout("too late")
+
+    for name in ("get", "head", "request"):
+        monkeypatch.setattr(httpx, name, too_late)
+    with served() as page, httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
+        assert client.get("/").status_code == 200
 
 
 def test_a_busy_port_gives_the_next_free_one():
@@ -224,23 +174,34 @@ def test_a_busy_port_gives_the_next_free_one():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        found = app.free_port("127.0.0.1", port)
+        found = listener.listen_from("127.0.0.1", port)
         assert found is not None
-        assert port < found < port + app.PORTS_TRIED
+        with found:
+            assert port < listener.port_of(found) < port + listener.PORTS_TRIED
+
+
+def test_two_pages_that_start_at_once_get_ports_of_their_own():
+    first = listener.listen_from("127.0.0.1", 18770)
+    assert first is not None
+    with first:
+        second = listener.listen_from("127.0.0.1", listener.port_of(first))
+        assert second is not None
+        with second:
+            assert listener.port_of(second) > listener.port_of(first)
 
 
 def test_an_address_that_is_not_this_machines_is_named_in_one_line():
     with pytest.raises(SystemExit, match=re.escape("203.0.113.7")):
-        app.choose_port(PageOptions(listen="203.0.113.7"))
+        listener.listen(PageOptions(listen="203.0.113.7"))
     with pytest.raises(SystemExit, match=re.escape("no.such.host.invalid")):
-        app.choose_port(PageOptions(listen="no.such.host.invalid"))
+        listener.listen(PageOptions(listen="no.such.host.invalid"))
 
 
 def test_no_port_above_the_last_is_tried():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 65535))
         taken.listen()
-        assert app.free_port("127.0.0.1", 65535) is None
+        assert listener.listen_from("127.0.0.1", 65535) is None
 
 
 @pytest.mark.parametrize(

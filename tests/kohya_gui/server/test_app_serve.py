@@ -80,3 +80,18 @@ def test_ctrl_c_closes_the_page_and_runs_go_on(tmp_path):
     finally:
         page.kill()
         kill_trees([run], grace=1)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:7891", "socks://127.0.0.1:7891/"])
+def test_the_page_starts_whatever_proxy_there_is(tmp_path, proxy):
+    environment = {**os.environ, "CRUCIBLE_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
+    environment |= {"ALL_PROXY": proxy, "all_proxy": proxy}
+    command = [sys.executable, "-m", "kohya_gui.cli", "--headless", "--server_port", "18880"]
+    page = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        encoding="utf-8",
+    )  # fmt: skip
+    try:
+        assert "http://127.0.0.1:188" in line_with("ready", lines_of(page))
+    finally:
+        page.kill()

@@ -1,0 +1,90 @@
+"""The port of the page, and the server behind it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+import threading
+import time
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from kohya_gui.options import PageOptions
+
+FIRST_PORT, PORTS_TRIED = 7860, 100
+
+
+def listen(options: PageOptions) -> socket.socket:
+    """Listen on the port asked for or the next free one, which is said. Ends the program in one line."""
+    first = options.server_port or FIRST_PORT
+    try:
+        listener = listen_from(options.listen, first)
+    except OSError as error:
+        sys.exit(
+            f"Cannot serve on {options.listen}: {error.strerror}. 127.0.0.1 is this machine, 0.0.0.0 all addresses."
+        )
+    if listener is None:
+        sys.exit(f"No port from {first} on is free or allowed. Choose another --server_port.")
+    port = port_of(listener)
+    if options.server_port not in (None, port):
+        print(f"Port {first} is in use or not allowed; using {port}.", flush=True)
+    return listener
+
+
+def listen_from(address: str, first: int) -> socket.socket | None:
+    """Listen on the first free port from `first` on, or None. Raises `OSError` for an address that is not ours.
+
+    The port is held from here on, so that of two pages that start at once each gets one of its own.
+    """
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            if sys.platform == "win32":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if address == "::":
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            listener.bind((address, port))
+            listener.listen(100)
+            return listener
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    return None
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port that is listened on."""
+    port: int = listener.getsockname()[1]
+    return port
+
+
+class Server:
+    """A web server in a thread, for what `listener` gets."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        # Headers of proxies are the guard's affair.
+        self._server = uvicorn.Server(uvicorn.Config(
+            app, log_level="warning", lifespan="on", proxy_headers=False, server_header=False,
+            timeout_graceful_shutdown=1,
+        ))  # fmt: skip
+        self._listener = listener
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
+
+    def start(self) -> None:
+        """Return once visitors are answered, however long a busy machine takes for that. Raises RuntimeError."""
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("The page's server has ended as it was started.")
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Answer no more, and free the port."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._listener.close()
