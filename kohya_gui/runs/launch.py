@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from kohya_gui.runs.devices import World, find_hardware, plan_world, usable_core
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import identify, remember, spawn
 from kohya_gui.runs.registry import ACTIVE, AT_WORK, read_run
+from kohya_gui.runs.shells import shells
 from kohya_gui.runs.tools import active_tool
 from train_core.config.files import Overrides, read_config, read_job, write_toml
 from train_core.config.job import Job
@@ -199,11 +199,9 @@ def job_words(job: type[Job], config_file: Path) -> list[str]:
     return ["train_core", key_of(job), "--config_file", str(config_file)]
 
 
-def printable_command(config: TrainConfig) -> str:
-    """The command of a start as one line for a shell. The two files it names are written; nothing is started."""
+def printable_command(config: TrainConfig) -> dict[str, str]:
+    """The command of a start as one line for each shell. The two files it names are written; nothing is started."""
     folder = home() / "printed" / folder_name(config.run_name())
     write_toml(folder / SETTINGS, config)
     command = _command(config, _world_for(config), folder / SETTINGS, folder / ACCELERATE)
-    if sys.platform == "win32":
-        return f'cd /d "{PACKAGE_PARENT}" && {subprocess.list2cmdline(command)}'
-    return f"cd {shlex.quote(str(PACKAGE_PARENT))} && {shlex.join(command)}"
+    return {name: line(str(PACKAGE_PARENT), command) for name, line in shells(sys.platform == "win32").items()}

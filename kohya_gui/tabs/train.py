@@ -74,7 +74,7 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     gr.on(typed, actions.change_rate, [run.choice, run.rate], [run.rate], **QUIET)
     run.buttons["save"].click(actions.save_now, [run.choice], None, **QUIET)
     run.buttons["sample"].click(actions.sample_now, [run.choice], None, **QUIET)
-    shown = [panel.box, panel.title, panel.command, panel.text, panel.download, form.facts]
+    shown = [panel.box, panel.title, *panel.commands.values(), panel.text, panel.download, form.facts]
     form.bar.export.click(actions.export, fields, shown, **QUIET)
     form.bar.command.click(actions.print_command, fields, shown, **QUIET)
     panel.close.click(lambda: gr.update(visible=False), None, [panel.box], **QUIET)

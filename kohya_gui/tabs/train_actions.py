@@ -117,7 +117,7 @@ class Actions:
 
     def export(self, request: gr.Request, *shown: Any) -> Updates:
         """Show the settings as sd-scripts' TOML."""
-        return self._show("export", lambda found: ("", export_toml(found.config)), request, *shown)
+        return self._show("export", lambda found: ({}, export_toml(found.config)), request, *shown)
 
     def print_command(self, request: gr.Request, *shown: Any) -> Updates:
         """Show the command that Start would run, and the TOML that it reads."""
@@ -126,19 +126,20 @@ class Actions:
         )
 
     def _show(
-        self, name: str, write: Callable[[CheckedForm], tuple[str, str]], request: gr.Request, *shown: Any
+        self, name: str, write: Callable[[CheckedForm], tuple[dict[str, str], str]], request: gr.Request, *shown: Any
     ) -> Updates:
-        """The panel with the command and the text that `write` gives, or a message that says why there is none."""
+        """The panel with the commands by shell and the text that `write` gives, or a message why there are none."""
         session, values, panel = self.form.session(request), self.form.fields.read(shown), self.panel
         try:
             found = self.form.writable(values, session)
-            command, written = write(found)
+            commands, written = write(found)
         except UserError as error:
             return self.form.refuse(error, values, session)
         return {
             panel.box: gr.update(visible=True),
             panel.title: f"**{session.text(f'ui.{name}.title')}**",
-            panel.command: gr.update(value=command, visible=bool(command)),
+            **{box: gr.update(value=commands.get(shell, ""), visible=bool(commands))
+               for shell, box in panel.commands.items()},
             panel.text: written,
             panel.download: _download(written, found.config.output.output_name, session.text("ui.download")),
         }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import gradio as gr
-from gradio.i18n import I18nData
 
 from kohya_gui.form.widgets import key
+from kohya_gui.runs.shells import shells
 from train_core.config.job import Job
 from train_core.config.jobs import table
 from train_core.config.jobs.table import job_of
@@ -94,7 +95,7 @@ class OutputPanel:
 
     box: gr.Group
     title: gr.Markdown
-    command: gr.Textbox
+    commands: dict[str, gr.Textbox]  # by the shell that each is for
     text: gr.Textbox
     download: gr.HTML
     close: gr.Button
@@ -106,13 +107,16 @@ def build_output_panel() -> OutputPanel:
         with gr.Row(equal_height=True):
             title = gr.Markdown(elem_id="output-title")
             close = gr.Button(key("ui.close"), size="sm", scale=0, min_width=80, elem_id="output-close")
-        command = _text(key("ui.command.label"), 2, 6, "output-command")
+        commands = {
+            shell: _text(shell, 2, 6, "-".join(["output-command", *([shell.lower()] if number else [])]))
+            for number, shell in enumerate(shells(sys.platform == "win32"))
+        }
         text = _text("TOML", 6, 18, "output-text")
         download = gr.HTML(elem_id="output-download")
-    return OutputPanel(box=box, title=title, command=command, text=text, download=download, close=close)
+    return OutputPanel(box=box, title=title, commands=commands, text=text, download=download, close=close)
 
 
-def _text(label: str | I18nData, lines: int, max_lines: int, elem_id: str) -> gr.Textbox:
+def _text(label: str, lines: int, max_lines: int, elem_id: str) -> gr.Textbox:
     """Text to copy."""
     return gr.Textbox(
         label=label, lines=lines, max_lines=max_lines, interactive=False, buttons=["copy"], elem_id=elem_id

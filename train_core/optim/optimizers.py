@@ -17,6 +17,7 @@ from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.syntax.arguments import parse_arguments, separate
 from train_core.optim.fused import FusedOptimizer
+from train_core.optim.installed import lies_elsewhere
 
 Groups = list[dict[str, Any]]
 
@@ -140,6 +141,15 @@ def _entry(optimizer_type: str) -> Entry:
 
 def _load(path: str, optimizer_type: str) -> Callable[..., torch.optim.Optimizer]:
     module_name, _, class_name = path.rpartition(".")
+    if not module_name.startswith("train_core.") and lies_elsewhere(module_name):
+        raise UserError(
+            problem(
+                "optimizer_not_installed",
+                "optimizer_type = {optimizer} is in no package that is installed. Install its package into Crucible's "
+                "environment (.venv), or choose another optimizer; files beside settings or images are never run.",
+                optimizer=optimizer_type,
+            )
+        )
     try:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:

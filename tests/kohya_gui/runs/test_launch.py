@@ -175,7 +175,7 @@ def test_any_output_name_makes_a_folder_in_the_runs_folder(name):
 @pytest.mark.skipif(sys.platform == "win32", reason="the printed line is for cmd there, which these tests do not drive")
 def test_the_printed_command_works_in_any_folder_and_makes_no_run(config, monkeypatch, tmp_path):
     stand_in(monkeypatch, "crash")
-    line = printable_command(config)
+    line = printable_command(config)["bash"]
     config_file = Path(shlex.split(line)[-1])
     assert read_config(config_file, {"train_data_dir": "d"}).config.output == config.output
     assert not runs_dir().exists()
