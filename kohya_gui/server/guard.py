@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import anyio
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
@@ -42,7 +42,7 @@ class Guard:
 
     def __init__(
         self, app: ASGIApp, page: Any, hosts: AllowedHosts, prefix: str = "", attempts: Attempts | None = None,
-        pause: Callable[[float], Awaitable[None]] = anyio.sleep,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:  # fmt: skip
         self.app = app
         self.page = page
