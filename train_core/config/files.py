@@ -24,6 +24,7 @@ from train_core.config.migrations import CONFIG_VERSION, migrate
 from train_core.config.parse import parse_values
 from train_core.config.paths import absolute_paths, portable
 from train_core.config.phrases import joined, phrase
+from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import help_of
@@ -113,7 +114,7 @@ def read_tool(tool: type[T], path: Path | None, overrides: Overrides) -> T:
         refuse_foreign(tables, path)
         for name in ("config_version", "job"):
             tables.pop(name, None)
-        values = absolute_paths(flatten(tables, str(path)), path.resolve().parent, tool)
+        values = absolute_paths(flatten(tables, str(path)), real_path(path).parent, tool)
     return check_tool(tool, values, str(path) if path else COMMAND_LINE, overrides)
 
 
@@ -157,7 +158,7 @@ def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
         migrated = migrate(values, int(version or CONFIG_VERSION), str(path))
         values, warnings = in_our_words(migrated, lambda _: str(path))
     values, ranks = with_plain_ranks(values, lambda _: str(path))
-    return absolute_paths(values, path.resolve().parent, TrainConfig), (*warnings, *ranks)
+    return absolute_paths(values, real_path(path).parent, TrainConfig), (*warnings, *ranks)
 
 
 def read_tables(path: Path) -> dict[str, Any]:

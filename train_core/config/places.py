@@ -17,11 +17,19 @@ def app_dir() -> Path:
     return installed if installed.is_dir() else PACKAGE_PARENT
 
 
+def real_path(path: Path) -> Path:
+    """`path` from the root on, with links followed, which Windows cannot do on every drive nor for every long path."""
+    try:
+        return path.resolve()
+    except OSError:
+        return path.absolute()
+
+
 def home() -> Path:
     """The user's place for Crucible: `CRUCIBLE_HOME`, else the system's folder for application data."""
     chosen = os.environ.get("CRUCIBLE_HOME")
     if chosen:
-        return Path(clean_path(chosen)).expanduser().resolve()
+        return real_path(Path(clean_path(chosen)).expanduser())
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Crucible"
     if sys.platform == "darwin":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONGEST_NAME = 255  # bytes, on most file systems
+TRIES, SECONDS_BETWEEN_TRIES = 40, 0.05
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def write_whole(path: Path, durable: bool = False, clear: Callable[[Path], None]
                 _to_the_drive(written)
         if temporary.is_dir() and path.is_dir():  # a folder cannot be replaced by renaming
             (clear or remove)(path)
-        temporary.replace(path)
+        _rename(temporary, path)
         if durable:
             _to_the_drive(path.parent)
     except BaseException:
@@ -57,6 +59,21 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _rename(path: Path, to: Path) -> None:
+    """Give `path` the name `to`, in place of a file that has it.
+
+    Windows replaces no file that someone reads, and moves none that someone has open, as page, virus scanners and
+    search indexes do for a moment; that is waited for.
+    """
+    for _ in range(TRIES if os.name == "nt" else 0):
+        try:
+            path.replace(to)
+            return
+        except PermissionError:
+            time.sleep(SECONDS_BETWEEN_TRIES)
+    path.replace(to)
 
 
 def _to_the_drive(path: Path) -> None:

@@ -34,8 +34,11 @@ def take_requests(run_dir: Path) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in REQUESTS:
         if name in waiting:
-            value = waiting[name].read_text(encoding="utf-8-sig", errors="replace").strip()
-            if value or name not in WITH_VALUE:
-                waiting[name].unlink(missing_ok=True)
-                taken[name] = value
+            try:
+                value = waiting[name].read_text(encoding="utf-8-sig", errors="replace").strip()
+                if value or name not in WITH_VALUE:
+                    waiting[name].unlink(missing_ok=True)
+                    taken[name] = value
+            except PermissionError:  # open elsewhere, on Windows: it is taken next time
+                continue
     return taken

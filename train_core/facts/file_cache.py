@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -51,18 +51,20 @@ def _stamp(path: Path) -> Stamp | None:
     return str(path.absolute()), status.st_size, changed
 
 
-def _connect(database: Path) -> sqlite3.Connection:
+@contextmanager
+def _connected(database: Path) -> Iterator[sqlite3.Connection]:
+    """The database, closed afterwards even if it is damaged: Windows removes no file that is open."""
     database.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(database, timeout=30)
-    connection.execute(_TABLE)
-    return connection
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        connection.execute(_TABLE)
+        yield connection
 
 
 def _read(database: Path, kind: str, stamps: dict[Path, Stamp]) -> dict[Path, str]:
     query = "SELECT value FROM known WHERE path = ? AND size = ? AND mtime_ns = ? AND kind = ?"
     known = {}
     try:
-        with closing(_connect(database)) as connection:
+        with _connected(database) as connection:
             for path, stamp in stamps.items():
                 row = connection.execute(query, (*stamp, kind)).fetchone()
                 if row is not None:
@@ -70,7 +72,8 @@ def _read(database: Path, kind: str, stamps: dict[Path, Stamp]) -> dict[Path, st
     except (sqlite3.Error, OSError) as error:
         logger.warning("%s cannot be read (%s); image files are read afresh.", database, error)
         if type(error) is sqlite3.DatabaseError:  # damaged, not merely locked or out of reach
-            database.unlink(missing_ok=True)
+            with suppress(PermissionError):  # another process has it open, on Windows
+                database.unlink(missing_ok=True)
         return {}
     return known
 
@@ -78,7 +81,7 @@ def _read(database: Path, kind: str, stamps: dict[Path, Stamp]) -> dict[Path, st
 def _write(database: Path, kind: str, found: dict[Stamp, str]) -> None:
     rows = [(path, kind, size, mtime_ns, value) for (path, size, mtime_ns), value in found.items()]
     try:
-        with closing(_connect(database)) as connection, connection:
+        with _connected(database) as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError) as error:
         logger.warning("%s cannot be written (%s); image files are read again next time.", database, error)

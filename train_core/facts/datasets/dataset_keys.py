@@ -15,6 +15,7 @@ from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import absolute_path
 from train_core.config.phrases import Phrase, phrase
+from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Section, Setting, setting, settings_of
 from train_core.config.syntax.coerce import coerce
@@ -119,7 +120,7 @@ def _absolute(declared: Setting, value: Any, place: Place) -> Any:
     """`value` with an absolute path where it is one. Raises `UserError` for a path of another system."""
     if not declared.traits.path or not value:
         return value
-    path = str(absolute_path(value, place.path.resolve().parent))
+    path = str(absolute_path(value, real_path(place.path).parent))
     if system := system_of(path):
         name = phrase("key_at", "{key} ({place})", key=declared.name, place=place.source)
         raise UserError(foreign_input(name, path, system))

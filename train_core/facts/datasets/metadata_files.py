@@ -10,6 +10,7 @@ from typing import Any
 
 from train_core.config.paths import absolute_path
 from train_core.config.phrases import phrase
+from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.datasets.folders import ImageFile, ImageFolder, Survey, image_sizes
 from train_core.facts.images.image_files import IMAGE_ENDINGS, is_image
@@ -38,7 +39,7 @@ def read_metadata(path: Path, image_dir: Path | None, repeats: int, separator: s
         records, problems = _records(path)
     except UserError as error:
         return Survey((), error.problems, ())
-    found = {record.key: _find(record.key, image_dir or path.resolve().parent) for record in records}
+    found = {record.key: _find(record.key, image_dir or real_path(path).parent) for record in records}
     problems += _absent(path, [key for key, image in found.items() if image is None], len(records))
     sizes, unreadable = image_sizes([image for image in found.values() if image is not None])
     there = [(record, image) for record in records if (image := found[record.key]) in sizes and image is not None]

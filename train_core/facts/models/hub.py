@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from train_core.config.paths import HUB_ID
-from train_core.config.places import home
+from train_core.config.places import home, real_path
 from train_core.config.problems import UserError, problem
 from train_core.config.whole_files import write_text
 
@@ -56,7 +56,7 @@ def local_file_for(hub_id: str) -> Path | None:
 
 def remember(hub_id: str, path: Path) -> None:
     """Remember the file or folder `path` for `hub_id` and its mirrors."""
-    table = _load() | {_canonical(hub_id): str(path.resolve())}
+    table = _load() | {_canonical(hub_id): str(real_path(path))}
     write_text(_table_path(), json.dumps(table, indent=2, ensure_ascii=False) + "\n")
 
 

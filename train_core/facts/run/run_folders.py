@@ -14,7 +14,7 @@ from train_core.config.files import read_tables, write_toml
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
 from train_core.config.locks import FileLock, is_locked, take_lock
-from train_core.config.places import runs_dir, tools_dir
+from train_core.config.places import real_path, runs_dir, tools_dir
 from train_core.config.problems import Problem, UserError, problem
 from train_core.events.requests import take_requests
 from train_core.facts.run.states import State
@@ -135,8 +135,8 @@ def run_folder_of(config_file: Path | None) -> Path | None:
     """The run folder whose settings `config_file` is; None for a file elsewhere, or no file."""
     if config_file is None:
         return None
-    path = config_file.resolve()
-    inside = path.name == SETTINGS and path.parent.parent in (runs_dir().resolve(), tools_dir().resolve())
+    path = real_path(config_file)
+    inside = path.name == SETTINGS and path.parent.parent in (real_path(runs_dir()), real_path(tools_dir()))
     return path.parent if inside else None
 
 
