@@ -17,6 +17,14 @@ settings.register_profile("without deadlines", deadline=None)
 settings.load_profile("without deadlines")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the options of tests/windows."""
+    parser.addoption("--windows", metavar="COMMAND", default="", help="command that runs Windows' Python, for "
+                     "tests/windows: its arguments are appended")
+    parser.addoption("--windows-copy", metavar="DIR", default="", help="folder that keeps the copy of the program set "
+                     "up on Windows from one time to the next; without it each time sets it up anew")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Name the tiers as marks."""
     for tier, meaning in TIERS.items():
