@@ -44,7 +44,7 @@ def windows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def letters(windows: Windows) -> str:
-    """Letters for the names of folders: blanks and Chinese ones, or blanks alone where the command's locale has none."""
+    """A folder's name with blanks and Chinese letters, or with blanks alone where its locale has no others."""
     folder = windows.notes / "我的 程序"
     folder.mkdir()
     code, _ = windows.run(["cmd", "/c", "cd"], folder)

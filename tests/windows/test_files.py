@@ -1,4 +1,4 @@
-"""Files on Windows: odd and long paths, names that it forbids, files that are open, kills while something is written."""
+"""Files on Windows: odd and long paths, forbidden names, files that are open, kills while something is written."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_presets_images_results_and_tools_may_lie_on_odd_and_long_paths(
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("output_name", "con"), ("output_name", "a:b"), ("output_dir", "nul"), ("output_dir", "a:b"), ("output_dir", "a?")],
+    [("output_name", "con"), ("output_name", "a:b"), *(("output_dir", name) for name in ("nul", "a:b", "a?"))],
 )
 def test_names_that_windows_forbids_are_refused_before_training(
     program: Program, job: Job, tmp_path: Path, setting: str, value: str
