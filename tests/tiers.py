@@ -23,6 +23,7 @@ PLACES = {  # folders and files
     "tests/kohya_gui/runs": "jobs",
     "tests/kohya_gui/server": "jobs",
     "tests/kohya_gui/environment": "jobs",
+    "tests/windows": "slow",
 }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from kohya_gui.form.reading import read_leniently
+from train_core.config.file_names import refused_name
 from train_core.config.files import read_values, write_preset
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, presets_dir, program_presets_dir
@@ -14,8 +14,6 @@ from train_core.config.problems import Problem, UserError, problem
 
 PROGRAM, USER = "program:", "user:"
 DEMO = PROGRAM + "lora/demo"
-FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def list_presets() -> list[str]:
@@ -88,7 +86,7 @@ def save_preset(key: str, config: TrainConfig) -> str:
 def save_preset_as(name: str, config: TrainConfig) -> str:
     """Write `config` as a new preset of the user and return its key. An existing one is never written over."""
     name = name.strip().removesuffix(".json").strip(" .")
-    if not name or FORBIDDEN.search(name) or RESERVED.fullmatch(name) or len(name) > 100:
+    if not name or refused_name(name) or len(name) > 100:
         raise UserError(
             problem(
                 "bad_preset_name",

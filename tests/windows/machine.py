@@ -40,12 +40,19 @@ class Process:
         """Everything that it has printed."""
         return self.log.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n") if self.log.exists() else ""
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code, or None while it runs. The command that started it may end later, with what it started."""
+        file = self.log.with_name(self.log.name + ".code")
+        told = file.read_text() if file.exists() else ""
+        return int(told) if told else None
+
     def wait(self) -> int:
         """Wait for its end and return its exit code."""
-        self.started.wait(PATIENCE)
-        code = self.log.with_name(self.log.name + ".code")
-        assert code.is_file(), f"it did not start: {self.started.args}"
-        return int(code.read_text())
+        wait_for(lambda: self.code is not None or self.started.poll() is not None, self.text)
+        wait_for(lambda: self.code is not None, self.text, patience=5)
+        assert self.code is not None
+        return self.code
 
 
 @dataclass

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tests.windows.conftest import Job, Program, wait_for_step
 from tests.windows.machine import wait_for, windows_path
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 HOLD = """
 import pathlib, sys, time
 while not pathlib.Path(sys.argv[1]).exists():

@@ -14,7 +14,7 @@ from tests.gui.test_demo_in_browser import open_page
 from tests.windows.conftest import Job, Program, ours, steps_of, wait_for_step
 from tests.windows.machine import PATIENCE, Process, wait_for, windows_path
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 LONG = {"max_train_epochs": 0, "max_train_steps": 100_000, "save_state_every_n_steps": 5, "save_last_n_steps_state": 20}
 IN_TIME = PATIENCE * 1000  # milliseconds
 END_SERVER = """
@@ -32,7 +32,7 @@ for process in psutil.process_iter():
 def serve(program: Program, port: int, settings: Path) -> Process:
     """Start the page with these settings in its form and wait until it can be visited."""
     server = program.start("--headless", "--server_port", str(port), "--config", windows_path(settings))
-    wait_for(lambda: "Crucible is ready" in server.text() or server.started.poll() is not None, server.text)
+    wait_for(lambda: "Crucible is ready" in server.text() or server.code is not None, server.text)
     assert "Crucible is ready" in server.text(), server.text()
     return server
 
@@ -103,8 +103,8 @@ def test_a_run_is_started_paused_resumed_stopped_and_killed_and_outlives_the_pag
 def test_of_two_starts_at_once_one_trains(program: Program, job: Job) -> None:
     settings = windows_path(job(**LONG))
     first, second = program.start("train", settings), program.start("train", settings)
-    wait_for(lambda: first.started.poll() is not None or second.started.poll() is not None, first.text)
-    refused, training = (first, second) if first.started.poll() is not None else (second, first)
+    wait_for(lambda: first.code is not None or second.code is not None, first.text)
+    refused, training = (first, second) if first.code is not None else (second, first)
     assert refused.wait() == 1
     assert "is still running" in refused.text()
     run = wait_for_step(program, training, 3)

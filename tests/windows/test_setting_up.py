@@ -12,7 +12,7 @@ import pytest
 from tests.windows.conftest import Program
 from tests.windows.machine import wait_for, windows_path
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.timeout(3600)
 
 
 def test_the_set_up_finishes_and_is_not_repeated(installed: Program) -> None:

@@ -11,7 +11,7 @@ from train_core.config.phrases import Phrase, phrase
 
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
-LONGEST_PATH = 259
+LONGEST_PATH = 259 - 19  # a file is first written under a name that is 18 letters longer
 
 
 def refused_name(name: str) -> Phrase | None:

@@ -258,7 +258,7 @@ def _output_problems(output: OutputSettings, samples: SampleSettings) -> list[Pr
         try:
             reason = why_not(folder / name)
         except UnusableNameError as error:
-            return [_name_refused(folder, name, str(error))]
+            return [_name_refused(folder, name, error.reason)]
         if reason is not None:
             return [not_writable(folder, reason)]
     return []

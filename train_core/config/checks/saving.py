@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 
+from train_core.config.file_names import RESERVED
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.resume import ResumeSettings
-
-RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 
 
 def name_contradictions(output: OutputSettings, on_windows: bool = sys.platform == "win32") -> list[Problem]:
@@ -25,7 +23,7 @@ def name_contradictions(output: OutputSettings, on_windows: bool = sys.platform 
                 name=repr(name),
             )
         ]
-    if on_windows and RESERVED_ON_WINDOWS.fullmatch(name):
+    if on_windows and RESERVED.fullmatch(name):
         return [
             problem(
                 "output_name_reserved",

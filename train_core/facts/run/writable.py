@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+from train_core.config.file_names import refused_here
 from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, problem
 
@@ -15,13 +16,21 @@ NAME_REFUSED = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 class UnusableNameError(Exception):
     """Error for a name that the file system refuses, with the reason."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
 
 def unwritable(path: Path) -> Problem | None:
     """The problem if no file can be created at `path`. Its folders may not exist yet."""
     try:
         reason = why_not(path)
     except UnusableNameError as error:
-        reason = str(error)
+        return problem(
+            "file_name_refused",
+            "{file}: no file can have this name there ({reason}). Choose another name.",
+            file=str(path), reason=error.reason,
+        )
     return None if reason is None else not_written(path, reason)
 
 
@@ -39,6 +48,11 @@ def why_not(path: Path) -> str | None:
 
     Raises UnusableNameError if only the file's name is the reason.
     """
+    forbidden = refused_here(str(path))
+    if forbidden is not None:
+        if refused_here(str(path.parent)) is None:
+            raise UnusableNameError(forbidden)
+        return forbidden
     try:
         folder = next((folder for folder in path.parents if folder.exists()), None)
     except (OSError, ValueError) as error:  # ValueError for characters that no path can contain
