@@ -76,7 +76,7 @@ def test_names_that_windows_forbids_are_refused_before_training(
     assert "unexpected" not in told
 
 
-@pytest.mark.parametrize("name", ["con.safetensors", "a:b.safetensors", "a|b.safetensors", "LPT1 .x.safetensors"])
+@pytest.mark.parametrize("name", ["con.safetensors", "a:b.safetensors", "a |b.safetensors", "LPT1 .x.safetensors"])
 def test_a_tool_refuses_such_names_before_its_work(program: Program, tmp_path: Path, job: Job, name: str) -> None:
     job()
     code, told = program.run(
