@@ -67,8 +67,10 @@ class Kind:
 
     `name` is what people read and what code tells kinds by, `code` stands in the fingerprints of caches. `family` is
     the class that loads it, as module:class. `velocity_names` replace `names` for models that predict velocity.
-    `said_as` are the starts of names by which adapters' files state the kind, `adapter_signs` starts of keys that only
-    its adapters have, and `text_width` the width of the text that the denoiser reads, where that tells it.
+    `said_as` are the starts of names by which adapters' files state the kind. What tells it from the layers in them is
+    `unet_widths` and `unet_depths`, the channels and transformer blocks of each level from the picture's size down,
+    `text_width`, that of the text that the denoiser reads, `pooled_width`, that of the text beside the sizes, and
+    `text_sizes`, by part a text encoder's width and layers; without widths only names tell it.
     """
 
     name: str
@@ -82,18 +84,25 @@ class Kind:
     block_lists: BlockLists
     key_prefixes: Mapping[str, str]  # part -> start of its keys in adapter files
     velocity_names: Names | None = None
-    adapter_signs: tuple[str, ...] = ()
+    unet_widths: tuple[int, ...] = ()
+    unet_depths: tuple[int, ...] = ()
     text_width: int | None = None
+    pooled_width: int | None = None
+    text_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     process: str = "ddpm"  # of `diffusion/processes.py`
     silence_means: PredictionType | None = "epsilon"  # None: files of both sorts are common, so the model is asked
     denoiser: str = "unet"  # the part that predicts, and its folder
     input_tensor: str = "model.diffusion_model.input_blocks.0.0.weight"  # its second size counts what the denoiser sees
-    unet_attention: tuple[bool, ...] = ()  # whether each level has attention, from the picture's size down
     original_keys: bool = False  # adapters name the denoiser's layers by the original layout, not by diffusers'
     in_a1111: str = ""  # A1111's word in cards
     pipeline: str = "StableDiffusion"  # diffusers' class, without `Pipeline`
     pipeline_index: Mapping[str, Any] = field(default_factory=dict)  # what else model_index.json says
     says_by_empty_tensors: bool = False  # `v_pred` and `ztsnr` in a file tell of prediction and schedule
+
+    @property
+    def unet_attention(self) -> tuple[bool, ...]:
+        """Whether each level of the U-Net has attention, from the picture's size down."""
+        return tuple(bool(depth) for depth in self.unet_depths)
 
     def names_for(self, prediction_type: PredictionType) -> Names:
         """The names for a model with this prediction type."""
@@ -107,7 +116,8 @@ SD_BLOCK_LISTS = BlockLists(
     (17, 26),
     {"ins": ("IN", range(5)), "ind": ("IN", range(5, 12)), "outd": ("OUT", range(7)), "outs": ("OUT", range(7, 12))},
 )
-SD_ATTENTION = (True, True, True, False)
+SD_WIDTHS, SD_DEPTHS = (320, 640, 1280, 1280), (1, 1, 1, 0)
+CLIP_L, OPEN_CLIP_H, OPEN_CLIP_G = (768, 12), (1024, 23), (1280, 32)
 SD_KEYS = {"unet": "lora_unet", "text_encoder": "lora_te"}
 NO_CHECKER = {"safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False}
 
@@ -115,8 +125,9 @@ SD1 = Kind(
     name="SD 1.x", code="sd1", family="train_core.models.kinds.sd1:SD1",
     signs=Signs(weak=(r"^cond_stage_model\.transformer\.",), config={}),
     names=Names("sd_v1", "stable-diffusion-v1"), velocity_names=Names("sd_v1_v", "stable-diffusion-v1"),
-    said_as=("sd_v1", "stable-diffusion-v1"), text_width=768, latents=SD_LATENTS, block_layout=SD_LAYOUT,
-    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, unet_attention=SD_ATTENTION, in_a1111="SD1",
+    said_as=("sd_v1", "stable-diffusion-v1"), text_width=768, text_sizes={"text_encoder": CLIP_L},
+    unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD1",
     pipeline_index=NO_CHECKER,
 )  # fmt: skip
 SD2 = Kind(
@@ -124,8 +135,9 @@ SD2 = Kind(
     signs=Signs(weak=(r"^cond_stage_model\.model\.",), config={"use_linear_projection": True}),
     names=Names("sd_v2", "stable-diffusion-v2-512", v2=True),
     velocity_names=Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True), silence_means=None,
-    said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, latents=SD_LATENTS, block_layout=SD_LAYOUT,
-    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, unet_attention=SD_ATTENTION, in_a1111="SD2",
+    said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, text_sizes={"text_encoder": OPEN_CLIP_H},
+    unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2",
     pipeline_index=NO_CHECKER,
 )  # fmt: skip
 SDXL = Kind(
@@ -135,14 +147,15 @@ SDXL = Kind(
         config={"addition_embed_type": "text_time"},
     ),
     names=Names("sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models"),
-    said_as=("sdxl", "stable-diffusion-xl"), adapter_signs=("lora_te2_",), text_width=2048,
-    latents=Latents(scale=0.13025), block_layout=SDXL_LAYOUT,
+    said_as=("sdxl", "stable-diffusion-xl"), text_width=2048, pooled_width=1280,
+    text_sizes={"text_encoder": CLIP_L, "text_encoder_2": OPEN_CLIP_G},
+    unet_widths=(320, 640, 1280), unet_depths=(0, 2, 10), latents=Latents(scale=0.13025), block_layout=SDXL_LAYOUT,
     block_lists=BlockLists(
         (12, 20),
         {"ins": ("IN", range(6)), "ind": ("IN", range(6, 9)), "outd": ("OUT", range(3)), "outs": ("OUT", range(3, 9))},
     ),
     key_prefixes={"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"},
-    unet_attention=(False, True, True), original_keys=True, in_a1111="SDXL", pipeline="StableDiffusionXL",
+    original_keys=True, in_a1111="SDXL", pipeline="StableDiffusionXL",
     pipeline_index={"force_zeros_for_empty_prompt": True}, says_by_empty_tensors=True,
 )  # fmt: skip
 

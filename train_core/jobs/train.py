@@ -47,7 +47,7 @@ from train_core.models.family import Family
 from train_core.models.files.finite import NotFiniteError
 from train_core.models.fitting import choose_attention
 from train_core.models.load import load_family
-from train_core.networks.starting import merged_first
+from train_core.networks.starting import merged_first, remarks_on
 from train_core.optim.optimizers import try_optimizer
 from train_core.run.loop import train
 from train_core.run.outputs.last_good import gone_wrong
@@ -103,7 +103,7 @@ def _open_at(
     merged = merged_first(config.algorithm)
     family = load_family(config.model, dtype, accelerator.device, config.memory, merged, files)
     choose_attention(family, config.memory, dtype, accelerator.device)
-    emit_problems(emit, WarningEvent, [*family.remarks, *unused_rates(config, family)])
+    emit_problems(emit, WarningEvent, [*family.remarks, *remarks_on(config.algorithm), *unused_rates(config, family)])
     raise_if_any(prediction_contradictions(config.loss, family.prediction_type))
     data, validation, texts = prepare_data(config, family, accelerator, libraries, emit)
     length = steps_of(config, data, accelerator.num_processes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train_core.config.problems import UserError, problem, raise_if_any
+from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.syntax.block_weights import parse_strength, read_own_lines
@@ -17,7 +17,8 @@ from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.attach import Adapter, build_adapter
 from train_core.networks.choose import Chooser, Chosen
 from train_core.networks.files.merging import Weighed, fit_problems, merged, require_fitting
-from train_core.networks.files.reading import AdapterFile, Module, read_adapter
+from train_core.networks.files.module import Module
+from train_core.networks.files.reading import AdapterFile, read_adapter
 from train_core.networks.weight_change import WeightChange
 
 
@@ -28,7 +29,7 @@ def adapter_of(
     chooser = Chooser(network, algorithm, family.block_layout)
     if not algorithm.network_weights.strip():
         return build_adapter(chooser.choose(targets), seed)
-    file = read_adapter(Path(algorithm.network_weights))
+    file = read_adapter(Path(algorithm.network_weights)).for_kind(family.kind.name)
     raise_if_any(fit_problems(file, {target.file_key: target for target in family.targets()}, family.kind.name))
     if algorithm.dim_from_weights:
         chosen = _as_in(file, targets, chooser)
@@ -99,6 +100,12 @@ def _in_words(shapes: dict[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in sorted(shapes.items()))
 
 
+def remarks_on(algorithm: AlgorithmSettings) -> list[Problem]:
+    """What is remarkable about the files that a training begins with. Raises `UserError` for unfit ones."""
+    paths = [path for path in (algorithm.network_weights.strip(), *algorithm.base_weights) if path]
+    return [remark for path in paths for remark in read_adapter(Path(path)).remarks]
+
+
 def merged_first(algorithm: AlgorithmSettings) -> Changes | None:
     """The changes that `base_weights` make to the base model while it is read. Raises `UserError` for unfit files."""
     if not algorithm.base_weights:
@@ -109,7 +116,8 @@ def merged_first(algorithm: AlgorithmSettings) -> Changes | None:
     def changes(files, targets, kind):  # type: ignore[no-untyped-def] # as `Changes` says
         own = read_own_lines()
         weighed = [
-            Weighed(file, parse_strength(text, kind, own)) for file, text in zip(adapters, texts, strict=False)
+            Weighed(file.for_kind(kind), parse_strength(text, kind, own))
+            for file, text in zip(adapters, texts, strict=False)
         ]
         require_fitting(weighed, targets, kind)
         return merged(files, targets, weighed)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from train_core.config.jobs.tools import CompareLora
 from train_core.config.problems import UserError, problem
 from train_core.config.syntax.block_weights import label_of, order_of
-from train_core.networks.files.reading import AdapterFile, read_adapter
-from train_core.workshop.common.algebra import Factors, inner_product, norm_of
-from train_core.workshop.common.changes import Change, change_of, dense, require_free_of_base
+from train_core.networks.files.reading import AdapterFile
+from train_core.workshop.common.adapters import open_adapter
+from train_core.workshop.common.algebra import Factors, inner_product
+from train_core.workshop.common.changes import Change, change_of, dense, norm_of_change, require_free_of_base
 from train_core.workshop.common.report import Report
 
 
 def run(config: CompareLora, report: Report) -> None:
     """Report the cosine of the angle between the changes, by block and overall; 1 is the same, 0 unrelated."""
     settings = config.compare_lora
-    one, other = read_adapter(Path(settings.adapter)), read_adapter(Path(settings.other_adapter))
+    one, other = (open_adapter(name, report) for name in (settings.adapter, settings.other_adapter))
     for file in (one, other):
         require_free_of_base(file)
     if not one.modules.keys() & other.modules.keys():
@@ -44,15 +43,11 @@ def _products(one: AdapterFile, other: AdapterFile, report: Report) -> dict[str,
     found = {}
     for done, key in enumerate(keys, 1):
         changes = [change_of(file.modules[key]) if key in file.modules else None for file in (one, other)]
-        first, second = (0.0 if change is None else _norm(change) ** 2 for change in changes)
+        first, second = (0.0 if change is None else norm_of_change(change) ** 2 for change in changes)
         a, b = changes
         found[key] = (0.0 if a is None or b is None else _dot(key, a, b), first, second)
         progress(done, len(keys))
     return found
-
-
-def _norm(change: Change) -> float:
-    return norm_of(change) if isinstance(change, Factors) else float(change.double().norm())
 
 
 def _dot(key: str, one: Change, other: Change) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -17,7 +16,9 @@ from train_core.kinds import KINDS, SD1
 from train_core.models.targets import is_projection
 from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.adapter_file import save_adapter
-from train_core.networks.files.reading import AdapterFile, diffusers_path, read_adapter
+from train_core.networks.files.base_kind import diffusers_path
+from train_core.networks.files.reading import AdapterFile
+from train_core.workshop.common.adapters import open_adapter
 from train_core.workshop.common.algebra import Factors
 from train_core.workshop.common.changes import change_of, require_free_of_base, shape_of
 from train_core.workshop.common.report import Report
@@ -38,7 +39,7 @@ def run(config: ConvertLora, report: Report) -> None:
     """Write the adapter with kohya's names, with diffusers', or as PEFT keeps one network's."""
     settings, result = config.convert_lora, config.result
     path = result_path(result)
-    file = read_adapter(Path(settings.adapter))
+    file = open_adapter(settings.adapter, report)
     dtype = dtype_of(result) or stored_dtype([file])
     said = without_hashes(file.metadata)
     said.pop("lora_adapter_metadata", None)  # its alphas are in the tensors now

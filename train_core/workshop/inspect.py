@@ -19,8 +19,7 @@ from train_core.models.files.stored import Stored, stored_tensors
 from train_core.networks.files.hashes import file_hashes, tensor_hashes
 from train_core.networks.files.merging import needs_weight
 from train_core.networks.files.reading import AdapterFile, adapter_in
-from train_core.workshop.common.algebra import Factors, norm_of
-from train_core.workshop.common.changes import change_of
+from train_core.workshop.common.changes import change_of, norm_of_change
 from train_core.workshop.common.report import Report
 
 MOST_TAGS = 50
@@ -47,6 +46,8 @@ def run(config: Inspect, report: Report) -> None:
         _tell_of_model(found, report)
         return
     adapter = adapter_in(file)
+    for remark in adapter.remarks:
+        report.warning(remark)
     hashes = _hashes(file, True, report)
     report.table("facts", ("fact", "value"), [*_facts(path, adapter, file), *hashes])
     _tell_of_training(file.metadata, report)
@@ -148,8 +149,7 @@ def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:
         if not _is_sound(module.read):
             broken.append(key)
         elif not needs_weight(module):
-            change = change_of(module)
-            norm = norm_of(change) if isinstance(change, Factors) else float(change.double().norm())
+            norm = norm_of_change(change_of(module))
             blocks.setdefault(label_of(key), []).append(norm)
             if not norm:
                 empty.append(key)

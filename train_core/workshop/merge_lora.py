@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,7 +15,9 @@ from train_core.models.files.stored import Stored
 from train_core.models.load import open_model
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.files.merging import Weighed, left_out, merged, require_fitting
-from train_core.networks.files.reading import AdapterFile, Module, read_adapter
+from train_core.networks.files.module import Module
+from train_core.networks.files.reading import AdapterFile
+from train_core.workshop.common.adapters import open_adapter
 from train_core.workshop.common.algebra import Factors, side_by_side
 from train_core.workshop.common.changes import (
     PLAIN,
@@ -41,9 +42,10 @@ def run(config: MergeLora, report: Report) -> None:
     """Write the merged checkpoint or adapter."""
     settings, result = config.merge_lora, config.result
     path = result_path(result)
-    files = [read_adapter(Path(adapter)) for adapter in settings.adapters]
+    files = [open_adapter(adapter, report) for adapter in settings.adapters]
     if settings.merge_model:
         opened = open_model(base_files(settings.merge_model, to_train=False), needs_vae=False)
+        files = [file.for_kind(opened.kind) for file in files]
         weighed = [Weighed(file, strength) for file, strength in _with_strengths(files, settings, opened.kind)]
         targets = opened.family.all_targets()
         require_fitting(weighed, targets, opened.kind)

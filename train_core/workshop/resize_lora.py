@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import Tensor
 
@@ -14,7 +13,8 @@ from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.algorithms.names import IN_WORDS
-from train_core.networks.files.reading import AdapterFile, read_adapter
+from train_core.networks.files.reading import AdapterFile
+from train_core.workshop.common.adapters import open_adapter
 from train_core.workshop.common.algebra import (
     Choice,
     Cut,
@@ -25,9 +25,16 @@ from train_core.workshop.common.algebra import (
     by_sum,
     cut,
     cut_dense,
-    norm_of,
 )
-from train_core.workshop.common.changes import beside, change_of, is_wide, lora_tensors, require_free_of_base, shape_of
+from train_core.workshop.common.changes import (
+    beside,
+    change_of,
+    is_wide,
+    lora_tensors,
+    norm_of_change,
+    require_free_of_base,
+    shape_of,
+)
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import dtype_of, metadata_of, result_path, stored_dtype, write_adapter
 
@@ -47,7 +54,7 @@ def run(config: ResizeLora, report: Report) -> None:
     """Write the adapter at the rank that the settings ask for, and report what each block keeps."""
     settings, result = config.resize_lora, config.result
     path = result_path(result)
-    file = read_adapter(Path(settings.adapter))
+    file = open_adapter(settings.adapter, report)
     require_free_of_base(file)
     _require_low_rank(file)
     progress = report.stage("resizing")
@@ -57,10 +64,11 @@ def run(config: ResizeLora, report: Report) -> None:
             modules[key] = module.read()  # norms and the like have no rank
         else:
             change = change_of(module)
-            assert isinstance(change, Factors)
-            found = cut(change, _choice(settings, key))
-            modules[key] = _at_its_strength(found, shape_of(key, module), change.rank, module.read()) | beside(module)
-            resized.append(Resized(key, change.rank, found.factors.rank, norm_of(change), found.kept))
+            choice = _choice(settings, key)
+            found = cut(change, choice) if isinstance(change, Factors) else cut_dense(change, choice)
+            before = module.algorithm.rank_in(module.looks())
+            modules[key] = _at_its_strength(found, shape_of(key, module), before, module.read()) | beside(module)
+            resized.append(Resized(key, before, found.factors.rank, norm_of_change(change), found.kept))
         progress(done, len(file.modules))
     rank = settings.tool_rank if settings.resize_method == "rank" else None
     metadata = metadata_of([file], file.kind, rank, path.stem, keep=True)

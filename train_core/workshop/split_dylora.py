@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from torch import Tensor
 
 from train_core.config.jobs.tools import SplitDylora
 from train_core.config.problems import UserError, problem
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.files.reading import read_adapter
+from train_core.workshop.common.adapters import open_adapter
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import (
     dtype_of,
@@ -26,7 +25,7 @@ def run(config: SplitDylora, report: Report) -> None:
     """Write NAME-0004.safetensors, NAME-0008.safetensors and so on."""
     settings, result = config.split_dylora, config.result
     path = result_path(result)
-    file = read_adapter(Path(settings.adapter))
+    file = open_adapter(settings.adapter, report)
     modules = {key: module.read() for key, module in file.modules.items()}
     ranks = {len(values["lora_down.weight"]) for values in modules.values() if "lora_down.weight" in values}
     if len(ranks) != 1 or any(module.algorithm is not LoraLayer for module in file.modules.values()):

@@ -21,8 +21,9 @@ Layout = Literal["safetensors", "ckpt", "diffusers"]
 
 # Names of tensors that tell what else a file may be: what is looked for before all kinds of models, and after them.
 ADAPTER_NAMES = (
-    r"\.(lora_(down|up|A|B|mid)|hada_w\d|lokr_w\d|oft_|dora_scale)|^(lora_(unet|te\d?)|lycoris)_"
-)  # fmt: skip
+    r"\.(lora_(down|up|A|B|E|mid|magnitude_vector)|hada_w\d|lokr_w\d|oft_|dora_scale)|^(lora_(unet|te\d?)|lycoris|oft_unet)_"
+    r"|(\.lora|_lora|\.lora_linear_layer)\.(down|up)\.weight$|\.(diff|diff_b|w_norm|b_norm)$"
+)
 NO_BASE_MODEL = {"LoRA": ADAPTER_NAMES, "ControlNet": r"^(control_model|controlnet_|input_hint_block)"}
 ONLY_A_PART = {
     "U-Net": r"^(model\.diffusion_model\.input_blocks|down_blocks)\.",

@@ -19,7 +19,10 @@ from train_core.models.files.stored import DTYPES, Stored
 
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 # Wide numbers first, as the safetensors library has it, so that every tensor begins at a multiple of its number's size.
-ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
+ORDER = (
+    "I64", "F64", "U64", "F32", "I32", "U32", "BF16", "F16", "I16", "U16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ",
+    "F8_E5M2FNUZ", "I8", "U8", "BOOL",
+)  # fmt: skip
 
 
 class NotWrittenError(UserError):

@@ -15,5 +15,6 @@ def magnitude(weight: Tensor, on_output: bool) -> Tensor:
 def decomposed(weight: Tensor, dora_scale: Tensor) -> Tensor:
     """`weight` (out, in, …) with the magnitudes `dora_scale`: of its outputs or of its inputs, by their shape."""
     on_output = dora_scale.shape[0] == len(weight) and dora_scale.shape[1] == 1
+    dora_scale = dora_scale.reshape(*dora_scale.shape[:2], *[1] * (weight.dim() - 2))
     norms = magnitude(weight, on_output) + torch.finfo(weight.dtype).eps
     return weight * (dora_scale.to(weight) / norms)

@@ -48,7 +48,7 @@ class LoraLayer(WeightChange):
     @classmethod
     def change_of(cls, values: Values, shape: torch.Size, alpha: float | None, weight: Tensor | None) -> Tensor:
         up, down, mid = values["lora_up.weight"], values["lora_down.weight"], values.get("lora_mid.weight")
-        strength = 1.0 if alpha is None else alpha / len(down)
+        strength = 1.0 if alpha is None else alpha / max(len(down), 1)  # AdaLoRA leaves layers of rank 0
         if mid is None:
             return ((up.flatten(1) @ down.flatten(1)) * strength).view(shape)
         return torch.einsum("mn...,im,nj->ij...", mid, up.flatten(1), down.flatten(1)) * strength

@@ -15,7 +15,8 @@ from train_core.models.files.stored import Stored
 from train_core.models.quantised import shape_of
 from train_core.models.targets import is_projection
 from train_core.networks.algorithms.decompose import decomposed
-from train_core.networks.files.reading import AdapterFile, Module
+from train_core.networks.files.module import SPARSE, Module
+from train_core.networks.files.reading import AdapterFile
 
 BIAS = "diff_b"
 MOST_NAMES = 5
@@ -39,10 +40,19 @@ def change_by(module: Module, shape: torch.Size, weight: Tensor | None) -> Tenso
     alpha = float(values.pop("alpha")) if "alpha" in values else None
     scale = values.pop("dora_scale", None)
     change = module.algorithm.change_of(values, shape, alpha, weight)
+    if SPARSE[0] in values:
+        strength = 1.0 if alpha is None else alpha / module.algorithm.rank_in(values)
+        change = change + _sparse(values).view(shape) * strength
     if scale is None:
         return change
     assert weight is not None
     return decomposed(weight + change, scale) - weight
+
+
+def _sparse(values: Mapping[str, Tensor]) -> Tensor:
+    """The matrix that LyCORIS keeps by the places of its numbers."""
+    indices, numbers, size = (values[name] for name in SPARSE)
+    return torch.sparse_coo_tensor(indices.long(), numbers, tuple(size.long().tolist())).to_dense()
 
 
 def needs_weight(module: Module) -> bool:
@@ -78,7 +88,7 @@ def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> I
             file=str(file.path), count=len(missing), name=missing[0],
         )
     wrong = sorted(
-        key for key, module in file.modules.items() if key in known and not _suits(module, shape_of(known[key].module))
+        key for key, module in file.modules.items() if key in known and not module.suits(shape_of(known[key].module))
     )
     if wrong:
         yield problem(
@@ -87,10 +97,6 @@ def fit_problems(file: AdapterFile, known: Mapping[str, Target], kind: str) -> I
             "made for another model; choose a file that matches.",
             file=str(file.path), count=len(wrong), name=wrong[0],
         )
-
-
-def _suits(module: Module, shape: torch.Size) -> bool:
-    return module.algorithm.suits(module.looks(), shape)
 
 
 def left_out(file: AdapterFile, files: Files, targets: Sequence[Target]) -> Iterator[Problem]:

@@ -14,8 +14,9 @@ from train_core.networks.algorithms.loha import LohaLayer
 from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.merging import change_by, needs_weight
-from train_core.networks.files.reading import AdapterFile, Module
-from train_core.workshop.common.algebra import Factors
+from train_core.networks.files.module import SPARSE, Module
+from train_core.networks.files.reading import AdapterFile
+from train_core.workshop.common.algebra import Factors, norm_of
 
 Change = Factors | Tensor
 # Layers whose kernels look beyond their own place, by the end of their key: in diffusers' names and in Stability's.
@@ -34,7 +35,7 @@ def change_of(module: Module) -> Change:
     """
     if needs_weight(module):
         raise UserError(_needs_base(module))
-    if module.algorithm is LoraLayer:
+    if module.algorithm is LoraLayer and SPARSE[0] not in module.tensors:
         return _of_lora(module.read())
     if module.algorithm is LohaLayer and "hada_t1" not in module.tensors:
         values = module.read()
@@ -47,7 +48,7 @@ def change_of(module: Module) -> Change:
 
 def _of_lora(values: Mapping[str, Tensor]) -> Factors:
     up, down, core = values["lora_up.weight"].flatten(1), values["lora_down.weight"], values.get("lora_mid.weight")
-    strength = float(values["alpha"]) / len(down) if "alpha" in values else 1.0
+    strength = float(values["alpha"]) / max(len(down), 1) if "alpha" in values else 1.0
     if core is not None:  # (rank, rank, kh, kw) and (rank, in): together (rank, in, kh, kw)
         down = torch.einsum("mn...,ni->mi...", core, down.flatten(1))
     return Factors(up * strength, down.flatten(1))
@@ -64,6 +65,11 @@ def _of_loha(values: Mapping[str, Tensor], rank: int) -> Factors:
 def beside(module: Module) -> dict[str, Tensor]:
     """What a module holds besides the change of its weight, in fp32: it has no rank, and adds up as it is."""
     return {name: module.tensors[name].read().float() for name in PLAIN if name in module.tensors}
+
+
+def norm_of_change(change: Change) -> float:
+    """The Frobenius norm of the change."""
+    return norm_of(change) if isinstance(change, Factors) else float(change.double().norm())
 
 
 def dense(change: Change) -> Tensor:
