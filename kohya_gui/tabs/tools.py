@@ -102,8 +102,8 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     def watch(request: gr.Request, seen: int) -> Updates:
         return look(panel, seen, Session.of(request, context.language).language)
 
-    def keep(request: gr.Request, text: str) -> None:
-        keep_own_lines(text, Session.of(request, context.language))
+    def keep(request: gr.Request, text: str | None) -> None:
+        keep_own_lines(text or "", Session.of(request, context.language))
 
     gr.on([page.load, gr.Timer(1.0).tick], watch, [panel.seen], outputs, **QUIET)
     panel.cancel.click(cancel, None, None, **QUIET)
