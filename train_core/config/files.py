@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import help_of
+from train_core.config.untrusted import NotReadable, json_of, text_of, toml_of
 from train_core.config.whole_files import write_text
 
 COMMAND_LINE = phrase("command_line", "the command line")
@@ -164,9 +164,9 @@ def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
 def read_tables(path: Path) -> dict[str, Any]:
     """Contents of a TOML or JSON file. Raises `UserError` when it cannot be read."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = text_of(path)
         refuse_yaml(path, text)
-        tables = _json(text, path) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        tables = _json(text, path) if path.suffix.lower() == ".json" else toml_of(text)
     except FileNotFoundError:
         raise UserError(
             problem("config_not_found", "There is no file {path}. Check the name and the folder.", path=str(path))
@@ -179,8 +179,10 @@ def read_tables(path: Path) -> dict[str, Any]:
                 path=str(path), position=error.start,
             )
         ) from None
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(_unreadable(path, str(error))) from None
+    except OSError as error:
+        raise UserError(_unreadable(path, error.strerror or str(error))) from None
+    except NotReadable as error:
+        raise UserError(_unreadable(path, error.reason)) from None
     if not isinstance(tables, dict):
         refuse_list(tables, path)
         raise UserError(
@@ -220,7 +222,7 @@ def _json(text: str, path: Path) -> Any:
                 )
         return table
 
-    return json.loads(text, object_pairs_hook=once)
+    return json_of(text, once)
 
 
 def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:

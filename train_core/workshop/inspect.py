@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from train_core.config.jobs.tools import Inspect
 from train_core.config.problems import Problem, problem
 from train_core.config.syntax.block_weights import label_of, order_of
+from train_core.config.untrusted import json_of
 from train_core.facts.models.headers import ModelFile, identify
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.models.files.finite import NotFiniteError
@@ -34,6 +34,7 @@ SETTINGS = (
     "ss_training_started_at", "ss_training_finished_at", "ss_training_comment",
 )  # fmt: skip
 OF_TENSORS = ("sshs_model_hash", "modelspec.hash_sha256")  # hashes in headers
+TABLES = ("ss_dataset_dirs", "ss_tag_frequency")
 REPEATS = re.compile(r"^\d+_")
 
 
@@ -123,10 +124,11 @@ def _tell_of_training(said: Mapping[str, str], report: Report) -> None:
         report.table("folders", ("folder", "repeats", "images"), rows)
     counts: Counter[str] = Counter()
     for tags in _table(said, "ss_tag_frequency").values():
-        counts.update({tag.strip(): int(count) for tag, count in tags.items()})
+        counts.update({tag.strip(): count for tag, count in tags.items() if type(count) is int})
     if counts:
         report.table("tags", ("tag", "count"), counts.most_common(MOST_TAGS))
-    others = sorted(said.keys() - set(SETTINGS) - {"ss_dataset_dirs", "ss_tag_frequency", "modelspec.thumbnail"})
+    tables = {name for name in TABLES if said.get(name) == "{}" or _table(said, name)}  # others are shown as they are
+    others = sorted(said.keys() - set(SETTINGS) - tables - {"modelspec.thumbnail"})
     if others:
         report.table("metadata", ("name", "value"), [(name, said[name]) for name in others])
 
@@ -134,7 +136,7 @@ def _tell_of_training(said: Mapping[str, str], report: Report) -> None:
 def _table(said: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
     """A table that metadata hold as JSON; empty where there is none that can be read."""
     try:
-        found = json.loads(said.get(name, "{}"))
+        found = json_of(said.get(name, "{}"))
     except ValueError:
         return {}
     return {key: its for key, its in found.items() if isinstance(its, dict)} if isinstance(found, dict) else {}

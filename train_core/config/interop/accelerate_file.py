@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.untrusted import YAML_BYTES, reason_of, text_of, yaml_of
 
 BLOCKS = ("BasicTransformerBlock", "ResnetBlock2D")
 # Values that `accelerate config` writes of its own accord, and that say nothing against what is done here.
@@ -67,13 +66,13 @@ def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = yaml_of(text_of(path, YAML_BYTES))
+    except (OSError, ValueError) as error:
         raise UserError(
             problem(
                 "accelerate_file_unreadable",
                 "accelerate_config = {path} cannot be read: {reason}. Choose a file written by accelerate config.",
-                path=str(path), reason=str(error).splitlines()[0],
+                path=str(path), reason=reason_of(error),
             )
         ) from error
     return said if isinstance(said, dict) else {}

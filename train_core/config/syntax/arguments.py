@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -135,7 +136,9 @@ def _literal(text: str) -> Any:
         if written.lower() in _WORDS:
             return _WORDS[written.lower()]
         try:
-            return ast.literal_eval(written)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                return ast.literal_eval(written)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
     return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import UserError, problem
+from train_core.config.untrusted import reason_of, text_of, toml_of
 
 Override = Mapping[str, Any]
 ATTENTION = ("Transformer2DModel",)
@@ -115,19 +115,19 @@ def layer_preset(name_or_path: str, with_convolutions: bool) -> LayerPreset:
 
 def _read(path: Path) -> LayerPreset:
     try:
-        said = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        said = toml_of(text_of(path))
+    except (OSError, ValueError) as error:
         raise UserError(
             problem(
                 "layers_file_unreadable",
                 "{name} = {path} cannot be read: {reason}. Choose a TOML file in LyCORIS's preset format.",
-                name="LyCORIS_preset", path=str(path), reason=str(error),
+                name="LyCORIS_preset", path=str(path), reason=reason_of(error),
             )
         ) from error
     kinds = {one.name: type(one.default) if one.name != "module_algo_map" else dict for one in fields(LayerPreset)}
     for key, value in said.items():
         expected = dict if key.endswith("_map") else list if kinds.get(key) is tuple else kinds.get(key)
-        if expected is None or not isinstance(value, expected):
+        if key not in kinds or expected is None or not isinstance(value, expected):
             raise UserError(_bad_key(path, key, list(kinds)))
     _check_patterns(path, said)
     plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}

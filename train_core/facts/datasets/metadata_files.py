@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from train_core.config.paths import absolute_path
 from train_core.config.phrases import phrase
 from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.untrusted import DATA_BYTES, json_of, reason_of, text_of
 from train_core.facts.datasets.folders import ImageFile, ImageFolder, Survey, image_sizes
 from train_core.facts.images.image_files import IMAGE_ENDINGS, is_image
 
@@ -53,12 +54,12 @@ def read_metadata(path: Path, image_dir: Path | None, repeats: int, separator: s
 def _records(path: Path) -> tuple[list[Record], list[Problem]]:
     """The entries of the file. Raises UserError if it cannot be read at all."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = text_of(path, DATA_BYTES)
         entries = list(_lines(path, text) if path.suffix.lower() == ".jsonl" else _object(path, text))
     except OSError as error:
         raise UserError(_unusable(path, error.strerror or str(error))) from None
     except ValueError as error:  # neither UTF-8 nor JSON
-        raise UserError(_unusable(path, str(error))) from None
+        raise UserError(_unusable(path, reason_of(error))) from None
     records, problems = [], []
     for key, fields in entries:
         record = _record(key, fields)
@@ -70,7 +71,7 @@ def _records(path: Path) -> tuple[list[Record], list[Problem]]:
 
 
 def _object(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    content = json.loads(text)
+    content = json_of(text)
     if not isinstance(content, dict):
         reason = phrase("metadata_not_an_object", "expected one object whose keys are the images' paths")
         raise UserError(_unusable(path, reason))
@@ -82,9 +83,9 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
         if not line.strip():
             continue
         try:
-            content = json.loads(line)
+            content = json_of(line)
         except ValueError as error:
-            reason = phrase("metadata_line", "line {number}: {error}", number=number, error=str(error))
+            reason = phrase("metadata_line", "line {number}: {error}", number=number, error=reason_of(error))
             raise UserError(_unusable(path, reason)) from None
         key = content.pop("image_path", None) if isinstance(content, dict) else None
         if not isinstance(key, str):
@@ -110,7 +111,7 @@ def _find(key: str, folder: Path) -> Path | None:
     """The image that `key` names; older files leave its ending out."""
     path = absolute_path(key, folder)
     if is_image(path):
-        return path if path.is_file() else None
+        return path if os.path.isfile(path) else None  # noqa: PTH113 - False for names that cannot be
     candidates = (path.with_name(path.name + ending) for ending in sorted(IMAGE_ENDINGS))
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from train_core.config.phrases import joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.model import Parameterization
+from train_core.config.untrusted import DATA_BYTES, json_of, reason_of, text_of
 from train_core.facts.models.base_names import plainly_named
 from train_core.facts.models.noise_signs import noise_of_file, noise_of_folder
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
@@ -218,14 +218,14 @@ def read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        config = json_of(text_of(path, DATA_BYTES))
+    except (OSError, ValueError) as error:
         raise UserError(
             problem(
                 "model_config_broken",
                 "{file} is damaged ({reason}). Download the model folder again.",
                 file=str(path),
-                reason=str(error),
+                reason=reason_of(error),
             )
         ) from error
     return config if isinstance(config, dict) else {}

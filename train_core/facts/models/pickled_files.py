@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import struct
 import zipfile
@@ -35,6 +36,10 @@ def read_pickled(path: Path, start: bytes) -> dict[str, TensorInfo]:
     except (zipfile.BadZipFile, zipfile.LargeZipFile, LookupError, EOFError, RuntimeError, TypeError, OverflowError,
             zlib.error, struct.error) as error:  # fmt: skip
         raise ValueError(str(error)) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise ValueError("the archive points to before its beginning") from error
 
 
 def _read_archive(path: Path) -> dict[str, TensorInfo]:
@@ -48,7 +53,7 @@ def _read_archive(path: Path) -> dict[str, TensorInfo]:
             raise _unreadable(path, phrase("torchscript", "it is a TorchScript program, not a checkpoint"))
         if any(entry.flag_bits & 1 for entry in entries.values()):
             raise _unreadable(path, phrase("archive_encrypted", "it is encrypted"))
-        if f"{root}byteorder" in entries and archive.read(f"{root}byteorder")[:3] == b"big":
+        if f"{root}byteorder" in entries and archive.open(f"{root}byteorder").read(3) == b"big":
             raise _unreadable(path, phrase("big_endian", "it was saved on a big-endian computer"))
         with archive.open(name) as stream:
             contents = walk_pickle(stream)

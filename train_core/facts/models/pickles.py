@@ -9,7 +9,8 @@ from typing import IO, Any, ClassVar
 
 from train_core.facts.models.pickled_code import full_name, is_dangerous, may_call
 
-MOST_BYTES = 32 << 20  # of opcodes; those of a checkpoint with its optimizer are a few MB
+MOST_BYTES = 16 << 20  # of opcodes; those of a checkpoint with its optimizer are a few MB
+MOST_READS = 2_000_000  # of them and their arguments; such a checkpoint takes about 400,000
 MOST_OBJECTS = 2_000_000
 # Number formats by the kinds of storages and by torch's own names.
 FORMATS = {
@@ -179,7 +180,7 @@ class _Limited:
     """A stream of which only so much is read: a pickle that goes on and on is no checkpoint."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._left = stream, MOST_BYTES
+        self._stream, self._left, self._reads_left = stream, MOST_BYTES, MOST_READS
 
     def read(self, size: int) -> bytes:
         return self._counted(self._stream.read(min(size, self._left + 1)), size)
@@ -189,7 +190,8 @@ class _Limited:
 
     def _counted(self, data: bytes, wanted: int) -> bytes:
         self._left -= len(data)
-        if self._left < 0 or len(data) < wanted:
+        self._reads_left -= 1
+        if self._left < 0 or self._reads_left < 0 or len(data) < wanted:
             raise EOFError
         return data
 

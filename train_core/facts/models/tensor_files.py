@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -10,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import UserError, problem
+from train_core.config.untrusted import json_of
 from train_core.facts.models.pickled_files import read_pickled
 from train_core.facts.models.tensor_info import BYTES, TensorInfo
 
 HEADER_LIMIT = 100_000_000  # the format's own bound
+LARGEST = 1 << 63
+MOST_TENSORS = 100_000  # far more than any model or adapter has
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ def _read_safetensors(path: Path, start: bytes) -> TensorFile:
         file.seek(8)
         header = _parse_header(path, file.read(length))
     metadata = header.pop("__metadata__", None) or {}
+    if not isinstance(metadata, dict):
+        raise _broken(path)
     try:
         tensors = {name: _tensor_info(entry, 8 + length) for name, entry in header.items()}
     except (KeyError, TypeError, ValueError) as error:
@@ -135,7 +139,7 @@ def _read_safetensors(path: Path, start: bytes) -> TensorFile:
 
 def _parse_header(path: Path, raw: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(raw)
+        header = json_of(raw) if raw.count(b'"data_offsets"') <= MOST_TENSORS else None
     except ValueError as error:
         raise _broken(path) from error
     if not isinstance(header, dict):
@@ -145,9 +149,11 @@ def _parse_header(path: Path, raw: bytes) -> dict[str, Any]:
 
 def _tensor_info(entry: dict[str, Any], data_start: int) -> TensorInfo:
     """The header's `entry`; raises KeyError, TypeError or ValueError where its parts contradict each other."""
-    shape = tuple(int(side) for side in entry["shape"])
-    start, end = entry["data_offsets"]
-    if start < 0 or end < start:
+    shape, (start, end) = tuple(entry["shape"]), entry["data_offsets"]
+    sizes = (*shape, start, end)
+    if not isinstance(entry["dtype"], str) or not all(type(size) is int and 0 <= size < LARGEST for size in sizes):
+        raise TypeError("not sizes")
+    if end < start:
         raise ValueError("bytes out of order")
     if entry["dtype"] in BYTES and math.prod(shape) * BYTES[entry["dtype"]] != end - start:
         raise ValueError("size and shape differ")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train_core.config.clean_paths import clean_path
 from train_core.config.problems import UserError, problem
+from train_core.config.untrusted import json_of, reason_of, text_of, toml_of
 
 ENDINGS = (".txt", ".toml", ".json")
 
@@ -64,11 +63,11 @@ def text_entries(text: str) -> list[Entry]:
 def file_entries(path: Path) -> list[Entry]:
     """The entries of a prompt file; in .toml and .json files `line` counts the entries. Raises `UserError`."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = text_of(path)
         if path.suffix.lower() == ".toml":
-            return _objects(_toml_objects(tomllib.loads(text)))
+            return _objects(_toml_objects(toml_of(text)))
         if path.suffix.lower() == ".json":
-            return _objects(json.loads(text))
+            return _objects(json_of(text))
     except (OSError, ValueError, TypeError) as error:  # ValueError: not UTF-8, not TOML, not JSON
         raise UserError(
             problem(
@@ -76,7 +75,7 @@ def file_entries(path: Path) -> list[Entry]:
                 "The prompt file {path} cannot be read ({reason}). Save it as UTF-8 text with one prompt per line, or "
                 "as valid TOML or JSON.",
                 path=str(path),
-                reason=str(error),
+                reason=reason_of(error),
             )
         ) from error
     return text_entries(text)

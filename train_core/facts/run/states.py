@@ -66,7 +66,7 @@ def read_state(path: Path) -> State:
         state = State(path=path, run_dir=Path(said["run_dir"]), **told)
         json.loads((path / PARTS).read_bytes())
         read_tensor_file(path / TENSORS)
-    except (OSError, ValueError, KeyError, TypeError, UserError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError) as error:
         raise UserError(
             problem(
                 "state_not_whole",

@@ -1,0 +1,166 @@
+"""Every reader of text and files from outside: what it is given to start from, and the call that must survive anything.
+
+A reader may answer or raise UserError; nothing else. Those of the lists and languages within values take text.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from train_core.config.files import read_config, read_tables
+from train_core.config.image_settings import DataSettings
+from train_core.config.interop.accelerate_file import read_sharding
+from train_core.config.problems import UserError
+from train_core.config.syntax.arguments import parse_arguments, words_in
+from train_core.config.syntax.block_rates import read_factors
+from train_core.config.syntax.block_weights import parse_own_lines, parse_strength
+from train_core.config.syntax.layer_presets import layer_preset
+from train_core.config.syntax.stages import parse_stages
+from train_core.events.reading import parse_lines
+from train_core.facts.datasets.dataset_files import read_dataset_file
+from train_core.facts.datasets.metadata_files import read_metadata
+from train_core.facts.images.caption_files import read_caption
+from train_core.facts.images.image_files import image_size
+from train_core.facts.models.headers import identify
+from train_core.facts.models.thumbnails import thumbnail_url
+from train_core.facts.prompts.attention_syntax import parse_weighted
+from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.run.rate_changes import parse_rate_change
+from train_core.facts.run.states import read_state
+from train_core.networks.files.reading import read_adapter
+from train_core.workshop.inspect import _tell_of_training
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader: the name that its file has, valid contents to change, and the call."""
+
+    file: str
+    seeds: tuple[bytes, ...]
+    read: Callable[[Path, bytes], object]
+
+    def __call__(self, folder: Path, content: bytes) -> None:
+        """Read `content` as a file in `folder`. Raises whatever is not a UserError."""
+        path = folder / self.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        try:
+            self.read(path, content)
+        except UserError as error:
+            assert all(found.text and found.code for found in error.problems)
+
+
+def of_file(read: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
+    return lambda path, content: read(path)
+
+
+def of_text(read: Callable[[str], object]) -> Callable[[Path, bytes], object]:
+    return lambda path, content: read(content.decode("utf-8", errors="replace"))
+
+
+def safetensors(metadata: object = None, **tensors: object) -> bytes:
+    """A file whose header says what is given, followed by 4 KiB."""
+    header = json.dumps({**({} if metadata is None else {"__metadata__": metadata}), **tensors}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(4096)
+
+
+def archive(content: bytes) -> bytes:
+    """A zip archive as torch.save makes it, around a pickle."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as file:
+        file.writestr("archive/data.pkl", content)
+        file.writestr("archive/version", b"3\n")
+        file.writestr("archive/data/0", bytes(16))
+    return out.getvalue()
+
+
+def tensor(*shape: int, at: int = 0) -> dict[str, object]:
+    size = 4
+    for side in shape:
+        size *= side
+    return {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + size]}
+
+
+LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+ADAPTER = {f"{LAYER}.lora_down.weight": tensor(2, 8), f"{LAYER}.lora_up.weight": tensor(8, 2, at=64),
+           f"{LAYER}.alpha": tensor(at=128)}  # fmt: skip
+TAGS = {"ss_tag_frequency": '{"5_dog": {"dog": 3}}', "ss_dataset_dirs": '{"5_dog": {"n_repeats": 5}}'}
+PEFT = {"lora_adapter_metadata": '{"lora_alpha": 4, "r": 2}'}
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000020000000208020000"
+    "00fdd49a730000000c4944415478da6360606000000004000176dd8d9b0000000049454e44ae426082"
+)
+SETTINGS = b'output_name = "x"\nnetwork_dim = 8\n[loss]\nmin_snr_gamma = 5.0\noptimizer_args = ["weight_decay=0.1"]\n'
+DATASET = b'[general]\nresolution = 64\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = "x"\nnum_repeats = 2\n'
+
+
+DEFAULTS = PromptDefaults.at("512", "euler_a")
+
+
+class Said:
+    """A report that keeps nothing."""
+
+    def table(self, name: str, columns: object, rows: object) -> None:
+        list(rows)  # type: ignore[call-overload]
+
+
+def tell_of_training(path: Path) -> None:
+    _tell_of_training(read_adapter(path).metadata, Said())  # type: ignore[arg-type]
+
+
+READERS: dict[str, Reader] = {
+    "settings.toml": Reader("a.toml", (SETTINGS,), of_file(read_config)),
+    "settings.json": Reader("a.json", (b'{"output_name": "x", "network_dim": 8, "optimizer_args": "a=1 b=2"}',),
+                            of_file(read_config)),
+    "tables": Reader("b.toml", (SETTINGS, DATASET), of_file(read_tables)),
+    "dataset.toml": Reader("d.toml", (DATASET,), of_file(lambda path: read_dataset_file(path, DataSettings()))),
+    "dataset.json": Reader("d.json", (b'{"datasets": [{"subsets": [{"image_dir": "x", "num_repeats": 2}]}]}',),
+                           of_file(lambda path: read_dataset_file(path, DataSettings()))),
+    "metadata.json": Reader("m.json", (b'{"a.png": {"caption": "x", "tags": "a, b", "train_resolution": [64, 64]}}',),
+                            of_file(lambda path: read_metadata(path, None, 1, ","))),
+    "metadata.jsonl": Reader("m.jsonl", (b'{"image_path": "a.png", "caption": "x"}\n{"image_path": "b"}\n',),
+                             of_file(lambda path: read_metadata(path, None, 1, ","))),
+    "prompts.txt": Reader("p.txt", (b"a fox --n bad --w 512 --h 768 --d 1 --l 7 --s 20 --ss euler_a\n# no\n",),
+                          of_file(lambda path: parse_prompts(str(path), DEFAULTS))),
+    "prompts.toml": Reader("p.toml", (b'[prompt]\nwidth = 512\n[[prompt.subset]]\nprompt = "a fox"\nseed = 1\n',),
+                           of_file(lambda path: parse_prompts(str(path), DEFAULTS))),
+    "prompts.json": Reader("p.json", (b'["a fox --s 20", {"prompt": "b", "sample_steps": 5}]',),
+                           of_file(lambda path: parse_prompts(str(path), DEFAULTS))),
+    "layer preset": Reader("l.toml", (b'unet_target_name = ["conv_in"]\n[name_algo_map."attn2"]\nalgo = "lokr"\n',),
+                           of_file(lambda path: layer_preset(str(path), False))),
+    "accelerate file": Reader("a.yaml", (b"fsdp_config:\n  fsdp_version: 2\n  fsdp_offload_params: true\n",),
+                              of_file(read_sharding)),
+    "caption": Reader("c.txt", ("a dog, 狗\nsecond".encode(),), of_file(read_caption)),
+    "picture": Reader("i.png", (PNG,), of_file(image_size)),
+    "thumbnail": Reader("t.png", (PNG,), of_file(lambda path: thumbnail_url(str(path)))),
+    "model.safetensors": Reader("m.safetensors", (safetensors(TAGS, **ADAPTER), safetensors(None, a=tensor(2))),
+                                of_file(identify)),
+    "model.ckpt": Reader("m.ckpt", (archive(pickle.dumps({"state_dict": {}}, 2)), pickle.dumps({"a": [1]}, 2)),
+                         of_file(identify)),
+    "model folder": Reader("model_index.json", (b'{"_class_name": "StableDiffusionPipeline"}',),
+                           of_file(lambda path: identify(path.parent))),
+    "folder's scheduler": Reader("f/scheduler/scheduler_config.json", (b'{"prediction_type": "epsilon"}',),
+                                 of_file(lambda path: identify(path.parents[1]))),
+    "adapter": Reader("a.safetensors", (safetensors(TAGS, **ADAPTER), safetensors(PEFT, **ADAPTER)),
+                      of_file(tell_of_training)),
+    "adapter.pt": Reader("a.pt", (archive(pickle.dumps({}, 2)),), of_file(read_adapter)),
+    "state": Reader("x-state/state.json", (b'{"format": 1, "step": 2, "run_dir": "x"}',),
+                    of_file(lambda path: read_state(path.parent))),
+    "events": Reader("e.jsonl", (b'{"kind": "progress", "step": 1}\n{"kind": "saved", "path": "x"}\n',),
+                     lambda path, content: parse_lines(content)),
+    "arguments": Reader("x", (b'weight_decay=0.1 betas=(0.9, 0.99) name="x" flag=True',),
+                        of_text(lambda text: parse_arguments(words_in(text), "optimizer_args"))),
+    "stages": Reader("x", (b"5e-3:12000, 1e-4:20000, 1e-5",), of_text(lambda text: parse_stages(text, "lr_stages"))),
+    "block factors": Reader("x", (b"1,0.5,0", b"cosine+.2"), of_text(lambda text: read_factors(text, 12, "x"))),
+    "strength": Reader("x", (b"0.8 MIDD", b"0.8:1,0,0"), of_text(lambda text: parse_strength(text, "SDXL"))),
+    "own lines": Reader("x", (b"A:1,0,0\n# x\nB:0.5\n",), of_text(parse_own_lines)),
+    "weights in prompts": Reader("x", (b"(a:1.2), [b], \\(c\\) ((d))",), of_text(parse_weighted)),
+    "rate change": Reader("x", (b"x0.1", b"1e-4"), of_text(parse_rate_change)),
+}  # fmt: skip
