@@ -15,7 +15,7 @@ from tests.fuzz.changes import BOMBS, changed
 from tests.fuzz.readers import READERS
 
 SECONDS = 20  # ten times what the slowest case should take, see bench/readers.py
-FEW, MANY = 150, 10_000
+FEW, MANY = 100, 10_000
 
 
 @contextmanager
