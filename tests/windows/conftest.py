@@ -19,11 +19,11 @@ from train_core.config.places import app_dir
 
 NOT_PROGRAM = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", ".update-*", "shared")
 END_ALL = """
-import os, psutil, sys
+import psutil, sys
 for process in psutil.process_iter():
     try:
         words = process.cmdline()
-        if process.pid != os.getpid() and process.name().startswith('python') and sys.argv[1] in ' '.join(words):
+        if any(word.startswith(sys.argv[1] + '\\\\') for word in words):
             process.kill()
     except psutil.Error:
         pass

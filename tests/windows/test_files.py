@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,14 @@ while not pathlib.Path(sys.argv[1]).exists():
 held = open(sys.argv[1], 'rb')
 print('held', flush=True)
 time.sleep(3600)
+"""
+
+KILL_WHILE_WRITING = """
+import os, pathlib, sys, time
+number, folder, least = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+while not any(path.name >= least for path in folder.glob('.zuko-step*.tmp')):
+    time.sleep(0.001)
+os.kill(number, 9)
 """
 
 
@@ -128,9 +135,8 @@ def test_requests_and_states_bear_that_somebody_reads_the_runs_files(
     reader = "\n".join((
         "import pathlib, sys",
         "while True:",
-        "    for path in pathlib.Path(sys.argv[1]).rglob('*.*'):",
-        "        try: path.read_bytes()",
-        "        except OSError: pass",
+        "    try: [path.read_bytes() for path in pathlib.Path(sys.argv[1]).rglob('*') if path.is_file()]",
+        "    except OSError: pass",
     ))
     busy = program.windows.start(["python", "-c", reader, windows_path(tmp_path)], tmp_path)
     before = len(states(program, run))
@@ -149,24 +155,29 @@ def states(program: Program, run: Path) -> list[int]:
 def test_a_run_that_is_killed_while_it_writes_goes_on_and_ends_with_the_same_bytes(
     program: Program, job: Job, tmp_path: Path
 ) -> None:
-    often = {"max_train_epochs": 0, "max_train_steps": 60, "save_state_every_n_steps": 2}
+    often = {"max_train_epochs": 0, "max_train_steps": 40, "save_state_every_n_steps": 2}
     assert program.run("train", windows_path(job(**often)))[0] == 0
     expected = (load_file(tmp_path / "out" / "zuko.safetensors"), last_state(tmp_path / "out"))
     settings = job(**often, output_dir=windows_path(tmp_path / "killed"))
     training = program.start("train", windows_path(settings))
-    for kill in range(3):
-        run = wait_for_step(program, training, 6 + 10 * kill)
-        wait_for(lambda: any((tmp_path / "killed").glob(".*.tmp")), training.text)
-        number = [event["pid"] for event in program.events(run) if "pid" in event][-1]
-        program.windows.kill(number, tree=random.Random(kill).random() < 0.5)
+    wait_for(lambda: len(program.runs()) == 2, training.text)
+    for life, step in enumerate((8, 20, 32), 1):
+        wait_for(lambda life=life: len(numbers(program)) == life, training.text)
+        words = [str(numbers(program)[-1]), windows_path(tmp_path / "killed"), f".zuko-step{step:08d}"]
+        program.windows.start(["python", "-c", KILL_WHILE_WRITING, *words], tmp_path)
         assert training.wait() == 1, training.text()
-        training = program.start("train", run.name, "--resume", "last")
+        training = program.start("train", program.runs()[-1].name, "--resume", "last")
     assert training.wait() == 0, training.text()
     found = (load_file(tmp_path / "killed" / "zuko.safetensors"), last_state(tmp_path / "killed"))
     for ours, theirs in zip(expected, found, strict=True):
         assert ours.keys() == theirs.keys()
         assert all(ours[name].equal(theirs[name]) for name in ours)
     assert not list((tmp_path / "killed").glob(".*.tmp"))
+
+
+def numbers(program: Program) -> list[int]:
+    """The numbers of the processes that have worked on the newest run, in order."""
+    return [event["pid"] for run in program.runs()[-1:] for event in program.events(run) if "pid" in event]
 
 
 def last_state(folder: Path) -> dict:

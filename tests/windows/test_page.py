@@ -22,7 +22,7 @@ import psutil, sys
 for process in psutil.process_iter():
     try:
         words = process.cmdline()
-        if process.name().startswith('python') and 'gui.py' in ' '.join(words) and sys.argv[1] in words:
+        if any(word.endswith('gui.py') for word in words) and sys.argv[1] in words:
             process.kill()
     except psutil.Error:
         pass
