@@ -25,11 +25,11 @@ def fill(page: Page, **values: object) -> None:
         field(page, name).blur()
 
 
-def open_page(page: Page, address: str) -> None:
+def open_page(page: Page, address: str, patience: float = 30_000) -> None:
     """Open the page and wait until it is filled in."""
-    page.goto(address)
-    expect(page.locator("#start")).to_be_enabled(timeout=30_000)
-    expect(page.locator("#step-line")).to_be_visible(timeout=30_000)
+    page.goto(address, timeout=patience)
+    expect(page.locator("#start")).to_be_enabled(timeout=patience)
+    expect(page.locator("#step-line")).to_be_visible(timeout=patience)
 
 
 def choose_preset(page: Page, name: str) -> None:

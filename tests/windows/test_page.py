@@ -61,7 +61,7 @@ def test_a_run_is_started_paused_resumed_stopped_and_killed_and_outlives_the_pag
     settings = job(tmp_path / letters, **LONG)
     server = serve(program, port, settings)
     page = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US").new_page()
-    open_page(page, f"http://127.0.0.1:{port}/")
+    open_page(page, f"http://127.0.0.1:{port}/", IN_TIME)
     page.locator("#start").click()
     run = wait_for_step(program, server, 1)
     expect_state(page, "running")
@@ -85,7 +85,7 @@ def test_a_run_is_started_paused_resumed_stopped_and_killed_and_outlives_the_pag
     wait_for(lambda: steps_of(program, run) > at, server.text)
     server = serve(program, port, settings)
     page = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US").new_page()
-    open_page(page, f"http://127.0.0.1:{port}/")
+    open_page(page, f"http://127.0.0.1:{port}/", IN_TIME)
     expect_state(page, "running")
 
     job_number = [event["pid"] for event in program.events(run) if "pid" in event][-1]
