@@ -16,7 +16,7 @@ from train_core.config.phrases import Phrase, phrase
 
 SETTINGS_BYTES = 4 << 20  # of a file that people write
 DATA_BYTES = 256 << 20  # of a file that programs write, such as the captions of all images
-YAML_BYTES = 100 << 10  # parsing it is slow
+YAML_BYTES = 32 << 10  # parsing it is slow
 DEEPEST = 100  # tables and lists within each other
 
 # A key of as many parts as that takes tomllib time and memory by its square.
@@ -43,7 +43,7 @@ def reason_of(error: Exception) -> str:
 def text_of(path: Path, most: int = SETTINGS_BYTES) -> str:
     """The UTF-8 text of a file. Raises OSError, UnicodeDecodeError, and NotReadable beyond `most` bytes."""
     with path.open("rb") as file:
-        data = file.read(most + 1)
+        data = file.read(min(path.stat().st_size, most) + 1)  # a device may go on for ever
     if len(data) > most:
         raise NotReadable(phrase("file_too_large", "it is larger than {most} KB", most=most >> 10))
     return data.decode("utf-8-sig")

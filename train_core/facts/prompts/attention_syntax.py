@@ -11,7 +11,7 @@ _TOKEN = re.compile(
     r"""
     \\(?P<escaped>[\\()\[\]])             # \( is a bracket that means itself
     | (?P<lone>\\)                        # any other backslash says nothing
-    | [:：]\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*[)）]
+    | [:：]\s*(?P<weight>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*[)）]
     | (?P<bracket>[()\[\]])
     | (?P<text>[^\\()\[\]:：]+ | [:：])
     """,
@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 
 # A whole weighted piece in full-width brackets, which mean nothing else around a number at their end.
-_FULL_WIDTH = re.compile(r"（([^()（）]*[:：]\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*[)）])")
+_FULL_WIDTH = re.compile(r"（([^()（）]*[:：]\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*[)）])")
 
 
 def parse_weighted(text: str) -> list[tuple[str, float]]:
