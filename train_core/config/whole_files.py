@@ -6,11 +6,12 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONGEST_NAME = 255  # bytes, on most file systems
+UNIQUE, ENDING = 12, ".tmp"  # letters that no two temporary names share, and what follows them
 TRIES, SECONDS_BETWEEN_TRIES = 40, 0.05
 
 
@@ -42,9 +43,28 @@ def write_whole(path: Path, durable: bool = False, clear: Callable[[Path], None]
 
 def _temporary_name(name: str) -> str:
     """A unique hidden name, no longer than file systems allow."""
-    ending = f".{uuid.uuid4().hex[:12]}.tmp"
-    room = LONGEST_NAME - len(ending) - 1
-    return f".{os.fsencode(name)[:room].decode(errors='ignore')}{ending}"
+    return f"{_beginning(name)}{uuid.uuid4().hex[:UNIQUE]}{ENDING}"
+
+
+def _beginning(name: str) -> str:
+    """The part that all temporary names for `name` have in common."""
+    room = LONGEST_NAME - UNIQUE - len(ENDING) - 2
+    return f".{os.fsencode(name)[:room].decode(errors='ignore')}."
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what killed processes left half-written under temporary names for `paths`, which nobody else writes now.
+
+    What cannot be removed stays.
+    """
+    beginnings: dict[Path, set[str]] = {}
+    for path in paths:
+        beginnings.setdefault(path.parent, set()).add(_beginning(path.name))
+    for folder, wanted in beginnings.items():
+        with suppress(OSError):
+            for found in list(folder.glob(f".*{ENDING}")):
+                if found.name[: -UNIQUE - len(ENDING)] in wanted:
+                    remove(found)
 
 
 def write_text(path: Path, text: str) -> None:

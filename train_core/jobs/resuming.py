@@ -25,7 +25,7 @@ from train_core.run.metrics import Metrics
 from train_core.run.outputs.curves import forget_later
 from train_core.run.outputs.manifest import Manifest
 from train_core.run.outputs.places import Places
-from train_core.run.outputs.state import Parts, States, read_parts, restore, sweep
+from train_core.run.outputs.state import Parts, States, read_parts, restore
 from train_core.run.training import Training
 
 
@@ -86,8 +86,7 @@ def metrics_for(config: TrainConfig, place: Place, length: StepCount, emit: Emit
         # At the run's end an epoch that was cut short has its mean, which nothing would write once more.
         is_done = place.state.step >= length.total
         forget_later(place.run_dir / "logs", place.state.step, whole + bool(started and is_done))
-        for folder in (place.output_dir, place.run_dir):
-            sweep(folder, place.name)
+        place.manifest.sweep()
     first_step = place.state.step if place.state else 0
     logs = place.run_dir / "logs"
     metrics = Metrics(emit, logs, length.total, length.epochs, length.steps_per_epoch, first_step)

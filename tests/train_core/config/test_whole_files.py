@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from train_core.config.whole_files import write_text, write_whole
+from train_core.config.whole_files import remove_leftovers, write_text, write_whole
 
 
 def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -47,3 +47,22 @@ def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_text(tmp_path / "mine", "text")
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "precious"]
+
+
+def left_half_written(path: Path) -> Path:
+    """The temporary folder for `path` as a process leaves it that is killed while it writes."""
+    with write_whole(path) as temporary:
+        temporary.mkdir()
+    path.rmdir()
+    temporary.mkdir()
+    (temporary / "half").touch()
+    return temporary
+
+
+def test_what_a_killed_process_left_half_written_goes_for_the_named_paths_alone(tmp_path: Path) -> None:
+    names = ["zuko-state", "長" * 80 + "-state"]  # the second too long for a temporary name to contain all of it
+    ours = [left_half_written(tmp_path / name) for name in names]
+    others = [left_half_written(tmp_path / name) for name in ("zuko-2-state", "zuko-state.old", "長" * 60 + "-state")]
+    remove_leftovers([tmp_path / name for name in (*names, "missing")] + [tmp_path / "gone" / "zuko-state"])
+    assert not any(path.exists() for path in ours)
+    assert all((path / "half").exists() for path in others)

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from train_core.config.whole_files import write_whole
+from train_core.config.whole_files import remove_leftovers, write_whole
 
 BY_EPOCH = ("loss/epoch",)
 
@@ -18,7 +18,9 @@ def forget_later(log_dir: Path, step: int, epoch: int) -> None:
 
     TensorBoard's own way (`purge_step`) hides by one number for all curves, and only from readers that know it.
     """
-    for path in sorted(log_dir.glob("events.out.tfevents.*")):
+    paths = sorted(log_dir.glob("events.out.tfevents.*"))
+    remove_leftovers(paths)  # TensorBoard would read them too
+    for path in paths:
         kept = [record for record in RawEventFileLoader(str(path)).Load() if _stays(record, step, epoch)]
         with write_whole(path) as temporary, temporary.open("wb") as file:
             writer = RecordWriter(file)

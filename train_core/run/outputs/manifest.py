@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from train_core.config.whole_files import write_text
+from train_core.config.whole_files import remove_leftovers, write_text
 from train_core.facts.run.result_names import numbered
 from train_core.facts.run.states import INFO, PARTS, TENSORS
 
@@ -49,7 +49,12 @@ class Manifest:
             path = numbered(path)
         self._written[str(path)] = Written(str(path), kind, step, epoch)
         self._write()
+        remove_leftovers([path])
         return path
+
+    def sweep(self) -> None:
+        """Remove what a killed process of this run left half-written."""
+        remove_leftovers([self._file, *map(Path, self._written)])
 
     def keep_newest(self, kind: Kind, last: int, step: int) -> None:
         """Remove the run's files of `kind` beyond the `last` ones, 0 being all: epochs are counted, steps measured."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.resume import ResumeSettings
-from train_core.config.whole_files import remove, write_whole
+from train_core.config.whole_files import write_whole
 from train_core.events.kinds import StateWritten, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.contents import Contents
@@ -112,7 +112,6 @@ class States:
         self.manifest.keep_newest("step state", self.keep_steps, step)
         self.emit(StateWritten(path=str(path), step=step, epoch=epoch))
         return True
-
 
     def _contents_noted(self) -> dict[str, Any]:
         """The contents of what the run is made from. A file that cannot be read is reported and costs no state."""
@@ -222,10 +221,3 @@ class TorchDraws:
         torch.set_rng_state(state_dict["cpu"])
         if torch.cuda.is_available() and len(state_dict["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state_dict["cuda"])
-
-
-def sweep(folder: Path, name: str) -> None:
-    """Remove what a killed process of this run left half-written under its temporary names."""
-    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
-        if path.name.startswith((f".{name}-", f".{name}.")):
-            remove(path)
