@@ -94,6 +94,7 @@ class Kind:
     denoiser: str = "unet"  # the part that predicts, and its folder
     input_tensor: str = "model.diffusion_model.input_blocks.0.0.weight"  # its second size counts what the denoiser sees
     original_keys: bool = False  # adapters name the denoiser's layers by the original layout, not by diffusers'
+    kernels_in_adapters: bool = False  # adapters hold the projections around attention as 1x1 convolutions
     in_a1111: str = ""  # A1111's word in cards
     pipeline: str = "StableDiffusion"  # diffusers' class, without `Pipeline`
     pipeline_index: Mapping[str, Any] = field(default_factory=dict)  # what else model_index.json says
@@ -127,7 +128,7 @@ SD1 = Kind(
     names=Names("sd_v1", "stable-diffusion-v1"), velocity_names=Names("sd_v1_v", "stable-diffusion-v1"),
     said_as=("sd_v1", "stable-diffusion-v1"), text_width=768, text_sizes={"text_encoder": CLIP_L},
     unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
-    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD1",
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD1", kernels_in_adapters=True,
     pipeline_index=NO_CHECKER,
 )  # fmt: skip
 SD2 = Kind(
@@ -137,7 +138,7 @@ SD2 = Kind(
     velocity_names=Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True), silence_means=None,
     said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, text_sizes={"text_encoder": OPEN_CLIP_H},
     unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
-    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2",
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2", kernels_in_adapters=True,
     pipeline_index=NO_CHECKER,
 )  # fmt: skip
 SDXL = Kind(

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.facts.seeds import seed_for
+from train_core.models.quantised import shape_of
 from train_core.networks.choose import Chosen
 from train_core.networks.dropout_masks import Draws
+from train_core.networks.kernels import fitted
 from train_core.networks.layer import Layer
 from train_core.networks.stack import layers_on, put_on, take_off
 from train_core.networks.weight_change import WeightChange
@@ -99,9 +101,18 @@ class Adapter(nn.Module, Generic[AnyLayer]):
 
     def load_file_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights of a file. UserError, before anything is changed, if it is not of this shape."""
+        tensors = self._fitted(tensors)
         raise_if_any(self._differences(tensors))
         for key, layer in self.layers.items():
             layer.load({name: tensors[f"{key}.{name}"] for name in layer.tensors() if f"{key}.{name}" in tensors})
+
+    def _fitted(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`tensors` of a file with the kernels that the layers' own weights have."""
+        found = dict(tensors)
+        for key, layer in self.layers.items():
+            own = {name: tensors[full] for name in layer.tensors() if (full := f"{key}.{name}") in tensors}
+            found |= {f"{key}.{name}": tensor for name, tensor in fitted(own, shape_of(layer.base)).items()}
+        return found
 
     def _differences(self, tensors: Mapping[str, Tensor]) -> Iterator[Problem]:
         expected = {name: tuple(tensor.shape) for name, tensor in self.state_dict_for_file().items()}

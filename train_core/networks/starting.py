@@ -19,6 +19,7 @@ from train_core.networks.choose import Chooser, Chosen
 from train_core.networks.files.merging import Weighed, fit_problems, merged, require_fitting
 from train_core.networks.files.module import Module
 from train_core.networks.files.reading import AdapterFile, read_adapter
+from train_core.networks.kernels import fitted
 from train_core.networks.weight_change import WeightChange
 
 
@@ -35,7 +36,7 @@ def adapter_of(
         chosen = _as_in(file, targets, chooser)
         adapter = build_adapter(chosen, seed)
         for key, layer in adapter.layers.items():
-            layer.adopt(file.modules[key].read())
+            layer.adopt(fitted(file.modules[key].read(), layer.shape))
         return adapter
     adapter = build_adapter(chooser.choose(targets), seed)
     _take_over(adapter, file)
@@ -67,7 +68,8 @@ def _take_over(adapter: Adapter[WeightChange], file: AdapterFile) -> None:
     for key, module in file.modules.items():
         layer = adapter.layers[key]
         expected = {name: tuple(tensor.shape) for name, tensor in layer.tensors().items() if name != "alpha"}
-        found = {name: tensor.shape for name, tensor in module.tensors.items() if name != "alpha"}
+        found = {name: tuple(tensor.shape) for name, tensor in fitted(module.looks(), layer.shape).items()}
+        found.pop("alpha", None)
         if not isinstance(layer, module.algorithm) or found != expected:
             raise UserError(
                 problem(
@@ -78,7 +80,7 @@ def _take_over(adapter: Adapter[WeightChange], file: AdapterFile) -> None:
                 )
             )
     for key, module in file.modules.items():
-        adapter.layers[key].load(module.read())
+        adapter.layers[key].load(fitted(module.read(), adapter.layers[key].shape))
 
 
 def _require_all(file: AdapterFile, trained: set[str]) -> None:

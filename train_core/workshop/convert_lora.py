@@ -18,6 +18,7 @@ from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.base_kind import diffusers_path
 from train_core.networks.files.reading import AdapterFile
+from train_core.networks.kernels import is_around_attention
 from train_core.workshop.common.adapters import open_adapter
 from train_core.workshop.common.algebra import Factors
 from train_core.workshop.common.changes import change_of, require_free_of_base, shape_of
@@ -83,6 +84,8 @@ def _layers(file: AdapterFile, report: Report) -> tuple[dict[Place, tuple[Tensor
                 )
             )
         shape = shape_of(key, module)
+        if is_around_attention(key) and KINDS.get(file.kind, SD1).signs.config.get("use_linear_projection"):
+            shape = shape[:2]  # where diffusers has matrices
         ones = [1 for _ in shape[2:]]
         down, up = change.down.reshape(change.rank, shape[1], *shape[2:]), change.up.reshape(shape[0], -1, *ones)
         place = _place(key, file.kind)

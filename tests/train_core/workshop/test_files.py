@@ -35,6 +35,7 @@ from train_core.config.places import app_dir, tools_dir
 from train_core.facts.run.run_folders import new_folder
 from train_core.jobs.start import start_job
 from train_core.models.files import writing
+from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.reading import read_adapter
 
 
@@ -352,3 +353,18 @@ def test_a_checkpoint_has_the_hash_of_its_tensors_too(run_tool: RunTool) -> None
     facts = dict(table(run_tool("inspect", inspected=model_file("sd1")), "facts"))
     assert facts["autov3"] == hashlib.sha256(area).hexdigest()[:12]
     assert facts["autov2"] == hashlib.sha256(content).hexdigest()[:10]
+
+
+@torch.no_grad()
+def test_diffusers_takes_matrices_only_and_is_given_them_by_conversion(run_tool: RunTool, tmp_path: Path) -> None:
+    adapter = random_adapter("sd2")
+    save_adapter(tmp_path / "a.safetensors", adapter.state_dict_for_file(), {"ss_base_model_version": "sd_v2"})
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        StableDiffusionPipeline.from_pretrained(folder_of("sd2")).load_lora_weights(tmp_path / "a.safetensors")
+    written = tmp_path / "b.safetensors"
+    run_tool("convert_lora", adapter=tmp_path / "a.safetensors", adapter_format="diffusers", save_to=written)
+    saved = load_file(written)
+    assert {its.dim() for name, its in saved.items() if ".proj_" in name} == {2}
+    pipeline = StableDiffusionPipeline.from_pretrained(folder_of("sd2"))
+    pipeline.load_lora_weights(written)
+    assert "unet" in pipeline.get_list_adapters()

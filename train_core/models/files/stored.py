@@ -47,6 +47,11 @@ def joined(rows: Sequence[Stored]) -> Stored:
     return Stored(shape, lambda: torch.cat([one.read().to(rows[0].dtype) for one in rows]), rows[0].dtype)
 
 
+def reshaped(tensor: Stored, shape: tuple[int, ...]) -> Stored:
+    """The same numbers in another shape."""
+    return tensor if shape == tensor.shape else Stored(shape, lambda: tensor.read().reshape(shape), tensor.dtype)
+
+
 def as_kernel(matrix: Stored) -> Stored:
     """A matrix (out, in) as a 1x1 convolution (out, in, 1, 1)."""
     return Stored((*matrix.shape, 1, 1), lambda: matrix.read()[:, :, None, None], matrix.dtype)

@@ -17,6 +17,7 @@ from train_core.models.targets import is_projection
 from train_core.networks.algorithms.decompose import decomposed
 from train_core.networks.files.module import SPARSE, Module
 from train_core.networks.files.reading import AdapterFile
+from train_core.networks.kernels import fitted
 
 BIAS = "diff_b"
 MOST_NAMES = 5
@@ -36,7 +37,7 @@ def change_by(module: Module, shape: torch.Size, weight: Tensor | None) -> Tenso
 
     `weight`, in fp32, is needed where the change depends on it, see `needs_weight`.
     """
-    values = module.read()
+    values = fitted(module.read(), shape)
     alpha = float(values.pop("alpha")) if "alpha" in values else None
     scale = values.pop("dora_scale", None)
     change = module.algorithm.change_of(values, shape, alpha, weight)

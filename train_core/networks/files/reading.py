@@ -14,13 +14,14 @@ from train_core.config.phrases import joined
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
 from train_core.kinds import KINDS
-from train_core.models.files.stored import Stored, stored_tensors
+from train_core.models.files.stored import Stored, reshaped, stored_tensors
 from train_core.networks.algorithms.lokr import LokrLayer
 from train_core.networks.algorithms.names import IN_WORDS, algorithm_of
 from train_core.networks.files.base_kind import Base, base_of, key_for, key_in
 from train_core.networks.files.module import Module, module_of
 from train_core.networks.files.peft_settings import PeftSettings, peft_settings
 from train_core.networks.files.tensor_names import Place, place_of
+from train_core.networks.kernels import as_in_files
 
 BUNDLED = "bundle_emb."  # embeddings within an adapter, which A1111 reads
 
@@ -82,7 +83,14 @@ def adapter_in(file: TensorFile) -> AdapterFile:
     base = base_of(modules, file.metadata)
     names = {key: key_in(base, key, module) for key, module in modules.items()}
     remarks = (_denied(path, base),) if base.denied else ()
-    return AdapterFile(path, base.kind, _renamed(path, modules, names), file.metadata, others, remarks)
+    modules = {key: _in_shape(key, its, base.kind) for key, its in _renamed(path, modules, names).items()}
+    return AdapterFile(path, base.kind, modules, file.metadata, others, remarks)
+
+
+def _in_shape(key: str, module: Module, kind: str) -> Module:
+    """The same with the shapes that files of this `kind` have, of which other programs write matrices or kernels."""
+    shapes = as_in_files(key, {name: tensor.shape for name, tensor in module.tensors.items()}, kind)
+    return replace(module, tensors={name: reshaped(module.tensors[name], shape) for name, shape in shapes.items()})
 
 
 def _with_strength(tensors: Mapping[str, Stored], place: Place, said: PeftSettings) -> dict[str, Stored]:
