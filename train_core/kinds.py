@@ -34,13 +34,15 @@ class Signs:
 class Names:
     """The names by which adapter files state their base model.
 
-    `version` is sd-scripts' `ss_base_model_version`; `architecture` and `implementation` are modelspec's.
+    `version` is sd-scripts' `ss_base_model_version`; `architecture` and `implementation` are modelspec's. `resolution`
+    is the side, in pixels, of the squares that the base model was made for.
     """
 
     version: str
     architecture: str
     implementation: str = "diffusers"
     v2: bool = False
+    resolution: int = 512
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ SD2 = Kind(
     name="SD 2.x", code="sd2", family="train_core.models.kinds.sd2:SD2",
     signs=Signs(weak=(r"^cond_stage_model\.model\.",), config={"use_linear_projection": True}),
     names=Names("sd_v2", "stable-diffusion-v2-512", v2=True),
-    velocity_names=Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True), silence_means=None,
+    velocity_names=Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True, resolution=768), silence_means=None,
     said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, text_sizes={"text_encoder": OPEN_CLIP_H},
     unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
     block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2", kernels_in_adapters=True,
@@ -147,7 +149,10 @@ SDXL = Kind(
         strong=(r"^conditioner\.embedders\.1\.", r"^model\.diffusion_model\.label_emb\."),
         config={"addition_embed_type": "text_time"},
     ),
-    names=Names("sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models"),
+    names=Names(
+        "sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models",
+        resolution=1024,
+    ),
     said_as=("sdxl", "stable-diffusion-xl"), text_width=2048, pooled_width=1280,
     text_sizes={"text_encoder": CLIP_L, "text_encoder_2": OPEN_CLIP_G},
     unet_widths=(320, 640, 1280), unet_depths=(0, 2, 10), latents=Latents(scale=0.13025), block_layout=SDXL_LAYOUT,

@@ -38,8 +38,8 @@ def tag_frequency(library: Library) -> dict[str, dict[str, int]]:
     return _tag_frequency(library.entries, library.subsets)
 
 
-def bucket_summary(library: Library) -> dict[str, Any]:
-    """`ss_bucket_info`: samples per bucket, and the mean difference in aspect ratio of image and bucket."""
+def bucket_summary(library: Library) -> dict[str, Any] | None:
+    """`ss_bucket_info`: samples per bucket, and the mean difference in aspect ratio; None with buckets off."""
     return _bucket_summary(library.entries)
 
 
@@ -60,6 +60,7 @@ def _dataset(library: Library, number: int, batch_size: int) -> dict[str, Any]:
         "num_reg_images": registered(subsets, is_reg=True),
         "resolution": list(bucket_rules(subsets[0].settings.dataset).resolution),
         **{name: values[name] for name in _DATASET_KEYS if name in values},
+        **({} if values["enable_bucket"] else {"min_bucket_reso": None, "max_bucket_reso": None}),
         "tag_frequency": _tag_frequency(entries, subsets),
         "bucket_info": _bucket_summary(entries),
         "subsets": [_subset(subset) for subset in subsets],
@@ -113,7 +114,9 @@ def _tags(text: str, rules: CaptionRules) -> list[str]:
     return list(dict.fromkeys(tag.lower() for line in lines for tag in tags_in(line, rules)))
 
 
-def _bucket_summary(entries: Sequence[Entry]) -> dict[str, Any]:
+def _bucket_summary(entries: Sequence[Entry]) -> dict[str, Any] | None:
+    if not any(entry.settings.dataset.enable_bucket for entry in entries):
+        return None
     counts: Counter[Size] = Counter()
     for entry in entries:
         counts[entry.fit.bucket] += entry.repeats

@@ -45,7 +45,7 @@ class Chooser:
     def __init__(self, network: NetworkSettings, algorithm: AlgorithmSettings, layout: BlockLayout) -> None:
         self.network = network
         self.plain = _options(network, algorithm)
-        self.preset: LayerPreset = layer_preset(network.LyCORIS_preset, network.conv_dim is not None)
+        self.preset: LayerPreset = layer_preset(network.LyCORIS_preset, trains_convolutions(network))
         self.blocks = sum(layout)
         self.dims, self.alphas = self._per_block("block_dims"), self._per_block("block_alphas")
         self.conv_dims, self.conv_alphas = self._per_block("conv_block_dims"), self._per_block("conv_block_alphas")
@@ -85,8 +85,8 @@ class Chooser:
             if not self.preset.enable_conv:
                 return None
             dims, alphas = self.conv_dims, self.conv_alphas
-            if network.conv_dim is not None:
-                size = _Size(network.conv_dim, network.conv_alpha)
+            if trains_convolutions(network):
+                size = _Size(network.conv_dim or network.network_dim, network.conv_alpha)
         if target.in_denoiser and dims:
             rank = int(dims[target.block])
             size = _Size(rank, alphas[target.block] if alphas else size.alpha)
@@ -105,6 +105,11 @@ class Chooser:
                 )
             )
         return numbers
+
+
+def trains_convolutions(network: NetworkSettings) -> bool:
+    """Whether the settings give 3x3 convolutions ranks of their own: one for all, or one for each block."""
+    return network.conv_dim is not None or bool(network.conv_block_dims.strip())
 
 
 def _options(network: NetworkSettings, algorithm: AlgorithmSettings) -> LayerOptions:

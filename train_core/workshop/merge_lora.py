@@ -53,7 +53,8 @@ def run(config: MergeLora, report: Report) -> None:
             for found in (*left_out(file, opened.stored, targets), *unlike_model(file, opened)):
                 report.warning(found)
         tell_of_no_vae(opened, opened.stored, report)
-        write_checkpoint(path, opened, merged(opened.stored, targets, weighed), dtype_of(result), report)
+        sources = [opened.found.path, *(file.path for file in files)]
+        write_checkpoint(path, opened, merged(opened.stored, targets, weighed), dtype_of(result), report, sources)
         return
     kind = _common_kind(files)
     adapters = _with_strengths(files, settings, kind)

@@ -44,7 +44,8 @@ def run(config: MergeModels, report: Report) -> None:
     for found in notices:
         report.notice(found)
     tell_of_no_vae(first, parts, report)
-    write_checkpoint(path, marked, parts, dtype_of(result), report)
+    sources = [one.found.path for one in (first, *others)]
+    write_checkpoint(path, marked, parts, dtype_of(result), report, sources)
 
 
 def require_alike(first: Opened, other: Opened) -> None:

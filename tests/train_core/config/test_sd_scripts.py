@@ -276,3 +276,19 @@ def test_every_lora_type_of_kohya_ss_is_one_of_ours(tmp_path: Path, name: str) -
 def test_layers_that_have_no_name_there_are_told(tmp_path: Path) -> None:
     config = read(tmp_path, 'network_module = "networks.loha"\nnetwork_args = ["conv_dim=4"]').config
     assert "# sd-scripts has nothing like LyCORIS_preset = 'auto'.\n" in export_toml(config)
+
+
+def test_ranks_by_block_that_choose_other_layers_there_are_told_on_import(tmp_path: Path) -> None:
+    blocks = ",".join(["4"] * 25)
+    for more, told in (("", True), ('"conv_dim=4"', False), (f'"conv_block_dims={blocks}"', False)):
+        args = f'["block_dims={blocks}", {more}]'
+        loaded = read(tmp_path, f'network_module = "networks.lora"\nnetwork_args = {args}\n')
+        codes = [warning.code for warning in loaded.warnings]
+        assert ("block_dims_train_more_there" in codes) is told
+
+
+def test_ranks_of_convolutions_by_block_are_exported_with_the_others_that_they_need_there() -> None:
+    by_block = ",".join(["2"] * 25)
+    config = TrainConfig.from_flat({"conv_block_dims": by_block, "network_dim": 8})
+    args = tomllib.loads(export_toml(config))["network"]["network_args"]
+    assert {f"conv_block_dims={by_block}", "block_dims=" + ",".join(["8"] * 25)} <= set(args)

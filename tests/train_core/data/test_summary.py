@@ -52,6 +52,17 @@ def test_buckets_count_samples_and_say_how_far_off_they_are(library: Library) ->
     }
 
 
+def test_without_buckets_there_are_none_to_count(tmp_path: Path) -> None:
+    image_folder(tmp_path, "2_dog", [(128, 128), (200, 128)], "Dog")
+    settings = DatasetSettings(train_data_dir=str(tmp_path), resolution="128", enable_bucket=False)
+    library = open_library(DataSettings(settings))
+    assert bucket_summary(library) is None
+    (dataset,) = dataset_summary(library, 1)
+    assert [dataset[name] for name in ("enable_bucket", "min_bucket_reso", "max_bucket_reso", "bucket_info")] == [
+        False, None, None, None,
+    ]  # fmt: skip
+
+
 def test_regularisation_folders_are_listed_apart_and_counted_before_they_are_matched(tmp_path: Path) -> None:
     image_folder(tmp_path / "img", "4_zuko dog", [(128, 128)] * 2, "Dog")
     for number, name in enumerate(("2_dog", "3_animal")):

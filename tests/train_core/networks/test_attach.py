@@ -240,3 +240,14 @@ def test_distributed_training_sees_every_gradient(modules, targets, tmp_path):
         assert all(parameter.grad is not None for parameter in adapter.parameters())
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_ranks_of_convolutions_by_block_train_convolutions_without_a_rank_for_all(full_size_targets):
+    by_block = ",".join(["4"] * 25)
+    adapter = adapter_on(full_size_targets, NetworkSettings(conv_block_dims=by_block, conv_alpha=2))
+    assert count(adapter) == (72, 278)
+    convolutions = [layer for layer in adapter.layers.values() if isinstance(layer.base, nn.Conv2d)]
+    wide = [layer for layer in convolutions if layer.base.kernel_size != (1, 1)]
+    assert {(layer.rank, layer.alpha) for layer in wide} == {(4, 2.0)}
+    without = adapter_on(full_size_targets, NetworkSettings(conv_block_dims=",".join("0" * 25)))
+    assert count(without) == (72, 278 - 50)  # the layers that sd-scripts adds for block_dims alone

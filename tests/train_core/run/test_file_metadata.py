@@ -134,3 +134,9 @@ def test_no_metadata_keeps_what_loaders_need():
     assert {name for name in found if not name.startswith("modelspec.")} == {
         "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha", "ss_network_args",
     }  # fmt: skip
+
+
+def test_with_buckets_off_the_limits_of_buckets_are_none_as_in_sd_scripts():
+    found = metadata(enable_bucket=False)
+    names = ("ss_enable_bucket", "ss_bucket_no_upscale", "ss_min_bucket_reso", "ss_max_bucket_reso")
+    assert [found[name] for name in names] == ["False", "False", "None", "None"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -368,3 +369,24 @@ def test_diffusers_takes_matrices_only_and_is_given_them_by_conversion(run_tool:
     pipeline = StableDiffusionPipeline.from_pretrained(folder_of("sd2"))
     pipeline.load_lora_weights(written)
     assert "unet" in pipeline.get_list_adapters()
+
+
+def test_a_merged_checkpoint_says_what_it_is_and_what_it_was_made_from(
+    run_tool: RunTool, write: Write, tmp_path: Path
+) -> None:
+    kinds = {"sd1": ("stable-diffusion-v1", 512), "sdxl": ("stable-diffusion-xl-v1-base", 1024)}
+    for kind, (architecture, size) in kinds.items():
+        base = Path(shutil.copy(model_file(kind), tmp_path / f"{kind} base.safetensors"))
+        other = Path(shutil.copy(base, tmp_path / f"{kind} other.safetensors"))
+        results = [tmp_path / kind / name for name in ("models.safetensors", "lora.safetensors")]
+        run_tool("merge_models", model_a=base, model_b=other, save_to=results[0])
+        run_tool("merge_lora", adapters=[write("dog", kind)], merge_model=base, save_to=results[1])
+        for path, added in zip(results, (other.stem, "dog"), strict=True):
+            said = header(path)
+            assert said.pop("modelspec.date")
+            assert {name: value for name, value in said.items() if name.startswith("modelspec.")}.items() >= {
+                "modelspec.sai_model_spec": "1.0.1", "modelspec.architecture": architecture,
+                "modelspec.implementation": "https://github.com/Stability-AI/generative-models",
+                "modelspec.title": path.stem, "modelspec.resolution": f"{size}x{size}",
+                "modelspec.merged_from": f"{base.stem}, {added}",
+            }.items()

@@ -8,7 +8,7 @@ from train_core.config.checks.draws import draw_contradictions, draw_oddities
 from train_core.config.checks.images import bucket_contradictions, source_contradictions
 from train_core.config.checks.launch import launch_contradictions
 from train_core.config.checks.loss import loss_contradictions, loss_oddities
-from train_core.config.checks.network import network_contradictions
+from train_core.config.checks.network import network_contradictions, network_oddities
 from train_core.config.checks.optimizer import optimizer_contradictions, optimizer_oddities
 from train_core.config.checks.paths import foreign_outputs
 from train_core.config.checks.saving import name_contradictions, saving_oddities
@@ -75,6 +75,7 @@ def learning_rates(
 def oddities(config: TrainConfig) -> list[Problem]:
     """Warnings for what works but is rarely meant."""
     found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
+    found += network_oddities(config)
     return [*found, *draw_oddities(config.captions), *saving_oddities(config.output, config.resume)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, problem
+from train_core.config.syntax.layer_presets import AUTO, PRESETS
 from train_core.config.syntax.optimizer_traits import is_schedule_free
 
 
@@ -78,3 +79,41 @@ def _start(config: TrainConfig) -> list[Problem]:
             strengths=len(strengths), files=len(algorithm.base_weights),
         )
     ]
+
+
+def network_oddities(config: TrainConfig) -> list[Problem]:
+    """Warnings about settings that mean nothing beside others: for layers that get no adapter."""
+    values = config.applicable()
+    preset = PRESETS.get(config.network.LyCORIS_preset.strip())
+    own_ranks = [name for name in ("conv_dim", "conv_block_dims") if values.get(name)]
+    silent = own_ranks if preset and not preset.enable_conv else []
+    plain = config.network.LyCORIS_preset.strip() == AUTO and not own_ranks
+    if values.get("use_tucker") and (silent or plain or (preset and not preset.enable_conv)):
+        silent = [*silent, "use_tucker"]
+    found = [_needs_convolutions(name, config) for name in silent]
+    if values.get("train_norm") and _without_norms(config):
+        found.append(
+            problem(
+                "no_norms_chosen",
+                "train_norm has no effect: the layers that are trained contain no norms. Choose other layers with "
+                "LyCORIS_preset, such as auto or full for the U-Net, or turn train_norm off.",
+            )
+        )
+    return found
+
+
+def _without_norms(config: TrainConfig) -> bool:
+    """Whether none of the modules whose layers are trained has a norm in it; of files of layers nothing is said."""
+    name = config.network.LyCORIS_preset.strip()
+    if name in ("attn-only", "ia3"):
+        return True
+    return config.network.network_train_text_encoder_only and (name == AUTO or name in PRESETS)
+
+
+def _needs_convolutions(name: str, config: TrainConfig) -> Problem:
+    return problem(
+        "no_convolutions_chosen",
+        "{name} has no effect: with LyCORIS_preset = {preset} no 3x3 convolutions are trained. Choose auto with a "
+        "conv_dim, or full; or remove {name}.",
+        name=name, preset=config.network.LyCORIS_preset.strip(),
+    )

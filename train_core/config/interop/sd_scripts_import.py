@@ -30,7 +30,7 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
     Raises `UserError` for a network module that this version cannot train.
     """
     ours, warnings = in_our_words(_with_what_is_left_out(values), lambda name: source)
-    return ours, (*warnings, *_defaults(ours, source))
+    return ours, (*warnings, *_blocks(ours, source), *_defaults(ours, source))
 
 
 def _with_what_is_left_out(values: Values) -> Values:
@@ -56,6 +56,21 @@ def _with_what_is_left_out(values: Values) -> Values:
     elif ours.get("max_train_steps"):
         ours["max_train_epochs"] = 0
     return ours
+
+
+def _blocks(ours: Values, source: str) -> list[Problem]:
+    """A warning about ranks by block, which choose other layers there."""
+    if not ours.get("block_dims") or ours.get("conv_dim") or ours.get("conv_block_dims"):
+        return []
+    return [
+        problem(
+            "block_dims_train_more_there",
+            "block_dims in {source}: in sd-scripts, block_dims without conv_dim also trains the linear layers and 1x1 "
+            "convolutions of the residual blocks (28 more layers on SDXL, 36 on SD 1.x and 2.x). Here it does not. To "
+            "train them as well, set conv_block_dims to a 0 for each block.",
+            source=source,
+        )
+    ]
 
 
 def _defaults(ours: Values, source: str) -> list[Problem]:

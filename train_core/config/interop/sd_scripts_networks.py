@@ -11,7 +11,7 @@ from train_core.config.problems import UserError, problem
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.rates import RateSettings
-from train_core.config.syntax.arguments import parse_arguments
+from train_core.config.syntax.arguments import parse_arguments, parse_numbers
 from train_core.config.syntax.coerce import arguments_in
 
 Values = dict[str, Any]
@@ -104,6 +104,9 @@ def network_in_their_words(values: Values, defaults: Values) -> tuple[Values, se
         said = {name for name in PLAIN_ARGUMENTS if _is_said(name, values)}
         table: Values = {"network_module": PLAIN[lora_type]}
         words = [f"{name}={values[name]}" for name in values if name in said]
+        if "conv_block_dims" in said and "block_dims" not in said:  # there it is only read beside block_dims
+            blocks = len(parse_numbers(values["conv_block_dims"]))
+            words.append("block_dims=" + ",".join([str(values["network_dim"])] * blocks))
     else:
         said = {name for name in LYCORIS_ARGUMENTS if _is_said(name, values)}
         table = {"network_module": LYCORIS}

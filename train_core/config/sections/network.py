@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.conditions import all_of, when, when_set
+from train_core.config.conditions import all_of, when, when_above, when_set
 from train_core.config.setting import Section, setting
 
 LoraType = Literal["LoRA", "LoRA-FA", "DyLoRA", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"]
@@ -17,7 +17,7 @@ RANKED = when("LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA", "Diag-OFT",
 SCALED = when("LoRA_type", *LOW_RANK_TYPES, "LoHa", "LoKr", "GLoRA")
 NUMBERS = r"^\s*(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?\s*$"
 IN_UNET = when("network_train_text_encoder_only", False)
-CONVS = all_of(RANKED, when_set("conv_dim"), IN_UNET)
+CONVS = all_of(RANKED, when_set("conv_dim", "conv_block_dims"), IN_UNET)
 
 
 class NetworkSettings(Section, title="Network"):
@@ -57,7 +57,10 @@ class NetworkSettings(Section, title="Network"):
     )
     rank_dropout_scale: bool = setting(
         False, "Scale up what rank dropout leaves, so that the sum stays about the same.", label="Scale rank dropout",
-        advanced=True, applies_to=when("LoRA_type", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"),
+        advanced=True, applies_to=all_of(
+            when("LoRA_type", "LoHa", "LoKr", "GLoRA", "IA3", "Diag-OFT", "BOFT", "Full"),
+            when_above("rank_dropout", 0),
+        ),
     )
     module_dropout: float = setting(
         0.0, "Chance that a whole module is skipped in a step.", label="Module dropout", ge=0, lt=1, advanced=True,
@@ -87,8 +90,8 @@ class NetworkSettings(Section, title="Network"):
         advanced=True, applies_to=when_set("block_dims"),
     )
     conv_block_dims: str = setting(
-        "", "The same for 3x3 convolutions; 0 leaves those of a block untrained.", label="Convolution block ranks",
-        pattern=r"^\s*(\d+(\s*,\s*\d+)*)?\s*$", advanced=True, applies_to=IN_UNET,
+        "", "The same for 3x3 convolutions, with or without a convolution rank; 0 leaves those of a block untrained.",
+        label="Convolution block ranks", pattern=r"^\s*(\d+(\s*,\s*\d+)*)?\s*$", advanced=True, applies_to=IN_UNET,
     )
     conv_block_alphas: str = setting(
         "", "The alphas for the convolution block ranks; empty uses the convolution alpha.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,23 @@ from train_core.workshop.common.noise_kinds import IN_METADATA, scheduler_of, si
 from train_core.workshop.common.report import Report
 
 Parts = Mapping[str, Mapping[str, Stored]]
+STABILITY = "https://github.com/Stability-AI/generative-models"  # whose layout the file has
 END, START = "<|endoftext|>", "<|startoftext|>"
 
 
-def write_checkpoint(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report) -> None:
+def write_checkpoint(
+    path: Path, opened: Opened, stored: Parts, dtype: torch.dtype | None, report: Report,
+    merged_from: Sequence[Path] = (),
+) -> None:
     """Write the parts `stored` of a model as one file in Stability's layout, with what the source says of itself.
 
-    `dtype` None keeps each tensor's number format. Only one tensor is in memory at a time.
+    A model that is `merged_from` files also says so. `dtype` None keeps each tensor's number format. Only one tensor is
+    in memory at a time.
     """
     tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
     _tell_what_is_left(opened, report)
-    write_safetensors(path, _with_signs(opened, tensors), said_of(opened), report.stage("saving"))
+    said = said_of(opened) | (_modelspec(path, opened, merged_from) if merged_from else {})
+    write_safetensors(path, _with_signs(opened, tensors), said, report.stage("saving"))
     report.saved(path)
 
 
@@ -123,6 +130,18 @@ def said_of(opened: Opened) -> dict[str, str]:
     if predicts:
         kept["modelspec.prediction_type"] = predicts
     return {"format": "pt", **kept}
+
+
+def _modelspec(path: Path, opened: Opened, sources: Sequence[Path]) -> dict[str, str]:
+    """Stability's model specification of a merged model; what else the first source says of itself stays."""
+    names = opened.row.names_for(opened.found.prediction_type or "epsilon")
+    said = {
+        "sai_model_spec": "1.0.1", "architecture": names.architecture, "implementation": STABILITY, "title": path.stem,
+        "resolution": said_of(opened).get("modelspec.resolution", f"{names.resolution}x{names.resolution}"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "merged_from": ", ".join(source.stem for source in sources),
+    }  # fmt: skip
+    return {f"modelspec.{name}": value for name, value in said.items()}
 
 
 def _with_signs(opened: Opened, tensors: Mapping[str, Stored], all_kinds: bool = False) -> dict[str, Stored]:
