@@ -84,7 +84,7 @@ def _layers(file: AdapterFile, report: Report) -> tuple[dict[Place, tuple[Tensor
                 )
             )
         shape = shape_of(key, module)
-        if is_around_attention(key) and KINDS.get(file.kind, SD1).signs.config.get("use_linear_projection"):
+        if is_around_attention(key) and "use_linear_projection" in (KINDS.get(file.kind, SD1).signs.config or {}):
             shape = shape[:2]  # where diffusers has matrices
         ones = [1 for _ in shape[2:]]
         down, up = change.down.reshape(change.rank, shape[1], *shape[2:]), change.up.reshape(shape[0], -1, *ones)
