@@ -35,8 +35,8 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
 
 def _with_what_is_left_out(values: Values) -> Values:
     """`values` with what they mean there by what they leave out, or beside one another."""
-    ours = {"network_module": "networks.lora", **values}
-    if not ours["network_module"]:
+    ours = dict(values)
+    if not ours.get("network_module") and not ours.get("LoRA_type"):
         ours["network_module"] = "networks.lora"
     if ours.get("optimizer_type") == "":
         ours["optimizer_type"] = "AdamW"

@@ -48,7 +48,8 @@ def network_in_our_words(values: Values, source_of: Callable[[str], str]) -> Val
     module, said = ours.pop("network_module", None), ours.pop("network_args", None)
     if not module and not said:
         return ours
-    source = source_of("network_args" if said else "network_module")
+    place = "network_args" if said else "network_module"
+    source = source_of(place)
     words = arguments_in("network_args", said, source)
     arguments = {ARGUMENTS.get(name, name): value for name, value in parse_arguments(words, "network_args").items()}
     if module:
@@ -65,7 +66,7 @@ def network_in_our_words(values: Values, source_of: Callable[[str], str]) -> Val
                 source=source, names=", ".join(unknown),
             )
         )
-    return merged(ours, arguments, "network_args", source)
+    return merged(ours, arguments, place, source)
 
 
 def _of_module(module: str, arguments: Values, source: str) -> Values:

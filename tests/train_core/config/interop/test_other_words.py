@@ -131,6 +131,7 @@ def test_a_value_given_twice_is_no_conflict(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(("name", "text", "told"), [
     ("a.toml", "resolution = 512\n[data]\nresolution = 768", ("the top level", "[data]", "512", "768")),
     ("a.toml", "network_args = ['conv_dim=4']\n[x]\nconv_dim = 8", ("network_args", "4", "8")),
+    ("a.toml", "network_module = 'networks.lora'\nLoRA_type = 'LoHa'", ("in network_module", "'LoRA'", "'LoHa'")),
 ])
 def test_two_values_are_told_with_both_places(tmp_path: Path, name: str, text: str, told: tuple[str, ...]) -> None:
     with pytest.raises(UserError) as error:
@@ -138,6 +139,12 @@ def test_two_values_are_told_with_both_places(tmp_path: Path, name: str, text: s
     (found,) = error.value.problems
     assert found.code == "setting_twice"
     assert all(words in found.text for words in told), found.text
+
+
+@pytest.mark.parametrize("text", ["", "network_module = ''\n", "network_args = []\n", "network_args = ['factor=4']\n"])
+def test_a_lora_type_without_a_module_stands_alone(tmp_path: Path, text: str) -> None:
+    loaded = read(tmp_path, "a.toml", text + "LoRA_type = 'LoKr'\noptimizer_type = 'AdamW'\nxformers = true")
+    assert loaded.config.network.LoRA_type == "LoKr"
 
 
 def test_two_values_in_json_are_told_and_one_is_not(tmp_path: Path) -> None:
