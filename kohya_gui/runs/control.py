@@ -6,10 +6,34 @@ from dataclasses import replace
 from pathlib import Path
 
 from kohya_gui.runs.process import kill_trees, recall, remember
-from kohya_gui.runs.registry import living_processes
+from kohya_gui.runs.registry import ACTIVE, RunInfo, find_run, living_processes, read_run
+from train_core.config.problems import UserError, problem
 from train_core.events.reading import read_events
 from train_core.events.requests import request
 from train_core.facts.run.rate_changes import RateChange, parse_rate_change
+
+
+def find_known(run_id: str | None) -> Path:
+    """The folder of the run `run_id`. Raises `UserError` if it is not there, or not there any more."""
+    folder = find_run(run_id or "")
+    if folder is None:
+        raise UserError(problem("run_is_gone", "This run does not exist any more. Choose another one from the list."))
+    return folder
+
+
+def find_active(run_id: str | None) -> RunInfo:
+    """The run `run_id`, which can be asked for something. Raises `UserError` once it has ended."""
+    run = read_run(find_known(run_id))
+    if run is None or run.status not in ACTIVE:
+        raise UserError(
+            problem(
+                "run_has_ended",
+                "The run {name} has already ended, so it can no longer be stopped or changed. Resume it, or start a "
+                "new one.",
+                name=run.name if run else str(run_id),
+            )
+        )
+    return run
 
 
 def stop(folder: Path) -> None:

@@ -20,7 +20,7 @@ from kohya_gui.tabs.context import PageContext
 from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool
 from train_core.config.jobs import table
-from train_core.config.problems import Problem, UserError
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
 
@@ -105,8 +105,11 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     def keep(request: gr.Request, text: str | None) -> None:
         keep_own_lines(text or "", Session.of(request, context.language))
 
+    def end(request: gr.Request) -> None:
+        cancel(Session.of(request, context.language))
+
     gr.on([page.load, gr.Timer(1.0).tick], watch, [panel.seen], outputs, **QUIET)
-    panel.cancel.click(cancel, None, None, **QUIET)
+    panel.cancel.click(end, None, None, **QUIET)
     page.load(own_lines, None, [lines], **QUIET)
     save.click(keep, [lines], None, **QUIET)
 
@@ -122,12 +125,13 @@ def look(panel: Panel, seen: int, language: str) -> Updates:
     return {panel.view: tool_html(view, language), panel.cancel: gr.update(visible=active), panel.seen: state}
 
 
-def cancel() -> None:
+def cancel(session: Session) -> None:
     """Ask the tool to end; asked a second time, end it at once."""
     folder = tools.newest()
-    if folder is None:
-        return
-    if follower(folder).view().status == "stopping":
+    status = follower(folder).view().status if folder else None
+    if folder is None or status not in ACTIVE:
+        session.warn(problem("tool_has_ended", "The tool has already ended, so there is nothing left to cancel."))
+    elif status == "stopping":
         control.kill(folder)
     else:
         control.stop(folder)

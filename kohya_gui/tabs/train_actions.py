@@ -12,9 +12,10 @@ import gradio as gr
 from markupsafe import Markup
 
 from kohya_gui.form.controller import Updates
+from kohya_gui.form.session import Session
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.i18n.value_kinds import number_text
-from kohya_gui.runs import control, launch, registry
+from kohya_gui.runs import control, launch
 from kohya_gui.runs.follow import follower
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import OutputPanel
@@ -59,61 +60,66 @@ class Actions:
 
     def use_rates(self, request: gr.Request, choice: str | None, preset: str | None, *shown: Any) -> Updates:
         """Put the rates that the shown run has found into the form."""
-        session, folder = self.form.session(request), registry.find_run(choice or "")
-        rates = follower(folder).view().rates if folder else {}
-        if not rates:
+        session = self.form.session(request)
+        try:
+            rates = _rates_of(control.find_known(choice))
+        except UserError as error:
+            session.warn(error)
             return gr.skip()
         return self.form.show(with_rates(self.form.fields.read(shown), rates), preset, session)
 
     def stop(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run to save and end; asked a second time, end it at once."""
-        folder = registry.find_run(choice or "")
-        run = registry.read_run(folder) if folder else None
-        if run is None:
+        session = self.form.session(request)
+        try:
+            run = control.find_active(choice)
+        except UserError as error:
+            session.warn(error)
             return
         if run.status == "stopping":
             control.kill(run.folder)
         else:
             control.stop(run.folder)
-            self.form.session(request).tell("ui.stop.asked")
+            session.tell("ui.stop.asked")
 
     def pause(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run to keep its state and end."""
-        _ask(control.pause, choice)
-        self.form.session(request).tell("ui.pause.asked")
+        session = self.form.session(request)
+        if _ask(control.pause, choice, session):
+            session.tell("ui.pause.asked")
 
     def resume(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
         """Resume the shown run from its newest state, with the settings that it was started with."""
-        session, folder = self.form.session(request), registry.find_run(choice or "")
+        session = self.form.session(request)
         try:
-            handle = launch.resume(folder) if folder else None
+            handle = launch.resume(control.find_known(choice))
         except UserError as error:
             session.warn(error)
             return gr.skip()
-        return look(self.run, handle.id if handle else None, seen, session.language)
+        return look(self.run, handle.id, seen, session.language)
 
     def change_rate(self, request: gr.Request, choice: str | None, typed: str) -> Updates:
         """Ask the shown run for the typed learning rate, or factor, from its next step on."""
-        session, folder = self.form.session(request), registry.find_run(choice or "")
+        session = self.form.session(request)
         try:
-            if folder:
-                session.tell("ui.rate.asked", change=str(control.change_rate(folder, typed or "")))
+            change = control.change_rate(control.find_active(choice).folder, typed or "")
         except UserError as error:
             session.warn(error)
             return gr.skip()
+        session.tell("ui.rate.asked", change=str(change))
         return {self.run.rate: ""}
 
     def tenth_rate(self, request: gr.Request, choice: str | None) -> Updates:
         """Ask the shown run for a tenth of its learning rate."""
         return self.change_rate(request, choice, "x0.1")
 
-    def save_now(self, choice: str | None) -> None:
+    def save_now(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run for a file now."""
-        _ask(control.save, choice)
+        _ask(control.save, choice, self.form.session(request))
 
-    def sample_now(self, choice: str | None) -> None:
+    def sample_now(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run for sample pictures now."""
-        _ask(control.sample, choice)
+        _ask(control.sample, choice, self.form.session(request))
 
     def export(self, request: gr.Request, *shown: Any) -> Updates:
         """Show the settings as sd-scripts' TOML."""
@@ -177,10 +183,27 @@ def _ready(job: type[Job], found: CheckedForm) -> TrainConfig:
     return found.config
 
 
-def _ask(request: Callable[[Path], None], choice: str | None) -> None:
-    folder = registry.find_run(choice or "")
-    if folder is not None:
-        request(folder)
+def _rates_of(folder: Path) -> dict[str, dict[str, float]]:
+    """The rates by optimizer that the run in `folder` has found. Raises `UserError` where it has found none."""
+    rates = follower(folder).view().rates
+    if not rates:
+        raise UserError(
+            problem(
+                "no_rates_found",
+                "This run has found no learning rates. Choose a finished run of 'Find learning rate' from the list.",
+            )
+        )
+    return rates
+
+
+def _ask(request: Callable[[Path], None], choice: str | None, session: Session) -> bool:
+    """Make a request of the chosen run, or say why it cannot be made. Returns whether it was."""
+    try:
+        request(control.find_active(choice).folder)
+    except UserError as error:
+        session.warn(error)
+        return False
+    return True
 
 
 def _download(written: str, name: str, label: str) -> Markup:

@@ -22,11 +22,13 @@ from kohya_gui.tabs.train_actions import Actions, with_rates
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
+from tests.event_lines import EventLog
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
 from train_core.config.job import Job
 from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.places import runs_dir
 from train_core.facts.models import hub
 
 
@@ -217,3 +219,33 @@ def test_pasted_paths_are_shown_clean_once_their_field_is_left(page: TrainForm):
 
 def test_clean_paths_are_left_alone(page: TrainForm):
     assert page.show_clean_paths(*(None for _ in page.fields.paths)) == gr.skip()
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "gone"])
+def test_what_has_ended_takes_no_requests(page: TrainForm, told: list[str], status: str):
+    folder = runs_dir() / "20260101-000000-mine"
+    if status != "gone":
+        folder.mkdir(parents=True)
+        (folder / "config.toml").touch()
+        EventLog(folder / "events.jsonl").write("finished", status=status, path="", step=9)
+    with gr.Blocks():
+        actions = actions_of(page)
+    actions.stop(request(), folder.name)
+    actions.pause(request(), folder.name)
+    actions.save_now(request(), folder.name)
+    actions.sample_now(request(), folder.name)
+    assert actions.change_rate(request(), folder.name, "1e-4") == gr.skip()
+    assert told == ["run_is_gone" if status == "gone" else "run_has_ended"] * 5
+    assert not (folder / "control").exists()
+
+
+def test_rates_that_no_run_has_found_are_not_taken(page: TrainForm, told: list[str]):
+    folder = runs_dir() / "20260101-000000-mine"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    EventLog(folder / "events.jsonl").write("finished", status="completed", path="", step=9)
+    with gr.Blocks():
+        actions = actions_of(page)
+    for choice in (folder.name, None):
+        assert actions.use_rates(request(), choice, None, *shown(page)) == gr.skip()
+    assert told == ["no_rates_found", "run_is_gone"]
