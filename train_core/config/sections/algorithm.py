@@ -12,8 +12,9 @@ class AlgorithmSettings(Section, title="Algorithm and start"):
         "fine-tuning.", label="DoRA", applies_to=when("LoRA_type", "LoRA", "LoHa", "LoKr"),
     )
     wd_on_output: bool = setting(
-        False, "DoRA magnitudes along the outputs, LyCORIS's default since 3.2; A1111 and ComfyUI were made for "
-        "magnitudes along the inputs.", label="DoRA on outputs", applies_to=when("dora_wd", True),
+        False, "DoRA magnitudes along the outputs, LyCORIS's default since 3.2, and all that its own loader reads; "
+        "A1111 and ComfyUI were made for magnitudes along the inputs.", label="DoRA on outputs",
+        applies_to=when("dora_wd", True),
     )
     rs_lora: bool = setting(
         False, "Rank-stabilised LoRA: divide alpha by the square root of the rank, so that high ranks learn as fast as "
