@@ -78,7 +78,8 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     """Return the command, its options, and pytest's arguments to pass on. Raises UsageError."""
     word, arguments = ("page", typed) if not typed or typed[0].startswith("-") else (typed[0], typed[1:])
     if word not in words():
-        raise UsageError(f"Unknown command {word!r}{nearest(word, words())}. The commands are {', '.join(words())}.")
+        hint = nearest(word, words()) or "."
+        raise UsageError(f"Unknown command {word!r}{hint} The commands are {', '.join(words())}.")
     parser = parser_for(word)
     overrides: dict[str, str | list[str]] = {}
     if word in jobs_by_word() or word == "tool":

@@ -201,6 +201,11 @@ def _unreadable(path: Path, reason: str) -> Problem:
             "({reason})",
             path=str(path), reason=reason,
         )
+    if path.suffix.lower() == ".json":
+        return problem(
+            "config_unreadable_json", "{path} cannot be read: {reason}. In JSON, write every backslash twice.",
+            path=str(path), reason=reason,
+        )
     return problem(
         "config_unreadable", "{path} cannot be read: {reason}. In TOML, write Windows paths in 'single quotes'.",
         path=str(path), reason=reason,

@@ -136,7 +136,7 @@ def test_a_preset_moves_with_the_program(tmp_path: Path) -> None:
     ("name", "content", "code"),
     [
         ("a.toml", b"x = \n", "config_unreadable"),
-        ("a.json", b"{", "config_unreadable"),
+        ("a.json", b"{", "config_unreadable_json"),
         ("a.json", b"[1]", "config_no_table"),
         ("a.toml", "x = 'é'".encode("latin-1"), "config_not_utf8"),
         ("a.toml", b"config_version = 99\n", "config_too_new"),
