@@ -57,7 +57,7 @@ class Process:
 
 @dataclass
 class Windows:
-    """Windows, reached by a command that runs its Python. `notes` is a folder for what is passed to and fro."""
+    """Windows, reached by a command that runs its Python. `notes` is a folder for what is passed both ways."""
 
     command: Sequence[str]
     notes: Path
