@@ -8,8 +8,6 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import psutil
-
 ALL_ADDRESSES = ("0.0.0.0", "::")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _PLACE = re.compile(r"(?P<name>\[[0-9a-f:.]+(?:%[^\]]*)?\]|[^\s:\[\]/\\@,?#]+)(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
@@ -93,6 +91,8 @@ def same_place(origin: str, host: str) -> bool:
 
 def own_names() -> set[str]:
     """Every address that this machine has now, and its names on the network around it."""
+    import psutil  # noqa: PLC0415 - names are read before the environment has all its packages
+
     host = socket.gethostname().lower().rstrip(".")
     short = host.partition(".")[0]
     addresses = {

@@ -49,6 +49,8 @@ class Copy:
         (self.app / "train_core" / "__init__.py").touch()
         shutil.copy(APP / "gui.py", self.app)
         (self.app / "kohya_gui" / "server" / "app.py").write_text(STUB_PAGE)
+        # It prepares for gradio, which this environment does not have.
+        (self.app / "kohya_gui" / "server" / "surroundings.py").write_text("def prepare_surroundings(): pass\n")
         self.require("requirements.txt", "# the least\ntorch==2.13.0\ntiny_a==1.0\n")
         self.require("tests/requirements.txt", "tiny_test==1.0\n")
         add_wheel(self.wheels, "torch", "2.13.0", STUB_TORCH.format(build=""))
