@@ -33,6 +33,18 @@ def test_a_resumed_run_clears_up_after_itself_and_not_what_another_run_is_writin
     assert (run_dir / MANIFEST).is_file()
 
 
+def test_a_resumed_run_does_not_take_for_its_own_what_it_had_removed(tmp_path: Path) -> None:
+    removed, kept = tmp_path / "zuko-step00000010-state", tmp_path / "zuko-step00000020-state"
+    kept.mkdir()
+    listed = [[str(path), "step state", step, 1] for path, step in ((removed, 10), (kept, 20))]
+    manifest = Manifest(tmp_path / "run", listed, resumed_at=20)
+    manifest.sweep()
+    removed.mkdir()  # somebody else's
+    manifest.keep_newest("step state", 5, 30)
+    assert (removed.exists(), kept.exists()) == (True, False)
+    assert manifest.fields() == []
+
+
 def test_a_new_run_of_the_name_clears_up_what_it_writes_itself(tmp_path: Path) -> None:
     left = left_half_written(tmp_path / "out" / "zuko-step00000010-state")
     Manifest(tmp_path / "run").claim(tmp_path / "out" / "zuko-step00000010-state", "step state", 10, 1)

@@ -53,8 +53,12 @@ class Manifest:
         return path
 
     def sweep(self) -> None:
-        """Remove what a killed process of this run left half-written."""
+        """Remove what a killed process of this run left half-written, and forget what is no longer there.
+
+        A state lists what was removed after it was written; what others put there since is not the run's.
+        """
         remove_leftovers([self._file, *map(Path, self._written)])
+        self._written = {path: written for path, written in self._written.items() if Path(path).exists()}
 
     def keep_newest(self, kind: Kind, last: int, step: int) -> None:
         """Remove the run's files of `kind` beyond the `last` ones, 0 being all: epochs are counted, steps measured."""
