@@ -55,3 +55,16 @@ def limited(memory_limit: MemoryLimit, request: pytest.FixtureRequest) -> Iterat
     memory_limit.running = request.node.nodeid
     yield
     memory_limit.running = ""
+
+
+@pytest.fixture
+def filled_memory() -> Iterator[None]:
+    """Memory that torch hands out without filling it holds NaN, so that no test passes by what lay there before."""
+    import torch  # noqa: PLC0415 - most tests do without
+    from torch.utils import deterministic  # noqa: PLC0415
+
+    before, deterministic.fill_uninitialized_memory = deterministic.fill_uninitialized_memory, True
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    yield
+    torch.use_deterministic_algorithms(False)
+    deterministic.fill_uninitialized_memory = before

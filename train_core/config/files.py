@@ -24,7 +24,7 @@ from train_core.config.parse import parse_values
 from train_core.config.paths import absolute_paths, portable
 from train_core.config.phrases import joined, phrase
 from train_core.config.places import real_path
-from train_core.config.problems import Problem, UserError, problem, raise_if_any
+from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import help_of
 from train_core.config.untrusted import NotReadable, json_of, text_of, toml_of
@@ -180,7 +180,7 @@ def read_tables(path: Path) -> dict[str, Any]:
             )
         ) from None
     except OSError as error:
-        raise UserError(_unreadable(path, error.strerror or str(error))) from None
+        raise UserError(_unreadable(path, cause_of(error))) from None
     except NotReadable as error:
         raise UserError(_unreadable(path, error.reason)) from None
     if not isinstance(tables, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # How the items of a list are joined in English; other languages have their own, by the same names.
@@ -36,6 +36,11 @@ def joined(joint: str, items: Iterable[object]) -> Phrase:
     """`items` as a list in words; `joint` is one of `JOINTS`."""
     items = list(items)
     return Phrase(JOINTS[joint].join(str(item) for item in items), joint, {"items": items})
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """At most `most` of `names` as a list, with dots where there are more."""
+    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
 
 
 def setting_name(name: str) -> Phrase:

@@ -32,6 +32,11 @@ class UserError(Exception):
         self.problems = problems
 
 
+def cause_of(error: Exception) -> str:
+    """The cause of `error` in the system's words, without its number and file; else the error's own."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """`problems` without duplicates."""
     return tuple({found.text: found for found in problems}.values())

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from train_core.config.phrases import first_of
 from train_core.config.problems import Problem, UserError, problem
 from train_core.data.augment import Draw, shift_colour
 from train_core.data.encoder import Encoder
@@ -91,12 +92,11 @@ def _alone(part: Tensor) -> Tensor:
 
 def rescued_remark(paths: Collection[Path]) -> Problem:
     """Notice about pictures that the VAE's half precision could not hold."""
-    shown = ", ".join(str(path) for path in sorted(paths)[:_NAMED_AT_MOST])
     return problem(
         "vae_overflow",
         "{count} images overflow the VAE's half precision and are encoded in fp32 instead: {images}. To avoid this, "
         "turn on no_half_vae or use a VAE fixed for fp16.",
-        count=len(paths), images=shown + (" …" if len(paths) > _NAMED_AT_MOST else ""),
+        count=len(paths), images=first_of([str(path) for path in sorted(paths)], _NAMED_AT_MOST),
     )
 
 

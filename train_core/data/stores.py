@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem
 from train_core.config.whole_files import write_whole
 from train_core.data.processes import gather
 
@@ -89,7 +89,7 @@ class DiskStore:
                 save_file(tensors, temporary)
         except (OSError, SafetensorError) as error:
             if self.lacks(key):  # otherwise another run has it open, on Windows, and it is complete
-                self.reasons.add(getattr(error, "strerror", None) or str(error))
+                self.reasons.add(cause_of(error))
                 self.unwritten.put(key, tensors)
 
     def get(self, key: str) -> Tensors:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+from train_core.config.phrases import first_of
 from train_core.config.problems import Problem, problem
 from train_core.data.library import Entry, Library
 from train_core.facts.images.buckets import bucket_rules, older_bucket
@@ -58,7 +59,7 @@ def _captions_differ(state: State, images: list[str]) -> Problem:
         "The captions of {count} images ({images}) contain typographic quotes, full-width letters or other characters "
         "that are replaced before captions are read, as CLIP's own training did. The state {folder} was trained by an "
         "older version, which read them as they are. Training continues with the replaced ones.",
-        count=len(images), images=_some(images), folder=str(state.path),
+        count=len(images), images=first_of(images, NAMED_AT_MOST), folder=str(state.path),
     )
 
 
@@ -68,9 +69,5 @@ def _buckets_differ(state: State, images: list[str]) -> Problem:
         "{count} images ({images}) now get other buckets, those of sd-scripts; the state {folder} was trained by "
         "an older version. Training continues with the new buckets, so the order of the images and the number of steps "
         "per epoch may change.",
-        count=len(images), images=_some(images), folder=str(state.path),
+        count=len(images), images=first_of(images, NAMED_AT_MOST), folder=str(state.path),
     )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED_AT_MOST]) + (" …" if len(names) > NAMED_AT_MOST else "")

@@ -14,7 +14,7 @@ from train_core.config.files import Overrides, read_job
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, UserError, problem, raise_if_any
+from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
 from train_core.events.event import Event
 from train_core.events.kinds import ErrorEvent, Finished, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, EventLog, emit_problems
@@ -114,7 +114,7 @@ def _events_wait(run_dir: Path, error: OSError) -> Problem:
         "events_not_written",
         "Events cannot be written to {folder} ({reason}), so the page shows nothing new of this run. The run goes on "
         "and its result will be saved. Free some space there.",
-        folder=str(run_dir), reason=error.strerror or str(error),
+        folder=str(run_dir), reason=cause_of(error),
     )
 
 

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 
+from train_core.config.phrases import first_of
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.validation import OnDivergence
 from train_core.data.batch import Batch
@@ -121,7 +122,7 @@ class Guard:
         named = sorted({str(path) for path in paths})
         if self.accelerator.num_processes > 1:
             named = sorted(set(gather_object(named)))
-        return ", ".join(named[:NAMED_AT_MOST]) + (" …" if len(named) > NAMED_AT_MOST else "")
+        return first_of(named, NAMED_AT_MOST)
 
     @property
     def skipped_too_many(self) -> bool:

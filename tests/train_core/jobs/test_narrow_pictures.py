@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
-from torch.utils import deterministic
 
 from tests.train_core.jobs.conftest import write_job
 from tests.train_core.jobs.test_train import kinds, run, tensor_bytes, weights
 
-
-@pytest.fixture(autouse=True)
-def filled_memory() -> Iterator[None]:
-    """Memory that torch hands out without filling it holds NaN."""
-    before, deterministic.fill_uninitialized_memory = deterministic.fill_uninitialized_memory, True
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    deterministic.fill_uninitialized_memory = before
+pytestmark = pytest.mark.usefixtures("filled_memory")
 
 
 @pytest.mark.parametrize(

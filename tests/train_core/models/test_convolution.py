@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils import deterministic
 
 from tests.tiny import tiny_file
 from train_core.config.sections.model import ModelSettings
@@ -23,14 +22,7 @@ SMALL = range(1, 4)
 ROUNDING = 0.02  # relative; bf16 has eight bits
 
 
-@pytest.fixture(autouse=True)
-def filled_memory() -> Iterator[None]:
-    """Memory that torch hands out without filling it holds NaN, so that no test passes by what lay there before."""
-    before, deterministic.fill_uninitialized_memory = deterministic.fill_uninitialized_memory, True
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    deterministic.fill_uninitialized_memory = before
+pytestmark = pytest.mark.usefixtures("filled_memory")
 
 
 def shapes() -> Iterator[tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]]:

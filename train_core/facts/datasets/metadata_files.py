@@ -11,7 +11,7 @@ from typing import Any
 from train_core.config.paths import absolute_path
 from train_core.config.phrases import phrase
 from train_core.config.places import real_path
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem
 from train_core.config.untrusted import DATA_BYTES, json_of, reason_of, text_of
 from train_core.facts.datasets.folders import ImageFile, ImageFolder, Survey, image_sizes
 from train_core.facts.images.image_files import IMAGE_ENDINGS, is_image
@@ -57,7 +57,7 @@ def _records(path: Path) -> tuple[list[Record], list[Problem]]:
         text = text_of(path, DATA_BYTES)
         entries = list(_lines(path, text) if path.suffix.lower() == ".jsonl" else _object(path, text))
     except OSError as error:
-        raise UserError(_unusable(path, error.strerror or str(error))) from None
+        raise UserError(_unusable(path, cause_of(error))) from None
     except ValueError as error:  # neither UTF-8 nor JSON
         raise UserError(_unusable(path, reason_of(error))) from None
     records, problems = [], []

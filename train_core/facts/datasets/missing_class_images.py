@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from train_core.config.file_names import FORBIDDEN
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
@@ -20,7 +21,6 @@ from train_core.facts.run.writable import unwritable
 from train_core.facts.seeds import seed_for
 
 OWN_NAME = re.compile(r"(\d{5})-\d+\.png")
-NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _folder(name: str, wanted: int, config: ClassImagesConfig, trained: list[str
     parent = Path(config.class_images.class_data_dir)
     there_now = layout.image_folders(parent) if parent.is_dir() else []
     alike = [f.path for f in there_now if concept_of(f.class_tokens, trained).lower() == name.lower()]
-    folder = alike[0] if alike else parent / f"1_{NOT_IN_NAMES.sub('_', name).strip(' .')}"
+    folder = alike[0] if alike else parent / f"1_{FORBIDDEN.sub('_', name).strip(' .')}"
     there = sum(len(layout.images_in(path)) for path in alike)
     images = _unmade(folder, name, config)
     missing = tuple(next(images) for _ in range(max(0, wanted - there)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import UserError, cause_of, problem
 
 _UNICODE_MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -32,7 +32,7 @@ def caption_lines(path: Path) -> list[str]:
             problem(
                 "caption_unreadable",
                 "The caption {path} cannot be read ({reason}). Restore it, or remove its image.",
-                path=str(path), reason=error.strerror or str(error),
+                path=str(path), reason=cause_of(error),
             )
         ) from error
     try:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from train_core.config import places
 from train_core.config.phrases import phrase
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import UserError, cause_of, problem
 from train_core.facts.file_cache import recall
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
     except FileNotFoundError:
         return phrase("file_gone", "the file is no longer there")
     except OSError as unreachable:
-        return unreachable.strerror or str(unreachable)
+        return cause_of(unreachable)
     return phrase("file_empty", "the file is empty") if empty else _first_line(error, path)
 
 

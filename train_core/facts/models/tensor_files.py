@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of
 from train_core.facts.models.pickled_files import read_pickled
 from train_core.facts.models.tensor_info import BYTES, TensorInfo
@@ -43,7 +43,7 @@ def read_tensor_file(path: Path) -> TensorFile:
                 "model_file_unreadable",
                 "{file} cannot be read ({reason}). Check its permissions and the drive.",
                 file=str(path),
-                reason=error.strerror or str(error),
+                reason=cause_of(error),
             )
         ) from error
     _refuse_stand_ins(path, start)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from train_core.config.phrases import first_of
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.run.states import State
 
@@ -73,7 +74,7 @@ def _images_differ(state: State, names: list[str]) -> Problem:
         "{count} images, masks or captions are not the ones that the state {folder} was trained on: {files}. Restore "
         "them, or start a new run without resume.",
         count=len(names), folder=str(state.path),
-        files=", ".join(names[:NAMED_AT_MOST]) + (" …" if len(names) > NAMED_AT_MOST else ""),
+        files=first_of(names, NAMED_AT_MOST),
     )
 
 

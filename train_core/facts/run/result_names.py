@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from train_core.config.locks import FileLock, is_locked, take_lock
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem
 
 
 def epoch_file(name: str, epoch: int) -> str:
@@ -96,7 +96,7 @@ def _reserved(output_dir: Path, name: str) -> Reserved | None:
         output_dir.mkdir(parents=True, exist_ok=True)
         lock = take_lock(_reservation(output_dir, name))
     except (OSError, ValueError) as error:  # ValueError for a path that contains NUL
-        raise UserError(not_writable(output_dir, getattr(error, "strerror", None) or str(error))) from error
+        raise UserError(not_writable(output_dir, cause_of(error))) from error
     return Reserved(name, lock) if lock else None
 
 

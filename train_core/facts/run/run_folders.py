@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,12 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from train_core.config.file_names import FORBIDDEN
 from train_core.config.files import read_tables, write_toml
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
 from train_core.config.locks import FileLock, is_locked, take_lock
 from train_core.config.places import real_path, runs_dir, tools_dir
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem
 from train_core.events.requests import take_requests
 from train_core.facts.run.states import State
 
@@ -103,7 +103,7 @@ def not_writable(folder: Path, error: OSError) -> UserError:
             "run_folder_not_written",
             "Nothing can be written to {folder} ({reason}), where this run keeps its settings and events. Free some "
             "space there, or set CRUCIBLE_HOME to another folder.",
-            folder=str(folder), reason=error.strerror or str(error),
+            folder=str(folder), reason=cause_of(error),
         )
     )
 
@@ -127,7 +127,7 @@ def new_folder(parent: Path, name: str) -> Path:
 
 def folder_name(name: str) -> str:
     """`name` as part of a folder's name that every system accepts."""
-    plain = re.sub(r"[\x00-\x1f\\/:*?\"<>|]", "_", name).strip(". ")
+    plain = FORBIDDEN.sub("_", name).strip(". ")
     return plain[:LETTERS].encode(errors="replace")[:BYTES].decode(errors="ignore").rstrip(". ") or "run"
 
 

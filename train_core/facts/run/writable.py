@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train_core.config.file_names import refused_here
 from train_core.config.phrases import phrase
-from train_core.config.problems import Problem, problem
+from train_core.config.problems import Problem, cause_of, problem
 
 NAME_REFUSED = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 
@@ -56,7 +56,7 @@ def why_not(path: Path) -> str | None:
     try:
         folder = next((folder for folder in path.parents if folder.exists()), None)
     except (OSError, ValueError) as error:  # ValueError for characters that no path can contain
-        return reason_of(error)
+        return cause_of(error)
     if folder is None:
         return phrase("no_such_drive", "there is no such drive")
     if not folder.is_dir():
@@ -67,8 +67,8 @@ def why_not(path: Path) -> str | None:
         except (OSError, ValueError) as error:
             of_name = isinstance(error, ValueError) or error.errno in NAME_REFUSED
             if of_name and name == path.name:
-                raise UnusableNameError(reason_of(error)) from error
-            return reason_of(error)
+                raise UnusableNameError(cause_of(error)) from error
+            return cause_of(error)
     return None
 
 
@@ -80,8 +80,3 @@ def _try_name(folder: Path, name: str) -> None:
     except FileExistsError:  # so the name is possible; the file is not ours
         return
     probe.unlink()
-
-
-def reason_of(error: Exception) -> str:
-    """The system's description of the error."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from train_core.config.problems import UserError
+from train_core.config.problems import UserError, cause_of
 from train_core.config.whole_files import write_whole
 from train_core.facts.run import writable
 from train_core.models.files.finite import rounded
@@ -73,7 +73,7 @@ def telling(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise not_written(path, error.strerror or str(error)) from error
+        raise not_written(path, cause_of(error)) from error
 
 
 def not_written(path: Path, reason: str) -> NotWrittenError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import UserError, problem
+from train_core.config.untrusted import json_of, reason_of, text_of
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.networks.files.tensor_names import Place
 
@@ -95,9 +95,9 @@ def peft_settings(file: TensorFile, places: Mapping[str, Place]) -> PeftSettings
         if not (file.path.stem == WEIGHTS or _are_pefts(file)) or not path.is_file():
             return PeftSettings(file.path, {})
         try:
-            by_part = {"": _parsed(path.read_text(encoding="utf-8"), path)}
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(_unreadable(path, str(error))) from error
+            by_part = {"": _parsed(text_of(path), path)}
+        except (OSError, ValueError) as error:
+            raise UserError(_unreadable(path, reason_of(error))) from error
     for said in by_part.values():
         _require_plain(file.path, said)
     return PeftSettings(path, by_part)
@@ -109,9 +109,9 @@ def _are_pefts(file: TensorFile) -> bool:
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(_unreadable(path, str(error))) from error
+        said = json_of(text)
+    except ValueError as error:
+        raise UserError(_unreadable(path, reason_of(error))) from error
     if not isinstance(said, dict):
         raise UserError(_unreadable(path, type(said).__name__))
     return said

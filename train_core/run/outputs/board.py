@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from train_core.config.problems import Problem, problem
+from train_core.config.problems import Problem, cause_of, problem
 from train_core.events.kinds import WarningEvent
 from train_core.events.log import Emit, emit_problems
 
@@ -77,5 +77,5 @@ def _not_written(folder: Path, error: OSError) -> Problem:
         "curves_not_written",
         "TensorBoard's curves cannot be written to {folder} ({reason}). The training goes on without them. Free some "
         "space there.",
-        folder=str(folder), reason=error.strerror or str(error),
+        folder=str(folder), reason=cause_of(error),
     )
