@@ -179,3 +179,12 @@ NOT_TRAINED: dict[str, Signs] = {
         pipelines=("FluxPipeline",),
     ),
 }
+
+
+def stated_kind(metadata: Mapping[str, str]) -> str:
+    """The name of the kind that an adapter's metadata state, "" if none."""
+    for said in (metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", "")):
+        starts = {start: kind.name for kind in KINDS.values() for start in kind.said_as if said.startswith(start)}
+        if starts:
+            return starts[max(starts, key=len)]
+    return ""

@@ -58,9 +58,3 @@ def as_in_files(key: str, shapes: Mapping[str, tuple[int, ...]], kind: str) -> d
         return dict(shapes)
     shaped = kernel_shape if KINDS[kind].kernels_in_adapters else matrix_shape
     return {name: shaped(name, shape) for name, shape in shapes.items()}
-
-
-def said_kind(metadata: Mapping[str, str]) -> str:
-    """The kind of base model that `metadata` of a file of ours states, "" if none."""
-    said = metadata.get("ss_base_model_version") or metadata.get("modelspec.architecture", "")
-    return next((kind.name for kind in KINDS.values() if said.startswith(kind.said_as)), "")

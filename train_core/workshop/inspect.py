@@ -118,17 +118,18 @@ def _tell_of_training(said: Mapping[str, str], report: Report) -> None:
     settings = [(name.removeprefix("ss_"), said[name]) for name in SETTINGS if said.get(name) not in (None, "", "None")]
     if settings:
         report.table("settings", ("setting", "value"), settings)
-    folders = _table(said, "ss_dataset_dirs")
+    tables = {name: _table(said, name) for name in TABLES}
+    folders = tables["ss_dataset_dirs"]
     if folders:
         rows = [(name, its.get("n_repeats"), its.get("img_count")) for name, its in folders.items()]
         report.table("folders", ("folder", "repeats", "images"), rows)
     counts: Counter[str] = Counter()
-    for tags in _table(said, "ss_tag_frequency").values():
+    for tags in tables["ss_tag_frequency"].values():
         counts.update({tag.strip(): count for tag, count in tags.items() if type(count) is int})
     if counts:
         report.table("tags", ("tag", "count"), counts.most_common(MOST_TAGS))
-    tables = {name for name in TABLES if said.get(name) == "{}" or _table(said, name)}  # others are shown as they are
-    others = sorted(said.keys() - set(SETTINGS) - tables - {"modelspec.thumbnail"})
+    told = {name for name, table in tables.items() if table or said.get(name) == "{}"}  # others are shown as they are
+    others = sorted(said.keys() - set(SETTINGS) - told - {"modelspec.thumbnail"})
     if others:
         report.table("metadata", ("name", "value"), [(name, said[name]) for name in others])
 

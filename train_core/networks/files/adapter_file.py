@@ -7,10 +7,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from train_core.kinds import stated_kind
 from train_core.models.files.stored import in_memory
 from train_core.models.files.writing import write_safetensors
 from train_core.networks.files.hashes import adapter_hashes
-from train_core.networks.kernels import as_in_files, said_kind
+from train_core.networks.kernels import as_in_files
 
 
 def save_adapter(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -19,7 +20,7 @@ def save_adapter(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, 
     Layers have the shapes that sd-scripts gives them. Another file of this name is only replaced once the new one is
     complete. UserError when it cannot be written.
     """
-    tensors = _in_shape(tensors, said_kind(metadata))
+    tensors = _in_shape(tensors, stated_kind(metadata))
     write_safetensors(path, in_memory(tensors), {**metadata, **adapter_hashes(tensors, metadata)})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from train_core.kinds import KINDS, SD1, Kind
+from train_core.kinds import KINDS, SD1, Kind, stated_kind
 from train_core.networks.files.module import Module
 from train_core.networks.files.real_layers import exchanged, layers_of, underscored
 from train_core.networks.files.tensor_names import SOME_TEXT_ENCODER
@@ -41,7 +41,7 @@ class Base:
 
 def base_of(modules: Mapping[str, Module], metadata: Mapping[str, str]) -> Base:
     """The base model of an adapter with these modules; metadata are believed only where the layers allow it."""
-    fitting, stated = _fitting(modules), _stated(metadata)
+    fitting, stated = _fitting(modules), stated_kind(metadata)
     if stated and (stated in fitting or not layers_of(stated)):
         return Base(fitting, stated)
     return Base(fitting, fitting[0] if len(fitting) == 1 else "", stated)
@@ -62,15 +62,6 @@ def _fitting(modules: Mapping[str, Module]) -> tuple[str, ...]:
         votes.update(fits or having)
     most = max(votes.values(), default=0)
     return tuple(name for name in KINDS if votes[name] == most)
-
-
-def _stated(metadata: Mapping[str, str]) -> str:
-    """The kind that the metadata state, "" if none."""
-    for said in (metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", "")):
-        starts = {start: kind.name for kind in KINDS.values() for start in kind.said_as if said.startswith(start)}
-        if starts:
-            return starts[max(starts, key=len)]
-    return ""
 
 
 def key_in(base: Base, key: str, module: Module) -> str:
