@@ -10,6 +10,7 @@ from gradio.state_holder import SessionState
 
 from kohya_gui.page import build_page
 from kohya_gui.tabs.context import PageContext
+from tests.loops import in_its_own_loop
 from train_core.config.places import runs_dir
 
 PRESSED = ("click", "submit", "input", "select")
@@ -42,8 +43,8 @@ def shown(component: Any, kind: str) -> Any:
     return component.value if kind != "nothing" or isinstance(component, gr.State) else None
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("kind", ["nothing", "nonsense"])
+@in_its_own_loop
 async def test_every_button_that_must_refuse_does_so_without_an_error_of_gradio_s(page, kind):
     pressed = handlers(page)
     assert len(pressed) > 30

@@ -20,6 +20,7 @@ from kohya_gui.server.board import Board
 from kohya_gui.server.guard import LARGEST_BODY, Guard
 from kohya_gui.server.hosts import AllowedHosts
 from tests.kohya_gui.server.serving import RUN, STARTED, served, stand_in
+from tests.loops import in_its_own_loop
 from train_core.config.places import runs_dir
 
 START = json.dumps({"data": ["by an attacker"], "fn_index": 0, "session_hash": "attacker"})
@@ -331,7 +332,7 @@ class Door:
             return (await client.post(f"/login?{query}", headers=headers)).status_code
 
 
-@pytest.mark.anyio
+@in_its_own_loop
 async def test_wrong_passwords_make_their_address_wait_and_no_other():
     door = Door()
     for _ in range(6):
@@ -344,7 +345,7 @@ async def test_wrong_passwords_make_their_address_wait_and_no_other():
     assert door.pauses[-2:] == [8.0, 0.0]
 
 
-@pytest.mark.anyio
+@in_its_own_loop
 async def test_visitors_of_a_proxy_on_this_machine_wait_each_for_their_own_mistakes():
     door = Door()
     for _ in range(5):
@@ -354,12 +355,12 @@ async def test_visitors_of_a_proxy_on_this_machine_wait_each_for_their_own_mista
     assert door.pauses[-1] == 0.0
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     "headers",
     [[(b"host", b"evil.example")], [(b"host", b"localhost"), (b"origin", b"https://evil.example")], [],
      [(b"host", b"localhost"), (b"host", b"evil.example")]],
 )  # fmt: skip
+@in_its_own_loop
 async def test_a_websocket_from_elsewhere_is_closed(headers):
     door, sent = Door(), []
 
