@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.form.reading import read_leniently
+from train_core.config.checks.strength import rank_alone
 from train_core.config.file_names import refused_name
 from train_core.config.files import read_values, write_preset
 from train_core.config.jobs.train import TrainConfig
@@ -63,7 +64,10 @@ def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     values, warnings = read_values(path)
     reading = read_leniently(TrainConfig, values, str(path))
     output = {} if reading.config.output.output_dir else {"output_dir": str(home() / "outputs")}
-    return {**reading.config.flat(), **output}, (*reading.errors, *warnings, *reading.warnings)
+    unread = {found.params.get("name") for found in reading.errors}
+    read = {name: value for name, value in values.items() if name not in unread}
+    strength = rank_alone(reading.config, read, {}, dict.fromkeys(read, str(path)))
+    return {**reading.config.flat(), **output}, (*reading.errors, *warnings, *strength, *reading.warnings)
 
 
 def defaults() -> dict[str, Any]:

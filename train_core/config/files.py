@@ -12,6 +12,7 @@ import toml
 
 from train_core.config.checks.consistency import contradictions, oddities
 from train_core.config.checks.paths import foreign_inputs, foreign_outputs
+from train_core.config.checks.strength import rank_alone
 from train_core.config.interop.aliases import in_our_words, with_plain_ranks
 from train_core.config.interop.foreign_files import refuse_foreign, refuse_list, refuse_yaml
 from train_core.config.interop.given_twice import same, two_values
@@ -68,7 +69,8 @@ def check_values(
     raise_if_any(parsed.errors)
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
     raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
-    told = (*warnings, *translated, *translated_too, *ranks, *parsed.warnings, *oddities(parsed.config))
+    strength = rank_alone(parsed.config, ours, typed, sources)
+    told = (*warnings, *translated, *translated_too, *ranks, *strength, *parsed.warnings, *oddities(parsed.config))
     return Loaded(parsed.config, told)
 
 
