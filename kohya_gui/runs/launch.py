@@ -16,7 +16,7 @@ from kohya_gui.runs.command import accelerate_yaml, child_environment, training_
 from kohya_gui.runs.devices import World, find_hardware, plan_world, usable_cores
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import identify, remember, spawn
-from kohya_gui.runs.registry import ACTIVE, AT_WORK, read_run
+from kohya_gui.runs.registry import ACTIVE, AT_WORK, RunInfo, read_run
 from kohya_gui.runs.shells import shells
 from kohya_gui.runs.tools import active_tool
 from train_core.config.files import Overrides, read_config, read_job, write_toml
@@ -91,12 +91,17 @@ def may_start(job: type[Job]) -> Problem | None:
         return None if tool is None else problem(
             "tool_active", "A tool is still running. Wait until it ends, or cancel it first."
         )
-    active = [run for run in list_runs() if run.status in AT_WORK and _uses_device(run.folder)]
-    return None if not active else problem(
+    active = run_on_device()
+    return None if active is None else problem(
         "run_active",
         "The training {name} is still running. Stop it or wait until it ends, then start again.",
-        name=active[0].name,
+        name=active.name,
     )
+
+
+def run_on_device() -> RunInfo | None:
+    """The run that uses the device now, if any."""
+    return next((run for run in list_runs() if run.status in AT_WORK and _uses_device(run.folder)), None)
 
 
 def _uses_device(folder: Path) -> bool:
@@ -151,11 +156,19 @@ def launch(folder: Path) -> RunHandle:
 
 def resume(folder: Path, overrides: Overrides | None = None) -> RunHandle:
     """Continue the training in `folder` from its newest complete state. Raises `UserError` if it cannot."""
+    return start(TrainConfig, settings_to_resume(folder, overrides))
+
+
+def settings_to_resume(folder: Path, overrides: Overrides | None = None) -> TrainConfig:
+    """The settings with which the training in `folder` goes on from its newest complete state; without one, its own.
+
+    Raises `UserError` while it is running, and for settings that may not differ from the state's.
+    """
     _refuse_while_running(folder)
     config = read_config(folder / SETTINGS, {**(overrides or {}), "resume": ""}).config
     state = find_state(resuming(config, LAST_STATE), folder)
     raise_if_any([] if state is None else differing(config, state))
-    return start(TrainConfig, config if state is None else resuming(config, state.path))
+    return config if state is None else resuming(config, state.path)
 
 
 def resuming(config: TrainConfig, state: Path | str) -> TrainConfig:

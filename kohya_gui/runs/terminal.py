@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from kohya_gui.runs import control
 from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
-from kohya_gui.runs.launch import RunHandle, resume, start
+from kohya_gui.runs.launch import RunHandle, run_on_device, settings_to_resume, start
 from kohya_gui.runs.process import recall
+from kohya_gui.runs.tools import active_tool
 from train_core.config.clean_paths import clean_path
 from train_core.config.files import Overrides, read_config, read_job
 from train_core.config.job import Job, Tool
@@ -22,9 +24,11 @@ from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
 from train_core.config.places import home, program_presets_dir, runs_dir
-from train_core.config.problems import UserError
+from train_core.config.problems import Problem, UserError
+from train_core.events.kinds import WarningEvent
 from train_core.events.printing import Printer
 from train_core.events.reading import Follower
+from train_core.facts.preflight import findings_of
 from train_core.facts.run.run_folders import run_folder_of
 
 EXIT_CODES = {"completed": 0, "paused": 0, "stopped": 130}
@@ -36,10 +40,8 @@ def run(name: str, config_path: Path | None, overrides: Overrides) -> int:
     """Do a job with the settings of a file and follow it. Returns 0 when it completed, 130 when stopped, else 1."""
     try:
         job = job_of(name)
-        handle = _started(job, config_path, overrides)
-        if not issubclass(job, Tool):
-            _say(f"Run folder: {handle.folder}")
-        return EXIT_CODES.get(run_in_terminal(handle).status, FAILED)
+        settings, warnings = _settings(job, config_path, overrides)
+        return EXIT_CODES.get(_do(job, settings, warnings).status, FAILED)
     except UserError as error:
         return _refuse(error)
     except BrokenPipeError:  # whoever reads has read enough, as `| head` does
@@ -47,15 +49,30 @@ def run(name: str, config_path: Path | None, overrides: Overrides) -> int:
         return FAILED
 
 
-def _started(job: type[Job], config_path: Path | None, overrides: Overrides) -> RunHandle:
-    """The run of `job` with these settings, or the run that they resume, started. Raises `UserError`."""
+def _settings(job: type[Job], config_path: Path | None, overrides: Overrides) -> tuple[Job, tuple[Problem, ...]]:
+    """The settings of `job`, or those of the run to resume, and warnings about them. Raises `UserError`."""
     run_dir = run_folder_of(config_path)
     if job is TrainConfig and run_dir is not None and str(overrides.get("resume", "")).lower() == LAST_STATE:
-        return resume(run_dir, overrides)
-    settings, warnings = read_job(job, config_path, overrides)
+        return settings_to_resume(run_dir, overrides), ()
+    return read_job(job, config_path, overrides)
+
+
+def _do(job: type[Job], settings: Job, warnings: Sequence[Problem] = ()) -> RunView:
+    """Start `job` if its settings, and then what else is running, allow it, and follow it to its end.
+
+    Raises `UserError` if they do not; no run is left behind then.
+    """
     for warning in warnings:
         _say(f"Warning: {warning}")
-    return start(job, settings)
+    findings = findings_of(job.of(settings))
+    if findings.problems:
+        for warning in findings.warnings:
+            _say(f"Warning: {warning}")
+        raise UserError(*findings.problems)
+    handle = start(job, settings)
+    if not issubclass(job, Tool):
+        _say(f"Run folder: {handle.folder}")
+    return run_in_terminal(handle, [str(warning) for warning in warnings])
 
 
 def demo(output_dir: Path | None = None) -> int:
@@ -64,9 +81,7 @@ def demo(output_dir: Path | None = None) -> int:
     began = time.monotonic()
     try:
         config = read_config(program_presets_dir() / "lora" / "demo.json", {"output_dir": str(folder)}).config
-        handle = start(TrainConfig, config)
-        _say(f"Run folder: {handle.folder}")
-        view = run_in_terminal(handle)
+        view = _do(TrainConfig, config)
     except UserError as error:
         return _refuse(error)
     if view.status == "completed":
@@ -100,9 +115,9 @@ def _unused(path: Path) -> Path:
     return found
 
 
-def run_in_terminal(handle: RunHandle) -> RunView:
-    """Show a run that was started until it ends, and return how it ended."""
-    _follow(handle, Screen(handle.folder))
+def run_in_terminal(handle: RunHandle, told: Collection[str] = ()) -> RunView:
+    """Show a run that was started until it ends, and return how it ended. Warnings already `told` are not repeated."""
+    _follow(handle, Screen(handle.folder, told))
     view = follower(handle.folder).view()
     if view.status not in EXIT_CODES:
         _say_failure(handle.folder, view)
@@ -145,9 +160,13 @@ def _interrupt(folder: Path, count: int) -> str:
 
 
 class Screen:
-    """Shows the events that a run's process writes to its file, and lines of ours between them."""
+    """Shows the events that a run's process writes to its file, and lines of ours between them.
 
-    def __init__(self, folder: Path) -> None:
+    The process reads the settings once more, so it finds again what was `told` of them before the start.
+    """
+
+    def __init__(self, folder: Path, told: Collection[str] = ()) -> None:
+        self._told = told
         identity = recall(folder)
         before = identity.events_before if identity else None
         self._events = Follower(folder / "events.jsonl", before or 0)  # a resumed run has older events
@@ -157,7 +176,8 @@ class Screen:
     def show_new(self) -> None:
         """Show what the job has written since the last call."""
         for event in self._events.new():
-            self._printer.show(event)
+            if not (isinstance(event, WarningEvent) and event.text in self._told):
+                self._printer.show(event)
 
 
 def _say_failure(folder: Path, view: RunView) -> None:
@@ -174,7 +194,33 @@ def _say_failure(folder: Path, view: RunView) -> None:
 def _refuse(error: UserError) -> int:
     for found in error.problems:
         print(f"Error: {found}", file=sys.stderr)
+        if (busy := _busy_folder(found)) is not None:
+            print(_how_to_reach(busy), file=sys.stderr)
     return FAILED
+
+
+def _busy_folder(found: Problem) -> Path | None:
+    """The folder of the run whose going on is the problem, if it is that."""
+    if found.code == "run_active":
+        running = run_on_device()
+        return running.folder if running else None
+    if found.code == "tool_active":
+        return active_tool()
+    return runs_dir() / found.params["name"] if found.code == "resume_running" else None
+
+
+def _how_to_reach(folder: Path) -> str:
+    """Ways to see and to stop the run in `folder` from any terminal."""
+    console, request = folder / "console.log", folder / "control" / "stop"
+    if sys.platform == "win32":
+        look, stop = f"read {console}", f"create an empty file {request}"
+    else:
+        look, stop = f"tail -f {shlex.quote(str(console))}", f"touch {shlex.quote(str(request))}"
+    return (
+        f"To see what it does:  {look}\n"
+        f"To stop it:  {stop}\n"
+        "Or press Ctrl-C in the terminal where it was started, or use the page."
+    )
 
 
 def _say(text: str) -> None:

@@ -22,6 +22,7 @@ from train_core.config.sections.training import TrainingSettings
 from train_core.facts.run.run_folders import new_folder
 
 HERE = Path(__file__).parent
+DEMO = Path(__file__).parents[3] / "demo"
 
 
 @pytest.fixture(autouse=True)
@@ -35,10 +36,10 @@ def crucible_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path) -> TrainConfig:
-    """A configuration that the launcher accepts."""
+    """A configuration that the launcher and the checks of its files accept."""
     return TrainConfig(
-        dataset=DatasetSettings(train_data_dir=str(tmp_path / "images")),
-        model=ModelSettings(pretrained_model_name_or_path=str(tmp_path / "base.safetensors")),
+        dataset=DatasetSettings(train_data_dir=str(DEMO / "images"), resolution="128"),
+        model=ModelSettings(pretrained_model_name_or_path=str(DEMO / "base" / "crucible-demo-base.safetensors")),
         training=TrainingSettings(mixed_precision="bf16"),
         output=OutputSettings(output_dir=str(tmp_path / "out"), output_name="x"),
     )

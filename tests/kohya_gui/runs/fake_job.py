@@ -12,6 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from tests.event_lines import EventLog
+from train_core.config.files import read_config
+from train_core.config.problems import problem
 from train_core.events.requests import take_requests
 
 
@@ -19,7 +21,7 @@ def main() -> None:
     mode, folder = sys.argv[1], Path(sys.argv[sys.argv.index("--config_file") + 1]).parent
     {
         "train": training, "short": short, "paint": paint, "world": world, "crash": crash, "deaf": deaf,
-        "find_rate": find_rate,
+        "find_rate": find_rate, "warn": warn,
     }[mode](folder)  # fmt: skip
 
 
@@ -53,6 +55,14 @@ def short(folder: Path) -> None:
     """Three steps."""
     (folder / "steps").write_text("3")
     training(folder)
+
+
+def warn(folder: Path) -> None:
+    """Warns as a real job does, of what it finds in its settings and of something else, and ends."""
+    log = EventLog(folder / "events.jsonl")
+    for found in (*read_config(folder / "config.toml").warnings, problem("other", "found by the job alone")):
+        log.write("warning", code=found.code, text=found.text, params={})
+    log.write("finished", status="completed", path="")
 
 
 def find_rate(folder: Path) -> None:

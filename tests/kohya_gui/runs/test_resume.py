@@ -25,13 +25,6 @@ State = Callable[..., Path]
 
 
 @pytest.fixture
-def config(config: TrainConfig, tmp_path: Path) -> TrainConfig:
-    """Settings that can be read back from the run folder."""
-    dataset = config.dataset.model_copy(update={"train_data_dir": str(tmp_path / "images")})
-    return config.model_copy(update={"dataset": dataset})
-
-
-@pytest.fixture
 def write_state(config: TrainConfig) -> State:
     """`write_state(run_dir, step)` writes a state that is whole as far as can be told without torch."""
 

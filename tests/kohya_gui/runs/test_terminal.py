@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from kohya_gui.runs.registry import read_run
 from tests.kohya_gui.runs.conftest import stand_in, wait_until
 from train_core.config.files import write_toml
 from train_core.config.jobs.tools import Inspect
+from train_core.config.places import runs_dir
 from train_core.facts.run.run_folders import job_in
 
 REPOSITORY = Path(__file__).parents[3]
@@ -27,9 +29,7 @@ REPOSITORY = Path(__file__).parents[3]
 @pytest.fixture
 def config_file(config, tmp_path):
     """A settings file that asks for a short run."""
-    (tmp_path / "images").mkdir()
-    dataset = config.dataset.model_copy(update={"train_data_dir": str(tmp_path / "images")})
-    write_toml(tmp_path / "my config.toml", config.model_copy(update={"dataset": dataset}))
+    write_toml(tmp_path / "my config.toml", config)
     return tmp_path / "my config.toml"
 
 
@@ -65,8 +65,70 @@ def test_a_second_job_is_refused_while_another_trains(config_file, run_job, capf
     running = run_job("deaf")
     wait_until(lambda: read_run(running).status == "running")
     assert terminal.run("find_rate", config_file, {}) == 1
-    assert "The training x is still running" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "The training x is still running" in said
+    assert str(running / "console.log") in said  # where to look at it
+    assert str(running / "control" / "stop") in said  # and what stops it, as below
     assert [run.folder for run in list_runs()] == [running]
+
+
+def test_settings_are_checked_before_what_else_is_running(config_file, run_job, capfd):
+    running = run_job("deaf")
+    wait_until(lambda: read_run(running).status == "running")
+    assert terminal.run("train", config_file, {"train_data_dir": "/no such images"}) == 1
+    said = capfd.readouterr().err
+    assert "no such images" in said
+    assert "still running" not in said
+
+
+def test_what_a_refused_start_names_stops_the_other_run(config_file, run_job, capfd):
+    running = run_job("train")
+    wait_until(lambda: read_run(running).status == "running")
+    assert terminal.run("train", config_file, {}) == 1
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("To stop it")]
+    Path(shlex.split(line)[-1]).touch()
+    wait_until(lambda: read_run(running).status == "stopped")
+
+
+@pytest.mark.parametrize("job", ["train", "find_rate", "class_images"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pretrained_model_name_or_path": "/no such model"}, {"train_data_dir": "/no such images"},
+        {"output_dir": "{file}/below"}, {"output_name": "a" * 300}, {"network_weights": "/no such adapter"},
+        {"sample_prompts": "a fox --w wide"}, {"resolution": "a"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_start_that_settings_forbid_says_why_and_leaves_nothing_behind(config_file, capfd, job, wrong):
+    if job == "class_images":
+        wrong = {"class_data_dir": "{file}/below"} if "output_dir" in wrong else wrong
+    values = {name: value.format(file=config_file) for name, value in wrong.items()}
+    if job != "train" and wrong.keys() & {"sample_prompts", "network_weights", "output_name"}:
+        pytest.skip("such jobs do not use it")
+    assert terminal.run(job, config_file, values) == 1
+    assert "Error: " in capfd.readouterr().err
+    assert list_runs() == []
+    assert not runs_dir().exists() or list(runs_dir().iterdir()) == []
+
+
+def test_a_run_whose_settings_no_longer_hold_is_not_touched_by_resuming_it(config_file, monkeypatch, capfd):
+    stand_in(monkeypatch, "short")
+    assert terminal.run("train", config_file, {}) == 0
+    (run,) = list_runs()
+    before = {path: path.read_bytes() for path in run.folder.iterdir() if path.is_file()}
+    assert terminal.run("train", run.folder / "config.toml", {"resume": "/no such state"}) == 1
+    assert "no such state" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in run.folder.iterdir() if path.is_file()} == before
+    assert list_runs() == [run]
+
+
+def test_a_warning_that_the_job_finds_again_is_shown_once(config_file, monkeypatch, capfd):
+    stand_in(monkeypatch, "warn")
+    assert terminal.run("train", config_file, {"save_state": "true"}) == 0
+    shown = capfd.readouterr().out
+    assert shown.count("save_state writes a state with every saved file") == 1
+    assert shown.count("Warning: found by the job alone") == 1
 
 
 def test_a_tool_says_what_it_finds_and_keeps_it_where_the_page_looks(tmp_path, monkeypatch, capfd):
