@@ -41,6 +41,18 @@ def path_of(key: str) -> Path:
     return _folder(kind) / (key.removeprefix(kind) + ".json")
 
 
+def chosen(key: str | None) -> str:
+    """The key of the preset that is chosen in the list. Raises `UserError` where none is."""
+    if not key:
+        raise UserError(
+            problem(
+                "no_preset_chosen",
+                "No preset is chosen. Choose one from the list, or keep these settings as a new one with Save as.",
+            )
+        )
+    return key
+
+
 def name_of(key: str) -> str:
     """The preset's name as people read it."""
     return key.partition(":")[2].rpartition("/")[2]
@@ -77,7 +89,7 @@ def defaults() -> dict[str, Any]:
 
 def save_preset(key: str, config: TrainConfig) -> str:
     """Write `config` over the user's preset `key` and return the key. The program's own are refused."""
-    if not key or is_program_preset(key):
+    if is_program_preset(key):
         raise UserError(
             problem(
                 "preset_is_program",

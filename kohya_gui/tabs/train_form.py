@@ -72,11 +72,12 @@ class TrainForm(FormController):
 
     def load_preset(self, request: gr.Request, preset: str | None) -> Updates:
         """Fill the form from the chosen preset."""
-        return self._loaded(lambda: presets.load_preset(preset or ""), preset, self.session(request)) or gr.skip()
+        session = self.session(request)
+        return self._loaded(lambda: presets.load_preset(presets.chosen(preset)), preset, session) or gr.skip()
 
     def save_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Write the form over the chosen preset, if it is the user's own."""
-        return self._saved(lambda found: presets.save_preset(preset or "", found.config), shown, request)
+        return self._saved(lambda found: presets.save_preset(presets.chosen(preset), found.config), shown, request)
 
     def save_preset_as(self, request: gr.Request, name: str, *shown: Any) -> Updates:
         """Write the form as a new preset, and close the name field once that has worked."""

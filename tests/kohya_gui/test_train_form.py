@@ -124,6 +124,12 @@ def test_what_cannot_be_loaded_is_said_and_changes_nothing(page: TrainForm, told
     assert told == ["no_such_preset"]
 
 
+def test_without_a_chosen_preset_nothing_is_loaded_or_saved(page: TrainForm, told: list[str]):
+    assert page.load_preset(request(), None) == gr.skip()
+    page.save_preset(request(), None, *shown(page))
+    assert told == ["no_preset_chosen"] * 2
+
+
 def test_a_hub_id_is_asked_for_once_and_remembered(page: TrainForm, tmp_path: Path, told: list[str], monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr(train_form, "_is_found", lambda found: model.exists() and str(model) in repr(found.config))
