@@ -73,17 +73,6 @@ def fill(module: nn.Module, stored: Mapping[str, Stored], device: torch.device |
     module.eval().requires_grad_(False)
 
 
-def renamed(name: str, table: Mapping[str, str]) -> str:
-    """`name` with its longest leading path that is in `table` replaced; unchanged if there is none."""
-    head, tail = name, ""
-    while head:
-        if head in table:
-            return table[head] + tail
-        head, dot, last = head.rpartition(".")
-        tail = dot + last + tail
-    return name
-
-
 def norm_groups(widths: Sequence[int]) -> int:
     """The groups of every group norm: Stable Diffusion's 32, fewer in narrow models so that each has four channels.
 

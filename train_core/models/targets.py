@@ -7,16 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from torch import nn
 
+from train_core.facts.models.unet_names import renamed, sgm_block, unet_block
 from train_core.models.family import Target
-from train_core.models.parts import renamed
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
-MIDDLE_BLOCK, LAST_BLOCK = 12, 24
-UNET_PLACE = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.")
-# Where SDXL's blocks of a kind begin in the count of 23: one embedding, 9 in, 3 middle, 9 out, one output.
-SGM_START = {"input": 1, "middle": 10, "output": 13}
-SGM_PLACE = re.compile(r"(input_blocks|middle_block|output_blocks)\.(\d+)\.")
-SGM_LAST = 22
 PROJECTION = re.compile(r"lora_te\d?_text_projection")
 TEXT_LAYER = re.compile(r"(?:text_model\.)?encoder\.layers\.(\d+)\.")
 
@@ -24,7 +18,7 @@ TEXT_LAYER = re.compile(r"(?:text_model\.)?encoder\.layers\.(\d+)\.")
 def unet_targets(unet: nn.Module, key: str = "lora_unet_", part: str = "unet") -> Iterator[Target]:
     """Every layer and norm of the U-Net, named as in diffusers and led by `key`. `block` counts 0 to 24."""
     for path, layer, owners in _layers(unet):
-        yield Target(layer, key + path.replace(".", "_"), part, _unet_block(path), path, owners)
+        yield Target(layer, key + path.replace(".", "_"), part, unet_block(path), path, owners)
 
 
 def sgm_unet_targets(
@@ -36,7 +30,7 @@ def sgm_unet_targets(
     """
     for path, layer, owners in _layers(unet):
         theirs = renamed(path, original)
-        yield Target(layer, key + theirs.replace(".", "_"), part, _sgm_block(theirs), path, owners, (theirs,))
+        yield Target(layer, key + theirs.replace(".", "_"), part, sgm_block(theirs), path, owners, (theirs,))
 
 
 def text_encoder_targets(
@@ -76,22 +70,3 @@ def _layers(root: nn.Module) -> Iterator[tuple[str, nn.Module, tuple[str, ...]]]
             steps = path.split(".")
             above = (".".join(steps[:depth]) for depth in range(1, len(steps) + 1))
             yield path, module, tuple(classes[name] for name in above)
-
-
-def _unet_block(path: str) -> int:
-    """The block number for per-block settings: 1 to 11 down, 12 middle, 13 to 24 up; 0 and 24 also the ends."""
-    place = UNET_PLACE.match(path)
-    if place is None:
-        return MIDDLE_BLOCK if path.startswith("mid_block") else LAST_BLOCK if path.startswith("conv_") and (
-            "out" in path
-        ) else 0
-    direction, level, kind, layer = place.groups()
-    within = 3 * int(level) + (2 if kind.endswith("samplers") else int(layer))
-    return within + (1 if direction == "down" else MIDDLE_BLOCK + 1)
-
-
-def _sgm_block(path: str) -> int:
-    place = SGM_PLACE.match(path)
-    if place is None:
-        return SGM_LAST if path.startswith("out.") else 0
-    return SGM_START[place[1].partition("_")[0]] + int(place[2])

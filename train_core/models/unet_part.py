@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
+from train_core.facts.models.unet_names import LAYERS, SIZE_EMBEDDING, module_names, renamed
 from train_core.models.convolution import with_right_gradients
 from train_core.models.files.stored import Stored
 from train_core.models.lean_imports import without_quantizers
-from train_core.models.parts import Part, Shapes, norm_groups, renamed
+from train_core.models.parts import Part, Shapes, norm_groups
 
-LAYERS = 2
-SIZE_EMBEDDING = 256  # each of SDXL's six numbers becomes so many sines and cosines
 HEAD_WIDTH = 64
 # Below this width plain matrix products beat the fused attention kernel, whose backward pass is slow for narrow heads.
 NARROW = 256
 
-RESNET = {
-    "in_layers.0": "norm1",
-    "in_layers.2": "conv1",
-    "emb_layers.1": "time_emb_proj",
-    "out_layers.0": "norm2",
-    "out_layers.3": "conv2",
-    "skip_connection": "conv_shortcut",
-}
-OUTER = {
-    "time_embed.0": "time_embedding.linear_1",
-    "time_embed.2": "time_embedding.linear_2",
-    "label_emb.0.0": "add_embedding.linear_1",
-    "label_emb.0.2": "add_embedding.linear_2",
-    "input_blocks.0.0": "conv_in",
-    "out.0": "conv_norm_out",
-    "out.2": "conv_out",
-}
-
 
 def unet_part(attention: tuple[bool, ...]) -> Part:
     """The U-Net with attention at the levels where `attention` says so, from the picture's size down."""
-    table = dict(_modules(attention))
+    table = dict(module_names(attention))
     inverse = {ours: theirs for theirs, ours in table.items()}
 
     def read(stored: Mapping[str, Stored]) -> dict[str, Stored]:
@@ -50,38 +31,6 @@ def unet_part(attention: tuple[bool, ...]) -> Part:
         return {renamed(name, inverse): tensor for name, tensor in state.items()}
 
     return Part("U-Net", "model.diffusion_model.", read, write, _measure, build_unet)
-
-
-def original_names(attention: tuple[bool, ...]) -> dict[str, str]:
-    """Paths of diffusers' U-Net modules -> those of the original layout."""
-    return {ours: theirs for theirs, ours in _modules(attention)}
-
-
-def _resnet(original: str, diffusers: str) -> Iterator[tuple[str, str]]:
-    for theirs, ours in RESNET.items():
-        yield f"{original}.{theirs}", f"{diffusers}.{ours}"
-
-
-def _modules(attention: tuple[bool, ...]) -> Iterator[tuple[str, str]]:
-    """(original, diffusers) paths. Attention blocks are named alike inside, so that only their place differs."""
-    levels = len(attention)
-    yield from OUTER.items()
-    yield from _resnet("middle_block.0", "mid_block.resnets.0")
-    yield "middle_block.1", "mid_block.attentions.0"
-    yield from _resnet("middle_block.2", "mid_block.resnets.1")
-    for level in range(levels):
-        for layer in range(LAYERS):
-            block = 3 * level + layer + 1
-            yield from _resnet(f"input_blocks.{block}.0", f"down_blocks.{level}.resnets.{layer}")
-            yield f"input_blocks.{block}.1", f"down_blocks.{level}.attentions.{layer}"
-        yield f"input_blocks.{3 * level + 3}.0.op", f"down_blocks.{level}.downsamplers.0.conv"
-        for layer in range(LAYERS + 1):
-            block = 3 * level + layer
-            yield from _resnet(f"output_blocks.{block}.0", f"up_blocks.{level}.resnets.{layer}")
-            yield f"output_blocks.{block}.1", f"up_blocks.{level}.attentions.{layer}"
-        # Levels of the way up count from the lowest; without attention the upsampler stands one place earlier.
-        place = 2 if attention[levels - 1 - level] else 1
-        yield f"output_blocks.{3 * level + 2}.{place}.conv", f"up_blocks.{level}.upsamplers.0.conv"
 
 
 def _measure(shapes: Shapes) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import nn
 
+from train_core.facts.models.unet_names import renamed
 from train_core.models.files.stored import Stored, as_kernel, as_matrix
 from train_core.models.lean_imports import without_quantizers
-from train_core.models.parts import Part, Shapes, norm_groups, renamed
+from train_core.models.parts import Part, Shapes, norm_groups
 
 LEVELS = 4
 LAYERS = 2

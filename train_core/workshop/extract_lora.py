@@ -12,11 +12,11 @@ from train_core.config.jobs.tools import ExtractLora, ExtractLoraSettings
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.config.syntax.layer_presets import layer_preset
+from train_core.facts.adapters.splits import split
 from train_core.facts.models.model_files import base_files
 from train_core.models.family import Target
 from train_core.models.files.stored import Stored
 from train_core.models.load import Opened, open_model
-from train_core.networks.algorithms.lokr import split
 from train_core.workshop.common.algebra import Choice, Cut, at_rank, by_sum, cut_dense, cut_to_rank
 from train_core.workshop.common.changes import lora_tensors
 from train_core.workshop.common.predictions import of_model

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from tests.tiny import tiny_file
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import LoraType
+from train_core.facts.adapters.options import LayerOptions
 from train_core.models.convolution import Conv2d, conv2d, conv2d_gradients, gradient_is_wrong
 from train_core.models.load import load_family
 from train_core.networks.algorithms.names import ALGORITHMS
-from train_core.networks.weight_change import LayerOptions
 
 SMALL = range(1, 4)
 ROUNDING = 0.02  # relative; bf16 has eight bits

@@ -14,12 +14,12 @@ from tests.adapters import lora_layers
 from tests.tiny import tiny_file
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
+from train_core.facts.adapters.options import LayerOptions
 from train_core.models.fitting import hold_base
 from train_core.models.load import load_family
 from train_core.models.number_formats import FORMATS, Whole
 from train_core.models.quantised import Held, hold, shape_of, weight_of
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.weight_change import LayerOptions
 
 LAYERS = {
     "linear": (lambda: nn.Linear(64, 128), (2, 7, 64)),

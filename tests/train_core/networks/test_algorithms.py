@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from train_core.config.sections.network import LoraType
+from train_core.facts.adapters.options import LayerOptions
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter
-from train_core.networks.weight_change import LayerOptions, WeightChange
+from train_core.networks.weight_change import WeightChange
 
 LAYERS = {
     "linear": (lambda: nn.Linear(12, 16), (2, 7, 12)),

@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tests.train_core.networks.test_algorithms import FORMS, LAYERS, NORMS, Form, input_of, moved, trained, write
+from train_core.facts.adapters.options import LayerOptions
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter
-from train_core.networks.weight_change import LayerOptions, WeightChange
+from train_core.networks.weight_change import WeightChange
 
 KINDS = ["linear", "1x1", "3x3"]
 

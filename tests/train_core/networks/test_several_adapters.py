@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from tests.adapters import adapter_on
 from tests.train_core.networks.test_algorithms import FORMS, NORMS, Form, close, input_of, moved, start
 from train_core.config.sections.network import NetworkSettings
+from train_core.facts.adapters.options import LayerOptions
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.attach import Adapter
 from train_core.networks.layer import Forward, Layer
-from train_core.networks.weight_change import LayerOptions, WeightChange
+from train_core.networks.weight_change import WeightChange
 
 
 def alone(layer: Layer) -> Adapter[Any]:

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from train_core.config.problems import Problem
 from train_core.data.moments import Moments
 from train_core.facts.models.model_files import BaseFiles
+from train_core.facts.models.unet_names import original_names
 from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.kinds import Kind, Names, PredictionType
 from train_core.models import autoencoder
@@ -26,7 +27,6 @@ from train_core.models.targets import projection_targets, sgm_unet_targets, text
 from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise
 from train_core.models.text.text_states import TextReading, inner_encoder, read_text, weighted
 from train_core.models.text.tokenizer import cleaning
-from train_core.models.unet_part import original_names
 
 Spare = Mapping[str, Mapping[str, Stored]]
 

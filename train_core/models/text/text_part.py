@@ -11,8 +11,9 @@ from typing import Any
 from torch import nn
 
 from train_core.config.phrases import phrase
+from train_core.facts.models.unet_names import renamed
 from train_core.models.files.stored import Stored, joined, transposed
-from train_core.models.parts import Part, Shapes, renamed
+from train_core.models.parts import Part, Shapes
 
 HEAD_WIDTH = 64
 PROJECTION = "text_projection.weight"

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
+from train_core.facts.adapters.options import LayerOptions
+from train_core.networks.weight_change import Frozen, Values, WeightChange
 
 
 class FullLayer(WeightChange):

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
+from train_core.facts.adapters.options import LayerOptions
+from train_core.networks.weight_change import Frozen, Values, WeightChange
 
 
 class Ia3Layer(WeightChange):

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train_core.facts.adapters.options import LayerOptions
+from train_core.facts.adapters.splits import split
 from train_core.networks.algorithms.lora import kaiming
-from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
+from train_core.networks.weight_change import Frozen, Values, WeightChange
 
 
 class LokrLayer(WeightChange):
@@ -118,14 +120,3 @@ def _second(values: Values, shape: torch.Size) -> Tensor:
 def _strength(values: Values, alpha: float | None) -> float:
     ranked = values.get("lokr_w2_b", values.get("lokr_w1_b"))
     return 1.0 if alpha is None or ranked is None else alpha / len(ranked)
-
-
-def split(size: int, factor: int = -1) -> tuple[int, int]:
-    """`size` as a product of a smaller and a larger number: of `factor` and the rest where it divides, else the most
-    even split whose smaller number is at most `factor`; any where `factor` is -1. The convention of LyCORIS."""
-    if factor > 0 and size % factor == 0:
-        small, large = sorted((factor, size // factor))
-        return small, large
-    limit = size if factor < 0 else factor
-    small = max(n for n in range(1, int(size**0.5) + 1) if size % n == 0 and n <= max(1, limit))
-    return small, size // small

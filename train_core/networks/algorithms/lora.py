@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train_core.facts.adapters.options import LayerOptions
 from train_core.models.convolution import conv2d
 from train_core.networks.algorithms.low_rank import low_rank_linear
-from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
+from train_core.networks.weight_change import Frozen, Values, WeightChange
 
 
 class LoraLayer(WeightChange):

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import torch
 
+from train_core.facts.adapters.options import LayerOptions
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.weight_change import Frozen, LayerOptions
+from train_core.networks.weight_change import Frozen
 
 
 class LoraFaLayer(LoraLayer):

@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from train_core.config.problems import UserError, problem
-from train_core.networks.algorithms.lokr import split
-from train_core.networks.weight_change import Frozen, LayerOptions, Values, WeightChange
+from train_core.facts.adapters.options import LayerOptions
+from train_core.facts.adapters.splits import butterfly, split
+from train_core.networks.weight_change import Frozen, Values, WeightChange
 
 
 class OftLayer(WeightChange):
@@ -115,20 +115,3 @@ def cayley(blocks: Tensor, longest: float) -> Tensor:
         skew = skew * torch.clamp(longest / length, max=1.0)
     eye = torch.eye(blocks.shape[-1], device=blocks.device, dtype=blocks.dtype)
     return torch.linalg.solve(eye - skew, eye + skew, left=False)
-
-
-def butterfly(outputs: int, aim: int) -> tuple[int, int]:
-    """(size, count) of BOFT's blocks: size · count = outputs, count a power of two and size even, as near below `aim`
-    as that allows. Raises UserError where no such split is. The convention of LyCORIS."""
-    sizes = [size for size in range(2, min(aim, outputs) + 1, 2) if outputs % size == 0]
-    fitting = [size for size in sizes if (outputs // size).bit_count() == 1]
-    if not fitting:
-        raise UserError(
-            problem(
-                "boft_cannot_split",
-                "BOFT cannot split a layer with {outputs} outputs into blocks of at most {aim}: the number of blocks "
-                "must be a power of two. Raise network_dim, or choose Diag-OFT.",
-                outputs=outputs, aim=aim,
-            )
-        )
-    return fitting[-1], outputs // fitting[-1]

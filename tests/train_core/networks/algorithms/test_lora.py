@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from train_core.facts.adapters.options import LayerOptions
 from train_core.networks.algorithms.lora import LoraLayer
-from train_core.networks.weight_change import LayerOptions
 
 LAYERS = {
     "linear": (lambda: nn.Linear(12, 20), (2, 7, 12)),

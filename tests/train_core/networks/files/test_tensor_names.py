@@ -13,9 +13,9 @@ from torch import Tensor
 from tests.tiny import tiny_modules
 from train_core.config.problems import UserError
 from train_core.facts.models.headers import identify
+from train_core.facts.models.unet_names import original_names
 from train_core.kinds import KINDS
 from train_core.models.targets import text_encoder_targets, unet_targets
-from train_core.models.unet_part import original_names
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter
 
