@@ -56,17 +56,20 @@ def work_of(checked: CheckedForm) -> Workload | None:
 
 def step_line_html(checked: CheckedForm, language: str) -> Markup:
     """`N images × repeats × epochs ÷ batch = steps`, and, if they differ, the steps that will run, with the reasons."""
+    kind = "step-line" if checked.subsets else "step-line empty"
+    return Markup('<div id="step-line" class="{}">{}</div>').format(kind, step_words(checked, language))
+
+
+def step_words(checked: CheckedForm, language: str) -> Markup:
+    """What the step line says, without the line itself."""
     work = work_of(checked)
     if work is None:
-        empty = text("ui.steps.no_images", language)
-        return Markup('<div id="step-line" class="step-line empty">{}</div>').format(empty)
+        return Markup("{}").format(text("ui.steps.no_images", language))
     count = count_steps(work)
     formula = Markup("<span>{}</span>").format(_formula(work, count, language))
     if not count.reasons:
-        return Markup('<div id="step-line" class="step-line"><div>{}</div></div>').format(formula)
-    return Markup(
-        '<div id="step-line" class="step-line"><div>{formula} <strong>{steps}</strong></div><ul>{reasons}</ul></div>'
-    ).format(
+        return Markup("<div>{}</div>").format(formula)
+    return Markup("<div>{formula} <strong>{steps}</strong></div><ul>{reasons}</ul>").format(
         formula=formula,
         steps=text("ui.steps.really", language, steps=f"{count.total:,}"),
         reasons=joined(Markup("<li>{}</li>").format(translate(reason, language)) for reason in count.reasons),

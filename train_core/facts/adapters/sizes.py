@@ -14,6 +14,8 @@ from pathlib import Path
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.output import SavePrecision
+from train_core.config.sections.rates import RateSettings
+from train_core.config.syntax.block_rates import block_factors
 from train_core.facts.adapters.choice import NORMS, LayerChoice
 from train_core.facts.adapters.layers import Layer, Measures, layers_of
 from train_core.facts.adapters.options import LayerOptions
@@ -39,30 +41,37 @@ class AdapterSize:
         return self.values * BYTES[precision]
 
 
-def adapter_size(network: NetworkSettings, algorithm: AlgorithmSettings, measures: Measures) -> AdapterSize | None:
-    """The size of the adapter that the settings put on a model of these `measures`.
+def adapter_size(
+    network: NetworkSettings, algorithm: AlgorithmSettings, rates: RateSettings, measures: Measures
+) -> AdapterSize | None:
+    """The size of the adapter that the settings put on a model of these `measures`; blocks at rate 0 have none.
 
     None for an algorithm that is not in the table. Raises `UserError` where the settings do not suit the model.
     """
     if algorithm.network_weights.strip() and algorithm.dim_from_weights:
         return _size_of_file(Path(algorithm.network_weights.strip()))
     if network.LyCORIS_preset.strip().lower().endswith(".toml"):
-        return _counted(network, algorithm, measures)  # the file may change
+        return _counted(network, algorithm, rates, measures)  # the file may change
     options = algorithm.model_copy(update={"base_weights": (), "base_weights_multiplier": ()})
-    return _remembered(network, options, measures)
+    return _remembered(network, options, rates, measures)
 
 
 @lru_cache(maxsize=64)
-def _remembered(network: NetworkSettings, algorithm: AlgorithmSettings, measures: Measures) -> AdapterSize | None:
-    return _counted(network, algorithm, measures)
+def _remembered(
+    network: NetworkSettings, algorithm: AlgorithmSettings, rates: RateSettings, measures: Measures
+) -> AdapterSize | None:
+    return _counted(network, algorithm, rates, measures)
 
 
-def _counted(network: NetworkSettings, algorithm: AlgorithmSettings, measures: Measures) -> AdapterSize | None:
-    chooser = LayerChoice(network, algorithm, KINDS[measures.kind].block_layout)
+def _counted(
+    network: NetworkSettings, algorithm: AlgorithmSettings, rates: RateSettings, measures: Measures
+) -> AdapterSize | None:
+    layout = KINDS[measures.kind].block_layout
+    chooser, factors = LayerChoice(network, algorithm, layout), block_factors(rates, layout)
     values = layers = unet = 0
     for layer in layers_of(measures):
         choice = chooser.choice(layer)
-        if choice is None:
+        if choice is None or (layer.in_denoiser and not factors[layer.block]):
             continue
         if choice.algorithm not in VALUES:
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from train_core.config.checks.images import resolution_of
@@ -74,6 +74,7 @@ def bucket_list(resolution: Size, min_side: int, max_side: int, step: int) -> tu
     return tuple(sorted(found))
 
 
+@lru_cache(maxsize=16_384)  # asked again for every image at every key that is typed
 def assign(size: Size, rules: BucketRules) -> BucketFit:
     """The bucket for an image of `size`, with the scaling and the centred crop that lead to it."""
     if not rules.enabled:

@@ -15,6 +15,7 @@ from train_core.config.problems import Problem, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.events.kinds import Saved, WarningEvent
 from train_core.events.log import Emit, emit_problems
+from train_core.facts.run.kept_files import epochs_between_files
 from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
@@ -140,10 +141,3 @@ def _too_large(path: Path) -> Problem:
         "values also suggest that the learning rate is too high.",
         file=str(path),
     )
-
-
-def epochs_between_files(output: OutputSettings, length: StepCount) -> int:
-    """Count the epochs between saved files; from the wanted number of files, such that there are at least that many."""
-    if output.save_n_epoch_ratio:
-        return max(1, length.epochs // output.save_n_epoch_ratio)
-    return output.save_every_n_epochs

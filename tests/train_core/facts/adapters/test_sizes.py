@@ -6,12 +6,14 @@ from itertools import product
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from tests.train_core.facts.adapters.test_layers import family
 from train_core.config.problems import UserError
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.network import NetworkSettings
+from train_core.config.sections.rates import RateSettings
 from train_core.facts.adapters.choice import NORMS
 from train_core.facts.adapters.layers import Layer, usual_measures
 from train_core.facts.adapters.options import LayerOptions
@@ -19,7 +21,7 @@ from train_core.facts.adapters.sizes import VALUES, AdapterSize, adapter_size, v
 from train_core.networks.algorithms.names import ALGORITHMS
 from train_core.networks.choose import CLASSES, Chooser
 
-SD1, MIB = usual_measures("SD 1.x"), 2**20
+MIB = 2**20
 BASES = {
     (64, 48): lambda: nn.Linear(48, 64), (32, 48): lambda: nn.Linear(48, 32, bias=False),
     (64, 64, 1, 1): lambda: nn.Conv2d(64, 64, 1), (64, 32, 3, 3): lambda: nn.Conv2d(32, 64, 3),
@@ -34,7 +36,8 @@ FORMS = [
 
 
 def size(kind: str = "SD 1.x", algorithm: AlgorithmSettings | None = None, **network: object) -> AdapterSize:
-    found = adapter_size(NetworkSettings(**network), algorithm or AlgorithmSettings(), usual_measures(kind))
+    own = algorithm or AlgorithmSettings()
+    found = adapter_size(NetworkSettings(**network), own, RateSettings(), usual_measures(kind))
     assert found is not None
     return found
 
@@ -88,6 +91,20 @@ def test_block_ranks_count_and_a_wrong_number_of_them_is_told():
     assert size(block_dims=half).unet < size(network_dim=16).unet
     with pytest.raises(UserError, match="25 blocks"):
         size(block_dims="1,2,3")
+
+
+def test_blocks_that_learn_nothing_are_not_in_the_file():
+    rates = RateSettings(down_lr_weight="zeros", mid_lr_weight="0", up_lr_weight="zeros")
+    found = adapter_size(NetworkSettings(), AlgorithmSettings(), rates, usual_measures("SD 1.x"))
+    assert found is not None
+    assert (found.unet, found.values) == (0, size(network_train_text_encoder_only=True).values)
+
+
+def test_an_adapter_that_takes_its_layers_from_a_file_is_as_large_as_that(tmp_path):
+    tensors = {"lora_unet_a.lora_up.weight": torch.zeros(4, 8), "lora_te_b.alpha": torch.zeros(())}
+    save_file(tensors, tmp_path / "a.safetensors")
+    start = AlgorithmSettings(network_weights=str(tmp_path / "a.safetensors"), dim_from_weights=True)
+    assert size(algorithm=start) == AdapterSize(values=33, layers=2, unet=32)
 
 
 def test_the_classes_of_the_table_are_those_that_train():

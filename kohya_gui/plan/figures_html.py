@@ -1,0 +1,72 @@
+"""The figures on top of the panel: large numbers, each with its word above it and its reason or basis below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from kohya_gui.i18n.messages import text, translate
+from kohya_gui.plan.plan import Plan
+from kohya_gui.plan.words import bytes_text
+from kohya_gui.views.markup import joined
+
+UNKNOWN = "–"
+
+
+class Figure(NamedTuple):
+    """One number: the word above it, the number, and what it rests on or why there is none."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def figures_html(plan: Plan, language: str) -> Markup:
+    """All figures in one row that wraps."""
+    cells = joined(
+        Markup('<div class="plan-figure" title="{note}"><span>{name}</span><b>{value}</b><small>{note}</small></div>')
+        .format(name=one.name, value=one.value, note=one.note)
+        for one in figures(plan, language)
+    )  # fmt: skip
+    return Markup('<div class="plan-figures">{}</div>').format(cells)
+
+
+def figures(plan: Plan, language: str) -> Iterator[Figure]:
+    """The figures in the order in which people ask for them."""
+    yield _steps(plan, language)
+    yield _file(plan, language)
+    yield _disk(plan, language)
+
+
+def _steps(plan: Plan, language: str) -> Figure:
+    name = text("ui.plan.steps", language)
+    if plan.count is None or not plan.count.total:
+        return Figure(name, UNKNOWN, text("ui.plan.steps.none", language))
+    epochs = text("ui.plan.steps.note", language, epochs=plan.count.epochs, steps=f"{plan.count.steps_per_epoch:,}")
+    return Figure(name, f"{plan.count.total:,}", epochs)
+
+
+def _file(plan: Plan, language: str) -> Figure:
+    name = text("ui.plan.file", language)
+    if plan.file_bytes is None:
+        return Figure(name, UNKNOWN, _no_size(plan, language))
+    precision = plan.checked.config.output.save_precision
+    note = text("ui.plan.file.note", language, count=plan.files, precision=precision)
+    return Figure(name, bytes_text(plan.file_bytes), note)
+
+
+def _no_size(plan: Plan, language: str) -> str:
+    if plan.size_problem is not None:
+        return translate(plan.size_problem, language)
+    return text("ui.plan.no_model" if plan.measures is None else "ui.plan.file.unknown", language)
+
+
+def _disk(plan: Plan, language: str) -> Figure:
+    name = text("ui.plan.disk", language)
+    if plan.free is None:
+        return Figure(name, UNKNOWN, text("ui.plan.disk.none", language))
+    needed = plan.files * (plan.file_bytes or 0)
+    key = "ui.plan.disk.full" if needed > plan.free else "ui.plan.disk.note"
+    return Figure(name, bytes_text(plan.free), text(key, language, needed=bytes_text(needed)))

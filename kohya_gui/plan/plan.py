@@ -1,0 +1,102 @@
+"""What will happen when the form's training starts: every figure of the panel, gathered from the facts."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kohya_gui.form.form_facts import work_of
+from kohya_gui.form.validate_form import CheckedForm
+from train_core.config.problems import Problem, UserError
+from train_core.facts.adapters.layers import Measures
+from train_core.facts.adapters.model_measures import measures_of_chosen
+from train_core.facts.adapters.sizes import AdapterSize, adapter_size
+from train_core.facts.adapters.strength import Strength, strengths
+from train_core.facts.datasets.subsets import Subset
+from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
+from train_core.facts.run.kept_files import kept_files
+from train_core.facts.run.rate_curves import RateCurve, rate_curves
+from train_core.facts.run.steps import StepCount, count_steps
+from train_core.kinds import KINDS
+
+TEXT_PARTS = ("text_encoder",)  # where the kind of model is not known
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the panel shows of a form. None is not known, for the reasons that the views say.
+
+    `size_problem` says why the adapter's size is not known. `files` of `file_bytes` each stay in the output folder,
+    whose drive has `free` bytes left.
+    """
+
+    checked: CheckedForm
+    count: StepCount | None = None
+    measures: Measures | None = None
+    size: AdapterSize | None = None
+    size_problem: Problem | None = None
+    files: int = 1
+    free: int | None = None
+    chart: BucketChart | None = None
+    curves: tuple[RateCurve, ...] = ()
+    strengths: tuple[tuple[str, Strength], ...] = ()
+
+    @property
+    def subsets(self) -> tuple[Subset, ...]:
+        return self.checked.trained
+
+    @property
+    def file_bytes(self) -> int | None:
+        """Bytes of one saved file."""
+        return None if self.size is None else self.size.bytes_in(self.checked.config.output.save_precision)
+
+
+def plan_of(checked: CheckedForm) -> Plan:
+    """The plan of a form, from the files that it names; what is unchanged is not read again."""
+    config = checked.config
+    work = work_of(checked)
+    count = count_steps(work) if work else None
+    measures = measures_of_chosen(config.model)
+    size, size_problem = _size(checked, measures)
+    return Plan(
+        checked, count, measures, size, size_problem,
+        files=kept_files(config.output, count) if count and count.total else 1,
+        free=free_space(config.output.output_dir),
+        chart=bucket_chart(checked.trained) if checked.trained else None,
+        curves=_curves(checked, count, measures),
+        strengths=tuple(strengths(config).items()),
+    )  # fmt: skip
+
+
+def _size(checked: CheckedForm, measures: Measures | None) -> tuple[AdapterSize | None, Problem | None]:
+    config = checked.config
+    if measures is None:
+        return None, None
+    try:
+        return adapter_size(config.network, config.algorithm, config.rates, measures), None
+    except UserError as error:
+        return None, error.problems[0]
+
+
+def _curves(checked: CheckedForm, count: StepCount | None, measures: Measures | None) -> tuple[RateCurve, ...]:
+    """The curves over the run's steps."""
+    if count is None or not count.total:
+        return ()
+    if measures is None:
+        return rate_curves(checked.config, count.total, text_parts=TEXT_PARTS)
+    texts = [text.part for text in measures.texts]
+    return rate_curves(checked.config, count.total, KINDS[measures.kind].denoiser, texts)
+
+
+def free_space(folder: str) -> int | None:
+    """Bytes that are free where `folder` is or will be; None for no folder, and for a drive that is not there."""
+    if not folder.strip():
+        return None
+    path = Path(folder).expanduser().absolute()
+    for one in (path, *path.parents):
+        try:
+            return shutil.disk_usage(one).free
+        except OSError:
+            continue  # not there yet: its parent's drive counts
+    return None

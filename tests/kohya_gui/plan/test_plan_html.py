@@ -1,0 +1,117 @@
+"""The panel "what will happen"."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kohya_gui.form.validate_form import check_form
+from kohya_gui.plan.figures_html import Figure, figures
+from kohya_gui.plan.plan import free_space, plan_of
+from kohya_gui.plan.plan_html import plan_html
+from kohya_gui.plan.words import bytes_text, percent_text
+from tests.adapters import adapter_on
+from tests.kohya_gui.views.test_escaping import HOSTILE, Elements
+from tests.pictures import image_folder
+from tests.tiny import tiny_file
+from train_core.config.sections.network import NetworkSettings
+from train_core.facts.models.model_files import base_files
+from train_core.models.load import open_model
+
+
+def figure(checked, name: str, language: str = "en") -> Figure:
+    return next(one for one in figures(plan_of(checked), language) if one.name == name)
+
+
+def test_the_figures_are_steps_file_and_disk(form):
+    checked = form(save_every_n_epochs=1, network_dim=8)
+    assert figure(checked, "Steps") == ("Steps", "200", "4 epochs of 50")
+    assert figure(checked, "File").note == "4 × fp16"
+    assert re.fullmatch(r"[\d.]+ [GTM]iB", figure(checked, "Free disk").value)
+
+
+def test_the_file_is_as_large_as_the_adapter_of_this_very_model(form):
+    family = open_model(base_files(str(tiny_file()))).family
+    adapter = adapter_on(family.targets(), NetworkSettings(network_dim=8))
+    values = sum(tensor.numel() for layer in adapter.layers.values() for tensor in layer.tensors().values())
+    assert figure(form(network_dim=8), "File").value == bytes_text(2 * values)
+    assert figure(form(network_dim=8, save_precision="float"), "File").value == bytes_text(4 * values)
+
+
+def test_a_figure_that_is_not_known_says_why(form):
+    assert figure(form(pretrained_model_name_or_path=""), "File") == ("File", "–", "Choose a base model.")
+    assert figure(form(output_dir=""), "Free disk") == ("Free disk", "–", "Choose an output folder.")
+    assert figure(form(train_data_dir=""), "Steps")[1:] == ("–", "Choose an image folder.")
+    assert "25 blocks" in figure(form(block_dims="1,2"), "File").note
+
+
+def test_the_formula_and_the_reasons_for_other_steps_stand_below(form):
+    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in plan_html(form(), "en")
+    assert "100 steps will run" in plan_html(form(gradient_accumulation_steps=2), "en")
+
+
+def test_each_folder_has_its_line_and_its_thumbnails_where_there_is_an_address_for_them(form):
+    checked = form()
+    assert "10 images × 10 repeats = 100 per epoch" in plan_html(checked, "en")
+    assert "<img" not in plan_html(checked, "en")
+    with_pictures = plan_html(checked, "en", lambda path: f"/thumb/{path.name}?a&b")
+    assert with_pictures.count("<img ") == 6
+    assert 'src="/thumb/' in with_pictures
+    assert "?a&amp;b" in with_pictures
+
+
+def test_buckets_are_bars_as_high_as_they_are_full(form):
+    html = plan_html(form(), "en")
+    assert re.findall(r'<i style="height:(\d+)%" title="([^"]+)"', html) == [
+        ("100", "64 × 64: 6 images, 60 per epoch"), ("67", "80 × 40: 4 images, 40 per epoch"),
+    ]  # fmt: skip
+    assert "sizes: 2, cropped:" in html
+
+
+def test_the_rates_are_drawn_with_a_line_for_each_part(form):
+    html = plan_html(form(unet_lr=1e-4, text_encoder_lr="5e-5"), "en")
+    assert html.count("<polyline") == 2
+    assert "U-Net <b>up to 1e-4</b>" in html
+    assert "text encoder <b>up to 5e-5</b>" in html
+    assert "The optimizer chooses its own" in plan_html(form(optimizer_type="Adafactor"), "en")
+    assert "<polyline" not in plan_html(form(train_data_dir=""), "en")
+
+
+def test_alpha_and_rank_are_shown_as_the_strength_that_they_make(form):
+    assert "<b>16 / 32 = 0.5</b>" in plan_html(form(), "en")
+    assert "<b>1 / 8 = 0.125</b>" in plan_html(form(conv_dim=8), "en")
+    assert "<b>8 / √64 = 1</b>" in plan_html(form(network_dim=64, network_alpha=8.0, rs_lora=True), "en")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_an_empty_form_has_a_panel_too(language):
+    html = plan_html(check_form({}, "the form"), language)
+    assert html.count("–") >= 3
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_names_stay_text(form, tmp_path: Path, language: str):
+    image_folder(tmp_path / "images", "5_" + HOSTILE.replace("/", "∕"), [(64, 64)] * 2, HOSTILE)
+    found = Elements(plan_html(form(output_name=HOSTILE), language, lambda path: HOSTILE))
+    assert "script" not in found.tags
+    assert not [name for name in found.attributes if name.startswith("on")]
+    assert "onerror=alert" in found.shown
+
+
+def test_space_is_that_of_the_nearest_folder_that_exists(tmp_path: Path):
+    assert free_space(str(tmp_path / "not" / "yet")) == pytest.approx(free_space(str(tmp_path)), rel=0.01)
+    assert free_space("  ") is None
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (144 * 2**20, "144 MiB"), (2**40, "1.0 TiB")]
+)
+def test_sizes_have_about_three_digits(count, words):
+    assert bytes_text(count) == words
+
+
+@pytest.mark.parametrize(("share", "words"), [(0, "0 %"), (0.004, "0.4 %"), (0.03, "3 %"), (1, "100 %")])
+def test_shares_are_percents(share, words):
+    assert percent_text(share) == words
