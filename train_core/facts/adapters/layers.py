@@ -33,7 +33,6 @@ UNET = "model.diffusion_model."
 FIRST_OF_LEVEL = re.compile(r"input_blocks\.(\d+)\.0\.in_layers\.2\.weight")
 TRANSFORMER = re.compile(r"(?:input_blocks|middle_block)\.(\d+)\.(?:1\.)?transformer_blocks\.(\d+)\.norm1\.weight")
 TEXT_LAYER = re.compile(r"(.+)\.(?:encoder\.layers|transformer\.resblocks)\.(\d+)\.(?:mlp\.fc2|mlp\.c_proj)\.weight")
-SPARE_LAYERS = {"SD 2.x": 1}  # last layers of the text encoder that files have and the model never uses
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _texts(usual: Measures, tensors: Mapping[str, TensorInfo]) -> tuple[TextSize
             found.setdefault(layer[1], []).append(one.shape)
     if len(found) != len(usual.texts):
         return usual.texts
-    spare = SPARE_LAYERS.get(usual.kind, 0)
+    spare = KINDS[usual.kind].spare_text_layers
     return tuple(
         TextSize(text.part, found[root][0][0], len(found[root]) - spare, found[root][0][1])
         for text, root in zip(usual.texts, sorted(found), strict=True)

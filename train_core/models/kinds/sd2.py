@@ -21,7 +21,7 @@ class SD2(StableDiffusion):
 
     kind = kinds.SD2
     parts: ClassVar[Mapping[str, Part]] = {
-        "text_encoder": open_clip_part("text encoder", "cond_stage_model.model.", spare=1),
+        "text_encoder": open_clip_part("text encoder", "cond_stage_model.model.", spare=kinds.SD2.spare_text_layers),
         "unet": unet_part(kinds.SD2.unet_attention),
         "vae": VAE,
     }
