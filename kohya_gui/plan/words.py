@@ -19,7 +19,7 @@ def bytes_text(count: float) -> str:
 def percent_text(share: float) -> str:
     """A share as percent: `0 %`, `0.4 %`, `3 %`."""
     percent = 100 * share
-    return f"{percent:.1f} %" if 0.05 <= percent < 1 else f"{percent:.0f} %"
+    return f"{percent:.1f} %" if 0.05 <= percent < 0.95 else f"{percent:.0f} %"
 
 
 def part_text(part: str, language: str) -> str:

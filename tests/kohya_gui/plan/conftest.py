@@ -18,7 +18,7 @@ Check = Callable[..., CheckedForm]
 def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     """Checks a form with ten images of two shapes, ten repeats, the tiny SD 1.x model and an output folder."""
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
-    image_folder(tmp_path / "images", "10_zuko dog", [(64, 64)] * 6 + [(128, 64)] * 4, "a dog")
+    image_folder(tmp_path / "images", "10_zuko dog", [(64, 64)] * 6 + [(120, 70)] * 4, "a dog")
 
     def check(**values: object) -> CheckedForm:
         given = {

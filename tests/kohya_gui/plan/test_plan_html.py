@@ -65,9 +65,9 @@ def test_each_folder_has_its_line_and_its_thumbnails_where_there_is_an_address_f
 def test_buckets_are_bars_as_high_as_they_are_full(form):
     html = plan_html(form(), "en")
     assert re.findall(r'<i style="height:(\d+)%" title="([^"]+)"', html) == [
-        ("100", "64 × 64: 6 images, 60 per epoch"), ("67", "80 × 40: 4 images, 40 per epoch"),
+        ("100", "64 × 64: 6 images, 60 per epoch"), ("67", "80 × 48: 4 images, 40 per epoch"),
     ]  # fmt: skip
-    assert "sizes: 2, cropped:" in html
+    assert "sizes: 2, cropped: 1 %, at most 2 % of an image" in html
 
 
 def test_the_rates_are_drawn_with_a_line_for_each_part(form):
