@@ -12,12 +12,14 @@ from kohya_gui.environment import ensure as environment
 from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
-from kohya_gui.i18n.languages import languages
+from kohya_gui.i18n.languages import language_for, languages
+from kohya_gui.job_help import help_of_jobs, help_of_tools
 from kohya_gui.options import PageOptions
 from train_core.config.clean_paths import clean_path
 from train_core.config.jobs import table
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
+from train_core.config.typed import NoValue
 
 USAGE_ERROR = 2
 BEFORE_JOBS = {
@@ -88,7 +90,8 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     options.overrides = overrides
     if rest and word not in ("test", "check"):
         kind = "flag" if rest[0].startswith("-") else "argument"
-        hint = nearest(rest[0], parser.flags())
+        by_name = kind == "argument" and hasattr(options, "job")
+        hint = "; settings are given as --name value." if by_name else nearest(rest[0], parser.flags())
         raise UsageError(f"Unknown {kind} {rest[0]!r}{hint} ({parser.prog} --help lists all).")
     if getattr(options, "config", None):
         # Before the set-up, which may take long.
@@ -124,7 +127,7 @@ def split_overrides(arguments: list[str], parser: Parser) -> tuple[list[str], di
             given.setdefault(name[2:], []).append(value)
         else:
             values = _values(waiting, len(waiting) if named else 1)
-            given.setdefault(name[2:], []).extend(values or ["true"])
+            given.setdefault(name[2:], []).extend(values or [NoValue("true")])
     return known, {name: values[0] if len(values) == 1 else values for name, values in given.items()}
 
 
@@ -159,7 +162,8 @@ def parser_for(word: str) -> Parser:
 def page_flags(parser: argparse.ArgumentParser) -> None:
     """Add the page's flags."""
     parser.add_argument("--listen", metavar="IP", default="127.0.0.1", help="address to serve on; 0.0.0.0 for all")
-    parser.add_argument("--server_port", metavar="N", type=port, help="port to serve on; default: first free from 7860")
+    parser.add_argument("--server_port", metavar="N", type=port,
+                        help="port to serve on, and no other; default: first free from 7860")
     parser.add_argument("--allow-host", "--allow_host", metavar="NAME", action="append", default=[],
                         help="another name for this page, behind a proxy or a tunnel, with :PORT if it has one; may be "
                              "repeated, or set CRUCIBLE_ALLOW_HOST to a list with commas")
@@ -170,7 +174,7 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--username", metavar="NAME", default="", help="user name for logging in")
     parser.add_argument("--password", metavar="WORD", default="",
                         help="password for logging in; safer in the variable CRUCIBLE_PASSWORD, which nobody else sees")
-    parser.add_argument("--language", metavar="CODE", default="",
+    parser.add_argument("--language", metavar="CODE", type=language, default="",
                         help=f"{' or '.join(languages())}; default: the browser's")
     parser.add_argument("--config", metavar="FILE", type=Path, help="TOML or JSON preset for the form")
 
@@ -188,6 +192,7 @@ def jobs_by_word() -> dict[str, table.Row]:
 def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:
     """Add the flags of a job other than the names of its settings."""
     parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume")
+    parser.epilog = help_of_jobs()
     parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
     parser.set_defaults(job=row.name)
 
@@ -197,6 +202,7 @@ def tool_flags(parser: argparse.ArgumentParser) -> None:
     names = [row.name for row in table.tools()]
     parser.add_argument("job", choices=names, metavar="TOOL", help=", ".join(names))
     parser.add_argument("--config", metavar="FILE", type=Path, help="the tool's settings as TOML or JSON")
+    parser.epilog = help_of_tools()
     parser.usage = f"{parser.prog} TOOL [--config FILE] [--name value ...]"
 
 
@@ -205,6 +211,15 @@ def port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 1 to 65535")
     return int(text)
+
+
+def language(text: str) -> str:
+    """Return the language of a tag such as zh, zh-CN or zh_CN, and "" for ""; argparse reports the error."""
+    found = language_for(text.replace("_", "-")) if text else ""
+    if found is None:
+        there = ", ".join(f"{tag} ({name})" for tag, name in languages().items())
+        raise argparse.ArgumentTypeError(f"{text!r} is none of the page's languages, which are {there}")
+    return found
 
 
 def existing_file(path: Path) -> Path:

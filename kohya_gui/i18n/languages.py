@@ -28,8 +28,13 @@ def nearest_language(asked: str) -> str:
 
     The page's script goes by the same rule, see `language.EARLY_SCRIPT`.
     """
+    return language_for(asked) or ENGLISH
+
+
+def language_for(asked: str) -> str | None:
+    """The language of that tag, or the first close relative; None if there is neither."""
     wanted = asked.strip().lower()
     main = wanted.partition("-")[0]
     tags = list(languages())
     same = next((tag for tag in tags if tag.lower() == wanted), None)
-    return same or next((tag for tag in tags if tag.lower().partition("-")[0] == main), ENGLISH)
+    return same or next((tag for tag in tags if tag.lower().partition("-")[0] == main), None)

@@ -26,7 +26,7 @@ from kohya_gui.page import build_page, page_options
 from kohya_gui.runs.index import active_runs
 from kohya_gui.server.board import Board, font
 from kohya_gui.server.guard import Guard
-from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts
+from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, network_addresses, url_of
 from kohya_gui.server.listener import Server, listen, port_of
 from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture
@@ -40,12 +40,16 @@ TENSORBOARD, PICTURES = "tensorboard/", "pictures/"
 
 @dataclass(frozen=True)
 class Served:
-    """A page that is being served. `share_url` is its public address, or None."""
+    """A page that is being served. `share_url` is its public address, or None.
+
+    `network_urls` are those under which other machines reach it when it listens on all addresses.
+    """
 
     page: gradio.Blocks
     server: Server
     local_url: str
     share_url: str | None
+    network_urls: tuple[str, ...]
 
     def close(self) -> None:
         """Take the page off the network."""
@@ -64,6 +68,8 @@ def serve(options: PageOptions) -> int:
     board = Board(runs_dir())
     served = open_page(options, listener, board)
     print(f"Crucible is ready: {served.local_url}   (Ctrl-C closes the page; runs go on)", flush=True)
+    if served.network_urls:
+        print(f"From other machines: {'   '.join(served.network_urls)}", flush=True)
     if served.share_url:
         print(f"Its public address: {served.share_url}", flush=True)
     if options.inbrowser and has_screen():
@@ -93,8 +99,9 @@ def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Se
     name = "localhost" if everywhere else options.listen
     tunnel_end = "127.0.0.1" if everywhere else options.listen
     return Served(
-        page, server, local_url=f"http://{f'[{name}]' if ':' in name else name}:{port}/",
+        page, server, local_url=url_of(name, port),
         share_url=public_address(tunnel_end, port, hosts) if options.share else None,
+        network_urls=tuple(url_of(address, port) for address in network_addresses(options.listen)),
     )  # fmt: skip
 
 

@@ -91,17 +91,38 @@ def same_place(origin: str, host: str) -> bool:
 
 def own_names() -> set[str]:
     """Every address that this machine has now, and its names on the network around it."""
-    import psutil  # noqa: PLC0415 - names are read before the environment has all its packages
-
     host = socket.gethostname().lower().rstrip(".")
     short = host.partition(".")[0]
-    addresses = {
+    return {*own_addresses(), host, short, f"{short}.local"}
+
+
+def own_addresses() -> list[str]:
+    """Every address that this machine has now, in their shortest form and without zones."""
+    import psutil  # noqa: PLC0415 - names are read before the environment has all its packages
+
+    return [
         _plain(address.address)
         for interface in psutil.net_if_addrs().values()
         for address in interface
         if address.family in (socket.AF_INET, socket.AF_INET6)
-    }
-    return {*addresses, host, short, f"{short}.local"}
+    ]
+
+
+def network_addresses(listen: str) -> list[str]:
+    """The addresses at which other machines reach a page that listens on `listen`, if that is all addresses."""
+    if listen not in ALL_ADDRESSES:
+        return []
+    found = dict.fromkeys(ipaddress.ip_address(text) for text in own_addresses())
+    return [
+        str(address)
+        for address in sorted(found, key=lambda address: address.version)
+        if not address.is_loopback and not address.is_link_local and (listen == "::" or address.version == 4)
+    ]
+
+
+def url_of(name: str, port: int) -> str:
+    """The address of a page at a host's name or address."""
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
 def _is_loopback(name: str) -> bool:

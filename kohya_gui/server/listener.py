@@ -17,44 +17,67 @@ FIRST_PORT, PORTS_TRIED = 7860, 100
 
 
 def listen(options: PageOptions) -> socket.socket:
-    """Listen on the port asked for or the next free one, which is said. Ends the program in one line."""
-    first = options.server_port or FIRST_PORT
+    """Listen on the port asked for, or else the first free one from 7860, which is said.
+
+    Ends the program in one line if it cannot.
+    """
+    named = options.server_port
     try:
-        listener = listen_from(options.listen, first)
+        if named is not None:
+            return listen_on(options.listen, named)
+        listener = listen_from(options.listen, FIRST_PORT)
     except OSError as error:
-        sys.exit(
-            f"Cannot serve on {options.listen}: {error.strerror}. 127.0.0.1 is this machine, 0.0.0.0 all addresses."
-        )
+        sys.exit(_refused(options.listen, named, error))
     if listener is None:
-        sys.exit(f"No port from {first} on is free or allowed. Choose another --server_port.")
+        last = FIRST_PORT + PORTS_TRIED - 1
+        sys.exit(f"No port from {FIRST_PORT} to {last} is free or allowed. Name another one with --server_port.")
     port = port_of(listener)
-    if options.server_port not in (None, port):
-        print(f"Port {first} is in use or not allowed; using {port}.", flush=True)
+    if port != FIRST_PORT:
+        print(f"Port {FIRST_PORT} is in use or not allowed; using {port}.", flush=True)
     return listener
 
 
-def listen_from(address: str, first: int) -> socket.socket | None:
-    """Listen on the first free port from `first` on, or None. Raises `OSError` for an address that is not ours.
+def _refused(address: str, port: int | None, error: OSError) -> str:
+    """The line about a port or an address that cannot be listened on."""
+    other = "Choose another --server_port, or leave it out to take the first free one"
+    if port is not None and error.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use by another program, maybe by a page that is already open. {other}."
+    if port is not None and error.errno == errno.EACCES:
+        low = " On most systems only administrators may use ports below 1024." if port < 1024 else ""
+        return f"The system does not allow port {port} ({error.strerror}).{low} {other}."
+    return f"Cannot serve on {address}: {error.strerror}. 127.0.0.1 is this machine, 0.0.0.0 all addresses."
 
-    The port is held from here on, so that of two pages that start at once each gets one of its own.
-    """
+
+def listen_from(address: str, first: int) -> socket.socket | None:
+    """Listen on the first free port from `first` on, or None. Raises `OSError` for an address that is not ours."""
     for port in range(first, min(first + PORTS_TRIED, 65536)):
-        listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         try:
-            if sys.platform == "win32":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-            else:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if address == "::":
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            listener.bind((address, port))
-            listener.listen(100)
-            return listener
+            return listen_on(address, port)
         except OSError as error:
-            listener.close()
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
     return None
+
+
+def listen_on(address: str, port: int) -> socket.socket:
+    """Listen on that port. Raises `OSError` if it is taken or not allowed, and for an address that is not ours.
+
+    The port is held from here on, so that of two pages that start at once each gets one of its own.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        if sys.platform == "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((address, port))
+        listener.listen(100)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def port_of(listener: socket.socket) -> int:

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kohya_gui import cli
+from kohya_gui.job_help import MOST_USED, SECTIONS
 from tests.tiers import TIERS
+from train_core.config.jobs.table import job_of
+from train_core.config.jobs.train import TrainConfig
 
 APP = Path(__file__).parents[2]
 
@@ -81,6 +84,21 @@ def test_every_page_flag_reaches_the_page(called, tmp_path):
         headless=True, inbrowser=False, share=True, username="ann",
         password="secret", language="zh-CN", config=preset,
     ),)
+
+
+@pytest.mark.parametrize(("typed", "tag"), [("zh-CN", "zh-CN"), ("ZH_cn", "zh-CN"), ("zh", "zh-CN"), ("en-GB", "en")])
+def test_a_language_may_be_written_as_people_write_it(called, typed, tag):
+    assert cli.main(["--language", typed]) == 0
+    assert called["serve"][0].language == tag
+
+
+@pytest.mark.parametrize("typed", ["fr", "french", "-", "中文"])
+def test_a_language_that_is_not_there_is_refused_with_those_that_are(called, capsys, typed):
+    assert cli.main(["--language", typed]) == cli.USAGE_ERROR
+    said = capsys.readouterr().err
+    assert all(tag in said and name in said for tag, name in cli.languages().items())
+    assert repr(typed) in said
+    assert "serve" not in called
 
 
 def test_allowed_hosts_may_come_from_the_environment(called, monkeypatch):
@@ -266,3 +284,47 @@ def test_both_files_of_a_repeated_list_are_merged_or_missed(tmp_path, monkeypatc
     assert str(tmp_path / "a.safetensors") in capfd.readouterr().out
     settings = next((tmp_path / "home" / "tools").rglob("config.toml")).read_text(encoding="utf-8")
     assert str(tmp_path / "a.safetensors") in settings and str(tmp_path / "b.safetensors") in settings
+
+
+@pytest.mark.parametrize("word", ["train", "find-rate", "class-images"])
+def test_the_help_of_a_job_names_the_settings_used_most_and_the_sections_of_all(word):
+    shown = cli.parser_for(word).format_help()
+    declared = {s.name for s in TrainConfig.settings()}
+    assert declared >= MOST_USED.keys()
+    assert all(f"--{name} " in shown for name in MOST_USED)
+    assert tuple(section.title for section in TrainConfig.sections().values()) == SECTIONS
+    assert all(title in shown for title in SECTIONS)
+    assert "docs/settings.md" in shown
+    assert max(map(len, shown.splitlines())) <= 120
+
+
+def test_the_help_of_tools_shows_how_one_is_used():
+    shown = cli.parser_for("tool").format_help()
+    for line in (line.split() for line in shown.splitlines() if line.startswith("  tool ")):
+        declared = {s.name for s in job_of(line[1]).settings()}
+        assert {word[2:] for word in line if word.startswith("--")} <= declared, line
+
+
+@pytest.mark.parametrize(("typed", "says"), [
+    (["inspect", "--adapter"], "Its settings are: inspected."),
+    (["inspect", "--inspected"], "--inspected needs a value"),
+    (["resize_lora", "--adapter", "--tool_rank", "4"], "--adapter needs a value"),
+    (["merge_lora", "--adapters", "--save_to", "x"], "--adapters needs a value"),
+])
+def test_a_setting_without_its_value_and_one_of_another_tool_are_told(typed, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    assert cli.main(["tool", *typed]) == 1
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "home" / "tools").exists()
+
+
+def test_a_file_without_its_setting_s_name_is_told_how_settings_are_given(capsys):
+    assert cli.main(["tool", "inspect", "a.safetensors"]) == cli.USAGE_ERROR
+    assert "--name value" in capsys.readouterr().err
+
+
+def test_a_text_of_training_without_its_value_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    (tmp_path / "c.toml").touch()
+    assert cli.main(["train", str(tmp_path / "c.toml"), "--output_name", "--flip_aug"]) == 1
+    assert "--output_name needs a value" in capsys.readouterr().err

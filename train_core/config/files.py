@@ -28,6 +28,7 @@ from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import help_of
+from train_core.config.typed import NoValue
 from train_core.config.untrusted import NotReadable, json_of, text_of, toml_of
 from train_core.config.whole_files import write_text
 
@@ -77,7 +78,7 @@ def check_values(
 def single_values(job: type[Job], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """`overrides` of the command line with one value for each setting that is no list of `job`.
 
-    Raises `UserError` for one that was given several values.
+    Raises `UserError` for one that was given several values, and for a text that was given none.
     """
     lists = {s.name for s in job.settings() if get_origin(s.annotation) is list} | {"network_args"}
     problems = [
@@ -88,10 +89,26 @@ def single_values(job: type[Job], overrides: Mapping[str, Any]) -> dict[str, Any
         for name, value in overrides.items()
         if isinstance(value, list) and name not in lists and len(set(value)) > 1
     ]
-    raise_if_any(problems)
+    raise_if_any([*problems, *_without_value(job, overrides)])
     return {
         name: value[0] if isinstance(value, list) and name not in lists else value for name, value in overrides.items()
     }
+
+
+def _without_value(job: type[Job], overrides: Mapping[str, Any]) -> list[Problem]:
+    """One problem for each text, path or list that stands in `overrides` without a value, which "true" would be."""
+    return [
+        problem(
+            "value_missing", "--{name} needs a value behind it: {help}", name=s.name, help=help_of(s)
+        )
+        for s in job.settings()
+        if s.annotation in (str, list[str])
+        and any(isinstance(value, NoValue) for value in _listed(overrides.get(s.name)))
+    ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def read_job(job: type[Job], path: Path | None, overrides: Overrides) -> tuple[Job, tuple[Problem, ...]]:

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 from train_core.config.checks.applicability import not_applicable
-from train_core.config.job import Job
+from train_core.config.job import Job, Tool
+from train_core.config.phrases import joined
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.coerce import coerce, is_zero
 
@@ -35,7 +36,7 @@ def parse_values(
     zeros: dict[str, tuple[Problem, ...]] = {}
     for name, raw in values.items():
         if name not in declared:
-            errors.append(_unknown(name, source_of(name), list(declared)))
+            errors.append(_unknown(job, name, source_of(name)))
             continue
         try:
             typed[name] = coerce(declared[name], raw, source_of(name))
@@ -53,13 +54,20 @@ def parse_values(
     return Parsed(config, (), tuple(not_applicable(job.settings(), typed, config.flat(), source_of)))
 
 
-def _unknown(name: str, source: str, known: list[str]) -> Problem:
+def _unknown(job: type[Job], name: str, source: str) -> Problem:
+    known = [s.name for s in job.settings()]
     near = get_close_matches(name, known, 1)
     if near:
         return problem(
             "unknown_setting_near",
             "{name} in {source} is not a setting of this job. Did you mean {nearest}?",
             name=name, source=source, nearest=near[0],
+        )
+    if issubclass(job, Tool):
+        return problem(
+            "unknown_setting_of_tool",
+            "{name} in {source} is not a setting of {tool}. Its settings are: {known}.",
+            name=name, source=source, tool=job.job_name, known=joined("comma", known),
         )
     return problem(
         "unknown_setting",

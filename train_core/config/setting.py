@@ -27,7 +27,8 @@ class Traits:
     empty default and must be filled before a job starts, unless one of the settings in `unless` is; then that one does
     its work. `lines` above 1 asks for a text area of that height. `arguments` are a list of key=value pairs. With
     `zero_unset` 0 means the default, as other programs write what is not asked for. In `plain` text, a small language
-    of numbers and names, full-width characters count as plain ones.
+    of numbers and names, full-width characters count as plain ones, and with `comma_at_end` a comma behind the last one
+    means nothing. `folder_setting` makes it the name of a file, whose folder that setting takes.
     """
 
     label: str = ""
@@ -38,6 +39,8 @@ class Traits:
     arguments: bool = False
     zero_unset: bool = False
     plain: bool = False
+    comma_at_end: bool = False
+    folder_setting: str = ""
     advanced: bool = False
     suggestions: tuple[str, ...] = ()
     required: bool = False

@@ -190,6 +190,41 @@ def test_two_pages_that_start_at_once_get_ports_of_their_own():
             assert listener.port_of(second) > listener.port_of(first)
 
 
+def test_a_named_port_that_is_taken_is_refused_and_never_exchanged():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Port {port} is in use by another program"):
+            listener.listen(PageOptions(server_port=port))
+
+
+def test_a_named_port_that_is_free_is_used(capsys):
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    with listener.listen(PageOptions(server_port=port)) as listening:
+        assert listener.port_of(listening) == port
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="administrators may use every port")
+def test_a_named_port_that_is_not_allowed_is_refused_with_the_reason():
+    with pytest.raises(SystemExit, match=r"does not allow port 81 .*below 1024"):
+        listener.listen(PageOptions(server_port=81))
+
+
+def test_the_usual_port_gives_way_to_the_next_free_one_and_says_so(capsys, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(listener, "FIRST_PORT", port)
+        with listener.listen(PageOptions()) as listening:
+            told = f"Port {port} is in use or not allowed; using {listener.port_of(listening)}."
+            assert told in capsys.readouterr().out
+
+
 def test_an_address_that_is_not_this_machines_is_named_in_one_line():
     with pytest.raises(SystemExit, match=re.escape("203.0.113.7")):
         listener.listen(PageOptions(listen="203.0.113.7"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from kohya_gui.runs.process import identify, kill_trees, remember, spawn
+from kohya_gui.server.hosts import network_addresses
 from tests.event_lines import EventLog
 
 REPOSITORY = Path(__file__).parents[3]
@@ -31,6 +33,12 @@ def a_running_run(home: Path) -> psutil.Process:
         child = spawn([sys.executable, "-c", "import time; time.sleep(300)"], folder, dict(os.environ), console)
     remember(folder, identify(child.pid))
     return psutil.Process(child.pid)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def lines_of(program: subprocess.Popen[str]) -> Queue[str]:
@@ -63,7 +71,7 @@ def test_ctrl_c_closes_the_page_and_runs_go_on(tmp_path):
         "--listen",
         "127.0.0.1",
         "--server_port",
-        "18860",
+        str(free_port()),
     ]
     page = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True, encoding="utf-8")
     try:
@@ -86,12 +94,28 @@ def test_ctrl_c_closes_the_page_and_runs_go_on(tmp_path):
 def test_the_page_starts_whatever_proxy_there_is(tmp_path, proxy):
     environment = {**os.environ, "CRUCIBLE_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
     environment |= {"ALL_PROXY": proxy, "all_proxy": proxy}
-    command = [sys.executable, "-m", "kohya_gui.cli", "--headless", "--server_port", "18880"]
+    command = [sys.executable, "-m", "kohya_gui.cli", "--headless", "--server_port", str(free_port())]
     page = subprocess.Popen(
         command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         encoding="utf-8",
     )  # fmt: skip
     try:
-        assert "http://127.0.0.1:188" in line_with("ready", lines_of(page))
+        assert f"http://127.0.0.1:{command[-1]}/" in line_with("ready", lines_of(page))
+    finally:
+        page.kill()
+
+
+def test_a_page_on_all_addresses_prints_those_that_other_machines_reach_it_at(tmp_path):
+    environment = {**os.environ, "CRUCIBLE_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
+    port = str(free_port())
+    command = [sys.executable, "-m", "kohya_gui.cli", "--headless", "--listen", "0.0.0.0", "--server_port", port]
+    page = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    try:
+        lines = lines_of(page)
+        assert f"http://localhost:{port}/" in line_with("ready", lines)
+        outside = network_addresses("0.0.0.0")
+        if outside:
+            addresses = line_with("From other machines", lines).split(": ", 1)[1].split()
+            assert addresses == [f"http://{address}:{port}/" for address in outside]
     finally:
         page.kill()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from kohya_gui.server.hosts import AllowedHosts, read_place, same_place
+from kohya_gui.server.hosts import AllowedHosts, network_addresses, read_place, same_place, url_of
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,21 @@ def test_a_page_is_the_same_place_where_host_and_port_are_equal(origin, host, sa
 @pytest.mark.parametrize("text", ["", "a b", "http://", "a/b", "user@host", "name:", "name:123456", "*?"])
 def test_what_is_no_host_is_not_taken_for_one(text):
     assert read_place(text) is None
+
+
+def test_the_addresses_for_other_machines_are_those_of_the_network_in_a_browser_s_form(monkeypatch):
+    def address(family, text):
+        return SimpleNamespace(family=family, address=text)
+
+    four, six = socket.AF_INET, socket.AF_INET6
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {
+        "lo": [address(four, "127.0.0.1"), address(six, "::1"), address(psutil.AF_LINK, "00:00:00:00:00:00")],
+        "eth0": [address(six, "fd00::5"), address(six, "fe80::1%eth0"), address(four, "192.168.1.5")],
+        "bridge": [address(four, "169.254.3.4"), address(four, "192.168.1.5"), address(four, "10.0.0.2")],
+    })  # fmt: skip
+    assert network_addresses("0.0.0.0") == ["192.168.1.5", "10.0.0.2"]
+    assert network_addresses("::") == ["192.168.1.5", "10.0.0.2", "fd00::5"]
+    assert network_addresses("127.0.0.1") == network_addresses("192.168.1.5") == []
+    assert url_of("fd00::5", 7860) == "http://[fd00::5]:7860/"
+    hosts = AllowedHosts("::", 7860)
+    assert all(hosts.answers(url_of(found, 7860)[7:-1]) for found in network_addresses("::"))

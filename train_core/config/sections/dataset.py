@@ -40,7 +40,7 @@ class DatasetSettings(Section, title="Folders and images"):
     )
     resolution: str = setting(
         "512,512", "Training size as width,height or one number; with buckets on, it is the area that counts.",
-        label="Resolution", unit="px", pattern=r"^\s*\d+\s*(,\s*\d+\s*)?$",
+        label="Resolution", unit="px", pattern=r"^\s*\d+\s*(,\s*\d+\s*)?$", comma_at_end=True,
     )
     enable_bucket: bool = setting(
         True, "Keep each image's aspect ratio by sorting images into buckets of similar shape.", label="Enable buckets",

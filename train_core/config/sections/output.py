@@ -18,7 +18,7 @@ class OutputSettings(Section, title="Saving"):
     )
     output_name: str = setting(
         "lora", "Name of the result, without a file extension.", label="Output name", min_length=1,
-        pattern=r'^[^\\/:*?"<>|]+$',
+        pattern=r'^[^\\/:*?"<>|]+$', folder_setting="output_dir",
     )
     save_precision: SavePrecision = setting("fp16", "Number format of the saved file.", label="Save precision")
     save_every_n_epochs: int = setting(

@@ -8,8 +8,10 @@ import re
 import types
 from collections.abc import Callable
 from difflib import get_close_matches
+from pathlib import PureWindowsPath
 from typing import Any, Literal, Union, get_args, get_origin
 
+from train_core.config.file_names import FORBIDDEN
 from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Setting
@@ -26,15 +28,27 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
     Full-width signs count as plain ones wherever the value is no free text. Raises `UserError` naming the setting, the
     value, `source` and the fix.
     """
-    try:
-        return _value(setting, raw if not _is_of_numbers(setting) else _plain(raw), source)
-    except UserError as as_written:
-        if _is_of_numbers(setting) and full_width_signs(str(raw)):
-            raise UserError(_full_width(setting, raw, source)) from None
+    as_written: UserError | None = None
+    for form in _forms(setting, raw):
         try:
-            return _value(setting, _plain(raw), source)
-        except UserError:
-            raise as_written from None
+            return _value(setting, form, source)
+        except UserError as error:
+            as_written = as_written or error
+    assert as_written is not None  # there is at least one form
+    if _is_of_numbers(setting) and full_width_signs(str(raw)):
+        raise UserError(_full_width(setting, raw, source))
+    raise as_written
+
+
+def _forms(setting: Setting, raw: Any) -> list[Any]:
+    """`raw` in the forms in which it may be meant, the likeliest first: as written, plain, without a last comma."""
+    plain = _plain(raw)
+    if not _is_of_numbers(setting):
+        return [raw, plain]
+    kind, _ = _kind(setting.annotation)
+    if isinstance(plain, str) and (kind not in (str, list[str]) or setting.traits.comma_at_end):
+        return [plain, plain.rstrip().removesuffix(",") or plain]
+    return [plain]
 
 
 def _plain(raw: Any) -> Any:
@@ -233,13 +247,34 @@ def _out_of_bounds(setting: Setting, value: Any, source: str) -> Problem | None:
         )
     pattern = setting.bound("pattern")
     too_short = (setting.bound("min_length") or 0) > len(value) if isinstance(value, str) else False
-    if too_short or (pattern and not re.fullmatch(str(pattern), value)):
+    misspelt = pattern and not re.fullmatch(str(pattern), value)
+    if misspelt and setting.traits.folder_setting and not too_short:
+        return _not_a_name(setting, value, source)
+    if too_short or misspelt:
         return problem(
             "bad_format",
             "{name} = {value} in {source} is not written as expected: {help} The default is {default}.",
             name=setting.name, value=repr(value), source=source, help=help_of(setting), default=repr(setting.default),
         )
     return None
+
+
+def _not_a_name(setting: Setting, value: str, source: str) -> Problem:
+    """The problem of a path, or of letters that some system forbids, where the name of a file belongs."""
+    if re.search(r"[\\/]", value):
+        last = FORBIDDEN.sub("", PureWindowsPath(value).name) or setting.default
+        return problem(
+            "name_is_a_path",
+            "{name} = {value} in {source} is a path, but only the name of a file belongs here. Write {name} = {last}, "
+            "and put the folder into {folder}.",
+            name=setting.name, value=repr(value), source=source, last=last, folder=setting.traits.folder_setting,
+        )
+    return problem(
+        "name_forbidden_letters",
+        "{name} = {value} in {source} contains {letters}, which not every system allows in file names. Leave it out.",
+        name=setting.name, value=repr(value), source=source,
+        letters=" ".join(dict.fromkeys(FORBIDDEN.findall(value))),
+    )
 
 
 def _within(setting: Setting, value: Any) -> bool:

@@ -56,5 +56,35 @@ def test_what_cannot_be_read_either_way_is_named_as_full_width(name: str, raw: s
     assert all(sign in found.params["signs"] for sign in raw if sign in "。—，")
 
 
+@pytest.mark.parametrize(
+    ("name", "raw", "meant"),
+    [
+        ("resolution", "１２８，", "128"), ("resolution", "512,768, ", "512,768"), ("resolution", "512 ，", "512 "),
+        ("network_dim", "16,", 16), ("learning_rate", "1e-4，", 1e-4), ("mixed_precision", "bf16，", "bf16"),
+    ],
+)  # fmt: skip
+def test_a_comma_behind_the_last_number_means_nothing_where_no_other_is_missing(name: str, raw: Any, meant: Any) -> None:
+    assert value(name, raw) == meant
+
+
+@pytest.mark.parametrize("raw", ["，", ",512", "512,,", "512,,768", "512,768,1024"])
+def test_other_commas_too_many_are_an_error(raw: str) -> None:
+    assert error("resolution", raw).code in ("bad_format", "full_width_signs")
+
+
+@pytest.mark.parametrize(
+    ("raw", "last"), [("a/b", "b"), (r"C:\out\my lora", "my lora"), ("/", "lora"), ("out/v1:2", "v12"), ("a/b/", "b")]
+)
+def test_a_path_in_place_of_a_name_is_told_with_the_name_and_where_the_folder_goes(raw: str, last: str) -> None:
+    found = error("output_name", raw)
+    assert found.code == "name_is_a_path"
+    assert f"output_name = {last}, and put the folder into output_dir" in found.text
+
+
+def test_a_letter_that_names_cannot_have_is_named() -> None:
+    found = error("output_name", "which?|one?")
+    assert (found.code, found.params["letters"]) == ("name_forbidden_letters", "? |")
+
+
 def test_a_name_that_no_file_may_have_is_told_as_it_was_typed() -> None:
     assert error("output_name", "a：/b").params["value"] == repr("a：/b")
