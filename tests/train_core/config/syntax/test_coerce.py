@@ -63,7 +63,7 @@ def test_what_cannot_be_read_either_way_is_named_as_full_width(name: str, raw: s
         ("network_dim", "16,", 16), ("learning_rate", "1e-4，", 1e-4), ("mixed_precision", "bf16，", "bf16"),
     ],
 )  # fmt: skip
-def test_a_comma_behind_the_last_number_means_nothing_where_no_other_is_missing(name: str, raw: Any, meant: Any) -> None:
+def test_a_comma_behind_the_last_number_means_nothing(name: str, raw: Any, meant: Any) -> None:
     assert value(name, raw) == meant
 
 
