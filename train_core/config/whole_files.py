@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import uuid
@@ -65,6 +66,14 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
             for found in list(folder.glob(f".*{ENDING}")):
                 if found.name[: -UNIQUE - len(ENDING)] in wanted:
                     remove(found)
+
+
+def remove_leftovers_like(folder: Path, name: re.Pattern[str]) -> None:
+    """Remove what killed processes left half-written in `folder` for files of a `name`, as `remove_leftovers` does."""
+    with suppress(OSError):
+        for found in list(folder.glob(f".*{ENDING}")):
+            if name.fullmatch(found.name[1 : -UNIQUE - len(ENDING) - 1]):
+                remove(found)
 
 
 def write_text(path: Path, text: str) -> None:

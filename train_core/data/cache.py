@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from train_core.config import places
 from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.data.augment import Draw
@@ -56,11 +54,7 @@ class LatentCache:
         """The files whose latents, of the image with index `entry`, are not all numbers; none for those in memory."""
         if not isinstance(self.store, DiskStore):
             return []
-        keys = [key for (index, _), key in self.keys.items() if index == entry]
-        return [
-            self.store.path(key) for key in keys
-            if not all(bool(torch.isfinite(tensor).all()) for tensor in self.store.get(key).values())
-        ]  # fmt: skip
+        return self.store.broken(key for (index, _), key in self.keys.items() if index == entry)
 
     def fill(self, encoder: Encoder, batch_size: int, progress: Progress) -> set[Path]:
         """Encode what is missing; several processes share the work, and each returns when all are done.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
@@ -124,6 +126,13 @@ class DiskStore:
                 count=len(self.unwritten.kept), folder=str(self.folder), reason=min(self.reasons),
             )
         ]
+
+    def broken(self, keys: Iterable[str]) -> list[Path]:
+        """The files of `keys` whose tensors are not all numbers."""
+        return [
+            self.path(key) for key in keys
+            if not all(bool(torch.isfinite(tensor).all()) for tensor in self.get(key).values())
+        ]  # fmt: skip
 
     def path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"

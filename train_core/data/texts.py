@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
@@ -47,6 +48,12 @@ class TextCache:
     def of(self, caption: str) -> dict[str, Tensor]:
         """The outputs, each (1, …) on the CPU in the encoders' number format, of one of the captions."""
         return self.store.get(self.keys[caption])
+
+    def broken_files(self, captions: Iterable[str]) -> set[Path]:
+        """The files whose outputs, of some of `captions`, are not all numbers; none for those in memory."""
+        if not isinstance(self.store, DiskStore):
+            return set()
+        return set(self.store.broken(self.keys[caption] for caption in captions if caption in self))
 
     def fill(self, encoder: TextEncoder, progress: Progress) -> None:
         """Encode what is missing; several processes share the work. `progress(done, total)` counts this one's share."""

@@ -64,7 +64,7 @@ def assemble(
     model = share(accelerator, predictor, all_used=method.trains_every_step)
     stepper = stepper_of(config, accelerator, family, model, method, length.total)
     objective = objective_of(config, accelerator.device, family, predictor, data, emit)
-    guard = guard_of(config, stepper, data, length.total, emit)
+    guard = guard_of(config, stepper, data, texts, length.total, emit)
     metrics = metrics_for(config, place, length, emit) if is_main else None
     metadata = MetadataWriter(
         config, method, data.library, length, family, place.name,

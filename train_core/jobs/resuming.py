@@ -11,13 +11,14 @@ from pathlib import Path
 from train_core.config.files import to_toml
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.config.whole_files import remove_leftovers_like
 from train_core.data.library import Library
 from train_core.data.processes import gather
 from train_core.events.kinds import NoticeEvent, Resumed
 from train_core.events.log import Emit, emit_problems
 from train_core.events.reading import read_events
 from train_core.facts.run.contents import Contents, require_same_contents, unchecked
-from train_core.facts.run.result_names import Reserved, reserve_free_name, reserve_name
+from train_core.facts.run.result_names import Reserved, reserve_free_name, reserve_name, sample_files
 from train_core.facts.run.states import State, find_state, rates_differ
 from train_core.facts.run.steps import StepCount
 from train_core.jobs.older_states import as_read_for, read_otherwise, reading
@@ -87,6 +88,7 @@ def metrics_for(config: TrainConfig, place: Place, length: StepCount, emit: Emit
         is_done = place.state.step >= length.total
         forget_later(place.run_dir / "logs", place.state.step, whole + bool(started and is_done))
         place.manifest.sweep()
+        remove_leftovers_like(place.output_dir / "sample", sample_files(place.name))
     first_step = place.state.step if place.state else 0
     logs = place.run_dir / "logs"
     metrics = Metrics(emit, logs, length.total, length.epochs, length.steps_per_epoch, first_step)

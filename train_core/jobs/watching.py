@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_core.config.jobs.train import TrainConfig
+from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData
+from train_core.data.texts import TextCache
 from train_core.events.kinds import Conclusion
 from train_core.events.log import Emit
 from train_core.facts.datasets.holdout import validation_seed
@@ -20,11 +22,17 @@ from train_core.run.upkeep import Upkeep
 from train_core.run.validation import Validation, Validator
 
 
-def guard_of(config: TrainConfig, stepper: Stepper, data: TrainingData, total_steps: int, emit: Emit) -> Guard:
-    """The guard of a run on the images of `data`."""
+def guard_of(
+    config: TrainConfig, stepper: Stepper, data: TrainingData, texts: TextCache | None, total_steps: int, emit: Emit
+) -> Guard:
+    """The guard of a run on the images of `data`, whose captions are encoded in `texts` if they are cached."""
+
+    def broken_files(batch: Batch) -> set[Path]:
+        return data.broken_files(batch) | (texts.broken_files(batch.captions) if texts else set())
+
     return Guard(
         stepper.accelerator, stepper, data.library, emit, stability_advice(config), config.validation.on_divergence,
-        Divergence.over(total_steps), broken_files=data.broken_files,
+        Divergence.over(total_steps), broken_files=broken_files,
     )
 
 

@@ -32,6 +32,7 @@ def adapter_of(
         return build_adapter(chooser.choose(targets), seed)
     file = read_adapter(Path(algorithm.network_weights)).for_kind(family.kind.name)
     raise_if_any(fit_problems(file, {target.file_key: target for target in family.targets()}, family.kind.name))
+    _require_trainable(file)
     if algorithm.dim_from_weights:
         chosen = _as_in(file, targets, chooser)
         adapter = build_adapter(chosen, seed)
@@ -93,6 +94,24 @@ def _require_all(file: AdapterFile, trained: set[str]) -> None:
                 "network_weights = {file} changes {count} layers that these settings do not train, for example {name}; "
                 "those changes would be lost. Train these layers too (dim_from_weights takes the file's layers), or "
                 "merge the file with base_weights instead.",
+                file=str(file.path), count=len(lost), name=lost[0],
+            )
+        )
+
+
+def _require_trainable(file: AdapterFile) -> None:
+    """Raise `UserError` if `file` has tensors beside its algorithms' own, which no training takes over."""
+    lost = [
+        f"{key}.{name}"
+        for key, module in file.modules.items()
+        for name in sorted(module.tensors.keys() - {*module.algorithm.names, "alpha", "dora_scale"})
+    ]
+    if lost:
+        raise UserError(
+            problem(
+                "network_weights_parts_lost",
+                "network_weights = {file} has {count} tensors that cannot be trained on, for example {name}; they "
+                "would be lost. Merge the file with base_weights instead.",
                 file=str(file.path), count=len(lost), name=lost[0],
             )
         )

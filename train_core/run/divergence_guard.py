@@ -214,11 +214,11 @@ def gradient_not_finite(step: int, images: str) -> Problem:
 
 
 def latents_cache_not_finite(files: str) -> Problem:
-    """Warning text for a step that was skipped because cached latents are not numbers."""
+    """Warning text for a step that was skipped because cached latents or text outputs are not numbers."""
     return problem(
         "latents_cache_not_finite",
-        "Cached latents contain invalid values: {files}. Nothing is learnt from steps that use them. Delete these "
-        "files; the next run creates them again.",
+        "Cached latents or text encoder outputs contain invalid values: {files}. Nothing is learnt from steps that use "
+        "them. Delete these files; the next run creates them again.",
         files=files,
     )
 

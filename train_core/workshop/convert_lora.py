@@ -17,6 +17,7 @@ from train_core.models.targets import is_projection
 from train_core.networks.algorithms.names import IN_WORDS
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.base_kind import diffusers_path
+from train_core.networks.files.module import Module
 from train_core.networks.files.reading import AdapterFile
 from train_core.networks.kernels import is_around_attention
 from train_core.workshop.common.adapters import open_adapter
@@ -80,7 +81,7 @@ def _layers(file: AdapterFile, report: Report) -> tuple[dict[Place, tuple[Tensor
                     "format_only_lora",
                     "{file}: {name} is {algorithm}, but files of diffusers and PEFT can only hold LoRA. Keep kohya's "
                     "names, or first merge the adapter by svd, which makes a LoRA of it.",
-                    file=str(file.path), name=key, algorithm=IN_WORDS[module.algorithm],
+                    file=str(file.path), name=key, algorithm=_in_words(module),
                 )
             )
         shape = shape_of(key, module)
@@ -95,6 +96,11 @@ def _layers(file: AdapterFile, report: Report) -> tuple[dict[Place, tuple[Tensor
             biases[place] = bias
         progress(done, len(file.modules))
     return layers, biases
+
+
+def _in_words(module: Module) -> str:
+    algorithm = IN_WORDS[module.algorithm]
+    return f"{algorithm} + bias_values" if "bias_values" in module.tensors else algorithm
 
 
 def _place(key: str, kind: str) -> Place:

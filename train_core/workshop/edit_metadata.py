@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from train_core.config.jobs.tools import EditMetadata
-from train_core.config.problems import UserError, problem
-from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.config.problems import Problem, UserError, problem
+from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
+from train_core.models.files.finite import NotFiniteError
+from train_core.models.files.stored import DTYPES, stored_tensors
 from train_core.models.files.writing import header_bytes, write_result
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import require_free
@@ -41,9 +44,22 @@ def run(config: EditMetadata, report: Report) -> None:
             said.pop(f"modelspec.{field}", None)
         elif wanted:
             said[f"modelspec.{field}"] = thumbnail_url(wanted) if field == "thumbnail" else wanted
+    for found in _broken(file):
+        report.warning(found)
     report.stage("saving")
     _with_header(source, path, said)
     report.saved(path)
+
+
+def _broken(file: TensorFile) -> Iterator[Problem]:
+    """The problem of each tensor whose values are not all numbers; it is copied like the others."""
+    for name, stored in stored_tensors(file).items():
+        if file.tensors[name].dtype not in DTYPES:
+            continue  # it is copied without being read
+        try:
+            stored.read()
+        except NotFiniteError as error:
+            yield from error.problems
 
 
 def _with_header(source: Path, path: Path, said: dict[str, str]) -> None:

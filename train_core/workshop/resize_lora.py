@@ -13,6 +13,7 @@ from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.networks.algorithms.full import NormLayer
 from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.algorithms.names import IN_WORDS
+from train_core.networks.files.module import SPARSE
 from train_core.networks.files.reading import AdapterFile
 from train_core.workshop.common.adapters import open_adapter
 from train_core.workshop.common.algebra import (
@@ -63,11 +64,13 @@ def run(config: ResizeLora, report: Report) -> None:
         if module.algorithm is not LoraLayer and "lora_up.weight" not in module.tensors:
             modules[key] = module.read()  # norms and the like have no rank
         else:
-            change = change_of(module)
+            change = change_of(module.without_sparse())  # sparse numbers have no rank, and stay as they are
             choice = _choice(settings, key)
             found = cut(change, choice) if isinstance(change, Factors) else cut_dense(change, choice)
             before = module.algorithm.rank_in(module.looks())
-            modules[key] = _at_its_strength(found, shape_of(key, module), before, module.read()) | beside(module)
+            values = module.read()
+            kept = {name: values[name] for name in SPARSE if name in values}
+            modules[key] = _at_its_strength(found, shape_of(key, module), before, values) | beside(module) | kept
             resized.append(Resized(key, before, found.factors.rank, norm_of_change(change), found.kept))
         progress(done, len(file.modules))
     rank = settings.tool_rank if settings.resize_method == "rank" else None

@@ -51,10 +51,15 @@ def run(config: SplitDylora, report: Report) -> None:
 
 
 def _first_ranks(values: dict[str, Tensor], size: int, rank: int) -> dict[str, Tensor]:
-    """The first ranks at the strength of the training: times √(rank / size), which the alpha includes."""
+    """The first ranks at the strength of the training: times √(rank / size), which the alpha includes.
+
+    Sparse numbers are scaled by the alpha too, but are not cut.
+    """
     alpha = float(values["alpha"]) if "alpha" in values else float(rank)
-    strength = alpha / rank * math.sqrt(rank / size)
-    return {
+    louder = math.sqrt(rank / size)
+    strength = alpha / rank * louder
+    sparse = {"bias_values": values["bias_values"] / louder} if "bias_values" in values else {}
+    return sparse | {
         "lora_up.weight": values["lora_up.weight"][:, :size], "lora_down.weight": values["lora_down.weight"][:size],
         "alpha": values["lora_down.weight"].new_tensor(strength * size),
     }  # fmt: skip

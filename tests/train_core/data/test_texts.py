@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, multiprocessing
 
 from tests.pictures import ignore_progress, image_folder
@@ -129,3 +130,15 @@ def test_two_processes_share_the_work_and_both_have_everything(tmp_path: Path) -
     expected = [FakeEncoder().encode(caption)["hidden"] for caption in CAPTIONS]
     for _, states in results:
         assert all(torch.equal(one, other) for one, other in zip(states, expected, strict=True))
+
+
+def test_the_file_whose_outputs_are_not_numbers_is_named(crucible_home: Path) -> None:
+    cache = filled(FakeEncoder())
+    assert cache.broken_files(["a cat", "a fish", ""]) == set()
+    path = cache.store.path(cache.keys["a cat"])  # type: ignore[attr-defined]
+    outputs = cache.of("a cat")
+    outputs["pooled"][0, 0] = torch.inf
+    save_file(outputs, path)
+    assert cache.broken_files(["a dog", "a cat", "a cat", "a fish"]) == {path}
+    assert cache.broken_files(["a dog"]) == set()
+    assert filled(FakeEncoder(), to_disk=False).broken_files(["a cat"]) == set()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
@@ -80,3 +81,18 @@ def test_the_cache_lies_with_the_program_and_not_beside_the_images(
     run(prepare("kept", **CALM, cache_text_encoder_outputs=True, cache_text_encoder_outputs_to_disk=True))
     assert sorted(images.rglob("*")) == before
     assert len(list((own_home / "caches" / "texts").rglob("*.safetensors"))) == 5
+
+
+def test_a_cached_caption_that_is_not_numbers_is_named_by_its_file(prepare: Prepare, own_home: Path) -> None:
+    on = {**CALM, "cache_text_encoder_outputs": True, "cache_text_encoder_outputs_to_disk": True, "max_train_epochs": 1}
+    on["caption_dropout_rate"] = 0.0
+    weights(run(prepare("before", **on)))
+    files = sorted((own_home / "caches" / "texts").rglob("*.safetensors"))
+    for file in files:
+        outputs = {name: tensor.fill_(torch.nan) for name, tensor in load_file(file).items()}
+        save_file(outputs, file)
+    events = run(prepare("after", **on))
+    blamed = [event for event in kinds(events, "warning") if event["code"] == "latents_cache_not_finite"]
+    named = {name for event in blamed for name in event["params"]["files"].split(", ")}
+    assert named
+    assert named <= set(map(str, files))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from train_core.config.whole_files import write_whole
+from train_core.config.whole_files import remove_leftovers_like, write_whole
+from train_core.facts.run.result_names import sample_file, sample_files
 from train_core.run.outputs.curves import forget_later
 from train_core.run.outputs.manifest import MANIFEST, Manifest
+from train_core.sampling.png import epoch_mark, step_mark
 
 
 def left_half_written(path: Path) -> Path:
@@ -49,6 +51,22 @@ def test_a_new_run_of_the_name_clears_up_what_it_writes_itself(tmp_path: Path) -
     left = left_half_written(tmp_path / "out" / "zuko-step00000010-state")
     Manifest(tmp_path / "run").claim(tmp_path / "out" / "zuko-step00000010-state", "step state", 10, 1)
     assert not left.exists()
+
+
+def test_pictures_left_half_drawn_go_and_those_of_other_names_stay(tmp_path: Path) -> None:
+    def picture(name: str, mark: str, index: int = 0, copy: int = 1) -> Path:
+        return tmp_path / sample_file(name, mark, index, "20260101000000", 7, copy)
+
+    step = step_mark(500)
+    ours = [picture("zuko", epoch_mark(3)), picture("zuko", step, 11), picture("zuko", step, copy=2)]
+    others = [picture("zuko-2", epoch_mark(3)), picture("zuko_000500", step), tmp_path / "zuko.png"]
+    whole = picture("zuko", epoch_mark(2))
+    left = {path: left_half_written(path) for path in (*ours, *others)}
+    whole.write_bytes(b"whole")
+    remove_leftovers_like(tmp_path, sample_files("zuko"))
+    assert [path for path in left if left[path].exists()] == others
+    assert whole.exists()
+    remove_leftovers_like(tmp_path / "gone", sample_files("zuko"))
 
 
 def test_curves_that_were_being_cut_back_are_not_read_twice(tmp_path: Path) -> None:

@@ -99,3 +99,16 @@ def test_within_a_folder_the_file_is_called_by_its_final_name(run_tool: RunTool,
     assert result in named.parents
     assert named.name.endswith(".safetensors")
     assert not result.exists()
+
+
+def test_metadata_of_a_broken_adapter_are_edited_and_its_broken_tensors_named(
+    write: Write, run_tool: RunTool, tmp_path: Path
+) -> None:
+    good, bad = write("good"), tmp_path / "bad.safetensors"
+    name = spoilt(good, bad, "lora_up.weight", float("inf"))
+    for source, named in ((good, []), (bad, [{"file": str(bad), "name": name}])):
+        events = run_tool("edit_metadata", adapter=source, edit_title="A title")
+        assert events[-1]["status"] == "completed"
+        warnings = [event for event in events if event["kind"] == "warning"]
+        assert [event["params"] for event in warnings if event["code"] == "file_not_finite"] == named
+    assert load_file(bad).keys() == load_file(good).keys()

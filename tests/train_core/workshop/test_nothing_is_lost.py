@@ -211,3 +211,82 @@ def test_peft_adds_the_bias(richer: Any, run_tool: RunTool, tmp_path: Path) -> N
     layer, x = loaded.base_model.model.get_submodule(target.path), torch.randn(3, 32)
     weight, bias = target.module.weight + deltas(file)[OTHER], target.module.bias + BIASES[f"{OTHER}.diff_b"]
     assert torch.allclose(layer(x), torch.nn.functional.linear(x, weight, bias), atol=1e-5)
+
+
+def sparse_numbers(layer: str, shape: tuple[int, int], whole: torch.dtype) -> dict[str, torch.Tensor]:
+    """Two numbers beside a LoRA as LyCORIS's extraction leaves them; one row is beyond what fp16 counts exactly."""
+    indices = torch.tensor([[1, shape[0] - 1], [0, 3]])
+    return {
+        f"{layer}.bias_indices": indices.to(whole), f"{layer}.bias_values": torch.tensor([0.5, -1.5]),
+        f"{layer}.bias_size": torch.tensor(shape).to(whole),
+    }  # fmt: skip
+
+
+TALL = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_ff_net_0_proj"
+ROWS = 4099
+
+
+@pytest.fixture
+def tall(tmp_path: Path) -> Any:
+    """Writes a LoRA of a layer with more rows than fp16 can count, and sparse numbers beside it."""
+
+    def written(whole: torch.dtype = torch.int16) -> Path:
+        torch.manual_seed(0)
+        up, down = torch.randn(ROWS, 8) / 8, torch.randn(8, 32) / 8
+        tensors = {f"{TALL}.lora_up.weight": up, f"{TALL}.lora_down.weight": down, f"{TALL}.alpha": torch.tensor(4.0)}
+        path = tmp_path / "tall.safetensors"
+        save_file(tensors | sparse_numbers(TALL, (ROWS, 32), whole), path, {"ss_base_model_version": "sd_v1"})
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize("tool", ["resize_lora", "convert_lora", "split_dylora"])
+@pytest.mark.parametrize("whole", [torch.int16, torch.int64, torch.float32])
+def test_sparse_numbers_keep_their_places_and_values_in_fp16(
+    tool: str, whole: torch.dtype, tall: Any, run_tool: RunTool, tmp_path: Path
+) -> None:
+    before = tall(whole)
+    after, _ = result_of(tool, before, run_tool, tmp_path, result_precision="fp16")
+    assert load_file(after)[f"{TALL}.lora_up.weight"].dtype == torch.float16
+
+    def sparse_part(file: Path) -> torch.Tensor:
+        (module,) = read_adapter(file).modules.values()
+        return dense(change_of(module)) - dense(change_of(module.without_sparse()))
+
+    assert torch.allclose(sparse_part(after), sparse_part(before), atol=1e-3)
+    assert sparse_part(after).abs().gt(0.1).nonzero().tolist() == [[1, 0], [ROWS - 1, 3]]
+
+
+def test_a_resized_lora_is_cut_without_its_sparse_numbers(tall: Any, run_tool: RunTool, tmp_path: Path) -> None:
+    before = tall()
+    after, _ = result_of("resize_lora", before, run_tool, tmp_path)
+    (one,), (other,) = (read_adapter(file).modules.values() for file in (before, after))
+    u, s, v = torch.linalg.svd(dense(change_of(one.without_sparse())), full_matrices=False)
+    assert torch.allclose(dense(change_of(other.without_sparse())), (u[:, :2] * s[:2]) @ v[:2], atol=1e-4)
+
+
+def test_a_merge_by_concatenation_keeps_sparse_numbers(tall: Any, run_tool: RunTool, tmp_path: Path) -> None:
+    before = tall()
+    after, _ = result_of("merge_lora", before, run_tool, tmp_path)
+    (one,), (other,) = (read_adapter(file).modules.values() for file in (before, after))
+    assert difference(dense(change_of(other)), dense(change_of(one))) < 1e-5
+
+
+def test_names_that_have_no_place_for_sparse_numbers_are_refused_naming_them(
+    tall: Any, run_tool: RunTool, tmp_path: Path
+) -> None:
+    events = run_tool("convert_lora", adapter=tall(), adapter_format="diffusers", save_to=tmp_path / "d.safetensors")
+    assert "bias_values" in notices(events, "error")["format_only_lora"]
+
+
+@pytest.mark.parametrize("from_weights", [True, False])
+def test_a_training_does_not_start_from_tensors_that_it_would_lose(richer: Any, from_weights: bool) -> None:
+    its = family("sd1")
+    network = NetworkSettings(network_dim=4, network_alpha=4)
+    for more in (BIASES, sparse_numbers(OTHER, (32, 32), torch.int16)):
+        algorithm = AlgorithmSettings(network_weights=str(richer("a", more)), dim_from_weights=from_weights)
+        with pytest.raises(UserError) as refused:
+            adapter_of(its.targets(), network, algorithm, its, 0)
+        (found,) = refused.value.problems
+        assert (found.code, found.params["name"]) == ("network_weights_parts_lost", min(more))

@@ -14,7 +14,15 @@ from train_core.config.files import read_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem, unique
-from train_core.facts.datasets.dataset_keys import DATASET, GENERAL, PRESERVATION, SUBSET, Place, typed
+from train_core.facts.datasets.dataset_keys import (
+    DATASET,
+    GENERAL,
+    PRESERVATION,
+    SUBSET,
+    Place,
+    typed,
+    with_one_validation_folder,
+)
 
 Values = dict[str, Any]
 
@@ -57,7 +65,7 @@ def read_dataset_file(path: Path, base: DataSettings) -> DatasetFile:
         return DatasetFile((), error.problems, ())
     reader = _Reader(path, base)
     subsets = tuple(reader.read(tables))
-    return DatasetFile(subsets, unique(reader.problems), unique(reader.warnings))
+    return DatasetFile(subsets, unique(with_one_validation_folder(reader.problems)), unique(reader.warnings))
 
 
 class _Reader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +14,7 @@ from train_core.config.clean_paths import system_of
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import absolute_path
-from train_core.config.phrases import Phrase, phrase
+from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.places import real_path
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.setting import Section, Setting, setting, settings_of
@@ -149,6 +149,9 @@ def _not_yet(key: str, place: Place) -> Problem:
     )
 
 
+_WHOLE_SUBSETS = ("dataset_validation_subset", "dataset_validation_numbered_subset")
+
+
 def _validation(table: Mapping[str, Any], place: Place) -> Problem:
     """What does here what a `validation_split` in a dataset file asks for."""
     where = {"value": repr(table["validation_split"]), "place": place.words, "path": str(place.path)}
@@ -178,6 +181,24 @@ def _validation(table: Mapping[str, Any], place: Place) -> Problem:
         "{folder} in the settings.",
         folder=str(images), **where,
     )
+
+
+def with_one_validation_folder(problems: Iterable[Problem]) -> list[Problem]:
+    """`problems`, in which subsets kept for validation become one: validation_data_dir takes a single folder."""
+    problems = list(problems)
+    kept = {found.params["folder"]: found for found in problems if found.code in _WHOLE_SUBSETS}
+    if len(kept) < 2:
+        return problems
+    together = problem(
+        "dataset_validation_subsets",
+        "validation_split = {value} in {places} of {path}: there is only one folder for validation. Remove these "
+        "subsets here, move {folders} into one folder of their own, and set validation_data_dir in the settings to "
+        "that folder.",
+        value=next(iter(kept.values())).params["value"], path=next(iter(kept.values())).params["path"],
+        places=joined("and", [found.params["place"] for found in kept.values()]), folders=joined("and", kept),
+    )
+    first = next(iter(kept.values()))
+    return [together if found is first else found for found in problems if found is first or found not in kept.values()]
 
 
 def _number(raw: Any) -> float:

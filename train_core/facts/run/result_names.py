@@ -38,6 +38,11 @@ def sample_file(name: str, mark: str, index: int, when: str, seed: int, copy: in
     return f"{name}_{mark}_{index:02d}_{when}_{seed}{f'_{copy}' if copy > 1 else ''}.png"
 
 
+def sample_files(name: str) -> re.Pattern[str]:
+    """The names of all sample pictures of results named `name`, as `sample_file` gives them."""
+    return re.compile(rf"{re.escape(name)}_e?\d{{6,}}_\d{{2,}}_\d{{14}}_\d+(_\d+)?\.png")
+
+
 def longest_names(name: str, with_samples: bool) -> list[str]:
     """The longest names that a run may write: a result after a step, and a sample picture."""
     picture = sample_file(name, "e000001", 0, "20260101000000", 2**32 - 1)

@@ -18,6 +18,7 @@ from train_core.networks.weight_change import WeightChange
 # What any module may have besides its algorithm's own tensors: numbers of the weight that were left over when the rest
 # was extracted (LyCORIS), as a sparse matrix, are added to the change.
 SPARSE = ("bias_indices", "bias_values", "bias_size")
+PLACES = frozenset({"bias_indices", "bias_size"})  # whole numbers, which half precision would round
 ANY = frozenset({"alpha", "dora_scale", "diff_b", *SPARSE})
 # What PEFT writes in another form: AdaLoRA's singular values, a bias of the second map, DoRA's magnitudes.
 PEFT_FORMS = ("lora_E", "lora_B.bias", "magnitude")
@@ -39,8 +40,15 @@ class Module:
         }
 
     def read(self, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-        """The tensors in `dtype`, on the CPU."""
-        return {name: tensor.read().to(dtype) for name, tensor in self.tensors.items()}
+        """The tensors in `dtype`, on the CPU; the places of sparse numbers as whole numbers."""
+        return {
+            name: _whole(tensor.read()) if name in PLACES else tensor.read().to(dtype)
+            for name, tensor in self.tensors.items()
+        }
+
+    def without_sparse(self) -> Module:
+        """The same without its sparse numbers."""
+        return Module(self.algorithm, {name: one for name, one in self.tensors.items() if name not in SPARSE})
 
     def suits(self, shape: torch.Size) -> bool:
         """Whether it can change a weight of this shape."""
@@ -48,6 +56,11 @@ class Module:
             return False
         scale = self.tensors.get("dora_scale")
         return scale is None or scale.shape[:2] in ((shape[0], 1), (1, shape[1]))
+
+
+def _whole(places: Tensor) -> Tensor:
+    """Whole numbers as such; programs that save everything in one format have floats for them."""
+    return places.round().int() if places.is_floating_point() else places
 
 
 def module_of(path: Path, key: str, tensors: Mapping[str, Stored]) -> Module:

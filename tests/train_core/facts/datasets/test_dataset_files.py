@@ -17,7 +17,7 @@ from train_core.config.image_settings import DataSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.facts.datasets.dataset_files import DatasetFile, Description, read_dataset_file
-from train_core.facts.datasets.holdout import validation_problems
+from train_core.facts.datasets.holdout import in_folder, validation_problems
 from train_core.facts.datasets.subsets import survey
 
 BASE = DataSettings(DatasetSettings(resolution="512", dataset_repeats=3), CaptionSettings(keep_tokens=9))
@@ -176,6 +176,29 @@ def test_a_subset_kept_for_validation_is_answered_with_its_folder(tmp_path: Path
 def test_a_numbered_folder_kept_for_validation_needs_one_around_it(tmp_path: Path) -> None:
     held = {"image_dir": "5_held", "validation_split": 1}
     assert codes(read(tmp_path, {"subsets": [SUBSET, held]})) == ["dataset_validation_numbered_subset"]
+
+
+@pytest.mark.parametrize("names", [("held", "other"), ("5_held", "other"), ("5_held", "2_other")])
+def test_several_subsets_kept_for_validation_get_one_advice_that_can_be_followed(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    image_folder(tmp_path, "train", [(64, 64)], "a dog")
+    for number, name in enumerate(names):
+        image_folder(tmp_path, name, [(128 + 64 * number, 64), (64, 128 + 64 * number)], "a cat")
+    held = [{"image_dir": name, "validation_split": 1} for name in names]
+    (found,) = read(tmp_path, {"subsets": [held[0], {"image_dir": "train"}, held[1]]}).problems
+    assert found.code == "dataset_validation_subsets"
+    assert all(str(tmp_path / name) in found.text for name in names)
+    assert "subset 1 and " in found.text and "subset 3" in found.text
+    together = tmp_path / "validation"
+    together.mkdir()
+    for name in names:
+        (tmp_path / name).rename(together / name)
+    read(tmp_path, {"subsets": [{"image_dir": "train"}]})
+    values = {**TRAINED, "dataset_config": str(tmp_path / "images.toml"), "validation_data_dir": str(together)}
+    config = check_values(values, "a test", {}).config
+    assert validation_problems(config, survey(DataSettings.of(config)).subsets) == ()
+    assert sum(len(one.folder.images) for one in survey(in_folder(DataSettings.of(config), str(together))).subsets) == 4
 
 
 def test_more_than_can_be_kept_is_not_sent_to_a_setting_that_refuses_it(tmp_path: Path) -> None:
