@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kohya_gui import queue_words
 from kohya_gui.environment import ensure as environment
 from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
@@ -31,6 +32,7 @@ AFTER_JOBS = {
     "test": "run the tests, or one tier of them: fast, jobs, browser, slow; further arguments go to pytest",
     "check": "run the checks for developers: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
+    "queue": "show, change or run the queue of runs, the same one that the page shows",
 }
 
 
@@ -84,8 +86,10 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         raise UsageError(f"Unknown command {word!r}{hint} The commands are {', '.join(words())}.")
     parser = parser_for(word)
     overrides: dict[str, str | list[str]] = {}
-    if word in jobs_by_word() or word == "tool":
+    if word in jobs_by_word() or word == "tool" or (word == "queue" and queue_words.takes_settings(arguments)):
         arguments, overrides = split_overrides(arguments, parser)
+    if word == "queue":
+        arguments = queue_words.arranged(arguments)
     options, rest = parser.parse_known_args(arguments)
     options.overrides = overrides
     if rest and word not in ("test", "check"):
@@ -281,6 +285,16 @@ def job(options: argparse.Namespace, _rest: list[str]) -> int:
     return terminal.run(options.job, options.config, options.overrides)
 
 
+def queue(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Show, change or run the queue."""
+    if queue_words.needed(options.action) and not options.words:
+        raise UsageError(f"queue {options.action} needs {queue_words.needed(options.action)} "
+                         "(queue --help lists the actions).")
+    from kohya_gui.runs.queue import terminal  # noqa: PLC0415  not there before the environment is
+
+    return terminal.do(options.action, options.words, options.overrides, options.at)
+
+
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests."""
     from kohya_gui import developer  # noqa: PLC0415  of use to few
@@ -304,10 +318,10 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
 
 # Every other word is a job's.
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-    "page": page, "demo": demo, "tool": job, "test": test, "check": check, "update": update,
+    "page": page, "demo": demo, "tool": job, "queue": queue, "test": test, "check": check, "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "page": page_flags, "demo": demo_flags, "tool": tool_flags,
+    "page": page_flags, "demo": demo_flags, "tool": tool_flags, "queue": queue_words.queue_flags,
 }
 
 if __name__ == "__main__":

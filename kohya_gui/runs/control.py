@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kohya_gui.runs.process import kill_trees, recall, remember
-from kohya_gui.runs.registry import ACTIVE, RunInfo, find_run, living_processes, read_run
+from kohya_gui.runs.registry import AT_WORK, RunInfo, find_run, living_processes, read_run
 from train_core.config.problems import UserError, problem
 from train_core.events.reading import read_events
 from train_core.events.requests import request
@@ -24,7 +24,16 @@ def find_known(run_id: str | None) -> Path:
 def find_active(run_id: str | None) -> RunInfo:
     """The run `run_id`, which can be asked for something. Raises `UserError` once it has ended."""
     run = read_run(find_known(run_id))
-    if run is None or run.status not in ACTIVE:
+    if run is not None and run.status == "queued":
+        raise UserError(
+            problem(
+                "run_waits",
+                "The run {name} has not started yet, so there is nothing to stop or change. You can take it out of the "
+                "queue or edit it there.",
+                name=run.name,
+            )
+        )
+    if run is None or run.status not in AT_WORK:
         raise UserError(
             problem(
                 "run_has_ended",

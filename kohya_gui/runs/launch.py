@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from kohya_gui.runs.command import accelerate_yaml, child_environment, training_command
 from kohya_gui.runs.devices import World, find_hardware, plan_world, usable_cores
+from kohya_gui.runs.exclusive import exclusive
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.process import identify, remember, spawn
 from kohya_gui.runs.registry import ACTIVE, AT_WORK, RunInfo, read_run
@@ -23,7 +20,6 @@ from train_core.config.files import Overrides, read_config, read_job, write_toml
 from train_core.config.job import Job
 from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.locks import take_lock
 from train_core.config.paths import LAST_STATE
 from train_core.config.places import PACKAGE_PARENT, home
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
@@ -40,9 +36,7 @@ from train_core.facts.run.run_folders import (
 from train_core.facts.run.states import differing, find_state
 
 ACCELERATE = "accelerate.yaml"
-LOOKS, SECONDS_BETWEEN_LOOKS = 600, 0.05  # while another start is under way, before it counts as hung
-
-_starting = threading.Lock()  # the lock file keeps out other processes only
+START = "start"  # the section in which a run is started
 
 
 @dataclass(frozen=True)
@@ -59,29 +53,10 @@ class RunHandle:
 
 def start(job: type[Job], settings: Job) -> RunHandle:
     """Start `job` with these settings now. Raises `UserError` if something else is running or the job cannot be run."""
-    with _one_at_a_time():
+    with exclusive(START):  # so that no other start comes between the check of what is running and ours
         refusal = may_start(job)
         raise_if_any([refusal] if refusal else [])
         return launch(prepare(job, settings))
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Keep other starts, from any page or terminal, from coming between the check of what is running and ours."""
-    with _starting:
-        lock = None
-        with suppress(OSError):  # if it cannot be written, what follows reports it
-            home().mkdir(parents=True, exist_ok=True)
-            for _ in range(LOOKS):
-                lock = take_lock(home() / "start.lock")
-                if lock is not None:
-                    break
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-        try:
-            yield
-        finally:
-            if lock is not None:
-                lock.release()
 
 
 def may_start(job: type[Job]) -> Problem | None:

@@ -23,7 +23,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from kohya_gui.i18n.language import PageLanguage
 from kohya_gui.options import PageOptions
 from kohya_gui.page import build_page, page_options
-from kohya_gui.runs.index import active_runs
+from kohya_gui.runs.index import list_runs
+from kohya_gui.runs.queue.runner import BackgroundRunner
+from kohya_gui.runs.registry import AT_WORK
 from kohya_gui.server.board import Board, font
 from kohya_gui.server.guard import Guard
 from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, network_addresses, url_of
@@ -75,10 +77,13 @@ def serve(options: PageOptions) -> int:
     if options.inbrowser and has_screen():
         webbrowser.open(served.share_url or served.local_url)
     _load_later(board)
+    queue = BackgroundRunner()
     while not stop.wait(0.5):  # a wait without an end could not be interrupted on Windows
         pass
+    queue.close()
     served.close()
-    print(farewell(len(active_runs())), flush=True)
+    statuses = [run.status for run in list_runs()]
+    print(farewell(sum(status in AT_WORK for status in statuses), statuses.count("queued")), flush=True)
     return 0
 
 
@@ -179,9 +184,10 @@ def has_screen() -> bool:
     return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in displays)
 
 
-def farewell(running: int) -> str:
-    """The last line, which says what keeps running."""
+def farewell(running: int, waiting: int = 0) -> str:
+    """The last line, which says what keeps running and what waits for the next start."""
+    waits = "" if not waiting else f" {waiting} more {'waits' if waiting == 1 else 'wait'} for Crucible to be started."
     if not running:
-        return "The page is closed."
+        return f"The page is closed.{waits}"
     runs = "1 run goes on" if running == 1 else f"{running} runs go on"
-    return f"The page is closed; {runs} in the background. Start Crucible again to see and stop them."
+    return f"The page is closed; {runs} in the background. Start Crucible again to see and stop them.{waits}"

@@ -13,7 +13,7 @@ from kohya_gui.form.widgets import key
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.follow import Revision, RunView, follower
 from kohya_gui.runs.index import list_runs
-from kohya_gui.runs.registry import ACTIVE, RunInfo
+from kohya_gui.runs.registry import AT_WORK, RunInfo
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from train_core.config.job import Job
 
@@ -74,15 +74,21 @@ def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, pictu
 
 
 def chosen_run(asked: str | None, runs: list[RunInfo]) -> RunInfo | None:
-    """The run `asked` for, else the newest one that is active, else the newest one."""
+    """The run `asked` for, else the newest one at work, else the newest one that was started."""
     wanted = next((run for run in runs if run.id == asked), None)
-    active = next((run for run in runs if run.status in ACTIVE), None)
-    return wanted or active or next(iter(runs), None)
+    active = next((run for run in runs if run.status in AT_WORK), None)
+    return wanted or active or _newest(runs) or next(iter(runs), None)
 
 
 def has_appeared(runs: list[RunInfo], seen: Seen) -> bool:
     """Whether the newest run was started, here or elsewhere, since this browser last looked."""
-    return "newest" in seen and bool(runs) and runs[0].status in ACTIVE and seen["newest"] != runs[0].id
+    newest = _newest(runs)
+    return "newest" in seen and newest is not None and newest.status in AT_WORK and seen["newest"] != newest.id
+
+
+def _newest(runs: list[RunInfo]) -> RunInfo | None:
+    """The newest run that does not wait in the queue."""
+    return next((run for run in runs if run.status != "queued"), None)
 
 
 def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> Updates:
@@ -90,11 +96,12 @@ def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> Updat
     runs = list_runs()[:MAX_LISTED]
     run = chosen_run(None if has_appeared(runs, seen) else asked, runs)
     view = follower(run.folder).view() if run else None
-    busy = any(r.status in ACTIVE for r in runs)
+    busy = any(r.status in AT_WORK for r in runs)
     parts = [
         *_views(panel, view, language), _choices(panel, runs, run, language), _buttons(panel, view, busy, language)
     ]
-    fresh: Seen = {"newest": runs[0].id if runs else "", "shown": run.id if run else None}
+    newest = _newest(runs)
+    fresh: Seen = {"newest": newest.id if newest else "", "shown": run.id if run else None}
     updates: Updates = {panel.seen: fresh}
     for part in parts:
         fresh[part.name] = part.state
@@ -146,7 +153,7 @@ def _buttons(panel: RunPanel, view: RunView | None, busy: bool, language: str) -
         stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
         return {
             **{button: gr.update(interactive=not busy) for button in panel.starters.values()},
-            panel.buttons["stop"]: gr.update(interactive=status in ACTIVE, value=stop),
+            panel.buttons["stop"]: gr.update(interactive=status in AT_WORK, value=stop),
             panel.controls: gr.update(visible=status == "running"),
             panel.buttons["resume"]: gr.update(visible=can_resume),
             panel.buttons["use_rates"]: gr.update(visible=found_rates),

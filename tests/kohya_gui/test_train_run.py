@@ -136,3 +136,17 @@ def test_of_class_images_the_newest_are_shown_first_and_progress_is_theirs(panel
     assert drawn.count("<img") == 24
     assert drawn.index("00029-1.png") < drawn.index("00028-1.png")
     assert 'aria-valuenow="75"' in updates[panel.views["status"]]
+
+
+def test_a_run_that_waits_in_the_queue_keeps_no_button_from_working_and_is_not_jumped_to(panel: RunPanel):
+    add_run("20260101-000000-old", status="completed")
+    first = look(panel, None, {}, "en")
+    (runs_dir() / "20260102-000000-waits").mkdir()
+    (runs_dir() / "20260102-000000-waits" / "config.toml").touch()
+    second = look(panel, None, first[panel.seen], "en")
+    assert chosen(panel, second) == "20260101-000000-old"
+    asked = look(panel, "20260102-000000-waits", {}, "en")
+    assert asked[panel.starters[TrainConfig]]["interactive"]
+    assert not asked[panel.buttons["stop"]]["interactive"]
+    add_run("20260103-000000-new")
+    assert chosen(panel, look(panel, None, second[panel.seen], "en")) == "20260103-000000-new"

@@ -270,6 +270,7 @@ def test_the_last_line_says_what_goes_on():
     assert "in the background" not in app.farewell(0)
     assert "1 run goes on" in app.farewell(1)
     assert "2 runs go on" in app.farewell(2)
+    assert "1 more waits" in app.farewell(1, 1)
 
 
 def test_the_server_imports_neither_torch_nor_tensorflow():
