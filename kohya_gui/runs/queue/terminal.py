@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from kohya_gui.runs.follow import console_tail
-from kohya_gui.runs.launch import resuming
+from kohya_gui.runs.launch import settings_to_resume
 from kohya_gui.runs.naming import run_named
 from kohya_gui.runs.queue import queueing
 from kohya_gui.runs.queue.listing import Listed, listed
@@ -19,14 +19,13 @@ from kohya_gui.runs.queue.times import clock, parse_time
 from kohya_gui.runs.registry import read_run
 from kohya_gui.runs.terminal import Screen, counted_interrupts
 from train_core.config.clean_paths import clean_path
-from train_core.config.files import Overrides, read_config, read_job, read_tables
+from train_core.config.files import Overrides, read_job, read_tables
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, problem
 from train_core.facts.run.run_folders import SETTINGS, job_in, run_folder_of
-from train_core.facts.run.states import find_state
 
 INTERRUPTED = 130
 SHOWN_LINES = 5  # of a lost run's console
@@ -110,9 +109,7 @@ def add_file(path: Path, overrides: Overrides, not_before: float = 0.0) -> Entry
     """
     folder = run_folder_of(path)
     if folder is not None and str(overrides.get("resume", "")).lower() == LAST_STATE:
-        training = read_config(path, overrides).config
-        state = find_state(training, folder)
-        return queueing.add(TrainConfig, resuming(training, state.path if state else ""), not_before)
+        return queueing.add(TrainConfig, settings_to_resume(folder, overrides), not_before)
     info = read_run(folder) if folder is not None else None
     if folder is not None and info is not None and info.status == "queued" and not overrides:
         queueing.check_run(folder)
