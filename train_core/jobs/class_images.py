@@ -24,7 +24,7 @@ from train_core.models.fitting import choose_attention, compile_denoiser
 from train_core.models.load import load_family
 from train_core.networks.starting import merged_first
 from train_core.run.control import Control
-from train_core.sampling.draw import draw_samples
+from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.png import parameters_text, save_png
 
 
@@ -62,14 +62,14 @@ def _draw(
     rounds = -(-len(images) // number)
     control, counter = Control(run_dir, accelerator, emit), Counter("drawing", emit)
     warnings: list[Problem] = []
-    process = process_of(family, LossSettings())  # the model's own: nothing was trained yet
+    drawer = PictureDrawer(
+        family=family, device=accelerator.device, interrupted=control.sees_stop,
+        process=process_of(family, LossSettings()),  # the model's own: nothing was trained yet
+    )
     with control.catching_interrupts():
         for turn, start in enumerate(range(0, len(images), number), 1):
             for image in images[start : start + number][rank : rank + 1]:
-                for picture in draw_samples(
-                    family, process, [image.prompt], accelerator.device, 0, warnings.append,
-                    interrupted=control.sees_stop,
-                ):
+                for picture in drawer.pictures([image.prompt], 0, warnings.append):
                     with telling(image.path):
                         save_png(picture.image, image.path, parameters_text(image.prompt, model_name))
                     emit(

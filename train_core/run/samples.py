@@ -20,7 +20,7 @@ from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.files.writing import telling
 from train_core.run.outputs.places import Places
-from train_core.sampling.draw import draw_samples
+from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
 
@@ -72,10 +72,11 @@ class SampleDrawer:
         # Where the model is shared out, all draw the same pictures side by side.
         together, is_main = self.family.shared_out, self.accelerator.is_main_process
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
-        for picture in draw_samples(
-            self.family, self.process, self.prompts, self.accelerator.device, self.seed, warnings.append,
-            self.method.trainable, processes, self.method.extra_tokens(), self.interrupted,
-        ):
+        drawer = PictureDrawer(
+            family=self.family, process=self.process, device=self.accelerator.device, trained=self.method.trainable,
+            extra_tokens=self.method.extra_tokens(), interrupted=self.interrupted,
+        )
+        for picture in drawer.pictures(self.prompts, self.seed, warnings.append, processes):
             if together and not is_main:
                 continue
             try:

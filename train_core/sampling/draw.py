@@ -34,67 +34,68 @@ class Picture:
         return self.prompt.seed
 
 
-def draw_samples(
-    family: Family,
-    process: Process,
-    prompts: Iterable[SamplePrompt],
-    device: torch.device | str,
-    seed: int,
-    warn: Callable[[Problem], None],
-    trained: nn.Module | None = None,
-    processes: tuple[int, int] = (1, 0),
-    extra_tokens: Mapping[str, Tensor] | None = None,
-    interrupted: Callable[[], bool] = lambda: False,
-) -> Iterator[Picture]:
-    """Draw each prompt on `device`, by the noise process that the model was trained with, and yield its picture.
+@dataclass(frozen=True, kw_only=True)
+class PictureDrawer:
+    """Draws pictures with `family` on `device`, by the noise `process` that the model was trained with.
 
-    Of several `processes` (their number, this one's rank) each draws its share.
-
-    A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
-    epochs can be compared. A picture with values that are not finite is left out, and `warn` is called. `trained` is
-    what sits on the model: it too is in evaluation mode meanwhile; `extra_tokens` are words that prompts
+    `trained` is what sits on the model: it too is in evaluation mode meanwhile; `extra_tokens` are words that prompts
     may use beside the vocabulary's, see `Family.encode_text`. `interrupted` is asked before each step of a sampler:
     once it says so, the picture at hand is given up and no other is begun. Afterwards the modules' modes and places and
     the global generators are as before.
     """
-    number, rank = processes
-    for index, prompt in enumerate(prompts):
-        if index % number != rank:
-            continue
-        own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
-        seeded = replace(prompt, seed=own_seed)
-        try:
-            with undisturbed(family, torch.device(device), trained):
-                pixels = draw_pixels(family, process, seeded, torch.device(device), extra_tokens, interrupted)
-        except _InterruptedError:
-            return
-        if torch.isfinite(pixels).all():
-            yield Picture(to_image(pixels[0]), seeded, index)
-        else:
-            warn(_not_finite(index + 1, seeded))
 
+    family: Family
+    process: Process
+    device: torch.device
+    trained: nn.Module | None = None
+    extra_tokens: Mapping[str, Tensor] | None = None
+    interrupted: Callable[[], bool] = lambda: False
 
-def draw_pixels(
-    family: Family, process: Process, prompt: SamplePrompt, device: torch.device,
-    extra_tokens: Mapping[str, Tensor] | None = None, interrupted: Callable[[], bool] = lambda: False,
-) -> Tensor:
-    """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU.
+    def pictures(
+        self, prompts: Iterable[SamplePrompt], seed: int, warn: Callable[[Problem], None],
+        processes: tuple[int, int] = (1, 0),
+    ) -> Iterator[Picture]:
+        """The picture of each prompt. Of several `processes` (their number, this one's rank) each draws its share.
 
-    Raises _InterruptedError once `interrupted` says so.
-    """
-    assert prompt.seed is not None
-    generator = torch.Generator().manual_seed(prompt.seed)
-    shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
+        A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
+        epochs can be compared. A picture with values that are not finite is left out, and `warn` is called.
+        """
+        number, rank = processes
+        for index, prompt in enumerate(prompts):
+            if index % number != rank:
+                continue
+            own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
+            seeded = replace(prompt, seed=own_seed)
+            try:
+                with undisturbed(self.family, self.device, self.trained):
+                    pixels = self.pixels(seeded)
+            except _InterruptedError:
+                return
+            if torch.isfinite(pixels).all():
+                yield Picture(to_image(pixels[0]), seeded, index)
+            else:
+                warn(_not_finite(index + 1, seeded))
 
-    def noise() -> Tensor:
-        return torch.randn(shape, generator=generator).to(device)
+    def pixels(self, prompt: SamplePrompt) -> Tensor:
+        """Pixels (1, 3, H, W), about [-1, 1], of a `prompt` that has a seed. All noise is drawn on the CPU.
 
-    texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
-    predict = _while_not(interrupted, guided(family, family.encode_weighted(texts, extra_tokens), prompt.scale))
-    sampler = SAMPLERS[prompt.sampler]
-    sigmas = sampler.sigmas(process, prompt.steps)
-    start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level
-    return family.decode(sampler.run(start, denoiser(predict, process), sigmas, noise))
+        Raises _InterruptedError once `interrupted` says so.
+        """
+        assert prompt.seed is not None
+        family = self.family
+        generator = torch.Generator().manual_seed(prompt.seed)
+        shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
+
+        def noise() -> Tensor:
+            return torch.randn(shape, generator=generator).to(self.device)
+
+        texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
+        guide = guided(family, family.encode_weighted(texts, self.extra_tokens), prompt.scale)
+        sampler = SAMPLERS[prompt.sampler]
+        sigmas = sampler.sigmas(self.process, prompt.steps)
+        start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level
+        predict = denoiser(_while_not(self.interrupted, guide), self.process)
+        return family.decode(sampler.run(start, predict, sigmas, noise))
 
 
 class _InterruptedError(Exception):

@@ -10,7 +10,7 @@ from torch import nn
 from train_core.diffusion.ddpm import DDPM
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.kinds.stable_diffusion import scaled_linear_alphas
-from train_core.sampling.draw import draw_samples, to_image
+from train_core.sampling.draw import PictureDrawer, to_image
 
 PROCESS = DDPM(scaled_linear_alphas(), "epsilon")
 PROMPT = SamplePrompt("light", "", 64, 96, 7, 8, 2.0, "euler_a")
@@ -64,8 +64,12 @@ def fail(problem):
     pytest.fail(str(problem))
 
 
+def drawer(family, device="cpu", **kwargs):
+    return PictureDrawer(family=family, process=PROCESS, device=torch.device(device), **kwargs)
+
+
 def draw(prompts, family=None, warn=None, **kwargs):
-    return list(draw_samples(family or FakeFamily(), PROCESS, prompts, "cpu", 3, warn or fail, **kwargs))
+    return list(drawer(family or FakeFamily(), **kwargs).pictures(prompts, 3, warn or fail))
 
 
 def test_a_prompt_gives_a_picture_of_its_size():
@@ -120,7 +124,7 @@ def test_modes_gradients_and_generators_are_left_as_they_were():
     unet.train()
     unet.drop.eval()
     before = torch.get_rng_state()
-    for _ in draw_samples(family, PROCESS, [PROMPT], "cpu", 3, fail, adapter):
+    for _ in drawer(family, trained=adapter).pictures([PROMPT], 3, fail):
         assert torch.is_grad_enabled() and unet.training  # already so while the caller looks at the picture
     assert set(unet.modes) == {(False, False, False)}
     assert (unet.training, unet.drop.training, adapter[0].training) == (True, False, True)
@@ -139,7 +143,7 @@ def test_parked_modules_are_fetched_and_parked_again():
     family.modules["unet"].to("meta")
     family.modules["vae"].to("cpu")
     with pytest.raises(NotImplementedError):  # the meta device stands for the card; nothing can be drawn there
-        list(draw_samples(family, PROCESS, [PROMPT], "meta", 3, fail))
+        list(drawer(family, "meta").pictures([PROMPT], 3, fail))
     assert family.places == [(["unet", "vae"], "meta"), (["unet"], "meta")]
 
 

@@ -13,8 +13,9 @@ from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.diffusion.processes import process_of
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.models.family import Family
 from train_core.models.load import load_family
-from train_core.sampling.draw import draw_pixels, draw_samples
+from train_core.sampling.draw import PictureDrawer
 
 PIPELINES = {"sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
 PROMPT = SamplePrompt("a cat", "a dog", 64, 128, 5, 4, 3.0, "ddim")
@@ -35,8 +36,11 @@ def load(kind: str, prediction: str, dtype: torch.dtype = torch.float32, **setti
 
 
 def pixels_of(kind: str, prediction: str) -> torch.Tensor:
-    family = load(kind, prediction)
-    return draw_pixels(family, process_of(family, LossSettings()), PROMPT, torch.device("cpu"))
+    return drawer(load(kind, prediction)).pixels(PROMPT)
+
+
+def drawer(family: Family) -> PictureDrawer:
+    return PictureDrawer(family=family, process=process_of(family, LossSettings()), device=torch.device("cpu"))
 
 
 def diffusers_picture(kind: str, prediction_type: str) -> torch.Tensor:
@@ -79,7 +83,6 @@ def test_a_picture_that_overflows_the_half_precision_vae_is_drawn_all_the_same(m
         return decoded
 
     monkeypatch.setattr(type(vae), "decode", overflowing)
-    process = process_of(family, LossSettings())
-    (picture,) = draw_samples(family, process, [PROMPT], "cpu", 0, lambda problem: pytest.fail(problem.text))
+    (picture,) = drawer(family).pictures([PROMPT], 0, lambda problem: pytest.fail(problem.text))
     assert picture.image.size == (64, 128)
     assert vae.dtype == torch.bfloat16

@@ -15,7 +15,7 @@ from train_core.config.sections.network import NetworkSettings
 from train_core.diffusion.processes import process_of
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.load import load_family
-from train_core.sampling.draw import draw_pixels, draw_samples
+from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.sampler_names import SAMPLERS
 
 PROMPT = SamplePrompt("a cat", "a dog", 64, 128, 5, 4, 3.0, "ddim")
@@ -48,10 +48,15 @@ def diffusers_pixels(prompt, conditioning):
 
 def test_the_picture_is_the_one_that_diffusers_draws(family):
     with torch.no_grad():
-        ours = draw_pixels(family, process_of(family, LossSettings()), PROMPT, torch.device("cpu"))
+        ours = drawer(family).pixels(PROMPT)
         theirs = diffusers_pixels(PROMPT, family.encode_weighted([PROMPT.prompt, PROMPT.negative_prompt])["hidden"])
     assert ours.shape == (1, 3, 128, 64)
     assert ((ours - theirs).norm() / theirs.norm()).item() < 1e-3
+
+
+def drawer(family, adapter=None):
+    process = process_of(family, LossSettings())
+    return PictureDrawer(family=family, process=process, device=torch.device("cpu"), trained=adapter)
 
 
 def fail(problem):
@@ -59,7 +64,7 @@ def fail(problem):
 
 
 def drawn(family, prompts, adapter=None):
-    return draw_samples(family, process_of(family, LossSettings()), prompts, "cpu", 0, fail, adapter)
+    return drawer(family, adapter).pictures(prompts, 0, fail)
 
 
 def array(pictures):
