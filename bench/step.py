@@ -52,13 +52,13 @@ from train_core.data.moments import Moments
 from train_core.data.order import BatchPlan
 from train_core.facts.models.headers import ModelFile
 from train_core.facts.models.model_files import BaseFiles
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.jobs.assembly import assemble
 from train_core.jobs.devices import compute_dtype
 from train_core.jobs.resuming import place_of
 from train_core.jobs.train import steps_of
 from train_core.methods.adapter import AdapterMethod
 from train_core.models.kinds.stable_diffusion import StableDiffusion
-from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.run.loop import train
 from train_core.run.training import Training
 

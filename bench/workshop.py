@@ -27,9 +27,9 @@ import torch
 from bench.random_model import CONFIGS, FAMILIES, write_model
 from train_core.config.jobs.table import job_of
 from train_core.config.syntax.layer_presets import layer_preset
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.jobs.start import start_job
 from train_core.models.family import Target
-from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.networks.files.adapter_file import save_adapter
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter

@@ -14,8 +14,8 @@ from demo.recipe_text import TEXT_CONFIG
 from demo.recipe_unet import SCHEDULE, UNET_CONFIG
 from demo.recipe_vae import VAE_CONFIG
 from demo.world import SIZE
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.models.kinds.sd1 import original_tensors
-from train_core.models.text.tokenizer import clip_tokenizer
 
 METADATA = {
     "format": "pt",

@@ -11,8 +11,8 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from demo.world import COLOURS, MASCOT_TRIGGER, ROBOT, SHAPES, Scene, caption
+from train_core.facts.prompts.tokenizer import BOS, EOS, clip_tokenizer
 from train_core.models.text.clip_text import wrap
-from train_core.models.text.tokenizer import BOS, EOS, clip_tokenizer
 
 WIDTH = 128
 TEXT_CONFIG = {

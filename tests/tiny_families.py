@@ -20,11 +20,11 @@ from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelW
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from tests.tiny import original_state_dict
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.models.files.stored import in_memory
 from train_core.models.kinds.sd2 import SD2
 from train_core.models.kinds.sdxl import SDXL
 from train_core.models.kinds.stable_diffusion import single_file
-from train_core.models.text.tokenizer import clip_tokenizer
 
 FAMILIES = {"sd2": SD2, "sdxl": SDXL}
 SD2_LAYERS = 23  # as many as diffusers expects of a file with 24

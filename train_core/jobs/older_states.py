@@ -10,8 +10,8 @@ from train_core.config.phrases import first_of
 from train_core.config.problems import Problem, problem
 from train_core.data.library import Entry, Library
 from train_core.facts.images.buckets import bucket_rules, older_bucket
+from train_core.facts.prompts.tokenizer import clean, cleaning
 from train_core.facts.run.states import State
-from train_core.models.text.tokenizer import clean, cleaning
 
 NAMED_AT_MOST = 4
 BUCKETS = "whole pixels"  # what sides are rounded to before they are cut down to steps

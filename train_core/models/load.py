@@ -17,6 +17,7 @@ from train_core.config.sections.model import ModelSettings
 from train_core.facts.models.headers import ModelFile, read_config
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.noise_signs import EDM_TENSORS
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.kinds import KINDS, Kind
 from train_core.models.family import Family, Target
 from train_core.models.files.folders import weights_in_folder
@@ -27,7 +28,6 @@ from train_core.models.parts import Part, build_part, fill
 from train_core.models.prediction import settle_prediction
 from train_core.models.text.text_part import PROJECTION
 from train_core.models.text.text_states import inner_encoder
-from train_core.models.text.tokenizer import clip_tokenizer
 
 # The noise schedule and the like, which every program makes for itself.
 CONSTANTS = re.compile(

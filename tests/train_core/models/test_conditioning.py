@@ -12,8 +12,8 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from tests.tiny import tiny_file
 from tests.tiny_families import LAYERS, PROJECTION, WIDTH, WIDTH_2, file_of, folder_of, modules_of, tokenizer
 from train_core.config.sections.model import ModelSettings
+from train_core.facts.prompts.tokenizer import BOS, EOS, clip_tokenizer
 from train_core.models.load import load_family
-from train_core.models.text.tokenizer import BOS, EOS, clip_tokenizer
 
 CAPTIONS = ["a red fox, on a hill", "", "many words " * 60]
 PIPELINES = {"sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}

@@ -14,12 +14,12 @@ from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
 from tests.adapters import lora_layers
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.models.files.stored import Stored, in_memory
 from train_core.models.kinds.sd2 import SD2
 from train_core.models.kinds.sdxl import SDXL
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.parts import build_part
-from train_core.models.text.tokenizer import clip_tokenizer
 
 FAMILIES: dict[str, type[StableDiffusion]] = {"sd2": SD2, "sdxl": SDXL}
 VAE = {

@@ -17,6 +17,7 @@ from train_core.data.moments import Moments
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.unet_names import original_names
 from train_core.facts.prompts.attention_syntax import parse_weighted
+from train_core.facts.prompts.tokenizer import cleaning
 from train_core.kinds import Kind, Names, PredictionType
 from train_core.models import autoencoder
 from train_core.models.family import Conditioning, Target
@@ -26,7 +27,6 @@ from train_core.models.parts import Part
 from train_core.models.targets import projection_targets, sgm_unet_targets, text_encoder_targets, unet_targets
 from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise
 from train_core.models.text.text_states import TextReading, inner_encoder, read_text, weighted
-from train_core.models.text.tokenizer import cleaning
 
 Spare = Mapping[str, Mapping[str, Stored]]
 

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from train_core.models.text.tokenizer import BOS, EOS, clip_ids
+from train_core.facts.prompts.tokenizer import BOS, EOS, clip_ids
 
 PIECE = 75
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train_core.facts.prompts.tokenizer import EOS
 from train_core.models.text.clip_text import join, wrap
-from train_core.models.text.tokenizer import EOS
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from train_core.config.problems import problem
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.models.files.finite import rounded
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import not_written, write_result, write_safetensors
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.load import Opened
-from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.workshop.common.noise_kinds import IN_METADATA, scheduler_of, signs_of
 from train_core.workshop.common.report import Report
 

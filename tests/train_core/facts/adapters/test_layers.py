@@ -17,11 +17,11 @@ from train_core.facts.adapters.layers import Layer, layers_of, measures_of, usua
 from train_core.facts.models.headers import recognise
 from train_core.facts.models.model_files import base_files
 from train_core.facts.models.tensor_info import TensorInfo
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.models.family import Target
 from train_core.models.kinds.sd1 import SD1
 from train_core.models.kinds.stable_diffusion import StableDiffusion
 from train_core.models.load import open_model
-from train_core.models.text.tokenizer import clip_tokenizer
 
 
 @cache

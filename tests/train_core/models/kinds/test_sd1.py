@@ -12,8 +12,8 @@ from tests.tiny import TEXT_LAYERS, TEXT_WIDTH, tiny_file, tiny_folder, tiny_mod
 from train_core.config.problems import UserError
 from train_core.config.sections.model import ModelSettings
 from train_core.facts.models.headers import recognise
+from train_core.facts.prompts.tokenizer import BOS, EOS, clip_tokenizer
 from train_core.models.load import load_family
-from train_core.models.text.tokenizer import BOS, EOS, clip_tokenizer
 
 CAPTIONS = ["a red fox on a hill", "", "many words " * 60]
 

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from train_core.facts.prompts.tokenizer import BOS, EOS, clip_tokenizer
 from train_core.models.text.clip_text import join, pieces_needed, tokenise, wrap
-from train_core.models.text.tokenizer import BOS, EOS, clip_tokenizer
 
 TOKENIZER = clip_tokenizer()
 

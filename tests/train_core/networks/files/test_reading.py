@@ -19,9 +19,9 @@ from tests.tiny import tiny_modules
 from tests.tiny_families import modules_of
 from train_core.config.problems import UserError
 from train_core.config.sections.network import NetworkSettings
+from train_core.facts.prompts.tokenizer import clip_tokenizer
 from train_core.models.kinds.sdxl import SDXL
 from train_core.models.targets import text_encoder_targets, unet_targets
-from train_core.models.text.tokenizer import clip_tokenizer
 from train_core.networks.attach import Adapter
 from train_core.networks.files.merging import change_by
 from train_core.networks.files.reading import read_adapter

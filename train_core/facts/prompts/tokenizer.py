@@ -22,8 +22,12 @@ def clip_ids(tokenizer: Tokenizer, text: str) -> list[int]:
 
     They are those of transformers' CLIPTokenizer with ftfy, on which sd-scripts trains.
     """
-    cleaned = "".join(part if MARKS.fullmatch(part) else clean(part) for part in MARKS.split(text))
-    return tokenizer.encode(cleaned, add_special_tokens=False).ids
+    return tokenizer.encode(cleaned(text), add_special_tokens=False).ids
+
+
+def cleaned(text: str) -> str:
+    """`text` as the tokenizer reads it; the marks of begin and end in it stay."""
+    return "".join(part if MARKS.fullmatch(part) else clean(part) for part in MARKS.split(text))
 
 
 def clean(text: str) -> str:

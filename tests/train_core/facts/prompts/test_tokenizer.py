@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from train_core.models.text.tokenizer import BOS, EOS, MERGES, clip_ids, clip_tokenizer
+from train_core.facts.prompts.tokenizer import BOS, EOS, MERGES, clip_ids, clip_tokenizer
 
 KNOWN = "a medieval astronomer using a telescope with a cosmic starry sky in the background.sketch"
 KNOWN_IDS = [320, 10789, 40036, 1996, 320, 19037, 593, 320, 18304, 30963, 2390, 530, 518, 5994, 269, 5269]
