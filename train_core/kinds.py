@@ -91,6 +91,7 @@ class Kind:
     text_width: int | None = None
     pooled_width: int | None = None
     text_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    clip_skips: tuple[int, ...] = ()  # those that its models were made for, where that makes a difference
     spare_text_layers: int = 0  # last ones of a text encoder that files have and the model never uses
     process: str = "ddpm"  # of `diffusion/processes.py`
     silence_means: PredictionType | None = "epsilon"  # None: files of both sorts are common, so the model is asked
@@ -131,7 +132,7 @@ SD1 = Kind(
     names=Names("sd_v1", "stable-diffusion-v1"), velocity_names=Names("sd_v1_v", "stable-diffusion-v1"),
     said_as=("sd_v1", "stable-diffusion-v1"), text_width=768, text_sizes={"text_encoder": CLIP_L},
     unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
-    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD1", kernels_in_adapters=True,
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD1", kernels_in_adapters=True, clip_skips=(1, 2),
     pipeline_index=NO_CHECKER,
 )  # fmt: skip
 SD2 = Kind(
@@ -140,7 +141,7 @@ SD2 = Kind(
     names=Names("sd_v2", "stable-diffusion-v2-512", v2=True),
     velocity_names=Names("sd_v2_v", "stable-diffusion-v2-768-v", v2=True, resolution=768), silence_means=None,
     said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, text_sizes={"text_encoder": OPEN_CLIP_H},
-    spare_text_layers=1,
+    spare_text_layers=1, clip_skips=(1,),
     unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
     block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2", kernels_in_adapters=True,
     pipeline_index=NO_CHECKER,

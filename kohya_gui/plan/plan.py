@@ -13,7 +13,11 @@ from train_core.facts.adapters.layers import Measures
 from train_core.facts.adapters.model_measures import measures_of_chosen
 from train_core.facts.adapters.sizes import AdapterSize, adapter_size
 from train_core.facts.adapters.strength import Strength, strengths
+from train_core.facts.advice import Advice
+from train_core.facts.captions.lint import lint
+from train_core.facts.captions.sets import caption_sets
 from train_core.facts.datasets.subsets import Subset
+from train_core.facts.hints import Known, hints
 from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
 from train_core.facts.run.kept_files import kept_files
 from train_core.facts.run.rate_curves import RateCurve, rate_curves
@@ -28,7 +32,7 @@ class Plan:
     """Everything that the panel shows of a form. None is not known, for the reasons that the views say.
 
     `size_problem` says why the adapter's size is not known. `files` of `file_bytes` each stay in the output folder,
-    whose drive has `free` bytes left.
+    whose drive has `free` bytes left. `lint` is of the captions, `hints` are those of tutorials.
     """
 
     checked: CheckedForm
@@ -41,6 +45,8 @@ class Plan:
     chart: BucketChart | None = None
     curves: tuple[RateCurve, ...] = ()
     strengths: tuple[tuple[str, Strength], ...] = ()
+    lint: tuple[Advice, ...] = ()
+    hints: tuple[Advice, ...] = ()
 
     @property
     def subsets(self) -> tuple[Subset, ...]:
@@ -59,6 +65,8 @@ def plan_of(checked: CheckedForm) -> Plan:
     count = count_steps(work) if work else None
     measures = measures_of_chosen(config.model)
     size, size_problem = _size(checked, measures)
+    sets = caption_sets(checked.trained, in_form=not config.dataset.dataset_config.strip())
+    known = Known(measures.kind if measures else "", count, sets)
     return Plan(
         checked, count, measures, size, size_problem,
         files=kept_files(config.output, count) if count and count.total else 1,
@@ -66,6 +74,8 @@ def plan_of(checked: CheckedForm) -> Plan:
         chart=bucket_chart(checked.trained) if checked.trained else None,
         curves=_curves(checked, count, measures),
         strengths=tuple(strengths(config).items()),
+        lint=tuple(lint(sets, config.model.max_token_length)),
+        hints=tuple(hints(config, known)),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The panel "what will happen": figures, images, buckets, learning rates and strength, of a form that is being filled.
+"""The panel "what will happen": figures, notes, images, buckets, learning rates and strength of a form.
 
 `plan_html` is the whole panel; its cards are functions of their own in the files beside it.
 """
@@ -11,6 +11,7 @@ from kohya_gui.form.form_facts import step_words
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.i18n.messages import text
 from kohya_gui.plan.figures_html import figures_html
+from kohya_gui.plan.notes_html import notes_html
 from kohya_gui.plan.pictures_html import Pictures, buckets_html, cropped_text, folders_html
 from kohya_gui.plan.plan import Plan, plan_of
 from kohya_gui.plan.rates_html import rates_html, strengths_html
@@ -22,6 +23,7 @@ def plan_html(checked: CheckedForm, language: str, pictures: Pictures | None = N
     plan = plan_of(checked)
     cards = [
         _card(text("ui.plan.title", language), figures_html(plan, language), _steps(plan, language)),
+        _card(text("ui.plan.notes", language), notes_html(plan, language)),
         _images_card(plan, language, pictures),
         _card(text("ui.plan.rates", language), rates_html(plan, language), strengths_html(plan, language)),
     ]

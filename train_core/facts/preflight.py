@@ -34,6 +34,7 @@ from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
 from train_core.facts.run.result_names import free_name, longest_names, not_writable
 from train_core.facts.run.states import resume_problems
 from train_core.facts.run.writable import UnusableNameError, why_not
+from train_core.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _model(config: TrainConfig) -> Findings:
         return Findings(tuple(problems), ())
     unsuited = _unsuited(found, config)
     unused = not_for_this_model(config, facts_of(found, model.v_parameterization), unsuited)
-    return Findings((*problems, *unsuited), (*_schedule_of(found, config), *unused), base=BaseFiles(found, vae))
+    warnings = (*_schedule_of(found, config), *_clip_skip_of(found, config), *unused)
+    return Findings((*problems, *unsuited), warnings, base=BaseFiles(found, vae))
 
 
 def _network_problems(config: TrainConfig) -> list[Problem]:
@@ -159,6 +161,21 @@ def _schedule_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
             "zero_terminal_snr_unused",
             "{file} says that its noise schedule ends in pure noise. Turn on {name} to train it the way it was made.",
             file=str(found.path), name="zero_terminal_snr",
+        ),
+    )
+
+
+def _clip_skip_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
+    """A warning where the text encoder is read at another layer than all models of this kind are made for."""
+    known, skip = KINDS[found.family].clip_skips, config.model.clip_skip
+    if len(known) != 1 or skip in known:
+        return ()
+    return (
+        problem(
+            "clip_skip_unsuited",
+            "clip_skip = {skip}: {family} models are used without clip skip, so what is trained with it does not fit "
+            "other programs. Set it to {known}.",
+            skip=skip, family=found.family, known=known[0],
         ),
     )
 
