@@ -5,26 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from train_core.config.whole_files import remove_leftovers, write_text
 from train_core.facts.run.result_names import numbered
-from train_core.facts.run.states import INFO, PARTS, TENSORS
-
-Kind = Literal["settings", "epoch", "step", "asked", "final", "epoch state", "step state", "asked state", "final state"]
-MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Written:
-    """One file, or the folder of a state. "asked" ones were requested by hand and are kept whatever the settings."""
-
-    path: str
-    kind: Kind
-    step: int
-    epoch: int
+from train_core.facts.run.written import MANIFEST, Kind, Written, remove_written
 
 
 class Manifest:
@@ -89,15 +75,3 @@ class Manifest:
         """Write the list to the run's folder. If that is full, the event log says so; states hold the list too."""
         with suppress(OSError):
             write_text(self._file, json.dumps(self.fields(), ensure_ascii=False, indent=1) + "\n")
-
-
-def remove_written(path: Path) -> None:
-    """Remove a file, or a state's folder with the files that a state has; what else lies in it stays, and so it."""
-    if not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    (path / INFO).unlink(missing_ok=True)  # first, so that half a state is none
-    for name in (PARTS, TENSORS):
-        (path / name).unlink(missing_ok=True)
-    if not any(path.iterdir()):
-        path.rmdir()

@@ -18,10 +18,11 @@ from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.kept_files import epochs_between_files
 from train_core.facts.run.result_names import epoch_file, final_file, step_file
 from train_core.facts.run.steps import StepCount
+from train_core.facts.run.written import Kind
 from train_core.methods.method import Method
 from train_core.models.files.finite import NotFiniteError
 from train_core.models.files.writing import NotWrittenError, telling
-from train_core.run.outputs.manifest import Kind, Manifest
+from train_core.run.outputs.manifest import Manifest
 from train_core.run.outputs.places import Places
 
 SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -23,9 +23,10 @@ from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.contents import Contents
 from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
+from train_core.facts.run.written import Kind, remove_written
 from train_core.models.files.finite import NotFiniteError, all_finite
 from train_core.models.files.writing import NotWrittenError
-from train_core.run.outputs.manifest import Kind, Manifest, remove_written
+from train_core.run.outputs.manifest import Manifest
 from train_core.run.outputs.packing import pack, unpack
 from train_core.run.outputs.places import Places
 
