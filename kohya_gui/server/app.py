@@ -32,6 +32,7 @@ from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, 
 from kohya_gui.server.listener import Server, listen, port_of
 from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture
+from kohya_gui.server.runs import run_routes
 from kohya_gui.tabs.context import PageContext
 from train_core.config.places import runs_dir
 
@@ -116,7 +117,8 @@ def page_app(page: gradio.Blocks, options: PageOptions, port: int, board: Board)
     gradio's own `launch` visits the page at the end, and gives up where a busy machine answers after three seconds.
     """
     app = FastAPI(
-        openapi_url=None, docs_url=None, redoc_url=None, routes=our_routes(board),
+        openapi_url=None, docs_url=None, redoc_url=None,
+        routes=[*our_routes(board), *run_routes(options.language)],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip
     login = Login(options.username, options.password) if options.username and options.password else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,16 @@ from kohya_gui.form.form_facts import facts_html, fields_html
 from kohya_gui.form.validate_form import check_form
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs.follow import RunView, Sample, Saved, Table
+from kohya_gui.runs.history.deleting import Belongings
+from kohya_gui.runs.history.differences import Difference
+from kohya_gui.runs.history.notes import Notes
+from kohya_gui.runs.history.searching import Found, Query, Row
+from kohya_gui.runs.history.summary import Summary
+from kohya_gui.runs.queue.listing import Listed
+from kohya_gui.runs.queue.queue_file import Entry, Queue
+from kohya_gui.runs.registry import RunInfo
 from kohya_gui.tabs.train_actions import _download
+from kohya_gui.views import queue_html, run_dialogs, runs_html
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.tool_html import tool_html
@@ -71,6 +81,31 @@ def run_views(language: str) -> list[str]:
     ] + [tool_html(view, language) for view in views]  # fmt: skip
 
 
+def history_views(language: str) -> list[str]:
+    """The queue, the history and the dialogs about a run."""
+    found = Problem("code_of_a_later_version", HOSTILE, {"name": HOSTILE})
+    info = RunInfo(HOSTILE, Path(HOSTILE), HOSTILE, datetime(2026, 1, 1), "failed", 1, 2)
+    notes = Notes(HOSTILE, (HOSTILE,))
+    row = Row(info, notes, Summary(job=HOSTILE, error=found, samples=((1, Path(f"/x/{HOSTILE}.png")),)))
+    page = Found((row,), 1, 2, 1, 1, (HOSTILE,))
+    entry = Entry(HOSTILE, refused=(found,))
+    runs = [Listed(entry, "refused", info), Listed(entry, "running", replace(info, status="running"))]
+    queue = Queue((entry,), command=(HOSTILE,), when_empty="command", trouble=found)
+    paths = Belongings(Path(HOSTILE), (Path(HOSTILE),), (Path(HOSTILE),), 1)
+    return [
+        queue_html.queue_head_html(queue, runs, True, language), queue_html.queue_end_html(queue, language),
+        *(html for _, html in queue_html.queue_rows(runs, 0.0, language)),
+        runs_html.history_tags_html(page, Query(tag=HOSTILE), language),
+        *(html for _, html in runs_html.history_rows(page, "runs/", language)),
+        run_dialogs.note_dialog(HOSTILE, HOSTILE, notes, language),
+        run_dialogs.at_dialog(HOSTILE, HOSTILE, HOSTILE, language),
+        run_dialogs.edit_dialog(HOSTILE, HOSTILE, HOSTILE, language),
+        run_dialogs.kill_dialog(HOSTILE, HOSTILE, language),
+        run_dialogs.delete_dialog(HOSTILE, HOSTILE, paths, language),
+        run_dialogs.differences_dialog((HOSTILE, HOSTILE), [Difference(HOSTILE, HOSTILE, [HOSTILE])], language),
+    ]  # fmt: skip
+
+
 def form_views(tmp_path: Path, language: str) -> list[str]:
     name = "5_" + HOSTILE.replace("/", "∕")  # a folder's name holds all but the slash
     image_folder(tmp_path / "images", name, [(64, 64)] * 2, "a dog")
@@ -91,7 +126,7 @@ def form_views(tmp_path: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_nothing_that_people_or_files_say_becomes_a_part_of_the_page(tmp_path: Path, language: str) -> None:
-    for html in [*run_views(language), *form_views(tmp_path, language)]:
+    for html in [*run_views(language), *history_views(language), *form_views(tmp_path, language)]:
         found = Elements(html)
         assert "script" not in found.tags
         assert not [name for name in found.attributes if name.startswith("on")]

@@ -1,0 +1,37 @@
+"""Small copies of sample pictures, made once and kept among the caches."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from train_core.config.places import caches_dir
+from train_core.config.whole_files import write_whole
+
+SIZE = 96  # pixels, for a place of 44 on sharp screens
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def thumbnail(picture: Path) -> Path | None:
+    """Path of a small copy of `picture`, or None if it is no picture, or is not there any more."""
+    if picture.suffix.lower() not in ENDINGS:
+        return None
+    try:
+        state = picture.stat()
+        content = f"{picture}\n{state.st_mtime_ns}\n{state.st_size}"
+        small = caches_dir() / "thumbnails" / f"{hashlib.sha256(content.encode(errors='replace')).hexdigest()}.webp"
+        if not small.is_file():
+            _draw(picture, small)
+        return small
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):
+        return None
+
+
+def _draw(picture: Path, small: Path) -> None:
+    with Image.open(picture) as image:
+        image.draft("RGB", (2 * SIZE, 2 * SIZE))
+        image.thumbnail((SIZE, SIZE))
+        with write_whole(small) as temporary:
+            image.convert("RGB").save(temporary, "WEBP", quality=80)

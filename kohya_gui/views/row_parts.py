@@ -1,0 +1,38 @@
+"""Small parts that rows of runs are made of. What a button does is in `data-act`, assets/runs.js asks for it."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from kohya_gui.i18n.messages import text
+
+ICONS = {"up": "↑", "down": "↓", "remove": "✕"}
+DIALOGS = ("at", "edit", "note", "delete", "kill")  # what is asked more about before it is done
+
+
+def button(act: str, run: str, language: str, kind: str = "", disabled: bool = False) -> Markup:
+    """A button that does `act` with `run`; one with an icon says its words when pointed at."""
+    words = text(f"ui.act.{act}", language)
+    icon = ICONS.get(act)
+    return Markup(
+        '<button type="button" class="small {kind}" data-{which}="{act}" data-run="{run}" title="{words}" '
+        'aria-label="{words}"{off}>{shown}</button>'
+    ).format(
+        kind=" ".join(filter(None, (kind, "icon" if icon else ""))), which="dialog" if act in DIALOGS else "act",
+        act=act, run=run, words=words, off=Markup(" disabled") if disabled else "", shown=icon or words,
+    )  # fmt: skip
+
+
+def badge(status: str, words: str) -> Markup:
+    """The status of a run in its colour."""
+    return Markup('<span class="badge {}">{}</span>').format(status, words)
+
+
+def note(kind: str, words: Markup | str) -> Markup:
+    """A remark: an error, a warning or a notice."""
+    return Markup('<div class="note {}"><span class="dot"></span><span>{}</span></div>').format(kind, words)
+
+
+def option(value: str, words: str, chosen: bool) -> Markup:
+    """One choice of a list."""
+    return Markup('<option value="{}"{}>{}</option>').format(value, Markup(" selected") if chosen else "", words)

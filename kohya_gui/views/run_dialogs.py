@@ -1,0 +1,145 @@
+"""What is asked about a run before something is done with it, as HTML: the contents of the page's one dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from kohya_gui.i18n.messages import dictionary, text
+from kohya_gui.i18n.value_kinds import number_text
+from kohya_gui.runs.history.deleting import Belongings
+from kohya_gui.runs.history.differences import Difference
+from kohya_gui.runs.history.notes import Notes
+from kohya_gui.views.markup import joined
+
+MOST_LISTED = 200  # files
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def note_dialog(run: str, name: str, notes: Notes, language: str) -> Markup:
+    """Words and tags for a run."""
+    return _dialog(
+        text("ui.dialog.note", language, name=name),
+        Markup(
+            '<label>{}<textarea name="note" rows="6" maxlength="20000" autofocus>\n{}</textarea></label>'
+            '<label>{}<input name="tags" value="{}" maxlength="1000"></label>'
+        ).format(text("ui.dialog.words", language), notes.note, text("ui.dialog.tags", language),
+                 ", ".join(notes.tags)),
+        [_do("note", run, text("ui.save", language), "primary")], language,
+    )  # fmt: skip
+
+
+def at_dialog(run: str, name: str, typed: str, language: str) -> Markup:
+    """The earliest start of a waiting run; `typed` is the one there is."""
+    return _dialog(
+        text("ui.dialog.at", language, name=name),
+        Markup('<label>{}<input name="time" value="{}" placeholder="23:00" autofocus></label>').format(
+            text("ui.dialog.at.help", language), typed
+        ),
+        [_do("at", run, text("ui.save", language), "primary")], language,
+    )
+
+
+def edit_dialog(run: str, name: str, settings: str, language: str) -> Markup:
+    """All settings of a waiting run, as the text of its file."""
+    return _dialog(
+        text("ui.dialog.edit", language, name=name),
+        Markup('<label>{}<textarea name="settings" rows="18" spellcheck="false" class="code" autofocus>\n{}</textarea>'
+               "</label>").format(text("ui.dialog.edit.help", language), settings),
+        [_do("edit", run, text("ui.save", language), "primary")], language,
+    )  # fmt: skip
+
+
+def kill_dialog(run: str, name: str, language: str) -> Markup:
+    """Whether a run shall be ended without saving."""
+    return _dialog(
+        text("ui.dialog.kill", language, name=name),
+        Markup("<p>{}</p>").format(text("ui.dialog.kill.help", language)),
+        [_do("kill", run, text("ui.act.kill", language), "danger")], language,
+    )
+
+
+def delete_dialog(run: str, name: str, found: Belongings, language: str) -> Markup:
+    """What deleting a run would remove, and whether to."""
+    listed = [*found.files[:MOST_LISTED], *([Path("…")] if len(found.files) > MOST_LISTED else [])]
+    files = Markup('<details{}><summary>{}</summary>{}</details>').format(
+        Markup(" open") if len(found.files) <= 8 else "",
+        text("ui.dialog.delete.files", language, count=len(found.files)), _paths(listed),
+    ) if found.files else Markup("")
+    kept = Markup("<p>{}</p>{}").format(text("ui.dialog.delete.kept", language), _paths(found.changed))
+    return _dialog(
+        text("ui.dialog.delete", language, name=name),
+        Markup("<p>{}</p>{}{}").format(
+            text("ui.dialog.delete.help", language, size=size_text(found.bytes)), files, kept if found.changed else ""
+        ),
+        [
+            *([_do("delete", run, text("ui.dialog.delete.record", language), "")] if found.files else []),
+            _do("delete_files", run, text("ui.dialog.delete.all", language), "danger"),
+        ],
+        language,
+    )  # fmt: skip
+
+
+def _paths(paths: Sequence[Path]) -> Markup:
+    return Markup('<ul class="paths">{}</ul>').format(
+        joined(Markup("<li>{}</li>").format(str(path)) for path in paths)
+    )
+
+
+def differences_dialog(names: tuple[str, str], found: Sequence[Difference], language: str) -> Markup:
+    """The settings that differ between two runs, with the value in each."""
+    if not found:
+        body = Markup("<p>{}</p>").format(text("ui.dialog.differences.none", language))
+    else:
+        rows = joined(
+            Markup('<tr><th scope="row" title="{}">{}</th><td>{}</td><td>{}</td></tr>').format(
+                one.name, label_of(one.name, language), value_text(one.first, language),
+                value_text(one.second, language),
+            )
+            for one in found
+        )  # fmt: skip
+        body = Markup(
+            '<table class="differences"><thead><tr><th></th><th scope="col">{}</th><th scope="col">{}</th></tr></thead>'
+            "<tbody>{}</tbody></table>"
+        ).format(*names, rows)
+    return _dialog(text("ui.dialog.differences", language, count=len(found)), body, [], language)
+
+
+def label_of(setting: str, language: str) -> str:
+    """The name of a setting as people know it; one that this version does not know keeps its own."""
+    return dictionary(language).get(f"setting.{setting}.label", setting)
+
+
+def value_text(value: Any, language: str) -> str:
+    """A setting's value in words."""
+    if isinstance(value, bool):
+        return text(f"ui.value.{'yes' if value else 'no'}", language)
+    if value is None or value in ("", []):
+        return "–"
+    if isinstance(value, float):
+        return number_text(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def size_text(size: float) -> str:
+    """Bytes in the unit that reads best: `1.4 GiB`."""
+    unit = 0
+    while size >= 1024 and unit < len(UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.0f} {UNITS[unit]}" if unit == 0 or size >= 100 else f"{size:.1f} {UNITS[unit]}"
+
+
+def _dialog(title: str, body: Markup, buttons: Sequence[Markup], language: str) -> Markup:
+    return Markup(
+        '<h3>{}</h3>{}<div class="dialog-error" role="alert"></div><div class="dialog-buttons">'
+        '<button type="button" class="small" data-close>{}</button>{}</div>'
+    ).format(title, body, text("ui.dialog.close", language), joined(buttons))
+
+
+def _do(act: str, run: str, words: str, kind: str) -> Markup:
+    return Markup('<button type="button" class="small {}" data-act="{}" data-run="{}">{}</button>').format(
+        kind, act, run, words
+    )
