@@ -17,6 +17,7 @@ from kohya_gui.i18n.languages import language_for, languages
 from kohya_gui.job_help import help_of_jobs, help_of_tools
 from kohya_gui.options import PageOptions
 from train_core.config.clean_paths import clean_path
+from train_core.config.existing import is_file
 from train_core.config.jobs import table
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
@@ -231,9 +232,9 @@ def existing_file(path: Path) -> Path:
     path = Path(clean_path(str(path)))
     whole = path.expanduser().absolute()
     for folder in (whole, runs_dir() / path):
-        if (folder / "config.toml").is_file():
+        if is_file(folder / "config.toml"):
             return folder / "config.toml"
-    if not whole.is_file():
+    if not is_file(whole):
         raise UsageError(f"There is no file {whole}. Give the path of a TOML or JSON preset.")
     return whole
 

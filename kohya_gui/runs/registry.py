@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import psutil
 
 from kohya_gui.runs.process import CLOCK_TOLERANCE, Identity, find, living, recall
+from train_core.config.existing import is_file
 from train_core.config.places import runs_dir
 from train_core.events.event import Event
 from train_core.events.kinds import Acknowledged, EndStatus, Finished, Progress, Resumed, Schema, Started
@@ -46,7 +47,7 @@ def find_run(run_id: str) -> Path | None:
     """The folder of the run `run_id`, or None; also None for a name that leads out of the runs' folder."""
     folder = runs_dir() / run_id
     is_one_name = bool(RUN_NAME.fullmatch(run_id)) and Path(run_id).name == run_id and "\\" not in run_id
-    return folder if is_one_name and (folder / "config.toml").is_file() else None
+    return folder if is_one_name and is_file(folder / "config.toml") else None
 
 
 def read_run(folder: Path) -> RunInfo | None:

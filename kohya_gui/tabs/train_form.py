@@ -17,6 +17,7 @@ from kohya_gui.form.session import Session
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.tabs.train_parts import Target, Toolbar
 from train_core.config.clean_paths import clean_path
+from train_core.config.existing import exists
 from train_core.config.problems import Problem, UserError, raise_if_any
 from train_core.facts.models import hub
 
@@ -152,7 +153,7 @@ class TrainForm(FormController):
 def _is_found(found: CheckedForm) -> bool:
     """Whether the model field names a file or folder here that holds a base model."""
     model = found.config.model.pretrained_model_name_or_path
-    return bool(model) and Path(model).exists() and not any(p.code.startswith("model_") for p in found.errors)
+    return bool(model) and exists(Path(model)) and not any(p.code.startswith("model_") for p in found.errors)
 
 
 def _choices(chosen: str | None, session: Session) -> Any:

@@ -29,7 +29,7 @@ PIECES = (
     b"\\ud83d", b"\n", b"\r", b"\0", b"\x85", b"\xe2\x80\xa8", b"=", b",", b"|||", b"\x1b[31m", b"../" * 40, b"con",
     b"%s%n",
     b"18446744073709551616", b"-0", b"1_000", b"inf", b"nan", "１２".encode(), "＝".encode(),
-    b"__metadata__", b"data_offsets",
+    b"__metadata__", b"data_offsets", b"x" * 300, "画".encode() * 100,
 )  # fmt: skip
 
 

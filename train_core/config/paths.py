@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.clean_paths import clean_path, system_of
+from train_core.config.existing import exists
 from train_core.config.job import Job
 from train_core.config.places import app_dir
 from train_core.config.setting import PathKind
@@ -64,9 +65,9 @@ def _absolute(text: str, folder: Path, may_be_hub_id: bool) -> str:
     if path.is_absolute() or system_of(text):
         return str(path)
     here = folder / path
-    if may_be_hub_id and HUB_ID.fullmatch(text) and not here.exists():
+    if may_be_hub_id and HUB_ID.fullmatch(text) and not exists(here):
         return text
-    if os.name != "nt" and "\\" in text and not here.exists():
+    if os.name != "nt" and "\\" in text and not exists(here):
         here = folder / text.replace("\\", "/")  # a relative path as Windows writes it
     return os.path.normpath(here)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config import places
+from train_core.config.existing import is_dir
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Entry, Library
 from train_core.data.masks import mask_files
@@ -76,7 +77,7 @@ def _digest_of_use(entry: Entry) -> str:
 def _digest_of_model(path: Path) -> str:
     """Stands for what is in a model's file, or in those of a diffusers folder that hold weights or describe them."""
     memory = places.caches_dir() / "files.sqlite"
-    if not path.is_dir():
+    if not is_dir(path):
         return remembered_hashes(path, memory).sha256
     inside = sorted(file for file in _to_depth_two(path) if file.suffix in WEIGHTS)
     return _digest([(file.relative_to(path).as_posix(), remembered_hashes(file, memory).sha256) for file in inside])

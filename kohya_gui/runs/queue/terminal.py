@@ -19,6 +19,7 @@ from kohya_gui.runs.queue.times import clock, parse_time
 from kohya_gui.runs.registry import read_run
 from kohya_gui.runs.terminal import Screen, counted_interrupts
 from train_core.config.clean_paths import clean_path
+from train_core.config.existing import is_file
 from train_core.config.files import Overrides, read_job, read_tables
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
@@ -239,7 +240,7 @@ def _file(word: str) -> Path:
     """The settings file that `word` names: a path, a run's folder, or a run. Raises `UserError` if there is none."""
     path = Path(clean_path(word)).expanduser().absolute()
     for found in (path / SETTINGS, runs_dir() / word / SETTINGS):
-        if word and found.is_file():
+        if word and is_file(found):
             return found
     return path
 

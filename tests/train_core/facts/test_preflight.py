@@ -76,6 +76,24 @@ def test_a_thumbnail_that_is_no_picture_is_told_before_the_run(
     assert codes(examine(config.model_copy(update={"output": output})))[0] == ([code] if code else [])
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3_000, "画" * 100, "a\0b"])
+@pytest.mark.parametrize(
+    ("section", "setting"),
+    [
+        ("model", "pretrained_model_name_or_path"), ("model", "vae"), ("dataset", "train_data_dir"),
+        ("dataset", "reg_data_dir"), ("dataset", "in_json"), ("validation", "validation_data_dir"),
+        ("algorithm", "network_weights"), ("output", "output_dir"), ("resume", "resume"),
+    ],
+)
+def test_a_path_that_cannot_be_is_a_problem_like_one_that_is_not_there(
+    tmp_path: Path, images: Path, section: str, setting: str, name: str
+) -> None:
+    config = configuration(tmp_path)
+    changed = getattr(config, section).model_copy(update={setting: str(tmp_path / name)})
+    found = examine(config.model_copy(update={section: changed}))
+    assert any(str(tmp_path / name) in problem.text for problem in found.problems)
+
+
 def test_everything_wrong_is_told_at_once(tmp_path: Path, images: Path) -> None:
     (images / "00.txt").write_bytes("ä".encode("cp1252"))
     (images / "01.png").write_bytes(b"")

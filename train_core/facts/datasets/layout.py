@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from train_core.config.existing import exists, is_dir, is_out_of_reach
 from train_core.config.problems import Problem, problem
 from train_core.facts.images.image_files import is_image
 
@@ -91,10 +92,10 @@ def problems(parent: Path, plain: bool = False) -> list[Problem]:
 
     With `plain`, folders without numbers count too.
     """
-    if not parent.is_dir():
-        return [_no_folder(parent)]
-    if not os.access(parent, os.R_OK):
+    if is_out_of_reach(parent) or (is_dir(parent) and not os.access(parent, os.R_OK)):
         return [_not_readable(parent)]
+    if not is_dir(parent):
+        return [_no_folder(parent)]
     if (plain and plain_folders(parent)) or any(folder.repeats > 0 for folder in image_folders(parent)):
         return []
     own = images_in(parent)
@@ -179,7 +180,9 @@ def _named(folder: Path) -> NamedFolder | None:
 
 
 def _listing(folder: Path) -> list[Path]:
-    """Contents of `folder`, sorted by name; nothing if the system denies access."""
+    """Contents of `folder`, sorted by name; nothing if there is none, or the system denies access."""
+    if not is_dir(folder):
+        return []
     try:
         return sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
@@ -196,7 +199,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _no_folder(parent: Path) -> Problem:
-    if parent.exists():
+    if exists(parent):
         return problem(
             "image_folder_is_file",
             "The image folder {folder} is a file. Choose the folder that contains your image folders.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train_core.config import places
+from train_core.config.existing import is_dir
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.facts.datasets.folders import image_sizes
@@ -46,7 +47,7 @@ def survey_masks(images: Sequence[Masked], directory: str) -> MaskSurvey:
     A mask has the name of its image, with any ending, and its size.
     """
     parent = Path(directory)
-    if not parent.is_dir():
+    if not is_dir(parent):
         return MaskSurvey({}, (_no_folder(directory),), ())
     by_folder: dict[Path, list[Masked]] = defaultdict(list)
     for image in images:

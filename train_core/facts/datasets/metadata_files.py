@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_core.config.existing import is_file
 from train_core.config.paths import absolute_path
 from train_core.config.phrases import phrase
 from train_core.config.places import real_path
@@ -111,9 +111,9 @@ def _find(key: str, folder: Path) -> Path | None:
     """The image that `key` names; older files leave its ending out."""
     path = absolute_path(key, folder)
     if is_image(path):
-        return path if os.path.isfile(path) else None  # noqa: PTH113 - False for names that cannot be
+        return path if is_file(path) else None
     candidates = (path.with_name(path.name + ending) for ending in sorted(IMAGE_ENDINGS))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return next((candidate for candidate in candidates if is_file(candidate)), None)
 
 
 def _caption(record: Record, separator: str) -> str:

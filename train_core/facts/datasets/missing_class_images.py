@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from train_core.config.existing import is_dir
 from train_core.config.file_names import FORBIDDEN
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.class_images import ClassImagesConfig
@@ -82,7 +83,7 @@ def _class_named(tokens: str, class_prompt: str) -> str:
 
 def _folder(name: str, wanted: int, config: ClassImagesConfig, trained: list[str]) -> ClassFolder:
     parent = Path(config.class_images.class_data_dir)
-    there_now = layout.image_folders(parent) if parent.is_dir() else []
+    there_now = layout.image_folders(parent) if is_dir(parent) else []
     alike = [f.path for f in there_now if concept_of(f.class_tokens, trained).lower() == name.lower()]
     folder = alike[0] if alike else parent / f"1_{FORBIDDEN.sub('_', name).strip(' .')}"
     there = sum(len(layout.images_in(path)) for path in alike)
@@ -94,7 +95,7 @@ def _folder(name: str, wanted: int, config: ClassImagesConfig, trained: list[str
 def _unmade(folder: Path, name: str, config: ClassImagesConfig) -> Iterator[ClassImage]:
     """The pictures of a class by their numbers, without those that are in the folder."""
     made, seed = config.class_images, config.training.seed
-    pictures = layout.images_in(folder) if folder.is_dir() else []
+    pictures = layout.images_in(folder) if is_dir(folder) else []
     there = {int(match[1]) for path in pictures if (match := OWN_NAME.fullmatch(path.name))}
     size = PromptDefaults.at(config.dataset.resolution, made.class_sampler)
     text = (made.class_prompt.strip() or name).replace("{class}", name)

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from train_core.config.checks.images import bucket_contradictions
+from train_core.config.existing import is_dir
 from train_core.config.image_settings import DataSettings
 from train_core.config.problems import Problem, problem, unique
 from train_core.facts.datasets import layout
@@ -165,7 +166,7 @@ def _images_of(one: Description) -> Survey:
         return read_metadata(one.metadata_file, one.image_dir, one.repeats, one.settings.captions.caption_separator)
     if one.image_dir is None:
         return Survey((), (), ())
-    if not one.image_dir.is_dir():
+    if not is_dir(one.image_dir):
         return Survey((), (_no_folder(one),), ())
     named = NamedFolder(one.image_dir, one.repeats, one.class_tokens)
     return read_folders([named], one.settings.captions.caption_extension, one.is_reg)

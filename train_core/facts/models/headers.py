@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from train_core.config.existing import is_dir
 from train_core.config.phrases import joined, phrase
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.model import Parameterization
@@ -126,7 +127,7 @@ def recognise_vae(path: Path, family: str = "") -> ModelFile:
 
 def identify(path: Path) -> ModelFile:
     """Identify the model at `path`. Raises UserError where it is missing, broken, or not safe to open."""
-    if path.is_dir():
+    if is_dir(path):
         return _identify_folder(path)
     read = read_tensor_file(path)
     named = plainly_named(read)

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from train_core.config.existing import exists
 from train_core.config.paths import HUB_ID
 from train_core.config.places import home, real_path
 from train_core.config.problems import UserError, problem
@@ -26,7 +27,7 @@ SAME_MODEL = (
 
 def is_hub_id(text: str) -> bool:
     """Whether `text` has the form owner/name and is no file or folder here."""
-    return HUB_ID.fullmatch(text.strip()) is not None and not Path(text.strip()).exists()
+    return HUB_ID.fullmatch(text.strip()) is not None and not exists(Path(text.strip()))
 
 
 def resolve(text: str) -> Path:
@@ -49,7 +50,7 @@ def resolve(text: str) -> Path:
 def local_file_for(hub_id: str) -> Path | None:
     """The remembered file or folder of `hub_id` or a mirror of it, else a copy in Hugging Face's cache, else None."""
     remembered = _load().get(_canonical(hub_id))
-    if remembered and Path(remembered).exists():
+    if remembered and exists(Path(remembered)):
         return Path(remembered)
     return _in_hugging_face_cache(hub_id)
 

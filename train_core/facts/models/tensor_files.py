@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_core.config.existing import is_file, is_out_of_reach
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of
 from train_core.facts.models.pickled_files import read_pickled
@@ -30,7 +31,7 @@ class TensorFile:
 
 def read_tensor_file(path: Path) -> TensorFile:
     """The contents of the weight file at `path`. Raises UserError where it is not what its name says."""
-    if not path.is_file():
+    if not is_file(path) and not is_out_of_reach(path):
         raise UserError(
             problem("model_file_missing", "{file} does not exist. Choose the model file again.", file=str(path))
         )
@@ -63,7 +64,7 @@ def read_tensor_file(path: Path) -> TensorFile:
 
 def read_ahead(path: Path) -> None:
     """Ask the system to fetch the file at `path` into memory in the background, if it can; returns at once."""
-    if hasattr(os, "posix_fadvise") and path.is_file():
+    if hasattr(os, "posix_fadvise") and is_file(path):
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 

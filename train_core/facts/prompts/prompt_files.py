@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.clean_paths import clean_path
+from train_core.config.existing import is_file
 from train_core.config.problems import UserError, problem
 from train_core.config.untrusted import json_of, reason_of, text_of, toml_of
 
@@ -42,7 +43,7 @@ def prompt_file(text_or_file: str, folder: Path | None = None) -> Path | None:
     if re.search(r"[\r\n]| --", name) or not name.lower().endswith(ENDINGS):
         return None
     path = (folder or Path()) / Path(name).expanduser()
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(
             problem(
                 "prompt_file_missing",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from train_core.config.existing import exists, is_dir
 from train_core.config.locks import FileLock, is_locked, take_lock
 from train_core.config.problems import Problem, UserError, cause_of, problem
 
@@ -126,14 +127,14 @@ def _candidates(wanted: str) -> Iterator[str]:
 def _is_taken(output_dir: Path, name: str) -> bool:
     """Whether a final, epoch or step file, a state, or a copy of the settings has `name`."""
     pattern = re.compile(re.escape(name) + r"(-\d{6}|-step\d{8})?(\.(safetensors|toml|(preset\.)?json)|-state)")
-    return output_dir.is_dir() and any(pattern.fullmatch(path.name) for path in output_dir.iterdir())
+    return is_dir(output_dir) and any(pattern.fullmatch(path.name) for path in output_dir.iterdir())
 
 
 def numbered(path: Path) -> Path:
     """`path`, or the first of `path-2`, `path-3`, … that does not exist; the number comes before the ending."""
     ending = "-state" if path.name.endswith("-state") else path.suffix
     number, found = 1, path
-    while found.exists():
+    while exists(found):
         number += 1
         found = path.with_name(f"{path.name.removesuffix(ending)}-{number}{ending}")
     return found

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from train_core.config.existing import is_file
 from train_core.config.file_names import FORBIDDEN
 from train_core.config.files import read_tables, write_toml
 from train_core.config.job import Job, Tool
@@ -49,7 +50,7 @@ def make_run_folder(job: type[Job], settings: Job, state: State | None = None) -
 
 def is_run_folder(folder: Path) -> bool:
     """Whether `folder` contains a run's settings."""
-    return (folder / SETTINGS).is_file()
+    return is_file(folder / SETTINGS)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.checks.consistency import learning_rates
+from train_core.config.existing import is_dir
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
 from train_core.config.problems import Problem, UserError, problem
@@ -117,7 +118,7 @@ def find_state(config: TrainConfig, run_dir: Path | None = None) -> State | None
 def states_in(folder: Path) -> list[State]:
     """Every complete state in `folder`. A state that was being written when its run was killed has another name."""
     found = []
-    for path in folder.glob("*-state") if folder.is_dir() else ():
+    for path in folder.glob("*-state") if is_dir(folder) else ():
         try:
             found.append(read_state(path))
         except UserError:  # not whole: passed over, as "newest whole" says

@@ -11,6 +11,7 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
+from train_core.config.existing import is_dir
 from train_core.facts.file_cache import recall
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.models.files.writing import ORDER, header_bytes
@@ -93,7 +94,7 @@ def _pieces(size: int) -> Iterator[int]:
 
 def file_hashes(path: Path) -> FileHashes:
     """Both hashes of a model file, read from start to end; folders have the ecosystem's placeholder."""
-    if path.is_dir():
+    if is_dir(path):
         return FileHashes(A_FOLDER, A_FOLDER)
     with path.open("rb") as file:
         file.seek(LEGACY_START)
@@ -104,7 +105,7 @@ def file_hashes(path: Path) -> FileHashes:
 
 def remembered_hashes(path: Path, memory: Path) -> FileHashes:
     """`file_hashes`, from the database `memory` while the file has the size and time that it had then."""
-    if path.is_dir():
+    if is_dir(path):
         return file_hashes(path)
     known = recall([path], "model hashes", lambda file: " ".join(astuple(file_hashes(file))), memory)
     return FileHashes(*known[path].split())

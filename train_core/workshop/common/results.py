@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from train_core.config.existing import exists
 from train_core.config.jobs.tools import ResultPrecision, ResultSettings
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.facts.run.writable import unwritable
@@ -41,7 +42,7 @@ def require_free(path: Path, overwrite: bool) -> None:
     """Raise `UserError` if a result could not be written after all the work, or a file is in its way."""
     found = unwritable(path)
     raise_if_any([found] if found else [])
-    if path.exists() and not overwrite:
+    if exists(path) and not overwrite:
         raise UserError(
             problem(
                 "result_exists",
