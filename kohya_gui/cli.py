@@ -180,7 +180,7 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password", metavar="WORD", default="",
                         help="password for logging in; safer in the variable CRUCIBLE_PASSWORD, which nobody else sees")
     parser.add_argument("--language", metavar="CODE", type=language, default="",
-                        help=f"{' or '.join(languages())}; default: the browser's")
+                        help=f"{', '.join(languages())}; default: the browser's")
     parser.add_argument("--config", metavar="FILE", type=Path, help="TOML or JSON preset for the form")
 
 
@@ -220,7 +220,7 @@ def port(text: str) -> int:
 
 def language(text: str) -> str:
     """Return the language of a tag such as zh, zh-CN or zh_CN, and "" for ""; argparse reports the error."""
-    found = language_for(text.replace("_", "-")) if text else ""
+    found = language_for(text) if text else ""
     if found is None:
         there = ", ".join(f"{tag} ({name})" for tag, name in languages().items())
         raise argparse.ArgumentTypeError(f"{text!r} is none of the page's languages, which are {there}")

@@ -20,7 +20,8 @@ from kohya_gui.tabs.tools import build_tools_tab
 from kohya_gui.tabs.train import build_train_tab
 
 ASSETS = Path(__file__).parent / "assets"
-FONTS = ("system-ui", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
+# No font of Chinese or Japanese letters: the browser chooses one by the page's language, since their shapes differ.
+FONTS = ("system-ui", "Segoe UI", "Noto Sans", "sans-serif")
 MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "DejaVu Sans Mono", "monospace")
 
 

@@ -8,16 +8,12 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kohya_gui.i18n.languages import languages, nearest_language
+from kohya_gui.i18n.languages import nearest_language
 
 COOKIE = "crucible_language"
 # gradio translates by navigator.language alone, so this has to be settled before its own scripts run.
 EARLY_SCRIPT = """<script>(() => {
-  const kept = document.cookie.match(/(?:^|; )%(cookie)s=([\\w-]+)/);
-  const asked = %(forced)s || (kept && kept[1]) || navigator.language || "en";
-  const tags = %(tags)s, wanted = asked.trim().toLowerCase(), main = wanted.split("-")[0];
-  const language = tags.find(tag => tag.toLowerCase() === wanted)
-    || tags.find(tag => tag.toLowerCase().split("-")[0] === main) || "en";
+  const language = %s;
   Object.defineProperty(navigator, "language", {get: () => language});
   Object.defineProperty(navigator, "languages", {get: () => [language]});
   document.documentElement.lang = language;
@@ -25,7 +21,7 @@ EARLY_SCRIPT = """<script>(() => {
 
 
 def language_of(request: Any, forced: str = "") -> str:
-    """The language of this request (anything with `.headers` and `.cookies`), by the same rule as in the browser."""
+    """The language of this request (anything with `.headers` and `.cookies`)."""
     asked = forced or request.cookies.get(COOKIE) or request.headers.get("accept-language", "")
     return nearest_language(asked.split(",")[0])
 
@@ -35,18 +31,18 @@ class PageLanguage:
 
     def __init__(self, app: ASGIApp, forced: str = "") -> None:
         self.app = app
-        self.script = EARLY_SCRIPT % {
-            "cookie": COOKIE, "forced": json.dumps(forced), "tags": json.dumps(list(languages())),
-        }
+        self.forced = forced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in ("/", "/login", "/login/"):
             await self.app(scope, receive, send)
             return
-        if HTTPConnection(scope).headers.get("accept-encoding"):
+        request = HTTPConnection(scope)
+        script = EARLY_SCRIPT % json.dumps(language_of(request, self.forced))
+        if request.headers.get("accept-encoding"):
             # A compressed body could not be changed; this one page is small.
             scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await self.app(scope, receive, _Insertion(send, self.script).send)
+        await self.app(scope, receive, _Insertion(send, script).send)
 
 
 class _Insertion:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 LOCALES = Path(__file__).parents[1] / "locales"
 ENGLISH = "en"
+FIRST = (ENGLISH, "zh-CN", "zh-TW", "ja")  # the order in which they are offered; others follow
+# Chinese is written in two scripts, and a tag often names only the place.
+TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 
 
 @cache
 def languages() -> dict[str, str]:
     """Each language's own name, by its tag; English first."""
-    tags = sorted((path.stem for path in LOCALES.glob("*.json")), key=lambda tag: (tag != ENGLISH, tag))
+    tags = sorted(path.stem for path in LOCALES.glob("*.json"))
+    tags.sort(key=lambda tag: FIRST.index(tag) if tag in FIRST else len(FIRST))
     return {tag: texts_in(tag)["language"] for tag in tags}
 
 
@@ -24,17 +29,34 @@ def texts_in(tag: str) -> dict[str, str]:
 
 
 def nearest_language(asked: str) -> str:
-    """The language served for `zh`, `zh-Hans-CN` or `de`: the same, a close relative, or English.
-
-    The page's script goes by the same rule, see `language.EARLY_SCRIPT`.
-    """
+    """The language served for `zh`, `zh-Hans-CN` or `de`: the same, a close relative, or English."""
     return language_for(asked) or ENGLISH
 
 
 def language_for(asked: str) -> str | None:
-    """The language of that tag, or the first close relative; None if there is neither."""
-    wanted = asked.strip().lower()
-    main = wanted.partition("-")[0]
+    """The language of a tag such as `zh-HK` or of a locale such as `zh_TW.UTF-8`; None if there is no close relative.
+
+    Relatives are preferred that are written in the same script.
+    """
+    wanted = asked.partition(".")[0].partition("@")[0].strip().lower().replace("_", "-")
     tags = list(languages())
-    same = next((tag for tag in tags if tag.lower() == wanted), None)
-    return same or next((tag for tag in tags if tag.lower().partition("-")[0] == main), None)
+    near = (
+        [tag for tag in tags if tag.lower() == wanted]
+        + [tag for tag in tags if _written(tag) == _written(wanted)]
+        + [tag for tag in tags if _written(tag)[0] == _written(wanted)[0]]
+    )
+    return near[0] if near else None
+
+
+def _written(tag: str) -> tuple[str, str]:
+    """The language of a tag, and the script where it has several."""
+    main, *rest = tag.lower().split("-")
+    if main != "zh":
+        return main, ""
+    return main, "hans" if "hans" in rest or TRADITIONAL.isdisjoint(rest) else "hant"
+
+
+def terminal_language(environment: Mapping[str, str]) -> str:
+    """The language that the variables of a terminal ask for, by the rule of POSIX."""
+    asked = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return nearest_language(next((value for value in asked if value), ""))

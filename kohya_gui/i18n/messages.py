@@ -21,9 +21,8 @@ OF_MESSAGES = ("message.", "phrase.", "joint.")  # said by the server alone
 
 @cache
 def dictionary(language: str) -> dict[str, str]:
-    """All texts of `language` by key. English texts of settings come from their declarations."""
-    texts = texts_in(language)
-    return {**_declared(), **texts} if language == ENGLISH else texts
+    """All texts of `language` by key, English where it lacks one. English texts of settings are their declarations'."""
+    return {**_declared(), **texts_in(ENGLISH), **texts_in(language)}
 
 
 def _declared() -> dict[str, str]:

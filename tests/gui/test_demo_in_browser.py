@@ -217,12 +217,18 @@ def test_the_page_speaks_chinese_when_asked(page: Page, address: str):
     expect(page.locator("#start")).to_have_text("Start")
 
 
-def test_a_chinese_browser_is_greeted_in_chinese(browser: Browser, address: str):
-    context = browser.new_context(locale="zh-CN")
+@pytest.mark.parametrize(
+    ("locale", "start", "samples"),
+    [("zh-CN", "开始训练", "预览图"), ("zh-TW", "開始訓練", "預覽圖"), ("zh-HK", "開始訓練", "預覽圖")],
+)
+def test_a_chinese_browser_is_greeted_in_the_chinese_of_its_place(
+    browser: Browser, address: str, locale: str, start: str, samples: str
+):
+    context = browser.new_context(locale=locale)
     page = context.new_page()
     page.goto(address)
-    expect(page.locator("#start")).to_have_text("开始训练", timeout=30_000)
-    expect(page.locator("#run-column")).to_contain_text("预览图")
+    expect(page.locator("#start")).to_have_text(start, timeout=30_000)
+    expect(page.locator("#run-column")).to_contain_text(samples)
     context.close()
 
 

@@ -86,7 +86,10 @@ def test_every_page_flag_reaches_the_page(called, tmp_path):
     ),)
 
 
-@pytest.mark.parametrize(("typed", "tag"), [("zh-CN", "zh-CN"), ("ZH_cn", "zh-CN"), ("zh", "zh-CN"), ("en-GB", "en")])
+@pytest.mark.parametrize(
+    ("typed", "tag"),
+    [("zh-CN", "zh-CN"), ("ZH_cn", "zh-CN"), ("zh", "zh-CN"), ("zh-TW", "zh-TW"), ("zh_HK", "zh-TW"), ("en-GB", "en")],
+)
 def test_a_language_may_be_written_as_people_write_it(called, typed, tag):
     assert cli.main(["--language", typed]) == 0
     assert called["serve"][0].language == tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from kohya_gui.i18n import languages
+from kohya_gui.i18n import languages, messages
 from kohya_gui.i18n.language import COOKIE, PageLanguage, language_of
 
 PAGE = "<!doctype html><html><head><title>x</title></head><body>" + "ä" * 3000 + "</body></html>"
@@ -26,7 +27,8 @@ def visitor(accepts: str = "", cookie: str = "") -> SimpleNamespace:
     [
         ("", "", "", "en"),
         ("zh-CN,zh;q=0.9,en;q=0.8", "", "", "zh-CN"),
-        ("zh-TW", "", "", "zh-CN"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "", "", "zh-TW"),
+        ("zh-HK", "", "", "zh-TW"),
         ("de,zh;q=0.5", "", "", "en"),
         ("zh-CN", "en", "", "en"),
         ("en-US", "zh-CN", "", "zh-CN"),
@@ -39,20 +41,75 @@ def test_command_line_goes_before_cookie_goes_before_browser(accepts: str, cooki
     assert language_of(visitor(accepts, cookie), forced) == language
 
 
+@pytest.fixture
+def tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Lets there be languages of these tags, and no others."""
+    monkeypatch.setattr(languages, "LOCALES", tmp_path)
+
+    def make(*tags: str) -> None:
+        for tag in tags:
+            (tmp_path / f"{tag}.json").write_text(f'{{"language": "{tag}"}}', encoding="utf-8")
+        languages.languages.cache_clear()
+
+    yield make
+    languages.languages.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("asked", "served"), [("pt-BR", "pt-BR"), ("pt", "pt-BR"), ("PT-pt", "pt-PT"), ("pt-AO", "pt-BR"), ("xx", "en")]
 )
-def test_the_very_language_goes_before_its_first_cousin_and_that_before_english(
-    asked: str, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    for tag in ("en", "pt-PT", "pt-XX", "pt-BR"):
-        (tmp_path / f"{tag}.json").write_text('{"language": "x"}', encoding="utf-8")
-    monkeypatch.setattr(languages, "LOCALES", tmp_path)
-    languages.languages.cache_clear()
+def test_the_very_language_goes_before_its_first_cousin_and_that_before_english(asked: str, served: str, tags):
+    tags("en", "pt-PT", "pt-XX", "pt-BR")
+    assert languages.nearest_language(asked) == served
+
+
+def test_languages_are_offered_in_the_order_of_the_page_and_new_ones_behind(tags):
+    tags("ja", "tlh", "zh-TW", "de", "en", "zh-CN")
+    assert list(languages.languages()) == ["en", "zh-CN", "zh-TW", "ja", "de", "tlh"]
+
+
+CHINESE = [
+    ("zh", "zh-CN"), ("zh-CN", "zh-CN"), ("zh-SG", "zh-CN"), ("zh-Hans", "zh-CN"), ("zh-Hans-HK", "zh-CN"),
+    ("zh-TW", "zh-TW"), ("zh-HK", "zh-TW"), ("zh-MO", "zh-TW"), ("zh-Hant", "zh-TW"), ("zh-Hant-CN", "zh-TW"),
+    ("ZH-hant-hk", "zh-TW"), ("zh_TW", "zh-TW"), ("zh_TW.UTF-8", "zh-TW"), ("zh_CN.GB18030", "zh-CN"),
+    ("zh_HK.Big5-HKSCS", "zh-TW"), ("zh_TW.UTF-8@radical", "zh-TW"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "served"), CHINESE)
+def test_chinese_is_served_in_the_script_of_the_place(asked: str, served: str):
+    assert languages.language_for(asked) == served
+
+
+@pytest.mark.parametrize("asked", ["zh-TW", "zh-Hant"])
+def test_the_other_script_is_better_than_another_language(asked: str, tags):
+    tags("en", "zh-CN")
+    assert languages.language_for(asked) == "zh-CN"
+
+
+@pytest.mark.parametrize(
+    ("environment", "served"),
+    [
+        ({}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh-TW"),
+        ({"LC_ALL": "", "LANG": "zh_CN.UTF-8"}, "zh-CN"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
+        ({"LC_MESSAGES": "zh_HK.UTF-8", "LANG": "en_US.UTF-8"}, "zh-TW"),
+        ({"LC_CTYPE": "zh_TW.UTF-8", "LANG": "en_US.UTF-8"}, "en"),
+    ],
+)
+def test_a_terminal_is_answered_in_the_language_of_its_variables(environment: dict[str, str], served: str):
+    assert languages.terminal_language(environment) == served
+
+
+def test_a_text_that_a_language_lacks_is_english(tags, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(messages, "texts_in", {"en": {"a": "one", "b": "two"}, "xx": {"a": "eins"}}.__getitem__)
+    messages.dictionary.cache_clear()
     try:
-        assert languages.nearest_language(asked) == served
+        assert [messages.text(key, "xx") for key in "ab"] == ["eins", "two"]
     finally:
-        languages.languages.cache_clear()
+        messages.dictionary.cache_clear()
 
 
 def client(forced: str = "") -> TestClient:
@@ -63,6 +120,21 @@ def client(forced: str = "") -> TestClient:
         Route("/config", lambda request: JSONResponse({"head": "<head>"})),
     ]
     return TestClient(PageLanguage(Starlette(routes=routes), forced))
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookie", "language"),
+    [
+        ({"accept-language": "zh-HK,zh;q=0.9"}, "", "zh-TW"),
+        ({"accept-language": "zh-HK"}, "zh-CN", "zh-CN"),
+        ({}, "", "en"),
+        ({}, '";alert(1);"', "en"),
+    ],
+)
+def test_a_page_is_told_the_language_of_its_visitor(headers: dict[str, str], cookie: str, language: str):
+    visitor = client()
+    answer = visitor.get("/", headers={**headers, "cookie": f"{COOKIE}={cookie}"})
+    assert f'const language = "{language}";' in answer.text
 
 
 def test_the_choice_runs_before_every_other_script_of_the_page():

@@ -11,7 +11,7 @@ import pytest
 
 import kohya_gui
 import train_core
-from kohya_gui.i18n.languages import languages
+from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
 from kohya_gui.i18n.messages import dictionary, page_translations, text, translate
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
@@ -23,6 +23,15 @@ PACKAGES = [Path(package.__file__).parent for package in (kohya_gui, train_core)
 FILES = [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
 JOINED = {f"joint.{joint}" for joint in JOINTS}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+LETTERS = {language: JAPANESE if language == "ja" else CHINESE for language in languages() if language != ENGLISH}
+OTHERS = list(LETTERS)
+# Names, signs and abbreviations, which need no translation.
+SAME_IN_EVERY_LANGUAGE = {
+    "setting.vae.label", "setting.merged_vae.label", "setting.dora_wd.label", "setting.merge_alpha.label",
+    "setting.huber_c.label", "setting.min_snr_gamma.label", "ui.tab.tensorboard", "ui.rate.tenth", "ui.preset.program",
+    "ui.plan.part.unet", "ui.fact.sha256", "ui.fact.autov2", "ui.column.fact", "phrase.stage_begins",
+}  # fmt: skip
 
 
 def calls(function: str) -> Iterator[tuple[str, str, str]]:
@@ -40,13 +49,14 @@ def placeholders(template: str) -> set[str]:
     return set(re.findall(r"{(\w+)", template))
 
 
+@pytest.mark.parametrize("language", OTHERS)
 @pytest.mark.parametrize(("function", "prefix"), [("problem", "message"), ("phrase", "phrase")])
-def test_every_message_is_translated_with_the_same_placeholders(function: str, prefix: str):
-    chinese = dictionary("zh-CN")
+def test_every_message_is_translated_with_the_same_placeholders(function: str, prefix: str, language: str):
+    texts = texts_in(language)
     wrong = [
-        f"{place} {code}: {template!r} -> {chinese.get(f'{prefix}.{code}')!r}"
+        f"{place} {code}: {template!r} -> {texts.get(f'{prefix}.{code}')!r}"
         for place, code, template in calls(function)
-        if f"{prefix}.{code}" not in chinese or placeholders(chinese[f"{prefix}.{code}"]) != placeholders(template)
+        if f"{prefix}.{code}" not in texts or placeholders(texts[f"{prefix}.{code}"]) != placeholders(template)
     ]
     assert not wrong, "\n" + "\n".join(wrong)
 
@@ -58,26 +68,48 @@ def test_one_code_has_one_set_of_placeholders(function: str):
         assert seen.setdefault(code, placeholders(template)) == placeholders(template), (place, code)
 
 
-def test_no_translation_is_left_over():
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_translation_is_left_over(language: str):
     known = {f"message.{code}" for _, code, _ in calls("problem")}
     known |= {f"phrase.{code}" for _, code, _ in calls("phrase")} | {"phrase.setting"}
-    known |= set(dictionary("en")) | JOINED
-    assert set(dictionary("zh-CN")) - known == set()
+    known |= set(dictionary(ENGLISH)) | JOINED
+    assert set(texts_in(language)) - known == set()
 
 
-def test_every_setting_section_and_page_text_is_translated():
-    assert set(dictionary("en")) - set(dictionary("zh-CN")) == set()
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_setting_section_and_page_text_is_translated(language: str):
+    assert (set(dictionary(ENGLISH)) | JOINED) - set(texts_in(language)) == set()
 
 
-def test_page_texts_have_the_same_placeholders_in_every_language():
-    for key, english in dictionary("en").items():
+@pytest.mark.parametrize("language", OTHERS)
+def test_page_texts_have_the_same_placeholders_in_every_language(language: str):
+    for key, english in dictionary(ENGLISH).items():
         if key.startswith("ui."):
-            assert placeholders(dictionary("zh-CN")[key]) == placeholders(english), key
+            assert placeholders(text(key, language)) == placeholders(english), key
 
 
-def test_every_help_text_is_chinese_in_chinese():
+@pytest.mark.parametrize("language", OTHERS)
+def test_page_texts_have_the_same_marks_in_every_language(language: str):
+    def marks(said: str) -> list[str]:
+        return re.findall(r"^#+ |^\d\. |\*\*|`|</?(?:a|b|code|i|br|p|li|ol|ul)\b[^>]*>", said, re.MULTILINE)
+
+    for key, english in dictionary(ENGLISH).items():
+        if key.startswith("ui."):
+            assert marks(text(key, language)) == marks(english), key
+
+
+def test_every_help_text_is_in_its_language():
     for s in TrainConfig.settings():
-        assert CHINESE.search(text(f"setting.{s.name}.help", "zh-CN")), s.name
+        for language, letters in LETTERS.items():
+            assert letters.search(text(f"setting.{s.name}.help", language)), (language, s.name)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_text_differs_from_the_english_one_unless_it_is_a_name(language: str):
+    english = dictionary(ENGLISH) | {f"message.{code}": template for _, code, template in calls("problem")}
+    english |= {f"phrase.{code}": template for _, code, template in calls("phrase")}
+    same = {key for key, said in texts_in(language).items() if english.get(key) == said}
+    assert same <= SAME_IN_EVERY_LANGUAGE
 
 
 def test_every_key_that_the_page_asks_for_exists():
