@@ -152,6 +152,11 @@ def wait_for_step(program: Program, process: Process, step: int) -> Path:
     return program.runs()[-1]
 
 
+def numbers_of(program: Program, run: Path) -> list[int]:
+    """The numbers of the processes that have worked on a run, in order."""
+    return [event["pid"] for event in program.events(run) if "pid" in event]
+
+
 def ours(path: str) -> Path:
     """The path that Windows' programs wrote, as this system has it."""
     return Path(path) if os.name == "nt" else Path(path.removeprefix("Z:").replace("\\", "/"))

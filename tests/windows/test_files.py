@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.windows.conftest import Job, Program, wait_for_step
+from tests.windows.conftest import Job, Program, numbers_of, wait_for_step
 from tests.windows.machine import wait_for, windows_path
 
 pytestmark = pytest.mark.timeout(3600)
@@ -53,7 +54,10 @@ def test_presets_images_results_and_tools_may_lie_on_odd_and_long_paths(
     folder.mkdir(parents=True)
     assert name != "long" or len(str(folder)) > 260
     drawn = {"sample_prompts": "a dog --s 2 --w 64 --h 64", "sample_every_n_epochs": 1}
-    code, told = program.run("train", windows_path(job(folder, save_state=True, save_every_n_epochs=1, **drawn)))
+    settings = job(folder, save_state=True, save_every_n_epochs=1, **drawn)
+    preset = folder / "preset.json"
+    preset.write_text(json.dumps(tomllib.loads(settings.read_text("utf-8"))), encoding="utf-8")
+    code, told = program.run("train", windows_path(preset if name != "long" else settings))
     assert code == 0, told
     result = folder / "out" / "zuko.safetensors"
     assert load_file(result)
@@ -70,7 +74,10 @@ def test_presets_images_results_and_tools_may_lie_on_odd_and_long_paths(
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("output_name", "con"), ("output_name", "a:b"), *(("output_dir", name) for name in ("nul", "a:b", "a?"))],
+    [
+        ("output_name", "con"), ("output_name", "a:b"),
+        *(("output_dir", name) for name in ("nul", "a:b", "a?", "a..", r"a \b")),
+    ],
 )
 def test_names_that_windows_forbids_are_refused_before_training(
     program: Program, job: Job, tmp_path: Path, setting: str, value: str
@@ -83,7 +90,9 @@ def test_names_that_windows_forbids_are_refused_before_training(
     assert "unexpected" not in told
 
 
-@pytest.mark.parametrize("name", ["con.safetensors", "a:b.safetensors", "a |b.safetensors", "LPT1 .x.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["con.safetensors", "a:b.safetensors", "a |b.safetensors", "LPT1 .x.safetensors", r"a.\b.safetensors"]
+)
 def test_a_tool_refuses_such_names_before_its_work(program: Program, tmp_path: Path, job: Job, name: str) -> None:
     job()
     code, told = program.run(
@@ -161,23 +170,19 @@ def test_a_run_that_is_killed_while_it_writes_goes_on_and_ends_with_the_same_byt
     settings = job(**often, output_dir=windows_path(tmp_path / "killed"))
     training = program.start("train", windows_path(settings))
     wait_for(lambda: len(program.runs()) == 2, training.text)
+    run = program.runs()[-1]
     for life, step in enumerate((8, 20, 32), 1):
-        wait_for(lambda life=life: len(numbers(program)) == life, training.text)
-        words = [str(numbers(program)[-1]), windows_path(tmp_path / "killed"), f".zuko-step{step:08d}"]
+        wait_for(lambda life=life: len(numbers_of(program, run)) == life, training.text)
+        words = [str(numbers_of(program, run)[-1]), windows_path(tmp_path / "killed"), f".zuko-step{step:08d}"]
         program.windows.start(["python", "-c", KILL_WHILE_WRITING, *words], tmp_path)
         assert training.wait() == 1, training.text()
-        training = program.start("train", program.runs()[-1].name, "--resume", "last")
+        training = program.start("train", run.name, "--resume", "last")
     assert training.wait() == 0, training.text()
     found = (load_file(tmp_path / "killed" / "zuko.safetensors"), last_state(tmp_path / "killed"))
     for ours, theirs in zip(expected, found, strict=True):
         assert ours.keys() == theirs.keys()
         assert all(ours[name].equal(theirs[name]) for name in ours)
     assert not list((tmp_path / "killed").glob(".*.tmp"))
-
-
-def numbers(program: Program) -> list[int]:
-    """The numbers of the processes that have worked on the newest run, in order."""
-    return [event["pid"] for run in program.runs()[-1:] for event in program.events(run) if "pid" in event]
 
 
 def last_state(folder: Path) -> dict:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.gui.conftest import browser  # noqa: F401 - a fixture
 from tests.gui.test_demo_in_browser import open_page
-from tests.windows.conftest import Job, Program, ours, steps_of, wait_for_step
+from tests.windows.conftest import Job, Program, numbers_of, ours, steps_of, wait_for_step
 from tests.windows.machine import PATIENCE, Process, wait_for, windows_path
 
 pytestmark = pytest.mark.timeout(3600)
@@ -28,6 +28,8 @@ for process in psutil.process_iter():
         pass
 """
 
+HALT = "import psutil, sys; psutil.Process(int(sys.argv[1])).suspend()"
+
 
 def serve(program: Program, port: int, settings: Path) -> Process:
     """Start the page with these settings in its form and wait until it can be visited."""
@@ -40,6 +42,12 @@ def serve(program: Program, port: int, settings: Path) -> Process:
 def end_server(program: Program, port: int) -> None:
     """End the page's processes at once, and nothing that they have started."""
     program.windows.run([program.python, "-c", END_SERVER, str(port)], program.windows.notes)
+
+
+def halt(program: Program, number: int) -> None:
+    """Make a process hang."""
+    code, told = program.windows.run([program.python, "-c", HALT, str(number)], program.windows.notes)
+    assert code == 0, told
 
 
 def free_port() -> int:
@@ -88,14 +96,23 @@ def test_a_run_is_started_paused_resumed_stopped_and_killed_and_outlives_the_pag
     open_page(page, f"http://127.0.0.1:{port}/", IN_TIME)
     expect_state(page, "running")
 
-    job_number = [event["pid"] for event in program.events(run) if "pid" in event][-1]
-    program.windows.kill(job_number)
+    program.windows.kill(numbers_of(program, run)[-1])
     expect_state(page, "ended unexpectedly")
     page.locator("#resume").click()
     expect_state(page, "running")
     page.locator("#stop").click()
     expect_state(page, "stopped")
     assert ours(page.locator("#run-result code").inner_text()).is_file()
+
+    lives = len(numbers_of(program, run))
+    page.locator("#resume").click()
+    expect_state(page, "running")
+    wait_for(lambda: len(numbers_of(program, run)) > lives, server.text)
+    halt(program, numbers_of(program, run)[-1])
+    page.locator("#stop").click()
+    expect_state(page, "stopping")
+    page.locator("#stop").click()
+    expect_state(page, "stopped")
     assert program.runs() == [run]
     end_server(program, port)
 

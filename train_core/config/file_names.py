@@ -27,7 +27,7 @@ def refused_name(name: str) -> Phrase | None:
 def refused_path(path: str, long_paths: bool) -> Phrase | None:
     """The reason why Windows has no file with the absolute path `path`, or None; `long_paths`: they are turned on."""
     parts = PureWindowsPath(path).parts[1:]
-    refused = next((reason for name in parts if (reason := refused_name(name))), None)
+    refused = next((reason for name in parts if (reason := refused_name(name) or _not_kept(name))), None)
     if refused is None and len(path) > LONGEST_PATH and not long_paths:
         return phrase(
             "path_too_long",
@@ -35,6 +35,16 @@ def refused_path(path: str, long_paths: bool) -> Phrase | None:
             count=len(path), limit=LONGEST_PATH,
         )
     return refused
+
+
+def _not_kept(name: str) -> Phrase | None:
+    """The reason why Windows would not give a file or folder the whole `name`, or None.
+
+    It leaves out the end when it creates a folder, but not when it looks for what lies in it.
+    """
+    if name == ".." or name[-1] not in ". ":
+        return None
+    return phrase("windows_drops_end", "Windows drops dots and spaces at the end of a name, as in '{name}'", name=name)
 
 
 def refused_here(path: str) -> Phrase | None:

@@ -24,6 +24,13 @@ def test_drives_and_shares_are_no_names() -> None:
     assert ":" in str(refused_path("C:\\a\\b:c.safetensors", True))
 
 
+@pytest.mark.parametrize("name", ["out.", "out..", "out ", "out. .", "..."])
+def test_folders_and_files_that_would_lose_the_end_of_their_name_are_refused(name: str) -> None:
+    assert f"'{name}'" in str(refused_path(f"C:\\a\\{name}", True))
+    assert f"'{name}'" in str(refused_path(f"C:\\{name}\\b.safetensors", True))
+    assert refused_path("C:\\a\\..\\.hidden\\.\\b..c d\\zuko..safetensors", True) is None
+
+
 def test_a_long_path_is_refused_where_long_paths_are_turned_off() -> None:
     path = "C:\\" + "x\\" * 200
     assert refused_path(path, True) is None
