@@ -13,7 +13,7 @@ from kohya_gui.environment import ensure as environment
 from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
-from kohya_gui.i18n.languages import language_for, languages
+from kohya_gui.i18n.languages import language_for, languages, terminal_language
 from kohya_gui.job_help import help_of_jobs, help_of_tools
 from kohya_gui.options import PageOptions
 from train_core.config.clean_paths import clean_path
@@ -30,6 +30,7 @@ BEFORE_JOBS = {
 }
 AFTER_JOBS = {
     "tool": "merge, resize, extract, convert or inspect finished files; takes the tool's name and its settings",
+    "import": "turn a settings file of any program into ours and report what became of each value",
     "test": "run the tests, or one tier of them: fast, jobs, browser, slow; further arguments go to pytest",
     "check": "run the checks for developers: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
@@ -189,6 +190,19 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output_dir", metavar="DIR", type=Path, help="where the results go")
 
 
+def import_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `import`."""
+    parser.add_argument("file", metavar="FILE", type=Path,
+                        help="settings of kohya_ss, sd-scripts, lora-scripts, LoRA Easy Training Scripts, or a trained "
+                             ".safetensors file")
+    parser.add_argument("--output", metavar="OUT", type=Path, help="the new file to write, .json or .toml; without it "
+                                                                   "only the report is shown")
+    parser.add_argument("--as", dest="form", choices=["ours", "kohya_ss", "sd-scripts"], default="ours",
+                        help="whose settings to write; default: ours")
+    parser.add_argument("--language", metavar="CODE", type=language, default="",
+                        help=f"of the report: {' or '.join(languages())}; default: the terminal's")
+
+
 def jobs_by_word() -> dict[str, table.Row]:
     """Return the jobs that have their own command."""
     return {row.word: row for row in table.jobs()}
@@ -296,6 +310,20 @@ def queue(options: argparse.Namespace, _rest: list[str]) -> int:
     return terminal.do(options.action, options.words, options.overrides, options.at)
 
 
+def import_settings(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Turn a settings file of any program into ours."""
+    from kohya_gui import import_command  # noqa: PLC0415  not there before the environment is
+
+    in_language = options.language or terminal_language(os.environ)
+    path = Path(clean_path(str(options.file))).expanduser().absolute()
+    to = Path(clean_path(str(options.output))).expanduser().absolute() if options.output else None
+    try:
+        return import_command.import_file(path, to, options.form, in_language)
+    except UserError as error:
+        print(import_command.explained(error, in_language), file=sys.stderr)
+        return 1
+
+
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests."""
     from kohya_gui import developer  # noqa: PLC0415  of use to few
@@ -319,10 +347,12 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
 
 # Every other word is a job's.
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-    "page": page, "demo": demo, "tool": job, "queue": queue, "test": test, "check": check, "update": update,
+    "page": page, "demo": demo, "tool": job, "queue": queue, "import": import_settings, "test": test, "check": check,
+    "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "page": page_flags, "demo": demo_flags, "tool": tool_flags, "queue": queue_words.queue_flags,
+    "import": import_flags,
 }
 
 if __name__ == "__main__":

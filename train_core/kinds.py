@@ -100,6 +100,7 @@ class Kind:
     original_keys: bool = False  # adapters name the denoiser's layers by the original layout, not by diffusers'
     kernels_in_adapters: bool = False  # adapters hold the projections around attention as 1x1 convolutions
     in_a1111: str = ""  # A1111's word in cards
+    boxes: tuple[str, ...] = ()  # what chooses it in sd-scripts and kohya_ss; nothing does where this is empty
     pipeline: str = "StableDiffusion"  # diffusers' class, without `Pipeline`
     pipeline_index: Mapping[str, Any] = field(default_factory=dict)  # what else model_index.json says
     says_by_empty_tensors: bool = False  # `v_pred` and `ztsnr` in a file tell of prediction and schedule
@@ -143,7 +144,7 @@ SD2 = Kind(
     said_as=("sd_v2", "stable-diffusion-v2"), text_width=1024, text_sizes={"text_encoder": OPEN_CLIP_H},
     spare_text_layers=1, clip_skips=(1,),
     unet_widths=SD_WIDTHS, unet_depths=SD_DEPTHS, latents=SD_LATENTS, block_layout=SD_LAYOUT,
-    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2", kernels_in_adapters=True,
+    block_lists=SD_BLOCK_LISTS, key_prefixes=SD_KEYS, in_a1111="SD2", boxes=("v2",), kernels_in_adapters=True,
     pipeline_index=NO_CHECKER,
 )  # fmt: skip
 SDXL = Kind(
@@ -164,7 +165,7 @@ SDXL = Kind(
         {"ins": ("IN", range(6)), "ind": ("IN", range(6, 9)), "outd": ("OUT", range(3)), "outs": ("OUT", range(3, 9))},
     ),
     key_prefixes={"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"},
-    original_keys=True, in_a1111="SDXL", pipeline="StableDiffusionXL",
+    original_keys=True, in_a1111="SDXL", boxes=("sdxl", "sdxl_checkbox"), pipeline="StableDiffusionXL",
     pipeline_index={"force_zeros_for_empty_prompt": True}, says_by_empty_tensors=True,
 )  # fmt: skip
 

@@ -14,20 +14,26 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from train_core.config.files import read_config, read_tables
+from kohya_gui.views.import_html import report_html
+from kohya_gui.views.import_words import report_lines
+from train_core.config.files import read_config, to_toml
 from train_core.config.image_settings import DataSettings
 from train_core.config.interop.accelerate_file import read_sharding
+from train_core.config.interop.kohya_ss_export import export_kohya_ss
+from train_core.config.interop.sd_scripts_export import export_toml
 from train_core.config.problems import UserError
 from train_core.config.syntax.arguments import parse_arguments, words_in
 from train_core.config.syntax.block_rates import read_factors
 from train_core.config.syntax.block_weights import parse_own_lines, parse_strength
 from train_core.config.syntax.layer_presets import layer_preset
 from train_core.config.syntax.stages import parse_stages
+from train_core.config.tables import dump_tables, read_tables
 from train_core.events.reading import parse_lines
 from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.metadata_files import read_metadata
 from train_core.facts.images.caption_files import read_caption
 from train_core.facts.images.image_files import image_size
+from train_core.facts.importing import open_foreign
 from train_core.facts.models.headers import identify
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.attention_syntax import parse_weighted
@@ -101,6 +107,42 @@ SETTINGS = b'output_name = "x"\nnetwork_dim = 8\n[loss]\nmin_snr_gamma = 5.0\nop
 DATASET = b'[general]\nresolution = 64\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = "x"\nnum_repeats = 2\n'
 
 
+KOHYA_SS = (
+    b'{"LoRA_type": "LyCORIS/LoKr", "max_resolution": "512,512", "lr_warmup": "10", "optimizer": "Prodigy", '
+    b'"epoch": 1.0, "additional_parameters": "--min_snr_gamma=5 --network_args \\"algo=loha\\" --x", '
+    b'"lr_scheduler_args": "T_max=10", "v2": "True", "conv_dim": 100000, "network_dim": 100000}',
+    b'{"token_string": "x", "max_resolution": null, "train_data_dir": "C:\\\\x", "stop_text_encoder_training": -1}',
+)
+LORA_SCRIPTS = (
+    b'model_train_type = "sdxl-lora"\nnetwork_module = "lycoris.kohya"\nlycoris_algo = "lokr"\nlokr_factor = 8\n'
+    b'optimizer_type = "Prodigy"\nprodigy_d_coef = "2.0"\noptimizer_args_custom = ["a=1"]\nnetwork_args = ["x=1"]\n'
+    b'network_args_custom = ["conv_dim=4", "y=2"]\nui_custom_params = "seed = 1"\nenable_preview = true\n'
+    b'positive_prompts = "a"\nsample_width = 64\nenable_base_weight = true\nbase_weights = "a\\nb"\n'
+)
+LORA_SCRIPTS_TEMPLATE = b'[metadata]\nname = "a"\nversion = "1"\n[data]\nresolution = "768,768"\n'
+TRAIN_SH = (
+    b'#!/bin/bash\npretrained_model="./m.ckpt" # base\nlr="1e-4"\nalgo="loha"\nnetwork_module="lycoris.kohya"\n'
+    b'export A="b"\next=()\npython "train_network.py" \\\n --learning_rate=$lr --seed="1" '
+    b'--output_dir=./$algo ${ext[@]}\n'
+)
+TRAIN_PS1 = (
+    b'$train_data_dir = "./train" # x\n$resolution = "512,512"\n$Env:HF_HOME = "h"\n$on = $true\n'
+    b'python "./sd-scripts/train_network.py" `\n --train_data_dir=$train_data_dir --enable_bucket'
+)
+LORA_EASY = (
+    b'[[subsets]]\nimage_dir = "x"\nnum_repeats = 2\n[train_mode]\ntrain_mode = "lora"\n[general_args.args]\nseed = 1\n'
+    b'[general_args.dataset_args]\nresolution = [64, 64]\n[network_args.args.network_args]\nalgo = "loha"\n'
+    b'block_dims = [1, 2]\n[optimizer_args.args]\nwarmup_ratio = 0.1\n'
+    b'[optimizer_args.args.optimizer_args]\nweight_decay = "0.1"\n'
+)
+TRAINED = {
+    "ss_learning_rate": "0.0001", "ss_optimizer": "a.B(c=1,d=(1, 2))", "ss_resolution": "(64, 64)",
+    "ss_network_module": "networks.lora", "ss_network_args": '{"conv_dim": 4}', "ss_num_epochs": "2",
+    "ss_max_train_steps": "10", "ss_sd_model_name": "m", "ss_dataset_dirs": '{"5_dog": {}}', "modelspec.author": "x",
+    "ss_datasets": '[{"resolution": [64, 64], "subsets": [{"keep_tokens": 1}]}]', "ss_unet_lr": "None",
+}  # fmt: skip
+
+
 DEFAULTS = PromptDefaults.at("512", "euler_a")
 
 
@@ -115,10 +157,31 @@ def tell_of_training(path: Path) -> None:
     _tell_of_training(read_adapter(path).metadata, Said())  # type: ignore[arg-type]
 
 
+def opened(path: Path, content: bytes) -> None:
+    """Open another program's file and do with it all that is done with one: show it, and write it in three ways."""
+    found = open_foreign(path)
+    listed = (found.report.taken, found.report.changed, found.report.left_out, found.report.needs)
+    names = [one.name for entries in listed for one in entries]
+    assert len(names) == len(set(names))
+    for language in ("en", "zh-CN"):
+        assert list(report_lines(found.report, language))
+        report_html(found.report, language)
+    to_toml(found.settings)
+    export_toml(found.settings)
+    export_kohya_ss(found.settings, found.kept, found.report.family)
+    dump_tables(found.report.dataset)
+
+
 READERS: dict[str, Reader] = {
     "settings.toml": Reader("a.toml", (SETTINGS,), of_file(read_config)),
     "settings.json": Reader("a.json", (b'{"output_name": "x", "network_dim": 8, "optimizer_args": "a=1 b=2"}',),
                             of_file(read_config)),
+    "kohya_ss": Reader("k.json", KOHYA_SS, opened),
+    "lora-scripts": Reader("ls.toml", (LORA_SCRIPTS, LORA_SCRIPTS_TEMPLATE), opened),
+    "train.sh": Reader("train.sh", (TRAIN_SH,), opened),
+    "train.ps1": Reader("train.ps1", (TRAIN_PS1,), opened),
+    "LoRA Easy": Reader("le.toml", (LORA_EASY,), opened),
+    "trained file": Reader("t.safetensors", (safetensors(TRAINED, a=tensor(2)),), opened),
     "tables": Reader("b.toml", (SETTINGS, DATASET), of_file(read_tables)),
     "dataset.toml": Reader("d.toml", (DATASET,), of_file(lambda path: read_dataset_file(path, DataSettings()))),
     "dataset.json": Reader("d.json", (b'{"datasets": [{"subsets": [{"image_dir": "x", "num_repeats": 2}]}]}',),

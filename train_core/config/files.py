@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
 
-import toml
-
 from train_core.config.checks.consistency import contradictions, oddities
 from train_core.config.checks.paths import foreign_inputs, foreign_outputs
 from train_core.config.checks.strength import rank_alone
 from train_core.config.interop.aliases import in_our_words, with_plain_ranks
-from train_core.config.interop.foreign_files import refuse_foreign, refuse_list, refuse_yaml
-from train_core.config.interop.given_twice import same, two_values
+from train_core.config.interop.foreign_files import refuse_foreign
+from train_core.config.interop.imports.recognise import import_tables, reads_foreign
+from train_core.config.interop.imports.telling import dataset_first, told
+from train_core.config.interop.kept import KEPT, Kept
 from train_core.config.interop.sd_scripts_import import from_sd_scripts
 from train_core.config.job import Job
 from train_core.config.jobs.table import key_of
@@ -25,16 +25,15 @@ from train_core.config.parse import parse_values
 from train_core.config.paths import absolute_paths, portable
 from train_core.config.phrases import joined, phrase
 from train_core.config.places import real_path
-from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
+from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import help_of
+from train_core.config.tables import dump_tables, flatten, read_tables
 from train_core.config.typed import NoValue
-from train_core.config.untrusted import NotReadable, json_of, text_of, toml_of
 from train_core.config.whole_files import write_text
 
+NOTHING_KEPT = Kept()
 COMMAND_LINE = phrase("command_line", "the command line")
-# Settings whose arguments may also be written as a table.
-ARGUMENTS = frozenset({"network_args", "optimizer_args", "lr_scheduler_args"})
 # What was typed: one value, or several where a name came more than once or had several words behind it.
 Overrides = Mapping[str, str | list[str]]
 T = TypeVar("T", bound=Job)
@@ -166,9 +165,14 @@ def missing(config: Job, source: str) -> list[Problem]:
 
 def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The flat, migrated values of a settings file with absolute paths, and warnings about what was translated."""
-    tables = read_tables(path)
+    tables, folder = read_tables(path), real_path(path).parent
+    if reads_foreign(tables, path.suffix.lower() == ".json"):
+        found = import_tables(tables, path, folder, path.suffix.lower() == ".json")
+        raise_if_any(dataset_first(found, path))
+        return dict(found.values), told(found, path)
     refuse_foreign(tables, path)
     version = tables.pop("config_version", None)
+    tables.pop(KEPT, None)
     values = flatten(tables, str(path))
     values.pop("job", None)
     if version is None and path.suffix.lower() != ".json":
@@ -177,101 +181,7 @@ def read_values(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
         migrated = migrate(values, int(version or CONFIG_VERSION), str(path))
         values, warnings = in_our_words(migrated, lambda _: str(path))
     values, ranks = with_plain_ranks(values, lambda _: str(path))
-    return absolute_paths(values, real_path(path).parent, TrainConfig), (*warnings, *ranks)
-
-
-def read_tables(path: Path) -> dict[str, Any]:
-    """Contents of a TOML or JSON file. Raises `UserError` when it cannot be read."""
-    try:
-        text = text_of(path)
-        refuse_yaml(path, text)
-        tables = _json(text, path) if path.suffix.lower() == ".json" else toml_of(text)
-    except FileNotFoundError:
-        raise UserError(
-            problem("config_not_found", "There is no file {path}. Check the name and the folder.", path=str(path))
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            problem(
-                "config_not_utf8",
-                "{path} is not UTF-8 text (byte {position}). Save it again as UTF-8.",
-                path=str(path), position=error.start,
-            )
-        ) from None
-    except OSError as error:
-        raise UserError(_unreadable(path, cause_of(error))) from None
-    except NotReadable as error:
-        raise UserError(_unreadable(path, error.reason)) from None
-    if not isinstance(tables, dict):
-        refuse_list(tables, path)
-        raise UserError(
-            problem(
-                "config_no_table", "{path} contains no settings. It should consist of names and values.", path=str(path)
-            )
-        )
-    return tables
-
-
-def _unreadable(path: Path, reason: str) -> Problem:
-    if reason.startswith(("Cannot overwrite a value", "Cannot declare")):
-        return problem(
-            "config_name_twice",
-            "{path} cannot be read: one table contains a name or a table twice, which TOML does not allow. Keep one. "
-            "({reason})",
-            path=str(path), reason=reason,
-        )
-    if path.suffix.lower() == ".json":
-        return problem(
-            "config_unreadable_json", "{path} cannot be read: {reason}. In JSON, write every backslash twice.",
-            path=str(path), reason=reason,
-        )
-    return problem(
-        "config_unreadable", "{path} cannot be read: {reason}. In TOML, write Windows paths in 'single quotes'.",
-        path=str(path), reason=reason,
-    )
-
-
-def _json(text: str, path: Path) -> Any:
-    """The content of JSON text. Raises `UserError` for a name with two values in one object."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table: dict[str, Any] = {}
-        for name, value in pairs:
-            if table.setdefault(name, value) != value:
-                raise UserError(
-                    problem(
-                        "key_twice", "{name} has two values in {source}, {first} and {second}. Keep one.",
-                        name=name, source=str(path), first=repr(table[name]), second=repr(value),
-                    )
-                )
-        return table
-
-    return json_of(text, once)
-
-
-def flatten(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The values of all tables side by side. Raises `UserError` when a name has two values in them."""
-    flat: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    twice: list[Problem] = []
-    for key, value in tables.items():
-        is_table = isinstance(value, dict) and key not in ARGUMENTS
-        place = f"[{key}]" if is_table else phrase("top_level", "the top level")
-        for name, item in value.items() if is_table else [(key, value)]:
-            if name not in flat:
-                flat[name], places[name] = item, place
-            elif not same(name, flat[name], item):
-                twice.append(two_values(name, source, (places[name], place), (flat[name], item)))
-    raise_if_any(twice)
-    return flat
-
-
-class _TomlEncoder(toml.TomlEncoder):
-    """Writes strings as JSON strings, which TOML reads alike; the library's own form breaks on backslash-x."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dump_funcs[str] = lambda text: json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return absolute_paths(values, folder, TrainConfig), (*warnings, *ranks)
 
 
 def to_toml(config: Job, job: type[Job] | None = None) -> str:
@@ -282,12 +192,7 @@ def to_toml(config: Job, job: type[Job] | None = None) -> str:
         tables[key] = {
             name: applicable[name] for name in section.model_fields if applicable.get(name) is not None
         }
-    return toml.dumps(tables, encoder=_TomlEncoder())
-
-
-def dump_tables(tables: Mapping[str, Any]) -> str:
-    """Any TOML tables as text, with the same safe strings."""
-    return toml.dumps(tables, encoder=_TomlEncoder())
+    return dump_tables(tables)
 
 
 def write_toml(path: Path, config: Job, job: type[Job] | None = None) -> None:
@@ -295,8 +200,12 @@ def write_toml(path: Path, config: Job, job: type[Job] | None = None) -> None:
     write_text(path, to_toml(config, job))
 
 
-def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting]) -> None:
-    """Write a JSON preset of `values`; paths inside the program's folder are kept as `{app}/…` so that it can move."""
+def write_preset(path: Path, values: Mapping[str, Any], settings: list[Setting], kept: Kept = NOTHING_KEPT) -> None:
+    """Write a JSON preset of `values`; paths inside the program's folder are kept as `{app}/…` so that it can move.
+
+    `kept` is another program's file that the values are from.
+    """
     path_names = {s.name for s in settings if s.traits.path}
     written = {name: portable(value) if name in path_names else value for name, value in values.items()}
-    write_text(path, json.dumps({"config_version": CONFIG_VERSION, **written}, indent=2, ensure_ascii=False) + "\n")
+    tables = {"config_version": CONFIG_VERSION, **written, **kept.table()}
+    write_text(path, json.dumps(tables, indent=2, ensure_ascii=False) + "\n")

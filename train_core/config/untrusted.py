@@ -43,7 +43,11 @@ def reason_of(error: Exception) -> str:
 def text_of(path: Path, most: int = SETTINGS_BYTES) -> str:
     """The UTF-8 text of a file. Raises OSError, UnicodeDecodeError, and NotReadable beyond `most` bytes."""
     with path.open("rb") as file:
-        data = file.read(min(path.stat().st_size, most) + 1)  # a device may go on for ever
+        return decoded(file.read(min(path.stat().st_size, most) + 1), most)  # a device may go on for ever
+
+
+def decoded(data: bytes, most: int = SETTINGS_BYTES) -> str:
+    """The UTF-8 text in `data`. Raises UnicodeDecodeError, and NotReadable beyond `most` bytes."""
     if len(data) > most:
         raise NotReadable(phrase("file_too_large", "it is larger than {most} KB", most=most >> 10))
     return data.decode("utf-8-sig")

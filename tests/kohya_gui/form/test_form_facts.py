@@ -16,8 +16,8 @@ from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
-from train_core.config.files import dump_tables
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.tables import dump_tables
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ SAME_IN_EVERY_LANGUAGE = {
     "setting.vae.label", "setting.merged_vae.label", "setting.dora_wd.label", "setting.merge_alpha.label",
     "setting.huber_c.label", "setting.min_snr_gamma.label", "ui.tab.tensorboard", "ui.rate.tenth", "ui.preset.program",
     "ui.plan.part.unet", "ui.fact.sha256", "ui.fact.autov2", "ui.column.fact", "phrase.stage_begins",
+    "phrase.import_lllite",
 }  # fmt: skip
 
 

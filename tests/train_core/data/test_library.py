@@ -13,11 +13,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.pictures import FakeVae, ignore_progress, image_folder, noise_image
-from train_core.config.files import dump_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.problems import UserError
 from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.training import TrainingSettings
+from train_core.config.tables import dump_tables
 from train_core.data.dataset import open_training_data
 from train_core.data.library import Library, open_library
 from train_core.data.order import BatchPlan, global_batches

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from tests.pictures import FakeVae, ignore_progress, noise_image
-from train_core.config.files import dump_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
+from train_core.config.tables import dump_tables
 from train_core.data.batch import Batch
 from train_core.data.dataset import TrainingData, open_training_data
 from train_core.data.library import open_library

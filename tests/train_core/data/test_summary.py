@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import image_folder, noise_image
-from train_core.config.files import dump_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.tables import dump_tables
 from train_core.data.library import Library, open_library
 from train_core.data.summary import bucket_summary, dataset_summary, folder_summary, registered, tag_frequency
 

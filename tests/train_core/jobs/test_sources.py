@@ -13,7 +13,7 @@ from tests.event_lines import Event
 from tests.pictures import image_folder, noise_image
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import difference, kinds, run, weights
-from train_core.config.files import dump_tables
+from train_core.config.tables import dump_tables
 
 ONE_EPOCH = {"max_train_epochs": 1}
 

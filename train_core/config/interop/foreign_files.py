@@ -19,6 +19,8 @@ ONE_TRAINER = frozenset({
     "training_method", "concept_file_name", "output_model_destination", "learning_rate_scheduler", "base_model_name",
     "train_dtype", "output_dtype", "workspace_dir",
 })  # fmt: skip
+# Programs whose settings are read, for a training.
+READ = ("kohya_ss", "LoRA Easy Training Scripts")
 YAML = (".yaml", ".yml")
 _AI_TOOLKIT_YAML = [re.compile(sign, re.MULTILINE) for sign in (r"^job:", r"^config:", r"^[ \t]+process:")]
 
@@ -79,16 +81,17 @@ def _is_of_lora_easy(name: str, table: Any) -> bool:
 
 
 def _foreign(path: Path, program: str) -> Problem:
-    if program == "kohya_ss":
+    if program in READ:
         return problem(
-            "settings_of_kohya_ss",
-            "{path} is a preset of {program}, which cannot be read. For each training {program} also writes a file "
-            "config_lora-….toml into the output folder: that one can be read.",
+            "settings_for_training",
+            "{path} holds settings of {program} for a training, and this is another job. Choose a file with the "
+            "settings of this one.",
             path=str(path), program=program,
         )
     return problem(
         "settings_of_another_program",
-        "{path} holds settings of {program}, which cannot be read. What can be read are files of Crucible, and TOML "
-        "files of sd-scripts.",
+        "{path} holds settings of {program}, which cannot be read. What can be read are files of Crucible, presets of "
+        "kohya_ss, TOML files of sd-scripts, lora-scripts and LoRA Easy Training Scripts, and trained .safetensors "
+        "files, with `./gui.sh import`.",
         path=str(path), program=program,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from train_core.config.files import dump_tables
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
 from train_core.config.interop.sd_scripts_options import OPTIONS
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.syntax.arguments import parse_numbers, separate
 from train_core.config.syntax.stages import parse_stages
+from train_core.config.tables import dump_tables
 
 Values = dict[str, Any]
 NETWORK_ARGUMENTS = ARGUMENT_NAMES | RATES

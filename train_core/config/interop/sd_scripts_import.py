@@ -29,11 +29,11 @@ def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem,
 
     Raises `UserError` for a network module that this version cannot train.
     """
-    ours, warnings = in_our_words(_with_what_is_left_out(values), lambda name: source)
-    return ours, (*warnings, *_blocks(ours, source), *_defaults(ours, source))
+    ours, warnings = in_our_words(with_what_is_left_out(values), lambda name: source)
+    return ours, (*warnings, *odd_blocks(ours, source), *_defaults(ours, source))
 
 
-def _with_what_is_left_out(values: Values) -> Values:
+def with_what_is_left_out(values: Values) -> Values:
     """`values` with what they mean there by what they leave out, or beside one another."""
     ours = dict(values)
     if not ours.get("network_module") and not ours.get("LoRA_type"):
@@ -58,7 +58,7 @@ def _with_what_is_left_out(values: Values) -> Values:
     return ours
 
 
-def _blocks(ours: Values, source: str) -> list[Problem]:
+def odd_blocks(ours: Values, source: str) -> list[Problem]:
     """A warning about ranks by block, which choose other layers there."""
     if not ours.get("block_dims") or ours.get("conv_dim") or ours.get("conv_block_dims"):
         return []

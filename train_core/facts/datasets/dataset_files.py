@@ -10,10 +10,10 @@ from typing import Any
 from train_core.config.checks.applicability import not_applicable
 from train_core.config.checks.draws import draw_contradictions
 from train_core.config.checks.images import bucket_contradictions
-from train_core.config.files import read_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, UserError, problem, unique
+from train_core.config.tables import read_tables
 from train_core.facts.datasets.dataset_keys import (
     DATASET,
     GENERAL,

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from train_core.config.existing import is_file
 from train_core.config.file_names import FORBIDDEN
-from train_core.config.files import read_tables, write_toml
+from train_core.config.files import write_toml
 from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
 from train_core.config.locks import FileLock, is_locked, take_lock
 from train_core.config.places import real_path, runs_dir, tools_dir
 from train_core.config.problems import Problem, UserError, cause_of, problem
+from train_core.config.tables import read_tables
 from train_core.events.requests import take_requests
 from train_core.facts.run.states import State
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pictures import image_folder
-from train_core.config.files import check_values, dump_tables
+from train_core.config.files import check_values
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.tables import dump_tables
 from train_core.facts.datasets.dataset_files import DatasetFile, Description, read_dataset_file
 from train_core.facts.datasets.holdout import in_folder, validation_problems
 from train_core.facts.datasets.subsets import survey

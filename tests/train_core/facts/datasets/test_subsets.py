@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.pictures import image_folder, noise_image
-from train_core.config.files import dump_tables
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.tables import dump_tables
 from train_core.facts.datasets.subsets import Sources, protection, survey, watched
 
 SQUARE = (64, 64)

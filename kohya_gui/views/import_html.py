@@ -1,0 +1,66 @@
+"""The report on an imported file as one panel: what it is, what needs an answer, and what became of each key."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from kohya_gui.i18n.messages import text
+from kohya_gui.views.import_words import Group, Row, groups_of, heading, label, notes
+from kohya_gui.views.markup import joined
+from train_core.config.interop.imports.report import Import
+
+OPEN = ("needs", "not_understood")
+
+
+def report_html(found: Import, language: str) -> Markup:
+    """The panel in `language`: a heading with the counts, and the groups; those that ask for something are open."""
+    groups = groups_of(found, language)
+    told = joined(Markup('<p class="import-note">{}</p>').format(note) for note in notes(found, language))
+    return Markup(
+        '<section class="import"><h3>{title}</h3><p class="import-counts">{counts}</p>{told}{groups}</section>'
+    ).format(
+        title=heading(found, language),
+        counts=joined(_count(group) for group in groups),
+        told=told,
+        groups=joined(_group_html(group, language) for group in groups),
+    )
+
+
+def _count(group: Group) -> Markup:
+    return Markup('<span class="import-count {}"><b>{}</b> {}</span>').format(group.kind, group.count, group.title)
+
+
+def _group_html(group: Group, language: str) -> Markup:
+    rows = joined(_row(row, language) for row in group.rows)
+    quiet = joined(
+        Markup('<p class="import-quiet">{}</p>').format(text("ui.import.quiet", language, reason=why, count=count))
+        for why, count in group.quiet
+    )
+    return Markup(
+        '<details class="import-group {kind}" id="import-{kind}"{open}><summary>{title} <b>{count}</b></summary>'
+        "<dl>{rows}</dl>{quiet}</details>"
+    ).format(
+        kind=group.kind, open=Markup(" open") if group.kind in OPEN else "", title=group.title, count=group.count,
+        rows=rows, quiet=quiet,
+    )  # fmt: skip
+
+
+def _row(row: Row, language: str) -> Markup:
+    """A key with its value, the settings that it became, and the reason."""
+    own = Markup("{} <span>{}</span>").format(_name(row.name, language), row.value)
+    became = joined(
+        Markup('<span class="import-became">{} <b>{}</b></span>').format(_name(name, language), value)
+        for name, value in row.became
+    )
+    arrow = Markup('<i aria-hidden="true">→</i> ') if row.became and row.value else ""
+    note = Markup("<small>{}</small>").format(row.note) if row.note else ""
+    if not row.value and row.became:
+        return Markup("<dt>{}</dt><dd>{}</dd>").format(became, note)
+    return Markup("<dt>{}</dt><dd>{}{}{}</dd>").format(own, arrow, became, note)
+
+
+def _name(name: str, language: str) -> Markup:
+    """A setting by its label and name, a key of another program by its name alone."""
+    said = label(name, language)
+    code = Markup("<code>{}</code>").format(name)
+    return Markup("{} {}").format(said, code) if said else code

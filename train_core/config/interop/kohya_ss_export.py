@@ -1,0 +1,195 @@
+"""Writing settings as a JSON preset of kohya_ss's LoRA tab, for people who go back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from train_core.config.interop.imports.command_line import flags_in, words_of
+from train_core.config.interop.imports.kohya_fields import BOXES, DEFAULTS, OF_FAMILIES
+from train_core.config.interop.imports.kohya_ss import PROGRAM, RENAMED, from_kohya_ss
+from train_core.config.interop.kept import Kept
+from train_core.config.interop.lora_types import LYCORIS, OF_ALGO, OF_KOHYA_SS
+from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
+from train_core.config.interop.sd_scripts_options import OPTIONS
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.syntax.arguments import parse_numbers, separate
+
+Values = dict[str, Any]
+
+NOTHING = Kept()
+FULL = 100000  # the rank by which LyCORIS's users ask for the whole matrix
+PLAIN_TYPES = {"networks.lora": "Standard", "networks.dylora": "Kohya DyLoRA", "networks.lora_fa": "LoRA-FA"}
+FIELDS_OF_ARGUMENTS = {"preset": "LyCORIS_preset", "block_size": "unit", "constraint": "constrain"}
+LISTS = ("optimizer_args", "lr_scheduler_args")
+NETWORK = ARGUMENT_NAMES | RATES | {"LoRA_type"}
+# Settings that are said by other fields, see `_length` and what follows it.
+REWORDED = frozenset({
+    "resolution", "optimizer_type", "max_train_epochs", "max_train_steps", "lr_warmup_steps", "unet_lr",
+    "text_encoder_lr", "network_train_unet_only", "network_train_text_encoder_only", "stop_text_encoder_training",
+    "v_parameterization", "full_half", "base_precision", "base_precision_parts", "attention", "no_half_vae",
+    "cache_text_encoder_outputs", "metadata_depth", *LISTS,
+}) | NETWORK  # fmt: skip
+
+
+def export_kohya_ss(config: TrainConfig, kept: Kept = NOTHING, family: str = "") -> str:
+    """The settings as kohya_ss writes them: all fields of its LoRA tab, sorted, as JSON.
+
+    A field of `kept`, the preset that the settings were imported from, stays as it was unless they were changed since.
+    `family` is the kind of the base model, where it is known.
+    """
+    now = _words(config)
+    if family:
+        now |= {box: family == kind for box, kind in BOXES.items() if box in DEFAULTS}
+    written = {**DEFAULTS, **now}
+    if kept.program == PROGRAM:
+        written |= _unchanged(kept.values, now)
+    return json.dumps(dict(sorted(written.items())), indent=2, ensure_ascii=False) + "\n"
+
+
+def lost_in_kohya_ss(config: TrainConfig) -> list[str]:
+    """The settings that are not at their defaults and have no field and no flag there."""
+    applicable = config.applicable()
+    defaults = {s.name: s.default for s in config.settings()}
+    silent = REWORDED | {*OPTIONS, *DEFAULTS}
+    lost = [
+        name for name, value in applicable.items()
+        if value != defaults[name] and name not in silent
+    ]
+    _, said = network_in_their_words(applicable, defaults)
+    no_field = {"rs_lora", "wd_on_output"}
+    return lost + [name for name in said & no_field if applicable[name]]
+
+
+def _unchanged(kept: Mapping[str, Any], now: Values) -> Values:
+    """The fields of the preset whose meaning is still the same, as they were; flags that mean nothing here stay too."""
+    before = _words(from_kohya_ss(kept).config())
+    same = {name: value for name, value in kept.items() if now.get(name) == before.get(name)}
+    flags = "additional_parameters"
+    if flags in kept and flags not in same:
+        given, _ = flags_in(words_of(str(kept[flags])))
+        unknown = {name: value for name, value in given.items() if name not in OPTIONS}
+        same[flags] = " ".join([*_flags(unknown), *str(now.get(flags, "")).split()])
+    return same
+
+
+def _words(config: TrainConfig) -> Values:
+    """The settings by the names of kohya_ss's fields, as far as they apply."""
+    applicable = config.applicable()
+    plain = {
+        name: value for name, value in applicable.items()
+        if name in DEFAULTS and name not in REWORDED and name not in OF_FAMILIES and value is not None
+    }
+    words = {
+        **plain, **_length(config), **_warm_up(config), **_rates(config), **_network(config, applicable),
+        **_precision(config), **_other(config, applicable),
+    }  # fmt: skip
+    return words | {"additional_parameters": " ".join(_flags(_without_fields(config, applicable)))}
+
+
+def _length(config: TrainConfig) -> Values:
+    training = config.training
+    if training.max_train_epochs:
+        return {"epoch": training.max_train_epochs, "max_train_epochs": training.max_train_epochs, "max_train_steps": 0}
+    return {"max_train_epochs": 0, "max_train_steps": training.max_train_steps}
+
+
+def _warm_up(config: TrainConfig) -> Values:
+    percent, steps = _share(config.optimizer.lr_warmup_steps)
+    return {"lr_warmup": percent, "lr_warmup_steps": steps}
+
+
+def _share(text: str) -> tuple[int | float, int]:
+    """A share of the run in percent, and a number of steps; one of them is 0."""
+    text = text.strip() or "0"
+    if text.endswith("%") or "." in text:
+        number = float(text[:-1]) if text.endswith("%") else 100 * float(text)
+        return (int(number) if number == int(number) else number), 0
+    return 0, int(text)
+
+
+def _rates(config: TrainConfig) -> Values:
+    """A part that is not trained has the rate 0."""
+    optimizer, network = config.optimizer, config.network
+    of_text = parse_numbers(optimizer.text_encoder_lr) or [optimizer.learning_rate]
+    unet = optimizer.learning_rate if optimizer.unet_lr is None else optimizer.unet_lr
+    percent, _ = _share(optimizer.stop_text_encoder_training)
+    return {
+        "unet_lr": 0 if network.network_train_text_encoder_only else unet,
+        "text_encoder_lr": 0 if network.network_train_unet_only else of_text[0],
+        "stop_text_encoder_training": percent,
+    }
+
+
+def _network(config: TrainConfig, applicable: Values) -> Values:
+    """The type of LoRA, and the fields that its arguments are there."""
+    table, _ = network_in_their_words(applicable, {s.name: s.default for s in config.settings()})
+    arguments = dict(word.split("=", 1) for word in table.get("network_args", []))
+    algo = arguments.pop("algo", "")
+    kind = PLAIN_TYPES.get(table["network_module"], "")
+    if table["network_module"] == LYCORIS:
+        ours = OF_ALGO[algo]
+        kind = next(name for name, own in OF_KOHYA_SS.items() if name.startswith("LyCORIS/") and own.lora_type == ours)
+    elif kind == "Standard" and config.network.conv_dim:
+        kind = "Kohya LoCon"
+    fields = {FIELDS_OF_ARGUMENTS.get(name, name): text for name, text in arguments.items()}
+    words = {name: _as_default(name, text) for name, text in fields.items() if name in DEFAULTS}
+    if applicable.get("full_matrix"):
+        words |= {"network_dim": FULL} | ({"conv_dim": FULL} if config.network.conv_dim else {})
+    elif table["network_module"] == LYCORIS and not config.network.conv_dim:
+        words["conv_dim"] = 0
+    return {**words, "LoRA_type": kind}
+
+
+def _as_default(name: str, text: str) -> Any:
+    """`text` as the type that the field has there."""
+    default = DEFAULTS[name]
+    if isinstance(default, bool):
+        return text == "True"
+    if isinstance(default, int | float):
+        number = float(text)
+        return int(number) if number == int(number) else number
+    return text
+
+
+def _precision(config: TrainConfig) -> Values:
+    memory, precision = config.memory, config.training.mixed_precision
+    return {
+        "full_fp16": memory.full_half and precision == "fp16", "full_bf16": memory.full_half and precision == "bf16",
+        "fp8_base": memory.base_precision == "fp8",
+        "xformers": "xformers" if memory.attention == "xformers" else "sdpa",
+    }  # fmt: skip
+
+
+def _other(config: TrainConfig, applicable: Values) -> Values:
+    return {
+        "max_resolution": config.dataset.resolution, "optimizer": config.optimizer.optimizer_type,
+        **{theirs: applicable[ours] for theirs, ours in RENAMED.items() if ours in applicable and theirs in DEFAULTS},
+        "v_parameterization": config.model.v_parameterization == "v",
+        "noise_offset_type": "Multires" if config.loss.multires_noise_iterations else "Original",
+        **{name: " ".join(word.replace(" ", "") for word in separate(applicable.get(name, []))) for name in LISTS},
+    }  # fmt: skip
+
+
+def _without_fields(config: TrainConfig, applicable: Values) -> Values:
+    """The settings that have no field, but a flag of the trainer."""
+    defaults = {s.name: s.default for s in config.settings()}
+    flags = {
+        name: value for name, value in applicable.items()
+        if name in OPTIONS and (name not in DEFAULTS or name in OF_FAMILIES) and name not in REWORDED
+        and value != defaults[name] and value not in (None, "", [])
+    }
+    return flags | ({"no_metadata": True} if config.output.metadata_depth == "minimal" else {})
+
+
+def _flags(values: Mapping[str, Any]) -> list[str]:
+    """Flags of a command line that is cut at blanks, so that values with blanks are not written."""
+    words = []
+    for name, value in values.items():
+        texts = [str(item) for item in (value if isinstance(value, list) else [value])]
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not False and not any(" " in text for text in texts):
+            words.append(f"--{name}={texts[0]}" if len(texts) == 1 else " ".join([f"--{name}", *texts]))
+    return words
