@@ -5,7 +5,6 @@ gradio's round trips take a second; these take milliseconds, and only what has c
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +36,7 @@ from kohya_gui.views import queue_html, run_dialogs, runs_html
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError
+from train_core.config.untrusted import json_of
 
 ADDRESS = "runs/"  # relative, so that it holds behind a proxy that serves the page under another address
 MOST_LETTERS = 500  # of a search
@@ -85,7 +85,7 @@ class Answers:
         """What `of` gives for the request's JSON in its language; what it refuses is told as HTML."""
         language = language_of(request, self._forced)
         try:
-            asked = json.loads(await request.body() or b"null")
+            asked = json_of(await request.body() or b"null")
         except ValueError:
             asked = None
         if not isinstance(asked, dict):
@@ -149,7 +149,7 @@ def _sum(html: Markup) -> int:
 def _query(asked: Any) -> Query:
     """What to look for, from a browser that may ask for anything."""
     given = asked if isinstance(asked, dict) else {}
-    page, group = given.get("page"), given.get("group")
+    page, group = given.get("page"), str(given.get("group"))
     return Query(
         words=str(given.get("words") or "")[:MOST_LETTERS], group=group if group in GROUPS else "all",
         tag=str(given.get("tag") or "")[:MOST_LETTERS], page=page if isinstance(page, int) else 1,

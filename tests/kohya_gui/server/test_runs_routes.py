@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kohya_gui.runs.history.notes import read_notes
@@ -111,12 +112,24 @@ anything = st.recursive(
 
 
 @settings(max_examples=60)
+@example("look", {"query": {"group": [], "words": {}, "tag": [0], "page": 10**30}})
+@example("look", {"query": {"words": "\ud800", "page": -(10**30)}})
+@example("dialog", {"dialog": [], "runs": {}})
+@example("dialog", {"dialog": "note", "runs": ["x" * 400]})
 @given(st.sampled_from(["look", "dialog"]), st.dictionaries(
     st.sampled_from(["query", "known", "runs", "dialog"]), anything
 ))  # fmt: skip
 def test_no_question_breaks_the_server(page: Served, what: str, body: dict[str, Any]) -> None:
     with httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
-        assert client.post(f"runs/{what}", json=body).status_code == 200
+        assert client.post(f"runs/{what}", content=json.dumps(body)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"query":' * 100_000, b"9" * 5_000, b"\xff", b"", b"[]", b'{"known": NaN}']
+)
+def test_what_is_no_question_is_refused(client: httpx.Client, body: bytes) -> None:
+    answer = client.post("runs/look", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.text) == (400, "A JSON object is missing.\n")
 
 
 @pytest.mark.parametrize("dialog", ["note", "at", "kill", "delete", "edit"])
