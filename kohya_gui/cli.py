@@ -75,8 +75,13 @@ def main(argv: Sequence[str] | None = None, *, build_environment: bool = False) 
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
-    except (SetupError, UserError) as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
+        return 1
+    except UserError as error:
+        from kohya_gui.i18n.spoken import spoken  # noqa: PLC0415  needs the environment
+
+        print("\n".join(map(spoken, error.problems)), file=sys.stderr)
         return 1
 
 

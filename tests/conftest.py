@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -26,7 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the tiers as marks."""
+    """Name the tiers as marks, and let terminals speak English whoever runs the tests."""
+    if "LC_ALL" in os.environ:
+        os.environ["LC_CTYPE"] = os.environ.pop("LC_ALL")
+    os.environ["LC_MESSAGES"] = "C"
     for tier, meaning in TIERS.items():
         config.addinivalue_line("markers", f"{tier}: {meaning}")
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from kohya_gui.i18n.spoken import error, spoken, warning
 from kohya_gui.runs import control
 from kohya_gui.runs.contact_sheet import write_contact_sheet
 from kohya_gui.runs.follow import RunView, console_tail, follower
@@ -23,6 +24,7 @@ from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
+from train_core.config.phrases import Phrase, phrase
 from train_core.config.places import home, program_presets_dir, runs_dir
 from train_core.config.problems import Problem, UserError
 from train_core.events.kinds import WarningEvent
@@ -42,8 +44,8 @@ def run(name: str, config_path: Path | None, overrides: Overrides) -> int:
         job = job_of(name)
         settings, warnings = _settings(job, config_path, overrides)
         return EXIT_CODES.get(_do(job, settings, warnings).status, FAILED)
-    except UserError as error:
-        return _refuse(error)
+    except UserError as refused:
+        return _refuse(refused)
     except BrokenPipeError:  # whoever reads has read enough, as `| head` does
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes it as it ends
         return FAILED
@@ -62,17 +64,17 @@ def _do(job: type[Job], settings: Job, warnings: Sequence[Problem] = ()) -> RunV
 
     Raises `UserError` if they do not; no run is left behind then.
     """
-    for warning in warnings:
-        _say(f"Warning: {warning}")
+    for found in warnings:
+        _say(warning(found))
     findings = findings_of(job.of(settings))
     if findings.problems:
-        for warning in findings.warnings:
-            _say(f"Warning: {warning}")
+        for found in findings.warnings:
+            _say(warning(found))
         raise UserError(*findings.problems)
     handle = start(job, settings)
     if not issubclass(job, Tool):
-        _say(f"Run folder: {handle.folder}")
-    return run_in_terminal(handle, [str(warning) for warning in warnings])
+        _say(phrase("run_folder", "Run folder: {path}", path=handle.folder))
+    return run_in_terminal(handle, [str(found) for found in warnings])
 
 
 def demo(output_dir: Path | None = None) -> int:
@@ -82,8 +84,8 @@ def demo(output_dir: Path | None = None) -> int:
     try:
         config = read_config(program_presets_dir() / "lora" / "demo.json", {"output_dir": str(folder)}).config
         view = _do(TrainConfig, config)
-    except UserError as error:
-        return _refuse(error)
+    except UserError as refused:
+        return _refuse(refused)
     if view.status == "completed":
         _say_demo_results(view, config, time.monotonic() - began)
     return EXIT_CODES.get(view.status, FAILED)
@@ -91,18 +93,23 @@ def demo(output_dir: Path | None = None) -> int:
 
 def _say_demo_results(view: RunView, config: TrainConfig, seconds: float) -> None:
     result = Path(view.result)
-    _say(f"\nThe demo is done, after {_duration(seconds)}.")
-    _say(f"  LoRA file       {result}")
+    _say("")
+    _say(phrase("demo_done", "The demo is done, after {time}.", time=_duration(seconds)))
+    _say(phrase("demo_result", "  LoRA file       {path}", path=result))
     if view.samples:
         sheet = _unused(result.with_name(f"{result.stem}-contact-sheet.png"))
         write_contact_sheet(view.samples, sheet)
-        _say(f"  contact sheet   {sheet}")
-        _say(f"  sample pictures {view.samples[-1].path.parent}")
-    _say(f"  run folder      {runs_dir() / view.id}")
-    _say(f"  base model      {config.model.pretrained_model_name_or_path}")
+        _say(phrase("demo_sheet", "  contact sheet   {path}", path=sheet))
+        _say(phrase("demo_samples", "  sample pictures {path}", path=view.samples[-1].path.parent))
+    _say(phrase("demo_run", "  run folder      {path}", path=runs_dir() / view.id))
+    _say(phrase("demo_base", "  base model      {path}", path=config.model.pretrained_model_name_or_path))
     _say(
-        "To use it: put the LoRA file into your software's LoRA folder and load it on the base model above. For your "
-        "own images, choose your own base model; './gui.sh' (Windows: gui.bat) opens the page with this preset loaded."
+        phrase(
+            "demo_use",
+            "To use it: put the LoRA file into your software's LoRA folder and load it on the base model above. For "
+            "your own images, choose your own base model; {command} opens the page with this preset loaded.",
+            command="gui.bat" if sys.platform == "win32" else "./gui.sh",
+        )
     )
 
 
@@ -151,12 +158,15 @@ def counted_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _interrupt(folder: Path, count: int) -> str:
+def _interrupt(folder: Path, count: int) -> Phrase:
     if count == 1:
         control.stop(folder)
-        return "Stopping; training first saves what it has learnt. Press Ctrl-C again to end at once without saving."
+        return phrase(
+            "run_stopping",
+            "Stopping; training first saves what it has learnt. Press Ctrl-C again to end at once without saving.",
+        )
     control.kill(folder)
-    return "Ended without saving."
+    return phrase("run_killed", "Ended without saving.")
 
 
 class Screen:
@@ -170,7 +180,7 @@ class Screen:
         identity = recall(folder)
         before = identity.events_before if identity else None
         self._events = Follower(folder / "events.jsonl", before or 0)  # a resumed run has older events
-        self._printer = Printer(folder)
+        self._printer = Printer(folder, spoken)
         self.line, self.close = self._printer.line, self._printer.close
 
     def show_new(self) -> None:
@@ -184,18 +194,18 @@ def _say_failure(folder: Path, view: RunView) -> None:
     """Show what a failed or lost run left behind; errors that came as events were already shown."""
     if view.status == "lost":
         for found in view.errors:
-            _say(f"Error: {found}")
+            _say(error(found))
     if not view.errors or view.status == "lost":
-        _say("The last lines of its console:")
+        _say(phrase("last_lines", "The last lines of its console:"))
         _say("\n".join(console_tail(folder / "console.log").splitlines()[-20:]))
-    _say(f"The full console output is in {folder / 'console.log'}")
+    _say(phrase("whole_console", "The full console output is in {path}", path=folder / "console.log"))
 
 
-def _refuse(error: UserError) -> int:
-    for found in error.problems:
-        print(f"Error: {found}", file=sys.stderr)
+def _refuse(refused: UserError) -> int:
+    for found in refused.problems:
+        print(spoken(error(found)), file=sys.stderr)
         if (busy := _busy_folder(found)) is not None:
-            print(_how_to_reach(busy), file=sys.stderr)
+            print("\n".join(map(spoken, _how_to_reach(busy))), file=sys.stderr)
     return FAILED
 
 
@@ -209,24 +219,28 @@ def _busy_folder(found: Problem) -> Path | None:
     return runs_dir() / found.params["name"] if found.code == "resume_running" else None
 
 
-def _how_to_reach(folder: Path) -> str:
+def _how_to_reach(folder: Path) -> list[Phrase]:
     """Ways to see and to stop the run in `folder` from any terminal."""
     console, request = folder / "console.log", folder / "control" / "stop"
     if sys.platform == "win32":
-        look, stop = f"read {console}", f"create an empty file {request}"
+        look = phrase("look_in_file", "read {path}", path=console)
+        stop = phrase("create_empty_file", "create an empty file {path}", path=request)
     else:
-        look, stop = f"tail -f {shlex.quote(str(console))}", f"touch {shlex.quote(str(request))}"
-    return (
-        f"To see what it does:  {look}\n"
-        f"To stop it:  {stop}\n"
-        "Or press Ctrl-C in the terminal where it was started, or use the page."
-    )
+        look = Phrase(f"tail -f {shlex.quote(str(console))}")
+        stop = Phrase(f"touch {shlex.quote(str(request))}")
+    return [
+        phrase("how_to_see", "To see what it does:  {command}", command=look),
+        phrase("how_to_stop", "To stop it:  {command}", command=stop),
+        phrase("how_to_interrupt", "Or press Ctrl-C in the terminal where it was started, or use the page."),
+    ]
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    print(spoken(text), flush=True)
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float) -> Phrase:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if not minutes:
+        return phrase("seconds", "{seconds} s", seconds=rest)
+    return phrase("minutes", "{minutes} min {seconds} s", minutes=minutes, seconds=rest)

@@ -219,9 +219,12 @@ def test_the_page_speaks_chinese_when_asked(page: Page, address: str):
 
 @pytest.mark.parametrize(
     ("locale", "start", "samples"),
-    [("zh-CN", "开始训练", "预览图"), ("zh-TW", "開始訓練", "預覽圖"), ("zh-HK", "開始訓練", "預覽圖")],
-)
-def test_a_chinese_browser_is_greeted_in_the_chinese_of_its_place(
+    [
+        ("zh-CN", "开始训练", "预览图"), ("zh-TW", "開始訓練", "預覽圖"), ("zh-HK", "開始訓練", "預覽圖"),
+        ("ja-JP", "学習開始", "サンプル"),
+    ],
+)  # fmt: skip
+def test_a_browser_is_greeted_in_its_language_and_the_script_of_its_place(
     browser: Browser, address: str, locale: str, start: str, samples: str
 ):
     context = browser.new_context(locale=locale)

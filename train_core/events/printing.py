@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -55,10 +56,14 @@ def _tail(event: Progress) -> list[Phrase]:
 
 
 class Printer:
-    """Prints a job's events. `folder` is the run's, if there is one; it is named where that helps."""
+    """Prints a job's events. `folder` is the run's, if there is one; it is named where that helps.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    `say` puts what is printed into another language.
+    """
+
+    def __init__(self, folder: Path | None = None, say: Callable[[str], str] = str) -> None:
         self._folder = folder
+        self._say = say
         self._bar: tqdm | None = None
         self._stage = ""
         self._last_line = float("-inf")
@@ -87,6 +92,7 @@ class Printer:
 
     def line(self, text: str) -> None:
         """Print a line, above the bar where there is one."""
+        text = self._say(text)
         if self._bar is not None and not self._bar.disable:
             tqdm.write(text, file=sys.stdout)
         else:
@@ -116,7 +122,8 @@ class Printer:
         self.close()
         self.line(lines_of(event)[0])
         if event.status == "paused" and self._folder is not None:
-            self.line(f"Resume it on the page, or with: train {self._folder} --resume last")
+            again = f"train {self._folder} --resume last"
+            self.line(phrase("resume_with", "Resume it on the page, or with: {command}", command=again))
 
     def _begin(self, stage: str) -> None:
         self.close()
@@ -126,12 +133,12 @@ class Printer:
         """Move the bar to `done`, with `tail` behind it; without a terminal, print `line` now and then."""
         if self._bar is None:
             self._bar = tqdm(
-                initial=done, total=total, desc=title, dynamic_ncols=True, disable=None, file=sys.stdout,
-                unit="step" if self._stage == TRAINING else "it",
+                initial=done, total=total, desc=self._say(title), dynamic_ncols=True, disable=None,
+                file=sys.stdout, unit="step" if self._stage == TRAINING else "it",
             )
         if not self._bar.disable:
             self._bar.total = total
-            self._bar.set_postfix_str(tail, refresh=False)
+            self._bar.set_postfix_str(self._say(tail), refresh=False)
             self._bar.update(done - self._bar.n)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or done == total:
             self._last_line = time.monotonic()

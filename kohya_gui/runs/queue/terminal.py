@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
+from kohya_gui.i18n.spoken import error, in_columns, spoken, warning
 from kohya_gui.runs.follow import console_tail
 from kohya_gui.runs.launch import settings_to_resume
 from kohya_gui.runs.naming import run_named
@@ -24,12 +25,24 @@ from train_core.config.files import Overrides, read_job, read_tables
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
+from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError, problem
 from train_core.facts.run.run_folders import SETTINGS, job_in, run_folder_of
 
 INTERRUPTED = 130
+RUN, STAY_ON = "./gui.sh queue run", "./gui.sh queue stay-on"
 SHOWN_LINES = 5  # of a lost run's console
+STANDING = {
+    "running": phrase("standing_running", "running"), "waiting": phrase("standing_waiting", "waiting"),
+    "refused": phrase("standing_refused", "refused"), "ended": phrase("standing_ended", "ended"),
+    "gone": phrase("standing_gone", "gone"),
+}  # fmt: skip
+ENDED = {
+    "completed": phrase("ended_completed", "Completed"), "stopped": phrase("ended_stopped", "Stopped"),
+    "paused": phrase("ended_paused", "Paused"), "failed": phrase("ended_failed", "Failed"),
+    "lost": phrase("ended_lost", "Lost"),
+}  # fmt: skip
 PLACES: dict[str, Callable[[int, int], int]] = {
     "up": lambda old, _: old - 1, "down": lambda old, _: old + 1, "first": lambda *_: 0, "last": lambda _, last: last,
 }  # fmt: skip
@@ -42,7 +55,7 @@ def do(action: str, words: Sequence[str], overrides: Overrides, at: str) -> int:
     if action == "add":
         for file in words:
             entry = add_file(_file(file), overrides, parse_time(at, time.time()))
-            _say(f"Added: {entry.run}")
+            _say(phrase("queue_added", "Added: {run}", run=entry.run))
         return _hint_of_runner()
     if action == "edit":
         edit(_one(words), overrides)
@@ -71,36 +84,50 @@ def show() -> int:
     runs = listed(queue)
     _say(_headline(queue, runs))
     for number, one in enumerate(runs, 1):
-        _say(f"{number:>3}  {one.standing:<8}  {one.entry.run}{_detail(one, now)}")
+        _say(f"{number:>3}  {in_columns(spoken(STANDING[one.standing]), 8)}  {one.entry.run}{_detail(one, now)}")
         for found in one.entry.refused:
-            _say(f"     Error: {found}")
+            _say(f"     {spoken(error(found))}")
     if queue.trouble is not None:
-        _say(f"Error: {queue.trouble}")
+        _say(error(queue.trouble))
     if queue.power_off_at:
         _say(
-            f"The machine is switched off in {max(0, round(queue.power_off_at - now))} s. "
-            "Cancel it with: ./gui.sh queue stay-on"
+            phrase(
+                "queue_power_off",
+                "The machine is switched off in {seconds} s. Cancel it with: {command}",
+                seconds=max(0, round(queue.power_off_at - now)), command=STAY_ON,
+            )
         )
     return 0
 
 
 def _headline(queue: Queue, runs: Sequence[Listed]) -> str:
     counts = {standing: sum(one.standing == standing for one in runs) for standing in ("running", "waiting", "refused")}
-    told = ", ".join(f"{count} {standing}" for standing, count in counts.items() if count) or "nothing in it"
-    facts = [f"Queue: {told}", *(["paused"] if queue.paused else [])]
-    facts += [f"{queue.at_once} at once on a device"] if queue.at_once > 1 else []
+    told = [
+        phrase("count_standing", "{count} {standing}", count=count, standing=STANDING[standing])
+        for standing, count in counts.items() if count
+    ]  # fmt: skip
+    held = joined("comma", told) if told else phrase("queue_holds_nothing", "nothing in it")
+    facts = [phrase("queue_holds", "Queue: {held}", held=held)]
+    facts += [phrase("queue_paused", "paused")] if queue.paused else []
+    facts += [phrase("queue_at_once", "{count} at once on a device", count=queue.at_once)] if queue.at_once > 1 else []
     if queue.when_empty != "nothing":
-        words = {"notify": "say so on the page", "command": " ".join(queue.command), "power_off": "power off"}
-        facts.append(f"when empty: {words[queue.when_empty]}")
+        words = {
+            "notify": phrase("end_notify", "say so on the page"), "command": Phrase(" ".join(queue.command)),
+            "power_off": phrase("end_power_off", "power off"),
+        }  # fmt: skip
+        facts.append(phrase("queue_when_empty", "when empty: {what}", what=words[queue.when_empty]))
     if counts["waiting"] and not queue.paused and not is_run():
-        facts.append("nobody runs it; open the page or use: ./gui.sh queue run")
-    return "; ".join(facts)
+        facts.append(phrase("queue_nobody", "nobody runs it; open the page or use: {command}", command=RUN))
+    return joined("semicolon", facts)
 
 
 def _detail(one: Listed, now: float) -> str:
     if one.standing == "running" and one.info is not None and one.info.total_steps:
-        return f"  step {one.info.step} of {one.info.total_steps}"
-    return f"  not before {clock(one.entry.not_before, now)}" if one.entry.not_before > now else ""
+        step = phrase("step_of", "step {step} of {total}", step=one.info.step, total=one.info.total_steps)
+        return f"  {spoken(step)}"
+    if one.entry.not_before <= now:
+        return ""
+    return f"  {spoken(phrase('not_before', 'not before {time}', time=clock(one.entry.not_before, now)))}"
 
 
 def add_file(path: Path, overrides: Overrides, not_before: float = 0.0) -> Entry:
@@ -117,8 +144,8 @@ def add_file(path: Path, overrides: Overrides, not_before: float = 0.0) -> Entry
         return queueing.enqueue(folder, not_before)
     job = job_of(str(read_tables(path).get("job") or TrainConfig.job_name))
     settings, warnings = read_job(job, path, overrides)
-    for warning in warnings:
-        _say(f"Warning: {warning}")
+    for found in warnings:
+        _say(warning(found))
     return queueing.add(job, settings, not_before)
 
 
@@ -148,7 +175,12 @@ def run_queue() -> int:
             time.sleep(POLL)
         watch.close()
     if interrupts:
-        _say("The queue stands still until the page or './gui.sh queue run' takes it up. What runs goes on.")
+        _say(
+            phrase(
+                "queue_stands_still",
+                "The queue stands still until the page or '{command}' takes it up. What runs goes on.", command=RUN,
+            )
+        )
         return INTERRUPTED
     return 0
 
@@ -165,15 +197,15 @@ class Watch:
         if happening.run == self._run:
             self.close()
         if happening.what == "started":
-            _say(f"Started: {happening.run}")
+            _say(phrase("queue_started", "Started: {run}", run=happening.run))
         elif happening.what == "refused":
-            _say(f"Not started: {happening.run}")
+            _say(phrase("queue_refused", "Not started: {run}", run=happening.run))
             for found in happening.problems:
-                _say(f"  Error: {found}")
+                _say(f"  {spoken(error(found))}")
         elif happening.what == "ended":
             _say_how_it_ended(happening.run)
         else:
-            _say("The queue is empty.")
+            _say(phrase("queue_is_empty", "The queue is empty."))
 
     def show_new(self) -> None:
         """Show the newest events."""
@@ -195,16 +227,16 @@ class Watch:
 def _say_how_it_ended(run: str) -> None:
     info = read_run(runs_dir() / run)
     if info is None:
-        _say(f"Deleted: {run}")
+        _say(phrase("queue_deleted", "Deleted: {run}", run=run))
         return
-    _say(f"{info.status.capitalize()}: {run}")
+    _say(phrase("queue_ended", "{how}: {run}", how=ENDED.get(info.status, info.status.capitalize()), run=run))
     if info.status == "lost":
         _say("\n".join(console_tail(info.folder / "console.log").splitlines()[-SHOWN_LINES:]))
 
 
 def _hint_of_runner() -> int:
     if not is_run():
-        _say("Nobody runs the queue now: open the page, or use ./gui.sh queue run")
+        _say(phrase("queue_hint", "Nobody runs the queue now: open the page, or use: {command}", command=RUN))
     return 0
 
 
@@ -262,4 +294,4 @@ def _number(words: Sequence[str]) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stdout, flush=True)
+    print(spoken(text), file=sys.stdout, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from starlette.testclient import TestClient
 
 from kohya_gui.i18n import languages, messages
 from kohya_gui.i18n.language import COOKIE, PageLanguage, language_of
+from kohya_gui.page import _header
+from kohya_gui.tabs.context import PageContext
 
 PAGE = "<!doctype html><html><head><title>x</title></head><body>" + "ä" * 3000 + "</body></html>"
 
@@ -79,6 +82,16 @@ CHINESE = [
 @pytest.mark.parametrize(("asked", "served"), CHINESE)
 def test_chinese_is_served_in_the_script_of_the_place(asked: str, served: str):
     assert languages.language_for(asked) == served
+
+
+@pytest.mark.parametrize(("asked", "served"), [("ja", "ja"), ("ja-JP", "ja"), ("ja_JP.eucJP", "ja"), ("de", None)])
+def test_japanese_is_served_wherever_it_is_read(asked: str, served: str | None):
+    assert languages.language_for(asked) == served
+
+
+def test_the_switch_offers_every_language_by_its_own_name_in_order():
+    shown = re.sub("<[^>]+>", "", _header(PageContext(language="", headless=True)))
+    assert shown == "CrucibleEnglish · 简体中文 · 繁體中文 · 日本語"
 
 
 @pytest.mark.parametrize("asked", ["zh-TW", "zh-Hant"])

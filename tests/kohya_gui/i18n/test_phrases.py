@@ -37,7 +37,7 @@ WORD = re.compile(r"(?<![\w.+-])[A-Za-z_][\w.+-]*", re.ASCII)  # not the e of 1e
 TERMS = {
     "U-Net", "VAE", "LoRA", "LoKr", "DyLoRA", "DoRA", "OFT", "CLIP", "SDXL", "epsilon", "v", "key", "value", "true",
     "false", "True", "FSDP", "PyTorch", "Python", "TorchScript", "Crucible", "LyCORIS", "textual", "inversion",
-    "Windows", "EDM", "CosXL", "accelerate_config", "SD", "LECO", "ControlNet-LLLite", "fp8",
+    "Windows", "Ctrl-C", "EDM", "CosXL", "accelerate_config", "SD", "LECO", "ControlNet-LLLite", "fp8",
     "image_path", "embedding", "latents", "dropout", "Dropout", "Alpha", "alpha",
 }  # fmt: skip
 NAMES = {s.name for s in SETTINGS.values()}
