@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
+from operator import itemgetter
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
+DEEPEST = 50  # brackets within each other that count: each goes over all that it encloses
 
 _TOKEN = re.compile(
     r"""
@@ -28,39 +31,31 @@ def parse_weighted(text: str) -> list[tuple[str, float]]:
 
     `(x)` multiplies by 1.1, `[x]` divides by 1.1, `(x:1.3)` multiplies by 1.3, and they nest. A backslash makes a
     bracket or a backslash plain. A bracket never closed reaches to the end; one never opened is plain text. A colon
-    before a weight, and brackets around one, may be full-width.
+    before a weight, and brackets around one, may be full-width. Within `DEEPEST` others of its kind, one does nothing.
     """
     pieces: list[tuple[str, float]] = []
     opened: dict[str, list[int]] = {"(": [], "[": []}  # where each open bracket's pieces begin
 
-    def multiply_from(start: int, factor: float) -> None:
-        pieces[start:] = [(piece, weight * factor) for piece, weight in pieces[start:]]
+    def close(bracket: str, factor: float) -> None:
+        start = opened[bracket].pop()
+        if len(opened[bracket]) < DEEPEST:
+            pieces[start:] = [(piece, weight * factor) for piece, weight in pieces[start:]]
 
     for token in _TOKEN.finditer(_FULL_WIDTH.sub(r"(\1", text)):
         bracket = token["bracket"]
         if bracket in ("(", "["):
             opened[bracket].append(len(pieces))
         elif token["weight"] and opened["("]:
-            multiply_from(opened["("].pop(), float(token["weight"]))
+            close("(", float(token["weight"]))
         elif bracket == ")" and opened["("]:
-            multiply_from(opened["("].pop(), ROUND)
+            close("(", ROUND)
         elif bracket == "]" and opened["["]:
-            multiply_from(opened["["].pop(), SQUARE)
+            close("[", SQUARE)
         elif not token["lone"]:
             pieces.append((token["escaped"] or token[0], 1.0))
-    for start in opened["("]:
-        multiply_from(start, ROUND)
-    for start in opened["["]:
-        multiply_from(start, SQUARE)
-    return _joined(pieces)
-
-
-def _joined(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """`pieces` with neighbours of equal weight made one."""
-    joined: list[tuple[str, float]] = []
-    for piece, weight in pieces:
-        if joined and joined[-1][1] == weight:
-            joined[-1] = (joined[-1][0] + piece, weight)
-        else:
-            joined.append((piece, weight))
-    return joined or [("", 1.0)]
+    while opened["("]:
+        close("(", ROUND)
+    while opened["["]:
+        close("[", SQUARE)
+    alike = groupby(pieces, itemgetter(1))
+    return [("".join(piece for piece, _ in group), weight) for weight, group in alike] or [("", 1.0)]

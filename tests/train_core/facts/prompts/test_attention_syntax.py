@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.facts.prompts.attention_syntax import parse_weighted
+from train_core.facts.prompts.attention_syntax import DEEPEST, ROUND, SQUARE, parse_weighted
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,15 @@ def test_a_weight_may_be_written_with_full_width_signs(text: str) -> None:
 @pytest.mark.parametrize("text", ["（红发）", "时间：12", "a：b", "（a：b）"])
 def test_full_width_signs_without_a_weight_are_text(text: str) -> None:
     assert parse_weighted(text) == [(text, 1.0)]
+
+
+@pytest.mark.parametrize(("bracket", "factor"), [("(", ROUND), ("[", SQUARE)])
+@pytest.mark.parametrize("closed", [True, False])
+def test_brackets_weigh_only_so_deep_and_any_number_of_them_is_read(bracket: str, factor: float, closed: bool) -> None:
+    end = {"(": ")", "[": "]"}[bracket]
+    text = f"{bracket}a" * 20_000 + end * 20_000 * closed + r" b\(" * 20_000
+    pieces = parse_weighted(text)
+    assert [weight for _, weight in pieces[:DEEPEST]] == pytest.approx([factor**n for n in range(1, DEEPEST + 1)])
+    assert len(pieces) == DEEPEST + closed
+    assert pieces[DEEPEST - 1][0].startswith("a" * (20_000 - DEEPEST + 1))
+    assert "".join(piece for piece, _ in pieces) == "a" * 20_000 + " b(" * 20_000
