@@ -91,7 +91,24 @@ async function act(body, dialog) {
   } catch (error) {
     complain(error.message, dialog, true);
   }
+  document.dispatchEvent(new Event("runs-acted"));
   look();
+}
+
+// What an opened run needs is loaded with the first one.
+let opened = null;
+async function openRun(run) {
+  if (!opened) {
+    const address = (name) => new URL(`runs/assets/${name}`, document.baseURI).href;
+    document.head.append(Object.assign(document.createElement("link"), {rel: "stylesheet", href: address("opened.css")}));
+    opened = import(address("opened.js"));
+  }
+  try {
+    (await opened).open(run, {post, act, tell});
+  } catch (error) {
+    opened = null; // the server was away
+    tell(error.message, true);
+  }
 }
 
 async function openDialog(what, runs) {
@@ -162,7 +179,9 @@ document.addEventListener("click", (event) => {
   if (event.target === dialog || event.target.closest("[data-close]")) return at("runs-dialog").close();
   const button = event.target.closest("button");
   if (!button || button.disabled) return;
-  if (button.dataset.tag !== undefined) {
+  if (button.dataset.open) {
+    openRun(button.dataset.open);
+  } else if (button.dataset.tag !== undefined) {
     Object.assign(query, {tag: query.tag === button.dataset.tag ? "" : button.dataset.tag, page: 1});
     look();
   } else if (button.dataset.page) {
@@ -213,3 +232,11 @@ document.addEventListener("click", (event) => {
   if (event.target.closest && event.target.closest("[role=tab]")) soon(0);
 });
 soon(0);
+
+// The run that was open before the page was loaded again.
+const left = sessionStorage.getItem("crucible-opened-run");
+if (left) openWhenSeen();
+function openWhenSeen() {
+  if (isSeen()) openRun(left);
+  else setTimeout(openWhenSeen, SOON);
+}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
 from kohya_gui.runs import control
+from kohya_gui.runs.details.choosing import mark, use_step
 from kohya_gui.runs.history.deleting import delete
 from kohya_gui.runs.history.notes import write_note
 from kohya_gui.runs.launch import settings_to_resume
@@ -20,13 +21,16 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError, problem
 from train_core.facts.run.run_folders import SETTINGS
 
+MOST_DIGITS = 12  # of a step
+
 
 @dataclass(frozen=True)
 class Done:
-    """What was done: a text to say about it, by its key, and the settings file that shall be put into the form."""
+    """What was done: a text to say about it, by its key and with `params`, and the settings to put into the form."""
 
     told: str = ""
     load: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,12 @@ def _load(asked: Asked) -> Done:
     return Done(load=str(control.find_known(asked.run) / SETTINGS))
 
 
+def _use(asked: Asked) -> Done:
+    folder, step = control.find_known(asked.run), asked.typed("value")
+    copy = use_step(folder, int(step) if step.isdecimal() and len(step) < MOST_DIGITS else 0)
+    return Done("ui.told.used", params={"file": str(copy)})
+
+
 def _delete(with_files: bool) -> Callable[[Asked], Done]:
     def act(asked: Asked) -> Done:
         found = delete(asked.run, with_files)
@@ -112,6 +122,8 @@ ACTS: Mapping[str, Callable[[Asked], Done]] = {
     "resume": _resume,
     "load": _load,
     "note": _quietly(lambda asked: write_note(control.find_known(asked.run), asked.typed("note"), asked.typed("tags"))),
+    "mark": _quietly(lambda asked: mark(control.find_known(asked.run), asked.typed("picture"), asked.typed("value"))),
+    "use": _use,
     "delete": _delete(with_files=False),
     "delete_files": _delete(with_files=True),
     "up": _quietly(lambda asked: queueing.move(asked.run, lambda old, _: old - 1)),

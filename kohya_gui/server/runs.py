@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from kohya_gui.i18n.language import language_of
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.control import find_known
 from kohya_gui.runs.history.deleting import belongings
@@ -31,12 +29,13 @@ from kohya_gui.runs.queue.queue_file import Queue, load
 from kohya_gui.runs.queue.runner import is_run
 from kohya_gui.runs.queue.times import clock
 from kohya_gui.runs.registry import find_run, info_of
+from kohya_gui.server.answering import answer
+from kohya_gui.server.opened import opened_routes
 from kohya_gui.server.run_acts import Asked, do
 from kohya_gui.views import queue_html, run_dialogs, runs_html
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError
-from train_core.config.untrusted import json_of
 
 ADDRESS = "runs/"  # relative, so that it holds behind a proxy that serves the page under another address
 MOST_LETTERS = 500  # of a search
@@ -50,6 +49,7 @@ def run_routes(forced_language: str = "") -> list[BaseRoute]:
         Route("/runs/act", answers.act, methods=["POST"]),
         Route("/runs/dialog", answers.dialog, methods=["POST"]),
         Route("/runs/{run}/thumbnail/{name}", answers.picture),
+        *opened_routes(forced_language),
     ]
 
 
@@ -61,15 +61,15 @@ class Answers:
 
     async def look(self, request: Request) -> Response:
         """What has changed in the lists since the browser has asked last."""
-        return await self._answer(request, _look)
+        return await answer(request, self._forced, _look)
 
     async def act(self, request: Request) -> Response:
         """Do something with a run or with the queue."""
-        return await self._answer(request, _act)
+        return await answer(request, self._forced, _act)
 
     async def dialog(self, request: Request) -> Response:
         """What is to be asked before something is done."""
-        return await self._answer(request, _dialog)
+        return await answer(request, self._forced, _dialog)
 
     def picture(self, request: Request) -> Response:
         """A small copy of the run's newest sample picture, or 404."""
@@ -80,20 +80,6 @@ class Answers:
             return PlainTextResponse("There is no such picture.\n", status_code=404)
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
         return FileResponse(small, media_type="image/webp", headers=headers)
-
-    async def _answer(self, request: Request, of: Callable[[Mapping[str, Any], str], dict[str, Any]]) -> Response:
-        """What `of` gives for the request's JSON in its language; what it refuses is told as HTML."""
-        language = language_of(request, self._forced)
-        try:
-            asked = json_of(await request.body() or b"null")
-        except ValueError:
-            asked = None
-        if not isinstance(asked, dict):
-            return PlainTextResponse("A JSON object is missing.\n", status_code=400)
-        try:
-            return JSONResponse(await run_in_threadpool(of, asked, language))
-        except UserError as error:
-            return JSONResponse({"error": joined(note("error", message(one, language)) for one in error.problems)})
 
 
 def _look(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
@@ -143,7 +129,7 @@ def _news(
 
 
 def _sum(html: Markup) -> int:
-    return zlib.crc32(html.encode())
+    return zlib.crc32(html.encode(errors="replace"))
 
 
 def _query(asked: Any) -> Query:
@@ -159,7 +145,8 @@ def _query(asked: Any) -> Query:
 def _act(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     fields = {name: value for name, value in asked.items() if isinstance(value, str)}
     done = do(fields.get("act", ""), Asked(fields.get("run", ""), fields))
-    return {"told": str(Markup("{}").format(text(done.told, language))) if done.told else "", "load": done.load}
+    told = Markup("{}").format(text(done.told, language, **done.params)) if done.told else ""
+    return {"told": told, "load": done.load}
 
 
 def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:

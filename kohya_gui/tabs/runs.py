@@ -18,6 +18,7 @@ SHELL = Markup("""
   <ul class="runs-list" id="history-rows"></ul>
   <div class="runs-pages" id="history-pages"></div>
 </section>
+<section class="card" id="run-details" hidden></section>
 <dialog id="runs-dialog" class="card"></dialog>
 """)
 

@@ -23,6 +23,13 @@ def button(act: str, run: str, language: str, kind: str = "", disabled: bool = F
     )  # fmt: skip
 
 
+def open_button(run: str, name: str, language: str) -> Markup:
+    """A button that shows everything about a run."""
+    return Markup('<button type="button" class="open" data-open="{}" title="{}">{}</button>').format(
+        run, text("ui.act.open", language), name
+    )
+
+
 def badge(status: str, words: str) -> Markup:
     """The status of a run in its colour."""
     return Markup('<span class="badge {}">{}</span>').format(status, words)

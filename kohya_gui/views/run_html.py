@@ -127,7 +127,7 @@ def charts_html(view: RunView | None, language: str) -> Markup:
         Series(text("ui.chart.average", language), view.averages),
         Series(text("ui.chart.validation", language), decimate(view.validations)),
     ]
-    rates = [Series(_rate_name(name, language), points) for name, points in view.lr_curves.items()]
+    rates = [Series(rate_name(name, language), points) for name, points in view.lr_curves.items()]
     return Markup(
         '<div class="charts"><div id="chart-loss">{}</div><div id="chart-lr">{}</div></div>'
     ).format(
@@ -136,7 +136,8 @@ def charts_html(view: RunView | None, language: str) -> Markup:
     )
 
 
-def _rate_name(name: str, language: str) -> str:
+def rate_name(name: str, language: str) -> str:
+    """The part that a learning rate is for, in words."""
     known = {"unet": "U-Net", "textencoder": text("ui.chart.text_encoder", language)}
     return known.get(name.replace("_", ""), name)
 

@@ -11,7 +11,7 @@ from kohya_gui.runs.history.searching import GROUPS, Found, Query, Row
 from kohya_gui.runs.registry import AT_WORK
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.queue_html import Rows
-from kohya_gui.views.row_parts import badge, button, note, option
+from kohya_gui.views.row_parts import badge, button, note, open_button, option
 from kohya_gui.views.run_html import duration_text
 
 TRAINING = ("", "train")  # a run's job before its first event, and that which needs no saying
@@ -81,9 +81,10 @@ def _row(row: Row, address: str, language: str) -> Markup:
         '{pick}{picture}<span class="run-name"><b>{name}</b><small>{when}</small>{tags}{note}</span>{state}'
         '<span class="run-figures">{figures}</span><span class="run-acts">{acts}</span>'
     ).format(
-        pick=pick, picture=_thumbnail(row, address), name=info.name, when=_when(row, language), tags=_tags(row),
+        pick=pick, picture=_thumbnail(row, address), name=open_button(run, info.name, language),
+        when=_when(row, language), tags=_tags(row),
         note=_note(row, language), state=badge(info.status, text(f"ui.status.{info.status}", language)),
-        figures=_figures(row, language), acts=_acts(row, language),
+        figures=_figures(row, language), acts=acts_html(row, language),
     )  # fmt: skip
 
 
@@ -136,7 +137,8 @@ def _figures(row: Row, language: str) -> Markup:
     )
 
 
-def _acts(row: Row, language: str) -> Markup:
+def acts_html(row: Row, language: str) -> Markup:
+    """The buttons for what can be done with a run as it stands."""
     run, status = row.info.id, row.info.status
     if status == "running":
         acts: tuple[str, ...] = ("pause", "stop", "save", "sample", "kill", "load", "note")

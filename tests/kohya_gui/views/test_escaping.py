@@ -15,6 +15,8 @@ import pytest
 from kohya_gui.form.form_facts import facts_html, fields_html
 from kohya_gui.form.validate_form import check_form
 from kohya_gui.form.widgets import build_form
+from kohya_gui.runs.details.epochs import Row as Epoch
+from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.follow import RunView, Sample, Saved, Table
 from kohya_gui.runs.history.deleting import Belongings
 from kohya_gui.runs.history.differences import Difference
@@ -25,7 +27,7 @@ from kohya_gui.runs.queue.listing import Listed
 from kohya_gui.runs.queue.queue_file import Entry, Queue
 from kohya_gui.runs.registry import RunInfo
 from kohya_gui.tabs.train_actions import _download
-from kohya_gui.views import queue_html, run_dialogs, runs_html
+from kohya_gui.views import opened_html, queue_html, run_dialogs, runs_html
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.tool_html import tool_html
@@ -103,7 +105,15 @@ def history_views(language: str) -> list[str]:
         run_dialogs.kill_dialog(HOSTILE, HOSTILE, language),
         run_dialogs.delete_dialog(HOSTILE, HOSTILE, paths, language),
         run_dialogs.differences_dialog((HOSTILE, HOSTILE), [Difference(HOSTILE, HOSTILE, [HOSTILE])], language),
+        *opened_views(row, language),
     ]  # fmt: skip
+
+
+def opened_views(row: Row, language: str) -> list[str]:
+    """An opened run."""
+    file = RunFile(HOSTILE, Path(HOSTILE), "epoch", 1, 1)
+    epoch = Epoch(1, 1, 0.1, None, {HOSTILE: 1e-4, "unet": 1e-5}, (file,), (Path(f"/x/{HOSTILE}.png"),))
+    return [opened_html.head_html(row, language), opened_html.files_html([epoch], "runs/x/", True, language)]
 
 
 def form_views(tmp_path: Path, language: str) -> list[str]:

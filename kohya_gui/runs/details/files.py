@@ -1,0 +1,96 @@
+"""The files that may be downloaded from a run: those alone that it has written itself, each under a name of its own."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kohya_gui.runs.details.record import PICTURES, Record, record_of
+from train_core.facts.run.run_folders import SETTINGS
+from train_core.facts.run.written import read_written
+
+OF_THE_RUN = (SETTINGS, "console.log", "events.jsonl", "notes.json")  # in its folder, for the archive
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A file of a run, `bytes` large; `name` is that of the file, or numbered where the run has two of that name."""
+
+    name: str
+    path: Path
+    kind: str
+    step: int
+    bytes: int
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it holds what was learnt."""
+        return self.kind != "settings"
+
+
+def files_of(folder: Path, record: Record | None = None) -> list[RunFile]:
+    """The results and the copies of the settings that the run in `folder` has written and that are still there."""
+    found: dict[str, RunFile] = {}
+    for path, kind, step in dict.fromkeys(_named(folder, record or record_of(folder))):
+        size = size_of(path)
+        if size is not None and all(one.path != path for one in found.values()):
+            name = free_name(path.name, found)
+            found[name] = RunFile(name, path, kind, step, size)
+    return list(found.values())
+
+
+def find_file(folder: Path, name: str) -> RunFile | None:
+    """The file that the run in `folder` has written and that is called `name` among its files, or None."""
+    return next((one for one in files_of(folder) if one.name == name), None)
+
+
+def archive_of(folder: Path, with_states: bool) -> dict[str, Path]:
+    """All files of the run by their name in its archive: results, sample pictures, and its folder's own in `run/`.
+
+    Its states, from which it could be resumed and which are as large as all else together, only if they are wanted.
+    """
+    record = record_of(folder)
+    found = {one.name: one.path for one in files_of(folder, record)}
+    drawn = (Path(one.path) for one in record.samples)
+    found |= {f"sample/{path.name}": path for path in drawn if path.suffix.lower() in PICTURES}
+    found |= {f"run/{name}": folder / name for name in OF_THE_RUN}
+    if with_states:
+        found |= {
+            f"{path.name}/{one.name}": one for path in states_of(folder) for one in sorted(path.iterdir())
+        }  # fmt: skip
+    return {name: path for name, path in found.items() if size_of(path) is not None}
+
+
+def states_of(folder: Path) -> list[Path]:
+    """The folders of the run's states that are still there."""
+    paths = (folder / one.path for one in read_written(folder) if one.kind.endswith("state"))
+    return [path for path in dict.fromkeys(paths) if path.is_dir() and not path.is_symlink()]
+
+
+def size_of(path: Path) -> int | None:
+    """Size in bytes of a regular file; None for anything else, links too, which no run has written."""
+    try:
+        state = path.lstat()
+    except (OSError, ValueError):  # ValueError for a name that no file can have
+        return None
+    return state.st_size if stat.S_ISREG(state.st_mode) else None
+
+
+def free_name(name: str, taken: dict[str, RunFile]) -> str:
+    """`name`, or with a number before it where it is taken."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{number}-{name}"
+    return found
+
+
+def _named(folder: Path, record: Record) -> Iterator[tuple[Path, str, int]]:
+    """Path, kind and step of each file that the run says it has written, by its list, else by its events."""
+    listed = {folder / one.path: one for one in read_written(folder)}
+    yield from ((path, one.kind, one.step) for path, one in listed.items() if not one.kind.endswith("state"))
+    for one in record.saved:
+        if Path(one.path) not in listed:
+            yield Path(one.path), "final" if one.final else "step", one.step

@@ -1,0 +1,183 @@
+"""An opened run in a real browser: its table, its downloads, and its pictures compared and marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from kohya_gui.options import PageOptions
+from kohya_gui.runs.history.notes import read_notes
+from kohya_gui.server import app
+from kohya_gui.server.board import Board
+from kohya_gui.server.listener import listen_from
+from tests.gui.test_runs_in_browser import look, tab_alone
+from tests.trained import train_epoch, trained_run
+from train_core.config.places import runs_dir
+
+FOX = "20260101-000000-fox"
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+    """`opened(run)` serves a page with the Runs tab and opens that run."""
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(app, "build_page", tab_alone)
+    monkeypatch.setattr(app, "page_options", look)
+    listener = listen_from("127.0.0.1", 18840)
+    assert listener is not None
+    served = app.open_page(PageOptions(inbrowser=False), listener, Board(runs_dir()))
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+    page = context.new_page()
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+
+    def open_run(run: str = FOX) -> Page:
+        page.goto(served.local_url)
+        page.locator(f'[data-open="{run}"]').first.click()
+        expect(page.locator("#opened-head h3")).to_be_visible()
+        return page
+
+    yield open_run
+    context.close()
+    served.close()
+    assert broken == []
+
+
+def loaded(page: Page, picture: Locator) -> None:
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
+
+
+def test_a_run_is_opened_and_shut_and_stays_open_when_the_page_is_loaded_again(
+    opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    trained_run(FOX, tmp_path)
+    page = opened()
+    expect(page.locator("#history-rows")).not_to_be_visible()
+    rows = page.locator("table.epochs tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(1)).to_contain_text("fox-000002.safetensors")
+    expect(rows.nth(1)).to_contain_text("0.2500")
+    loaded(page, rows.nth(1).locator("img").first)
+    page.reload()
+    expect(page.locator("#opened-head h3")).to_have_text("fox")
+    page.locator("[data-shut]").click()
+    expect(page.locator("#run-details")).not_to_be_visible()
+    expect(page.locator("#history-rows li")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#history-rows li")).to_have_count(1)
+    expect(page.locator("#run-details")).not_to_be_visible()
+
+
+def test_scripts_of_an_opened_run_are_loaded_with_the_first_one(opened: Callable[..., Page], tmp_path: Path) -> None:
+    trained_run(FOX, tmp_path)
+    trained_run("20260102-000000-owl", tmp_path)
+    asked: list[str] = []
+    page = opened("20260102-000000-owl")
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("[data-shut]").click()
+    page.locator(f'[data-open="{FOX}"]').click()
+    expect(page.locator("#opened-head h3")).to_have_text("fox")
+    assert not [address for address in asked if "/assets/" in address]
+
+
+def test_files_table_and_archive_are_downloaded(opened: Callable[..., Page], tmp_path: Path) -> None:
+    trained_run(FOX, tmp_path)
+    page = opened()
+    for link, name in (("fox-000003.safetensors", "fox-000003.safetensors"), ("Table as CSV", f"{FOX}-epochs.csv"),
+                       ("All files as zip", f"{FOX}.zip")):  # fmt: skip
+        with page.expect_download() as found:
+            page.get_by_role("link", name=link).click()
+        assert found.value.suggested_filename == name
+        assert found.value.path().stat().st_size > 0
+
+
+def test_pictures_are_walked_through_by_keys_slider_and_table(opened: Callable[..., Page], tmp_path: Path) -> None:
+    trained_run(FOX, tmp_path)
+    page = opened()
+    stage, when, prompt = page.locator("#viewer-stage"), page.locator("#viewer-when"), page.locator("#viewer-prompt")
+    expect(when).to_contain_text("30")
+    expect(prompt).to_have_text("a red fox")
+    loaded(page, stage.locator("img"))
+    page.locator("#viewer").focus()
+    page.keyboard.press("ArrowDown")
+    expect(when).to_contain_text("20")
+    page.keyboard.press("ArrowRight")
+    expect(prompt).to_have_text("an <b>owl</b> & more")
+    expect(stage.locator("img")).to_have_attribute("src", f"pictures/{FOX}/fox_e000002_01_20260101000000_1.png")
+    for key in ("ArrowRight", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowLeft"):  # no further than the edges
+        page.keyboard.press(key)
+    expect(when).to_contain_text("30")
+    expect(prompt).to_have_text("a red fox")
+    page.locator("#viewer-step").fill("0")
+    expect(when).to_contain_text("10")
+    page.locator("#viewer-sheet .cell").nth(4).click()
+    expect(prompt).to_have_text("an <b>owl</b> & more")
+    expect(when).to_contain_text("20")
+    expect(page.locator("#viewer-sheet .cell.on")).to_have_count(1)
+    page.locator("table.epochs .cell").first.click()
+    expect(when).to_contain_text("10")
+
+
+def test_two_pictures_are_compared_or_one_with_what_is_trained_on(opened: Callable[..., Page], tmp_path: Path) -> None:
+    trained_run(FOX, tmp_path)
+    page = opened()
+    figures = page.locator("#viewer-stage figure")
+    page.locator("[data-mode=beside]").click()
+    expect(figures).to_have_count(2)
+    other = page.locator("#viewer-other")
+    other.select_option("t1")
+    expect(figures.first.locator("img")).to_have_attribute("src", f"runs/{FOX}/training/1")
+    loaded(page, figures.first.locator("img"))
+    boxes = [figures.nth(number).bounding_box() for number in (0, 1)]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"] + 1
+
+    page.locator("[data-mode=wipe]").click()
+    other.select_option("c0")
+    expect(figures.first.locator("img")).to_have_attribute("src", f"pictures/{FOX}/fox_e000001_00_20260101000000_0.png")
+    loaded(page, figures.nth(1).locator("img"))
+    page.locator("#viewer-wipe").fill("30")
+    expect(figures.nth(1)).to_have_css("clip-path", "inset(0px 0px 0px 30%)")
+    stage = page.locator("#viewer-stage").bounding_box()
+    page.mouse.move(stage["x"] + stage["width"] * 0.5, stage["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + stage["width"] * 0.75, stage["y"] + 20)
+    page.mouse.up()
+    assert 73 <= int(page.locator("#viewer-wipe").input_value()) <= 77
+    page.locator("[data-mode=one]").click()
+    expect(figures).to_have_count(1)
+    expect(page.locator("#viewer-with")).not_to_be_visible()
+
+
+def test_a_good_picture_offers_the_file_of_its_epoch(opened: Callable[..., Page], tmp_path: Path) -> None:
+    fox = trained_run(FOX, tmp_path)
+    page = opened()
+    use = page.locator("#viewer-use")
+    page.locator("#viewer").focus()
+    page.keyboard.press("ArrowDown")
+    expect(use).not_to_be_visible()
+    page.keyboard.press("g")
+    expect(page.locator("[data-mark=good]")).to_have_attribute("aria-pressed", "true")
+    expect(use).to_have_text("Use this epoch: fox-000002.safetensors")
+    use.click()
+    expect(page.locator(".told")).to_contain_text("fox-000002-chosen.safetensors")
+    assert (tmp_path / "out" / "fox-000002-chosen.safetensors").read_bytes() == b"\x02" * 200
+    assert read_notes(fox).marks == {"fox_e000002_00_20260101000000_0.png": "good"}
+    page.reload()
+    expect(page.locator("#viewer-sheet [data-marked=good]")).to_have_count(1)
+    page.locator("#viewer-sheet [data-marked=good]").click()
+    page.locator("[data-mark=bad]").click()
+    expect(use).not_to_be_visible()
+    expect(page.locator("#viewer-sheet [data-marked=bad]")).to_have_count(1)
+
+
+def test_new_epochs_appear_while_the_run_is_open(opened: Callable[..., Page], tmp_path: Path) -> None:
+    fox = trained_run(FOX, tmp_path, "", epochs=2)
+    page = opened()
+    expect(page.locator("#viewer-when")).to_contain_text("20")
+    train_epoch(fox, tmp_path, 3, 3)
+    expect(page.locator("table.epochs tbody tr")).to_have_count(3)
+    expect(page.locator("#viewer-when")).to_contain_text("30")
