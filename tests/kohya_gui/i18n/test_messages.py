@@ -12,7 +12,7 @@ import pytest
 import kohya_gui
 import train_core
 from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
-from kohya_gui.i18n.messages import dictionary, page_translations, text, translate
+from kohya_gui.i18n.messages import JOBS, dictionary, page_translations, text, translate
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.parse import parse_values
 from train_core.config.phrases import JOINTS
@@ -111,6 +111,31 @@ def test_a_text_differs_from_the_english_one_unless_it_is_a_name(language: str):
     english |= {f"phrase.{code}": template for _, code, template in calls("phrase")}
     same = {key for key, said in texts_in(language).items() if english.get(key) == said}
     assert same <= SAME_IN_EVERY_LANGUAGE
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_setting_is_never_named_by_its_raw_name_alone(language: str):
+    """Its label goes with it; only `name = value`, which is code, may stand for itself."""
+    names = "|".join(sorted((name for name in labels(language) if "_" in name), key=len, reverse=True))
+    alone = re.compile(rf"(?<![\w（{{])(?:{names})(?!\w|）| = )|（(?:{names})(?!\w|）)")
+    assert {key: said for key, said in texts_in(language).items() if alone.search(said)} == {}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_label_beside_a_raw_name_is_that_of_the_field(language: str):
+    known = labels(language)
+    wrong = [
+        (key, name)
+        for key, said in texts_in(language).items()
+        for name in re.findall(r"（(\w+)）", said)
+        if name in known and f"{known[name]}（{name}）" not in said
+    ]
+    assert wrong == []
+
+
+def labels(language: str) -> dict[str, str]:
+    """The label of each setting by its name."""
+    return {s.name: text(f"setting.{s.name}.label", language) for job in JOBS for s in job.settings()}
 
 
 def test_every_key_that_the_page_asks_for_exists():

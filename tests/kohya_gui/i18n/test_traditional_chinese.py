@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from kohya_gui.i18n.languages import texts_in
-from kohya_gui.i18n.messages import JOBS
 from tests.kohya_gui.i18n.test_messages import CHINESE
 
 TEXTS = texts_in("zh-TW")
-LABELS = {s.name: TEXTS[f"setting.{s.name}.label"] for job in JOBS for s in job.settings()}
 IN_BIG5_TOO = "与么几体并据网离种构机杠涂适"
 # Words of mainland China that differ in Taiwan, and words of Taiwan.
 MAINLAND = """
@@ -46,20 +42,3 @@ def test_it_is_written_in_the_words_of_taiwan():
     said = "\n".join(TEXTS.values())
     assert [word for word in MAINLAND.split() if word in said] == []
     assert [word for word in TAIWAN.split() if word not in said] == []
-
-
-def test_a_setting_is_never_named_by_its_raw_name_alone():
-    """`標籤（name）` and `name = value` are for people; a raw name in the middle of a sentence is not."""
-    names = "|".join(sorted((name for name in LABELS if "_" in name), key=len, reverse=True))
-    alone = re.compile(rf"(?<![\w（{{])(?:{names})(?!\w|）| = )|（(?:{names})(?!\w|）)")
-    assert {key: said for key, said in TEXTS.items() if alone.search(said)} == {}
-
-
-def test_a_label_beside_a_raw_name_is_that_of_the_field():
-    wrong = [
-        (key, name)
-        for key, said in TEXTS.items()
-        for name in re.findall(r"（(\w+)）", said)
-        if name in LABELS and f"{LABELS[name]}（{name}）" not in said
-    ]
-    assert wrong == []
