@@ -233,6 +233,17 @@ def test_what_cannot_be_read_is_told_and_not_replaced_by_zero() -> None:
     assert found.kept.values["future_field"] == 1
 
 
+def test_a_cycle_that_is_shorter_than_the_run_is_told() -> None:
+    flags = '--lr_scheduler_type CosineAnnealingLR --lr_scheduler_args "T_max=30"'
+    (changed,) = [one for one in read({"additional_parameters": flags}).changed if one.name == "additional_parameters"]
+    assert "instead of 30 steps" in changed.reason
+
+
+def test_what_goes_before_a_key_is_called_by_its_label_where_it_is_a_setting() -> None:
+    reasons = {one.name: one.reason for one in read({"epoch": 3, "max_train_steps": 100}).left_out}
+    assert reasons["epoch"].params["name"].code == "setting"
+
+
 def test_a_model_on_a_hub_is_asked_for() -> None:
     (need,) = read({"pretrained_model_name_or_path": "runwayml/stable-diffusion-v1-5"}).needs
     assert (need.setting, need.question.code) == ("pretrained_model_name_or_path", "import_hub_model")

@@ -7,7 +7,7 @@ from typing import Any
 from train_core.config.interop.imports.kohya_fields import TYPES_OF_FAMILIES
 from train_core.config.interop.imports.ledger import Ledger, is_empty, is_off
 from train_core.config.interop.imports.repairs import number_of
-from train_core.config.interop.imports.report import EMPTY, OFF
+from train_core.config.interop.imports.report import EMPTY, OFF, overruled
 from train_core.config.interop.lora_types import ARGUMENTS, OF_KOHYA_SS
 from train_core.config.phrases import phrase
 
@@ -52,7 +52,7 @@ def say_network(ledger: Ledger) -> None:
         elif _is_unused(value) and (key in BLOCKS or name != key):
             ledger.leave(key, OFF)
         elif name != key and not _is_unused(ledger.given.get(name)):
-            ledger.leave(key, phrase("import_overruled", "{name} goes before it", name=name))
+            ledger.leave(key, overruled(name))
         else:
             ledger.say(key, name, value)
 

@@ -22,7 +22,7 @@ from train_core.config.interop.imports.kohya_fields import (
 from train_core.config.interop.imports.kohya_network import NETWORK_FIELDS, say_network
 from train_core.config.interop.imports.ledger import Ledger, is_empty, is_on
 from train_core.config.interop.imports.repairs import number_of
-from train_core.config.interop.imports.report import EMPTY, OFF, Import
+from train_core.config.interop.imports.report import EMPTY, OFF, Import, overruled
 from train_core.config.interop.imports.sd_scripts import NO_TEXT_TRAINING
 from train_core.config.interop.imports.translate import settled
 from train_core.config.interop.sd_scripts_import import NEED_FRESH_PIXELS
@@ -177,7 +177,7 @@ def _say_length(ledger: Ledger) -> None:
         elif name == chosen:
             ledger.say(name, "max_train_steps" if name == "max_train_steps" else "max_train_epochs", number)
         else:
-            before = phrase("import_overruled", "{name} goes before it", name=chosen or "")
+            before = overruled(chosen or "")
             ledger.leave(name, before if number and chosen else OFF)
     if chosen == "max_train_steps":
         ledger.imply("max_train_epochs", 0)
@@ -217,7 +217,7 @@ def _say_shares(ledger: Ledger) -> None:
         if percent is None or not 0 <= percent <= 100:
             ledger.puzzle("lr_warmup", ledger.given["lr_warmup"], phrase("import_no_percent", "it is no percentage"))
         elif steps:
-            ledger.leave("lr_warmup", phrase("import_overruled", "{name} goes before it", name="lr_warmup_steps"))
+            ledger.leave("lr_warmup", overruled("lr_warmup_steps"))
         else:
             ledger.say("lr_warmup", "lr_warmup_steps", _percent(percent), PERCENT)
     if ledger.has("lr_warmup_steps") and steps == 0:
@@ -280,7 +280,7 @@ def _say_rest(ledger: Ledger) -> None:
         value = ledger.given[key]
         name = OLDER.get(key, key)
         if name != key and (name in ledger.given and not is_empty(ledger.given[name])):
-            ledger.leave(key, phrase("import_overruled", "{name} goes before it", name=name))
+            ledger.leave(key, overruled(name))
         elif (kind := _kind_of_field(name)) not in ("", ledger.family):
             ledger.leave_all((key,), phrase("import_of_family", "it is for {family} models", family=kind))
         elif key in ("use_8bit_adam", "use_lion_optimizer"):
@@ -299,7 +299,7 @@ def _kind_of_field(name: str) -> str:
 def _say_optimizer_flag(ledger: Ledger, key: str) -> None:
     """A box from before there was a choice of optimizers; without it the plain one was used."""
     if ledger.has("optimizer"):
-        ledger.leave(key, phrase("import_overruled", "{name} goes before it", name="optimizer"))
+        ledger.leave(key, overruled("optimizer"))
     elif is_on(ledger.given[key]):
         ledger.say(key, "optimizer_type", "AdamW8bit" if "8bit" in key else "Lion")
     elif key == "use_8bit_adam" and not is_on(ledger.given.get("use_lion_optimizer")):

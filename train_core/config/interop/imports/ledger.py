@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from train_core.config.interop.imports.repairs import number_of
-from train_core.config.interop.imports.report import EMPTY, OFF, LeftOut, NotUnderstood
+from train_core.config.interop.imports.report import EMPTY, OFF, LeftOut, NotUnderstood, overruled
 from train_core.config.phrases import Phrase, phrase
 from train_core.config.problems import Problem
 from train_core.config.syntax.coerce import TRUE_WORDS
@@ -89,7 +89,7 @@ class Ledger:
         if any(word.key == before.key for word in self.words.values()):
             return
         goes_first = after.key or after.name
-        self.leave(before.key, phrase("import_overruled", "{name} goes before it", name=goes_first))
+        self.leave(before.key, overruled(goes_first))
 
 
 def plain(key: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from train_core.config.clean_paths import clean_path
 from train_core.config.interop.imports.ledger import Ledger, is_empty, is_off, is_on
 from train_core.config.interop.imports.repairs import number_of
-from train_core.config.interop.imports.report import OFF, Import
+from train_core.config.interop.imports.report import OFF, Import, overruled
 from train_core.config.interop.imports.sd_scripts import say_options
 from train_core.config.interop.imports.translate import settled
 from train_core.config.interop.kept import Kept
@@ -122,7 +122,7 @@ def _subsets(ledger: Ledger, folder: Path | None) -> dict[str, Any]:
             ledger.leave(SUBSETS, OFF)
         return {}
     if ledger.has("dataset_config"):
-        ledger.leave(SUBSETS, phrase("import_overruled", "{name} goes before it", name="dataset_config"))
+        ledger.leave(SUBSETS, overruled("dataset_config"))
         return {}
     for number, one in enumerate(subsets, 1):
         for name in one.keys() - OF_SUBSETS - {"name"}:

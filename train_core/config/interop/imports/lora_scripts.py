@@ -9,7 +9,7 @@ from typing import Any
 from train_core.config.interop.imports.families import family_of
 from train_core.config.interop.imports.ledger import Ledger, is_empty, is_on
 from train_core.config.interop.imports.network_words import say_arguments
-from train_core.config.interop.imports.report import OFF, Import
+from train_core.config.interop.imports.report import OFF, Import, overruled
 from train_core.config.interop.imports.sd_scripts import KNOWN, say_options
 from train_core.config.interop.imports.shell_scripts import Script
 from train_core.config.interop.imports.translate import settled
@@ -116,7 +116,7 @@ def _say_fields(ledger: Ledger, renamed: Mapping[str, str]) -> None:
     for key in ledger.open():
         name = renamed.get(key, key)
         if name in options:
-            ledger.leave(key, phrase("import_overruled", "{name} goes before it", name=keys[name]))
+            ledger.leave(key, overruled(keys[name]))
         else:
             options[name], keys[name] = ledger.given[key], key
     if is_on(options.get("v2")) and "clip_skip" in options:  # as the script does it
@@ -171,7 +171,7 @@ def _say_optimizer(ledger: Ledger) -> None:
         if prodigy and ledger.has(key) and not said:
             words[key] = [f"{argument}={ledger.given[key]}"]
         elif key in ledger.given:
-            before = phrase("import_overruled", "{name} goes before it", name="optimizer_args")
+            before = overruled("optimizer_args")
             ledger.leave(key, before if said else OFF)
     if not words:
         return
@@ -197,7 +197,7 @@ def _say_preview(ledger: Ledger) -> None:
     first = next((name for name in sources if ledger.has(name)), "")
     others = [name for name in (*sources, *(() if first == "positive_prompts" else PROMPT)) if name != first]
     if first:
-        ledger.leave_all(others, phrase("import_overruled", "{name} goes before it", name=first))
+        ledger.leave_all(others, overruled(first))
     if first == "prompt_file":
         ledger.say(first, "sample_prompts", ledger.given[first])
     if first != "positive_prompts":

@@ -7,7 +7,7 @@ from typing import Any
 
 from train_core.config.interop.imports.ledger import Ledger, is_empty
 from train_core.config.interop.imports.networks import KNOWN
-from train_core.config.interop.imports.report import EMPTY
+from train_core.config.interop.imports.report import EMPTY, overruled
 from train_core.config.interop.lora_types import ARGUMENTS
 from train_core.config.phrases import Phrase, phrase
 from train_core.config.syntax.arguments import separate, words_in
@@ -38,7 +38,7 @@ def say_arguments(ledger: Ledger, keys: Mapping[str, str]) -> None:
 
 
 def _goes_before() -> Phrase:
-    return phrase("import_overruled", "{name} goes before it", name="network_args")
+    return overruled("network_args")
 
 
 def _written(ledger: Ledger) -> dict[str, str]:

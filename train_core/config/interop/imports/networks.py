@@ -7,7 +7,7 @@ from typing import Any
 
 from train_core.config.interop.imports.families import family_of
 from train_core.config.interop.imports.ledger import Ledger, is_empty
-from train_core.config.interop.imports.report import OFF
+from train_core.config.interop.imports.report import OFF, overruled
 from train_core.config.interop.lora_types import ARGUMENTS, LYCORIS, OF_ALGO, OF_MODULES, with_our_lora_type
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_our_words
 from train_core.config.phrases import Phrase, joined, phrase
@@ -46,7 +46,7 @@ def translate_network(ledger: Ledger) -> None:
         else:
             ledger.imply(name, value)
     if named and not any(word.key == named for word in ledger.words.values()):
-        ledger.leave(named, phrase("import_overruled", "{name} goes before it", name=argued))
+        ledger.leave(named, overruled(argued))
 
 
 def _translate_type(ledger: Ledger) -> None:

@@ -8,13 +8,20 @@ from typing import Any
 
 from train_core.config.interop.kept import Kept
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.phrases import Phrase, phrase
+from train_core.config.phrases import Phrase, phrase, setting_name
 from train_core.config.problems import Problem
 
 # Why something is left out without a loss.
 EMPTY = phrase("import_empty", "empty, so the default applies")
 OFF = phrase("import_off", "off or not used")
 QUIET = frozenset({EMPTY, OFF})
+SETTINGS = frozenset(s.name for s in TrainConfig.settings())
+
+
+def overruled(name: str) -> Phrase:
+    """The reason of a key that counts for nothing beside the key or setting `name`."""
+    named = setting_name(name) if name in SETTINGS else name
+    return phrase("import_overruled", "{name} goes before it", name=named)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from train_core.config.interop.imports.ledger import Ledger, is_empty
@@ -16,6 +17,7 @@ NO_CLASS = phrase(
     "import_schedule_class", "a schedule given as a class can be neither plotted nor resumed exactly"
 )
 NEAREST = phrase("import_nearest_schedule", "the same curve under its name here")
+LENGTHS = ("T_max", "T_0", "first_cycle_steps", "total_iters")
 # PyTorch's schedules and LoRA Easy Training Scripts' own by the ends of their names.
 CLASSES = {
     "cosineannealinglr": "cosine", "cosineannealingwarmrestarts": "cosine_with_restarts",
@@ -64,9 +66,19 @@ def _of_class(ledger: Ledger, key: str, value: Any) -> None:
         if arguments is not None:
             ledger.leave(arguments.key, NO_CLASS)
         return
-    ledger.say(key, "lr_scheduler", ours, NEAREST)
+    ledger.say(key, "lr_scheduler", ours, _reason(said))
     if arguments is not None and arguments.key:
         _lowest_rate(ledger, arguments.key, said)
+
+
+def _reason(said: Mapping[str, Any]) -> Phrase:
+    """Why the schedule is another one: of a cycle's length only the shape is left."""
+    steps = next((said[name] for name in LENGTHS if name in said), None)
+    if steps is None:
+        return NEAREST
+    return phrase(
+        "import_schedule_whole", "the same shape, over the whole training instead of {steps} steps", steps=str(steps)
+    )
 
 
 def _lowest_rate(ledger: Ledger, key: str, said: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_core.config.interop.imports.report import Import
-from train_core.config.phrases import joined
+from train_core.config.phrases import joined, setting_name
 from train_core.config.problems import Problem, problem
 
 MOST = 12  # names in a warning
@@ -46,7 +46,7 @@ def told(found: Import, path: Path) -> tuple[Problem, ...]:
             problem(
                 "import_defaults",
                 "{path} does not say {names}; {program} has other defaults for them than are used here.",
-                names=joined("comma", [one.setting for one in found.defaulted]), **facts,
+                names=joined("comma", [setting_name(one.setting) for one in found.defaulted]), **facts,
             )
         )
     return tuple(problems)

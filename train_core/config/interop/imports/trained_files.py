@@ -10,7 +10,7 @@ from typing import Any
 from train_core.config.interop.imports.families import family_of
 from train_core.config.interop.imports.ledger import Ledger, is_empty
 from train_core.config.interop.imports.repairs import number_of
-from train_core.config.interop.imports.report import Import, Need
+from train_core.config.interop.imports.report import Import, Need, overruled
 from train_core.config.interop.imports.sd_scripts import KNOWN, say_options
 from train_core.config.interop.imports.translate import settled
 from train_core.config.phrases import joined, phrase, setting_name
@@ -107,7 +107,7 @@ def _say_length(ledger: Ledger, options: dict[str, Any], keys: dict[str, str]) -
         return
     by_epochs = not each or round(epochs * each / accumulated) <= steps
     dropped, chosen = ("max_train_steps", "max_train_epochs") if by_epochs else ("max_train_epochs", "max_train_steps")
-    ledger.leave(keys[dropped], phrase("import_overruled", "{name} goes before it", name=keys[chosen]))
+    ledger.leave(keys[dropped], overruled(keys[chosen]))
     del options[dropped], keys[dropped]
 
 

@@ -22,6 +22,7 @@ from train_core.config.interop.imports.report import (
     Need,
     NotUnderstood,
     Taken,
+    overruled,
 )
 from train_core.config.interop.imports.schedules import translate_schedule
 from train_core.config.interop.kept import Kept
@@ -115,7 +116,7 @@ def _translate_flags(ledger: Ledger) -> None:
 
 
 def _goes_before(name: str, ledger: Ledger) -> Phrase:
-    return phrase("import_overruled", "{name} goes before it", name=ledger.words[name].key or name)
+    return overruled(ledger.words[name].key or name)
 
 
 def _plain_ranks(ledger: Ledger) -> None:
