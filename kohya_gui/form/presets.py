@@ -7,11 +7,13 @@ from typing import Any
 
 from kohya_gui.form.reading import read_leniently
 from train_core.config.checks.strength import rank_alone
+from train_core.config.existing import exists
 from train_core.config.file_names import refused_name
 from train_core.config.files import read_values, write_preset
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, presets_dir, program_presets_dir
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
+from train_core.facts.run.writable import not_written, unwritable
 
 PROGRAM, USER = "program:", "user:"
 DEMO = PROGRAM + "lora/demo"
@@ -110,7 +112,7 @@ def save_preset_as(name: str, config: TrainConfig) -> str:
             )
         )
     path = presets_dir() / f"{name}.json"
-    if path.exists():
+    if exists(path):
         raise UserError(
             problem(
                 "preset_exists",
@@ -121,5 +123,11 @@ def save_preset_as(name: str, config: TrainConfig) -> str:
 
 
 def _write(path: Path, config: TrainConfig) -> str:
-    write_preset(path, config.applicable(), config.settings())
+    """Write a preset of the user and return its key. Raises `UserError` where its drive takes no such file."""
+    found = unwritable(path)
+    raise_if_any([found] if found else [])
+    try:
+        write_preset(path, config.applicable(), config.settings())
+    except OSError as error:
+        raise UserError(not_written(path, cause_of(error))) from error
     return USER + path.relative_to(presets_dir()).with_suffix("").as_posix()

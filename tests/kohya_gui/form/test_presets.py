@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from kohya_gui.form import presets
+from train_core.config import whole_files
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import presets_dir
 from train_core.config.problems import UserError
@@ -70,6 +75,31 @@ def test_names_that_are_no_file_names_are_refused(name: str):
         presets.save_preset_as(name, MINE)
     assert codes(error) == ["bad_preset_name"]
     assert not presets_dir().exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are counted in letters here, not bytes")
+@pytest.mark.parametrize("name", ["画" * 100, "画" * 84])
+def test_a_name_with_more_bytes_than_the_drive_allows_is_refused(name: str) -> None:
+    with pytest.raises(UserError) as error:
+        presets.save_preset_as(name, MINE)
+    assert codes(error) == ["file_name_refused"]
+    assert name in str(error.value)
+
+
+def test_a_preset_that_cannot_be_written_says_why_and_the_old_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = presets.save_preset_as("mine", MINE)
+    before = presets.path_of(key).read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(whole_files, "_rename", full)
+    for save in (partial(presets.save_preset, key), partial(presets.save_preset_as, "other")):
+        with pytest.raises(UserError) as error:
+            save(TrainConfig())
+        assert codes(error) == ["file_not_written"]
+        assert "No space left on device" in str(error.value)
+    assert [path.read_bytes() for path in presets_dir().iterdir()] == [before]
 
 
 @pytest.mark.parametrize("key", ["", "user:../secret", "program:../../pyproject", "user:gone"])
