@@ -46,7 +46,7 @@ def _group_html(group: Group, language: str) -> Markup:
 
 
 def _row(row: Row, language: str) -> Markup:
-    """A key with its value, the settings that it became, and the reason."""
+    """A key with its value, the settings that it became, and the reason; `data-setting` is what waits for an answer."""
     own = Markup("{} <span>{}</span>").format(_name(row.name, language), row.value)
     became = joined(
         Markup('<span class="import-became">{} <b>{}</b></span>').format(_name(name, language), value)
@@ -56,7 +56,8 @@ def _row(row: Row, language: str) -> Markup:
     note = Markup("<small>{}</small>").format(row.note) if row.note else ""
     if not row.value and row.became:
         return Markup("<dt>{}</dt><dd>{}</dd>").format(became, note)
-    return Markup("<dt>{}</dt><dd>{}{}{}</dd>").format(own, arrow, became, note)
+    asked = Markup(' data-setting="{}"').format(row.asked) if row.asked else ""
+    return Markup("<dt{}>{}</dt><dd>{}{}{}</dd>").format(asked, own, arrow, became, note)
 
 
 def _name(name: str, language: str) -> Markup:

@@ -16,12 +16,16 @@ LONGEST = 80  # letters of a value
 
 @dataclass(frozen=True)
 class Row:
-    """What became of `name`, a key of the file: its `value` there, the settings that it is here, and why."""
+    """What became of `name`, a key of the file: its `value` there, the settings that it is here, and why.
+
+    `asked` is the setting that waits for an answer.
+    """
 
     name: str
     value: str = ""
     became: tuple[tuple[str, str], ...] = ()
     note: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ def groups_of(found: Import, language: str) -> list[Group]:
         Row(one.name, value_text(one.value), _pairs(one.became), say(one.reason, language)) for one in found.changed
     ]
     unknown = [Row(one.name, value_text(one.value), (), say(one.reason, language)) for one in found.not_understood]
-    needs = [Row(one.name, value_text(one.value), (), translate(one.question, language)) for one in found.needs]
+    needs = [
+        Row(one.name, value_text(one.value), (), translate(one.question, language), one.setting) for one in found.needs
+    ]
     defaults = [
         Row(one.setting, "", ((one.setting, value_text(one.ours)),),
             text("ui.import.theirs", language, value=value_text(say(one.theirs, language))))

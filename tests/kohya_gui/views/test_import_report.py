@@ -40,6 +40,10 @@ def test_what_asks_for_an_answer_comes_first() -> None:
     assert [group.kind for group in groups_of(read(), "en")][:2] == ["needs", "not_understood"]
 
 
+def test_a_question_names_the_setting_that_waits_for_its_answer() -> None:
+    assert 'data-setting="pretrained_model_name_or_path"' in report_html(read(), "en")
+
+
 def test_values_of_the_file_are_escaped() -> None:
     assert "<script>" not in report_html(read(**{"<img src=x>": 1}), "en")
     assert "<img" not in report_html(read(**{"<img src=x>": 1}), "en")

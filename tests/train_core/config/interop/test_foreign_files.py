@@ -65,6 +65,16 @@ def test_a_preset_of_kohya_ss_trains_as_it_is(tmp_path: Path) -> None:
     assert "future_field" in told["import_not_understood"].text
 
 
+def test_a_form_of_lora_scripts_trains_as_it_is(tmp_path: Path) -> None:
+    text = 'model_train_type = "sd-lora"\npretrained_model_name_or_path = "/m.safetensors"\ntrain_data_dir = "img"\n' \
+           'output_dir = "out"\nnetwork_module = "lycoris.kohya"\nlycoris_algo = "loha"\nconv_dim = 4\n'
+    (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+    loaded = read_config(tmp_path / "a.toml")
+    assert (loaded.config.network.LoRA_type, loaded.config.network.conv_dim) == ("LoHa", 4)
+    assert loaded.config.dataset.train_data_dir == str(tmp_path / "img")
+    assert "settings_imported" in {found.code for found in loaded.warnings}
+
+
 def test_a_file_with_subsets_of_images_asks_for_its_dataset_file_first(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(LORA_EASY.replace("[[subsets]]", '[[subsets]]\nimage_dir = "x"'), "utf-8")
     with pytest.raises(UserError) as error:

@@ -235,6 +235,14 @@ def test_the_variables_of_train_ps1() -> None:
     assert groups(found)["not_understood"] == set()
 
 
+def test_the_variables_of_a_batch_file() -> None:
+    text = 'rem my training\nset NAME=fox\nset "DIM=16"\npython train_network.py --output_name=%NAME% ^\n' \
+           ' --network_dim=%DIM% --max_train_epochs 3\n'
+    assert said(read(text, "a.bat"), "output_name", "network_dim", "max_train_epochs") == {
+        "output_name": "fox", "network_dim": 16, "max_train_epochs": 3,
+    }  # fmt: skip
+
+
 def test_a_script_of_ones_own_that_starts_sd_scripts() -> None:
     text = 'NAME=fox\naccelerate launch sd-scripts/sdxl_train_network.py --output_name "$NAME-v1" \\\n' \
            ' --network_args "conv_dim=4" "algo=loha" --network_module lycoris.kohya --max_train_steps=800 --odd 1\n'

@@ -132,7 +132,7 @@ def _subsets(ledger: Ledger, folder: Path | None) -> dict[str, Any]:
     ledger.notes.append(
         problem(
             "import_subsets_count",
-            "This file describes its images itself, in {count} subsets. They are written to a dataset file when the "
+            "This file describes its images itself (subsets: {count}). They are written to a dataset file when the "
             "settings are saved or used.",
             count=len(subsets),
         )

@@ -13,7 +13,7 @@ ENDINGS = (".sh", ".ps1", ".bat", ".cmd")
 MOST_LINES = 5000
 # name=value of sh, $name = value of PowerShell, set name=value of cmd.
 _ASSIGNMENT = re.compile(
-    r"\s*(?P<export>export\s+|\$[Ee]nv:|)(?:set\s+\"?|\$|)(?P<name>[A-Za-z_]\w*)\s?=\s?(?P<value>.*)"
+    r"\s*(?P<export>export\s+|\$[Ee]nv:|)(?:set\s+(?P<quote>\"?)|\$|)(?P<name>[A-Za-z_]\w*)\s?=\s?(?P<value>.*)"
 )
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?|%([A-Za-z_]\w*)%")
 _TRAINER = re.compile(r"(^|[\s\"'/\\])(\w*train\w*)\.py\b[\"']?")
@@ -82,7 +82,7 @@ def _without_comment(line: str) -> str:
 
 def _assign(script: Script, found: re.Match[str]) -> None:
     """Take an assignment of one plain value; lists and calls are the script's own machinery."""
-    value = found["value"].strip().rstrip(";").strip()
+    value = found["value"].strip().rstrip(";").strip().removesuffix(found["quote"] or "")
     if value.startswith(("(", "[", "@", "$(", "`")):
         return
     words = words_of(value)
