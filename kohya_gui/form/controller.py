@@ -82,7 +82,9 @@ class FormController(ABC):
 
     def keep_draft(self, session: Session, draft: Mapping[str, Any]) -> None:
         """Keep `draft` for the next time that the page is opened."""
-        save_draft(self._draft_of(session), draft)
+        failed = save_draft(self._draft_of(session), draft)
+        if failed is not None:
+            session.warn(failed)
 
     def _draft_of(self, session: Session) -> str:
         return f"{session.user}\n{self.draft}" if self.draft else session.user  # no login has a line break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from kohya_gui.tabs.train_run import build_run_panel
 from tests.event_lines import EventLog
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
+from train_core.config import whole_files
 from train_core.config.job import Job
 from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.jobs.train import TrainConfig
@@ -79,6 +81,16 @@ def test_what_was_typed_is_there_after_a_reload_for_that_user_only(page: TrainFo
     again = values_in(page, page.opened(request("ann")))
     assert (again["output_name"], again["learning_rate"]) == ("mine", "3e-4x")
     assert values_in(page, page.opened(request("bob")))["output_name"] == "demo"
+
+
+def test_a_draft_that_has_no_room_is_told_of_and_the_form_goes_on(page: TrainForm, told: list[str], monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(whole_files, "_rename", full)
+    for _ in range(3):
+        assert page.facts in page.typed(request("full"), presets.DEMO, *shown(page, output_name="mine"))
+    assert told == ["draft_not_kept"]
 
 
 def test_a_file_from_the_command_line_is_opened_once_and_then_the_draft(page: TrainForm, tmp_path: Path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kohya_gui.form.drafts import load_draft, save_draft
+from train_core.config import whole_files
 from train_core.config.places import home
 
 
@@ -40,3 +43,19 @@ def test_a_torn_draft_is_an_empty_one(torn):
     save_draft("ann", {"seed": 1})
     next((home() / "drafts").iterdir()).write_text(torn)
     assert load_draft("ann") == {}
+
+
+def test_a_draft_that_cannot_be_kept_is_told_once_until_one_is_kept_again(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    save_draft("ann", {"seed": 1})
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(whole_files, "_rename", full)
+            told = save_draft("ann", {"seed": 2})
+            assert told is not None
+            assert (told.code, told.params["reason"]) == ("draft_not_kept", "No space left on device")
+            assert save_draft("ann", {"seed": 3}) is None
+        assert load_draft("ann") == {"seed": 1}
+        assert save_draft("ann", {"seed": 1}) is None
