@@ -20,9 +20,10 @@ from kohya_gui.tabs.context import PageContext
 from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool
 from train_core.config.jobs import table
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
+from train_core.facts.run.writable import not_written
 
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 
@@ -150,5 +151,9 @@ def keep_own_lines(text: str, session: Session) -> None:
     except UserError as error:
         session.warn(error)
         return
-    write_text(own_lines_file(), text.strip() + "\n")
+    try:
+        write_text(own_lines_file(), text.strip() + "\n")
+    except OSError as error:
+        session.warn(not_written(own_lines_file(), cause_of(error)))
+        return
     session.tell("ui.tool.blocks.saved", count=len(lines))

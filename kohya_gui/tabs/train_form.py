@@ -18,8 +18,9 @@ from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.tabs.train_parts import Target, Toolbar
 from train_core.config.clean_paths import clean_path
 from train_core.config.existing import exists
-from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.config.problems import Problem, UserError, cause_of, raise_if_any
 from train_core.facts.models import hub
+from train_core.facts.run.writable import not_written
 
 MODEL = "pretrained_model_name_or_path"
 
@@ -65,8 +66,11 @@ class TrainForm(FormController):
         asked = self.load_draft(session).get("asked_model")
         found = self.check(values, session)
         if asked and _is_found(found):
-            hub.remember(asked, Path(found.config.model.pretrained_model_name_or_path))
-            session.tell("ui.model.remembered", id=asked)
+            try:
+                hub.remember(asked, Path(found.config.model.pretrained_model_name_or_path))
+                session.tell("ui.model.remembered", id=asked)
+            except OSError as error:
+                session.warn(not_written(hub.table_path(), cause_of(error)))
             asked = None
         self._keep(session, preset, values, asked)
         return {self.facts: facts_html(self.fields, values, found, session.language)}

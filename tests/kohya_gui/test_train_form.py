@@ -18,7 +18,7 @@ from kohya_gui.form.drafts import load_draft
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs import launch
-from kohya_gui.tabs import train_form
+from kohya_gui.tabs import tools, train_form
 from kohya_gui.tabs.train_actions import Actions, with_rates
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
@@ -155,6 +155,30 @@ def test_a_hub_id_is_asked_for_once_and_remembered(page: TrainForm, tmp_path: Pa
     assert told == ["ui.model.remembered"]
     assert hub.local_file_for("runwayml/stable-diffusion-v1-5") == model
     assert load_draft("")["asked_model"] is None
+
+
+def test_a_model_that_there_is_no_room_to_remember_is_used_all_the_same(
+    page: TrainForm, tmp_path: Path, told: list[str], monkeypatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    page.typed(request(), None, *shown(page, pretrained_model_name_or_path="runwayml/stable-diffusion-v1-5"))
+    monkeypatch.setattr(train_form, "_is_found", lambda found: True)
+    monkeypatch.setattr(hub, "write_text", full)
+    for _ in range(2):
+        assert page.facts in page.typed(request(), None, *shown(page, pretrained_model_name_or_path=str(tiny_file())))
+    assert told == ["file_not_written"]
+
+
+def test_own_block_weights_that_there_is_no_room_for_are_told_of(told: list[str], monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tools, "write_text", full)
+    tools.keep_own_lines("FACE:" + ",".join(["1"] * 17), Session(user="", language="en"))
+    assert told == ["file_not_written"]
 
 
 def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: TrainForm, tmp_path: Path, told: list[str]):

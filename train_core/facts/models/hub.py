@@ -56,9 +56,9 @@ def local_file_for(hub_id: str) -> Path | None:
 
 
 def remember(hub_id: str, path: Path) -> None:
-    """Remember the file or folder `path` for `hub_id` and its mirrors."""
+    """Remember the file or folder `path` for `hub_id` and its mirrors. Raises OSError."""
     table = _load() | {_canonical(hub_id): str(real_path(path))}
-    write_text(_table_path(), json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    write_text(table_path(), json.dumps(table, indent=2, ensure_ascii=False) + "\n")
 
 
 def _canonical(hub_id: str) -> str:
@@ -66,14 +66,15 @@ def _canonical(hub_id: str) -> str:
     return next((group[0] for group in SAME_MODEL if name in group), name)
 
 
-def _table_path() -> Path:
+def table_path() -> Path:
+    """The file that remembers the matches."""
     return home() / "hub_models.json"
 
 
 def _load() -> dict[str, str]:
     """The remembered matches; none where the file is missing or damaged, since the user can be asked again."""
     try:
-        table = json.loads(_table_path().read_text(encoding="utf-8"))
+        table = json.loads(table_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in table.items()} if isinstance(table, dict) else {}
