@@ -14,7 +14,7 @@ import pytest
 
 from tests.tiny import tiny_file
 from tests.train_core.jobs.conftest import draw_images
-from tests.windows.machine import Process, Windows, parse_command, wait_for, windows_path
+from tests.windows.machine import PATIENCE, Process, Windows, parse_command, wait_for, windows_path
 from train_core.config.places import app_dir
 
 NOT_PROGRAM = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", ".update-*", "shared")
@@ -70,10 +70,10 @@ class Program:
         home = {"CRUCIBLE_HOME": windows_path(self.home)}
         return self.windows.start(["cmd", "/c", "gui.bat", *words], self.folder, code_page, **home)
 
-    def run(self, *words: str, code_page: int = 0) -> tuple[int, str]:
+    def run(self, *words: str, code_page: int = 0, patience: float = PATIENCE) -> tuple[int, str]:
         """Run gui.bat to its end; return its exit code and what it printed."""
         process = self.start(*words, code_page=code_page)
-        code = process.wait()
+        code = process.wait(patience)
         return code, process.text()
 
     def events(self, run: Path) -> list[dict[str, Any]]:

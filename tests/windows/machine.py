@@ -47,9 +47,9 @@ class Process:
         told = file.read_text() if file.exists() else ""
         return int(told) if told else None
 
-    def wait(self) -> int:
+    def wait(self, patience: float = PATIENCE) -> int:
         """Wait for its end and return its exit code."""
-        wait_for(lambda: self.code is not None or self.started.poll() is not None, self.text)
+        wait_for(lambda: self.code is not None or self.started.poll() is not None, self.text, patience)
         wait_for(lambda: self.code is not None, self.text, patience=5)
         assert self.code is not None
         return self.code

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.windows.conftest import Program
-from tests.windows.machine import wait_for, windows_path
+from tests.windows.machine import PATIENCE, wait_for, windows_path
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -37,7 +37,7 @@ def test_two_set_ups_at_once_wait_for_each_other_on_any_code_page(
 
 def test_the_demo_trains_and_says_where_everything_is(program: Program, tmp_path: Path, letters: str) -> None:
     output = tmp_path / letters
-    code, told = program.run("demo", "--output_dir", windows_path(output), code_page=936)
+    code, told = program.run("demo", "--output_dir", windows_path(output), code_page=936, patience=3 * PATIENCE)
     assert code == 0, told
     assert re.search(r"  LoRA file +(.*)", told)[1] == windows_path(output / "demo.safetensors")  # type: ignore[index]
     assert (output / "demo.safetensors").is_file()
