@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -11,6 +11,7 @@ from kohya_gui.i18n.messages import text, translate
 from kohya_gui.plan.plan import Plan
 from kohya_gui.plan.words import bytes_text
 from kohya_gui.views.markup import joined
+from kohya_gui.views.run_html import duration_text
 
 UNKNOWN = "–"
 
@@ -24,11 +25,16 @@ class Figure(NamedTuple):
 
 
 def figures_html(plan: Plan, language: str) -> Markup:
-    """All figures in one row that wraps."""
+    """All figures of the plan."""
+    return in_a_row(figures(plan, language))
+
+
+def in_a_row(shown: Iterable[Figure]) -> Markup:
+    """Figures in one row that wraps."""
     cells = joined(
         Markup('<div class="plan-figure" title="{note}"><span>{name}</span><b>{value}</b><small>{note}</small></div>')
         .format(name=one.name, value=one.value, note=one.note)
-        for one in figures(plan, language)
+        for one in shown
     )  # fmt: skip
     return Markup('<div class="plan-figures">{}</div>').format(cells)
 
@@ -38,6 +44,7 @@ def figures(plan: Plan, language: str) -> Iterator[Figure]:
     yield _steps(plan, language)
     yield _file(plan, language)
     yield _disk(plan, language)
+    yield from _costs(plan, language)
 
 
 def _steps(plan: Plan, language: str) -> Figure:
@@ -70,3 +77,22 @@ def _disk(plan: Plan, language: str) -> Figure:
     needed = plan.files * (plan.file_bytes or 0)
     key = "ui.plan.disk.full" if needed > plan.free else "ui.plan.disk.note"
     return Figure(name, bytes_text(plan.free), text(key, language, needed=bytes_text(needed)))
+
+
+def _costs(plan: Plan, language: str) -> Iterator[Figure]:
+    """Time and memory, as the same work took them before."""
+    time, memory = text("ui.plan.time", language), text("ui.plan.memory", language)
+    seconds = plan.expected.measured.seconds_per_step if plan.expected else None
+    if plan.expected is None or seconds is None:
+        yield Figure(time, UNKNOWN, text("ui.plan.time.none", language))
+        return
+    measured, when = plan.expected.measured, plan.expected.when
+    steps = plan.count.total if plan.count else 0
+    note = text(
+        "ui.plan.time.run" if plan.expected.run else "ui.plan.time.tried", language,
+        seconds=f"{seconds:.3g}", run=plan.expected.run, date=f"{when:%Y-%m-%d}" if when else UNKNOWN,
+    )
+    yield Figure(time, duration_text(steps * seconds) if steps else UNKNOWN, note)
+    if measured.peak_memory:
+        where = "computer" if measured.device == "cpu" else "card"
+        yield Figure(memory, bytes_text(measured.peak_memory), text(f"ui.plan.memory.{where}", language))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from kohya_gui.form.form_facts import work_of
 from kohya_gui.form.validate_form import CheckedForm
+from kohya_gui.runs.costs import Expected, expected_of
+from kohya_gui.runs.occupancy import card_memory
 from train_core.config.problems import Problem, UserError
 from train_core.facts.adapters.layers import Measures
 from train_core.facts.adapters.model_measures import measures_of_chosen
@@ -33,6 +35,7 @@ class Plan:
 
     `size_problem` says why the adapter's size is not known. `files` of `file_bytes` each stay in the output folder,
     whose drive has `free` bytes left. `lint` is of the captions, `hints` are those of tutorials.
+    `expected` is what the same work took before.
     """
 
     checked: CheckedForm
@@ -47,6 +50,7 @@ class Plan:
     strengths: tuple[tuple[str, Strength], ...] = ()
     lint: tuple[Advice, ...] = ()
     hints: tuple[Advice, ...] = ()
+    expected: Expected | None = None
 
     @property
     def subsets(self) -> tuple[Subset, ...]:
@@ -66,7 +70,7 @@ def plan_of(checked: CheckedForm) -> Plan:
     measures = measures_of_chosen(config.model)
     size, size_problem = _size(checked, measures)
     sets = caption_sets(checked.trained, in_form=not config.dataset.dataset_config.strip())
-    known = Known(measures.kind if measures else "", count, sets)
+    known = Known(measures.kind if measures else "", count, sets, card_memory())
     return Plan(
         checked, count, measures, size, size_problem,
         files=kept_files(config.output, count) if count and count.total else 1,
@@ -76,6 +80,7 @@ def plan_of(checked: CheckedForm) -> Plan:
         strengths=tuple(strengths(config).items()),
         lint=tuple(lint(sets, config.model.max_token_length)),
         hints=tuple(hints(config, known)),
+        expected=expected_of(config),
     )  # fmt: skip
 
 

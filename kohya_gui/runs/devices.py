@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,6 +16,7 @@ import psutil
 from train_core.config.checks.consistency import fp16_on_cpu
 from train_core.config.problems import UserError, problem
 from train_core.config.sections.launch import LaunchSettings
+from train_core.facts.machine import nvidia
 
 Device = Literal["cuda", "mps", "cpu"]
 
@@ -74,14 +73,7 @@ def _torch_build() -> str:
 
 
 def _nvidia_cards() -> int:
-    tool = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
-    if tool is None:
-        return 0
-    try:
-        listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0  # a driver that does not answer cannot train either
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return sum(line.startswith("GPU ") for line in nvidia.ask("-L"))
 
 
 def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware) -> World:

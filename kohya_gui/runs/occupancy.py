@@ -12,6 +12,7 @@ from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import AT_WORK
 from train_core.config.files import flatten, read_tables
 from train_core.config.problems import UserError
+from train_core.facts.machine import nvidia
 from train_core.facts.run.run_folders import SETTINGS, job_in
 
 
@@ -40,6 +41,14 @@ def occupied() -> Counter[str]:
     """How many runs compute on each device now, whoever started them."""
     working = (run.folder for run in list_runs() if run.status in AT_WORK)
     return Counter(device for folder in working for device in devices_of(folder))
+
+
+@lru_cache(maxsize=1)
+def card_memory() -> int | None:
+    """Bytes of the smallest NVIDIA card that jobs may use; None without one. It does not change either."""
+    if _hardware().device != "cuda":
+        return None
+    return min((card.memory for card in nvidia.cards()), default=None)
 
 
 def has_room(devices: Iterable[str], taken: Counter[str], at_once: int) -> bool:

@@ -18,6 +18,7 @@ from kohya_gui.runs.follow import RunView, console_tail, follower
 from kohya_gui.runs.launch import RunHandle, run_on_device, settings_to_resume, start
 from kohya_gui.runs.process import recall
 from kohya_gui.runs.tools import active_tool
+from kohya_gui.runs.trying import clear_tries, settle
 from train_core.config.clean_paths import clean_path
 from train_core.config.files import Overrides, read_config, read_job
 from train_core.config.job import Job, Tool
@@ -71,10 +72,15 @@ def _do(job: type[Job], settings: Job, warnings: Sequence[Problem] = ()) -> RunV
         for found in findings.warnings:
             _say(warning(found))
         raise UserError(*findings.problems)
+    if not job.keeps_run:
+        clear_tries()
     handle = start(job, settings)
-    if not issubclass(job, Tool):
+    if not issubclass(job, Tool) and job.keeps_run:
         _say(phrase("run_folder", "Run folder: {path}", path=handle.folder))
-    return run_in_terminal(handle, [str(found) for found in warnings])
+    view = run_in_terminal(handle, [str(found) for found in warnings])
+    if not job.keeps_run:
+        settle(handle.folder)
+    return view
 
 
 def demo(output_dir: Path | None = None) -> int:

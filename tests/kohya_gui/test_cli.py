@@ -46,7 +46,9 @@ def test_no_word_opens_the_page_in_a_browser(called):
     assert called["serve"][0].inbrowser
 
 
-@pytest.mark.parametrize(("word", "job"), [("find-rate", "find_rate"), ("class-images", "class_images")])
+@pytest.mark.parametrize(
+    ("word", "job"), [("find-rate", "find_rate"), ("try", "try"), ("class-images", "class_images")]
+)
 def test_jobs_beside_a_training_take_what_training_takes(called, tmp_path, word, job):
     (tmp_path / "c.toml").touch()
     assert cli.main([word, str(tmp_path / "c.toml"), "--find_rate_steps", "50"]) == 3
@@ -176,7 +178,7 @@ def test_an_unknown_word_or_flag_gives_one_line_with_the_nearest_known(typed, ne
     (["--server_port", "0"], "1 to 65535"), (["--server_port", "many"], "1 to 65535"), (["--listen"], "expected one"),
     (["train"], "CONFIG"), (["train", "nowhere.toml"], "There is no file"), (["--config", "nowhere.json"], "no file"),
     (["--username", "ann"], "go together"), (["--password", "x"], "go together"), (["demo", "extra"], "extra"),
-    (["zzzzzz"], "page, demo, train, find-rate, class-images, tool, import, test, check, update"),
+    (["zzzzzz"], "page, demo, train, find-rate, try, class-images, tool, import, test, check, update"),
     (["--list", "1.2.3.4"], "Unknown flag"),
 ])
 def test_what_cannot_work_is_one_line_and_exit_code_2(typed, says, capsys, monkeypatch):
@@ -289,7 +291,7 @@ def test_both_files_of_a_repeated_list_are_merged_or_missed(tmp_path, monkeypatc
     assert str(tmp_path / "a.safetensors") in settings and str(tmp_path / "b.safetensors") in settings
 
 
-@pytest.mark.parametrize("word", ["train", "find-rate", "class-images"])
+@pytest.mark.parametrize("word", ["train", "find-rate", "try", "class-images"])
 def test_the_help_of_a_job_names_the_settings_used_most_and_the_sections_of_all(word):
     shown = cli.parser_for(word).format_help()
     declared = {s.name for s in TrainConfig.settings()}

@@ -18,7 +18,7 @@ class Job(BaseModel):
     `entry` is the function that does the work, as `module:function`, imported when it is needed; it is called with the
     settings, the run's folder, where events go and what the checks found. `checks` names one that needs no torch and
     finds, from settings and folder, what stands in the way before the work begins (`facts.preflight.Findings`). `title`
-    is what the page calls the job in English.
+    is what the page calls the job in English. The folder of a run is removed afterwards unless `keeps_run`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +27,7 @@ class Job(BaseModel):
     entry: ClassVar[str] = ""
     checks: ClassVar[str] = ""
     uses: ClassVar[Uses] = "device"
+    keeps_run: ClassVar[bool] = True
 
     def __init_subclass__(
         cls, name: str = "", entry: str = "", checks: str = "", uses: Uses | None = None, **kwargs: Any,

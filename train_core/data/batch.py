@@ -41,6 +41,16 @@ class Batch:
         target = torch.tensor([self.bucket]).expand(len(self.indices), 2).to(self.crops.device, non_blocking=True)
         return {"original_sizes": self.original_sizes, "crops": self.crops, "target_sizes": target}
 
+    def of_size(self, count: int) -> Batch:
+        """A batch of `count` samples: these ones, again and again. Its loss is `count` / B times as large."""
+        rows = [row % len(self.indices) for row in range(count)]
+
+        def taken(values: Tensor) -> Tensor:
+            return values[torch.tensor(rows, device=values.device)]
+
+        captions = [self.captions[row] for row in rows]
+        return replace(self.mapped(taken), indices=self.indices[rows], captions=captions)
+
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same batch with `change` made to each of its tensors but `indices`, from which the host draws."""
         moments = self.moments

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from train_core.config.phrases import Phrase, from_plain, joined, phrase
@@ -123,6 +125,99 @@ class RateFound(Event):
             )))
             for name, rates in self.suggestions.items()
         ))  # fmt: skip
+
+
+@event("measured")
+@dataclass(frozen=True)
+class Measured(Event):
+    """A training ends, and what its steps have taken is known."""
+
+    work: Annotated[str, "stands for the kind of model and all settings that time and memory depend on"]
+    device: Annotated[str, "`cpu`, `cuda`, `mps`"]
+    card: Annotated[str, "its name"]
+    steps: Annotated[int, "that the time is the mean of"]
+    seconds_per_step: Annotated[float | None, "without pictures and saving"]
+    peak_memory: Annotated[int | None, "bytes on the device, or of the process"]
+
+
+@event("tried")
+@dataclass(frozen=True)
+class Tried(Measured):
+    """A try (`python -m train_core try`) is done. Sizes are in bytes, times in seconds."""
+
+    total_steps: Annotated[int, "of the whole training"]
+    pictures: Annotated[int, "that it would draw"]
+    seconds_per_picture: float | None
+    seconds: Annotated[float | None, "that the whole training would take"]
+    free_memory: Annotated[int, "before the try"]
+    total_memory: int
+    holders: Annotated[Mapping[str, int], "what else held memory, by program"]
+    batch_size: Annotated[int, "as set"]
+    largest_batch: Annotated[int | None, "that fits; null where that was not looked for"]
+    largest_was_done: Annotated[bool, "false where it is only expected from smaller ones"]
+    values: Annotated[Mapping[str, Any], "to set, by setting"]
+
+    @property
+    def fits(self) -> bool:
+        """Whether there was memory enough for the steps."""
+        return self.seconds_per_step is not None
+
+    def ends(self) -> datetime | None:
+        """The local time at which the training would end if it had begun when this was said."""
+        if self.seconds is None:
+            return None
+        try:
+            return datetime.fromtimestamp((self.time or time.time()) + self.seconds)
+        except (OverflowError, ValueError, OSError):
+            return None  # further off than any calendar
+
+    def words(self) -> str:
+        return joined("line", filter(None, (self._duration(), self._memory(), self._held(), self._batch())))
+
+    def _duration(self) -> str:
+        if self.seconds_per_step is None or self.seconds is None:
+            return phrase(
+                "said_try_too_large", "A batch of {batch} needs more memory than there is.", batch=self.batch_size
+            )
+        ends = self.ends()
+        return phrase(
+            "said_try_time",
+            "A step takes {step} s; all {steps} steps with loading and pictures about {whole}. Started now, the "
+            "training ends at {hour}.",
+            step=f"{self.seconds_per_step:.3g}", steps=f"{self.total_steps:,}", whole=clock_text(self.seconds),
+            hour=f"{ends:%Y-%m-%d %H:%M}" if ends else "–",
+        )
+
+    def _memory(self) -> str:
+        return phrase(
+            "said_try_memory", "Memory: at most {peak}; {free} of {total} were free.",
+            peak=_gib(self.peak_memory or 0), free=_gib(self.free_memory), total=_gib(self.total_memory),
+        )
+
+    def _held(self) -> str:
+        if not self.holders:
+            return ""
+        each = joined("comma", (f"{name} {_gib(size)}" for name, size in self.holders.items()))
+        return phrase("said_try_held", "What else holds memory: {holders}", holders=each)
+
+    def _batch(self) -> str:
+        if self.largest_batch is None:
+            return ""
+        if not self.largest_was_done:
+            return phrase(
+                "said_try_batch_expected", "The largest batch that should fit: {batch}", batch=self.largest_batch
+            )
+        return phrase("said_try_batch", "The largest batch that fits: {batch}", batch=self.largest_batch)
+
+
+def clock_text(seconds: float) -> str:
+    """Hours, minutes and seconds: `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.2f} GiB"
 
 
 @event("table")

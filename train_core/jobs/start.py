@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from train_core.config.files import Overrides, read_job
 from train_core.config.job import Job, Tool
@@ -68,7 +69,7 @@ def _lead(job: type[Job], config_file: Path | None, overrides: Overrides, locks:
         settings, warnings = read_job(job, config_file, overrides)
         config = job.of(settings)
         if run_dir is None and not issubclass(job, Tool):
-            run_dir = _new_run(job, settings, _state(config), locks)
+            run_dir = _new_run(job, settings, _state(config), locks) if job.keeps_run else _passing(locks)
             emit = _emit(run_dir, show)
     except UserError as error:
         return _failed(emit, error)
@@ -83,6 +84,12 @@ def _new_run(job: type[Job], settings: Job, state: State | None, locks: ExitStac
     folder = make_run_folder(job, settings)
     locks.enter_context(held(folder))
     return folder
+
+
+def _passing(locks: ExitStack) -> Path:
+    """A run folder that is gone once the job has ended."""
+    folder = TemporaryDirectory(prefix="crucible-", ignore_cleanup_errors=True)  # Windows keeps files that are open
+    return Path(locks.enter_context(folder))
 
 
 def _emit(run_dir: Path, show: Emit) -> Emit:

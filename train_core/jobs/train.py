@@ -24,11 +24,12 @@ from train_core.data.heldout import measured_on, open_libraries
 from train_core.data.library import Library
 from train_core.data.order import BatchPlan
 from train_core.data.texts import TextCache
-from train_core.events.kinds import EndStatus, Finished, NoticeEvent, Stage, Started, WarningEvent
+from train_core.events.kinds import EndStatus, Finished, Measured, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.preflight import Findings
+from train_core.facts.run.costs import work_digest
 from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
 from train_core.jobs.assembly import assemble
 from train_core.jobs.contents import contents_in_background
@@ -50,9 +51,12 @@ from train_core.models.load import load_family
 from train_core.networks.starting import merged_first, remarks_on
 from train_core.optim.optimizers import try_optimizer
 from train_core.run.loop import train
+from train_core.run.memory import card_name, peak_so_far
 from train_core.run.outputs.last_good import gone_wrong
 from train_core.run.outputs.model_card import write_card
 from train_core.run.training import Training
+
+Choice = Callable[[tuple[Library, Library | None]], tuple[Library, Library | None]]
 
 
 def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
@@ -72,24 +76,27 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findi
             raise gone_wrong(error, run.step, run.guard.advice, run.upkeep.saver.manifest) from error
 
 
-def open_run(config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None) -> Training:
+def open_run(
+    config: TrainConfig, run_dir: Path, emit: Emit, base: BaseFiles | None = None, chosen: Choice = lambda found: found
+) -> Training:
     """A run that is ready to start, or to continue from its state, on the base model in `base` if that is known.
 
-    The caller has to close it. Raises `UserError` for what the user can fix.
+    Of the images to train and to validate on, `chosen` gives those to use. The caller has to close it. Raises
+    `UserError` for what the user can fix.
     """
     accelerator = make_accelerator(config.launch)
     raise_if_any(precision_problems(config.training.mixed_precision, accelerator.device))
     try_optimizer(config.optimizer)
     place = place_of(config, run_dir, accelerator.is_main_process)
     try:
-        return _open_at(place, config, accelerator, emit, base)
+        return _open_at(place, config, accelerator, emit, base, chosen)
     except BaseException:
         place.release()
         raise
 
 
 def _open_at(
-    place: Place, config: TrainConfig, accelerator: Accelerator, emit: Emit, base: BaseFiles | None
+    place: Place, config: TrainConfig, accelerator: Accelerator, emit: Emit, base: BaseFiles | None, chosen: Choice
 ) -> Training:
     """`open_run`, once its place is known."""
     torch.manual_seed(config.training.seed)
@@ -97,7 +104,7 @@ def _open_at(
     dtype = compute_dtype(config.training.mixed_precision, accelerator.device)
     emit_problems(emit, NoticeEvent, precision_remarks(config.training.mixed_precision, accelerator.device))
     files = base or base_files(config.model.pretrained_model_name_or_path, config.model.vae)
-    libraries = open_libraries(DataSettings.of(config), config.validation, validation_seed(config))
+    libraries = chosen(open_libraries(DataSettings.of(config), config.validation, validation_seed(config)))
     contents = contents_in_background(config, files, *libraries)
     require_same(place, libraries[0], contents, emit)
     merged = merged_first(config.algorithm)
@@ -195,8 +202,18 @@ def finish(run: Training, emit: Emit) -> None:
             states.write_final(run.step, run.epoch)
     if run.metrics:
         run.metrics.close()
+        if run.step:
+            emit(measured(run, *run.metrics.speed()))
     path = states.last if upkeep.paused else saver.last
     emit(Finished(status=status, path=str(path) if path else None, step=run.step, validation=conclusion(upkeep)))
+
+
+def measured(run: Training, steps: int, seconds: float) -> Measured:
+    """What the steps done so far have taken: time and memory of this process."""
+    return Measured(
+        work=work_digest(run.upkeep.saver.config), device=run.device.type, card=card_name(run.device), steps=steps,
+        seconds_per_step=seconds / steps if steps else None, peak_memory=peak_so_far(run.device),
+    )
 
 
 def _go_on(do: Callable[[], None], emit: Emit) -> None:

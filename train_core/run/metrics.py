@@ -112,6 +112,10 @@ class Metrics:
             )
         )
 
+    def speed(self) -> tuple[int, float]:
+        """The number of steps done since the start, as far as they were read, and the seconds that they took."""
+        return self._done, self._reported - self._started - self._paused
+
     @property
     def average(self) -> float:
         """The mean loss of the last epoch's worth of steps."""

@@ -31,7 +31,8 @@ from train_core.run.upkeep import Upkeep
 class Training:
     """The parts of a run. `model` is the predictor, wrapped for several processes; `step` counts from 0.
 
-    `release` makes the name of its results available to others.
+    `release` makes the name of its results available to others. `watch` is called with the number of each step that is
+    done.
     """
 
     settings: TrainingSettings
@@ -47,6 +48,7 @@ class Training:
     metrics: Metrics | None
     step: int = 0
     release: Callable[[], None] = lambda: None
+    watch: Callable[[int], None] = lambda step: None
 
     def close(self) -> None:
         """Make the name of the results available to other runs."""
@@ -96,3 +98,4 @@ class Training:
             loss = self.accelerator.reduce(loss, "mean")
         if self.metrics:
             self.metrics.step(self.step, epoch + 1, loss, current_rates(self.stepper.optimizer), self.method.norms)
+        self.watch(self.step)

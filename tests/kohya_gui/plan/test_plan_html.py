@@ -8,16 +8,22 @@ from pathlib import Path
 import pytest
 
 from kohya_gui.form.validate_form import check_form
+from kohya_gui.plan import plan
 from kohya_gui.plan.figures_html import Figure, figures
 from kohya_gui.plan.plan import free_space, plan_of
 from kohya_gui.plan.plan_html import plan_html
 from kohya_gui.plan.words import bytes_text, percent_text
 from tests.adapters import adapter_on
+from tests.event_lines import EventLog
 from tests.kohya_gui.views.test_escaping import HOSTILE, Elements
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
+from train_core.config.files import write_toml
+from train_core.config.places import runs_dir
 from train_core.config.sections.network import NetworkSettings
 from train_core.facts.models.model_files import base_files
+from train_core.facts.run.costs import work_digest
+from train_core.facts.run.run_folders import new_folder
 from train_core.models.load import open_model
 
 
@@ -115,3 +121,27 @@ def test_sizes_have_about_three_digits(count, words):
 @pytest.mark.parametrize(("share", "words"), [(0, "0 %"), (0.004, "0.4 %"), (0.03, "3 %"), (1, "100 %")])
 def test_shares_are_percents(share, words):
     assert percent_text(share) == words
+
+
+def test_time_and_memory_are_those_of_a_past_run_that_did_the_same_work(form):
+    checked = form()
+    assert figure(checked, "Time") == ("Time", "–", "Known after a run or a try with these settings.")
+    folder = new_folder(runs_dir(), "old")
+    write_toml(folder / "config.toml", checked.config)
+    log = EventLog(folder / "events.jsonl")
+    log.write(
+        "measured", work=work_digest(checked.config), device="cpu", card="", steps=200, seconds_per_step=3.0,
+        peak_memory=2**31,
+    )
+    log.write("finished", status="completed")
+    log.close()
+    assert figure(checked, "Time").value == "10:00"  # 200 steps
+    assert "3 s a step, as in the run old of " in figure(checked, "Time").note
+    assert figure(checked, "Memory") == ("Memory", "2.0 GiB", "of the computer, at its peak")
+    assert figure(form(train_batch_size=3), "Time").value == "–"
+    assert figure(form(max_train_epochs=8), "Time").value == "20:00"
+
+
+def test_the_card_is_asked_about_for_its_hint(form, monkeypatch):
+    monkeypatch.setattr(plan, "card_memory", lambda: 24 * 2**30)
+    assert "hint_batch_large_card" in [advice.code for advice in plan_of(form(train_batch_size=1)).hints]

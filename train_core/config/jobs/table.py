@@ -39,6 +39,10 @@ OURS = (
         about="search for the learning rate that suits your images; takes the same arguments as train",
     ),
     Row(
+        name="try", settings=f"{JOBS}.try_out:TryConfig",
+        about="say what a training would take: time, memory, the largest batch; keeps nothing; same arguments as train",
+    ),
+    Row(
         name="class_images", settings=f"{JOBS}.class_images:ClassImagesConfig",
         about="make the regularisation images that are missing; takes the same arguments as train",
     ),
