@@ -12,29 +12,41 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from kohya_gui.i18n.language import language_of
+from kohya_gui.i18n.messages import text
 from kohya_gui.runs.control import find_known
 from kohya_gui.runs.details.archive import zip_stream
+from kohya_gui.runs.details.console import console_of
+from kohya_gui.runs.details.curves import curves_of
 from kohya_gui.runs.details.epochs import csv_of, rows_of
 from kohya_gui.runs.details.files import archive_of, files_of, find_file, states_of
 from kohya_gui.runs.details.pictures import marks_in, sheet_of, training_pictures
 from kohya_gui.runs.details.record import record_of, sample_named
+from kohya_gui.runs.details.report import report_of
+from kohya_gui.runs.follow import follower
 from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.runs.history.searching import Row
 from kohya_gui.runs.history.summary import summary_of
 from kohya_gui.runs.history.thumbnails import thumbnail
-from kohya_gui.runs.registry import ACTIVE, find_run, read_run
-from kohya_gui.server.answering import answer
-from kohya_gui.views import opened_html
+from kohya_gui.runs.index import list_runs
+from kohya_gui.runs.registry import ACTIVE, RunInfo, find_run, read_run
+from kohya_gui.server.answering import answer, as_json
+from kohya_gui.views import opened_console, opened_html
+from kohya_gui.views.opened_charts import charts_json
 
 # Relative, so that they hold behind a proxy that serves the page under another address.
 ADDRESS, PICTURES = "runs/", "pictures/"
 ASSETS = Path(__file__).parents[1] / "assets"
+UPLOT = ASSETS / "vendor" / "uplot"
 SCRIPT, STYLE = "text/javascript", "text/css"
 # What the browser loads once a run is opened, by the name in its address.
 LOADED = {
     "opened.js": (ASSETS / "opened" / "opened.js", SCRIPT), "viewer.js": (ASSETS / "opened" / "viewer.js", SCRIPT),
-    "opened.css": (ASSETS / "opened" / "opened.css", STYLE),
+    "charts.js": (ASSETS / "opened" / "charts.js", SCRIPT), "opened.css": (ASSETS / "opened" / "opened.css", STYLE),
+    "uplot.js": (UPLOT / "uPlot.iife.min.js", SCRIPT), "uplot.css": (UPLOT / "uPlot.min.css", STYLE),
 }  # fmt: skip
+MOST_OTHERS = 100  # runs offered to be laid over a chart, the newest ones
+MOST_LETTERS = 500  # of a search
 SMALL, LARGE = 256, 1024  # pixels of the longer side: in the table of pictures, and of a training picture
 SAFE = {"X-Content-Type-Options": "nosniff"}
 KEPT = {**SAFE, "Cache-Control": "private, max-age=31536000, immutable"}  # a picture's name holds its time and seed
@@ -47,8 +59,20 @@ def opened_routes(forced_language: str) -> list[BaseRoute]:
     async def look(request: Request) -> Response:
         return await answer(request, forced_language, _look)
 
+    async def console(request: Request) -> Response:
+        return await answer(request, forced_language, _console)
+
+    async def report(request: Request) -> Response:
+        return await answer(request, forced_language, _report)
+
+    def curves(request: Request) -> Response:
+        return _curves(request, language_of(request, forced_language))
+
     return [
         Route("/runs/opened", look, methods=["POST"]),
+        Route("/runs/console", console, methods=["POST"]),
+        Route("/runs/report", report, methods=["POST"]),
+        Route("/runs/{run}/curves", curves),
         Route("/runs/assets/{name}", _asset),
         Route("/runs/{run}/epochs.csv", _table),
         Route("/runs/{run}/files/{name}", _file),
@@ -71,7 +95,7 @@ def _look(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     address = f"{ADDRESS}{quote(folder.name)}/"
     row = Row(info, notes, summary_of(folder))
     parts = {
-        "opened-head": opened_html.head_html(row, language),
+        "opened-head": opened_html.head_html(row, follower(folder).view().errors, language),
         "opened-files": opened_html.files_html(
             rows_of(record, files), address, bool(states_of(folder)), language
         ),
@@ -79,14 +103,47 @@ def _look(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     sheet = sheet_of(record, files)
     shown = opened_html.sheet_json(sheet, marks_in(sheet, notes.marks), info.status in ACTIVE, language)
     sums: dict[str, int] = {id: zlib.crc32(html.encode(errors="replace")) for id, html in parts.items()}
+    sums["curves"] = record.revision
     sums["sheet"] = zlib.crc32(repr(shown).encode(errors="replace"))
     return {
         "active": info.status in ACTIVE, "sums": sums,
         "address": address, "pictures": f"{PICTURES}{quote(folder.name)}/",
         "parts": {id: html for id, html in parts.items() if known.get(id) != sums[id]},
         "sheet": shown if known.get("sheet") != sums["sheet"] else None,
-        "shell": None if known else opened_html.shell_html(language),
+        "shell": None if known else opened_html.shell_html(_others(folder), language),
     }  # fmt: skip
+
+
+def _others(folder: Path) -> list[RunInfo]:
+    """The newest runs beside this one that may have curves."""
+    found = [one for one in list_runs() if one.status != "queued" and one.folder != folder]
+    return found[:MOST_OTHERS]
+
+
+def _console(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """The console's lines, of which `words` are searched. Raises `UserError` if the run is gone."""
+    folder = find_known(str(asked.get("run") or ""))
+    console = console_of(folder / "console.log", str(asked.get("words") or "")[:MOST_LETTERS])
+    html = opened_console.lines_html(console, follower(folder).view().said, language)
+    total = zlib.crc32(html.encode(errors="replace"))
+    return {
+        "html": None if asked.get("known") == total else html, "sum": total,
+        "count": opened_console.count_text(console, language),
+    }  # fmt: skip
+
+
+def _report(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """A report to be shown to others, and what to say once it is copied. Raises `UserError` if the run is gone."""
+    return {"text": report_of(find_known(str(asked.get("run") or ""))), "told": text("ui.told.copied", language)}
+
+
+def _curves(request: Request, language: str) -> Response:
+    """The charts of a run as JSON."""
+    folder = find_run(request.path_params["run"])
+    info = read_run(folder) if folder is not None else None
+    if folder is None or info is None:
+        return _nothing()
+    return as_json(charts_json(curves_of(record_of(folder)), info.name, language))
 
 
 def _asset(request: Request) -> Response:
@@ -101,9 +158,9 @@ def _table(request: Request) -> Response:
     if folder is None:
         return _nothing()
     record = record_of(folder)
-    text = csv_of(rows_of(record, files_of(folder, record)))
+    table = csv_of(rows_of(record, files_of(folder, record)))
     headers = {**FRESH, "Content-Disposition": _attached(f"{folder.name}-epochs.csv")}
-    return Response(text.encode("utf-8-sig", errors="replace"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(table.encode("utf-8-sig", errors="replace"), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _file(request: Request) -> Response:

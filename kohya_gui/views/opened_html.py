@@ -15,24 +15,28 @@ from kohya_gui.runs.details.epochs import Row as Epoch
 from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.details.pictures import Column, Sheet
 from kohya_gui.runs.history.searching import Row
+from kohya_gui.runs.registry import RunInfo
 from kohya_gui.views.markup import joined, message
+from kohya_gui.views.opened_charts import charts_html
+from kohya_gui.views.opened_console import console_html
 from kohya_gui.views.row_parts import badge, note
 from kohya_gui.views.run_dialogs import size_text
 from kohya_gui.views.run_html import duration_text, rate_name
 from kohya_gui.views.runs_html import acts_html
+from train_core.config.problems import Problem
 
 MOST_ROWS = 1_000  # of the table; the newest ones are shown, the CSV has all
 
 
-def shell_html(language: str) -> Markup:
-    """The frame of an opened run, which assets/opened/opened.js fills in."""
-    return Markup(
-        '<div id="opened-head"></div>{}<section id="opened-files"></section>'
-    ).format(_viewer(language))
+def shell_html(others: Sequence[RunInfo], language: str) -> Markup:
+    """The frame of an opened run, which assets/opened/opened.js fills in; `others` can be laid over its charts."""
+    return Markup('<div id="opened-head"></div>{}{}<section id="opened-files"></section>{}').format(
+        charts_html(others, language), _viewer(language), console_html(language)
+    )
 
 
-def head_html(row: Row, language: str) -> Markup:
-    """Name, status, figures, what can be done, and what went wrong."""
+def head_html(row: Row, errors: Sequence[Problem], language: str) -> Markup:
+    """Name, status, figures, what can be done, and the errors that ended it."""
     info, summary = row.info, row.summary
     figures = [
         ("step", f"{info.step:,} / {info.total_steps:,}" if info.total_steps else "–"),
@@ -44,13 +48,21 @@ def head_html(row: Row, language: str) -> Markup:
     cells = joined(
         Markup("<div><span>{}</span><b>{}</b></div>").format(_figure(name, language), value) for name, value in figures
     )
-    errors = note("error", message(summary.error, language)) if summary.error is not None else Markup("")
     return Markup(
         '<div class="opened-bar"><button type="button" class="small" data-shut>← {}</button><h3>{}</h3>{}'
         '<span class="runs-space"></span>{}</div><div class="figures">{}</div>{}'
     ).format(
         text("ui.opened.back", language), info.name, badge(info.status, text(f"ui.status.{info.status}", language)),
-        acts_html(row, language), cells, errors,
+        acts_html(row, language), cells, _errors(errors, language) if errors else "",
+    )
+
+
+def _errors(errors: Sequence[Problem], language: str) -> Markup:
+    """What has ended the run, and the button that copies all that helps to find out why."""
+    return Markup(
+        '<div class="opened-error"><div>{}</div><button type="button" class="small" data-report>{}</button></div>'
+    ).format(
+        joined(note("error", message(one, language)) for one in errors), text("ui.opened.report", language)
     )
 
 

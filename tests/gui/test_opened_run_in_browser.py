@@ -47,6 +47,17 @@ def opened(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert broken == []
 
 
+def drawn(page: Page, chart: str) -> Locator:
+    """The canvas of a chart, once there is something on it."""
+    canvas = page.locator(f"#charts-{chart} canvas")
+    expect(canvas).to_be_visible()
+    page.wait_for_function(
+        "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)",
+        arg=canvas.element_handle(),
+    )
+    return canvas
+
+
 def loaded(page: Page, picture: Locator) -> None:
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
 
@@ -77,10 +88,12 @@ def test_scripts_of_an_opened_run_are_loaded_with_the_first_one(opened: Callable
     trained_run("20260102-000000-owl", tmp_path)
     asked: list[str] = []
     page = opened("20260102-000000-owl")
+    drawn(page, "loss")
     page.on("request", lambda request: asked.append(request.url))
     page.locator("[data-shut]").click()
     page.locator(f'[data-open="{FOX}"]').click()
     expect(page.locator("#opened-head h3")).to_have_text("fox")
+    drawn(page, "loss")
     assert not [address for address in asked if "/assets/" in address]
 
 
@@ -181,3 +194,104 @@ def test_new_epochs_appear_while_the_run_is_open(opened: Callable[..., Page], tm
     train_epoch(fox, tmp_path, 3, 3)
     expect(page.locator("table.epochs tbody tr")).to_have_count(3)
     expect(page.locator("#viewer-when")).to_contain_text("30")
+
+
+def test_charts_are_hovered_zoomed_made_logarithmic_and_laid_over_each_other(
+    opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    trained_run(FOX, tmp_path)
+    trained_run("20260102-000000-owl", tmp_path)
+    asked: list[str] = []
+    page = opened()
+    page.on("request", lambda request: asked.append(request.url))
+    drawn(page, "loss")
+    drawn(page, "lr")
+    assert page.locator(".charts-grid figure").evaluate_all("all => all.map(one => one.id)") == [
+        "charts-loss", "charts-lr", "charts-speed"
+    ]
+    legend, over = page.locator("#charts-loss .u-legend"), page.locator("#charts-loss .u-over")
+    names = ["each step", "smoothed", "per epoch", "validation"]
+    assert legend.locator(".u-label").all_inner_texts() == ["Step", *names]
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 40)
+    expect(legend.locator(".u-value").nth(0)).to_have_text("30")
+    expect(legend.locator(".u-value").nth(4)).to_have_text("0.08333")
+
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(page.locator("#charts-loss")).to_have_attribute("data-zoomed", "true")
+    page.mouse.dblclick(box["x"] + box["width"] * 0.5, box["y"] + 60)
+    expect(page.locator("#charts-loss")).to_have_attribute("data-zoomed", "false")
+
+    linear = drawn(page, "loss").evaluate("canvas => canvas.toDataURL()")
+    page.locator("[data-chart=loss]").check()
+    logarithmic = drawn(page, "loss").evaluate("canvas => canvas.toDataURL()")
+    expect(page.locator("[data-chart=loss]")).to_be_checked()
+    assert logarithmic != linear
+
+    page.locator("#charts-add").select_option("20260102-000000-owl")
+    expect(legend.locator(".u-label")).to_have_count(9)
+    assert "owl (20260102-000000): smoothed" in legend.locator(".u-label").all_inner_texts()
+    assert [address.split("/runs/")[1] for address in asked if "/curves" in address] == [
+        f"{FOX}/curves", "20260102-000000-owl/curves"
+    ]
+    page.locator("[data-without]").click()
+    expect(legend.locator(".u-label")).to_have_count(5)
+
+
+def test_a_chart_grows_with_its_run_and_stays_zoomed(opened: Callable[..., Page], tmp_path: Path) -> None:
+    fox = trained_run(FOX, tmp_path, "", epochs=2)
+    page = opened()
+    drawn(page, "loss")
+    over = page.locator("#charts-loss .u-over").bounding_box()
+    page.mouse.move(over["x"] + 40, over["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(over["x"] + 140, over["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(page.locator("#charts-loss")).to_have_attribute("data-zoomed", "true")
+    train_epoch(fox, tmp_path, 3, 3)
+    expect(page.locator("table.epochs tbody tr")).to_have_count(3)
+    expect(page.locator("#charts-loss")).to_have_attribute("data-zoomed", "true")
+    page.mouse.dblclick(over["x"] + 80, over["y"] + 60)
+    expect(page.locator("#charts-loss")).to_have_attribute("data-zoomed", "false")
+    page.mouse.move(over["x"] + over["width"] - 1, over["y"] + 40)
+    expect(page.locator("#charts-loss .u-value").first).to_have_text("30")
+
+
+def test_the_console_is_coloured_and_searched(opened: Callable[..., Page], tmp_path: Path) -> None:
+    fox = trained_run(FOX, tmp_path)
+    page = opened()
+    lines = page.locator("#console-lines > div")
+    expect(lines).to_have_count(3)
+    expect(page.locator("#console-lines .warning")).to_contain_text("it is warm")
+    page.locator("#console-search").fill("EPOCH")
+    expect(lines).to_have_count(1)
+    expect(lines.locator("mark")).to_have_text("epoch")
+    expect(lines.locator("i")).to_have_text("3")
+    with (fox / "console.log").open("a", encoding="utf-8") as console:
+        console.write("epoch <b>2</b>\n")
+    expect(lines).to_have_count(2)
+    expect(lines.nth(1)).to_contain_text("epoch <b>2</b>")
+    page.locator("#console-search").fill("")
+    expect(page.locator("#console-count")).to_have_text("4 lines")
+
+
+@pytest.mark.parametrize("may_copy", [True, False])
+def test_a_report_is_copied_or_shown_to_be_copied(opened: Callable[..., Page], tmp_path: Path, may_copy: bool) -> None:
+    trained_run(FOX, tmp_path, "")
+    page = opened()
+    if may_copy:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    else:
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    expect(page.locator("#opened-head .note.error")).to_contain_text("ended without giving a reason")
+    page.locator("[data-report]").click()
+    if may_copy:
+        expect(page.locator(".told")).to_contain_text("copied")
+        report = page.evaluate("navigator.clipboard.readText()")
+    else:
+        report = page.locator("#report-text").input_value()
+    assert "[run_lost]" in report
+    assert str(tmp_path) not in report

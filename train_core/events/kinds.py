@@ -74,6 +74,8 @@ class Progress(Event):
     lr: Annotated[Mapping[str, float], "rate by part"]
     speed: Annotated[float | None, "steps a second"]
     eta: Annotated[float | None, "seconds"]
+    grad_norm: Annotated[float | None, "length of the last step's gradients, before clipping"] = None
+    memory: Annotated[int | None, "bytes that the card has held at most so far"] = None
 
 
 @event("sample")

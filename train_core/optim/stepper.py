@@ -41,6 +41,7 @@ class Stepper:
         self._inferring = False
         self.reads_at_once = reads_at_once(accelerator.device)
         self.next_step = 0
+        self.norm: Tensor | None = None  # of the last step's gradients, on their device
 
     @contextmanager
     def gathering(self, last: bool) -> Iterator[None]:
@@ -76,6 +77,7 @@ class Stepper:
         self.next_step = step + 1
         if self.ema and moves:
             self.ema.update()
+        self.norm = norm
         return norm
 
     def _clipped(self) -> Tensor:

@@ -29,6 +29,7 @@ class Waiting(NamedTuple):
     loss: Tensor
     rates: dict[str, float]
     norms: Tensor | None
+    grad_norm: Tensor | None
 
 
 @dataclass
@@ -60,13 +61,15 @@ class Metrics:
         self.board.add_text("settings", "".join(f"    {line}\n" for line in settings.splitlines()), self.first_step)
 
     def step(
-        self, step: int, epoch: int, loss: Tensor, rates: dict[str, float], norms: Tensor | None = None
-    ) -> None:
+        self, step: int, epoch: int, loss: Tensor, rates: dict[str, float], norms: Tensor | None = None,
+        grad_norm: Tensor | None = None,
+    ) -> None:  # fmt: skip
         """Note optimizer step `step` (from 1) with its loss (a scalar tensor, left on its device).
 
-        `norms` (layers,) are the lengths of the layers' changes, where there is a limit to them.
+        `norms` (layers,) are the lengths of the layers' changes, where there is a limit to them, and `grad_norm` is
+        that of the gradients, a scalar left on its device.
         """
-        self._waiting.append(Waiting(step, epoch, loss, rates, norms))
+        self._waiting.append(Waiting(step, epoch, loss, rates, norms, grad_norm))
         is_time = time.monotonic() - self._reported >= SECONDS_BETWEEN_REPORTS
         if is_time or step == self.first_step + 1 or len(self._waiting) >= STEPS_HELD_AT_MOST:
             self.flush()
@@ -86,7 +89,7 @@ class Metrics:
         self._done += len(losses)
         newest = self._waiting[-1]
         self._waiting.clear()
-        self._report(newest.step, newest.epoch, losses[-1], newest.rates)
+        self._report(newest, losses[-1])
 
     def _write(self, step: int, loss: float, rates: dict[str, float]) -> None:
         self.board.add_scalar("loss/current", loss, step)
@@ -100,15 +103,18 @@ class Metrics:
         self.board.add_scalar("max_norm/average_key_norm", mean, step)
         self.board.add_scalar("max_norm/max_key_norm", largest, step)
 
-    def _report(self, step: int, epoch: int, loss: float, rates: dict[str, float]) -> None:
+    def _report(self, newest: Waiting, loss: float) -> None:
+        step = newest.step
+        grad_norm = float(newest.grad_norm) if newest.grad_norm is not None else math.nan
         self._reported = time.monotonic()
         seconds = self._reported - self._started - self._paused
         speed = self._done / seconds if seconds > 0 else 0.0
         self.emit(
             Progress(
-                step=step, total_steps=self.total_steps, epoch=epoch, epochs=self.epochs,
-                loss=loss if math.isfinite(loss) else None, average=self.average, lr=rates, speed=speed,
+                step=step, total_steps=self.total_steps, epoch=newest.epoch, epochs=self.epochs,
+                loss=loss if math.isfinite(loss) else None, average=self.average, lr=newest.rates, speed=speed,
                 eta=(self.total_steps - step) / speed if speed else None,
+                grad_norm=grad_norm if math.isfinite(grad_norm) else None, memory=_most_held(newest.loss.device),
             )
         )
 
@@ -156,3 +162,8 @@ class Metrics:
         """Write what is waiting and close TensorBoard's file."""
         self.flush()
         self.board.close()
+
+
+def _most_held(device: torch.device) -> int | None:
+    """Bytes that tensors have taken on the card at most so far; None without a card."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -97,5 +97,6 @@ class Training:
         if self.accelerator.num_processes > 1:
             loss = self.accelerator.reduce(loss, "mean")
         if self.metrics:
-            self.metrics.step(self.step, epoch + 1, loss, current_rates(self.stepper.optimizer), self.method.norms)
+            rates = current_rates(self.stepper.optimizer)
+            self.metrics.step(self.step, epoch + 1, loss, rates, self.method.norms, self.stepper.norm)
         self.watch(self.step)

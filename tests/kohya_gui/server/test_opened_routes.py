@@ -18,6 +18,7 @@ from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.server.app import Served
 from tests.kohya_gui.server.serving import RUN, served
 from tests.trained import trained_run
+from train_core.config.places import app_dir
 
 FOX = "20260102-000000-fox 狐 #1"
 
@@ -118,13 +119,36 @@ def test_what_an_opened_run_needs_is_served_and_nothing_beside_it(client: httpx.
         assert client.get(f"runs/assets/{name}").status_code == 404
 
 
+def test_charts_console_and_report_are_given_for_a_run(client: httpx.Client) -> None:
+    curves = client.get(f"{address(client)}curves").json()
+    assert [chart["id"] for chart in curves["charts"]] == ["loss", "lr", "speed"]
+    assert max(len(line["x"]) for chart in curves["charts"] for line in chart["lines"]) == 30
+    chinese = client.get(f"{address(client)}curves", headers={"Accept-Language": "zh-CN"}).json()
+    assert chinese["charts"][0]["title"] == "损失"
+    first = post(client, "console", {"run": FOX, "words": "warm"})
+    assert "<mark>warm</mark>" in first["html"]
+    assert post(client, "console", {"run": FOX, "words": "warm", "known": first["sum"]})["html"] is None
+    assert "## Versions" in post(client, "report", {"run": FOX})["text"]
+    for what in ("console", "report"):
+        assert "does not exist" in post(client, what, {"run": "20260101-000000-gone"})["error"]
+    assert client.get("runs/20260101-000000-gone/curves").status_code == 404
+
+
+def test_what_draws_the_charts_is_whole_and_has_its_licence(client: httpx.Client) -> None:
+    assert b"uPlot" in client.get("runs/assets/uplot.js").content
+    assert client.get("runs/assets/uplot.css").headers["content-type"].startswith("text/css")
+    assert "MIT" in (app_dir() / "kohya_gui" / "assets" / "vendor" / "uplot" / "LICENSE").read_text("utf-8")
+    assert "kohya_gui/assets/vendor/uplot" in (app_dir() / "NOTICE").read_text("utf-8")
+
+
 def test_strangers_and_other_pages_get_nothing(fox: Path, client: httpx.Client) -> None:
-    whats = ("zip", "epochs.csv", "training", "training/0", "files/x", "small/x")
+    whats = ("zip", "curves", "epochs.csv", "training", "training/0", "files/x", "small/x")
     theirs = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     assert [client.get(f"runs/{RUN}/{what}", headers=theirs).status_code for what in whats] == [403] * len(whats)
     with served(username="ann", password="s3cret") as page, httpx.Client(base_url=page.local_url, trust_env=False) as c:
         assert [c.get(f"runs/{RUN}/{what}").status_code for what in whats] == [401] * len(whats)
-        assert c.post("runs/opened", json={"run": RUN}).status_code == 401
+        posts = [c.post(f"runs/{what}", json={"run": RUN}).status_code for what in ("opened", "console", "report")]
+        assert posts == [401] * 3
 
 
 @pytest.mark.parametrize("run", [None, 1, [], {}, "", "..", "20260101-000000-gone", "20260101-000000-x/..", "\x00"])
@@ -133,7 +157,7 @@ def test_a_run_that_is_not_there_is_said_to_be_gone(client: httpx.Client, run: o
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(["files", "small", "training", "zip", "epochs.csv", "assets"]), st.text(max_size=12))
+@given(st.sampled_from(["files", "small", "training", "zip", "epochs.csv", "assets", "curves"]), st.text(max_size=12))
 def test_no_address_breaks_the_server(page: Served, what: str, name: str) -> None:
     with httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
         at = "".join(f"%{byte:02X}" for byte in name.encode(errors="replace"))
@@ -148,6 +172,6 @@ def test_no_address_breaks_the_server(page: Served, what: str, name: str) -> Non
 )))  # fmt: skip
 def test_no_question_about_an_opened_run_breaks_the_server(page: Served, body: dict[str, Any]) -> None:
     with httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
-        assert client.post("runs/opened", json=body).status_code == 200
+        assert [client.post(f"runs/{what}", json=body).status_code for what in ("opened", "console")] == [200] * 2
         wanted = {**body, "act": body.get("act") if body.get("act") in ("mark", "use") else "mark"}
         assert client.post("runs/act", json=wanted).status_code == 200

@@ -15,6 +15,7 @@ import pytest
 from kohya_gui.form.form_facts import facts_html, fields_html
 from kohya_gui.form.validate_form import check_form
 from kohya_gui.form.widgets import build_form
+from kohya_gui.runs.details.console import Console, Line, Piece
 from kohya_gui.runs.details.epochs import Row as Epoch
 from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.follow import RunView, Sample, Saved, Table
@@ -27,7 +28,7 @@ from kohya_gui.runs.queue.listing import Listed
 from kohya_gui.runs.queue.queue_file import Entry, Queue
 from kohya_gui.runs.registry import RunInfo
 from kohya_gui.tabs.train_actions import _download
-from kohya_gui.views import opened_html, queue_html, run_dialogs, runs_html
+from kohya_gui.views import opened_console, opened_html, queue_html, run_dialogs, runs_html
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.tool_html import tool_html
@@ -113,7 +114,14 @@ def opened_views(row: Row, language: str) -> list[str]:
     """An opened run."""
     file = RunFile(HOSTILE, Path(HOSTILE), "epoch", 1, 1)
     epoch = Epoch(1, 1, 0.1, None, {HOSTILE: 1e-4, "unet": 1e-5}, (file,), (Path(f"/x/{HOSTILE}.png"),))
-    return [opened_html.head_html(row, language), opened_html.files_html([epoch], "runs/x/", True, language)]
+    found = Problem("code_of_a_later_version", HOSTILE, {"name": HOSTILE})
+    line = Line(1, "error", (Piece(HOSTILE, "red"), Piece(HOSTILE, found=True)))
+    said = Line(1, "", (Piece(HOSTILE),))
+    return [
+        opened_html.head_html(row, [found], language), opened_html.files_html([epoch], "runs/x/", True, language),
+        opened_html.shell_html([row.info], language),
+        opened_console.lines_html(Console((line, said), 2), {HOSTILE: HOSTILE}, language),
+    ]
 
 
 def form_views(tmp_path: Path, language: str) -> list[str]:
