@@ -59,6 +59,7 @@ def test_a_run_says_what_it_does_and_leaves_file_settings_and_logs(prepare: Prep
     # Three images twice and two once: 6 and 2 samples in batches of 2 make 4 steps an epoch.
     assert (started["total_steps"], started["epochs"], started["images"]) == (8, 2, 5)
     assert kinds(events, "progress")[-1]["step"] == started["total_steps"]
+    assert all(event["grad_norm"] > 0 for event in kinds(events, "progress"))
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {"zuko.safetensors", "zuko.toml", "zuko.preset.json"}
     (run_dir,) = runs_dir().iterdir()
