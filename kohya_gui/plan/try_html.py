@@ -42,9 +42,14 @@ def _figures(result: Tried, language: str, now: datetime) -> Iterator[Figure]:
         yield Figure(text("ui.try.ends", language), ends, text("ui.try.ends.note", language))
     if result.peak_memory is not None:
         free, total = bytes_text(result.free_memory), bytes_text(result.total_memory)
-        name = text("ui.try.memory" if result.device == "cpu" else "ui.try.memory.card", language)
+        name = text(f"ui.try.memory{_where(result)}", language)
         note = text("ui.try.memory.note", language, free=free, total=total)
         yield Figure(name, bytes_text(result.peak_memory), note)
+
+
+def _where(result: Tried) -> str:
+    """End of the keys of texts about memory, which is the computer's or a card's."""
+    return "" if result.device == "cpu" else ".card"
 
 
 def _hour(now: datetime, seconds: float) -> str:
@@ -74,14 +79,16 @@ def _line(words: str, kind: str = "") -> Markup:
 
 
 def _too_large(result: Tried, language: str) -> Markup:
-    return Markup("") if result.fits else _line(text("ui.try.too_large", language, batch=result.batch_size), "bad")
+    return Markup("") if result.fits else _line(
+        text(f"ui.try.too_large{_where(result)}", language, batch=result.batch_size), "bad"
+    )
 
 
 def _held(result: Tried, language: str) -> Markup:
     if not result.holders:
         return Markup("")
     each = JOINTS["comma"].join(f"{name} {bytes_text(size)}" for name, size in result.holders.items())
-    return _line(text("ui.try.held", language, holders=each))
+    return _line(text(f"ui.try.held{_where(result)}", language, holders=each))
 
 
 def _batch(result: Tried, language: str) -> Markup:

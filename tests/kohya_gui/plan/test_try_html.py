@@ -63,6 +63,12 @@ def test_names_of_programs_and_cards_stay_text(language: str):
     assert not [name for name in found.attributes if name.startswith("on")]
 
 
+def test_the_memory_is_the_cards_or_the_computers():
+    on_card, on_processor = (try_html(replace(FOUND, device=device), "en", NOON) for device in ("cuda", "cpu"))
+    assert "What else holds the card's memory" in on_card.unescape()
+    assert "What else holds memory" in on_processor
+
+
 def test_the_chinese_card_is_chinese():
     html = try_html(FOUND, "zh-CN", NOON)
     assert "放得下的最大批次：3" in html
