@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +44,19 @@ def rows_of(record: Record, files: Sequence[RunFile]) -> list[Row]:
     reported = [one.step for one in progress]
     told = {one.step: one.epoch for one in record.saved if one.epoch}
     told |= {one.step: one.epoch for one in record.validations if one.epoch}
-    return [
-        _row(step, _latest(progress, reported, step), told, record, results)
-        for step in sorted(steps)
-    ]
+    validations = {one.step: one.loss for one in record.validations}
+    saved, drawn = defaultdict[int, list[RunFile]](list), defaultdict[int, list[Path]](list)
+    for file in results:
+        saved[file.step].append(file)
+    for sample in record.samples:
+        drawn[sample.step].append(Path(sample.path))
+    found = []
+    for step in sorted(steps):
+        known = _latest(progress, reported, step)
+        epoch = told.get(step) or (known.epoch if known else 0)
+        loss, rates = (known.average, known.lr) if known else (None, {})
+        found.append(Row(epoch, step, loss, validations.get(step), rates, tuple(saved[step]), tuple(drawn[step])))
+    return found
 
 
 def csv_of(rows: Sequence[Row]) -> str:
@@ -69,18 +79,6 @@ def _latest(progress: Sequence[Progress], reported: Sequence[int], step: int) ->
     """What was reported last by `step`."""
     place = bisect_right(reported, step)
     return progress[place - 1] if place else None
-
-
-def _row(
-    step: int, known: Progress | None, told: Mapping[int, int], record: Record, results: Sequence[RunFile]
-) -> Row:
-    validation = next((one.loss for one in reversed(record.validations) if one.step == step), None)
-    epoch = told.get(step) or (known.epoch if known else 0)
-    return Row(
-        epoch, step, known.average if known else None, validation, known.lr if known else {},
-        tuple(one for one in results if one.step == step),
-        tuple(Path(one.path) for one in record.samples if one.step == step),
-    )
 
 
 def _number(value: float | None) -> str:

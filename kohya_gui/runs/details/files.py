@@ -33,9 +33,11 @@ class RunFile:
 def files_of(folder: Path, record: Record | None = None) -> list[RunFile]:
     """The results and the copies of the settings that the run in `folder` has written and that are still there."""
     found: dict[str, RunFile] = {}
-    for path, kind, step in dict.fromkeys(_named(folder, record or record_of(folder))):
-        size = size_of(path)
-        if size is not None and all(one.path != path for one in found.values()):
+    known: set[Path] = set()
+    for path, kind, step in _named(folder, record or record_of(folder)):
+        size = None if path in known else size_of(path)
+        if size is not None:
+            known.add(path)
             name = free_name(path.name, found)
             found[name] = RunFile(name, path, kind, step, size)
     return list(found.values())

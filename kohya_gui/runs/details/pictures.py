@@ -51,8 +51,8 @@ def sheet_of(record: Record, files: Sequence[RunFile]) -> Sheet:
     """The sheet of a run. Of two pictures for one place, the newer one is shown."""
     samples = [one for one in record.samples if Path(one.path).suffix.lower() in PICTURES]
     steps = sorted({one.step for one in samples})[-MOST_STEPS:]
-    rows = sorted({(one.index, one.prompt) for one in samples if one.step in steps})
     column_at = {step: number for number, step in enumerate(steps)}
+    rows = sorted({(one.index, one.prompt) for one in samples if one.step in column_at})
     row_of = {row: number for number, row in enumerate(rows)}
     cells: dict[tuple[int, int], Cell] = {}
     for one in samples:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from kohya_gui.runs import control
 from kohya_gui.runs.details.choosing import mark, use_step
 from kohya_gui.runs.details.record import record_of
 from kohya_gui.runs.history.notes import read_notes
+from kohya_gui.runs.registry import read_run
+from tests.kohya_gui.runs.conftest import wait_until
 from train_core.config.problems import UserError
 
 Trained = Callable[..., Path]
@@ -66,18 +68,21 @@ def test_a_run_without_files_has_none_to_use(trained: Trained, tmp_path: Path) -
         use_step(folder, 10)
 
 
-def test_a_run_at_work_is_asked_to_stop_and_one_that_has_ended_is_not(
-    trained: Trained, run_job: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Path] = []
-    monkeypatch.setattr(control, "stop", asked.append)
-    ended = trained()
-    use_step(ended, 10)
-    assert asked == []
-    monkeypatch.setattr("kohya_gui.runs.details.choosing.read_run", lambda folder: Working())
-    use_step(ended, 10)
-    assert asked == [ended]
+def test_a_run_at_work_ends_after_its_epoch_is_kept(run_job: Callable[..., Path], tmp_path: Path) -> None:
+    folder, result = run_job("train"), tmp_path / "x-000001.safetensors"
+    wait_until(lambda: status(folder) == "running")
+    result.write_bytes(b"learnt")
+    (folder / "manifest.json").write_text(json.dumps([[str(result), "epoch", 1, 1]]))
+    assert use_step(folder, 1).read_bytes() == b"learnt"
+    wait_until(lambda: status(folder) == "stopped")
+    assert sorted(path.name for path in tmp_path.glob("*.safetensors")) == [
+        "x-000001-chosen.safetensors", "x-000001.safetensors"
+    ]
+    use_step(folder, 1)  # it has ended, so there is nothing to stop
+    assert not list((folder / "control").iterdir())
 
 
-class Working:
-    status = "running"
+def status(folder: Path) -> str:
+    run = read_run(folder)
+    assert run is not None
+    return run.status

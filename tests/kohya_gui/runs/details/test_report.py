@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from kohya_gui.runs.details.record import Record
 from kohya_gui.runs.details.report import Hidden, report_of
 from tests.event_lines import EventLog
+from tests.odd_events import any_line
 from train_core.config.problems import problem
 
 Trained = Callable[..., Path]
@@ -84,6 +86,19 @@ def test_the_cards_are_named_as_their_driver_names_them(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     assert "Some Card, 8192 MiB, 550.1" in report_of(failed).splitlines()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(any_line, max_size=8), st.binary(max_size=60))
+def test_no_events_and_no_console_break_the_report(
+    tmp_path: Path, lines: list[dict[str, object]], console: bytes
+) -> None:
+    folder = tmp_path / f"20260101-000000-x{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    (folder / "config.toml").write_text("config_version = 1\n")
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "console.log").write_bytes(console)
+    assert "## Last lines" in report_of(folder)
 
 
 part = st.text("abcdefgh", min_size=4, max_size=8)
