@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from kohya_gui.form.drafts import load_draft, save_draft
+from kohya_gui.form.history import History
+from kohya_gui.form.live import Answer
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import Form, to_widget
 from train_core.config.job import Job
@@ -17,50 +21,91 @@ from train_core.config.paths import clean_value
 from train_core.config.problems import Problem, UserError
 
 Updates = dict[Any, Any]  # new values, or changes, by widget
+_stamps = count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormController(ABC):
     """Base of every form on the page; each kind of form adds its own handlers.
 
-    Handlers take what the form's fields show as `shown` and return updates by widget; `gr.skip()` changes nothing,
-    where gradio would refuse empty updates. `facts` is the element around the form that hides fields, marks wrong ones
-    and offers paths; `language` the one forced on the command line, or ""; `draft` tells apart the drafts of one user.
+    While people type, the page's script asks for an `Answer` over a route of ours. Handlers of buttons take what the
+    fields show as `shown` and return updates by widget; `gr.skip()` changes nothing, where gradio would refuse empty
+    updates. `stamp` is an element that tells the script when a handler has filled the form; `language` the one forced
+    on the command line, or ""; `draft` tells apart the drafts of one user.
     """
 
     job: type[Job]
     fields: Form
-    facts: gr.HTML
+    stamp: gr.HTML
     language: str
     draft: str = ""
+    _histories: dict[str, History] = field(default_factory=dict)
 
     @abstractmethod
-    def facts_html(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> str:
-        """HTML of `facts` for the form's `values`, in which `problems` have just been found."""
+    def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
+        """What is to be said of `values`; `more` is what is typed beside the form, by name."""
+
+    def look(self, sent: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
+        """Keep the values that a browser has `sent` as the draft, and answer them.
+
+        A browser sends the fields that it has drawn; those of sections that were never unfolded are as in the draft.
+        """
+        before = self.complete(self.drafted(session))
+        values = {**before, **sent}
+        self.history(session).note(values)
+        if values != before:
+            self.keep(session, values)
+        answer = self.answer(values, session, more)
+        return replace(answer, told=tuple(session.said or ()))
 
     @property
     def filled(self) -> list[Any]:
         """The outputs of a handler that fills the form."""
-        return [self.facts, *self.fields.inputs]
+        return [self.stamp, *self.fields.inputs]
 
     def session(self, request: gr.Request) -> Session:
         """The session that sent `request`."""
-        return Session.of(request, self.language)
+        return Session.of(request, request.username or "", self.language)
 
-    def fill(self, values: Mapping[str, Any], session: Session) -> Updates:
-        """Put `values` into the form; settings that they lack get their defaults."""
-        shown = self.fields.show(values)
-        described = self.describe(self.fields.read(shown), session)
-        return {**described, **dict(zip(self.fields.inputs, shown, strict=True))}
+    def session_of(self, request: Any, user: str) -> Session:
+        """The session of `user` that sent `request`, not through gradio; `look` says what it was told."""
+        return Session.of(request, user, self.language, said=[])
 
-    def describe(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> Updates:
-        """Explain what `values` mean."""
-        return {self.facts: self.facts_html(values, session, problems)}
+    def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the fields show for `values`; settings that they lack have their defaults."""
+        return self.fields.read(self.fields.show(values))
 
-    def refuse(self, error: UserError, values: Mapping[str, Any], session: Session) -> Updates:
-        """Show why something was not done with `values`, in the corner and around the form."""
+    def fill(self, values: Mapping[str, Any], session: Session, shown: Mapping[str, Any] | None = None) -> Updates:
+        """Put `values` into the form, which shows `shown`, or its defaults; settings that they lack get theirs."""
+        wanted = self.complete(values)
+        before = self.complete({}) if shown is None else shown
+        self.history(session).note(wanted)
+        changed = {self.fields.widgets[name]: value for name, value in wanted.items() if value != before.get(name)}
+        return {self.stamp: stamp(), **changed}
+
+    def refuse(self, error: UserError, session: Session) -> Updates:
+        """Show why something was not done: in the corner, and at the fields concerned."""
         session.warn(error)
-        return self.describe(values, session, error.problems)
+        return {self.stamp: stamp(error.problems)}
+
+    def undo(self, request: gr.Request, *shown: Any) -> Updates:
+        """Put the values from before the last change into the form."""
+        return self._to(self.history(self.session(request)).undo(), request, shown)
+
+    def redo(self, request: gr.Request, *shown: Any) -> Updates:
+        """Put the values that were undone last into the form."""
+        return self._to(self.history(self.session(request)).redo(), request, shown)
+
+    def _to(self, values: Mapping[str, Any] | None, request: gr.Request, shown: Sequence[Any]) -> Updates:
+        if values is None:
+            return gr.skip()
+        session = self.session(request)
+        self.keep(session, values)
+        return self.fill(values, session, self.fields.read(shown))
+
+    def history(self, session: Session) -> History:
+        """The values that this user's form has had."""
+        return self._histories.setdefault(session.user, History())
 
     def show_clean_paths(self, *shown: Any) -> Updates:
         """Show the paths of the form, which are `shown`, without the quotes and blanks that were pasted with them."""
@@ -76,6 +121,14 @@ class FormController(ABC):
         paths = list(self.fields.paths.values())
         gr.on([widget.blur for widget in paths], self.show_clean_paths, paths, paths, show_progress="hidden")
 
+    def drafted(self, session: Session) -> Mapping[str, Any]:
+        """The values kept for this form; none at first."""
+        return self.load_draft(session)
+
+    def keep(self, session: Session, values: Mapping[str, Any]) -> None:
+        """Keep `values` for the next time that the page is opened."""
+        self.keep_draft(session, values)
+
     def load_draft(self, session: Session) -> dict[str, Any]:
         """Load the draft kept for this form; empty at first."""
         return load_draft(self._draft_of(session))
@@ -88,3 +141,9 @@ class FormController(ABC):
 
     def _draft_of(self, session: Session) -> str:
         return f"{session.user}\n{self.draft}" if self.draft else session.user  # no login has a line break
+
+
+def stamp(problems: Sequence[Problem] = ()) -> Markup:
+    """Something new for the script to notice, with the settings that `problems` are about."""
+    names = " ".join(str(p.params["name"]) for p in problems if "name" in p.params)
+    return Markup('<i data-stamp="{}" data-wrong="{}"></i>').format(next(_stamps), names)

@@ -1,9 +1,10 @@
-"""Parts around the form that follow every key: step line, problems, hidden fields, path suggestions."""
+"""Parts around the form that follow every key: step line, problems, ways to a number of steps, paths to offer."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,8 @@ from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
 from kohya_gui.views.markup import joined, message
-from kohya_gui.views.sources_html import sources_html
 from train_core.config.clean_paths import clean_path
 from train_core.config.problems import Problem
-from train_core.config.setting import Setting
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, count_steps, suggest, workload
 
 MAX_PATHS = 200
@@ -28,24 +27,6 @@ OFFERED: dict[str | None, tuple[str, ...]] = {
 }
 
 
-def facts_html(form: Form, values: Mapping[str, Any], checked: CheckedForm, language: str) -> Markup:
-    """The step line and the problems, with a style sheet and path lists that the form itself uses."""
-    hidden = form.hidden(checked.config.flat(), checked.facts)
-    return joined([
-        step_line_html(checked, language),
-        sources_html(checked.trained, checked.config.training.train_batch_size, language),
-        problems_html(checked, language),
-        fields_html(form, values, hidden, checked.errors),
-    ])  # fmt: skip
-
-
-def fields_html(form: Form, values: Mapping[str, Any], hidden: Sequence[str], errors: Iterable[Problem]) -> Markup:
-    """HTML that hides the fields `hidden`, marks those that are wrong, and offers paths."""
-    lists = [_path_list(s, values, form.prefix) for s in form.settings if _is_one_path(s)]
-    away = [f"setting-{name}" for name in hidden] + [f"section-{key}" for key in form.empty_sections(hidden)]
-    return joined([_style(away, errors, form.prefix), *lists])
-
-
 def work_of(checked: CheckedForm) -> Workload | None:
     """The workload of the form, or None while there are no images to count."""
     if not checked.subsets:
@@ -55,24 +36,34 @@ def work_of(checked: CheckedForm) -> Workload | None:
 
 
 def step_line_html(checked: CheckedForm, language: str) -> Markup:
-    """`N images × repeats × epochs ÷ batch = steps`, and, if they differ, the steps that will run, with the reasons."""
-    kind = "step-line" if checked.subsets else "step-line empty"
-    return Markup('<div id="step-line" class="{}">{}</div>').format(kind, step_words(checked, language))
+    """The steps that will run, `N images × repeats × epochs ÷ batch = steps`, and the reasons if these differ."""
+    work = work_of(checked)
+    if work is None:
+        return Markup('<span class="soft">{}</span>').format(text("ui.steps.no_images", language))
+    count = count_steps(work)
+    head = Markup('<b>{}</b> <span class="soft">{}</span>').format(
+        text("ui.steps.count", language, steps=f"{count.total:,}"), _formula(work, count, language)
+    )
+    if not count.reasons:
+        return head
+    reasons = [translate(reason, language) for reason in count.reasons]
+    return head + Markup(' <span class="reasons" tabindex="0">{}<span class="open">{}</span></span>').format(
+        text("ui.steps.why", language), joined(Markup("<span>{}</span>").format(reason) for reason in reasons)
+    )
 
 
 def step_words(checked: CheckedForm, language: str) -> Markup:
-    """What the step line says, without the line itself."""
+    """The formula of the steps with the reasons in a list below it, where there is room for them."""
     work = work_of(checked)
     if work is None:
         return Markup("{}").format(text("ui.steps.no_images", language))
     count = count_steps(work)
-    formula = Markup("<span>{}</span>").format(_formula(work, count, language))
+    total = text("ui.steps.count", language, steps=f"{count.total:,}")
+    formula = Markup("<div>{} = <strong>{}</strong></div>").format(_formula(work, count, language), total)
     if not count.reasons:
-        return Markup("<div>{}</div>").format(formula)
-    return Markup("<div>{formula} <strong>{steps}</strong></div><ul>{reasons}</ul>").format(
-        formula=formula,
-        steps=text("ui.steps.really", language, steps=f"{count.total:,}"),
-        reasons=joined(Markup("<li>{}</li>").format(translate(reason, language)) for reason in count.reasons),
+        return formula
+    return formula + Markup("<ul>{}</ul>").format(
+        joined(Markup("<li>{}</li>").format(translate(reason, language)) for reason in count.reasons)
     )
 
 
@@ -83,15 +74,39 @@ def _formula(work: Workload, count: StepCount, language: str) -> str:
     else:
         pictures = text("ui.steps.samples", language, images=count.images, samples=count.samples)
     epochs = work.max_train_epochs or count.epochs
-    rest = text("ui.steps.rest", language, epochs=epochs, batch=work.batch_size, steps=f"{count.plain:,}")
-    return f"{pictures} {rest}"
+    rest = text("ui.steps.rest", language, epochs=epochs, batch=work.batch_size)
+    plain = f" = {count.plain:,}" if count.plain != count.total else ""
+    return f"{pictures} {rest}{plain}"
 
 
-def offers(checked: CheckedForm, target: int, language: str) -> list[tuple[str, str]]:
-    """Ways to reach `target` steps as (words, value) of a choice; the value is what `read_offer` reads."""
+def offers_html(checked: CheckedForm, typed: str, language: str) -> Markup:
+    """Ways to reach the `typed` number of steps, each a button that sets the epochs; "" where there are none."""
+    target = int("".join(re.findall(r"\d", typed))[:9] or 0)
     work = work_of(checked)
-    ways = [] if work is None else suggest(work, target)
-    return [(_offer_text(way, language), _offer_value(way)) for way in ways if _can_be_done(way, checked)]
+    ways = [] if work is None or not target else suggest(work, target)
+    return joined(_offer(way, checked, language) for way in ways if _can_be_done(way, checked))
+
+
+def _offer(way: Suggestion, checked: CheckedForm, language: str) -> Markup:
+    changed = ", ".join(f"{now} → {then}" for now, then in way.repeats if now != then)
+    words = text(f"ui.target.{'repeats' if changed else 'epochs'}", language, epochs=way.epochs,
+                 steps=f"{way.total:,}", repeats=changed)  # fmt: skip
+    renames = joined(
+        Markup('<span class="hint">{}</span>').format(text("ui.target.rename", language, now=now, then=then))
+        for now, then in renames_for(way, checked)
+    )
+    values = json.dumps({"max_train_epochs": way.epochs, "max_train_steps": 0})
+    return Markup('<button class="cure" type="button" data-put="{}">{}</button>{}').format(values, words, renames)
+
+
+def renames_for(way: Suggestion, checked: CheckedForm) -> list[tuple[str, str]]:
+    """The folders that have to be renamed, as (name now, name then), since their names hold the repeats."""
+    changes = {now: then for now, then in way.repeats if now != then}
+    return [
+        (one.folder.path.name, re.sub(r"^\d+", str(changes[one.folder.repeats]), one.folder.path.name))
+        for one in checked.subsets
+        if one.folder.repeats in changes and not one.is_reg
+    ]
 
 
 def _can_be_done(way: Suggestion, checked: CheckedForm) -> bool:
@@ -104,41 +119,43 @@ def _can_be_done(way: Suggestion, checked: CheckedForm) -> bool:
     )
 
 
-def _offer_text(offer: Suggestion, language: str) -> str:
-    changed = ", ".join(f"{now} → {then}" for now, then in offer.repeats if now != then)
-    key = "ui.target.repeats" if changed else "ui.target.epochs"
-    return text(key, language, epochs=offer.epochs, steps=f"{offer.total:,}", repeats=changed)
-
-
-def _offer_value(offer: Suggestion) -> str:
-    return f"{offer.epochs};" + ",".join(f"{now}>{then}" for now, then in offer.repeats if now != then)
-
-
-def read_offer(value: str, checked: CheckedForm) -> tuple[int, list[tuple[str, str]]]:
-    """The epochs of an offer, and the folders to rename for its repeats as (name now, name then)."""
-    epochs, _, pairs = value.partition(";")
-    changes = dict(pair.split(">") for pair in pairs.split(",") if pair)
-    renames = [
-        (one.folder.path.name, re.sub(r"^\d+", changes[str(one.folder.repeats)], one.folder.path.name))
-        for one in checked.subsets
-        if str(one.folder.repeats) in changes and not one.is_reg
-    ]
-    return int(epochs), renames
-
-
 def problems_html(checked: CheckedForm, language: str) -> Markup:
-    """List of problems, then warnings, then notices; each with its setting."""
-    errors, warnings, notices = checked.errors, checked.warnings, checked.notices
-    if not (errors or warnings or notices):
-        return Markup('<div id="problems"></div>')
-    count = text("ui.problems.errors", language, count=len(errors))
-    heading = Markup("<b>{}</b>").format(count) if errors else ""
-    items = joined(
-        Markup('<li class="{}">{}</li>').format(kind, problem_html(found, language))
-        for kind, problems in (("error", errors), ("warning", warnings), ("notice", notices))
+    """Problems, then warnings, then notices; each with its setting."""
+    return joined(
+        Markup('<div class="note {}"><span class="dot"></span><span>{}</span></div>').format(
+            kind, problem_html(found, language)
+        )
+        for kind, problems in kinds_of(checked)
         for found in problems
     )
-    return Markup('<div id="problems" class="problems">{}<ul>{}</ul></div>').format(heading, items)
+
+
+def kinds_of(checked: CheckedForm) -> tuple[tuple[str, tuple[Problem, ...]], ...]:
+    """What is wrong, odd, or good to know, by its kind."""
+    return (("error", checked.errors), ("warning", checked.warnings), ("notice", checked.notices))
+
+
+def counts_html(checked: CheckedForm, language: str) -> Markup:
+    """How many problems and hints there are, each leading to the first one's field."""
+    return joined(
+        Markup('<a class="pill {}" href="#setting-{}">{}</a>').format(
+            kind, next(iter(settings_in(problems)), ""), text(f"ui.count.{kind}", language, count=len(problems))
+        )
+        for kind, problems in kinds_of(checked)
+        if problems and kind != "notice"
+    )
+
+
+def field_messages(checked: CheckedForm, language: str) -> dict[str, str]:
+    """HTML of what is wrong or odd, by the setting under whose field it stands."""
+    found: dict[str, Markup] = {}
+    for kind, problems in kinds_of(checked):
+        for one in problems:
+            name = one.params.get("name")
+            if is_setting(name):
+                words = Markup('<div class="{}">{}</div>').format(kind, message(one, language))
+                found[str(name)] = found.get(str(name), Markup("")) + words
+    return {name: str(html) for name, html in found.items()}
 
 
 def problem_html(found: Problem, language: str) -> Markup:
@@ -155,29 +172,17 @@ def is_setting(name: Any) -> bool:
     return f"setting.{name}.label" in dictionary("en")
 
 
-def _style(hidden: Iterable[str], errors: Iterable[Problem], prefix: str) -> Markup:
-    """Hides the elements `hidden` and marks what is wrong: one style sheet instead of seventy updates."""
-    away = ",".join(f"#{prefix}{name}" for name in hidden)
-    wrong = ",".join(f"#{prefix}setting-{name} :is(input,textarea)" for name in settings_in(errors))
-    rules = (f"{away}{{display:none!important}}" if away else "") + (
-        f"{wrong}{{border-color:var(--crucible-error)!important}}" if wrong else ""
-    )
-    return Markup("<style>{}</style>").format(rules)
-
-
 def settings_in(problems: Iterable[Problem]) -> list[str]:
     """The names of the settings that `problems` are about."""
     return [p.params["name"] for p in problems if is_setting(p.params.get("name"))]
 
 
-def _is_one_path(s: Setting) -> bool:
-    return s.traits.path is not None and s.traits.lines == 1
-
-
-def _path_list(s: Setting, values: Mapping[str, Any], prefix: str) -> Markup:
-    paths = paths_below(str(values.get(s.name) or ""), OFFERED.get(s.traits.path, ()))
-    options = joined(Markup('<option value="{}">').format(path) for path in paths)
-    return Markup('<datalist id="paths-{}setting-{}">{}</datalist>').format(prefix, s.name, options)
+def offered_paths(form: Form, name: str, typed: str) -> list[str] | None:
+    """Paths to offer in the field of the setting `name` for what is typed; None where it takes no single path."""
+    declared = next((s for s in form.settings if s.name == name), None)
+    if declared is None or declared.traits.path is None or declared.traits.lines > 1:
+        return None
+    return paths_below(typed, OFFERED.get(declared.traits.path, ()))
 
 
 def paths_below(typed: str, endings: Collection[str]) -> list[str]:

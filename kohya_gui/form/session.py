@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from markupsafe import escape
@@ -17,15 +18,16 @@ TOAST_SECONDS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """`user` is the name of the login, or "" without one."""
+    """`user` is the name of the login, or "" without one. `said` takes messages where gradio cannot show them."""
 
     user: str
     language: str
+    said: list[str] | None = None
 
     @classmethod
-    def of(cls, request: gr.Request, forced_language: str) -> Session:
-        """The session that sent `request`."""
-        return cls(user=request.username or "", language=language_of(request, forced_language))
+    def of(cls, request: Any, user: str, forced_language: str, said: list[str] | None = None) -> Session:
+        """The session of `user` that sent `request`: gradio's or another, with `headers` and `cookies`."""
+        return cls(user=user, language=language_of(request, forced_language), said=said)
 
     def text(self, key: str, **params: object) -> str:
         """The text of `key` in the session's language."""
@@ -33,10 +35,17 @@ class Session:
 
     def tell(self, key: str, **params: object) -> None:
         """Show a message."""
-        gr.Info(str(escape(self.text(key, **params))), TOAST_SECONDS, title=self.text("ui.toast.info"))
+        words = str(escape(self.text(key, **params)))
+        if self.said is None:
+            gr.Info(words, TOAST_SECONDS, title=self.text("ui.toast.info"))
+        else:
+            self.said.append(words)
 
     def warn(self, found: Problem | UserError) -> None:
         """Show what is wrong."""
         for problem in found.problems if isinstance(found, UserError) else (found,):
             words = str(message(problem, self.language))
-            gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))
+            if self.said is None:
+                gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))
+            else:
+                self.said.append(words)

@@ -16,7 +16,6 @@ from train_core.config.job import Job
 from train_core.config.setting import Setting
 
 LARGEST_BROWSER_INTEGER = 2**53
-OPEN_SECTIONS = ("model", "dataset", "network", "training", "optimizer", "samples", "output")
 
 
 def key(name: str) -> I18nData:
@@ -31,16 +30,12 @@ class Form:
     settings: tuple[Setting, ...]
     widgets: dict[str, FormComponent]
     prefix: str = ""  # of the elements' ids, where there are several forms
+    essential: tuple[str, ...] = ()  # stand on a card above the sections
 
     @property
     def inputs(self) -> list[FormComponent]:
         """All widgets, as inputs or outputs of an event."""
         return list(self.widgets.values())
-
-    @property
-    def edits(self) -> list[Any]:
-        """The events by which people change values. A text's `input` is silent when text is pasted or picked."""
-        return [getattr(w, "change" if isinstance(w, gr.Textbox) else "input") for w in self.inputs]
 
     @property
     def paths(self) -> dict[Setting, Any]:
@@ -68,38 +63,37 @@ class Form:
 
     def empty_sections(self, hidden: Iterable[str]) -> list[str]:
         """The sections in which nothing is left when the settings `hidden` are hidden."""
-        away = set(hidden)
+        away = {*hidden, *self.essential}
         shown = {s.section for s in self.settings if s.name not in away}
         return [section for section in dict.fromkeys(s.section for s in self.settings) if section not in shown]
 
 
-def build_form(job: type[Job], prefix: str = "") -> Form:
-    """Lay out one block per section of `job`, its advanced settings folded away.
+def build_form(job: type[Job], prefix: str = "", essential: Sequence[str] = ()) -> Form:
+    """Lay out the settings named `essential` on a card, and one section that unfolds for each section of the rest.
 
     `prefix` begins the ids of the elements, and is needed where a page has several forms. Their sections are all open.
     """
+    declared = {s.name: s for s in job.settings()}
     widgets: dict[str, FormComponent] = {}
+    if essential:
+        with gr.Column(elem_id=f"{prefix}essentials", elem_classes="card"):
+            widgets |= _fields([declared[name] for name in essential], prefix)
     for section in job.sections():
-        settings = [s for s in job.settings() if s.section == section]
+        rest = [s for s in declared.values() if s.section == section and s.name not in essential]
+        if not rest:
+            continue
+        only_rare = all(s.traits.advanced for s in rest)
         with gr.Accordion(
-            key(f"section.{section}.title"), open=bool(prefix) or section in OPEN_SECTIONS,
-            elem_id=f"{prefix}section-{section}", elem_classes="section",
+            key(f"section.{section}.title"), open=bool(prefix), elem_id=f"{prefix}section-{section}",
+            elem_classes=["section", *(["rare"] if only_rare else [])],
         ):
-            made = _fields([s for s in settings if not s.traits.advanced], prefix)
-            advanced = [s for s in settings if s.traits.advanced]
-            if advanced and not made:
-                made = _fields(advanced, prefix)
-            elif advanced:
-                with gr.Accordion(key("ui.advanced"), open=False, elem_classes="advanced"):
-                    made |= _fields(advanced, prefix)
-        widgets |= {s.name: made[s.name] for s in settings}
-    return Form(tuple(job.settings()), widgets, prefix)
+            widgets |= _fields(rest, prefix)
+    ordered = {name: widgets[name] for name in declared}
+    return Form(tuple(declared.values()), ordered, prefix, tuple(essential))
 
 
 def _fields(settings: list[Setting], prefix: str) -> dict[str, FormComponent]:
-    """The widgets of `settings` in a grid; nothing at all for no settings."""
-    if not settings:
-        return {}
+    """The widgets of `settings` in a grid."""
     with gr.Column(elem_classes="fields"):
         return {s.name: widget(s, prefix) for s in settings}
 
@@ -132,14 +126,15 @@ def widget(s: Setting, prefix: str = "") -> FormComponent:
 
 
 def _is_spinner(s: Setting) -> bool:
-    """Whether whole numbers of `s` fit into what a browser counts with."""
-    return plain_type(s.annotation) is int and (s.bound("le") or 0) < LARGEST_BROWSER_INTEGER
+    """Whether `s` is always a whole number that fits into what a browser counts with; gradio shows no number as 0."""
+    return s.annotation is int and (s.bound("le") or 0) < LARGEST_BROWSER_INTEGER
 
 
 def _classes(s: Setting) -> list[str]:
-    """CSS classes of a field: its width, and whether paths are offered."""
+    """CSS classes of a field: its width, whether paths are offered, and whether it is rarely needed."""
     wide = s.traits.path is not None or s.traits.lines > 1
-    return ["field", *(["wide"] if wide else []), *(["path"] if s.traits.path else [])]
+    marks = {"wide": wide, "path": s.traits.path is not None, "rare": s.traits.advanced}
+    return ["field", *(name for name, holds in marks.items() if holds)]
 
 
 def to_widget(s: Setting, value: Any) -> Any:
@@ -150,7 +145,7 @@ def to_widget(s: Setting, value: Any) -> Any:
     if kind is bool or s.traits.suggestions:
         return value
     if value is None:
-        return None if _is_spinner(s) else ""
+        return ""
     if _is_spinner(s):
         return value if isinstance(value, int | float) else None
     if isinstance(value, float):

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from kohya_gui.form.controller import FormController
 from kohya_gui.i18n.language import PageLanguage
 from kohya_gui.options import PageOptions
 from kohya_gui.page import build_page, page_options
@@ -27,11 +29,12 @@ from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.queue.runner import BackgroundRunner
 from kohya_gui.runs.registry import AT_WORK
 from kohya_gui.server.board import Board, font
-from kohya_gui.server.guard import Guard
+from kohya_gui.server.forms import form_routes
+from kohya_gui.server.guard import Guard, visitor
 from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, network_addresses, url_of
 from kohya_gui.server.listener import Server, listen, port_of
 from kohya_gui.server.login import Login
-from kohya_gui.server.pictures import picture
+from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.runs import run_routes
 from kohya_gui.tabs.context import PageContext
 from train_core.config.places import runs_dir
@@ -98,7 +101,7 @@ def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Se
     port = port_of(listener)
     root = urlsplit(options.root_path)
     hosts = AllowedHosts(options.listen, port, [*options.allow_host, *([root.netloc] if root.netloc else [])])
-    app = page_app(page, options, port, board)
+    app = page_app(page, options, port, board, context.forms)
     server = Server(Guard(app, gradio_app(app), hosts, root.path), listener)
     server.start()
     everywhere = options.listen in ALL_ADDRESSES
@@ -111,14 +114,16 @@ def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Se
     )  # fmt: skip
 
 
-def page_app(page: gradio.Blocks, options: PageOptions, port: int, board: Board) -> FastAPI:
+def page_app(
+    page: gradio.Blocks, options: PageOptions, port: int, board: Board, forms: Mapping[str, FormController]
+) -> FastAPI:
     """The page, TensorBoard and the pictures as one application, not yet guarded.
 
     gradio's own `launch` visits the page at the end, and gives up where a busy machine answers after three seconds.
     """
     app = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None,
-        routes=[*our_routes(board), *run_routes(options.language)],
+        routes=[*our_routes(board, forms), *run_routes(options.language)],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip
     login = Login(options.username, options.password) if options.username and options.password else None
@@ -154,13 +159,15 @@ def _load_later(board: Board) -> None:
     timer.start()
 
 
-def our_routes(board: Board) -> list[BaseRoute]:
+def our_routes(board: Board, forms: Mapping[str, FormController]) -> list[BaseRoute]:
     """Routes that we serve beside gradio."""
     return [
+        *form_routes(forms, lambda request: visitor(gradio_app(request.app), request)),
         Route("/tensorboard", RedirectResponse(TENSORBOARD)),
         Route("/tensorboard/{path:path}", board),
         Route("/font-roboto/{name}", font),
         Route("/pictures/{run_id}/{name}", picture),
+        Route("/thumbnails/{signature}/{name}", thumbnail),
     ]
 
 

@@ -17,7 +17,7 @@ from kohya_gui.server.login import COOKIE, Attempts, safe_cookie
 
 # Whatever is not named here is closed: gradio also offers uploads, a proxy, recordings, its login's token, …
 PUBLIC = ("", "login", "static", "assets", "svelte", "theme.css", "favicon.ico", "robots.txt", "manifest.json")
-OURS = ("tensorboard", "font-roboto", "pictures", "runs")
+OURS = ("tensorboard", "font-roboto", "pictures", "thumbnails", "form", "runs")
 API_PUBLIC = ("theme.css",)
 API = ("info", "openapi.json", "login_check", "user", "app_id", "queue", "heartbeat", "cancel", "reset", "call", "run",
        "api", "component_server", "custom_component", "startup-events")  # fmt: skip
@@ -186,6 +186,11 @@ def may_enter(page: Any, visitor: HTTPConnection) -> bool:
     if page.auth is None and page.auth_dependency is None:
         return True
     return visitor.cookies.get(f"{COOKIE}{page.cookie_id}") in page.tokens
+
+
+def visitor(page: Any, connection: HTTPConnection) -> str:
+    """The name with which whoever asks has logged in at `page` (gradio's app); "" without a login."""
+    return page.tokens.get(connection.cookies.get(f"{COOKIE}{page.cookie_id}"), "")
 
 
 def _cleaned(scope: Scope, prefix: str, forwarded: bool, proto: str) -> Scope:

@@ -1,4 +1,4 @@
-"""The sample pictures of known runs over HTTP: asked for by run and file name, never by path."""
+"""Pictures over HTTP: samples of known runs by run and file name, and thumbnails of what the page itself has shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import find_run
+from kohya_gui.views.thumbnail import picture_at, thumbnail_of
 
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
@@ -22,3 +23,16 @@ def picture(request: Request) -> Response:
     # A name holds the time and the seed of its picture, so what it names never changes.
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return FileResponse(path, media_type=ENDINGS[path.suffix.lower()], headers=headers)
+
+
+def thumbnail(request: Request) -> Response:
+    """The thumbnail at an address that the page has given out, or 404."""
+    path = picture_at(request.path_params["signature"], request.path_params["name"])
+    if path is None:
+        return PlainTextResponse("There is no such picture.\n", status_code=404)
+    try:
+        content = thumbnail_of(path)
+    except Exception as error:  # Pillow's decoders raise whatever they like on broken files
+        return PlainTextResponse(f"There is no picture: {error}\n", status_code=404)
+    headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type="image/jpeg", headers=headers)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from kohya_gui.form.controller import FormController
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageContext:
-    """Facts that the server tells the page. Paths are addresses relative to the page; language "" is the browser's."""
+    """Facts that the server tells the page. Paths are addresses relative to the page; language "" is the browser's.
+
+    The tabs note their forms in `forms`, by the names under which `server/forms.py` answers for them.
+    """
 
     language: str = ""
     headless: bool = False
     config_path: Path | None = None
     tensorboard_path: str = "tensorboard/"
     pictures_path: str = "pictures/"
+    forms: dict[str, FormController] = field(default_factory=dict)

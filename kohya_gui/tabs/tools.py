@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from kohya_gui.form.controller import FormController, Updates
-from kohya_gui.form.form_facts import fields_html
+from kohya_gui.form.live import Answer
 from kohya_gui.form.reading import read_leniently
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form, key
@@ -20,7 +20,7 @@ from kohya_gui.tabs.context import PageContext
 from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool
 from train_core.config.jobs import table
-from train_core.config.problems import Problem, UserError, cause_of, problem
+from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
 from train_core.facts.run.writable import not_written
@@ -43,8 +43,9 @@ class ToolForm(FormController):
 
     panel: Panel
 
-    def facts_html(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> str:
-        return fields_html(self.fields, values, self._hidden(values), problems)
+    def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
+        hidden = self._hidden(values)
+        return Answer(hidden=dict.fromkeys(hidden, ""), away=tuple(self.fields.empty_sections(hidden)))
 
     def _hidden(self, values: Mapping[str, Any]) -> list[str]:
         return self.fields.hidden(read_leniently(self.job, values).config.flat())
@@ -54,12 +55,6 @@ class ToolForm(FormController):
         session = self.session(request)
         return self.fill(self.load_draft(session), session)
 
-    def typed(self, request: gr.Request, *shown: Any) -> Updates:
-        """Keep the draft and look again at what the form means."""
-        session, values = self.session(request), self.fields.read(shown)
-        self.keep_draft(session, values)
-        return self.describe(values, session)
-
     def start(self, request: gr.Request, seen: int, *shown: Any) -> Updates:
         """Start the tool, or say why it cannot start."""
         session, values = self.session(request), self.fields.read(shown)
@@ -68,8 +63,8 @@ class ToolForm(FormController):
             shown_values = {name: value for name, value in values.items() if name not in hidden}
             launch.start(self.job, check_tool(self.job, shown_values, "the form"))
         except UserError as error:
-            return self.refuse(error, values, session)
-        return {**self.describe(values, session), **look(self.panel, seen, session.language)}
+            return self.refuse(error, session)
+        return look(self.panel, seen, session.language)
 
 
 def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
@@ -78,10 +73,10 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     with gr.Tabs(elem_id="tools"):
         for name, job in ((row.name, table.job_of(row.name)) for row in table.tools()):
             with gr.Tab(key(f"job.{name}.title"), id=name, elem_id=f"tool-{name}"):
-                facts = gr.HTML(elem_classes="tool-facts")
+                stamp = gr.HTML(elem_id=f"{name}-stamp")
                 fields = build_form(job, f"{name}-")
                 run = gr.Button(key("ui.tool.run"), variant="primary", elem_id=f"run-{name}")
-            built.append((job, fields, facts, run))
+            built.append((job, fields, stamp, run))
     with gr.Accordion(key("ui.tool.blocks.title"), open=False, elem_id="own-blocks"):
         lines = gr.Textbox(lines=4, max_lines=20, show_label=False, info=key("ui.tool.blocks.help"),
                            elem_id="own-block-lines")
@@ -91,23 +86,23 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
         gr.State(0),
     )
     outputs = [panel.view, panel.cancel, panel.seen]
-    for job, fields, facts, run in built:
+    for job, fields, stamp, run in built:
         form = ToolForm(
-            job=job, fields=fields, facts=facts, language=context.language, draft=job.job_name, panel=panel
+            job=job, fields=fields, stamp=stamp, language=context.language, draft=job.job_name, panel=panel
         )
+        context.forms[job.job_name] = form
         page.load(form.opened, None, form.filled, **QUIET)
-        gr.on(fields.edits, form.typed, fields.inputs, [facts], trigger_mode="always_last", **QUIET)
         form.connect_paths()
-        run.click(form.start, [panel.seen, *fields.inputs], [facts, *outputs], **QUIET)
+        run.click(form.start, [panel.seen, *fields.inputs], [stamp, *outputs], **QUIET)
 
     def watch(request: gr.Request, seen: int) -> Updates:
-        return look(panel, seen, Session.of(request, context.language).language)
+        return look(panel, seen, Session.of(request, request.username or "", context.language).language)
 
     def keep(request: gr.Request, text: str | None) -> None:
-        keep_own_lines(text or "", Session.of(request, context.language))
+        keep_own_lines(text or "", Session.of(request, request.username or "", context.language))
 
     def end(request: gr.Request) -> None:
-        cancel(Session.of(request, context.language))
+        cancel(Session.of(request, request.username or "", context.language))
 
     gr.on([page.load, gr.Timer(1.0).tick], watch, [panel.seen], outputs, **QUIET)
     panel.cancel.click(end, None, None, **QUIET)

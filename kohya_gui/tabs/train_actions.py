@@ -11,12 +11,13 @@ from urllib.parse import quote
 import gradio as gr
 from markupsafe import Markup
 
-from kohya_gui.form.controller import Updates
+from kohya_gui.form.controller import Updates, stamp
 from kohya_gui.form.session import Session
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.i18n.value_kinds import number_text
 from kohya_gui.runs import control, launch
 from kohya_gui.runs.follow import follower
+from kohya_gui.runs.queue import queue_file, queueing
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
@@ -53,10 +54,20 @@ class Actions:
             try:
                 handle = launch.start(job, _ready(job, self.form.check(values, session)))
             except UserError as error:
-                return self.form.refuse(error, values, session)
+                return self.form.refuse(error, session)
             return look(self.run, handle.id, seen, session.language)
 
         return start
+
+    def add_to_queue(self, request: gr.Request, *shown: Any) -> Updates:
+        """Let the form's training wait in the queue if nothing would prevent it."""
+        session, values = self.form.session(request), self.form.fields.read(shown)
+        try:
+            queueing.add(TrainConfig, _ready(TrainConfig, self.form.check(values, session)))
+        except UserError as error:
+            return self.form.refuse(error, session)
+        session.tell("ui.queue.added", count=len(queue_file.load().entries))
+        return {self.form.stamp: stamp()}
 
     def use_rates(self, request: gr.Request, choice: str | None, preset: str | None, *shown: Any) -> Updates:
         """Put the rates that the shown run has found into the form."""
@@ -66,7 +77,8 @@ class Actions:
         except UserError as error:
             session.warn(error)
             return gr.skip()
-        return self.form.show(with_rates(self.form.fields.read(shown), rates), preset, session)
+        values = self.form.fields.read(shown)
+        return self.form.show(with_rates(values, rates), preset, session, values)
 
     def stop(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run to save and end; asked a second time, end it at once."""
@@ -140,7 +152,7 @@ class Actions:
             found = self.form.writable(values, session)
             commands, written = write(found)
         except UserError as error:
-            return self.form.refuse(error, values, session)
+            return self.form.refuse(error, session)
         return {
             panel.box: gr.update(visible=True),
             panel.title: f"**{session.text(f'ui.{name}.title')}**",
@@ -172,7 +184,7 @@ def _ready(job: type[Job], found: CheckedForm) -> TrainConfig:
         raise UserError(
             problem(
                 "form_not_ready",
-                "{count} problems have to be fixed before training can start; they are listed above the form.",
+                "{count} problems have to be fixed before training can start; they are listed beside the form.",
                 count=len(found.errors),
             )
         )

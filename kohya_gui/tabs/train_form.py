@@ -1,21 +1,35 @@
-"""The Train tab's form in use: presets, target steps, and messages about the values."""
+"""The Train tab's form in use: presets, and what is said of the values while they are typed."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from kohya_gui.form import presets
-from kohya_gui.form.controller import FormController, Updates
-from kohya_gui.form.form_facts import facts_html, offers, read_offer
+from kohya_gui.form.controller import FormController, Updates, stamp
+from kohya_gui.form.form_facts import (
+    counts_html,
+    field_messages,
+    offers_html,
+    problems_html,
+    settings_in,
+    step_line_html,
+)
+from kohya_gui.form.live import Answer, read_json, readable
 from kohya_gui.form.session import Session
+from kohya_gui.form.summaries import summaries
 from kohya_gui.form.validate_form import CheckedForm, check_form
-from kohya_gui.tabs.train_parts import Target, Toolbar
+from kohya_gui.form.widgets import Form
+from kohya_gui.i18n.messages import say, text
+from kohya_gui.plan.plan_html import plan_html
+from kohya_gui.tabs.train_parts import Toolbar
+from kohya_gui.views.sources_html import sources_html
+from kohya_gui.views.thumbnail import thumbnail_address
 from train_core.config.clean_paths import clean_path
 from train_core.config.existing import exists
 from train_core.config.problems import Problem, UserError, cause_of, raise_if_any
@@ -27,10 +41,9 @@ MODEL = "pretrained_model_name_or_path"
 
 @dataclass(frozen=True, kw_only=True)
 class TrainForm(FormController):
-    """The training's form, with the presets above it and the target steps beside it."""
+    """The training's form, with the presets above it."""
 
     bar: Toolbar
-    target: Target
     config_path: Path | None
     _greeted: set[str] = field(default_factory=set)
 
@@ -38,8 +51,60 @@ class TrainForm(FormController):
     def filled(self) -> list[Any]:
         return [self.bar.preset, *super().filled]
 
-    def facts_html(self, values: Mapping[str, Any], session: Session, problems: Sequence[Problem] = ()) -> str:
-        return facts_html(self.fields, values, self.check(values, session), session.language)
+    def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
+        found, language = self.check(values, session), session.language
+        self._remember_model(found, session)
+        hidden = self.fields.hidden(found.config.flat(), found.facts)
+        changed = changed_from(presets.defaults(), self.complete(values), self.fields)
+        return Answer(
+            parts={
+                "step-line": step_line_html(found, language),
+                "counts": counts_html(found, language),
+                "problems": problems_html(found, language),
+                "plan": plan_html(found, language, thumbnail_address),
+                "folders": sources_html(found.trained, found.config.training.train_batch_size, language),
+                "offers": offers_html(found, more.get("target", ""), language),
+                "preset-state": self._preset_state(values, session),
+            },
+            hidden={name: self._reason(name, found, language) for name in hidden},
+            away=tuple(self.fields.empty_sections(hidden)),
+            messages=field_messages(found, language),
+            wrong=tuple(settings_in(found.errors)),
+            changed=tuple(changed),
+            summaries=summaries(self.fields, self.complete(values), changed, hidden, language),
+        )
+
+    def _reason(self, name: str, found: CheckedForm, language: str) -> str:
+        """Why the setting `name` does not apply."""
+        declared = next(s for s in self.fields.settings if s.name == name)
+        unmet = declared.applies_to.unmet(found.config.flat(), found.facts)
+        return text("ui.search.hidden", language, condition=say(unmet.words, language))
+
+    def _preset_state(self, values: Mapping[str, Any], session: Session) -> Markup:
+        """How many settings differ from the preset that was loaded."""
+        chosen = self.load_draft(session).get("preset")
+        try:
+            before = self.complete(presets.load_preset(chosen)[0]) if chosen else None
+        except UserError:  # it is gone; loading it says so
+            before = None
+        now = self.complete(values)
+        count = 0 if before is None else sum(now[name] != before[name] for name in now)
+        return Markup('<span class="pill">{}</span>').format(
+            text("ui.preset.changes", session.language, count=count)
+        ) if count else Markup("")  # fmt: skip
+
+    def _remember_model(self, found: CheckedForm, session: Session) -> None:
+        """Take the model in the form for the hub id that was asked for, once it is one."""
+        draft = self.load_draft(session)
+        asked = draft.get("asked_model")
+        if not asked or not _is_found(found):
+            return
+        self.keep_draft(session, {**draft, "asked_model": None})
+        try:
+            hub.remember(asked, Path(found.config.model.pretrained_model_name_or_path))
+            session.tell("ui.model.remembered", id=asked)
+        except OSError as error:
+            session.warn(not_written(hub.table_path(), cause_of(error)))
 
     def check(self, values: Mapping[str, Any], session: Session) -> CheckedForm:
         """The form's `values` as settings, and everything that is wrong or odd about them."""
@@ -60,25 +125,24 @@ class TrainForm(FormController):
             return self._loaded(lambda: presets.load_preset(presets.DEMO), presets.DEMO, session) or gr.skip()
         return self.show(presets.defaults(), None, session)
 
-    def typed(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
-        """Keep the draft and look again at what the form means."""
-        session, values = self.session(request), self.fields.read(shown)
-        asked = self.load_draft(session).get("asked_model")
-        found = self.check(values, session)
-        if asked and _is_found(found):
-            try:
-                hub.remember(asked, Path(found.config.model.pretrained_model_name_or_path))
-                session.tell("ui.model.remembered", id=asked)
-            except OSError as error:
-                session.warn(not_written(hub.table_path(), cause_of(error)))
-            asked = None
-        self._keep(session, preset, values, asked)
-        return {self.facts: facts_html(self.fields, values, found, session.language)}
+    def drafted(self, session: Session) -> Mapping[str, Any]:
+        return self.load_draft(session).get("values", {})
 
-    def load_preset(self, request: gr.Request, preset: str | None) -> Updates:
+    def keep(self, session: Session, values: Mapping[str, Any]) -> None:
+        draft = self.load_draft(session)
+        self._keep(session, draft.get("preset"), values, draft.get("asked_model"))
+
+    def load_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Fill the form from the chosen preset."""
-        session = self.session(request)
-        return self._loaded(lambda: presets.load_preset(presets.chosen(preset)), preset, session) or gr.skip()
+        session, before = self.session(request), self.fields.read(shown)
+        return self._loaded(lambda: presets.load_preset(presets.chosen(preset)), preset, session, before) or gr.skip()
+
+    def open_file(self, request: gr.Request, path: str | None, *shown: Any) -> Updates:
+        """Fill the form from the settings file at `path`."""
+        if not path:
+            return gr.skip()
+        session, before = self.session(request), self.fields.read(shown)
+        return self._loaded(lambda: presets.read_settings(Path(path)), None, session, before) or gr.skip()
 
     def save_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Write the form over the chosen preset, if it is the user's own."""
@@ -91,25 +155,15 @@ class TrainForm(FormController):
             updates |= {self.bar.name_row: gr.update(visible=False), self.bar.name: ""}
         return updates
 
-    def offer(self, request: gr.Request, typed: str, *shown: Any) -> Updates:
-        """Ways to reach a typed number of steps."""
-        session = self.session(request)
-        steps = int("".join(re.findall(r"\d", typed or ""))[:9] or 0)
-        found = offers(self.check(self.fields.read(shown), session), steps, session.language)
-        return {
-            self.target.offers: gr.update(choices=found, value=found[0][1] if found else None, visible=bool(found)),
-            self.target.apply: gr.update(visible=bool(found)),
-        }
+    def put(self, request: gr.Request, sent: str, preset: str | None, *shown: Any) -> Updates:
+        """Put values into the form that the page's script has written as JSON: a cure, or a way to so many steps."""
+        given = readable(read_json(sent), self.fields.widgets)
+        before = self.fields.read(shown)
+        return self.show({**before, **given}, preset, self.session(request), before) if given else gr.skip()
 
-    def apply_offer(self, request: gr.Request, offer: str | None, preset: str | None, *shown: Any) -> Updates:
-        """Set the epochs of an offer; repeats are part of folder names, so the user is asked to change those."""
-        session, values = self.session(request), self.fields.read(shown)
-        if not offer:
-            return gr.skip()
-        epochs, renames = read_offer(offer, self.check(values, session))
-        for now, then in renames:
-            session.tell("ui.target.rename", now=now, then=then)
-        return self.show({**values, "max_train_epochs": epochs, "max_train_steps": 0}, preset, session)
+    def reset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
+        """Put every setting to its default."""
+        return self.show(presets.defaults(), preset, self.session(request), self.fields.read(shown))
 
     def writable(self, values: Mapping[str, Any], session: Session) -> CheckedForm:
         """The settings if each can be read, however incomplete; raises `UserError` if one cannot."""
@@ -117,10 +171,12 @@ class TrainForm(FormController):
         raise_if_any(found.unreadable)
         return found
 
-    def show(self, values: Mapping[str, Any], preset: str | None, session: Session) -> Updates:
-        """Put `values`, which came from `preset`, into the form and keep them as the draft."""
-        self._keep(session, preset, self.fields.read(self.fields.show(values)), None)
-        return {self.bar.preset: _choices(preset, session), **self.fill(values, session)}
+    def show(
+        self, values: Mapping[str, Any], preset: str | None, session: Session, shown: Mapping[str, Any] | None = None
+    ) -> Updates:
+        """Put `values`, which came from `preset`, into the form, which has `shown`, and keep them as the draft."""
+        self._keep(session, preset, self.complete(values), None)
+        return {self.bar.preset: _choices(preset, session), **self.fill(values, session, shown)}
 
     def _keep(self, session: Session, preset: str | None, values: Mapping[str, Any], asked: str | None) -> None:
         """Keep the draft. `asked` is the hub id whose file the user has been asked for."""
@@ -130,7 +186,8 @@ class TrainForm(FormController):
         self.keep_draft(session, {"preset": preset, "values": dict(values), "asked_model": asked})
 
     def _loaded(
-        self, read: Callable[[], tuple[Mapping[str, Any], Sequence[Problem]]], preset: str | None, session: Session
+        self, read: Callable[[], tuple[Mapping[str, Any], Sequence[Problem]]], preset: str | None, session: Session,
+        shown: Mapping[str, Any] | None = None,
     ) -> Updates | None:
         """The form filled by `read`; None, and a message why, where it cannot be."""
         try:
@@ -140,7 +197,7 @@ class TrainForm(FormController):
             return None
         for remark in remarks:
             session.warn(remark)
-        return self.show(values, preset, session)
+        return self.show(values, preset, session, shown)
 
     def _saved(self, write: Callable[[CheckedForm], str], shown: Sequence[Any], request: gr.Request) -> Updates:
         """The presets after `write`, or a message why nothing was written."""
@@ -148,10 +205,16 @@ class TrainForm(FormController):
         try:
             preset = write(self.writable(values, session))
         except UserError as error:
-            return self.refuse(error, values, session)
+            return self.refuse(error, session)
         session.tell("ui.preset.saved", name=presets.name_of(preset))
         self._keep(session, preset, values, None)
-        return {self.bar.preset: _choices(preset, session)}
+        return {self.bar.preset: _choices(preset, session), self.stamp: stamp()}
+
+
+def changed_from(before: Mapping[str, Any], now: Mapping[str, Any], fields: Form) -> list[str]:
+    """The settings whose field shows something else `now` than for the values `before`."""
+    shown = fields.read(fields.show(before))
+    return [name for name in now if now[name] != shown[name]]
 
 
 def _is_found(found: CheckedForm) -> bool:

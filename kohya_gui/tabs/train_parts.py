@@ -1,4 +1,4 @@
-"""The parts of the Train tab around the form: the buttons, the target steps, and the panel that shows text."""
+"""The parts of the Train tab around the form: the bar, its menu, the tools above the form, and the text panel."""
 
 from __future__ import annotations
 
@@ -17,54 +17,62 @@ from train_core.config.jobs.train import TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Toolbar:
-    """Presets on the left, start and stop on the right."""
+    """What must never scroll away: the preset, the steps, what is wrong, start and stop; the rest is in a menu.
+
+    The steps and the count of problems are filled by the page's script. `put` is a field that nobody sees: the script
+    writes values there that belong into the form.
+    """
 
     preset: gr.Dropdown
-    load: gr.Button
     save: gr.Button
     save_as: gr.Button
     export: gr.Button
     command: gr.Button
+    reset: gr.Button
+    preparing: dict[type[Job], gr.Button]
+    queue: gr.Button
     start: gr.Button
     stop: gr.Button
     name_row: gr.Row
     name: gr.Textbox
     confirm: gr.Button
     cancel: gr.Button
+    put: gr.Textbox
 
 
 def build_toolbar() -> Toolbar:
-    """The row of buttons, and the row that asks for a preset's name when it is needed."""
+    """The bar, its menu, and the row that asks for a preset's name when it is needed."""
     with gr.Row(elem_id="toolbar", equal_height=True):
         preset = gr.Dropdown([], show_label=False, container=False, elem_id="preset", interactive=True)
-        load, save, save_as = (_button(name) for name in ("load", "save", "save_as"))
-        export, command = (_button(name) for name in ("export", "command"))
-        start = gr.Button(key("ui.start"), variant="primary", size="md", elem_id="start")
-        stop = gr.Button(key("ui.stop"), variant="stop", size="md", elem_id="stop", interactive=False)
+        gr.HTML('<div id="preset-state"></div>', elem_id="preset-state-box")
+        gr.HTML('<div id="step-line" class="step-line"></div>', elem_id="step-line-box")
+        gr.HTML('<div id="counts"></div>', elem_id="counts-box")
+        stop = gr.Button(key("ui.stop"), elem_id="stop", visible=False)
+        queue = gr.Button(key("ui.queue.add"), elem_id="queue")
+        start = gr.Button(key("ui.start"), variant="primary", elem_id="start")
+        gr.Button("⋯", elem_id="more")
+        with gr.Column(elem_id="menu"):
+            save, save_as, export, command = (_entry(name) for name in ("save", "save_as", "export", "command"))
+            preparing = {
+                job: gr.Button(key(f"job.{job.job_name}.title"), elem_id=job.job_name.replace("_", "-"))
+                for job in preparing_jobs()
+            }
+            reset = _entry("reset")
     with gr.Row(visible=False, elem_id="name-row", equal_height=True) as name_row:
         name = gr.Textbox(
             show_label=False, container=False, placeholder=key("ui.preset.name"), max_lines=1, elem_id="preset-name"
         )
         confirm = gr.Button(key("ui.save"), size="sm", elem_id="preset-confirm")
         cancel = gr.Button(key("ui.cancel"), size="sm", elem_id="preset-cancel")
+    put = gr.Textbox(elem_id="put", show_label=False, container=False)
     return Toolbar(
-        preset=preset, load=load, save=save, save_as=save_as, export=export, command=command, start=start, stop=stop,
-        name_row=name_row, name=name, confirm=confirm, cancel=cancel,
+        preset=preset, save=save, save_as=save_as, export=export, command=command, reset=reset, preparing=preparing,
+        queue=queue, start=start, stop=stop, name_row=name_row, name=name, confirm=confirm, cancel=cancel, put=put,
     )  # fmt: skip
 
 
-def _button(name: str) -> gr.Button:
-    return gr.Button(key(f"ui.{name}"), size="md", elem_id=name.replace("_", "-"))
-
-
-@dataclass(frozen=True)
-class Target:
-    """Components for a target number of steps and ways to reach it, beside the jobs that prepare a training."""
-
-    steps: gr.Textbox
-    offers: gr.Radio
-    apply: gr.Button
-    preparing: dict[type[Job], gr.Button]
+def _entry(name: str) -> gr.Button:
+    return gr.Button(key(f"ui.{name}"), elem_id=name.replace("_", "-"))
 
 
 def preparing_jobs() -> list[type[Job]]:
@@ -73,20 +81,37 @@ def preparing_jobs() -> list[type[Job]]:
     return [job for job in jobs if issubclass(job, TrainConfig) and job is not TrainConfig]
 
 
-def build_target() -> Target:
-    """A number, choices that appear once it is typed, and a button for each job that prepares a training."""
-    with gr.Row(elem_id="target", equal_height=True):
-        steps = gr.Textbox(
-            show_label=False, container=False, placeholder=key("ui.target.placeholder"), max_lines=1, scale=0,
-            min_width=230, elem_id="target-steps",
+@dataclass(frozen=True)
+class FormTools:
+    """Undo and redo; how much of the form is shown and the search are the script's alone."""
+
+    undo: gr.Button
+    redo: gr.Button
+
+
+def build_form_tools() -> FormTools:
+    """The row above the form."""
+    with gr.Row(elem_id="form-tools", equal_height=True):
+        gr.Textbox(
+            show_label=False, container=False, placeholder=key("ui.search"), max_lines=1, elem_id="search",
+            html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off"),
         )  # fmt: skip
-        offers = gr.Radio([], show_label=False, container=False, visible=False, scale=3, elem_id="target-offers")
-        apply = gr.Button(key("ui.target.apply"), size="sm", visible=False, elem_id="target-apply")
-        preparing = {
-            job: gr.Button(key(f"job.{job.job_name}.title"), size="sm", elem_id=job.job_name.replace("_", "-"))
-            for job in preparing_jobs()
-        }
-    return Target(steps, offers, apply, preparing)
+        depths = [(key(f"ui.depth.{depth}"), depth) for depth in ("usual", "all", "changed")]
+        gr.Radio(depths, value="usual", show_label=False, container=False, elem_id="depth", interactive=True)
+        undo = gr.Button("↶", elem_id="undo", size="sm")
+        redo = gr.Button("↷", elem_id="redo", size="sm")
+    gr.HTML('<div id="found"></div>', elem_id="found-box")
+    return FormTools(undo, redo)
+
+
+def build_target() -> None:
+    """A number of steps to reach, and the ways there, which the script shows."""
+    with gr.Row(elem_id="target", equal_height=True):
+        gr.Textbox(
+            show_label=False, container=False, placeholder=key("ui.target.placeholder"), max_lines=1,
+            elem_id="target-steps",
+        )  # fmt: skip
+        gr.HTML('<div id="offers"></div>', elem_id="offers-box")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The right half of the Train tab: one run, watched while it runs or looked at afterwards."""
+"""One run beside the form, watched while it runs or looked at afterwards."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ class RunPanel:
     """The widgets that show a run.
 
     `seen` remembers what this browser has, so that only changes are sent, and which run it shows: the list itself may
-    still name the one before while a run is being started.
+    still name the one before while a run is being started. `mode` is "is" while runs are shown, and "will" while what
+    the form would do is.
     """
 
+    mode: gr.Radio
     choice: gr.Dropdown
     starters: dict[type[Job], gr.Button]
     buttons: dict[str, gr.Button]
@@ -42,11 +44,14 @@ class RunPanel:
     def outputs(self) -> list[Any]:
         """Components that an update of a run may change."""
         return [
-            self.choice, self.controls, *self.starters.values(), *self.buttons.values(), *self.views.values(), self.seen
+            self.mode, self.choice, self.controls, *self.starters.values(), *self.buttons.values(),
+            *self.views.values(), self.seen,
         ]  # fmt: skip
 
 
-def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, pictures_path: str) -> RunPanel:
+def build_run_panel(
+    starters: dict[type[Job], gr.Button], stop: gr.Button, mode: gr.Radio, pictures_path: str
+) -> RunPanel:
     """Lay out the run's status, charts, pictures and console; what starts jobs, and `stop`, stand elsewhere."""
     with gr.Row(elem_id="run-bar", equal_height=True):
         choice = gr.Dropdown([], show_label=False, container=False, elem_id="run-choice", interactive=True)
@@ -70,7 +75,7 @@ def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, pictu
         "stop": stop, "pause": pause, "resume": resume, "save": save, "sample": sample,
         "set_rate": set_rate, "tenth": tenth, "use_rates": use_rates,
     }  # fmt: skip
-    return RunPanel(choice, starters, buttons, controls, rate, views, gr.State({}), pictures_path)
+    return RunPanel(mode, choice, starters, buttons, controls, rate, views, gr.State({}), pictures_path)
 
 
 def chosen_run(asked: str | None, runs: list[RunInfo]) -> RunInfo | None:
@@ -103,6 +108,8 @@ def look(panel: RunPanel, asked: str | None, seen: Seen, language: str) -> Updat
     newest = _newest(runs)
     fresh: Seen = {"newest": newest.id if newest else "", "shown": run.id if run else None}
     updates: Updates = {panel.seen: fresh}
+    if busy and seen.get("newest") != fresh["newest"]:
+        updates[panel.mode] = "is"
     for part in parts:
         fresh[part.name] = part.state
         if seen.get(part.name) != part.state:
@@ -153,7 +160,7 @@ def _buttons(panel: RunPanel, view: RunView | None, busy: bool, language: str) -
         stop = text("ui.kill" if status == "stopping" else "ui.stop", language)
         return {
             **{button: gr.update(interactive=not busy) for button in panel.starters.values()},
-            panel.buttons["stop"]: gr.update(interactive=status in AT_WORK, value=stop),
+            panel.buttons["stop"]: gr.update(visible=status in AT_WORK, value=stop),
             panel.controls: gr.update(visible=status == "running"),
             panel.buttons["resume"]: gr.update(visible=can_resume),
             panel.buttons["use_rates"]: gr.update(visible=found_rates),

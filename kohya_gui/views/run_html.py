@@ -92,7 +92,7 @@ def messages_html(view: RunView, language: str) -> Markup:
     """All errors, and the newest warnings and notices."""
     kinds = (("error", view.errors), ("warning", view.warnings[-5:]), ("", view.notices[-5:]))
     return joined(
-        Markup('<div class="{}">{}</div>').format(f"note {kind}".strip(), message(found, language))
+        Markup('<div class="{}">{}</div>').format(f"run-note {kind}".strip(), message(found, language))
         for kind, problems in kinds
         for found in problems
     )
@@ -105,7 +105,7 @@ def _rates(view: RunView, language: str) -> Markup:
         for name, rates in view.rates.items()
     ]
     lines = Markup("<br>").join(found)
-    return Markup('<div class="note result" id="run-rates">{}</div>').format(lines) if found else Markup("")
+    return Markup('<div class="run-note result" id="run-rates">{}</div>').format(lines) if found else Markup("")
 
 
 def _saved(view: RunView, language: str) -> Markup:
@@ -114,7 +114,8 @@ def _saved(view: RunView, language: str) -> Markup:
     if not path:
         return Markup("")
     label = text(f"ui.run.{'state' if view.status == 'paused' else 'result' if view.result else 'saved'}", language)
-    return Markup('<div class="note result" id="run-result"><span>{}</span><code>{}</code></div>').format(label, path)
+    note = Markup('<div class="run-note result" id="run-result"><span>{}</span><code>{}</code></div>')
+    return note.format(label, path)
 
 
 def charts_html(view: RunView | None, language: str) -> Markup:

@@ -40,7 +40,7 @@ def tool_html(view: RunView | None, language: str) -> Markup:
 
 def _saved(path: Path, language: str) -> Markup:
     label = text("ui.run.saved", language)
-    return Markup('<div class="note result"><span>{}</span><code>{}</code></div>').format(label, path)
+    return Markup('<div class="run-note result"><span>{}</span><code>{}</code></div>').format(label, path)
 
 
 def table_html(table: Table, language: str) -> Markup:

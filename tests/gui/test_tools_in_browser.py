@@ -23,7 +23,7 @@ def page(browser: Browser, serve: Callable[..., str], tmp_path: Path) -> Iterato
     context = browser.new_context(viewport={"width": 1400, "height": 1100}, locale="en-US")
     page = context.new_page()
     open_page(page, serve(tmp_path / "home"))
-    page.get_by_role("tab", name="LoRA tools").click()
+    page.get_by_role("tab", name="Tools").click()
     yield page
     context.close()
 

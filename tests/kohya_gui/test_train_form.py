@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,13 +15,14 @@ import pytest
 
 from kohya_gui.form import presets
 from kohya_gui.form.drafts import load_draft
+from kohya_gui.form.live import Answer
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs import launch
 from kohya_gui.tabs import tools, train_form
 from kohya_gui.tabs.train_actions import Actions, with_rates
 from kohya_gui.tabs.train_form import TrainForm
-from kohya_gui.tabs.train_parts import build_output_panel, build_target, build_toolbar
+from kohya_gui.tabs.train_parts import build_output_panel, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
 from tests.event_lines import EventLog
 from tests.pictures import image_folder
@@ -49,9 +50,8 @@ def told(tmp_path: Path, monkeypatch) -> Iterator[list[str]]:
 @pytest.fixture(scope="module")
 def page() -> TrainForm:
     with gr.Blocks():
-        bar, facts, target = build_toolbar(), gr.HTML(), build_target()
         return TrainForm(
-            job=TrainConfig, fields=build_form(TrainConfig), facts=facts, language="en", bar=bar, target=target,
+            job=TrainConfig, fields=build_form(TrainConfig), stamp=gr.HTML(), language="en", bar=build_toolbar(),
             config_path=None,
         )
 
@@ -67,7 +67,14 @@ def shown(form: TrainForm, **values: Any) -> list[Any]:
 
 
 def values_in(form: TrainForm, updates: dict[Any, Any]) -> dict[str, Any]:
-    return {name: updates[widget] for name, widget in form.fields.widgets.items()}
+    """What the form shows after `updates`, in which fields that keep their defaults are missing."""
+    before = form.complete({})
+    return {name: updates.get(widget, before[name]) for name, widget in form.fields.widgets.items()}
+
+
+def typed(form: TrainForm, user: str = "", **values: Any) -> Answer:
+    """The answer to `values` typed over the draft."""
+    return form.look(values, form.session(request(user)), {})
 
 
 def test_the_first_visit_finds_the_demo_ready(page: TrainForm):
@@ -77,7 +84,7 @@ def test_the_first_visit_finds_the_demo_ready(page: TrainForm):
 
 
 def test_what_was_typed_is_there_after_a_reload_for_that_user_only(page: TrainForm):
-    page.typed(request("ann"), presets.DEMO, *shown(page, output_name="mine", learning_rate="3e-4x"))
+    typed(page, "ann", output_name="mine", learning_rate="3e-4x")
     again = values_in(page, page.opened(request("ann")))
     assert (again["output_name"], again["learning_rate"]) == ("mine", "3e-4x")
     assert values_in(page, page.opened(request("bob")))["output_name"] == "demo"
@@ -88,8 +95,8 @@ def test_a_draft_that_has_no_room_is_told_of_and_the_form_goes_on(page: TrainFor
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(whole_files, "_rename", full)
-    for _ in range(3):
-        assert page.facts in page.typed(request("full"), presets.DEMO, *shown(page, output_name="mine"))
+    for time in range(3):
+        assert "step-line" in typed(page, "full", output_name=f"mine {time}").parts
     assert told == ["draft_not_kept"]
 
 
@@ -98,7 +105,7 @@ def test_a_file_from_the_command_line_is_opened_once_and_then_the_draft(page: Tr
     file.write_text('config_version = 1\n[output]\noutput_name = "from file"\n', encoding="utf-8")
     page = replace(page, config_path=file, _greeted=set())
     assert values_in(page, page.opened(request()))["output_name"] == "from file"
-    page.typed(request(), None, *shown(page, output_name="typed"))
+    typed(page, output_name="typed")
     assert values_in(page, page.opened(request()))["output_name"] == "typed"
 
 
@@ -109,7 +116,7 @@ def test_a_broken_file_is_reported_and_the_demo_opened(page: TrainForm, tmp_path
 
 
 def test_a_draft_of_another_version_cannot_keep_the_page_from_opening(page: TrainForm):
-    page.typed(request(), None, *shown(page))
+    typed(page, output_name="mine")
     draft = next((Path(presets.presets_dir()).parent / "drafts").iterdir())
     values = {"lr_scheduler": "gone", "network_dim": "many", "no_such_setting": 1}
     draft.write_text(json.dumps({"preset": "user:gone", "values": values}), encoding="utf-8")
@@ -121,7 +128,7 @@ def test_a_preset_is_saved_with_typed_values_and_loaded_again(page: TrainForm, t
     updates = page.save_preset_as(request(), "dog", *shown(page, learning_rate="3e-4", conv_dim=None))
     assert updates[page.bar.preset]["value"] == "user:dog"
     assert told == ["ui.preset.saved"]
-    assert values_in(page, page.load_preset(request(), "user:dog"))["learning_rate"] == "3e-4"
+    assert values_in(page, page.load_preset(request(), "user:dog", *shown(page)))["learning_rate"] == "3e-4"
 
 
 def test_a_form_with_an_unreadable_value_is_not_saved(page: TrainForm, told: list[str]):
@@ -131,13 +138,12 @@ def test_a_form_with_an_unreadable_value_is_not_saved(page: TrainForm, told: lis
 
 
 def test_what_cannot_be_loaded_is_said_and_changes_nothing(page: TrainForm, told: list[str]):
-    assert page.load_preset(request(), "user:gone") == gr.skip()
-    assert page.apply_offer(request(), None, None, *shown(page)) == gr.skip()
+    assert page.load_preset(request(), "user:gone", *shown(page)) == gr.skip()
     assert told == ["no_such_preset"]
 
 
 def test_without_a_chosen_preset_nothing_is_loaded_or_saved(page: TrainForm, told: list[str]):
-    assert page.load_preset(request(), None) == gr.skip()
+    assert page.load_preset(request(), None, *shown(page)) == gr.skip()
     page.save_preset(request(), None, *shown(page))
     assert told == ["no_preset_chosen"] * 2
 
@@ -146,50 +152,92 @@ def test_a_hub_id_is_asked_for_once_and_remembered(page: TrainForm, tmp_path: Pa
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr(train_form, "_is_found", lambda found: model.exists() and str(model) in repr(found.config))
     model = tmp_path / "sd15.safetensors"
-    page.typed(request(), None, *shown(page, pretrained_model_name_or_path="runwayml/stable-diffusion-v1-5"))
+    typed(page, pretrained_model_name_or_path="runwayml/stable-diffusion-v1-5")
     assert load_draft("")["asked_model"] == "runwayml/stable-diffusion-v1-5"
-    page.typed(request(), None, *shown(page, pretrained_model_name_or_path=str(model)[:-3]))
-    assert told == []
+    typed(page, pretrained_model_name_or_path=str(model)[:-3])
+    told.clear()
     model.touch()
-    page.typed(request(), None, *shown(page, pretrained_model_name_or_path=str(model)))
+    typed(page, pretrained_model_name_or_path=str(model))
     assert told == ["ui.model.remembered"]
     assert hub.local_file_for("runwayml/stable-diffusion-v1-5") == model
     assert load_draft("")["asked_model"] is None
 
 
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_model_that_there_is_no_room_to_remember_is_used_all_the_same(
     page: TrainForm, tmp_path: Path, told: list[str], monkeypatch
 ):
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    page.typed(request(), None, *shown(page, pretrained_model_name_or_path="runwayml/stable-diffusion-v1-5"))
+    typed(page, pretrained_model_name_or_path="runwayml/stable-diffusion-v1-5")
     monkeypatch.setattr(train_form, "_is_found", lambda found: True)
     monkeypatch.setattr(hub, "write_text", full)
     for _ in range(2):
-        assert page.facts in page.typed(request(), None, *shown(page, pretrained_model_name_or_path=str(tiny_file())))
+        typed(page, pretrained_model_name_or_path=str(tiny_file()))
     assert told == ["file_not_written"]
 
 
 def test_own_block_weights_that_there_is_no_room_for_are_told_of(told: list[str], monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setattr(tools, "write_text", full)
     tools.keep_own_lines("FACE:" + ",".join(["1"] * 17), Session(user="", language="en"))
     assert told == ["file_not_written"]
 
 
-def test_an_offer_sets_epochs_and_asks_for_new_folder_names(page: TrainForm, tmp_path: Path, told: list[str]):
-    image_folder(tmp_path / "images", "10_zuko dog", [(64, 64)] * 10, "a dog")
-    fields = shown(page, train_data_dir=str(tmp_path / "images"), resolution="64", max_train_steps=7)
-    offers = page.offer(request(), "1,500 steps", *fields)[page.target.offers]["choices"]
-    value = next(value for words, value in offers if "repeats" in words)
-    after = values_in(page, page.apply_offer(request(), value, None, *fields))
-    assert after["max_train_epochs"] == int(value.partition(";")[0])
-    assert after["max_train_steps"] == 0
-    assert told == ["ui.target.rename"]
+def test_values_that_the_script_puts_into_the_form_replace_what_was_there(page: TrainForm):
+    fields = shown(page, max_train_steps=7, output_name="mine")
+    sent = json.dumps({"max_train_epochs": 5, "max_train_steps": 0, "no_such_setting": 1, "learning_rate": ["x"]})
+    after = page.put(request(), sent, None, *fields)
+    changed = {name: after[widget] for name, widget in page.fields.widgets.items() if widget in after}
+    assert changed == {"max_train_epochs": 5, "max_train_steps": 0}
+    assert load_draft("")["values"]["output_name"] == "mine"
+    assert page.put(request(), "{}", None, *fields) == gr.skip()
+
+
+def test_what_was_typed_loaded_and_reset_is_undone_and_redone(page: TrainForm):
+    page.opened(request("eva"))
+    typed(page, "eva", output_name="m")
+    typed(page, "eva", output_name="mine")
+    session = page.session(request("eva"))
+    typed(page, "eva", learning_rate="3e-4")
+    after = page.reset(request("eva"), None, *page.complete(page.drafted(session)).values())
+    assert after[page.fields.widgets["output_name"]] != "mine"
+
+    def now() -> tuple[Any, Any]:
+        values = page.complete(page.drafted(session))
+        return values["output_name"], values["learning_rate"]
+
+    def step(which: Callable[..., Any]) -> Any:
+        return which(request("eva"), *page.complete(page.drafted(session)).values())
+
+    step(page.undo)
+    assert now() == ("mine", "3e-4")
+    step(page.undo)
+    step(page.undo)
+    assert now()[0] == "demo"
+    assert step(page.undo) == gr.skip()
+    for _ in range(2):
+        step(page.redo)
+    assert now() == ("mine", "3e-4")
+
+
+def test_a_field_that_does_not_apply_says_why_and_one_that_is_wrong_has_its_message(page: TrainForm):
+    answer = typed(page, learning_rate="fast", conv_dim="")
+    assert "conv_dim" in answer.hidden["conv_alpha"]
+    assert "fast" in answer.messages["learning_rate"]
+    assert answer.wrong[0] == "learning_rate"
+    assert 'href="#setting-learning_rate"' in answer.parts["counts"]
+
+
+def test_a_folded_section_says_what_it_holds_and_the_bar_what_differs_from_the_preset(page: TrainForm):
+    page.load_preset(request("kim"), presets.DEMO, *page.complete({}).values())
+    assert "pill" not in typed(page, "kim").parts["preset-state"]
+    answer = typed(page, "kim", learning_rate="3e-4", noise_offset="0.05")
+    assert "3e-4" in answer.summaries["optimizer"]
+    assert "0.05" in answer.summaries["loss"]
+    assert "2 changed" in answer.parts["preset-state"]
+    assert {"learning_rate", "noise_offset"} <= set(answer.changed)
 
 
 def test_nothing_starts_while_something_is_wrong(page: TrainForm, told: list[str], monkeypatch):
@@ -198,7 +246,7 @@ def test_nothing_starts_while_something_is_wrong(page: TrainForm, told: list[str
     monkeypatch.setattr(launch, "start", lambda job, settings: pytest.fail("started"))
     updates = actions.starter(TrainConfig)(request(), {}, *shown(page))
     assert told == ["form_not_ready"]
-    assert "Base model" in updates[page.facts]
+    assert set(updates) == {page.stamp}
 
 
 class Started(Exception):  # noqa: N818 - nothing is wrong
@@ -206,8 +254,9 @@ class Started(Exception):  # noqa: N818 - nothing is wrong
 
 
 def actions_of(page: TrainForm) -> Actions:
-    starters = {TrainConfig: page.bar.start, **page.target.preparing}
-    return Actions(page, build_run_panel(starters, page.bar.stop, "pictures/"), build_output_panel())
+    starters = {TrainConfig: page.bar.start, **page.bar.preparing}
+    run = build_run_panel(starters, page.bar.stop, gr.Radio(["will", "is"]), "pictures/")
+    return Actions(page, run, build_output_panel())
 
 
 def test_class_images_need_no_folder_that_is_there_but_a_class(page: TrainForm, told: list[str], tmp_path, monkeypatch):

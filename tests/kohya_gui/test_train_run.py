@@ -20,7 +20,7 @@ from train_core.config.places import runs_dir
 def panel() -> RunPanel:
     with gr.Blocks():
         starters = {job: gr.Button(job.title) for job in (TrainConfig, FindRateConfig, ClassImagesConfig)}
-        return build_run_panel(starters, gr.Button("stop"), "pictures/")
+        return build_run_panel(starters, gr.Button("stop"), gr.Radio(["will", "is"]), "pictures/")
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +58,9 @@ def test_a_run_that_is_started_meanwhile_is_shown(panel: RunPanel):
     add_run("20260102-000000-new")
     second = look(panel, "20260101-000000-old", first[panel.seen], "en")
     assert chosen(panel, second) == "20260102-000000-new"
+    assert second[panel.mode] == "is"
     assert not second[panel.starters[TrainConfig]]["interactive"]
-    assert second[panel.buttons["stop"]]["interactive"]
+    assert second[panel.buttons["stop"]]["visible"]
 
 
 def test_an_older_run_can_be_looked_at_while_one_runs(panel: RunPanel):
@@ -94,8 +95,9 @@ def test_another_language_is_sent_again(panel: RunPanel):
 def test_start_can_be_pressed_when_nothing_runs_and_stop_cannot(panel: RunPanel):
     add_run("20260101-000000-a", status="completed")
     updates = look(panel, None, {}, "en")
+    assert panel.mode not in updates
     assert updates[panel.starters[TrainConfig]]["interactive"]
-    assert not updates[panel.buttons["stop"]]["interactive"]
+    assert not updates[panel.buttons["stop"]]["visible"]
 
 
 def test_what_can_be_asked_of_a_run_is_shown_while_it_runs_and_resume_once_it_has_a_state(panel: RunPanel, tmp_path):
@@ -147,6 +149,6 @@ def test_a_run_that_waits_in_the_queue_keeps_no_button_from_working_and_is_not_j
     assert chosen(panel, second) == "20260101-000000-old"
     asked = look(panel, "20260102-000000-waits", {}, "en")
     assert asked[panel.starters[TrainConfig]]["interactive"]
-    assert not asked[panel.buttons["stop"]]["interactive"]
+    assert not asked[panel.buttons["stop"]]["visible"]
     add_run("20260103-000000-new")
     assert chosen(panel, look(panel, None, second[panel.seen], "en")) == "20260103-000000-new"

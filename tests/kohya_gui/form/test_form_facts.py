@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 from pathlib import Path
@@ -11,9 +13,17 @@ import gradio as gr
 import pytest
 from markupsafe import escape
 
-from kohya_gui.form.form_facts import facts_html, offers, paths_below, read_offer, step_line_html
+from kohya_gui.form.form_facts import (
+    field_messages,
+    offered_paths,
+    offers_html,
+    paths_below,
+    problems_html,
+    step_line_html,
+)
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
+from kohya_gui.views.sources_html import sources_html
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
 from train_core.config.jobs.train import TrainConfig
@@ -42,14 +52,16 @@ def checked(images: Path, **values: Any) -> CheckedForm:
 
 def test_the_step_line_is_the_formula_people_know(images: Path):
     line = step_line_html(checked(images), "en")
-    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in line
-    assert "will run" not in line
+    assert "<b>200 steps</b>" in line
+    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch<" in line
+    assert "why" not in line
 
 
 def test_where_other_steps_will_run_the_line_says_how_many_and_why(images: Path):
     line = step_line_html(checked(images, gradient_accumulation_steps=2), "en")
-    assert "— 100 steps will run:" in line
-    assert "<li>" in line
+    assert "<b>100 steps</b>" in line
+    assert "2 per batch = 200" in line
+    assert 'class="reasons"' in line
 
 
 def test_folders_with_different_repeats_are_added_up(images: Path):
@@ -64,7 +76,7 @@ def test_an_image_that_is_added_is_counted_at_once(images: Path):
 
 
 def test_the_line_is_counted_even_while_another_field_is_wrong(images: Path):
-    assert "= 200 steps" in step_line_html(checked(images, learning_rate="fast"), "en")
+    assert "200 steps" in step_line_html(checked(images, learning_rate="fast"), "en")
 
 
 def test_without_images_the_line_asks_for_them(images: Path):
@@ -72,28 +84,28 @@ def test_without_images_the_line_asks_for_them(images: Path):
     assert "选好图片文件夹" in step_line_html(checked(images, train_data_dir=""), "zh-CN")
 
 
-def test_every_problem_is_shown_with_the_label_of_its_setting(form: Form, images: Path):
-    values = {"learning_rate": "fast", "network_dim": 0}
-    shown = facts_html(form, values, checked(images, **values), "en")
+def test_every_problem_is_shown_with_the_label_of_its_setting(images: Path):
+    found = checked(images, learning_rate="fast", network_dim=0)
+    shown = problems_html(found, "en")
     assert '<a href="#setting-learning_rate">Learning rate</a>' in shown
     assert '<a href="#setting-network_dim">' in shown
-    assert "#setting-network_dim :is(input,textarea)" in shown
+    assert {"learning_rate", "network_dim"} <= set(field_messages(found, "en"))
 
 
-def test_what_users_type_cannot_become_part_of_the_page(form: Form, images: Path):
-    values = {"learning_rate": "<img src=x onerror=alert(1)>", "vae": '"><script>'}
-    shown = facts_html(form, values, checked(images, **values), "en")
-    assert "<img" not in shown
-    assert "<script" not in shown
+def test_what_users_type_cannot_become_part_of_the_page(images: Path):
+    found = checked(images, learning_rate="<img src=x onerror=alert(1)>", vae='"><script>')
+    for shown in (problems_html(found, "en"), *field_messages(found, "en").values()):
+        assert "<img" not in shown
+        assert "<script" not in shown
+
+
+def hidden_in(form: Form, found: CheckedForm) -> list[str]:
+    return form.hidden(found.config.flat(), found.facts)
 
 
 def test_only_what_applies_is_shown(form: Form, images: Path):
-    def hidden(**values: Any) -> bool:
-        style = facts_html(form, values, checked(images, **values), "en").partition("<style>")[2]
-        return "#setting-conv_alpha" in style.partition("display:none")[0]
-
-    assert hidden()
-    assert not hidden(conv_dim=4)
+    assert "conv_alpha" in hidden_in(form, checked(images))
+    assert "conv_alpha" not in hidden_in(form, checked(images, conv_dim=4))
 
 
 @pytest.mark.parametrize(
@@ -108,37 +120,38 @@ def test_what_only_other_base_models_use_is_not_shown(
     form: Form, images: Path, model: dict[str, tuple[int, ...]] | None, away: list[str]
 ):
     path = str(write(images.parent / "model.safetensors", model)) if model else ""
-    style = facts_html(form, {}, checked(images, pretrained_model_name_or_path=path), "en").partition("<style>")[2]
-    hidden = style.partition("display:none")[0]
+    hidden = hidden_in(form, checked(images, pretrained_model_name_or_path=path))
     for name in ("zero_terminal_snr", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss"):
-        assert (f"#setting-{name}" in hidden) == (name in away), name
+        assert (name in hidden) == (name in away), name
 
 
 def test_what_the_base_model_cannot_use_stays_in_sight_while_it_is_on(form: Form, images: Path):
     path = write(images.parent / "model.safetensors", SD1)
     found = checked(images, pretrained_model_name_or_path=str(path), zero_terminal_snr=True)
-    shown = facts_html(form, {}, found, "en")
-    assert '<a href="#setting-zero_terminal_snr">Zero terminal SNR</a>' in shown
-    hidden = shown.partition("<style>")[2].partition("display:none")[0]
-    assert "#setting-zero_terminal_snr" not in hidden
-    assert "#setting-scale_v_pred_loss_like_noise_pred" in hidden
+    assert '<a href="#setting-zero_terminal_snr">Zero terminal SNR</a>' in problems_html(found, "en")
+    assert "zero_terminal_snr" not in hidden_in(form, found)
+    assert "scale_v_pred_loss_like_noise_pred" in hidden_in(form, found)
 
 
 def test_offers_reach_the_target_and_say_which_folders_to_rename(images: Path):
-    found = checked(images)
-    ways = offers(found, 1500, "en")
-    assert ways
-    for words, value in ways:
-        epochs, renames = read_offer(value, found)
-        assert f"{epochs} epochs" in words
-        assert all(now == "10_zuko dog" and then.endswith("_zuko dog") for now, then in renames)
-    assert any(read_offer(value, found)[1] for _, value in ways)
-    assert any(not read_offer(value, found)[1] for _, value in ways)
+    shown = offers_html(checked(images), "1,500 steps", "en")
+    puts = [json.loads(html.unescape(put)) for put in re.findall(r'data-put="([^"]+)"', shown)]
+    assert len(puts) >= 2
+    assert all(put["max_train_steps"] == 0 and put["max_train_epochs"] > 0 for put in puts)
+    assert re.search(r"10_zuko dog.*\d+_zuko dog", shown)
+    assert re.search(r">\d+ epochs = [\d,]+ steps<", shown)
 
 
 def test_no_offers_without_a_target_or_images(images: Path):
-    assert offers(checked(images), 0, "en") == []
-    assert offers(checked(images, train_data_dir=""), 1500, "en") == []
+    assert offers_html(checked(images), "soon", "en") == ""
+    assert offers_html(checked(images, train_data_dir=""), "1500", "en") == ""
+
+
+def test_only_fields_of_one_path_offer_paths(form: Form, tmp_path: Path):
+    (tmp_path / "base.safetensors").touch()
+    assert offered_paths(form, "pretrained_model_name_or_path", f"{tmp_path}/") == [str(tmp_path / "base.safetensors")]
+    assert offered_paths(form, "learning_rate", f"{tmp_path}/") is None
+    assert offered_paths(form, "no_such_setting", f"{tmp_path}/") is None
 
 
 def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
@@ -157,22 +170,21 @@ def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
     for number in range(3):
         noise_image((64, 64), 50 + number).save(folder / f"{number}.png")
     line = step_line_html(checked(images, reg_data_dir=str(tmp_path / "reg")), "en")
-    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200 steps" in line
-    assert "400 steps will run" in line
+    assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = 200<" in line
+    assert "<b>400 steps</b>" in line
     assert "doubles the steps" in line
 
 
-def test_what_regularisation_protects_is_shown(form: Form, images: Path, tmp_path: Path):
+def test_what_regularisation_protects_is_shown(images: Path, tmp_path: Path):
     image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
-    values = {"reg_data_dir": str(tmp_path / "reg")}
-    shown = facts_html(form, values, checked(images, **values), "en")
-    assert '<li class="notice">' in shown
+    shown = problems_html(checked(images, reg_data_dir=str(tmp_path / "reg")), "en")
+    assert '<div class="note notice">' in shown
     assert escape('protects "dog" while "zuko dog" is learnt') in shown
 
 
-def test_a_regularisation_folder_left_unused_is_offered_with_its_setting(form: Form, images: Path, tmp_path: Path):
+def test_a_regularisation_folder_left_unused_is_offered_with_its_setting(images: Path, tmp_path: Path):
     image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
-    shown = facts_html(form, {}, checked(images), "en")
+    shown = problems_html(checked(images), "en")
     assert '<a href="#setting-reg_data_dir">Regularisation folder</a>' in shown
 
 
@@ -184,8 +196,8 @@ def test_a_dataset_file_is_counted_and_followed_as_it_changes(images: Path, tmp_
         os.utime(path, (repeats, repeats))
         return step_line_html(checked(images, train_data_dir="", dataset_config=str(path)), "en")
 
-    assert "10 images × 3 repeats × 4 epochs ÷ 2 per batch = 60 steps" in line(3)
-    assert "10 images × 5 repeats × 4 epochs ÷ 2 per batch = 100 steps" in line(5)
+    assert "<b>60 steps</b>" in line(3)
+    assert "10 images × 5 repeats × 4 epochs ÷ 2 per batch" in line(5)
 
 
 def test_a_size_that_fits_no_bucket_is_not_counted_even_beside_another_mistake(images: Path, tmp_path: Path):
@@ -204,29 +216,29 @@ def test_repeats_that_stand_in_no_folders_name_are_not_offered_for_renaming(imag
     subset = {"image_dir": str(images / "10_zuko dog"), "num_repeats": 3}
     path.write_text(dump_tables({"datasets": [{"subsets": [subset]}]}), encoding="utf-8")
     found = checked(images, train_data_dir="", dataset_config=str(path))
-    ways = offers(found, 1500, "en")
-    assert ways
-    assert not any(read_offer(value, found)[1] for _, value in ways)
+    shown = offers_html(found, "1500", "en")
+    assert "data-put" in shown
+    assert "rename" not in shown
 
 
-def test_dataset_files_are_offered_where_one_is_asked_for(form: Form, images: Path, tmp_path: Path):
+def test_dataset_files_are_offered_where_one_is_asked_for(form: Form, tmp_path: Path):
     for name in ("images.toml", "meta.jsonl", "model.safetensors"):
         (tmp_path / name).touch()
-    values = {"dataset_config": f"{tmp_path}/"}
-    shown = facts_html(form, values, checked(images), "en")
-    offered = shown.partition('id="paths-setting-dataset_config"')[2].partition("</datalist>")[0]
-    assert "images.toml" in offered
-    assert "meta.jsonl" in offered
-    assert "model.safetensors" not in offered
+    offered = offered_paths(form, "dataset_config", f"{tmp_path}/")
+    assert offered == [str(tmp_path / "images.toml"), str(tmp_path / "meta.jsonl")]
 
 
-def test_a_table_says_what_an_epoch_sees_of_each_folder(form: Form, images: Path, tmp_path: Path):
+def table_of(found: CheckedForm) -> str:
+    return sources_html(found.trained, found.config.training.train_batch_size, "en")
+
+
+def test_a_table_says_what_an_epoch_sees_of_each_folder(images: Path, tmp_path: Path):
     image_folder(tmp_path, "1_dog", [(64, 80)])
     path = tmp_path / "images.toml"
     own, regular = {"image_dir": "images/10_zuko dog"}, {"image_dir": "1_dog", "is_reg": True, "class_tokens": "dog"}
     datasets = [{"subsets": [own, regular]}, {"resolution": [128, 64], "batch_size": 7, "subsets": [own]}]
     path.write_text(dump_tables({"datasets": datasets}), encoding="utf-8")
-    shown = facts_html(form, {}, checked(images, train_data_dir="", dataset_config=str(path)), "en")
+    shown = table_of(checked(images, train_data_dir="", dataset_config=str(path)))
     table = shown.partition('<table id="sources"')[2].partition("</table>")[0]
     rows = [re.findall(r"<td>(?:<span[^>]*>)?([^<]*)", row) for row in table.split("<tr>")[2:]]
     assert rows == [
@@ -236,5 +248,5 @@ def test_a_table_says_what_an_epoch_sees_of_each_folder(form: Form, images: Path
     ]
 
 
-def test_plain_training_folders_need_no_table(form: Form, images: Path):
-    assert "<table" not in facts_html(form, {}, checked(images), "en")
+def test_plain_training_folders_need_no_table(images: Path):
+    assert table_of(checked(images)) == ""

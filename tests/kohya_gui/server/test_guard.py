@@ -172,13 +172,14 @@ def all_routes() -> list[tuple[str, str]]:
     options = PageOptions(username="ann", password="s3cret")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "page_options", lambda: {"ssr_mode": False})
-        return routes_of(app.page_app(stand_in(None), options, 7860, Board(runs_dir())))
+        return routes_of(app.page_app(stand_in(None), options, 7860, Board(runs_dir()), {}))
 
 
 def test_every_route_but_the_login_s_own_page_asks_for_the_login(locked):
     routes = all_routes()
     assert {("POST", "/gradio_api/cancel"), ("POST", "/gradio_api/reset"), ("GET", "/gradio_api/heartbeat/x"),
-            ("GET", "/tensorboard/x"), ("GET", "/pictures/x/x"), *FREE} <= set(routes)  # fmt: skip
+            ("GET", "/tensorboard/x"), ("GET", "/pictures/x/x"), ("GET", "/thumbnails/x/x"), ("POST", "/form/x"),
+            ("GET", "/form/x/names"), ("GET", "/form/x/paths/x"), *FREE} <= set(routes)  # fmt: skip
     answers = {(m, path): raw(locked, m, path, {})[0] for m, path in routes if (m, path) not in FREE}
     assert {route: status for route, status in answers.items() if status != 401} == {}
 

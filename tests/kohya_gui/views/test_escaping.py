@@ -9,12 +9,11 @@ from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-import gradio as gr
 import pytest
 
-from kohya_gui.form.form_facts import facts_html, fields_html
+from kohya_gui.form.controller import stamp
+from kohya_gui.form.form_facts import counts_html, field_messages, offers_html, problems_html, step_line_html
 from kohya_gui.form.validate_form import check_form
-from kohya_gui.form.widgets import build_form
 from kohya_gui.runs.details.console import Console, Line, Piece
 from kohya_gui.runs.details.epochs import Row as Epoch
 from kohya_gui.runs.details.files import RunFile
@@ -33,7 +32,6 @@ from kohya_gui.views.run_html import charts_html, console_html, samples_html, st
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.tool_html import tool_html
 from tests.pictures import image_folder
-from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import app_dir
 from train_core.config.problems import Problem
 
@@ -132,13 +130,11 @@ def form_views(tmp_path: Path, language: str) -> list[str]:
         "train_data_dir": str(tmp_path / "images"), "reg_data_dir": str(tmp_path / "reg"), "resolution": "64",
         "output_name": HOSTILE, "network_dim": HOSTILE, "pretrained_model_name_or_path": f"/{HOSTILE}",
     }
-    with gr.Blocks():
-        form = build_form(TrainConfig)
     found = check_form(values, HOSTILE)
-    typed = {**values, "train_data_dir": f"{tmp_path / 'images'}/"}
     return [
-        facts_html(form, typed, found, language), sources_html(found.trained, 1, language),
-        fields_html(form, typed, (), found.errors), _download(HOSTILE, HOSTILE, HOSTILE),
+        problems_html(found, language), sources_html(found.trained, 1, language), str(stamp(found.errors)),
+        counts_html(found, language), *field_messages(found, language).values(), offers_html(found, "1500", language),
+        step_line_html(found, language), _download(HOSTILE, HOSTILE, HOSTILE),
     ]
 
 
@@ -148,7 +144,9 @@ def test_nothing_that_people_or_files_say_becomes_a_part_of_the_page(tmp_path: P
         found = Elements(html)
         assert "script" not in found.tags
         assert not [name for name in found.attributes if name.startswith("on")]
-        assert "onerror=alert" in found.shown or "chart" in html  # it is shown, as text
+    for html in run_views(language):
+        assert "onerror=alert" in Elements(html).shown or "chart" in html  # it is shown, as text
+    assert sum("onerror=alert" in Elements(html).shown for html in form_views(tmp_path / "again", language)) >= 5
 
 
 def test_html_is_never_put_together_by_plain_formatting() -> None:

@@ -1,0 +1,334 @@
+// Forms in use: asks the server what the values being typed mean, and shows its answer (kohya_gui/form/live.py).
+
+const WAIT = 120; // milliseconds without a key before the server is asked
+const forms = new Map(); // by name: what the server has said, and what it said last
+
+function formOf(name) {
+  if (!forms.has(name)) {
+    const prefix = name === "train" ? "" : `${name}-`;
+    forms.set(name, {name, prefix, sums: {}, said: {}, timer: 0, asked: 0, shown: 0});
+  }
+  return forms.get(name);
+}
+
+// The form to which an element belongs, told by its fields' ids: `setting-…`, or `TOOL-setting-…`.
+function formAround(element) {
+  const field = element.closest && element.closest('[id*="setting-"]');
+  if (!field) return null;
+  const prefix = field.id.slice(0, field.id.indexOf("setting-"));
+  return formOf(prefix ? prefix.slice(0, -1) : "train");
+}
+
+function fieldsOf(form) {
+  return [...document.querySelectorAll(`[id^="${form.prefix}setting-"]`)];
+}
+
+function nameOf(form, field) {
+  return field.id.slice(form.prefix.length + "setting-".length);
+}
+
+// What a field shows; undefined while a list of choices is open, in which people type to search.
+function valueOf(field) {
+  const input = field.querySelector("input, textarea");
+  if (!input) return undefined;
+  if (input.type === "checkbox") return input.checked;
+  if (input.getAttribute("role") === "combobox" && input.getAttribute("aria-expanded") === "true") return undefined;
+  if (input.type === "number") return input.value === "" ? null : Number(input.value);
+  return input.value;
+}
+
+function typedValues(form) {
+  const values = {};
+  for (const field of fieldsOf(form)) {
+    const value = valueOf(field);
+    if (value !== undefined) values[nameOf(form, field)] = value;
+  }
+  return values;
+}
+
+function soon(form, wait = WAIT) {
+  clearTimeout(form.timer);
+  form.timer = setTimeout(() => look(form), wait);
+}
+
+async function look(form) {
+  const number = ++form.asked;
+  const target = document.querySelector("#target-steps input");
+  const body = {values: typedValues(form), sums: form.sums, target: target ? target.value : ""};
+  let answer;
+  try {
+    const response = await fetch(`form/${form.name}`, {
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
+    });
+    if (!response.ok) return;
+    answer = await response.json();
+  } catch {
+    return; // the page is closing, or the server is away; gradio says so
+  }
+  if (number < form.shown) return; // a later question has been answered
+  form.shown = number;
+  form.sums = answer.sums;
+  Object.assign(form.said, answer.news);
+  show(form, Object.keys(answer.news));
+}
+
+function show(form, names) {
+  for (const name of names) {
+    if (!name.startsWith("#")) continue;
+    const element = document.getElementById(name.slice(1));
+    if (element && element.innerHTML !== form.said[name]) element.innerHTML = form.said[name];
+  }
+  for (const words of form.said.told || []) toast(words);
+  form.said.told = [];
+  mark(form);
+}
+
+// Marks what is on the page now; sections draw their fields when they are first unfolded.
+function mark(form) {
+  const {hidden = {}, away = [], wrong = [], changed = [], messages = {}, summaries = {}} = form.said;
+  const rules = [
+    [[...Object.keys(hidden).map((name) => `setting-${name}`), ...away.map((key) => `section-${key}`)],
+     ":not(.found)", "display:none!important"],
+    [[...new Set([...wrong, ...(form.refused || [])])].map((name) => `setting-${name}`), " :is(input,textarea)",
+     "border-color:var(--bad)!important"],
+  ];
+  const text = rules.filter(([ids]) => ids.length)
+    .map(([ids, rest, rule]) => `${ids.map((id) => `#${form.prefix}${id}${rest}`).join(",")}{${rule}}`).join("\n");
+  styleOf(form).textContent = text;
+  for (const field of fieldsOf(form)) {
+    const name = nameOf(form, field);
+    field.classList.toggle("changed", changed.includes(name));
+    messageUnder(field, messages[name] || "");
+  }
+  for (const section of document.querySelectorAll(`[id^="${form.prefix}section-"]`)) {
+    const head = section.querySelector(".label-wrap > span");
+    const key = section.id.slice(form.prefix.length + "section-".length);
+    if (head) head.dataset.summary = summaries[key] || "";
+    const names = new Set(changed.concat(Object.keys(messages)));
+    section.classList.toggle("has-changed", (form.sections || {})[key]?.some((name) => names.has(name)) ?? false);
+  }
+}
+
+function styleOf(form) {
+  let style = document.getElementById(`${form.name}-style`);
+  if (!style) {
+    style = document.createElement("style");
+    style.id = `${form.name}-style`;
+    document.head.append(style);
+  }
+  return style;
+}
+
+function messageUnder(field, html) {
+  let place = field.querySelector(":scope > .field-message");
+  if (!html && !place) return;
+  if (!place) {
+    place = document.createElement("div");
+    place.className = "field-message";
+    field.append(place);
+  }
+  if (place.innerHTML !== html) place.innerHTML = html;
+}
+
+function toast(words) {
+  const note = document.createElement("div");
+  note.className = "told";
+  note.setAttribute("role", "status");
+  note.innerHTML = words;
+  document.body.append(note);
+  setTimeout(() => note.remove(), 12000);
+}
+
+// Puts values into the form: the server fills the fields, which only gradio can. It notices what differs from before,
+// so the time makes a second press of the same button another one.
+function put(values) {
+  const field = document.querySelector("#put textarea, #put input");
+  if (!field) return;
+  const proto = field.tagName === "INPUT" ? HTMLInputElement : HTMLTextAreaElement;
+  Object.getOwnPropertyDescriptor(proto.prototype, "value").set.call(field, JSON.stringify({...values, at: Date.now()}));
+  field.dispatchEvent(new Event("input", {bubbles: true}));
+}
+
+document.addEventListener("input", (event) => {
+  const form = formAround(event.target);
+  if (form) {
+    form.refused = [];
+    soon(form);
+    offerPaths(form, event.target);
+  }
+  if (event.target.closest && event.target.closest("#target-steps")) soon(formOf("train"));
+});
+for (const kind of ["change", "focusout"]) {
+  document.addEventListener(kind, (event) => {
+    const form = formAround(event.target);
+    if (form) soon(form);
+  });
+}
+document.addEventListener("click", (event) => {
+  if (!event.target.closest) return;
+  const form = formAround(event.target);
+  if (form) soon(form); // a choice was picked from a list
+  const cure = event.target.closest("button.cure");
+  if (cure) {
+    event.preventDefault();
+    put(cure.dataset.put ? JSON.parse(cure.dataset.put) : {[cure.dataset.set]: cure.dataset.value});
+  }
+  const link = event.target.closest('a[href*="#setting-"], a[href*="-setting-"]');
+  if (link && link.getAttribute("href").startsWith("#")) {
+    event.preventDefault();
+    reveal(link.getAttribute("href").slice(1));
+  }
+});
+
+// What a handler on the server has filled in is noticed by its stamp.
+const stamps = new MutationObserver((changes) => {
+  for (const change of changes) {
+    const node = change.target.nodeType === 1 ? change.target : change.target.parentElement;
+    const place = node && node.closest && node.closest('[id$="-stamp"]');
+    if (!place) continue;
+    const form = formOf(place.id.slice(0, -"-stamp".length));
+    const seen = place.querySelector("[data-stamp]");
+    if (!seen || seen.dataset.stamp === form.stamp) continue;
+    form.stamp = seen.dataset.stamp;
+    form.refused = (seen.dataset.wrong || "").split(" ").filter(Boolean);
+    requestAnimationFrame(() => requestAnimationFrame(() => look(form)));
+  }
+});
+stamps.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["data-stamp"]});
+
+// Sections draw their fields late; they are marked then.
+let markTimer = 0;
+new MutationObserver((changes) => {
+  const drawn = changes.some((change) => [...change.addedNodes].some(
+    (node) => node.nodeType === 1 && (node.matches('[id*="setting-"]') || node.querySelector('[id*="setting-"]'))));
+  if (!drawn) return;
+  clearTimeout(markTimer);
+  markTimer = setTimeout(() => forms.forEach(mark), 20);
+}).observe(document.body, {childList: true, subtree: true});
+
+// ---- paths -------------------------------------------------------------------------------------------------------
+
+let pathTimer = 0;
+async function offerPaths(form, input) {
+  const field = input.closest(".path");
+  if (!field || input.tagName !== "INPUT") return;
+  clearTimeout(pathTimer);
+  pathTimer = setTimeout(async () => {
+    const name = nameOf(form, field);
+    const response = await fetch(`form/${form.name}/paths/${name}?typed=${encodeURIComponent(input.value)}`);
+    if (!response.ok) return;
+    const list = listOf(field);
+    list.replaceChildren(...(await response.json()).map((path) => {
+      const option = document.createElement("option");
+      option.value = path;
+      return option;
+    }));
+    input.setAttribute("list", list.id);
+  }, WAIT);
+}
+document.addEventListener("focusin", (event) => {
+  const form = formAround(event.target);
+  if (form) offerPaths(form, event.target);
+});
+function listOf(field) {
+  const id = `paths-${field.id}`;
+  let list = document.getElementById(id);
+  if (!list) {
+    list = document.createElement("datalist");
+    list.id = id;
+    document.body.append(list);
+  }
+  return list;
+}
+
+// ---- finding settings --------------------------------------------------------------------------------------------
+
+let index = null;
+async function names() {
+  index ??= await (await fetch("form/train/names")).json();
+  const form = formOf("train");
+  form.sections ??= index.reduce((all, one) => ({...all, [one.section]: [...(all[one.section] || []), one.name]}), {});
+  return index;
+}
+
+document.addEventListener("focusin", (event) => {
+  if (event.target.closest("#search")) names();
+});
+document.addEventListener("input", async (event) => {
+  if (event.target.closest && event.target.closest("#search")) findNow(event.target.value);
+});
+async function findNow(typed) {
+  const place = document.getElementById("found");
+  const wanted = typed.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  if (!wanted.length) return place.replaceChildren();
+  const rank = (one) => {
+    if (wanted.every((word) => one.words[0].includes(word))) return 0;
+    return wanted.every((word) => one.words[0].includes(word) || one.words[1].includes(word)) ? 1 : 2;
+  };
+  const hidden = formOf("train").said.hidden || {};
+  const hits = (await names()).map((one) => [rank(one), one]).filter(([at]) => at < 2)
+    .sort((a, b) => a[0] - b[0]).slice(0, 12);
+  place.replaceChildren(...hits.map(([, one]) => {
+    const row = document.createElement("button");
+    row.type = "button";
+    row.className = "hit";
+    const label = document.createElement("b");
+    label.textContent = one.label;
+    const where = document.createElement("span");
+    where.textContent = `${one.title} · ${one.name}`;
+    row.append(label, where);
+    if (hidden[one.name]) {
+      const why = document.createElement("i");
+      why.textContent = hidden[one.name];
+      row.append(why);
+    }
+    row.addEventListener("click", () => reveal(`setting-${one.name}`));
+    return row;
+  }));
+}
+document.addEventListener("keydown", (event) => {
+  if (!event.target.closest || !event.target.closest("#search")) return;
+  const first = document.querySelector("#found .hit");
+  if (event.key === "Enter" && first) first.click();
+  if (event.key === "Escape") document.getElementById("found").replaceChildren();
+});
+
+// Shows a field wherever it is: its section is unfolded, and it is shown even if it is rare or does not apply.
+async function reveal(id) {
+  if (!id.includes("setting-")) return;
+  document.getElementById("found")?.replaceChildren();
+  const name = id.slice(id.indexOf("setting-") + "setting-".length);
+  let field = document.getElementById(id);
+  if (!field) {
+    const section = (await names()).find((one) => one.name === name)?.section;
+    document.querySelector(`#section-${section} .label-wrap`)?.click();
+    field = await appears(id);
+  } else if (!field.offsetParent && field.closest(".section")) {
+    const content = field.closest('[data-testid="accordion-content"]');
+    if (content && content.style.display === "none") field.closest(".section").querySelector(".label-wrap").click();
+  }
+  if (!field) return;
+  document.querySelectorAll(".found").forEach((one) => one.classList.remove("found"));
+  field.classList.add("found");
+  field.closest(".section")?.classList.add("found");
+  for (let frame = 0; frame < 120 && !field.offsetParent; frame++) await new Promise(requestAnimationFrame);
+  field.scrollIntoView({behavior: "smooth", block: "center"});
+  field.querySelector("input, textarea")?.focus({preventScroll: true});
+}
+function appears(id) {
+  return new Promise((done) => {
+    const watch = new MutationObserver(() => {
+      const field = document.getElementById(id);
+      if (field) { watch.disconnect(); done(field); }
+    });
+    watch.observe(document.body, {childList: true, subtree: true});
+  });
+}
+
+// How much of the form is shown is remembered in this browser.
+document.addEventListener("change", (event) => {
+  if (!event.target.closest || !event.target.closest("#depth")) return;
+  document.body.dataset.depth = event.target.value;
+  localStorage.setItem("crucible_depth", event.target.value);
+  if (event.target.value === "changed") names().then(() => mark(formOf("train")));
+});

@@ -1,0 +1,27 @@
+"""Finding a setting by its name, label or help in any language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kohya_gui.form.widgets import Form
+from kohya_gui.i18n.languages import languages
+from kohya_gui.i18n.messages import dictionary, text
+
+
+def search_index(form: Form, language: str) -> list[dict[str, Any]]:
+    """Each setting: its name, its label and section in `language`, and all `words` to find it by, in small letters."""
+    return [
+        {
+            "name": s.name, "label": text(f"setting.{s.name}.label", language), "section": s.section,
+            "title": text(f"section.{s.section}.title", language), "words": _words(s.name),
+        }
+        for s in form.settings
+    ]  # fmt: skip
+
+
+def _words(name: str) -> list[str]:
+    """Name and labels, then the help texts: a word in the first is a better find."""
+    labels = [dictionary(language).get(f"setting.{name}.label", "") for language in languages()]
+    helps = [dictionary(language).get(f"setting.{name}.help", "") for language in languages()]
+    return [" ".join([name, name.replace("_", " "), *labels]).lower(), " ".join(helps).lower()]

@@ -1,0 +1,69 @@
+"""The page's own routes of its forms: what is said of the values being typed, names to search for, paths to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from kohya_gui.form.controller import FormController
+from kohya_gui.form.form_facts import offered_paths
+from kohya_gui.form.live import news, read_json, readable
+from kohya_gui.form.search import search_index
+from kohya_gui.form.session import Session
+
+Visitor = Callable[[Request], str]  # the name of the login
+
+
+def form_routes(forms: Mapping[str, FormController], visitor: Visitor) -> list[BaseRoute]:
+    """The routes of `forms`, each by its name; `visitor` says who asks."""
+    answers = Answers(forms, visitor)
+    return [
+        Route("/form/{form}", answers.look, methods=["POST"]),
+        Route("/form/{form}/names", answers.names),
+        Route("/form/{form}/paths/{setting}", answers.paths),
+    ]
+
+
+class Answers:
+    """Handlers of the routes."""
+
+    def __init__(self, forms: Mapping[str, FormController], visitor: Visitor) -> None:
+        self._forms = forms
+        self._visitor = visitor
+
+    async def look(self, request: Request) -> Response:
+        """What is new about the form with the values in the request, which become its draft."""
+        form = self._forms.get(request.path_params["form"])
+        if form is None:
+            return _nothing()
+        asked = read_json(await request.body())
+        if not isinstance(asked, dict):
+            return PlainTextResponse("The values are missing.\n", status_code=400)
+        session = self._session(form, request)
+        sent, known = readable(asked.get("values"), form.fields.widgets), asked.get("sums")
+        more = {name: value for name, value in asked.items() if isinstance(value, str)}
+        answer = await run_in_threadpool(form.look, sent, session, more)
+        return JSONResponse(news(answer, known if isinstance(known, dict) else {}))
+
+    async def names(self, request: Request) -> Response:
+        """Every setting of the form with the words to find it by."""
+        form = self._forms.get(request.path_params["form"])
+        return JSONResponse(search_index(form.fields, self._session(form, request).language)) if form else _nothing()
+
+    def paths(self, request: Request) -> Response:
+        """The contents of the folder that is being typed into a field."""
+        form, typed = self._forms.get(request.path_params["form"]), request.query_params.get("typed", "")
+        found: Any = offered_paths(form.fields, request.path_params["setting"], typed) if form else None
+        return _nothing() if found is None else JSONResponse(found)
+
+    def _session(self, form: FormController, request: Request) -> Session:
+        return form.session_of(request, self._visitor(request))
+
+
+def _nothing() -> Response:
+    return PlainTextResponse("There is nothing here.\n", status_code=404)
