@@ -332,3 +332,5 @@ document.addEventListener("change", (event) => {
   localStorage.setItem("crucible_depth", event.target.value);
   if (event.target.value === "changed") names().then(() => mark(formOf("train")));
 });
+
+window.crucible = {put, toast}; // for the other scripts

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from kohya_gui.form.drafts import load_draft, save_draft
 from kohya_gui.form.history import History
 from kohya_gui.form.live import Answer
+from kohya_gui.form.opening import Opened
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import Form, to_widget
 from train_core.config.job import Job
@@ -57,6 +58,10 @@ class FormController(ABC):
             self.keep(session, values)
         answer = self.answer(values, session, more)
         return replace(answer, told=tuple(session.said or ()))
+
+    def open_dropped(self, name: str, content: bytes, session: Session) -> Opened | None:
+        """The settings in a file that was dropped on the page; None for a form that takes none. Raises `UserError`."""
+        return None
 
     @property
     def filled(self) -> list[Any]:

@@ -9,10 +9,12 @@ from kohya_gui.form.reading import read_leniently
 from train_core.config.checks.strength import rank_alone
 from train_core.config.existing import exists
 from train_core.config.file_names import refused_name
-from train_core.config.files import read_values, write_preset
+from train_core.config.files import NOTHING_KEPT, read_values, write_preset
+from train_core.config.interop.kept import Kept, kept_in
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, presets_dir, program_presets_dir
 from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
+from train_core.config.tables import read_tables
 from train_core.facts.run.writable import not_written, unwritable
 
 PROGRAM, USER = "program:", "user:"
@@ -89,8 +91,11 @@ def defaults() -> dict[str, Any]:
     return {s.name: s.default for s in TrainConfig.settings()}
 
 
-def save_preset(key: str, config: TrainConfig) -> str:
-    """Write `config` over the user's preset `key` and return the key. The program's own are refused."""
+def save_preset(key: str, config: TrainConfig, kept: Kept = NOTHING_KEPT) -> str:
+    """Write `config` over the user's preset `key` and return the key. The program's own are refused.
+
+    `kept` is what the file that it was made from says beside these settings; none leaves what the preset has.
+    """
     if is_program_preset(key):
         raise UserError(
             problem(
@@ -98,10 +103,11 @@ def save_preset(key: str, config: TrainConfig) -> str:
                 "This preset came with the program. Use Save as to keep yours under another name.",
             )
         )
-    return _write(path_of(key), config)
+    path = path_of(key)
+    return _write(path, config, kept if kept.values else _kept_at(path))
 
 
-def save_preset_as(name: str, config: TrainConfig) -> str:
+def save_preset_as(name: str, config: TrainConfig, kept: Kept = NOTHING_KEPT) -> str:
     """Write `config` as a new preset of the user and return its key. An existing one is never written over."""
     name = name.strip().removesuffix(".json").strip(" .")
     if not name or refused_name(name) or len(name) > 100:
@@ -119,15 +125,23 @@ def save_preset_as(name: str, config: TrainConfig) -> str:
                 "You already have a preset {name}. Select it and press Save, or choose another name.", name=name,
             )
         )
-    return _write(path, config)
+    return _write(path, config, kept)
 
 
-def _write(path: Path, config: TrainConfig) -> str:
+def _kept_at(path: Path) -> Kept:
+    """What the preset at `path` keeps of another program's file; nothing if it cannot be read."""
+    try:
+        return kept_in(read_tables(path))
+    except UserError:  # it is written over by what can be read
+        return NOTHING_KEPT
+
+
+def _write(path: Path, config: TrainConfig, kept: Kept) -> str:
     """Write a preset of the user and return its key. Raises `UserError` where its drive takes no such file."""
     found = unwritable(path)
     raise_if_any([found] if found else [])
     try:
-        write_preset(path, config.applicable(), config.settings())
+        write_preset(path, config.applicable(), config.settings(), kept)
     except OSError as error:
         raise UserError(not_written(path, cause_of(error))) from error
     return USER + path.relative_to(presets_dir()).with_suffix("").as_posix()

@@ -15,6 +15,8 @@ from kohya_gui.form.form_facts import offered_paths
 from kohya_gui.form.live import news, read_json, readable
 from kohya_gui.form.search import search_index
 from kohya_gui.form.session import Session
+from kohya_gui.views.markup import message
+from train_core.config.problems import UserError
 
 Visitor = Callable[[Request], str]  # the name of the login
 
@@ -25,6 +27,7 @@ def form_routes(forms: Mapping[str, FormController], visitor: Visitor) -> list[B
     return [
         Route("/form/{form}", answers.look, methods=["POST"]),
         Route("/form/{form}/names", answers.names),
+        Route("/form/{form}/open", answers.open, methods=["POST"]),
         Route("/form/{form}/paths/{setting}", answers.paths),
     ]
 
@@ -54,6 +57,19 @@ class Answers:
         """Every setting of the form with the words to find it by."""
         form = self._forms.get(request.path_params["form"])
         return JSONResponse(search_index(form.fields, self._session(form, request).language)) if form else _nothing()
+
+    async def open(self, request: Request) -> Response:
+        """The values in a settings file, whose content is the request's, and the report on it; or why it is refused."""
+        form = self._forms.get(request.path_params["form"])
+        if form is None:
+            return _nothing()
+        session, content = self._session(form, request), await request.body()
+        name = request.query_params.get("name", "")
+        try:
+            opened = await run_in_threadpool(form.open_dropped, name, content, session)
+        except UserError as error:
+            return JSONResponse({"refused": [str(message(found, session.language)) for found in error.problems]})
+        return _nothing() if opened is None else JSONResponse({"values": opened.values, "report": opened.report})
 
     def paths(self, request: Request) -> Response:
         """The contents of the folder that is being typed into a field."""

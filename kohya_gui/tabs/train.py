@@ -26,7 +26,7 @@ ESSENTIAL = (
     "pretrained_model_name_or_path", "train_data_dir", "output_name", "output_dir", "max_train_epochs",
     "train_batch_size", "resolution", "sample_prompts",
 )  # fmt: skip
-PLAN = '<div id="problems"></div><div id="plan"></div><div id="folders"></div>'
+PLAN = '<div id="report"></div><div id="problems"></div><div id="plan"></div><div id="folders"></div>'
 
 
 def build_train_tab(page: gr.Blocks, context: PageContext) -> TrainForm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kohya_gui.form.form_facts import (
     step_line_html,
 )
 from kohya_gui.form.live import Answer, read_json, readable
+from kohya_gui.form.opening import Opened, open_dropped
 from kohya_gui.form.session import Session
 from kohya_gui.form.summaries import summaries
 from kohya_gui.form.validate_form import CheckedForm, check_form
@@ -32,6 +33,7 @@ from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.thumbnail import thumbnail_address
 from train_core.config.clean_paths import clean_path
 from train_core.config.existing import exists
+from train_core.config.interop.kept import Kept, kept_in
 from train_core.config.problems import Problem, UserError, cause_of, raise_if_any
 from train_core.facts.models import hub
 from train_core.facts.run.writable import not_written
@@ -130,7 +132,7 @@ class TrainForm(FormController):
 
     def keep(self, session: Session, values: Mapping[str, Any]) -> None:
         draft = self.load_draft(session)
-        self._keep(session, draft.get("preset"), values, draft.get("asked_model"))
+        self._keep(session, draft.get("preset"), values, draft.get("asked_model"), draft.get("kept"))
 
     def load_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Fill the form from the chosen preset."""
@@ -144,22 +146,37 @@ class TrainForm(FormController):
         session, before = self.session(request), self.fields.read(shown)
         return self._loaded(lambda: presets.read_settings(Path(path)), None, session, before) or gr.skip()
 
+    def open_dropped(self, name: str, content: bytes, session: Session) -> Opened:
+        opened = open_dropped(name, content, session.language)
+        self.keep_draft(session, {**self.load_draft(session), "kept": opened.kept})
+        return replace(opened, values=self.complete(opened.values))
+
     def save_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Write the form over the chosen preset, if it is the user's own."""
-        return self._saved(lambda found: presets.save_preset(presets.chosen(preset), found.config), shown, request)
+        kept = self._kept(request)
+        return self._saved(
+            lambda found: presets.save_preset(presets.chosen(preset), found.config, kept), shown, request
+        )
 
     def save_preset_as(self, request: gr.Request, name: str, *shown: Any) -> Updates:
         """Write the form as a new preset, and close the name field once that has worked."""
-        updates = self._saved(lambda found: presets.save_preset_as(name or "", found.config), shown, request)
+        kept = self._kept(request)
+        updates = self._saved(lambda found: presets.save_preset_as(name or "", found.config, kept), shown, request)
         if self.bar.preset in updates:
             updates |= {self.bar.name_row: gr.update(visible=False), self.bar.name: ""}
         return updates
+
+    def _kept(self, request: gr.Request) -> Kept:
+        """What the file that was opened says beside the form's settings."""
+        return kept_in(self.load_draft(self.session(request)).get("kept") or {})
 
     def put(self, request: gr.Request, sent: str, preset: str | None, *shown: Any) -> Updates:
         """Put values into the form that the page's script has written as JSON: a cure, or a way to so many steps."""
         given = readable(read_json(sent), self.fields.widgets)
         before = self.fields.read(shown)
-        return self.show({**before, **given}, preset, self.session(request), before) if given else gr.skip()
+        session = self.session(request)
+        kept = self.load_draft(session).get("kept")
+        return self.show({**before, **given}, preset, session, before, kept) if given else gr.skip()
 
     def reset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Put every setting to its default."""
@@ -172,18 +189,25 @@ class TrainForm(FormController):
         return found
 
     def show(
-        self, values: Mapping[str, Any], preset: str | None, session: Session, shown: Mapping[str, Any] | None = None
-    ) -> Updates:
-        """Put `values`, which came from `preset`, into the form, which has `shown`, and keep them as the draft."""
-        self._keep(session, preset, self.complete(values), None)
+        self, values: Mapping[str, Any], preset: str | None, session: Session, shown: Mapping[str, Any] | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> Updates:  # fmt: skip
+        """Put `values`, which came from `preset`, into the form, which has `shown`, and keep them as the draft.
+
+        `kept` is what another program's file says beside them, for saving it back.
+        """
+        self._keep(session, preset, self.complete(values), None, kept)
         return {self.bar.preset: _choices(preset, session), **self.fill(values, session, shown)}
 
-    def _keep(self, session: Session, preset: str | None, values: Mapping[str, Any], asked: str | None) -> None:
-        """Keep the draft. `asked` is the hub id whose file the user has been asked for."""
+    def _keep(
+        self, session: Session, preset: str | None, values: Mapping[str, Any], asked: str | None,
+        kept: Mapping[str, Any] | None,
+    ) -> None:  # fmt: skip
+        """Keep the draft. `asked` is the hub id whose file the user has been asked for; `kept` as in `show`."""
         model = clean_path(str(values.get(MODEL) or ""))
         if hub.is_hub_id(model) and hub.local_file_for(model) is None:
             asked = model
-        self.keep_draft(session, {"preset": preset, "values": dict(values), "asked_model": asked})
+        self.keep_draft(session, {"preset": preset, "values": dict(values), "asked_model": asked, "kept": kept or {}})
 
     def _loaded(
         self, read: Callable[[], tuple[Mapping[str, Any], Sequence[Problem]]], preset: str | None, session: Session,
@@ -207,7 +231,7 @@ class TrainForm(FormController):
         except UserError as error:
             return self.refuse(error, session)
         session.tell("ui.preset.saved", name=presets.name_of(preset))
-        self._keep(session, preset, values, None)
+        self._keep(session, preset, values, None, self.load_draft(session).get("kept"))
         return {self.bar.preset: _choices(preset, session), self.stamp: stamp()}
 
 

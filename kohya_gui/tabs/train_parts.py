@@ -52,6 +52,7 @@ def build_toolbar() -> Toolbar:
         start = gr.Button(key("ui.start"), variant="primary", elem_id="start")
         gr.Button("⋯", elem_id="more")
         with gr.Column(elem_id="menu"):
+            gr.Button(key("ui.open_file"), elem_id="open-file")  # the script opens it
             save, save_as, export, command = (_entry(name) for name in ("save", "save_as", "export", "command"))
             preparing = {
                 job: gr.Button(key(f"job.{job.job_name}.title"), elem_id=job.job_name.replace("_", "-"))

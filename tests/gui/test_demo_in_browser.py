@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,10 +31,11 @@ def fill(page: Page, **values: object) -> None:
 
 def show_field(page: Page, name: str) -> None:
     """Unfold the section of the setting `name`, with all that is in it."""
+    declared = next(s for s in TrainConfig.settings() if s.name == name)
+    if declared.traits.advanced:
+        page.locator("#depth label").nth(1).click()
     if not page.locator(f"#setting-{name}").count():
-        if next(s.traits.advanced for s in TrainConfig.settings() if s.name == name):
-            page.locator("#depth label").nth(1).click()
-        unfold(page, next(s.section for s in TrainConfig.settings() if s.name == name))
+        unfold(page, declared.section)
 
 
 def open_page(page: Page, address: str, patience: float = 30_000) -> None:
@@ -325,3 +327,50 @@ def test_what_is_wrong_is_counted_in_the_bar_and_said_under_its_field(page: Page
     expect(page.locator("#setting-network_dim")).to_be_hidden()
     page.locator("#counts a.error").click()
     expect(page.locator("#setting-network_dim input")).to_be_focused()
+
+
+def test_a_preset_of_kohya_ss_is_opened_reported_on_and_saved_with_what_it_says_beside(
+    page: Page, address: str, home: Path, tmp_path: Path
+):
+    old = {"output_name": "old dog", "learning_rate": "0.0003", "LoRA_type": "Standard", "optimizer": "AdamW",
+           "max_resolution": "512,512", "epoch": 7, "no_such_field": "kept"}  # fmt: skip
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    open_page(page, address)
+    page.locator("#more").click()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#open-file").click()
+    chooser.value.set_files(tmp_path / "old.json")
+    expect(page.locator("#report")).to_contain_text("no_such_field")
+    expect(field(page, "output_name")).to_have_value("old dog")
+    expect(field(page, "max_train_epochs")).to_have_value("7")
+    page.screenshot(path=tmp_path / "opened.png")
+    page.locator("#report-close").click()
+    expect(page.locator("#report")).to_be_empty()
+    press_in_menu(page, "save-as")
+    page.locator("#preset-name input").fill("old dog")
+    page.locator("#preset-confirm").click()
+    expect(page.locator("#preset input")).to_have_value(re.compile("old dog"))
+    kept = json.loads((home / "presets" / "old dog.json").read_text())["imported_from"]["values"]
+    assert kept["no_such_field"] == "kept"
+    page.locator("#undo").click()
+    expect(field(page, "output_name")).not_to_have_value("old dog")
+
+
+def test_a_trained_lora_dropped_on_the_page_puts_its_settings_into_the_form(page: Page, address: str):
+    open_page(page, address)
+    header = json.dumps({"__metadata__": {
+        "ss_network_module": "networks.lora", "ss_network_dim": "12", "ss_output_name": "dropped", "ss_seed": "5",
+    }})  # fmt: skip
+    page.evaluate(
+        """(header) => {
+          const head = new TextEncoder().encode(header), length = new Uint8Array(8);
+          new DataView(length.buffer).setBigUint64(0, BigInt(head.length), true);
+          const files = new DataTransfer();
+          files.items.add(new File([length, head], "zuko.safetensors"));
+          document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true}));
+        }""",
+        header,
+    )
+    expect(page.locator("#report")).to_contain_text("zuko.safetensors")
+    show_field(page, "network_dim")
+    expect(field(page, "network_dim")).to_have_value("12")

@@ -73,7 +73,7 @@ def test_a_lora_is_resized_looked_into_and_merged(page: Page, tmp_path: Path) ->
          save_to=merged)
     expect(page.locator("#merge_lora-setting-merge_method")).to_be_hidden()
     page.locator("#run-merge_lora").click()
-    expect(page.locator("#tool-view .note.result")).to_contain_text("m.safetensors", timeout=WORKING)
+    expect(page.locator("#tool-view .run-note.result")).to_contain_text("m.safetensors", timeout=WORKING)
     assert load_file(merged).keys() == load_file(tiny_file()).keys()
 
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_said_and_nothing_is_overwritten(page: Page, tmp_path: 
     expect(page.get_by_text("adapter is empty").first).to_be_visible()
     fill(page, "resize_lora", adapter=file, save_to=taken)
     run(page, "resize_lora", "failed")
-    expect(page.locator("#tool-view .note.error")).to_contain_text("already exists")
+    expect(page.locator("#tool-view .run-note.error")).to_contain_text("already exists")
     assert taken.read_bytes() == b"mine"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def open_foreign(path: Path, data: bytes | None = None) -> Imported:
     else:
         found = import_text(read_text(path, data), path, real_path(path).parent if data is None else None)
     return _imported(_answered(found))
+
+
+def open_metadata(metadata: Mapping[str, str], path: Path) -> Imported:
+    """The settings of a training by the `metadata` of the adapter at `path`, which is not read. Raises `UserError`."""
+    return _imported(_answered(from_metadata(metadata, path)))
 
 
 def with_dataset_file(opened: Imported, folder: Path, name: str) -> Imported:
