@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from kohya_gui.form.widgets import build_form, key
 from kohya_gui.tabs.context import PageContext
@@ -18,7 +19,10 @@ from kohya_gui.tabs.train_parts import (
     build_toolbar,
 )
 from kohya_gui.tabs.train_run import build_run_panel
+from kohya_gui.views.markup import joined
+from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.jobs.try_out import TryConfig
 
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 # What a beginner fills in, in this order; the settings of all other cards are good as they are.
@@ -26,7 +30,7 @@ ESSENTIAL = (
     "pretrained_model_name_or_path", "train_data_dir", "output_name", "output_dir", "max_train_epochs",
     "train_batch_size", "resolution", "sample_prompts",
 )  # fmt: skip
-PLAN = '<div id="report"></div><div id="problems"></div><div id="plan"></div><div id="folders"></div>'
+PLAN = joined(Markup('<div id="{}"></div>').format(part) for part in ("report", "problems", "tried", "plan", "folders"))
 
 
 def build_train_tab(page: gr.Blocks, context: PageContext) -> TrainForm:
@@ -40,13 +44,16 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> TrainForm:
             fields = build_form(TrainConfig, essential=ESSENTIAL)
             build_target()
         with gr.Column(scale=5, min_width=380, elem_id="panel"):
-            mode = gr.Radio(
-                [(key("ui.panel.will"), "will"), (key("ui.panel.is"), "is")], value="will", show_label=False,
-                container=False, elem_id="panel-mode",
-            )  # fmt: skip
+            with gr.Row(elem_id="panel-head", equal_height=True):
+                mode = gr.Radio(
+                    [(key("ui.panel.will"), "will"), (key("ui.panel.is"), "is")], value="will", show_label=False,
+                    container=False, elem_id="panel-mode",
+                )  # fmt: skip
+                try_out = gr.Button(key("job.try.title"), size="sm", elem_id="try")
             gr.HTML(PLAN, elem_id="plan-box")
             with gr.Column(elem_id="run-box"):
-                run = build_run_panel({TrainConfig: bar.start, **bar.preparing}, bar.stop, mode, context.pictures_path)
+                starters: dict[type[Job], gr.Button] = {TrainConfig: bar.start, TryConfig: try_out, **bar.preparing}
+                run = build_run_panel(starters, bar.stop, mode, context.pictures_path)
     form = TrainForm(
         job=TrainConfig, fields=fields, stamp=stamp, language=context.language, bar=bar,
         config_path=context.config_path,
@@ -81,7 +88,7 @@ def _wire_presets(form: TrainForm) -> None:
 def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     form, run, panel = actions.form, actions.run, actions.panel
     fields = form.fields.inputs
-    gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], run.outputs, **QUIET)
+    gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], [*run.outputs, form.stamp], **QUIET)
     run.mode.change(None, [run.mode], None, js="(mode) => { document.body.dataset.panel = mode; }")
     run.choice.input(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
     shown_run = [*run.outputs, form.stamp]

@@ -39,8 +39,15 @@ class Actions:
     panel: OutputPanel
 
     def watch(self, request: gr.Request, seen: Seen) -> Updates:
-        """Update what is new about the shown run."""
-        return look(self.run, seen.get("shown"), seen, self.form.session(request).language)
+        """Update what is new about the shown run, and show what a try has found once it has ended."""
+        session = self.form.session(request)
+        problems = self.form.tries.ended(session.user)
+        updates = look(self.run, seen.get("shown"), seen, session.language)
+        if problems is None:
+            return updates
+        for found in problems:
+            session.warn(found)
+        return {**updates, self.run.mode: "will", self.form.stamp: stamp()}
 
     def choose(self, request: gr.Request, choice: str | None, seen: Seen) -> Updates:
         """The run that was chosen from the list."""
@@ -52,7 +59,9 @@ class Actions:
         def start(request: gr.Request, seen: Seen, *shown: Any) -> Updates:
             session, values = self.form.session(request), self.form.fields.read(shown)
             try:
-                handle = launch.start(job, _ready(job, self.form.check(values, session)))
+                settings = _ready(job, self.form.check(values, session))
+                kept = job.keeps_run
+                handle = launch.start(job, settings) if kept else self.form.tries.start(session.user, settings)
             except UserError as error:
                 return self.form.refuse(error, session)
             return look(self.run, handle.id, seen, session.language)

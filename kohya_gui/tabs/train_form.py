@@ -28,7 +28,9 @@ from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import say, text
 from kohya_gui.plan.plan_html import plan_html
+from kohya_gui.plan.try_html import try_html
 from kohya_gui.tabs.train_parts import Toolbar
+from kohya_gui.tabs.train_try import Tries
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.thumbnail import thumbnail_address
 from train_core.config.clean_paths import clean_path
@@ -47,6 +49,7 @@ class TrainForm(FormController):
 
     bar: Toolbar
     config_path: Path | None
+    tries: Tries = field(default_factory=Tries)
     _greeted: set[str] = field(default_factory=set)
 
     @property
@@ -63,6 +66,7 @@ class TrainForm(FormController):
                 "step-line": step_line_html(found, language),
                 "counts": counts_html(found, language),
                 "problems": problems_html(found, language),
+                "tried": self._tried(session),
                 "plan": plan_html(found, language, thumbnail_address),
                 "folders": sources_html(found.trained, found.config.training.train_batch_size, language),
                 "offers": offers_html(found, more.get("target", ""), language),
@@ -75,6 +79,11 @@ class TrainForm(FormController):
             changed=tuple(changed),
             summaries=summaries(self.fields, self.complete(values), changed, hidden, language),
         )
+
+    def _tried(self, session: Session) -> Markup:
+        """What the last try found."""
+        found = self.tries.found.get(session.user)
+        return try_html(found, session.language) if found else Markup("")
 
     def _reason(self, name: str, found: CheckedForm, language: str) -> str:
         """Why the setting `name` does not apply."""

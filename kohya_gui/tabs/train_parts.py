@@ -77,9 +77,9 @@ def _entry(name: str) -> gr.Button:
 
 
 def preparing_jobs() -> list[type[Job]]:
-    """The jobs that prepare a training: they take its settings, and are started next to it."""
+    """The jobs that prepare a training: they take its settings, and are started next to it. A try keeps nothing."""
     jobs = [job_of(row.name) for row in table.jobs()]
-    return [job for job in jobs if issubclass(job, TrainConfig) and job is not TrainConfig]
+    return [job for job in jobs if issubclass(job, TrainConfig) and job is not TrainConfig and job.keeps_run]
 
 
 @dataclass(frozen=True)

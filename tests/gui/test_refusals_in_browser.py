@@ -31,7 +31,7 @@ SCENES = {
         "save", "resume", "use-rates", "cancel-tool", *RUN_BUTTONS,
     },
     "test_a_value_that_cannot_be_read": {
-        "start", "queue", "find-rate", "class-images", "save", "preset-confirm", "export", "command",
+        "start", "queue", "try", "find-rate", "class-images", "save", "preset-confirm", "export", "command",
     },
     "test_presets_that_cannot_be_read": {"save"},
     "test_presets_that_cannot_be_written": {"save", "preset-confirm"},
@@ -238,7 +238,7 @@ def test_a_value_that_cannot_be_read(window: Window):
     window.open()
     fill(window.page, learning_rate="abc")
     expect(window.page.locator("#problems")).to_contain_text("learning_rate = 'abc'")
-    for button in ("start", "queue", "find-rate"):
+    for button in ("start", "queue", "try", "find-rate"):
         window.refuses(button, "have to be fixed before training can start")
     for button in ("class-images", "save", "export", "command"):
         window.refuses(button, "learning_rate = 'abc'")
