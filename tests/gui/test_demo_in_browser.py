@@ -371,7 +371,7 @@ def test_a_trained_lora_dropped_on_the_page_puts_its_settings_into_the_form(page
         }""",
         header,
     )
-    expect(page.locator("#report")).to_contain_text("zuko.safetensors")
+    expect(page.locator("#report")).to_contain_text("ss_network_module")
     show_field(page, "network_dim")
     expect(field(page, "network_dim")).to_have_value("12")
 
