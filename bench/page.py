@@ -1,0 +1,169 @@
+"""The page as people feel it: from start to page, its size, the first useful view, and from key to answer.
+
+A real server with a home of its own, and a real Chromium. `key to answer` is the time from a key in a field until the
+answer is on the page. `answers` are those of the server alone to clients who each send a key a second, and `growth` is
+what its memory grew by meanwhile.
+
+    python bench/page.py [--keys 40] [--clients 20] [--seconds 30] [--runs 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.page_tick import make_runs
+
+ROOT = Path(__file__).resolve().parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--keys", type=int, default=40)
+    asked.add_argument("--clients", type=int, default=20)
+    asked.add_argument("--seconds", type=float, default=30)
+    asked.add_argument("--runs", type=int, default=0, help="finished runs in the home")
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        if options.runs:
+            make_runs(Path(home), options.runs, 2000)
+        began = time.perf_counter()
+        server, address = start(Path(home))
+        try:
+            print(f"start to page      {time.perf_counter() - began:6.2f} s")
+            sizes(address)
+            in_browser(address, options.keys)
+            with_others(server.pid, address, options.clients, options.seconds)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """A server in `home` that has answered once, and its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    environment = {**os.environ, "CRUCIBLE_HOME": str(home), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-m", "kohya_gui.cli", "--no-inbrowser", "--server_port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}/"
+    while True:
+        try:
+            httpx.get(address, timeout=60, trust_env=False).raise_for_status()
+            return server, address
+        except httpx.ConnectError:
+            if server.poll() is not None:
+                sys.exit("The page has ended.")
+            time.sleep(0.05)
+
+
+def sizes(address: str) -> None:
+    """Bytes of the page's description, plain and as they travel."""
+    body = httpx.get(address, timeout=60, trust_env=False, headers={"Accept-Encoding": "identity"}).content
+    print(f"description        {len(body) / 2**20:6.2f} MiB, {len(gzip.compress(body)) / 2**20:.2f} MiB with gzip")
+
+
+def in_browser(address: str, keys: int) -> None:
+    """The first useful view, and keys in a browser."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only the tests' packages have it
+
+    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if program is None:
+        print("no browser is installed: the view and the keys are not measured")
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page()
+        for name in ("first view", "view again"):
+            began = time.perf_counter()
+            page.goto(address)
+            page.wait_for_selector("#step-line b")
+            print(f"{name:<18} {time.perf_counter() - began:6.2f} s")
+        page.wait_for_timeout(3000)  # the rest of the page is built meanwhile
+        show("key to answer", [key(page, number) for number in range(keys)])
+        browser.close()
+
+
+def key(page: Any, number: int) -> float:
+    """Seconds from a number of epochs, typed, until the step line says its steps."""
+    epochs = 3 + number % 5
+    return float(page.evaluate(
+        """(epochs) => new Promise((done) => {
+          const line = document.querySelector("#step-line");
+          const input = document.querySelector("#setting-max_train_epochs input");
+          const began = performance.now();
+          new MutationObserver((_, all) => {
+            if (!line.textContent.includes(`${epochs} epochs`)) return;
+            all.disconnect();
+            done((performance.now() - began) / 1000);
+          }).observe(line, {childList: true, subtree: true, characterData: true});
+          Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, epochs);
+          input.dispatchEvent(new Event("input", {bubbles: true}));
+        })""",
+        epochs,
+    ))  # fmt: skip
+
+
+def with_others(server: int, address: str, clients: int, seconds: float) -> None:
+    """`clients` that each type once a second and look at the runs."""
+    memory = psutil.Process(server)
+    times: list[float] = []
+    halt = threading.Event()
+    threads = [threading.Thread(target=client, args=(address, number, halt, times)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    time.sleep(min(5, seconds / 3))  # what is loaded at first use is loaded
+    before, counted = memory.memory_info().rss, len(times)
+    time.sleep(seconds)
+    halt.set()
+    for thread in threads:
+        thread.join()
+    show(f"answers, {clients} clients", times[counted:])
+    print(f"growth             {(memory.memory_info().rss - before) / 2**20:6.1f} MiB")
+
+
+def client(address: str, number: int, halt: threading.Event, times: list[float]) -> None:
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as web:
+        sums: dict[str, int] = {}
+        typed = 0
+        while not halt.wait(1 + number / 100):
+            typed += 1
+            body = {"values": {"output_name": f"c{number}", "network_dim": typed % 64 + 1}, "sums": sums}
+            began = time.perf_counter()
+            answer = web.post("form/train", content=json.dumps(body), headers={"Content-Type": "application/json"})
+            times.append(time.perf_counter() - began)
+            sums = answer.raise_for_status().json()["sums"]
+
+
+def show(name: str, times: Sequence[float]) -> None:
+    """The median and the 95th percentile."""
+    ordered = sorted(times)
+    if not ordered:
+        print(f"{name:<18} none")
+        return
+    at_95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+    print(f"{name:<18} {statistics.median(ordered) * 1000:6.0f} ms, 95 % under {at_95 * 1000:.0f} ms ({len(ordered)})")
+
+
+if __name__ == "__main__":
+    main()
