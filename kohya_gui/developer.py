@@ -10,8 +10,10 @@ from kohya_gui.environment.pip import SetupError
 
 STYLE = ("ruff", "check", ".")
 TYPES = ("mypy",)
-SPELLING = ("codespell_lib", "--skip", ".git,.venv,build,dist,*.json,*.gz,*.safetensors,*.log,.*_cache,.hypothesis",
-            "--ignore-words-list", "te,trian")  # the text encoder, and a mistyped word of a test
+SPELLING = (
+    "codespell_lib", "--skip", ".git,.venv,build,dist,*.json,*.gz,*.safetensors,*.log,*.min.js,.*_cache,.hypothesis",
+    "--ignore-words-list", "te,trian",  # the text encoder, and a mistyped word of a test
+)  # fmt: skip
 
 
 TIERS = ("fast", "jobs", "browser", "slow")  # tests/tiers.py says which test is in which
