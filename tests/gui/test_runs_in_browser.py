@@ -141,10 +141,10 @@ def test_a_queue_is_paused_reordered_edited_and_run(opened: Callable[..., Place]
 
     place.row(second, "queue").locator("[data-dialog=edit]").click()
     settings = page.locator("#runs-dialog textarea")
-    settings.fill(settings.input_value().replace("title", "titel"))
+    settings.fill(settings.input_value().replace("title", "heading"))
     page.locator("#runs-dialog [data-act=edit]").click()
-    expect(page.locator("#runs-dialog .dialog-error")).to_contain_text("titel")
-    settings.fill(settings.input_value().replace("titel", "title").replace('"b"', '"other"'))
+    expect(page.locator("#runs-dialog .dialog-error")).to_contain_text("heading")
+    settings.fill(settings.input_value().replace("heading", "title").replace('"b"', '"other"'))
     page.locator("#runs-dialog [data-act=edit]").click()
     expect(page.locator("#runs-dialog")).not_to_be_visible()
     assert 'title = "other"' in (runs_dir() / second / "config.toml").read_text("utf-8")
@@ -208,7 +208,7 @@ def test_the_history_is_searched_noted_and_compared(opened: Callable[..., Place]
     search.fill("nothing like it")
     expect(page.locator(".runs-empty")).to_be_visible()
     search.fill("")
-    expect(page.locator("#runs-count")).to_have_text("2 runs")
+    expect(page.locator("#runs-count")).to_have_text("Runs: 2")
     page.locator("#runs-group").select_option("failed")
     expect(page.locator("#runs-count")).to_have_text("1 of 2 runs")
     assert place.names() == ["owl"]
@@ -217,7 +217,7 @@ def test_the_history_is_searched_noted_and_compared(opened: Callable[..., Place]
     expect(page.locator("button.tag", has_text="keeper")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#runs-count")).to_have_text("1 of 2 runs")
     page.locator("button.tag", has_text="keeper").click()
-    expect(page.locator("#runs-count")).to_have_text("2 runs")
+    expect(page.locator("#runs-count")).to_have_text("Runs: 2")
 
     compare = page.locator("#runs-compare")
     expect(compare).to_be_disabled()

@@ -142,11 +142,11 @@ def test_what_draws_the_charts_is_whole_and_has_its_licence(client: httpx.Client
 
 
 def test_strangers_and_other_pages_get_nothing(fox: Path, client: httpx.Client) -> None:
-    whats = ("zip", "curves", "epochs.csv", "training", "training/0", "files/x", "small/x")
+    names = ("zip", "curves", "epochs.csv", "training", "training/0", "files/x", "small/x")
     theirs = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
-    assert [client.get(f"runs/{RUN}/{what}", headers=theirs).status_code for what in whats] == [403] * len(whats)
+    assert [client.get(f"runs/{RUN}/{what}", headers=theirs).status_code for what in names] == [403] * len(names)
     with served(username="ann", password="s3cret") as page, httpx.Client(base_url=page.local_url, trust_env=False) as c:
-        assert [c.get(f"runs/{RUN}/{what}").status_code for what in whats] == [401] * len(whats)
+        assert [c.get(f"runs/{RUN}/{what}").status_code for what in names] == [401] * len(names)
         posts = [c.post(f"runs/{what}", json={"run": RUN}).status_code for what in ("opened", "console", "report")]
         assert posts == [401] * 3
 
