@@ -119,17 +119,6 @@ def _can_be_done(way: Suggestion, checked: CheckedForm) -> bool:
     )
 
 
-def problems_html(checked: CheckedForm, language: str) -> Markup:
-    """Problems, then warnings, then notices; each with its setting."""
-    return joined(
-        Markup('<div class="note {}"><span class="dot"></span><span>{}</span></div>').format(
-            kind, problem_html(found, language)
-        )
-        for kind, problems in kinds_of(checked)
-        for found in problems
-    )
-
-
 def kinds_of(checked: CheckedForm) -> tuple[tuple[str, tuple[Problem, ...]], ...]:
     """What is wrong, odd, or good to know, by its kind."""
     return (("error", checked.errors), ("warning", checked.warnings), ("notice", checked.notices))

@@ -1,6 +1,6 @@
 """The panel "what will happen": figures, notes, images, buckets, learning rates and strength of a form.
 
-`plan_html` is the whole panel; its cards are functions of their own in the files beside it.
+`notes_card` and `plan_html` are the panel; the other cards are functions of their own in the files beside it.
 """
 
 from __future__ import annotations
@@ -8,22 +8,28 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from kohya_gui.form.form_facts import step_words
-from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.i18n.messages import text
 from kohya_gui.plan.figures_html import figures_html
-from kohya_gui.plan.notes_html import notes_html
+from kohya_gui.plan.notes_html import all_notes, notes_html
 from kohya_gui.plan.pictures_html import Pictures, buckets_html, cropped_text, folders_html
-from kohya_gui.plan.plan import Plan, plan_of
+from kohya_gui.plan.plan import Plan
 from kohya_gui.plan.rates_html import rates_html, strengths_html
 from kohya_gui.views.markup import joined
 
 
-def plan_html(checked: CheckedForm, language: str, pictures: Pictures | None = None) -> Markup:
-    """The panel in `language`; `pictures` gives the address of an image's thumbnail, without it there are none."""
-    plan = plan_of(checked)
+def notes_card(plan: Plan, language: str) -> Markup:
+    """All that is wrong, odd or worth knowing; nothing where nothing is."""
+    if not any(all_notes(plan)):
+        return Markup("")
+    return Markup('<div class="plan">{}</div>').format(
+        _card(text("ui.plan.notes", language), notes_html(plan, language))
+    )
+
+
+def plan_html(plan: Plan, language: str, pictures: Pictures | None = None) -> Markup:
+    """The figures in `language`; `pictures` gives the address of an image's thumbnail, without it there are none."""
     cards = [
         _card(text("ui.plan.title", language), figures_html(plan, language), _steps(plan, language)),
-        _card(text("ui.plan.notes", language), notes_html(plan, language)),
         _images_card(plan, language, pictures),
         _card(text("ui.plan.rates", language), rates_html(plan, language), strengths_html(plan, language)),
     ]

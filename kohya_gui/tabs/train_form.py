@@ -16,7 +16,6 @@ from kohya_gui.form.form_facts import (
     counts_html,
     field_messages,
     offers_html,
-    problems_html,
     settings_in,
     step_line_html,
 )
@@ -27,7 +26,8 @@ from kohya_gui.form.summaries import summaries
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import say, text
-from kohya_gui.plan.plan_html import plan_html
+from kohya_gui.plan.plan import plan_of
+from kohya_gui.plan.plan_html import notes_card, plan_html
 from kohya_gui.plan.try_html import try_html
 from kohya_gui.tabs.train_parts import Toolbar
 from kohya_gui.tabs.train_try import Tries
@@ -59,15 +59,16 @@ class TrainForm(FormController):
     def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
         found, language = self.check(values, session), session.language
         self._remember_model(found, session)
+        plan = plan_of(found)
         hidden = self.fields.hidden(found.config.flat(), found.facts)
         changed = changed_from(presets.defaults(), self.complete(values), self.fields)
         return Answer(
             parts={
                 "step-line": step_line_html(found, language),
                 "counts": counts_html(found, language),
-                "problems": problems_html(found, language),
+                "problems": notes_card(plan, language),
                 "tried": self._tried(session),
-                "plan": plan_html(found, language, thumbnail_address),
+                "plan": plan_html(plan, language, thumbnail_address),
                 "folders": sources_html(found.trained, found.config.training.train_batch_size, language),
                 "offers": offers_html(found, more.get("target", ""), language),
                 "preset-state": self._preset_state(values, session),

@@ -11,18 +11,19 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from kohya_gui.form.form_facts import (
     field_messages,
     offered_paths,
     offers_html,
     paths_below,
-    problems_html,
     step_line_html,
 )
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
+from kohya_gui.plan.plan import plan_of
+from kohya_gui.plan.plan_html import notes_card
 from kohya_gui.views.sources_html import sources_html
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
@@ -84,9 +85,13 @@ def test_without_images_the_line_asks_for_them(images: Path):
     assert "选好图片文件夹" in step_line_html(checked(images, train_data_dir=""), "zh-CN")
 
 
+def notes(found: CheckedForm, language: str) -> Markup:
+    return notes_card(plan_of(found), language)
+
+
 def test_every_problem_is_shown_with_the_label_of_its_setting(images: Path):
     found = checked(images, learning_rate="fast", network_dim=0)
-    shown = problems_html(found, "en")
+    shown = notes(found, "en")
     assert '<a href="#setting-learning_rate">Learning rate</a>' in shown
     assert '<a href="#setting-network_dim">' in shown
     assert {"learning_rate", "network_dim"} <= set(field_messages(found, "en"))
@@ -94,7 +99,7 @@ def test_every_problem_is_shown_with_the_label_of_its_setting(images: Path):
 
 def test_what_users_type_cannot_become_part_of_the_page(images: Path):
     found = checked(images, learning_rate="<img src=x onerror=alert(1)>", vae='"><script>')
-    for shown in (problems_html(found, "en"), *field_messages(found, "en").values()):
+    for shown in (notes(found, "en"), *field_messages(found, "en").values()):
         assert "<img" not in shown
         assert "<script" not in shown
 
@@ -128,7 +133,7 @@ def test_what_only_other_base_models_use_is_not_shown(
 def test_what_the_base_model_cannot_use_stays_in_sight_while_it_is_on(form: Form, images: Path):
     path = write(images.parent / "model.safetensors", SD1)
     found = checked(images, pretrained_model_name_or_path=str(path), zero_terminal_snr=True)
-    assert '<a href="#setting-zero_terminal_snr">Zero terminal SNR</a>' in problems_html(found, "en")
+    assert '<a href="#setting-zero_terminal_snr">Zero terminal SNR</a>' in notes(found, "en")
     assert "zero_terminal_snr" not in hidden_in(form, found)
     assert "scale_v_pred_loss_like_noise_pred" in hidden_in(form, found)
 
@@ -177,14 +182,14 @@ def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
 
 def test_what_regularisation_protects_is_shown(images: Path, tmp_path: Path):
     image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
-    shown = problems_html(checked(images, reg_data_dir=str(tmp_path / "reg")), "en")
-    assert '<div class="note notice">' in shown
+    shown = notes(checked(images, reg_data_dir=str(tmp_path / "reg")), "en")
+    assert '<span class="plan-dot info">' in shown
     assert escape('protects "dog" while "zuko dog" is learnt') in shown
 
 
 def test_a_regularisation_folder_left_unused_is_offered_with_its_setting(images: Path, tmp_path: Path):
     image_folder(tmp_path / "reg", "1_dog", [(64, 80)])
-    shown = problems_html(checked(images), "en")
+    shown = notes(checked(images), "en")
     assert '<a href="#setting-reg_data_dir">Regularisation folder</a>' in shown
 
 

@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
-from kohya_gui.form.validate_form import check_form
+from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.plan import plan
+from kohya_gui.plan import plan_html as panel
 from kohya_gui.plan.figures_html import Figure, figures
+from kohya_gui.plan.pictures_html import Pictures
 from kohya_gui.plan.plan import free_space, plan_of
-from kohya_gui.plan.plan_html import plan_html
 from kohya_gui.plan.words import bytes_text, percent_text
 from tests.adapters import adapter_on
 from tests.event_lines import EventLog
@@ -25,6 +27,12 @@ from train_core.facts.models.model_files import base_files
 from train_core.facts.run.costs import work_digest
 from train_core.facts.run.run_folders import new_folder
 from train_core.models.load import open_model
+
+
+def plan_html(checked: CheckedForm, language: str, pictures: Pictures | None = None) -> Markup:
+    """The whole panel of a form."""
+    found = plan_of(checked)
+    return panel.notes_card(found, language) + panel.plan_html(found, language, pictures)
 
 
 def figure(checked, name: str, language: str = "en") -> Figure:

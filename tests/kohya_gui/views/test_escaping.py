@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kohya_gui.form.controller import stamp
-from kohya_gui.form.form_facts import counts_html, field_messages, offers_html, problems_html, step_line_html
+from kohya_gui.form.form_facts import counts_html, field_messages, offers_html, step_line_html
 from kohya_gui.form.validate_form import check_form
+from kohya_gui.plan.plan import plan_of
+from kohya_gui.plan.plan_html import notes_card
 from kohya_gui.runs.details.console import Console, Line, Piece
 from kohya_gui.runs.details.epochs import Row as Epoch
 from kohya_gui.runs.details.files import RunFile
@@ -132,7 +134,7 @@ def form_views(tmp_path: Path, language: str) -> list[str]:
     }
     found = check_form(values, HOSTILE)
     return [
-        problems_html(found, language), sources_html(found.trained, 1, language), str(stamp(found.errors)),
+        notes_card(plan_of(found), language), sources_html(found.trained, 1, language), str(stamp(found.errors)),
         counts_html(found, language), *field_messages(found, language).values(), offers_html(found, "1500", language),
         step_line_html(found, language), _download(HOSTILE, HOSTILE, HOSTILE),
     ]
