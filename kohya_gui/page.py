@@ -16,6 +16,7 @@ from kohya_gui.i18n.messages import page_translations
 from kohya_gui.tabs.about import build_about_tab
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.runs import build_runs
+from kohya_gui.tabs.settings import build_settings_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
 from kohya_gui.tabs.tools import build_tools_tab
 from kohya_gui.tabs.train import build_train_tab
@@ -56,6 +57,8 @@ def build_page(context: PageContext) -> gr.Blocks:
                 build_tools_tab(page, context)
             with gr.Tab(key("ui.tab.tensorboard"), id="tensorboard", elem_id="tab-tensorboard") as tensorboard:
                 build_tensorboard_tab(tensorboard, context.tensorboard_path)
+            with gr.Tab(key("ui.tab.settings"), id="settings", elem_id="tab-settings") as settings:
+                build_settings_tab(settings, context)
             with gr.Tab(key("ui.tab.about"), id="about", elem_id="tab-about"):
                 build_about_tab()
         runs.load.input(form.open_file, [runs.load, *form.fields.inputs], form.filled, show_progress="hidden")
