@@ -257,10 +257,19 @@ document.addEventListener("focusin", (event) => {
 document.addEventListener("input", async (event) => {
   if (event.target.closest && event.target.closest("#search")) findNow(event.target.value);
 });
+// The place of what is found is the script's own, since gradio may draw its components anew at any time.
+function foundPlace() {
+  let place = document.getElementById("found");
+  if (!place) {
+    place = document.createElement("div");
+    place.id = "found";
+    document.getElementById("found-box").append(place);
+  }
+  return place;
+}
 async function findNow(typed) {
-  const place = document.getElementById("found");
   const wanted = typed.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  if (!wanted.length) return place.replaceChildren();
+  if (!wanted.length) return foundPlace().replaceChildren();
   const rank = (one) => {
     if (wanted.every((word) => one.words[0].includes(word))) return 0;
     return wanted.every((word) => one.words[0].includes(word) || one.words[1].includes(word)) ? 1 : 2;
@@ -268,7 +277,7 @@ async function findNow(typed) {
   const hidden = formOf("train").said.hidden || {};
   const hits = (await names()).map((one) => [rank(one), one]).filter(([at]) => at < 2)
     .sort((a, b) => a[0] - b[0]).slice(0, 12);
-  place.replaceChildren(...hits.map(([, one]) => {
+  foundPlace().replaceChildren(...hits.map(([, one]) => {
     const row = document.createElement("button");
     row.type = "button";
     row.className = "hit";
@@ -290,7 +299,7 @@ document.addEventListener("keydown", (event) => {
   if (!event.target.closest || !event.target.closest("#search")) return;
   const first = document.querySelector("#found .hit");
   if (event.key === "Enter" && first) first.click();
-  if (event.key === "Escape") document.getElementById("found").replaceChildren();
+  if (event.key === "Escape") foundPlace().replaceChildren();
 });
 
 // Shows a field wherever it is: its section is unfolded, and it is shown even if it is rare or does not apply.

@@ -101,7 +101,7 @@ def build_form_tools() -> FormTools:
         gr.Radio(depths, value="usual", show_label=False, container=False, elem_id="depth", interactive=True)
         undo = gr.Button("↶", elem_id="undo", size="sm")
         redo = gr.Button("↷", elem_id="redo", size="sm")
-    gr.HTML('<div id="found"></div>', elem_id="found-box")
+    gr.HTML(elem_id="found-box")
     return FormTools(undo, redo)
 
 
