@@ -37,6 +37,7 @@ from train_core.config.clean_paths import clean_path
 from train_core.config.existing import exists
 from train_core.config.interop.kept import Kept, kept_in
 from train_core.config.problems import Problem, UserError, cause_of, raise_if_any
+from train_core.config.setting import Setting
 from train_core.facts.models import hub
 from train_core.facts.run.writable import not_written
 
@@ -60,7 +61,8 @@ class TrainForm(FormController):
         found, language = self.check(values, session), session.language
         self._remember_model(found, session)
         plan = plan_of(found)
-        hidden = self.fields.hidden(found.config.flat(), found.facts)
+        config = found.config.flat()
+        hidden = self.fields.hidden(config, found.facts)
         changed = changed_from(presets.defaults(), self.complete(values), self.fields)
         return Answer(
             parts={
@@ -73,7 +75,7 @@ class TrainForm(FormController):
                 "offers": offers_html(found, more.get("target", ""), language),
                 "preset-state": self._preset_state(values, session),
             },
-            hidden={name: self._reason(name, found, language) for name in hidden},
+            hidden={s.name: _reason(s, config, found, language) for s in self.fields.settings if s.name in hidden},
             away=tuple(self.fields.empty_sections(hidden)),
             messages=field_messages(found, language),
             wrong=tuple(settings_in(found.errors)),
@@ -85,12 +87,6 @@ class TrainForm(FormController):
         """What the last try found."""
         found = self.tries.found.get(session.user)
         return try_html(found, session.language) if found else Markup("")
-
-    def _reason(self, name: str, found: CheckedForm, language: str) -> str:
-        """Why the setting `name` does not apply."""
-        declared = next(s for s in self.fields.settings if s.name == name)
-        unmet = declared.applies_to.unmet(found.config.flat(), found.facts)
-        return text("ui.search.hidden", language, condition=say(unmet.words, language))
 
     def _preset_state(self, values: Mapping[str, Any], session: Session) -> Markup:
         """How many settings differ from the preset that was loaded."""
@@ -243,6 +239,12 @@ class TrainForm(FormController):
         session.tell("ui.preset.saved", name=presets.name_of(preset))
         self._keep(session, preset, values, None, self.load_draft(session).get("kept"))
         return {self.bar.preset: _choices(preset, session), self.stamp: stamp()}
+
+
+def _reason(declared: Setting, config: Mapping[str, Any], found: CheckedForm, language: str) -> str:
+    """Why a setting does not apply with the values in `config`."""
+    unmet = declared.applies_to.unmet(config, found.facts)
+    return text("ui.search.hidden", language, condition=say(unmet.words, language))
 
 
 def changed_from(before: Mapping[str, Any], now: Mapping[str, Any], fields: Form) -> list[str]:
