@@ -78,7 +78,7 @@ function show(form, names) {
     const element = document.getElementById(name.slice(1));
     if (element && element.innerHTML !== form.said[name]) element.innerHTML = form.said[name];
   }
-  for (const words of form.said.told || []) toast(words);
+  for (const words of form.said.told || []) crucible.toast(words);
   form.said.told = [];
   mark(form);
 }
@@ -130,23 +130,10 @@ function messageUnder(field, html) {
   if (place.innerHTML !== html) place.innerHTML = html;
 }
 
-function toast(words) {
-  const note = document.createElement("div");
-  note.className = "told";
-  note.setAttribute("role", "status");
-  note.innerHTML = words;
-  document.body.append(note);
-  setTimeout(() => note.remove(), 12000);
-}
-
 // Puts values into the form: the server fills the fields, which only gradio can. It notices what differs from before,
 // so the time makes a second press of the same button another one.
 function put(values) {
-  const field = document.querySelector("#put textarea, #put input");
-  if (!field) return;
-  const proto = field.tagName === "INPUT" ? HTMLInputElement : HTMLTextAreaElement;
-  Object.getOwnPropertyDescriptor(proto.prototype, "value").set.call(field, JSON.stringify({...values, at: Date.now()}));
-  field.dispatchEvent(new Event("input", {bubbles: true}));
+  crucible.type("put", JSON.stringify({...values, at: Date.now()}));
 }
 
 document.addEventListener("input", (event) => {
@@ -171,7 +158,7 @@ document.addEventListener("click", (event) => {
   const cure = event.target.closest("button.cure");
   if (cure) {
     event.preventDefault();
-    put(cure.dataset.put ? JSON.parse(cure.dataset.put) : {[cure.dataset.set]: cure.dataset.value});
+    put(JSON.parse(cure.dataset.put));
   }
   const link = event.target.closest('a[href*="#setting-"], a[href*="-setting-"]');
   if (link && link.getAttribute("href").startsWith("#")) {
@@ -342,4 +329,4 @@ document.addEventListener("change", (event) => {
   if (event.target.value === "changed") names().then(() => mark(formOf("train")));
 });
 
-window.crucible = {put, toast}; // for the other scripts
+crucible.put = put; // for the other scripts

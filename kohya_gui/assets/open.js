@@ -9,7 +9,7 @@ async function openSettings(file) {
   if (!answer) return; // the server is away; gradio says so
   if (!answer.ok) return crucible.toast(await answer.text());
   const {refused, values, report} = await answer.json();
-  if (refused) return refused.forEach(crucible.toast);
+  if (refused) return refused.forEach((words) => crucible.toast(words));
   document.getElementById("tab-train-button")?.click();
   document.querySelector("#panel-mode label")?.click();
   crucible.put(values);

@@ -86,7 +86,7 @@ async function act(body, dialog) {
     const answer = await post("act", body);
     if (answer.error) return complain(answer.error, dialog);
     if (dialog) dialog.close();
-    if (answer.told) tell(answer.told);
+    if (answer.told) crucible.toast(answer.told);
     if (answer.load) loadSettings(answer.load);
   } catch (error) {
     complain(error.message, dialog, true);
@@ -104,10 +104,10 @@ async function openRun(run) {
     opened = import(address("opened.js"));
   }
   try {
-    (await opened).open(run, {post, act, tell});
+    (await opened).open(run, {post, act, tell: crucible.toast});
   } catch (error) {
     opened = null; // the server was away
-    tell(error.message, true);
+    crucible.toast(error.message, true);
   }
 }
 
@@ -120,28 +120,14 @@ async function openDialog(what, runs) {
 
 function complain(words, dialog, plain) {
   const place = dialog && dialog.querySelector(".dialog-error");
-  if (!place) return tell(words, plain);
+  if (!place) return crucible.toast(words, plain);
   if (plain) place.textContent = words;
   else place.innerHTML = words;
 }
 
-function tell(words, plain) {
-  const note = document.createElement("div");
-  note.className = "told";
-  note.setAttribute("role", "status");
-  if (plain) note.textContent = words;
-  else note.innerHTML = words;
-  document.body.append(note);
-  setTimeout(() => note.remove(), 8000);
-}
-
-// The Train tab listens to this field, which only the browser's own events can fill.
+// The Train tab takes the settings in the file at `path`.
 function loadSettings(path) {
-  const field = document.querySelector("#runs-load textarea, #runs-load input");
-  const proto = field.tagName === "INPUT" ? HTMLInputElement : HTMLTextAreaElement;
-  Object.getOwnPropertyDescriptor(proto.prototype, "value").set.call(field, path);
-  field.dispatchEvent(new Event("input", {bubbles: true}));
-  field.dispatchEvent(new KeyboardEvent("keypress", {bubbles: true})); // what gradio takes for typing
+  crucible.type("runs-load", path);
   const tab = at("tab-train-button");
   if (tab) tab.click();
 }
@@ -168,7 +154,7 @@ function sayEmpty() {
   const before = emptied;
   emptied = seen.dataset.at;
   if (before === null || before === emptied || seen.dataset.when !== "notify") return;
-  tell(seen.dataset.words, true);
+  crucible.toast(seen.dataset.words, true);
   if ("Notification" in window && Notification.permission === "granted") new Notification(seen.dataset.words);
 }
 

@@ -16,7 +16,7 @@ from kohya_gui.i18n.messages import dictionary, text, translate
 from kohya_gui.views.markup import joined, message
 from train_core.config.clean_paths import clean_path
 from train_core.config.problems import Problem
-from train_core.facts.run.steps import StepCount, Suggestion, Workload, count_steps, suggest, workload
+from train_core.facts.run.steps import StepCount, Suggestion, Workload, suggest
 
 MAX_PATHS = 200
 # The files that are offered while the path of one is typed, by the kind of path.
@@ -27,20 +27,11 @@ OFFERED: dict[str | None, tuple[str, ...]] = {
 }
 
 
-def work_of(checked: CheckedForm) -> Workload | None:
-    """The workload of the form, or None while there are no images to count."""
-    if not checked.subsets:
-        return None
-    config = checked.config
-    return workload(checked.trained, config.training, config.launch.num_processes)
-
-
 def step_line_html(checked: CheckedForm, language: str) -> Markup:
     """The steps that will run, `N images × repeats × epochs ÷ batch = steps`, and the reasons if these differ."""
-    work = work_of(checked)
-    if work is None:
+    work, count = checked.work, checked.count
+    if work is None or count is None:
         return Markup('<span class="soft">{}</span>').format(text("ui.steps.no_images", language))
-    count = count_steps(work)
     head = Markup('<b>{}</b> <span class="soft">{}</span>').format(
         text("ui.steps.count", language, steps=f"{count.total:,}"), _formula(work, count, language)
     )
@@ -54,10 +45,9 @@ def step_line_html(checked: CheckedForm, language: str) -> Markup:
 
 def step_words(checked: CheckedForm, language: str) -> Markup:
     """The formula of the steps with the reasons in a list below it, where there is room for them."""
-    work = work_of(checked)
-    if work is None:
+    work, count = checked.work, checked.count
+    if work is None or count is None:
         return Markup("{}").format(text("ui.steps.no_images", language))
-    count = count_steps(work)
     total = text("ui.steps.count", language, steps=f"{count.total:,}")
     formula = Markup("<div>{} = <strong>{}</strong></div>").format(_formula(work, count, language), total)
     if not count.reasons:
@@ -82,7 +72,7 @@ def _formula(work: Workload, count: StepCount, language: str) -> str:
 def offers_html(checked: CheckedForm, typed: str, language: str) -> Markup:
     """Ways to reach the `typed` number of steps, each a button that sets the epochs; "" where there are none."""
     target = int("".join(re.findall(r"\d", typed))[:9] or 0)
-    work = work_of(checked)
+    work = checked.work
     ways = [] if work is None or not target else suggest(work, target)
     return joined(_offer(way, checked, language) for way in ways if _can_be_done(way, checked))
 

@@ -44,11 +44,6 @@ class History:
         """The values that were undone last; None where there are none."""
         return self._go(1)
 
-    @property
-    def can(self) -> tuple[bool, bool]:
-        """Whether there is something to undo, and to redo."""
-        return self._at > 0, self._at < len(self._past) - 1
-
     def _go(self, by: int) -> Values | None:
         if not 0 <= self._at + by < len(self._past):
             return None

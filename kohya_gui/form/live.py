@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from train_core.config.untrusted import json_of
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -44,8 +46,8 @@ def news(answer: Answer, known: Mapping[str, Any]) -> dict[str, Any]:
 def read_json(sent: str | bytes | None) -> Any:
     """What a script has sent as JSON; None if it is none."""
     try:
-        return json.loads(sent or "null")
-    except (ValueError, RecursionError):
+        return json_of(sent or "null")
+    except ValueError:
         return None
 
 

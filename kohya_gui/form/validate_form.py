@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from train_core.facts.datasets.holdout import in_folder, trained_on
 from train_core.facts.datasets.subsets import Subset, survey, watched
 from train_core.facts.models.model_facts import facts_of_chosen
 from train_core.facts.preflight import Findings, examine
+from train_core.facts.run.steps import StepCount, Workload, count_steps, workload
 
 Stamp = tuple[tuple[str, int], ...]
 
@@ -47,6 +48,18 @@ class CheckedForm:
     notices: tuple[Problem, ...] = ()
     trained: tuple[Subset, ...] = ()
     facts: Facts = field(default_factory=dict)
+
+    @cached_property
+    def work(self) -> Workload | None:
+        """The workload, or None while there are no images to count."""
+        if not self.subsets:
+            return None
+        return workload(self.trained, self.config.training, self.config.launch.num_processes)
+
+    @cached_property
+    def count(self) -> StepCount | None:
+        """The steps of `work`."""
+        return None if self.work is None else count_steps(self.work)
 
 
 def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:

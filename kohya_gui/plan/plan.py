@@ -6,7 +6,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from kohya_gui.form.form_facts import work_of
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.runs.costs import Expected, expected_of
 from kohya_gui.runs.occupancy import card_memory
@@ -23,7 +22,7 @@ from train_core.facts.hints import Known, hints
 from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
 from train_core.facts.run.kept_files import kept_files
 from train_core.facts.run.rate_curves import RateCurve, rate_curves
-from train_core.facts.run.steps import StepCount, count_steps
+from train_core.facts.run.steps import StepCount
 from train_core.kinds import KINDS
 
 TEXT_PARTS = ("text_encoder",)  # where the kind of model is not known
@@ -65,8 +64,7 @@ class Plan:
 def plan_of(checked: CheckedForm) -> Plan:
     """The plan of a form, from the files that it names; what is unchanged is not read again."""
     config = checked.config
-    work = work_of(checked)
-    count = count_steps(work) if work else None
+    count = checked.count
     measures = measures_of_chosen(config.model)
     size, size_problem = _size(checked, measures)
     sets = caption_sets(checked.trained, in_form=not config.dataset.dataset_config.strip())

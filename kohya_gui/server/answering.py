@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from kohya_gui.form.live import read_json
 from kohya_gui.i18n.language import language_of
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError
-from train_core.config.untrusted import json_of
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 Answer = Callable[[Mapping[str, Any], str], dict[str, Any]]  # to the question, in a language
@@ -26,10 +27,7 @@ async def answer(request: Request, forced_language: str, of: Answer) -> Response
     `forced_language` is that of every page, "" lets each browser have its own.
     """
     language = language_of(request, forced_language)
-    try:
-        asked = json_of(await request.body() or b"null")
-    except ValueError:
-        asked = None
+    asked = read_json(await request.body())
     if not isinstance(asked, dict):
         return PlainTextResponse("A JSON object is missing.\n", status_code=400)
     try:
@@ -37,6 +35,11 @@ async def answer(request: Request, forced_language: str, of: Answer) -> Response
     except UserError as error:
         found = {"error": joined(note("error", message(one, language)) for one in error.problems)}
     return as_json(found)
+
+
+def checksum(text: str) -> int:
+    """By which a browser says what it has already."""
+    return zlib.crc32(text.encode(errors="replace"))
 
 
 def as_json(found: Any) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kohya_gui.form.controller import FormController
@@ -15,6 +15,7 @@ from kohya_gui.form.form_facts import offered_paths
 from kohya_gui.form.live import news, read_json, readable
 from kohya_gui.form.search import search_index
 from kohya_gui.form.session import Session
+from kohya_gui.server.answering import as_json
 from kohya_gui.views.markup import message
 from train_core.config.problems import UserError
 
@@ -51,12 +52,12 @@ class Answers:
         sent, known = readable(asked.get("values"), form.fields.widgets), asked.get("sums")
         more = {name: value for name, value in asked.items() if isinstance(value, str)}
         answer = await run_in_threadpool(form.look, sent, session, more)
-        return JSONResponse(news(answer, known if isinstance(known, dict) else {}))
+        return as_json(news(answer, known if isinstance(known, dict) else {}))
 
     async def names(self, request: Request) -> Response:
         """Every setting of the form with the words to find it by."""
         form = self._forms.get(request.path_params["form"])
-        return JSONResponse(search_index(form.fields, self._session(form, request).language)) if form else _nothing()
+        return as_json(search_index(form.fields, self._session(form, request).language)) if form else _nothing()
 
     async def open(self, request: Request) -> Response:
         """The values in a settings file, whose content is the request's, and the report on it; or why it is refused."""
@@ -68,14 +69,14 @@ class Answers:
         try:
             opened = await run_in_threadpool(form.open_dropped, name, content, session)
         except UserError as error:
-            return JSONResponse({"refused": [str(message(found, session.language)) for found in error.problems]})
-        return _nothing() if opened is None else JSONResponse({"values": opened.values, "report": opened.report})
+            return as_json({"refused": [str(message(found, session.language)) for found in error.problems]})
+        return _nothing() if opened is None else as_json({"values": opened.values, "report": opened.report})
 
     def paths(self, request: Request) -> Response:
         """The contents of the folder that is being typed into a field."""
         form, typed = self._forms.get(request.path_params["form"]), request.query_params.get("typed", "")
         found: Any = offered_paths(form.fields, request.path_params["setting"], typed) if form else None
-        return _nothing() if found is None else JSONResponse(found)
+        return _nothing() if found is None else as_json(found)
 
     def _session(self, form: FormController, request: Request) -> Session:
         return form.session_of(request, self._visitor(request))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from kohya_gui.runs.history.summary import summary_of
 from kohya_gui.runs.history.thumbnails import thumbnail
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import ACTIVE, RunInfo, find_run, read_run
-from kohya_gui.server.answering import answer, as_json
+from kohya_gui.server.answering import answer, as_json, checksum
 from kohya_gui.views import opened_console, opened_html
 from kohya_gui.views.opened_charts import charts_json
 
@@ -102,9 +101,9 @@ def _look(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     }
     sheet = sheet_of(record, files)
     shown = opened_html.sheet_json(sheet, marks_in(sheet, notes.marks), info.status in ACTIVE, language)
-    sums: dict[str, int] = {id: zlib.crc32(html.encode(errors="replace")) for id, html in parts.items()}
+    sums: dict[str, int] = {id: checksum(html) for id, html in parts.items()}
     sums["curves"] = record.revision
-    sums["sheet"] = zlib.crc32(repr(shown).encode(errors="replace"))
+    sums["sheet"] = checksum(repr(shown))
     return {
         "active": info.status in ACTIVE, "sums": sums,
         "address": address, "pictures": f"{PICTURES}{quote(folder.name)}/",
@@ -125,7 +124,7 @@ def _console(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     folder = find_known(str(asked.get("run") or ""))
     console = console_of(folder / "console.log", str(asked.get("words") or "")[:MOST_LETTERS])
     html = opened_console.lines_html(console, follower(folder).view().said, language)
-    total = zlib.crc32(html.encode(errors="replace"))
+    total = checksum(html)
     return {
         "html": None if asked.get("known") == total else html, "sum": total,
         "count": opened_console.count_text(console, language),

@@ -6,7 +6,6 @@ gradio's round trips take a second; these take milliseconds, and only what has c
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ from kohya_gui.runs.queue.queue_file import Queue, load
 from kohya_gui.runs.queue.runner import is_run
 from kohya_gui.runs.queue.times import clock
 from kohya_gui.runs.registry import find_run, info_of
-from kohya_gui.server.answering import answer
+from kohya_gui.server.answering import answer, checksum
 from kohya_gui.server.opened import opened_routes
 from kohya_gui.server.run_acts import Asked, do
 from kohya_gui.views import queue_html, run_dialogs, runs_html
@@ -116,8 +115,8 @@ def _news(
     parts: Mapping[str, Markup], lists: Mapping[str, queue_html.Rows], known: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What is not `known`, a checksum by name, with all checksums; a known row is sent by its name alone."""
-    sums = {id: _sum(html) for id, html in parts.items()}
-    sums |= {f"{id} {run}": _sum(html) for id, rows in lists.items() for run, html in rows}
+    sums = {id: checksum(html) for id, html in parts.items()}
+    sums |= {f"{id} {run}": checksum(html) for id, rows in lists.items() for run, html in rows}
     return {
         "sums": sums,
         "parts": {id: html for id, html in parts.items() if known.get(id) != sums[id]},
@@ -126,10 +125,6 @@ def _news(
             for id, rows in lists.items()
         },
     }
-
-
-def _sum(html: Markup) -> int:
-    return zlib.crc32(html.encode(errors="replace"))
 
 
 def _query(asked: Any) -> Query:

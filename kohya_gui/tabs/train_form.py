@@ -24,7 +24,6 @@ from kohya_gui.form.opening import Opened, open_dropped
 from kohya_gui.form.session import Session
 from kohya_gui.form.summaries import summaries
 from kohya_gui.form.validate_form import CheckedForm, check_form
-from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import say, text
 from kohya_gui.plan.plan import plan_of
 from kohya_gui.plan.plan_html import notes_card, plan_html
@@ -59,11 +58,12 @@ class TrainForm(FormController):
 
     def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
         found, language = self.check(values, session), session.language
-        self._remember_model(found, session)
+        draft, shown = self.load_draft(session), self.complete(values)
+        self._remember_model(found, draft, session)
         plan = plan_of(found)
         config = found.config.flat()
         hidden = self.fields.hidden(config, found.facts)
-        changed = changed_from(presets.defaults(), self.complete(values), self.fields)
+        changed = [name for name, value in self.complete({}).items() if shown[name] != value]
         return Answer(
             parts={
                 "step-line": step_line_html(found, language),
@@ -73,14 +73,14 @@ class TrainForm(FormController):
                 "plan": plan_html(plan, language, thumbnail_address),
                 "folders": sources_html(found.trained, found.config.training.train_batch_size, language),
                 "offers": offers_html(found, more.get("target", ""), language),
-                "preset-state": self._preset_state(values, session),
+                "preset-state": self._preset_state(shown, draft, session),
             },
             hidden={s.name: _reason(s, config, found, language) for s in self.fields.settings if s.name in hidden},
             away=tuple(self.fields.empty_sections(hidden)),
             messages=field_messages(found, language),
             wrong=tuple(settings_in(found.errors)),
             changed=tuple(changed),
-            summaries=summaries(self.fields, self.complete(values), changed, hidden, language),
+            summaries=summaries(self.fields, shown, changed, hidden, language),
         )
 
     def _tried(self, session: Session) -> Markup:
@@ -88,22 +88,20 @@ class TrainForm(FormController):
         found = self.tries.found.get(session.user)
         return try_html(found, session.language) if found else Markup("")
 
-    def _preset_state(self, values: Mapping[str, Any], session: Session) -> Markup:
+    def _preset_state(self, shown: Mapping[str, Any], draft: Mapping[str, Any], session: Session) -> Markup:
         """How many settings differ from the preset that was loaded."""
-        chosen = self.load_draft(session).get("preset")
+        chosen = draft.get("preset")
         try:
             before = self.complete(presets.load_preset(chosen)[0]) if chosen else None
         except UserError:  # it is gone; loading it says so
             before = None
-        now = self.complete(values)
-        count = 0 if before is None else sum(now[name] != before[name] for name in now)
+        count = 0 if before is None else sum(shown[name] != before[name] for name in shown)
         return Markup('<span class="pill">{}</span>').format(
             text("ui.preset.changes", session.language, count=count)
         ) if count else Markup("")  # fmt: skip
 
-    def _remember_model(self, found: CheckedForm, session: Session) -> None:
+    def _remember_model(self, found: CheckedForm, draft: Mapping[str, Any], session: Session) -> None:
         """Take the model in the form for the hub id that was asked for, once it is one."""
-        draft = self.load_draft(session)
         asked = draft.get("asked_model")
         if not asked or not _is_found(found):
             return
@@ -245,12 +243,6 @@ def _reason(declared: Setting, config: Mapping[str, Any], found: CheckedForm, la
     """Why a setting does not apply with the values in `config`."""
     unmet = declared.applies_to.unmet(config, found.facts)
     return text("ui.search.hidden", language, condition=say(unmet.words, language))
-
-
-def changed_from(before: Mapping[str, Any], now: Mapping[str, Any], fields: Form) -> list[str]:
-    """The settings whose field shows something else `now` than for the values `before`."""
-    shown = fields.read(fields.show(before))
-    return [name for name in now if now[name] != shown[name]]
 
 
 def _is_found(found: CheckedForm) -> bool:

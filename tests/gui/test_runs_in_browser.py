@@ -47,7 +47,7 @@ def tab_alone(_context: object) -> gr.Blocks:
 
 
 def look() -> dict[str, object]:
-    script = (ASSETS / "runs.js").read_text(encoding="utf-8")
+    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("common.js", "runs.js"))
     return {"css_paths": [ASSETS / "runs.css"], "js": f"() => {{\n{script}\n}}", "ssr_mode": False}
 
 

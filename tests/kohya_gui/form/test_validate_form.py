@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from kohya_gui.form.form_facts import work_of
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from tests.pictures import image_folder
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.validation import ValidationSettings
 from train_core.data.heldout import open_libraries
-from train_core.facts.run.steps import count_steps
 
 
 @pytest.fixture
@@ -29,11 +27,11 @@ def form(images: Path, **values: Any) -> CheckedForm:
 
 
 def test_the_step_line_leaves_out_what_is_held_out_as_the_job_does(images: Path) -> None:
-    assert count_steps(work_of(form(images))).total == 20
+    assert form(images).count.total == 20
     checked = form(images, validation_split=0.3, validation_seed=5)
     data = DataSettings.of(checked.config)
     library, measured = open_libraries(data, ValidationSettings(validation_split=0.3), 5)
-    assert count_steps(work_of(checked)).total == len(library.samples) == 14
+    assert checked.count.total == len(library.samples) == 14
     assert measured is not None
     assert len(measured.entries) == 3
 
@@ -55,4 +53,4 @@ def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
     image_folder(tmp_path / "one", "1_dog", [(64, 64)])
     checked = form(tmp_path / "one", validation_split=0.3)
     assert "validation_too_few_images" in [problem.code for problem in checked.errors]
-    assert count_steps(work_of(checked)).total == 1
+    assert checked.count.total == 1

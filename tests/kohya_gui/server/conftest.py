@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
+from kohya_gui.server.app import Served
 from tests.event_lines import EventLog
 from tests.kohya_gui.server.serving import RUN
 from train_core.config.places import runs_dir
@@ -34,3 +36,10 @@ def home(tmp_path_factory) -> Iterator[Path]:
         log.close()
         (home / "secret.txt").write_text("geheim")
         yield home
+
+
+@pytest.fixture(scope="module")
+def client(page: Served) -> Iterator[httpx.Client]:
+    """A visitor of the module's page."""
+    with httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
+        yield client

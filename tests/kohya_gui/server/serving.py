@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gradio
+import httpx
 import pytest
 
 from kohya_gui.options import PageOptions
@@ -47,3 +48,10 @@ def served(**options: Any) -> Iterator[Served]:
         page = app.open_page(settings, listener, Board(runs_dir()))
         yield page
         page.close()
+
+
+def post(client: httpx.Client, what: str, body: Any, language: str = "en") -> dict[str, Any]:
+    """The answer to a question of the Runs tab."""
+    answer = client.post(f"runs/{what}", json=body, headers={"Accept-Language": language})
+    assert answer.status_code == 200, answer.text
+    return answer.json()

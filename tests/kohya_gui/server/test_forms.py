@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,13 @@ def test_a_folder_that_is_being_typed_is_looked_into(client: TestClient, tmp_pat
     found = client.get("/form/train/paths/train_data_dir", params={"typed": f"{tmp_path}/pic"}).json()
     assert found == [str(tmp_path / "pictures")]
     assert client.get("/form/train/paths/learning_rate", params={"typed": "/"}).status_code == 404
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not UTF-8")
+def test_a_name_that_is_no_text_is_offered_like_any_other(client: TestClient, tmp_path: Path):
+    (tmp_path / os.fsdecode(b"dog\xff")).mkdir()
+    answer = client.get("/form/train/paths/train_data_dir", params={"typed": f"{tmp_path}/"})
+    assert [os.fsencode(Path(one).name) for one in answer.json()] == [b"dog\xff"]
 
 
 @pytest.mark.parametrize("path", ["/form/other/names", "/form/other/paths/x"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.server.app import Served
-from tests.kohya_gui.server.serving import RUN, served
+from tests.kohya_gui.server.serving import RUN, post, served
 from tests.trained import trained_run
 from train_core.config.places import app_dir
 
@@ -32,18 +32,6 @@ def fox(home: Path, tmp_path_factory) -> Path:
 def page(fox: Path) -> Iterator[Served]:
     with served() as page:
         yield page
-
-
-@pytest.fixture(scope="module")
-def client(page: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
-        yield client
-
-
-def post(client: httpx.Client, what: str, body: Any, language: str = "en") -> dict[str, Any]:
-    answer = client.post(f"runs/{what}", json=body, headers={"Accept-Language": language})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_an_opened_run_is_told_once_and_then_only_what_is_new(client: httpx.Client, fox: Path) -> None:

@@ -15,7 +15,7 @@ from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.runs.queue.queue_file import load
 from kohya_gui.server.app import Served
 from kohya_gui.server.run_acts import ACTS
-from tests.kohya_gui.server.serving import RUN, served
+from tests.kohya_gui.server.serving import RUN, post, served
 from train_core.config.places import runs_dir
 
 
@@ -23,18 +23,6 @@ from train_core.config.places import runs_dir
 def page(home) -> Iterator[Served]:
     with served() as page:
         yield page
-
-
-@pytest.fixture(scope="module")
-def client(page: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=page.local_url, trust_env=False, timeout=60) as client:
-        yield client
-
-
-def post(client: httpx.Client, what: str, body: Any, language: str = "en") -> dict[str, Any]:
-    answer = client.post(f"runs/{what}", json=body, headers={"Accept-Language": language})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_only_what_has_changed_is_sent_again(client: httpx.Client) -> None:
