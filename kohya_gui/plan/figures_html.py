@@ -8,8 +8,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import text, translate
+from kohya_gui.i18n.value_kinds import bytes_text
 from kohya_gui.plan.plan import Plan
-from kohya_gui.plan.words import bytes_text
 from kohya_gui.views.markup import joined
 from kohya_gui.views.run_html import duration_text
 

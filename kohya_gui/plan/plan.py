@@ -23,7 +23,6 @@ from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
 from train_core.facts.run.kept_files import kept_files
 from train_core.facts.run.rate_curves import RateCurve, rate_curves
 from train_core.facts.run.steps import StepCount
-from train_core.kinds import KINDS
 
 TEXT_PARTS = ("text_encoder",)  # where the kind of model is not known
 
@@ -99,7 +98,7 @@ def _curves(checked: CheckedForm, count: StepCount | None, measures: Measures | 
     if measures is None:
         return rate_curves(checked.config, count.total, text_parts=TEXT_PARTS)
     texts = [text.part for text in measures.texts]
-    return rate_curves(checked.config, count.total, KINDS[measures.kind].denoiser, texts)
+    return rate_curves(checked.config, count.total, measures.denoiser, texts)
 
 
 def free_space(folder: str) -> int | None:

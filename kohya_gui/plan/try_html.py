@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import text
+from kohya_gui.i18n.value_kinds import bytes_text
 from kohya_gui.plan.figures_html import UNKNOWN, Figure, in_a_row
-from kohya_gui.plan.words import bytes_text
 from kohya_gui.views.cure_html import cure_html
 from kohya_gui.views.markup import joined
 from kohya_gui.views.run_html import duration_text

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
 from kohya_gui.i18n.messages import text
-
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def bytes_text(count: float) -> str:
-    """A size with three digits or so: `36.0 MiB`, `144 MiB`, `1.2 GiB`."""
-    place = min(len(UNITS) - 1, int(math.log2(max(1.0, count)) // 10))
-    value = count / 1024**place
-    return f"{value:.1f} {UNITS[place]}" if place and value < 100 else f"{value:.0f} {UNITS[place]}"
 
 
 def percent_text(share: float) -> str:

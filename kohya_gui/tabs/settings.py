@@ -7,7 +7,7 @@ import gradio as gr
 from kohya_gui.form.session import Session
 from kohya_gui.runs import self_check
 from kohya_gui.tabs.context import PageContext
-from kohya_gui.tabs.self_check_html import self_check_html
+from kohya_gui.views.self_check_html import self_check_html
 from train_core.config.places import caches_dir
 
 

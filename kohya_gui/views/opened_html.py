@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import text
-from kohya_gui.i18n.value_kinds import number_text
+from kohya_gui.i18n.value_kinds import bytes_text, number_text
 from kohya_gui.runs.details.epochs import Row as Epoch
 from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.details.pictures import Column, Sheet
@@ -20,7 +20,6 @@ from kohya_gui.views.markup import joined, message
 from kohya_gui.views.opened_charts import charts_html
 from kohya_gui.views.opened_console import console_html
 from kohya_gui.views.row_parts import badge, note
-from kohya_gui.views.run_dialogs import size_text
 from kohya_gui.views.run_html import duration_text, rate_name
 from kohya_gui.views.runs_html import acts_html
 from train_core.config.problems import Problem
@@ -115,7 +114,7 @@ def _short(rate: float) -> str:
 def _file(file: RunFile, address: str, language: str) -> Markup:
     return Markup('<a href="{}files/{}" download title="{}">{}</a> <small>{}</small>').format(
         address, quote(file.name, safe="", errors="replace"), text("ui.opened.download", language), file.name,
-        size_text(file.bytes),
+        bytes_text(file.bytes),
     )
 
 

@@ -9,14 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import dictionary, text
-from kohya_gui.i18n.value_kinds import number_text
+from kohya_gui.i18n.value_kinds import bytes_text, number_text
 from kohya_gui.runs.history.deleting import Belongings
 from kohya_gui.runs.history.differences import Difference
 from kohya_gui.runs.history.notes import Notes
 from kohya_gui.views.markup import joined
 
 MOST_LISTED = 200  # files
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def note_dialog(run: str, name: str, notes: Notes, language: str) -> Markup:
@@ -73,7 +72,7 @@ def delete_dialog(run: str, name: str, found: Belongings, language: str) -> Mark
     return _dialog(
         text("ui.dialog.delete", language, name=name),
         Markup("<p>{}</p>{}{}").format(
-            text("ui.dialog.delete.help", language, size=size_text(found.bytes)), files, kept if found.changed else ""
+            text("ui.dialog.delete.help", language, size=bytes_text(found.bytes)), files, kept if found.changed else ""
         ),
         [
             *([_do("delete", run, text("ui.dialog.delete.record", language), "")] if found.files else []),
@@ -122,14 +121,6 @@ def value_text(value: Any, language: str) -> str:
     if isinstance(value, float):
         return number_text(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def size_text(size: float) -> str:
-    """Bytes in the unit that reads best: `1.4 GiB`."""
-    unit = 0
-    while size >= 1024 and unit < len(UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.0f} {UNITS[unit]}" if unit == 0 or size >= 100 else f"{size:.1f} {UNITS[unit]}"
 
 
 def _dialog(title: str, body: Markup, buttons: Sequence[Markup], language: str) -> Markup:

@@ -6,11 +6,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-import io
 import secrets
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from train_core.facts.models.thumbnails import jpeg_bytes, small_picture
 
 PREFIX = "thumbnails"
 SIDE = 224  # pixels of the longest side: twice what is shown, for fine screens
@@ -36,17 +35,7 @@ def picture_at(signature: str, name: str) -> Path | None:
 
 def thumbnail_of(path: Path) -> bytes:
     """The picture at `path` as a small JPEG, upright, what is transparent white. Raises what Pillow raises."""
-    with Image.open(path) as image:
-        image.draft("RGB", (SIDE, SIDE))  # a large JPEG is decoded at a fraction of its size
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):
-            upright = upright.convert("I").point(lambda value: value / 256).convert("L")
-        upright.thumbnail((SIDE, SIDE))
-        shown = upright.convert("RGBA")
-    white = Image.new("RGBA", shown.size, "white")
-    content = io.BytesIO()
-    Image.alpha_composite(white, shown).convert("RGB").save(content, "JPEG", quality=QUALITY)
-    return content.getvalue()
+    return jpeg_bytes(small_picture(path, SIDE), QUALITY)
 
 
 def _signature(named: bytes) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import getpass
 import platform
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -22,11 +20,11 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import PACKAGE_PARENT, home
 from train_core.config.problems import Problem, UserError
 from train_core.config.setting import Setting
+from train_core.facts.machine import nvidia
 from train_core.facts.run.run_folders import job_in
 
 LAST_LINES = 40
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "gradio")
-SECONDS_FOR_CARDS = 10.0
 SHORTEST_NAME = 3  # letters; shorter ones are parts of too many words
 PATH, NAME, A_FILE = "<path>", "<name>", "<file>"
 ENDINGS = "png|jpe?g|webp|bmp|avif|safetensors|ckpt|pt|pth|bin|txt|caption|npz|toml|json|jsonl|ya?ml|zip|csv|log"
@@ -158,10 +156,5 @@ def _cards(record: Record) -> list[str]:
     """The cards by name, memory and driver, as nvidia-smi tells, and the device that the run was on."""
     device = record.started.device if record.started is not None else ""
     lines = [f"the run was on {device}"] if device else []
-    program = shutil.which("nvidia-smi")
-    if program is not None:
-        command = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-        with suppress(OSError, subprocess.SubprocessError):
-            told = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_FOR_CARDS, check=True)
-            lines += told.stdout.split("\n")
+    lines += nvidia.ask("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
     return [line for line in lines if line.strip()]

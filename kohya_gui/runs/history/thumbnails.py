@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from train_core.config.places import caches_dir
 from train_core.config.whole_files import write_whole
+from train_core.facts.models.thumbnails import small_picture
 
 SIZE = 96  # pixels, for a place of 44 on sharp screens
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp")
@@ -23,16 +24,8 @@ def thumbnail(picture: Path, side: int = SIZE) -> Path | None:
         content = f"{picture}\n{state.st_mtime_ns}\n{state.st_size}\n{side}"
         small = caches_dir() / "thumbnails" / f"{hashlib.sha256(content.encode(errors='replace')).hexdigest()}.webp"
         if not small.is_file():
-            _draw(picture, small, side)
+            with write_whole(small) as temporary:
+                small_picture(picture, side).save(temporary, "WEBP", quality=80)
         return small
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):
         return None
-
-
-def _draw(picture: Path, small: Path, side: int) -> None:
-    with Image.open(picture) as image:
-        image.draft("RGB", (2 * side, 2 * side))
-        upright = ImageOps.exif_transpose(image)
-        upright.thumbnail((side, side))
-        with write_whole(small) as temporary:
-            upright.convert("RGB").save(temporary, "WEBP", quality=80)

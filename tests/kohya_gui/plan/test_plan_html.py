@@ -9,12 +9,13 @@ import pytest
 from markupsafe import Markup
 
 from kohya_gui.form.validate_form import CheckedForm, check_form
+from kohya_gui.i18n.value_kinds import bytes_text
 from kohya_gui.plan import plan
 from kohya_gui.plan import plan_html as panel
 from kohya_gui.plan.figures_html import Figure, figures
 from kohya_gui.plan.pictures_html import Pictures
 from kohya_gui.plan.plan import free_space, plan_of
-from kohya_gui.plan.words import bytes_text, percent_text
+from kohya_gui.plan.words import percent_text
 from tests.adapters import adapter_on
 from tests.event_lines import EventLog
 from tests.kohya_gui.views.test_escaping import HOSTILE, Elements

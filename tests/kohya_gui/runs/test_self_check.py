@@ -10,7 +10,7 @@ import pytest
 from kohya_gui.i18n.languages import languages
 from kohya_gui.runs.devices import Hardware
 from kohya_gui.runs.self_check import GIB, Machine, findings, folders, machine, packages, size_of
-from kohya_gui.tabs.self_check_html import self_check_html
+from kohya_gui.views.self_check_html import self_check_html
 from train_core.facts.machine.nvidia import Card
 
 CARD = Card("NVIDIA GeForce RTX 3060", 12 * GIB)

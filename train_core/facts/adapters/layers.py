@@ -92,6 +92,11 @@ class Measures:
     channels: int
     texts: tuple[TextSize, ...]
 
+    @property
+    def denoiser(self) -> str:
+        """The name of the part that removes noise."""
+        return KINDS[self.kind].denoiser
+
 
 def usual_measures(kind: str) -> Measures:
     """The sizes of published models of the kind, a name in `KINDS`."""

@@ -37,8 +37,7 @@ def thumbnail_url(text: str) -> str:
 def small_jpeg(path: Path) -> bytes:
     """The picture at `path` as a JPEG, no side above 512 pixels, what is transparent white. Raises UserError."""
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+        picture = small_picture(path, LARGEST_SIDE)
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
         raise UserError(
             problem(
@@ -47,8 +46,26 @@ def small_jpeg(path: Path) -> bytes:
                 name="metadata_thumbnail", path=str(path), reason=str(error) or type(error).__name__,
             )
         ) from error
-    upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    white = Image.new("RGBA", upright.size, "white")
+    return jpeg_bytes(picture, QUALITY)
+
+
+def jpeg_bytes(picture: Image.Image, quality: int) -> bytes:
+    """The picture as a JPEG file."""
     content = io.BytesIO()
-    Image.alpha_composite(white, upright).convert("RGB").save(content, "JPEG", quality=QUALITY)
+    picture.save(content, "JPEG", quality=quality)
     return content.getvalue()
+
+
+def small_picture(path: Path, side: int) -> Image.Image:
+    """The picture at `path` as RGB: upright, no side above `side` pixels, what is transparent white.
+
+    Raises whatever Pillow raises for what is no picture.
+    """
+    with Image.open(path) as image:
+        image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
+        upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits; conversion alone would make all that is not black white
+        upright = upright.convert("I").point(lambda value: value / 256).convert("L")
+    shown = upright.convert("RGBA")
+    shown.thumbnail((side, side))
+    return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")

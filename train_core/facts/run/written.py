@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from train_core.facts.run.states import INFO, PARTS, TENSORS
 
@@ -27,9 +27,17 @@ def read_written(run_dir: Path) -> list[Written]:
     """What the run in `run_dir` has written; nothing if it has no list or a damaged one."""
     try:
         rows = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))
-        return [Written(str(path), kind, int(step), int(epoch)) for path, kind, step, epoch in rows]
+        return [Written(str(path), _kind(kind), int(step), int(epoch)) for path, kind, step, epoch in rows]
     except (OSError, ValueError, TypeError, RecursionError):
         return []
+
+
+def _kind(read: object) -> Kind:
+    """The kind that was `read`. Raises `ValueError` for what is none."""
+    for kind in get_args(Kind):
+        if kind == read:
+            return kind
+    raise ValueError(read)
 
 
 def remove_written(path: Path) -> None:

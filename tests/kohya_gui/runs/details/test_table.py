@@ -184,7 +184,7 @@ def test_no_event_breaks_the_table_or_the_pictures(tmp_path: Path, lines: list[d
     archive_of(folder, True)
 
 
-@pytest.mark.parametrize("damage", ["", "[", "{}", "[[1]]", '[["a", "epoch", "x", 1]]', "null"])
+@pytest.mark.parametrize("damage", ["", "[", "{}", "[[1]]", '[["a", "epoch", "x", 1]]', '[["a", 0, 0, 0]]', "null"])
 def test_a_damaged_list_leaves_what_the_events_say(trained: Trained, damage: str) -> None:
     folder = trained()
     (folder / "manifest.json").write_text(damage)

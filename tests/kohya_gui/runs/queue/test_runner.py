@@ -186,8 +186,9 @@ def test_two_that_run_the_queue_at_the_same_moment_start_nothing_twice(add: Add)
 
 
 def kinds(run: str) -> list[str]:
-    text = (runs_dir() / run / "events.jsonl").read_text("utf-8")
-    return [json.loads(line)["kind"] for line in text.splitlines()]
+    """The kinds of a run's events so far; a run that has only just started has no list of them yet."""
+    events = runs_dir() / run / "events.jsonl"
+    return [json.loads(line)["kind"] for line in events.read_text("utf-8").splitlines()] if events.exists() else []
 
 
 def test_one_runner_at_a_time_and_the_next_takes_over(add: Add) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import text
-from kohya_gui.plan.words import bytes_text
+from kohya_gui.i18n.value_kinds import bytes_text
 from kohya_gui.runs.self_check import Machine
 from kohya_gui.views.markup import joined, message
 from train_core.config.problems import Problem
