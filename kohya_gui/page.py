@@ -41,6 +41,10 @@ COLOURS = {
 }  # fmt: skip
 # No font of Chinese or Japanese letters: the browser chooses one by the page's language, since their shapes differ.
 FONTS = ("system-ui", "Segoe UI", "Noto Sans", "sans-serif")
+BELL = Markup(
+    '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">'
+    '<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15z"/><path d="M10 21h4"/></svg>'
+)
 MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "DejaVu Sans Mono", "monospace")
 
 
@@ -98,13 +102,14 @@ def _scripts() -> str:
 
 
 def _header(context: PageContext) -> Markup:
-    """The name, the languages unless one is given on the command line, and light or dark."""
+    """The name, the languages unless one is given on the command line, the bell, and light or dark."""
     offered = {} if context.language else languages()
     links = joined(_language_link(code, name) for code, name in offered.items())
     return Markup(
         '<b class="name">Crucible</b><span class="languages">{}</span>'
+        '<button id="notify" type="button" data-notify aria-pressed="false" aria-label="notifications">{}</button>'
         '<button id="theme" type="button" aria-label="light / dark">◐</button>'
-    ).format(links)
+    ).format(links, BELL)
 
 
 def _language_link(code: str, name: str) -> Markup:

@@ -31,6 +31,7 @@ from kohya_gui.runs.registry import find_run, info_of
 from kohya_gui.server.answering import answer, checksum
 from kohya_gui.server.opened import opened_routes
 from kohya_gui.server.run_acts import Asked, do
+from kohya_gui.server.watching import watching_routes
 from kohya_gui.views import queue_html, run_dialogs, runs_html
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
@@ -49,6 +50,7 @@ def run_routes(forced_language: str = "") -> list[BaseRoute]:
         Route("/runs/dialog", answers.dialog, methods=["POST"]),
         Route("/runs/{run}/thumbnail/{name}", answers.picture),
         *opened_routes(forced_language),
+        *watching_routes(forced_language),
     ]
 
 

@@ -66,7 +66,9 @@ def build_run_panel(
         )
         set_rate = gr.Button(key("ui.rate.set"), size="sm", elem_id="set-rate")
         tenth = gr.Button(key("ui.rate.tenth"), size="sm", elem_id="rate-tenth")
-    views = {"status": gr.HTML(elem_id="run-status"), "charts": gr.HTML(elem_id="run-charts")}
+    views = {"status": gr.HTML(elem_id="run-status")}
+    gr.HTML(elem_id="card-state")  # filled by assets/cards.js
+    views["charts"] = gr.HTML(elem_id="run-charts")
     with gr.Accordion(key("ui.samples.title"), open=True, elem_id="run-samples-box"):
         views["samples"] = gr.HTML(elem_id="run-samples")
     with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box"):
