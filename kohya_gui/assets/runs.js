@@ -111,8 +111,8 @@ async function openRun(run) {
   }
 }
 
-async function openDialog(what, runs) {
-  const answer = await post("dialog", {dialog: what, runs});
+async function openDialog(what, runs, file) {
+  const answer = await post("dialog", {dialog: what, runs, file});
   if (answer.error) return complain(answer.error);
   at("runs-dialog").innerHTML = answer.html;
   at("runs-dialog").showModal();
@@ -174,7 +174,8 @@ document.addEventListener("click", (event) => {
     query.page = Number(button.dataset.page);
     look();
   } else if (button.dataset.dialog) {
-    openDialog(button.dataset.dialog, button.dataset.run ? [button.dataset.run] : [...picked]);
+    const run = button.closest("[data-run]")?.dataset.run;
+    openDialog(button.dataset.dialog, run ? [run] : [...picked], button.dataset.file);
   } else if (button.dataset.act) {
     const fields = dialog ? [...dialog.querySelectorAll("[name]")].map((field) => [field.name, field.value]) : [];
     act({...Object.fromEntries(fields), act: button.dataset.act, run: button.dataset.run || ""}, dialog);

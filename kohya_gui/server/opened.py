@@ -96,7 +96,7 @@ def _look(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     parts = {
         "opened-head": opened_html.head_html(row, follower(folder).view().errors, language),
         "opened-files": opened_html.files_html(
-            rows_of(record, files), address, bool(states_of(folder)), language
+            folder.name, rows_of(record, files), address, bool(states_of(folder)), language
         ),
     }
     sheet = sheet_of(record, files)

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.control import find_known
+from kohya_gui.runs.details.files import find_file
 from kohya_gui.runs.history.deleting import belongings
 from kohya_gui.runs.history.differences import differences
 from kohya_gui.runs.history.notes import read_notes
@@ -28,6 +29,7 @@ from kohya_gui.runs.queue.queue_file import Queue, load
 from kohya_gui.runs.queue.runner import is_run
 from kohya_gui.runs.queue.times import clock
 from kohya_gui.runs.registry import find_run, info_of
+from kohya_gui.runs.tools import tools_for_adapters
 from kohya_gui.server.answering import answer, checksum
 from kohya_gui.server.opened import opened_routes
 from kohya_gui.server.run_acts import Asked, do
@@ -35,7 +37,7 @@ from kohya_gui.server.watching import watching_routes
 from kohya_gui.views import queue_html, run_dialogs, runs_html
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
-from train_core.config.problems import UserError
+from train_core.config.problems import UserError, problem
 
 ADDRESS = "runs/"  # relative, so that it holds behind a proxy that serves the page under another address
 MOST_LETTERS = 500  # of a search
@@ -166,6 +168,11 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         now = time.time()
         typed = clock(entry.not_before, now) if entry is not None and entry.not_before > now else ""
         html = run_dialogs.at_dialog(run, name, typed, language)
+    elif what == "tools":
+        file = find_file(folder, str(asked.get("file") or ""))
+        if file is None:
+            raise UserError(problem("run_file_gone", "The run has no such file any more."))
+        html = run_dialogs.tools_dialog(file.name, file.path, tools_for_adapters(), language)
     elif what == "kill":
         html = run_dialogs.kill_dialog(run, name, language)
     elif what == "delete":

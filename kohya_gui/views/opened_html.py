@@ -24,6 +24,7 @@ from kohya_gui.views.run_html import duration_text, rate_name
 from kohya_gui.views.runs_html import acts_html
 from train_core.config.problems import Problem
 
+WEIGHTS = (".safetensors", ".ckpt", ".pt")  # the files that tools take
 MOST_ROWS = 1_000  # of the table; the newest ones are shown, the CSV has all
 
 
@@ -69,20 +70,22 @@ def _figure(name: str, language: str) -> str:
     return text("ui.opened.validation" if name == "validation" else f"ui.run.{name}", language)
 
 
-def files_html(rows: Sequence[Epoch], address: str, has_states: bool, language: str) -> Markup:
-    """The table of epochs; `address` is that under which the server has what belongs to the run."""
+def files_html(run: str, rows: Sequence[Epoch], address: str, has_states: bool, language: str) -> Markup:
+    """The table of a run's epochs; `address` is that under which the server has what belongs to the run."""
     links = [("epochs.csv", text("ui.opened.csv", language)), ("zip", text("ui.opened.zip", language))]
     links += [("zip?states=1", text("ui.opened.zip_states", language))] if has_states else []
     names = ("epoch", "step", "mean_loss", "validation", "rate", "file", "sample")
     left_out = text("ui.opened.rows_left", language, count=len(rows) - MOST_ROWS)
     return Markup(
         '<div class="runs-head"><h3 class="runs-title">{}</h3><span class="runs-space"></span>{}</div>'
-        '<div class="scrolled"><table class="epochs"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}'
+        '<div class="scrolled"><table class="epochs" data-run="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        "</div>{}"
     ).format(
         text("ui.opened.files", language),
         joined(
             Markup('<a class="small" href="{}{}" download>{}</a>').format(address, link, words) for link, words in links
         ),
+        run,
         joined(Markup('<th scope="col">{}</th>').format(text(f"ui.opened.{name}", language)) for name in names),
         joined(_epoch(row, address, language) for row in rows[-MOST_ROWS:]),
         Markup('<p class="soft">{}</p>').format(left_out) if len(rows) > MOST_ROWS else "",
@@ -112,10 +115,14 @@ def _short(rate: float) -> str:
 
 
 def _file(file: RunFile, address: str, language: str) -> Markup:
-    return Markup('<a href="{}files/{}" download title="{}">{}</a> <small>{}</small>').format(
+    link = Markup('<a href="{}files/{}" download title="{}">{}</a> <small>{}</small>').format(
         address, quote(file.name, safe="", errors="replace"), text("ui.opened.download", language), file.name,
         bytes_text(file.bytes),
     )
+    if file.path.suffix.lower() not in WEIGHTS:
+        return link
+    button = Markup(' <button type="button" class="to-tool" data-dialog="tools" data-file="{}">{}</button>')
+    return link + button.format(file.name, text("ui.act.tools", language))
 
 
 def _sample(path: Path, step: int, address: str) -> Markup:

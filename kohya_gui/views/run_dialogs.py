@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,19 @@ def edit_dialog(run: str, name: str, settings: str, language: str) -> Markup:
                "</label>").format(text("ui.dialog.edit.help", language), settings),
         [_do("edit", run, text("ui.save", language), "primary")], language,
     )  # fmt: skip
+
+
+def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str) -> Markup:
+    """Which of `tools`, each with its setting for a file, shall get the file; assets/to_tool.js opens it."""
+    button = Markup('<button type="button" class="small" data-tool="{}" data-setting="{}" data-path="{}">{}</button>')
+    buttons = joined(
+        button.format(tool, setting, path, text(f"job.{tool}.title", language)) for tool, setting in tools.items()
+    )
+    content = Markup('<p class="soft">{}</p><div class="tool-choices">{}</div>')
+    return _dialog(
+        text("ui.dialog.tools", language, name=name), content.format(text("ui.dialog.tools.help", language), buttons),
+        [], language,
+    )
 
 
 def kill_dialog(run: str, name: str, language: str) -> Markup:

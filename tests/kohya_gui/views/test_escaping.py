@@ -118,7 +118,9 @@ def opened_views(row: Row, language: str) -> list[str]:
     line = Line(1, "error", (Piece(HOSTILE, "red"), Piece(HOSTILE, found=True)))
     said = Line(1, "", (Piece(HOSTILE),))
     return [
-        opened_html.head_html(row, [found], language), opened_html.files_html([epoch], "runs/x/", True, language),
+        opened_html.head_html(row, [found], language),
+        opened_html.files_html(HOSTILE, [epoch], "runs/x/", True, language),
+        run_dialogs.tools_dialog(HOSTILE, Path(HOSTILE), {"inspect": "inspected"}, language),
         opened_html.shell_html([row.info], language),
         opened_console.lines_html(Console((line, said), 2), {HOSTILE: HOSTILE}, language),
     ]
