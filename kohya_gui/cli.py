@@ -208,6 +208,11 @@ def import_flags(parser: argparse.ArgumentParser) -> None:
                         help=f"of the report: {' or '.join(languages())}; default: the terminal's")
 
 
+def update_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of `update`."""
+    parser.add_argument("--check", action="store_true", help="only say whether there is a newer version")
+
+
 def jobs_by_word() -> dict[str, table.Row]:
     """Return the jobs that have their own command."""
     return {row.word: row for row in table.jobs()}
@@ -279,10 +284,11 @@ def page(options: argparse.Namespace, _rest: list[str]) -> int:
 
 
 def allowed_hosts(typed: list[str]) -> tuple[str, ...]:
-    """Return the hosts named by flags and by CRUCIBLE_ALLOW_HOST. Raises UsageError for what is no host."""
+    """Return the hosts named by flags, CRUCIBLE_ALLOW_HOST and on the page. Raises UsageError for what is no host."""
+    from kohya_gui.preferences import preferences  # noqa: PLC0415  needs the environment
     from kohya_gui.server.hosts import read_place  # noqa: PLC0415  needs the environment
 
-    named = [*typed, *os.environ.get("CRUCIBLE_ALLOW_HOST", "").split(",")]
+    named = [*typed, *os.environ.get("CRUCIBLE_ALLOW_HOST", "").split(","), *preferences().allow_host]
     hosts = tuple(dict.fromkeys(host.strip() for host in named if host.strip()))
     wrong = [host for host in hosts if read_place(host) is None]
     if wrong:
@@ -347,6 +353,8 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
     """Bring this copy of the program up to date, then its environment."""
     from kohya_gui.environment import update as updating  # noqa: PLC0415  of use once in a while
 
+    if options.check:
+        return updating.check()
     return updating.update(environment.Wishes(options.torch_index_url, options.wheels))
 
 
@@ -357,7 +365,7 @@ ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "page": page_flags, "demo": demo_flags, "tool": tool_flags, "queue": queue_words.queue_flags,
-    "import": import_flags,
+    "import": import_flags, "update": update_flags,
 }
 
 if __name__ == "__main__":

@@ -10,6 +10,20 @@ window.crucible = {
     document.body.append(note);
     setTimeout(() => note.remove(), 12000);
   },
+  // The button of a tab of gradio's; a narrow window has it without its id, in a menu of further tabs.
+  tab(id, words) {
+    const further = [...document.querySelectorAll(".overflow-dropdown button")];
+    return document.getElementById(id) || further.find((one) => one.textContent.trim() === words);
+  },
+  // What `find` finds, once it is there; tabs draw what is on them when they are first opened.
+  async drawn(find) {
+    for (let frame = 0; frame < 600; frame++) {
+      const found = find();
+      if (found) return found;
+      await new Promise(requestAnimationFrame);
+    }
+    return null;
+  },
   // Types into a field of gradio's, which only the browser's own events can fill.
   type(id, text) {
     const field = document.querySelector(`#${id} textarea, #${id} input`);

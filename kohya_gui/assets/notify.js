@@ -68,4 +68,5 @@ document.addEventListener("click", async (event) => {
   }
   showSwitches();
 });
+document.addEventListener("preferences-shown", showSwitches);
 look();

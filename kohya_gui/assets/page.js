@@ -6,6 +6,20 @@ function showTheme(dark) {
   document.body.classList.toggle("dark", dark);
 }
 
+// What is chosen: "light", "dark", or "" for what the system has.
+crucible.theme = () => localStorage.getItem(THEMES) || "";
+crucible.chooseTheme = (chosen) => {
+  if (chosen) localStorage.setItem(THEMES, chosen);
+  else localStorage.removeItem(THEMES);
+  showTheme(chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+};
+// Sets or forgets ("") the language, and shows the page in it.
+crucible.chooseLanguage = (cookie, language) => {
+  const kept = language ? `path=/;max-age=31536000` : `path=/;max-age=0`;
+  document.cookie = `${cookie}=${language};${kept};samesite=lax`;
+  location.reload();
+};
+
 const kept = localStorage.getItem(THEMES);
 const asked = new URLSearchParams(location.search).get("__theme");
 if (kept && !asked) showTheme(kept === "dark");
@@ -14,15 +28,12 @@ document.addEventListener("click", (event) => {
   const target = event.target;
   if (!target.closest) return;
   if (target.closest("#theme")) {
-    const dark = !document.body.classList.contains("dark");
-    localStorage.setItem(THEMES, dark ? "dark" : "light");
-    showTheme(dark);
+    crucible.chooseTheme(document.body.classList.contains("dark") ? "light" : "dark");
   }
   const language = target.closest("[data-language]");
   if (language) {
     event.preventDefault();
-    document.cookie = `${language.dataset.cookie}=${language.dataset.language};path=/;max-age=31536000;samesite=lax`;
-    location.reload();
+    crucible.chooseLanguage(language.dataset.cookie, language.dataset.language);
   }
   document.body.classList.toggle("menu-open", !!target.closest("#more") && !document.body.classList.contains("menu-open"));
 });

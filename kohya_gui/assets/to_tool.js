@@ -5,10 +5,9 @@ document.addEventListener("click", async (event) => {
   if (!choice) return;
   const {tool, setting, path} = choice.dataset, id = `${tool}-setting-${setting}`;
   choice.closest("dialog")?.close();
-  document.getElementById("tab-tools-button")?.click();
-  const tab = await drawn(`tool-${tool}-button`);
-  tab?.click();
-  const field = await drawn(id);
+  crucible.tab("tab-tools-button", choice.dataset.tab)?.click();
+  (await crucible.drawn(() => crucible.tab(`tool-${tool}-button`, choice.textContent)))?.click();
+  const field = await crucible.drawn(() => [document.getElementById(id)].find((one) => one?.offsetParent));
   if (!field) return;
   field.scrollIntoView({block: "center"});
   await fill(id, path);
@@ -27,14 +26,4 @@ async function fill(id, path) {
     }
     await new Promise(requestAnimationFrame);
   }
-}
-
-// The element, once it is drawn; tabs draw what is on them when they are first opened.
-async function drawn(id) {
-  for (let frame = 0; frame < 600; frame++) {
-    const element = document.getElementById(id);
-    if (element && (element.offsetParent || element.getAttribute("role") === "tab")) return element;
-    await new Promise(requestAnimationFrame);
-  }
-  return null;
 }

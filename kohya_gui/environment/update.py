@@ -48,6 +48,58 @@ def update(wishes: Wishes) -> int:
     return code
 
 
+def is_newer() -> bool:
+    """Return whether there is a newer version than this copy; nothing of the program is changed.
+
+    Raises SetupError with the reason where that cannot be found out.
+    """
+    if not (APP / "gui.py").is_file():
+        raise SetupError("This copy was installed as a package: pip list --outdated tells.")
+    if (APP / ".git").exists():
+        return commits_behind(APP) > 0
+    address = os.environ.get(ADDRESS_VARIABLE, "")
+    if not address:
+        raise SetupError(f"This copy came from a zip and does not know where newer ones are: the variable "
+                         f"{ADDRESS_VARIABLE} is not set.")
+    return zip_differs(APP, address)
+
+
+def check() -> int:
+    """Say whether there is a newer version; return the exit code. Raises SetupError."""
+    say("There is a newer version: start again with update." if is_newer() else "This copy is the newest.")
+    return 0
+
+
+def commits_behind(app: Path) -> int:
+    """Return how many commits a git clone lacks that its branch's origin has. Raises SetupError."""
+    if shutil.which("git") is None:
+        raise SetupError(f"{app} is a git clone, but git is not installed. Get it from https://git-scm.com/downloads")
+    environ = dict(os.environ, GIT_TERMINAL_PROMPT="0")
+    for arguments in (["fetch", "--quiet"], ["rev-list", "--count", "HEAD..@{upstream}"]):
+        try:
+            done = subprocess.run(["git", "-C", str(app), *arguments], stdin=subprocess.DEVNULL, env=environ,
+                                  capture_output=True, timeout=120, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise SetupError("git got no answer from where this clone came from.") from error
+        if done.returncode:
+            raise SetupError("git says: " + done.stderr.decode("utf-8", "replace").strip())
+    return int(done.stdout)
+
+
+def zip_differs(app: Path, address: str) -> bool:
+    """Return whether the program's files in `app` differ from those of the zip at `address`. Raises SetupError."""
+    with tempfile.TemporaryDirectory() as place:
+        newest = unpack(fetch(checked(address), Path(place, "new.zip")), Path(place, "new"))
+        return not all(same(entry, app / entry.name) for entry in newest.iterdir())
+
+
+def checked(address: str) -> str:
+    """Return an address that may be fetched. Raises SetupError for another one."""
+    if not address.startswith(("https://", "file://")):
+        raise SetupError(f"{address} is not an address to update from: it must begin with https:// or file://")
+    return address
+
+
 def pull(app: Path) -> None:
     """Move a git clone forward to its branch's newest commit, never touching changes made here."""
     if shutil.which("git") is None:
@@ -60,8 +112,7 @@ def pull(app: Path) -> None:
 
 def replace_from_zip(app: Path, address: str) -> None:
     """Replace the program's files in `app` by those of the zip at `address`; a failure leaves everything as it was."""
-    if not address.startswith(("https://", "file://")):
-        raise SetupError(f"{address} is not an address to update from: it must begin with https:// or file://")
+    checked(address)
     staging = Path(tempfile.mkdtemp(prefix=".update-", dir=app))
     try:
         say(f"Fetching {address}")

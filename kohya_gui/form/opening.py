@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import text
+from kohya_gui.preferences import usual_output_dir
 from kohya_gui.views.import_html import report_html
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
@@ -40,7 +41,7 @@ def open_dropped(name: str, content: bytes, language: str) -> Opened:
         folder.mkdir(parents=True, exist_ok=True)
         found = with_dataset_file(found, folder, path.stem)
     values = found.settings.flat()
-    output = {} if values["output_dir"] else {"output_dir": str(home() / "outputs")}
+    output = {} if values["output_dir"] else {"output_dir": usual_output_dir()}
     return Opened({**values, **output}, _closable(report_html(found.report, language), language), found.kept.table())
 
 

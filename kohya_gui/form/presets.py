@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.form.reading import read_leniently
+from kohya_gui.preferences import usual_output_dir
 from train_core.config.checks.strength import rank_alone
 from train_core.config.existing import exists
 from train_core.config.file_names import refused_name
 from train_core.config.files import NOTHING_KEPT, read_values, write_preset
 from train_core.config.interop.kept import Kept, kept_in
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.places import home, presets_dir, program_presets_dir
+from train_core.config.places import presets_dir, program_presets_dir
 from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
 from train_core.config.tables import read_tables
 from train_core.facts.run.writable import not_written, unwritable
@@ -79,7 +80,7 @@ def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """
     values, warnings = read_values(path)
     reading = read_leniently(TrainConfig, values, str(path))
-    output = {} if reading.config.output.output_dir else {"output_dir": str(home() / "outputs")}
+    output = {} if reading.config.output.output_dir else {"output_dir": usual_output_dir()}
     unread = {found.params.get("name") for found in reading.errors}
     read = {name: value for name, value in values.items() if name not in unread}
     strength = rank_alone(reading.config, read, {}, dict.fromkeys(read, str(path)))

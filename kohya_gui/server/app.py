@@ -35,6 +35,7 @@ from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, 
 from kohya_gui.server.listener import Server, listen, port_of
 from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture, thumbnail
+from kohya_gui.server.preferences import preference_routes
 from kohya_gui.server.runs import run_routes
 from kohya_gui.tabs.context import PageContext
 from train_core.config.places import runs_dir
@@ -101,7 +102,7 @@ def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Se
     port = port_of(listener)
     root = urlsplit(options.root_path)
     hosts = AllowedHosts(options.listen, port, [*options.allow_host, *([root.netloc] if root.netloc else [])])
-    app = page_app(page, options, port, board, context.forms)
+    app = page_app(page, options, port, board, context.forms, hosts)
     server = Server(Guard(app, gradio_app(app), hosts, root.path), listener)
     server.start()
     everywhere = options.listen in ALL_ADDRESSES
@@ -115,15 +116,18 @@ def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Se
 
 
 def page_app(
-    page: gradio.Blocks, options: PageOptions, port: int, board: Board, forms: Mapping[str, FormController]
-) -> FastAPI:
+    page: gradio.Blocks, options: PageOptions, port: int, board: Board, forms: Mapping[str, FormController],
+    hosts: AllowedHosts,
+) -> FastAPI:  # fmt: skip
     """The page, TensorBoard and the pictures as one application, not yet guarded.
 
     gradio's own `launch` visits the page at the end, and gives up where a busy machine answers after three seconds.
     """
     app = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None,
-        routes=[*our_routes(board, forms), *run_routes(options.language)],
+        routes=[
+            *our_routes(board, forms), *run_routes(options.language), *preference_routes(options.language, hosts),
+        ],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip
     login = Login(options.username, options.password) if options.username and options.password else None

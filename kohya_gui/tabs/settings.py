@@ -1,8 +1,9 @@
-"""The Settings tab: a self-check of the machine and of this copy of the program, made when the tab is opened."""
+"""The Settings tab: what is chosen for Crucible as a whole (assets/preferences.js), and a self-check of the machine."""
 
 from __future__ import annotations
 
 import gradio as gr
+from markupsafe import Markup
 
 from kohya_gui.form.session import Session
 from kohya_gui.runs import self_check
@@ -12,8 +13,9 @@ from train_core.config.places import caches_dir
 
 
 def build_settings_tab(tab: gr.Tab, context: PageContext) -> None:
-    """A place that is filled whenever `tab` is opened."""
-    place = gr.HTML(elem_id="self-check")
+    """Two places that are filled whenever `tab` is opened."""
+    gr.HTML(Markup('<div id="preferences-cards" class="self-check"></div>'), elem_id="preferences", padding=False)
+    place = gr.HTML(elem_id="self-check", padding=False)
 
     def check(request: gr.Request) -> str:
         language = Session.of(request, request.username or "", context.language).language

@@ -54,9 +54,11 @@ def edit_dialog(run: str, name: str, settings: str, language: str) -> Markup:
 
 def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str) -> Markup:
     """Which of `tools`, each with its setting for a file, shall get the file; assets/to_tool.js opens it."""
-    button = Markup('<button type="button" class="small" data-tool="{}" data-setting="{}" data-path="{}">{}</button>')
+    button = Markup('<button type="button" class="small" data-tool="{}" data-setting="{}" data-path="{}" '
+                    'data-tab="{}">{}</button>')
     buttons = joined(
-        button.format(tool, setting, path, text(f"job.{tool}.title", language)) for tool, setting in tools.items()
+        button.format(tool, setting, path, text("ui.tab.tools", language), text(f"job.{tool}.title", language))
+        for tool, setting in tools.items()
     )
     content = Markup('<p class="soft">{}</p><div class="tool-choices">{}</div>')
     return _dialog(

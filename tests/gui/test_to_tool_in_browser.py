@@ -63,6 +63,15 @@ def test_a_file_is_opened_in_a_tool(opened: Callable[[int], Page], place: Path, 
     expect(page.get_by_text("adapter is empty")).to_have_count(0)
 
 
+def test_a_tool_that_a_narrow_window_has_in_a_menu_is_opened_too(opened: Callable[[int], Page], place: Path) -> None:
+    page = opened(390)
+    expect(page.locator("#tool-compare_lora-button")).to_have_count(0)
+    page.locator("table.epochs tbody tr").first.locator(".to-tool").click()
+    page.locator("#runs-dialog").get_by_role("button", name="Compare", exact=True).click()
+    path = place / "out" / "fox-000001.safetensors"
+    expect(page.locator("#compare_lora-setting-adapter input")).to_have_value(str(path))
+
+
 def test_files_to_be_merged_come_one_after_the_other(opened: Callable[[int], Page], place: Path) -> None:
     page = opened(1440)
     files = [place / "out" / f"fox-00000{epoch}.safetensors" for epoch in (1, 3)]

@@ -172,3 +172,38 @@ def test_an_installed_package_is_sent_to_pip(monkeypatch, tmp_path):
     monkeypatch.setattr(update, "APP", tmp_path)
     with pytest.raises(SetupError, match="pip install --upgrade"):
         update.update(Wishes())
+
+
+def test_a_clone_knows_whether_it_lacks_commits(tmp_path, monkeypatch):
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    write(origin, PROGRAM)
+    git(tmp_path, "init", "-q", "-b", "main", str(origin))
+    git(origin, "add", "-A")
+    git(origin, "commit", "-qm", "first")
+    git(tmp_path, "clone", "-q", str(origin), str(clone))
+    monkeypatch.setattr(update, "APP", clone)
+    assert update.is_newer() is False
+    write(origin, NEWEST)
+    git(origin, "commit", "-qam", "second")
+    assert update.is_newer() is True
+    assert read(clone / "kohya_gui") == {"cli.py": "old", "gone.py": "old module"}, "nothing of the program is changed"
+    git(clone, "checkout", "-q", "--detach")
+    with pytest.raises(SetupError, match="git says"):
+        update.is_newer()
+
+
+def test_a_copy_from_a_zip_knows_whether_it_is_the_newest(app, address, monkeypatch, capsys):
+    monkeypatch.setattr(update, "APP", app)
+    monkeypatch.delenv(update.ADDRESS_VARIABLE, raising=False)
+    with pytest.raises(SetupError, match=update.ADDRESS_VARIABLE):
+        update.is_newer()
+    monkeypatch.setenv(update.ADDRESS_VARIABLE, address)
+    before = read(app)
+    assert update.check() == 0
+    assert "newer version" in capsys.readouterr().out
+    assert read(app) == before
+    update.replace_from_zip(app, address)
+    assert update.is_newer() is False
+    monkeypatch.setenv(update.ADDRESS_VARIABLE, "http://example.org/new.zip")
+    with pytest.raises(SetupError, match="https"):
+        update.is_newer()

@@ -172,7 +172,7 @@ def all_routes() -> list[tuple[str, str]]:
     options = PageOptions(username="ann", password="s3cret")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "page_options", lambda: {"ssr_mode": False})
-        return routes_of(app.page_app(stand_in(None), options, 7860, Board(runs_dir()), {}))
+        return routes_of(app.page_app(stand_in(None), options, 7860, Board(runs_dir()), {}, AllowedHosts("", 7860)))
 
 
 def test_every_route_but_the_login_s_own_page_asks_for_the_login(locked):
