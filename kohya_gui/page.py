@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from kohya_gui.form.controller import QUIET
 from kohya_gui.form.widgets import key
 from kohya_gui.i18n.language import COOKIE
 from kohya_gui.i18n.languages import languages
@@ -65,7 +66,7 @@ def build_page(context: PageContext) -> gr.Blocks:
                 build_settings_tab(settings, context)
             with gr.Tab(key("ui.tab.about"), id="about", elem_id="tab-about"):
                 build_about_tab()
-        runs.load.input(form.open_file, [runs.load, *form.fields.inputs], form.filled, show_progress="hidden")
+        runs.load.input(form.open_file, [runs.load, *form.fields.inputs], form.filled, **QUIET)
     return page
 
 

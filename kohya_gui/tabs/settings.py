@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from markupsafe import Markup
 
+from kohya_gui.form.controller import QUIET
 from kohya_gui.form.session import Session
 from kohya_gui.runs import self_check
 from kohya_gui.tabs.context import PageContext
@@ -25,4 +26,4 @@ def build_settings_tab(tab: gr.Tab, context: PageContext) -> None:
             self_check.findings(machine, packages), language,
         )  # fmt: skip
 
-    tab.select(check, None, [place], show_progress="hidden")
+    tab.select(check, None, [place], **QUIET)

@@ -7,6 +7,8 @@ import json
 import gradio as gr
 from markupsafe import Markup
 
+from kohya_gui.form.controller import QUIET
+
 # TensorBoard's own setting "Reload data", which is off: curves would stand still, and a run just started stay unseen.
 # What the user sets there is kept under another name and wins.
 KEEP_UP = """localStorage['_tb_global_settings'] ??= '{"autoReload":true}'"""
@@ -17,4 +19,4 @@ def build_tensorboard_tab(tab: gr.Tab, address: str) -> None:
     frame = gr.HTML(elem_id="tensorboard-frame")
     iframe = Markup('<iframe src="{}" title="TensorBoard"></iframe>').format(address)
     show = f"(shown) => {{ {KEEP_UP}; return [shown || {json.dumps(iframe)}] }}"
-    tab.select(None, [frame], [frame], js=show, show_progress="hidden")
+    tab.select(None, [frame], [frame], js=show, **QUIET)

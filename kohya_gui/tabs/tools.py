@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from kohya_gui.form.controller import FormController, Updates
+from kohya_gui.form.controller import QUIET, FormController, Updates
 from kohya_gui.form.live import Answer
 from kohya_gui.form.reading import read_leniently
 from kohya_gui.form.session import Session
@@ -24,8 +24,6 @@ from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
 from train_core.facts.run.writable import not_written
-
-QUIET: dict[str, Any] = {"show_progress": "hidden"}
 
 
 @dataclass(frozen=True)

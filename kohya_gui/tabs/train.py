@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 from markupsafe import Markup
 
+from kohya_gui.form.controller import QUIET
 from kohya_gui.form.widgets import build_form, key
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.train_actions import Actions
@@ -24,7 +23,6 @@ from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.jobs.try_out import TryConfig
 
-QUIET: dict[str, Any] = {"show_progress": "hidden"}
 # What a beginner fills in, in this order; the settings of all other cards are good as they are.
 ESSENTIAL = (
     "pretrained_model_name_or_path", "train_data_dir", "output_name", "output_dir", "max_train_epochs",
@@ -89,7 +87,7 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     form, run, panel = actions.form, actions.run, actions.panel
     fields = form.fields.inputs
     gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], [*run.outputs, form.stamp], **QUIET)
-    run.mode.change(None, [run.mode], None, js="(mode) => { document.body.dataset.panel = mode; }")
+    run.mode.change(None, [run.mode], None, js="(mode) => { document.body.dataset.panel = mode; }", **QUIET)
     run.choice.input(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
     shown_run = [*run.outputs, form.stamp]
     for job, button in run.starters.items():
