@@ -155,6 +155,8 @@ document.addEventListener("click", (event) => {
   if (!event.target.closest) return;
   const form = formAround(event.target);
   if (form) soon(form); // a choice was picked from a list
+  // These take what the fields show with them. Asked for meanwhile, it would count as typed after they were pressed.
+  if (event.target.closest("#undo, #redo, #reset")) clearTimeout(formOf("train").timer);
   const cure = event.target.closest("button.cure");
   if (cure) {
     event.preventDefault();

@@ -68,8 +68,8 @@ class FormController(ABC):
 
     @property
     def filled(self) -> list[Any]:
-        """The outputs of a handler that fills the form."""
-        return [self.stamp, *self.fields.inputs]
+        """The outputs of a handler that fills the form; the stamp is the last to change, when all fields have."""
+        return [*self.fields.inputs, self.stamp]
 
     def session(self, request: gr.Request) -> Session:
         """The session that sent `request`."""
@@ -98,11 +98,17 @@ class FormController(ABC):
 
     def undo(self, request: gr.Request, *shown: Any) -> Updates:
         """Put the values from before the last change into the form."""
-        return self._to(self.history(self.session(request)).undo(), request, shown)
+        return self._to(self._history_with(request, shown).undo(), request, shown)
 
     def redo(self, request: gr.Request, *shown: Any) -> Updates:
         """Put the values that were undone last into the form."""
-        return self._to(self.history(self.session(request)).redo(), request, shown)
+        return self._to(self._history_with(request, shown).redo(), request, shown)
+
+    def _history_with(self, request: gr.Request, shown: Sequence[Any]) -> History:
+        """The history, with what was typed just before the button was pressed."""
+        history = self.history(self.session(request))
+        history.note(self.fields.read(shown))
+        return history
 
     def _to(self, values: Mapping[str, Any] | None, request: gr.Request, shown: Sequence[Any]) -> Updates:
         if values is None:

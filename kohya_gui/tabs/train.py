@@ -75,7 +75,7 @@ def _wire_form(page: gr.Blocks, form: TrainForm, tools: FormTools) -> None:
 
 def _wire_presets(form: TrainForm) -> None:
     fields, bar = form.fields.inputs, form.bar
-    bar.preset.input(form.load_preset, [bar.preset, *fields], form.filled, **QUIET)
+    bar.preset.select(form.load_preset, [bar.preset, *fields], form.filled, **QUIET)
     bar.save.click(form.save_preset, [bar.preset, *fields], [bar.preset, form.stamp], **QUIET)
     bar.save_as.click(lambda: gr.update(visible=True), None, [bar.name_row], **QUIET)
     bar.cancel.click(lambda: gr.update(visible=False), None, [bar.name_row], **QUIET)
@@ -88,7 +88,7 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     fields = form.fields.inputs
     gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], [*run.outputs, form.stamp], **QUIET)
     run.mode.change(None, [run.mode], None, js="(mode) => { document.body.dataset.panel = mode; }", **QUIET)
-    run.choice.input(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
+    run.choice.select(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
     shown_run = [*run.outputs, form.stamp]
     for job, button in run.starters.items():
         button.click(actions.starter(job), [run.seen, *fields], shown_run, **QUIET)

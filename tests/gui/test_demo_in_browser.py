@@ -49,8 +49,11 @@ def choose_preset(page: Page, name: str) -> None:
     """Load a preset. Its values may equal those in the form, so one that it must replace is typed before."""
     fill(page, learning_rate="to be replaced")
     expect(page.locator("#problems")).to_contain_text("learning_rate = 'to be replaced'")
+    stamp = page.locator("#train-stamp [data-stamp]")
+    before = stamp.get_attribute("data-stamp") or ""
     page.locator("#preset input").click()
     page.get_by_role("option", name=name, exact=True).click()
+    expect(stamp).not_to_have_attribute("data-stamp", before)
     expect(field(page, "learning_rate")).not_to_have_value("to be replaced")
 
 
