@@ -1,10 +1,10 @@
 """The page as people feel it: from start to page, its size, the first useful view, and from key to answer.
 
 A real server with a home of its own, and a real Chromium. `key to answer` is the time from a key in a field until the
-answer is on the page. `answers` are those of the server alone to clients who each send a key a second, and `growth` is
-what its memory grew by meanwhile.
+answer is on the page. `keys` and `ticks` are the server's answers to clients of whom each sends a key a second and asks
+once a second what is new, while two hours of a run's events come in; `growth` is that of its memory.
 
-    python bench/page.py [--keys 40] [--clients 20] [--seconds 30] [--runs 0]
+    python bench/page.py [--keys 40] [--clients 20] [--seconds 60] [--hours 2] [--runs 0]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,10 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.page_tick import make_runs
+from bench.page_tick import life_of_a_run, make_runs, write_run
 
 ROOT = Path(__file__).resolve().parents[1]
+LINES_PER_SECOND = 2  # of progress, at most
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -40,7 +42,8 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--keys", type=int, default=40)
     asked.add_argument("--clients", type=int, default=20)
-    asked.add_argument("--seconds", type=float, default=30)
+    asked.add_argument("--seconds", type=float, default=60)
+    asked.add_argument("--hours", type=float, default=2, help="of a run's events, which come within the seconds")
     asked.add_argument("--runs", type=int, default=0, help="finished runs in the home")
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -52,7 +55,9 @@ def main() -> None:
             print(f"start to page      {time.perf_counter() - began:6.2f} s")
             sizes(address)
             in_browser(address, options.keys)
-            with_others(server.pid, address, options.clients, options.seconds)
+            run = LiveRun(Path(home), options.hours)
+            run.begin()
+            with_others(server.pid, address, options.clients, options.seconds, run)
         finally:
             server.terminate()
             server.wait()
@@ -124,25 +129,34 @@ def key(page: Any, number: int) -> float:
     ))  # fmt: skip
 
 
-def with_others(server: int, address: str, clients: int, seconds: float) -> None:
-    """`clients` that each type once a second and look at the runs."""
+def with_others(server: int, address: str, clients: int, seconds: float, run: LiveRun) -> None:
+    """`clients` that each type once a second and look at the `run`, whose events come meanwhile."""
     memory = psutil.Process(server)
-    times: list[float] = []
+    keys: list[float] = []
+    ticks: list[float] = []
     halt = threading.Event()
-    threads = [threading.Thread(target=client, args=(address, number, halt, times)) for number in range(clients)]
+    tick = tick_of(address)
+    threads = [
+        *(threading.Thread(target=typing, args=(address, number, halt, keys)) for number in range(clients)),
+        *(threading.Thread(target=watching, args=(address, tick, halt, ticks)) for _ in range(clients)),
+        threading.Thread(target=run.go_on, args=(halt, seconds)),
+    ]
     for thread in threads:
         thread.start()
     time.sleep(min(5, seconds / 3))  # what is loaded at first use is loaded
-    before, counted = memory.memory_info().rss, len(times)
+    before, typed, looked = memory.memory_info().rss, len(keys), len(ticks)
     time.sleep(seconds)
+    grown = (memory.memory_info().rss - before) / 2**20
     halt.set()
     for thread in threads:
         thread.join()
-    show(f"answers, {clients} clients", times[counted:])
-    print(f"growth             {(memory.memory_info().rss - before) / 2**20:6.1f} MiB")
+    show(f"keys, {clients} clients", keys[typed:])
+    show(f"ticks, {clients} clients", ticks[looked:])
+    print(f"growth             {grown:6.1f} MiB over {run.replayed} events")
 
 
-def client(address: str, number: int, halt: threading.Event, times: list[float]) -> None:
+def typing(address: str, number: int, halt: threading.Event, times: list[float]) -> None:
+    """A client that sends a key a second."""
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as web:
         sums: dict[str, int] = {}
         typed = 0
@@ -153,6 +167,49 @@ def client(address: str, number: int, halt: threading.Event, times: list[float])
             answer = web.post("form/train", content=json.dumps(body), headers={"Content-Type": "application/json"})
             times.append(time.perf_counter() - began)
             sums = answer.raise_for_status().json()["sums"]
+
+
+def tick_of(address: str) -> dict[str, Any]:
+    """The event of the page's timer with which the Train tab asks what is new."""
+    described = httpx.get(address + "config", timeout=60, trust_env=False).raise_for_status().json()
+    ticks = [one for one in described["dependencies"] if any(event == "tick" for _, event in one["targets"])]
+    return max(ticks, key=lambda one: len(one["outputs"]))
+
+
+def watching(address: str, tick: dict[str, Any], halt: threading.Event, times: list[float]) -> None:
+    """A client that asks once a second what is new about the run, as gradio's own script does."""
+    session = uuid.uuid4().hex
+    asked = {"data": [None] * len(tick["inputs"]), "fn_index": tick["id"], "session_hash": session}
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as web:
+        while not halt.wait(1):
+            began = time.perf_counter()
+            web.post("gradio_api/queue/join", json=asked).raise_for_status()
+            with web.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as messages:
+                if any('"process_completed"' in line for line in messages.iter_lines()):
+                    times.append(time.perf_counter() - began)
+
+
+class LiveRun:
+    """A run in `home` that is at work as far as the page can see; this process passes for its own."""
+
+    def __init__(self, home: Path, hours: float) -> None:
+        self._lines = life_of_a_run(round(hours * 3600 * LINES_PER_SECOND) + 40, os.getpid(), time.time())
+        self._folder = home / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-going on"
+        self.replayed = 0
+
+    def begin(self) -> None:
+        write_run(self._folder, self._lines[0] + self._lines[1], "", -1)
+        (self._folder / "process.json").unlink()
+
+    def go_on(self, halt: threading.Event, seconds: float) -> None:
+        """Send the run's events, evenly spread over the `seconds`, until the halt."""
+        lines = self._lines[2:]
+        began = time.perf_counter()
+        while not halt.wait(0.05) and self.replayed < len(lines):
+            due = min(len(lines), round(len(lines) * (time.perf_counter() - began) / seconds))
+            with (self._folder / "events.jsonl").open("a", encoding="utf-8") as log:
+                log.writelines(lines[self.replayed : due])
+            self.replayed = due
 
 
 def show(name: str, times: Sequence[float]) -> None:
