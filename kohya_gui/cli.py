@@ -17,7 +17,7 @@ from kohya_gui.i18n.languages import language_for, languages, terminal_language
 from kohya_gui.job_help import help_of_jobs, help_of_tools
 from kohya_gui.options import PageOptions
 from train_core.config.clean_paths import clean_path
-from train_core.config.existing import is_file
+from train_core.config.existing import is_dir, is_file
 from train_core.config.jobs import table
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
@@ -179,6 +179,9 @@ def page_flags(parser: argparse.ArgumentParser) -> None:
                         help="another name for this page, behind a proxy or a tunnel, with :PORT if it has one; may be "
                              "repeated, or set CRUCIBLE_ALLOW_HOST to a list with commas")
     parser.add_argument("--root_path", metavar="PATH", default="", help="path under which a proxy serves the page")
+    parser.add_argument("--roots", metavar="DIR", type=Path, action="append", default=[],
+                        help="a folder that the page may show; may be repeated, or set CRUCIBLE_ROOTS to a list; "
+                             "default: everything for this machine alone, else your own folder and Crucible's")
     parser.add_argument("--headless", action="store_true", help="no browser and no file dialogs, for a remote machine")
     parser.add_argument("--inbrowser", action=argparse.BooleanOptionalAction, default=None, help="open the browser")
     parser.add_argument("--share", action="store_true", help="a public address through gradio's tunnel")
@@ -277,10 +280,20 @@ def page(options: argparse.Namespace, _rest: list[str]) -> int:
 
     return app.serve(PageOptions(
         listen=options.listen, server_port=options.server_port, allow_host=allow_host,
-        root_path=options.root_path or os.environ.get("GRADIO_ROOT_PATH", ""), headless=options.headless,
-        inbrowser=inbrowser, share=options.share, username=options.username, password=password,
-        language=options.language, config=options.config,
+        root_path=options.root_path or os.environ.get("GRADIO_ROOT_PATH", ""), roots=roots(options.roots),
+        headless=options.headless, inbrowser=inbrowser, share=options.share, username=options.username,
+        password=password, language=options.language, config=options.config,
     ))
+
+
+def roots(typed: list[Path]) -> tuple[Path, ...]:
+    """Return the folders named by flags and by CRUCIBLE_ROOTS, absolute. Raises UsageError for what is no folder."""
+    named = [*map(str, typed), *os.environ.get("CRUCIBLE_ROOTS", "").split(os.pathsep)]
+    folders = tuple(dict.fromkeys(Path(clean_path(one)).expanduser().absolute() for one in named if one.strip()))
+    wrong = next((folder for folder in folders if not is_dir(folder)), None)
+    if wrong is not None:
+        raise UsageError(f"--roots {str(wrong)!r} is no folder. Name each folder with its own --roots.")
+    return folders
 
 
 def allowed_hosts(typed: list[str]) -> tuple[str, ...]:

@@ -99,6 +99,7 @@ function mark(form) {
     const name = nameOf(form, field);
     field.classList.toggle("changed", changed.includes(name));
     messageUnder(field, messages[name] || "");
+    if (field.classList.contains("path")) crucible.markPath?.(field, (form.said.paths || {})[name]);
   }
   for (const section of document.querySelectorAll(`[id^="${form.prefix}section-"]`)) {
     const head = section.querySelector(".label-wrap > span");
@@ -332,3 +333,4 @@ document.addEventListener("change", (event) => {
 });
 
 crucible.put = put; // for the other scripts
+crucible.settingOf = (field) => { const form = formAround(field); return {form: form.name, setting: nameOf(form, field)}; };

@@ -11,6 +11,8 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from kohya_gui.files.marks import mark_of
+from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.drafts import load_draft, save_draft
 from kohya_gui.form.history import History
 from kohya_gui.form.live import Answer
@@ -35,7 +37,8 @@ class FormController(ABC):
     While people type, the page's script asks for an `Answer` over a route of ours. Handlers of buttons take what the
     fields show as `shown` and return updates by widget; `gr.skip()` changes nothing, where gradio would refuse empty
     updates. `stamp` is an element that tells the script when a handler has filled the form; `language` the one forced
-    on the command line, or ""; `draft` tells apart the drafts of one user.
+    on the command line, or ""; `draft` tells apart the drafts of one user; `reach` is what the page may show of the
+    disk.
     """
 
     job: type[Job]
@@ -43,6 +46,7 @@ class FormController(ABC):
     stamp: gr.HTML
     language: str
     draft: str = ""
+    reach: Reach = EVERYWHERE
     _histories: dict[str, History] = field(default_factory=dict)
 
     @abstractmethod
@@ -60,7 +64,12 @@ class FormController(ABC):
         if values != before:
             self.keep(session, values)
         answer = self.answer(values, session, more)
-        return replace(answer, told=tuple(session.said or ()))
+        return replace(answer, paths=self._marks(values, session), told=tuple(session.said or ()))
+
+    def _marks(self, values: Mapping[str, Any], session: Session) -> dict[str, tuple[str, str]]:
+        """The mark of each path in `values`, and the same in words."""
+        marks = {s.name: mark_of(s.traits.path or "file", values.get(s.name), self.reach) for s in self.fields.paths}
+        return {name: (mark.sign, session.text(f"ui.path.{mark.code}")) for name, mark in marks.items() if mark}
 
     def open_dropped(self, name: str, content: bytes, session: Session) -> Opened | None:
         """The settings in a file that was dropped on the page; None for a form that takes none. Raises `UserError`."""

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
 
+from kohya_gui.files.browsing import OFFERED, paths_below
+from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
 from kohya_gui.views.markup import joined, message
-from train_core.config.clean_paths import clean_path
 from train_core.config.problems import Problem
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, suggest
-
-MAX_PATHS = 200
-# The files that are offered while the path of one is typed, by the kind of path.
-OFFERED: dict[str | None, tuple[str, ...]] = {
-    "file": (".safetensors", ".ckpt", ".pt"), "data": (".toml", ".json", ".jsonl"),
-    "yaml": (".yaml", ".yml"), "image": (".png", ".jpg", ".jpeg", ".webp"),
-    "adapter": (".safetensors", ".pt", ".ckpt"), "layers": (".toml",), "result": (".safetensors", ".ckpt"),
-}
 
 
 def step_line_html(checked: CheckedForm, language: str) -> Markup:
@@ -156,23 +148,9 @@ def settings_in(problems: Iterable[Problem]) -> list[str]:
     return [p.params["name"] for p in problems if is_setting(p.params.get("name"))]
 
 
-def offered_paths(form: Form, name: str, typed: str) -> list[str] | None:
+def offered_paths(form: Form, name: str, typed: str, reach: Reach = EVERYWHERE) -> list[str] | None:
     """Paths to offer in the field of the setting `name` for what is typed; None where it takes no single path."""
     declared = next((s for s in form.settings if s.name == name), None)
     if declared is None or declared.traits.path is None or declared.traits.lines > 1:
         return None
-    return paths_below(typed, OFFERED.get(declared.traits.path, ()))
-
-
-def paths_below(typed: str, endings: Collection[str]) -> list[str]:
-    """Contents of the folder that is being typed: its folders, and files with one of `endings`."""
-    typed = clean_path(typed)
-    if not typed:
-        return [str(Path.home())]
-    folder = Path(typed).expanduser() if typed.endswith(("/", "\\")) else Path(typed).expanduser().parent
-    try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.name.lower())
-        shown = [p for p in entries if not p.name.startswith(".") and (p.is_dir() or p.suffix.lower() in endings)]
-    except OSError:
-        return []
-    return [str(path) for path in shown[:MAX_PATHS]]
+    return paths_below(typed, OFFERED.get(declared.traits.path, ()), reach)

@@ -21,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from kohya_gui.files.reach import reach_of
 from kohya_gui.form.controller import FormController
 from kohya_gui.i18n.language import PageLanguage
 from kohya_gui.options import PageOptions
@@ -29,6 +30,7 @@ from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.queue.runner import BackgroundRunner
 from kohya_gui.runs.registry import AT_WORK
 from kohya_gui.server.board import Board, font
+from kohya_gui.server.files import file_routes
 from kohya_gui.server.forms import form_routes
 from kohya_gui.server.guard import Guard, visitor
 from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, network_addresses, url_of
@@ -94,9 +96,11 @@ def serve(options: PageOptions) -> int:
 
 def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Served:
     """Start the server in a thread and return the page, which is ready to be visited."""
+    reach = reach_of(options)
     context = PageContext(
         language=options.language, headless=options.headless, config_path=options.config,
         tensorboard_path=TENSORBOARD, pictures_path=PICTURES,
+        reach=reach,
     )  # fmt: skip
     page = build_page(context)
     port = port_of(listener)
@@ -127,6 +131,7 @@ def page_app(
         openapi_url=None, docs_url=None, redoc_url=None,
         routes=[
             *our_routes(board, forms), *run_routes(options.language), *preference_routes(options.language, hosts),
+            *file_routes(forms, options, has_screen),
         ],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip

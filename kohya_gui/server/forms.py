@@ -75,7 +75,7 @@ class Answers:
     def paths(self, request: Request) -> Response:
         """The contents of the folder that is being typed into a field."""
         form, typed = self._forms.get(request.path_params["form"]), request.query_params.get("typed", "")
-        found: Any = offered_paths(form.fields, request.path_params["setting"], typed) if form else None
+        found: Any = offered_paths(form.fields, request.path_params["setting"], typed, form.reach) if form else None
         return _nothing() if found is None else as_json(found)
 
     def _session(self, form: FormController, request: Request) -> Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.controller import FormController
 
 
@@ -12,6 +13,7 @@ from kohya_gui.form.controller import FormController
 class PageContext:
     """Facts that the server tells the page. Paths are addresses relative to the page; language "" is the browser's.
 
+    `reach` is what the page may show of the disk.
     The tabs note their forms in `forms`, by the names under which `server/forms.py` answers for them.
     """
 
@@ -20,4 +22,5 @@ class PageContext:
     config_path: Path | None = None
     tensorboard_path: str = "tensorboard/"
     pictures_path: str = "pictures/"
+    reach: Reach = EVERYWHERE
     forms: dict[str, FormController] = field(default_factory=dict)

@@ -86,7 +86,8 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     outputs = [panel.view, panel.cancel, panel.seen]
     for job, fields, stamp, run in built:
         form = ToolForm(
-            job=job, fields=fields, stamp=stamp, language=context.language, draft=job.job_name, panel=panel
+            job=job, fields=fields, stamp=stamp, language=context.language, draft=job.job_name, panel=panel,
+            reach=context.reach,
         )
         context.forms[job.job_name] = form
         page.load(form.opened, None, form.filled, **QUIET)

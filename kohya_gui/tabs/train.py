@@ -54,7 +54,7 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> TrainForm:
                 run = build_run_panel(starters, bar.stop, mode, context.pictures_path)
     form = TrainForm(
         job=TrainConfig, fields=fields, stamp=stamp, language=context.language, bar=bar,
-        config_path=context.config_path,
+        config_path=context.config_path, reach=context.reach,
     )  # fmt: skip
     context.forms["train"] = form
     _wire_form(page, form, tools)

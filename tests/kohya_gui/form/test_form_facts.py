@@ -17,7 +17,6 @@ from kohya_gui.form.form_facts import (
     field_messages,
     offered_paths,
     offers_html,
-    paths_below,
     step_line_html,
 )
 from kohya_gui.form.validate_form import CheckedForm, check_form
@@ -157,17 +156,6 @@ def test_only_fields_of_one_path_offer_paths(form: Form, tmp_path: Path):
     assert offered_paths(form, "pretrained_model_name_or_path", f"{tmp_path}/") == [str(tmp_path / "base.safetensors")]
     assert offered_paths(form, "learning_rate", f"{tmp_path}/") is None
     assert offered_paths(form, "no_such_setting", f"{tmp_path}/") is None
-
-
-def test_paths_are_offered_from_the_folder_that_is_typed(tmp_path: Path):
-    (tmp_path / "sub").mkdir()
-    (tmp_path / ".hidden").mkdir()
-    for name in ("model.safetensors", "notes.txt"):
-        (tmp_path / name).touch()
-    models = (".safetensors",)
-    assert paths_below(f"{tmp_path}/", models) == [str(tmp_path / "model.safetensors"), str(tmp_path / "sub")]
-    assert paths_below(f"{tmp_path}/su", ()) == [str(tmp_path / "sub")]
-    assert paths_below(f"{tmp_path}/gone/x", models) == []
 
 
 def test_regularisation_is_why_the_steps_double(images: Path, tmp_path: Path):
