@@ -35,11 +35,14 @@ from train_core.facts.images.caption_files import read_caption
 from train_core.facts.images.image_files import image_size
 from train_core.facts.importing import open_foreign
 from train_core.facts.models.headers import identify
+from train_core.facts.models.noise_signs import noise_of_file
+from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
 from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
+from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
 from train_core.workshop.inspect import _tell_of_training
 
@@ -135,6 +138,36 @@ LORA_EASY = (
     b'block_dims = [1, 2]\n[optimizer_args.args]\nwarmup_ratio = 0.1\n'
     b'[optimizer_args.args.optimizer_args]\nweight_decay = "0.1"\n'
 )
+TRAIN_BAT = (
+    b'@echo off\r\nrem x\r\nset "LR=1e-4"\r\nset OUT=C:\\a b\r\naccelerate launch train_network.py ^\r\n'
+    b' --learning_rate=%LR% ^\r\n --output_dir="%OUT%" --network_args "a=1" b=2 --max_train_epochs 3\r\npause\r\n'
+)
+AI_TOOLKIT = (
+    b"job: extension\nconfig:\n  name: x\n  process:\n    - type: sd_trainer\n      network:\n        type: lora\n"
+    b"        linear: 16\n      train:\n        steps: 2000\n        lr: 1e-4\n",
+    b'{"job": "extension", "config": {"name": "x", "process": [{"type": "sd_trainer"}]}}',
+)
+ONE_TRAINER = (
+    b'{"__version": 6, "training_method": "LORA", "model_type": "STABLE_DIFFUSION_15", "learning_rate": 0.0003, '
+    b'"concept_file_name": "c.json", "optimizer": {"optimizer": "ADAMW", "weight_decay": 0.01}}',
+    b'[{"name": "x", "path": "C:/x", "image": {"enable_crop_jitter": true}, "text": {"prompt_source": "sample"}}]',
+)
+CHECKPOINT_YAML = (
+    b"model:\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n  params:\n    parameterization: \"v\"\n",
+    b"model:\n  params:\n    denoiser_config:\n      params:\n        scaling_config:\n"
+    b"          target: sgm.modules.diffusionmodules.denoiser_scaling.VScalingWithEDMcNoise\n",
+)
+PEFT_FILE = (
+    b'{"peft_type": "LORA", "r": 2, "lora_alpha": 8, "target_modules": ["to_q"], "use_rslora": true, '
+    b'"use_dora": false, "rank_pattern": {"to_k": 1}, "alpha_pattern": {"attn1.to_q": 16, ".*up.*": 2.5}, '
+    b'"init_lora_weights": true}',
+    b'{"peft_type": "LOKR", "r": 2, "alpha": 4, "decompose_both": true, "rank_pattern": {}, '
+    b'"base_model_name_or_path": 1}',
+)
+SHARDS = (
+    b'{"metadata": {"total_size": 8}, "weight_map": {"a": "diffusion_pytorch_model-00001-of-00002.safetensors", '
+    b'"b": "diffusion_pytorch_model-00002-of-00002.safetensors"}}',
+)
 TRAINED = {
     "ss_learning_rate": "0.0001", "ss_optimizer": "a.B(c=1,d=(1, 2))", "ss_resolution": "(64, 64)",
     "ss_network_module": "networks.lora", "ss_network_args": '{"conv_dim": 4}', "ss_num_epochs": "2",
@@ -172,6 +205,39 @@ def opened(path: Path, content: bytes) -> None:
     dump_tables(found.report.dataset)
 
 
+def both_ways(path: Path, content: bytes) -> None:
+    """Open a file as somebody else's settings, and as ours, which tells whose it is."""
+    for read in (opened, of_file(read_config)):
+        try:
+            read(path, content)
+        except UserError as error:
+            assert all(found.text for found in error.problems)
+
+
+def beside(name: str, partner: bytes, read: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
+    """Read the file called `name` beside the one that is given, which `partner` is written into first."""
+
+    def call(path: Path, content: bytes) -> object:
+        path.with_name(name).write_bytes(partner)
+        return read(path.with_name(name))
+
+    return call
+
+
+def in_shards(path: Path, content: bytes) -> object:
+    """Read a folder's weights, whose index is given."""
+    for number in (1, 2):
+        shard = path.with_name(f"diffusion_pytorch_model-{number:05d}-of-00002.safetensors")
+        shard.write_bytes(safetensors(None, **{"ab"[number - 1]: tensor(2)}))
+    return weights_in_folder(path.parent)
+
+
+PEFTS_OWN = safetensors(None, **{
+    f"base_model.model.{block}.lora_{side}.weight": tensor(*shape, at=256 * (2 * number + (side == "B")))
+    for number, block in enumerate(("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+                                    "up_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"))
+    for side, shape in (("A", (2, 32)), ("B", (32, 2)))
+})  # fmt: skip
 READERS: dict[str, Reader] = {
     "settings.toml": Reader("a.toml", (SETTINGS,), of_file(read_config)),
     "settings.json": Reader("a.json", (b'{"output_name": "x", "network_dim": 8, "optimizer_args": "a=1 b=2"}',),
@@ -181,6 +247,10 @@ READERS: dict[str, Reader] = {
     "train.sh": Reader("train.sh", (TRAIN_SH,), opened),
     "train.ps1": Reader("train.ps1", (TRAIN_PS1,), opened),
     "LoRA Easy": Reader("le.toml", (LORA_EASY,), opened),
+    "train.bat": Reader("train.bat", (TRAIN_BAT,), opened),
+    "ai-toolkit": Reader("ai.yaml", AI_TOOLKIT, both_ways),
+    "ai-toolkit.json": Reader("ai.json", AI_TOOLKIT, both_ways),
+    "OneTrainer": Reader("ot.json", ONE_TRAINER, both_ways),
     "trained file": Reader("t.safetensors", (safetensors(TRAINED, a=tensor(2)),), opened),
     "tables": Reader("b.toml", (SETTINGS, DATASET), of_file(read_tables)),
     "dataset.toml": Reader("d.toml", (DATASET,), of_file(lambda path: read_dataset_file(path, DataSettings()))),
@@ -214,6 +284,12 @@ READERS: dict[str, Reader] = {
     "adapter": Reader("a.safetensors", (safetensors(TAGS, **ADAPTER), safetensors(PEFT, **ADAPTER)),
                       of_file(tell_of_training)),
     "adapter.pt": Reader("a.pt", (archive(pickle.dumps({}, 2)),), of_file(read_adapter)),
+    "adapter_config.json": Reader("p/adapter_config.json", PEFT_FILE,
+                                  beside("adapter_model.safetensors", PEFTS_OWN, read_adapter)),
+    "index of shards": Reader("s/diffusion_pytorch_model.safetensors.index.json", SHARDS, in_shards),
+    "checkpoint's yaml": Reader("y/model.yaml", CHECKPOINT_YAML,
+                                beside("model.safetensors", safetensors(None, a=tensor(2)),
+                                       lambda path: noise_of_file(read_tensor_file(path)))),
     "state": Reader("x-state/state.json", (b'{"format": 1, "step": 2, "run_dir": "x"}',),
                     of_file(lambda path: read_state(path.parent))),
     "events": Reader("e.jsonl", (b'{"kind": "progress", "step": 1}\n{"kind": "saved", "path": "x"}\n',),

@@ -24,6 +24,7 @@ SAID: tuple[tuple[str, PredictionType | None, str], ...] = (
 )  # fmt: skip
 # The config that A1111 and others keep next to a checkpoint of the first layout: SD's own, or generative-models'.
 YAML = re.compile(r"^\s*parameterization:\s*[\"']?(\w+)[\"']?\s*$|denoiser_scaling\.(\w+)", re.MULTILINE)
+YAML_BYTES = 1 << 20  # far more than such a config has
 SCALINGS = {"VScaling": "v", "EpsScaling": "eps", "EDMScaling": "edm", "VScalingWithEDMcNoise": "v_edm"}
 
 
@@ -73,5 +74,7 @@ def _yaml_beside(path: Path) -> str:
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return ""
-    found = YAML.search(beside.read_text(encoding="utf-8", errors="replace"))
+    with beside.open("rb") as file:
+        said = file.read(YAML_BYTES).decode("utf-8", "replace")
+    found = YAML.search(said)
     return "" if found is None else found[1] or SCALINGS.get(found[2], "")
