@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.untrusted import json_of, reason_of, text_of
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.networks.files.tensor_names import Place
@@ -25,6 +25,9 @@ NESTED_REPEATS = re.compile(r"[*+}][^()]*\)+[*+{]")
 CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 # Options with which PEFT computes something else than a change of weights.
 OTHER_SUMS = ("alora_invocation_tokens", "use_qalora", "arrow_config", "use_bdlora", "kasa_config", "layer_replication")
+# Methods of PEFT that are read, and options with which a file holds more than their tensors.
+METHODS = ("LORA", "ADALORA", "LOHA", "LOKR")
+MORE_TENSORS = ("modules_to_save", "trainable_token_indices", "velora_config", "monteclora_config")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class PeftSettings:
 
     path: Path
     by_part: Mapping[str, Mapping[str, Any]]
+
+    def more_than_layers(self) -> Problem | None:
+        """What the description says of a file with tensors that belong to no layer's adapter; None if nothing."""
+        for said in self.by_part.values():
+            method = str(said.get("peft_type") or METHODS[0]).upper()
+            biases = said.get("bias") or "none"
+            options = [
+                *([method] if method not in METHODS else ()), *(name for name in MORE_TENSORS if said.get(name)),
+                *([f"bias = {biases}"] if biases != "none" else ()),
+            ]  # fmt: skip
+            if options:
+                return _not_supported(self.path, options[0])
+        return None
 
     def strength(self, place: Place, rank: int) -> float | None:
         """The factor on the change of the module at `place`, of this `rank`; None where nothing says it."""
@@ -132,14 +148,15 @@ def _require_plain(path: Path, said: Mapping[str, Any]) -> None:
         )
     options = [name for name in OTHER_SUMS if said.get(name)]
     if options:
-        raise UserError(
-            problem(
-                "peft_option_not_supported",
-                "{file} was trained with PEFT's {option}, which Crucible cannot apply. Use a LoRA that was trained "
-                "without it.",
-                file=str(path), option=options[0],
-            )
-        )
+        raise UserError(_not_supported(path, options[0]))
+
+
+def _not_supported(path: Path, option: str) -> Problem:
+    return problem(
+        "peft_option_not_supported",
+        "{file} was trained with PEFT's {option}, which Crucible cannot apply. Use a LoRA that was trained without it.",
+        file=str(path), option=option[:100],
+    )
 
 
 def _unreadable(path: Path, reason: str) -> Any:

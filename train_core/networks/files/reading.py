@@ -77,7 +77,8 @@ def adapter_in(file: TensorFile) -> AdapterFile:
             places[place.key] = place
     foreign = sorted(name for name in others if not name.startswith(BUNDLED))
     if not plain or foreign:
-        raise UserError(_not_an_adapter(path, len(stored), foreign))
+        more = peft_settings(file, places).more_than_layers()
+        raise UserError(more or _not_an_adapter(path, len(stored), foreign))
     said = peft_settings(file, places)
     modules = {key: module_of(path, key, _with_strength(its, places[key], said)) for key, its in plain.items()}
     base = base_of(modules, file.metadata)

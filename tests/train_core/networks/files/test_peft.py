@@ -10,7 +10,32 @@ from typing import Any
 
 import pytest
 import torch
-from peft import AdaLoraConfig, LoHaConfig, LoKrConfig, LoraConfig, PeftModel, get_peft_model
+from peft import (
+    AdaLoraConfig,
+    BOFTConfig,
+    C3AConfig,
+    DeloraConfig,
+    FourierFTConfig,
+    GraloraConfig,
+    HiraConfig,
+    HRAConfig,
+    IA3Config,
+    LNTuningConfig,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    MissConfig,
+    OFTConfig,
+    PeftModel,
+    RandLoraConfig,
+    RoadConfig,
+    ShiraConfig,
+    TinyLoraConfig,
+    VeraConfig,
+    WaveFTConfig,
+    get_peft_model,
+)
+from peft.tuners.lora.config import MontecloraConfig, VeloraConfig
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -47,6 +72,37 @@ OPTIONS: dict[str, Any] = {
     "adaptive ranks": AdaLoraConfig(init_r=4, target_r=2, lora_alpha=8, total_step=10, target_modules=ATTENTION),
     "products": LoHaConfig(r=4, alpha=8, target_modules=ALL, alpha_pattern={"to_q": 2}, rank_pattern={"to_k": 2}),
     "products of cores": LoHaConfig(r=4, alpha=3, target_modules=ALL, use_effective_conv2d=True),
+    "any start": LoraConfig(r=4, lora_alpha=0.5, target_modules=ATTENTION, init_lora_weights=False),
+    "start by data": LoraConfig(r=4, target_modules=["to_q"], init_lora_weights="eva"),
+    "start of small parts": LoraConfig(r=4, target_modules=["to_q"], init_lora_weights="mica"),
+    "stored the other way round": LoraConfig(r=4, target_modules=ATTENTION, fan_in_fan_out=True),
+    "some blocks of several lists": LoraConfig(
+        r=4, target_modules=ATTENTION, layers_to_transform=[0, 1], layers_pattern=["down_blocks", "up_blocks"],
+    ),
+    "one block": LoraConfig(r=4, target_modules=ATTENTION, layers_to_transform=1, layers_pattern="up_blocks"),
+    "left out by a pattern": LoraConfig(r=4, target_modules=ATTENTION, exclude_modules=r".*attn2.*"),
+    "biases, roots and patterns": LoraConfig(
+        r=4, lora_alpha=6, target_modules=WITH_BIAS, lora_bias=True, use_rslora=True, rank_pattern={"conv1": 2},
+        alpha_pattern={"proj_in": 3},
+    ),
+    "magnitudes and patterns": LoraConfig(
+        r=4, lora_alpha=6, target_modules=ALL, use_dora=True, rank_pattern={"conv1": 2, "to_q": 1},
+        alpha_pattern={"proj_in": 3},
+    ),
+    "patterns from the start": LoraConfig(
+        r=4, target_modules=ATTENTION, rank_pattern={"^down_blocks.0.*to_q": 2}, alpha_pattern={"^up_blocks.*": 32},
+    ),
+    "parameters": LoraConfig(r=4, target_modules=[], target_parameters=["to_q.weight", "to_k.weight"]),
+    "parameters and layers": LoraConfig(
+        r=4, lora_alpha=3, target_modules=["to_v"], target_parameters=["to_q.weight"], use_rslora=True,
+    ),
+    "dropped out": LoraConfig(r=1, lora_alpha=1, lora_dropout=0.3, target_modules=ALL),
+    "products, dropped out": LoHaConfig(r=4, alpha=2, rank_dropout=0.1, module_dropout=0.1, target_modules=ALL),
+    "Kronecker of fours": LoKrConfig(r=2, alpha=2, decompose_factor=4, target_modules=ALL),
+    "Kronecker of fours, both split": LoKrConfig(
+        r=2, alpha=2, decompose_factor=4, decompose_both=True, use_effective_conv2d=True, target_modules=ALL,
+        rank_dropout=0.1, rank_dropout_scale=True,
+    ),
     "Kronecker": LoKrConfig(r=4, alpha=8, target_modules=ALL, alpha_pattern={"to_q": 2}),
     "Kronecker of cores": LoKrConfig(r=2, alpha=8, target_modules=ALL, use_effective_conv2d=True),
     "Kronecker, both split": LoKrConfig(r=2, alpha=8, target_modules=ALL, decompose_both=True),
@@ -91,6 +147,36 @@ def test_every_layer_is_as_strong_as_peft_makes_it(name: str, tmp_path: Path) ->
     model = trained(copy.deepcopy(OPTIONS[name]))
     model.save_pretrained(tmp_path)
     assert_as_merged(tmp_path / "adapter_model.safetensors", model.merge_and_unload())
+
+
+@pytest.mark.parametrize(("config", "option"), [
+    (LoraConfig(r=4, target_modules=ATTENTION, modules_to_save=["conv_out"]), "modules_to_save"),
+    (LoraConfig(r=4, target_modules=ATTENTION, bias="all"), "bias = all"),
+    (LoraConfig(r=4, target_modules=WITH_BIAS, bias="lora_only"), "bias = lora_only"),
+    (LoraConfig(r=4, target_modules=["to_q"], velora_config=VeloraConfig()), "velora_config"),
+    (LoraConfig(r=4, target_modules=["to_q"], monteclora_config=MontecloraConfig()), "monteclora_config"),
+    (OFTConfig(r=0, oft_block_size=8, target_modules=ATTENTION, use_cayley_neumann=False), "OFT"),
+    (BOFTConfig(boft_block_size=8, target_modules=ATTENTION), "BOFT"),
+    (IA3Config(target_modules=ATTENTION, feedforward_modules=[]), "IA3"),
+    (VeraConfig(r=4, target_modules=["to_q"]), "VERA"), (HRAConfig(r=4, target_modules=ATTENTION), "HRA"),
+    (FourierFTConfig(n_frequency=10, target_modules=ATTENTION), "FOURIERFT"),
+    (LNTuningConfig(target_modules=["norm1"]), "LN_TUNING"), (MissConfig(r=4, target_modules=["to_q"]), "MISS"),
+    (RandLoraConfig(r=4, target_modules=["to_q"]), "RANDLORA"), (ShiraConfig(r=4, target_modules=["to_q"]), "SHIRA"),
+    (C3AConfig(block_size=8, target_modules=["to_q"]), "C3A"),
+    (RoadConfig(target_modules=["to_q"], group_size=8), "ROAD"),
+    (DeloraConfig(r=4, target_modules=["to_q"]), "DELORA"),
+    (GraloraConfig(r=4, target_modules=["to_q"], gralora_k=2), "GRALORA"),
+    (HiraConfig(r=4, target_modules=["to_q"]), "HIRA"),
+    (WaveFTConfig(n_frequency=10, target_modules=["to_q"]), "WAVEFT"),
+    (TinyLoraConfig(target_modules=["to_q"]), "TINYLORA"),
+], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
+def test_what_holds_more_than_layers_is_called_by_its_name(config: Any, option: str, tmp_path: Path) -> None:
+    trained(copy.deepcopy(config)).save_pretrained(tmp_path)
+    with pytest.raises(UserError) as refused:
+        read_adapter(tmp_path / "adapter_model.safetensors")
+    assert [(one.code, one.params["option"]) for one in refused.value.problems] == [
+        ("peft_option_not_supported", option)
+    ]
 
 
 @pytest.mark.parametrize("name", ["alpha by layer", "magnitudes and roots", "biases"])
