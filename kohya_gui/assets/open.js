@@ -58,5 +58,6 @@ document.addEventListener("drop", (event) => {
   document.body.classList.remove("dropping");
   if (!ofFiles(event)) return;
   event.preventDefault();
+  if (crucible.takeDropped?.(event.dataTransfer)) return;
   if (event.dataTransfer.files[0]) openSettings(event.dataTransfer.files[0]);
 });

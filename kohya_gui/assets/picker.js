@@ -42,6 +42,7 @@ crucible.markPath = (field, mark) => {
     tools.append(sign, button);
     box.append(tools);
   }
+  if (field.id === "setting-train_data_dir") waysUnder(field);
   const [kind, words] = mark || ["", ""];
   const sign = tools.firstChild;
   if (sign.title === words && sign.dataset.sign === kind) return;
@@ -50,6 +51,20 @@ crucible.markPath = (field, mark) => {
   sign.title = words;
   sign.setAttribute("aria-label", words);
 };
+
+// Under the image folder: the other ways to images.
+function waysUnder(field) {
+  if (field.querySelector(":scope > .image-ways")) return;
+  const ways = document.createElement("div");
+  ways.className = "image-ways";
+  const upload = document.createElement("button");
+  upload.type = "button";
+  upload.className = "cure";
+  upload.addEventListener("click", () => crucible.chooseUpload());
+  crucible.words().then((words) => { upload.textContent = words.upload; });
+  ways.append(upload);
+  field.append(ways);
+}
 
 function pickFor(field) {
   const input = field.querySelector("input, textarea"), lines = input.value.split("\n");

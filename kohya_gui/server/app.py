@@ -39,6 +39,7 @@ from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.preferences import preference_routes
 from kohya_gui.server.runs import run_routes
+from kohya_gui.server.uploads import upload_routes
 from kohya_gui.tabs.context import PageContext
 from train_core.config.places import runs_dir
 
@@ -131,7 +132,7 @@ def page_app(
         openapi_url=None, docs_url=None, redoc_url=None,
         routes=[
             *our_routes(board, forms), *run_routes(options.language), *preference_routes(options.language, hosts),
-            *file_routes(forms, options, has_screen),
+            *file_routes(forms, options, has_screen), *upload_routes(options),
         ],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip
