@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kohya_gui.form.reading import read_leniently
 from kohya_gui.preferences import usual_output_dir
@@ -78,13 +78,32 @@ def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
 
     A file that names no output folder gets one in the user's place, so that it can be started at once.
     """
+    read = _read(path)
+    return read.values, read.remarks
+
+
+class Preset(NamedTuple):
+    """A preset's `values` over the defaults, `remarks` on what is odd in it, and the values that its file `named`."""
+
+    values: dict[str, Any]
+    remarks: tuple[Problem, ...]
+    named: dict[str, Any]
+
+
+def read_preset(key: str) -> Preset:
+    """The preset `key`. Raises `UserError` for one that cannot be read."""
+    return _read(path_of(key))
+
+
+def _read(path: Path) -> Preset:
     values, warnings = read_values(path)
     reading = read_leniently(TrainConfig, values, str(path))
     output = {} if reading.config.output.output_dir else {"output_dir": usual_output_dir()}
     unread = {found.params.get("name") for found in reading.errors}
     read = {name: value for name, value in values.items() if name not in unread}
     strength = rank_alone(reading.config, read, {}, dict.fromkeys(read, str(path)))
-    return {**reading.config.flat(), **output}, (*reading.errors, *warnings, *strength, *reading.warnings)
+    remarks = (*reading.errors, *warnings, *strength, *reading.warnings)
+    return Preset({**reading.config.flat(), **output}, remarks, read)
 
 
 def defaults() -> dict[str, Any]:

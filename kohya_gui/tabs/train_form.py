@@ -21,6 +21,7 @@ from kohya_gui.form.form_facts import (
 )
 from kohya_gui.form.live import Answer, read_json, readable
 from kohya_gui.form.opening import Opened, open_dropped
+from kohya_gui.form.own_choices import WHAT, kept_over, unsaid
 from kohya_gui.form.session import Session
 from kohya_gui.form.summaries import summaries
 from kohya_gui.form.validate_form import CheckedForm, check_form
@@ -92,13 +93,21 @@ class TrainForm(FormController):
         """How many settings differ from the preset that was loaded."""
         chosen = draft.get("preset")
         try:
-            before = self.complete(presets.load_preset(chosen)[0]) if chosen else None
+            count = len(self.differing(shown, chosen)) if chosen else 0
         except UserError:  # it is gone; loading it says so
-            before = None
-        count = 0 if before is None else sum(shown[name] != before[name] for name in shown)
+            count = 0
         return Markup('<span class="pill">{}</span>').format(
             text("ui.preset.changes", session.language, count=count)
         ) if count else Markup("")  # fmt: skip
+
+    def differing(self, shown: Mapping[str, Any], preset: str) -> dict[str, Any]:
+        """What the settings that differ from `preset` are there, by name. Raises `UserError` if it cannot be read.
+
+        Where the preset says nothing of what is trained, nothing of that differs.
+        """
+        read = presets.read_preset(preset)
+        there, left_open = self.complete(read.values), unsaid(read.named)
+        return {name: there[name] for name in shown if shown[name] != there[name] and name not in left_open}
 
     def _remember_model(self, found: CheckedForm, draft: Mapping[str, Any], session: Session) -> None:
         """Take the model in the form for the hub id that was asked for, once it is one."""
@@ -139,9 +148,19 @@ class TrainForm(FormController):
         self._keep(session, draft.get("preset"), values, draft.get("asked_model"), draft.get("kept"))
 
     def load_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
-        """Fill the form from the chosen preset."""
+        """Fill the form from the chosen preset; what it leaves open of what is trained stays as it is."""
         session, before = self.session(request), self.fields.read(shown)
-        return self._loaded(lambda: presets.load_preset(presets.chosen(preset)), preset, session, before) or gr.skip()
+        return self._loaded(lambda: self._over(presets.chosen(preset), before, session), preset, session, before) or (
+            gr.skip()
+        )
+
+    def _over(
+        self, preset: str, shown: Mapping[str, Any], session: Session
+    ) -> tuple[Mapping[str, Any], Sequence[Problem]]:
+        """The values of `preset` with what the person has chosen of their own, and remarks on the preset."""
+        read = presets.read_preset(preset)
+        brought = self.load_draft(session).get("brought") or {}
+        return {**read.values, **kept_over(read.named, shown, brought)}, read.remarks
 
     def open_file(self, request: gr.Request, path: str | None, *shown: Any) -> Updates:
         """Fill the form from the settings file at `path`."""
@@ -211,7 +230,10 @@ class TrainForm(FormController):
         model = clean_path(str(values.get(MODEL) or ""))
         if hub.is_hub_id(model) and hub.local_file_for(model) is None:
             asked = model
-        self.keep_draft(session, {"preset": preset, "values": dict(values), "asked_model": asked, "kept": kept or {}})
+        self.keep_draft(session, {
+            **self.load_draft(session), "preset": preset, "values": dict(values), "asked_model": asked,
+            "kept": kept or {},
+        })  # fmt: skip
 
     def _loaded(
         self, read: Callable[[], tuple[Mapping[str, Any], Sequence[Problem]]], preset: str | None, session: Session,
@@ -225,7 +247,20 @@ class TrainForm(FormController):
             return None
         for remark in remarks:
             session.warn(remark)
+        self._note_brought(preset, session)
         return self.show(values, preset, session, shown)
+
+    def _note_brought(self, preset: str | None, session: Session) -> None:
+        """Note in the draft what a `preset` of the program says of what is trained: nobody has chosen that.
+
+        It adds up, since gradio may tell twice of one choice, the second time with the fields as they were before.
+        """
+        if not preset or not presets.is_program_preset(preset):
+            return
+        named = presets.read_preset(preset).named
+        draft, shown = self.load_draft(session), self.complete(named)
+        brought = {**(draft.get("brought") or {}), **{name: shown[name] for name in WHAT if name in named}}
+        self.keep_draft(session, {**draft, "brought": brought})
 
     def _saved(self, write: Callable[[CheckedForm], str], shown: Sequence[Any], request: gr.Request) -> Updates:
         """The presets after `write`, or a message why nothing was written."""

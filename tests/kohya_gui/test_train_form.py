@@ -16,6 +16,7 @@ import pytest
 from kohya_gui.form import presets
 from kohya_gui.form.drafts import load_draft
 from kohya_gui.form.live import Answer
+from kohya_gui.form.own_choices import WHAT
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs import launch
@@ -146,6 +147,61 @@ def test_without_a_chosen_preset_nothing_is_loaded_or_saved(page: TrainForm, tol
     assert page.load_preset(request(), None, *shown(page)) == gr.skip()
     page.save_preset(request(), None, *shown(page))
     assert told == ["no_preset_chosen"] * 2
+
+
+OWN = {
+    "pretrained_model_name_or_path": "/models/base.safetensors", "train_data_dir": "/pictures/zuko",
+    "output_name": "zuko", "output_dir": "/results", "sample_prompts": "a zuko dog", "caption_extension": ".caption",
+    "v_parameterization": "epsilon", "metadata_author": "me", "vae": "/models/vae.safetensors",
+}  # fmt: skip
+
+
+def load(page: TrainForm, user: str, preset: str) -> dict[str, Any]:
+    """What the form of `user` shows once `preset` is chosen."""
+    before = page.complete(page.drafted(page.session(request(user))))
+    updates = page.load_preset(request(user), preset, *before.values())
+    return {name: updates.get(widget, before[name]) for name, widget in page.fields.widgets.items()}
+
+
+def test_a_preset_takes_nothing_away_that_a_person_has_chosen_of_their_own(page: TrainForm):
+    page.opened(request("lee"))
+    typed(page, "lee", **OWN, network_dim=99)
+    shown = load(page, "lee", "program:lora/sd15-style")
+    assert {name: shown[name] for name in OWN} == OWN
+    assert shown["network_dim"] == 64
+    answer = typed(page, "lee")
+    assert "pill" not in answer.parts["preset-state"]  # what a preset leaves open does not differ from it
+    updates = page.undo(request("lee"), *shown.values())
+    assert updates[page.fields.widgets["network_dim"]] == 99
+    again = load(page, "lee", "program:lora/illustrious-noobai-vpred")
+    assert again["v_parameterization"] == "v"
+
+
+def test_what_a_preset_of_the_program_brought_goes_with_it_unless_it_was_changed(page: TrainForm):
+    page.opened(request("max"))  # with the demo
+    typed(page, "max", output_name="mine")
+    before = page.complete(page.drafted(page.session(request("max"))))
+    for _ in range(2):  # gradio may tell of one choice twice, the second time with the fields as they were
+        page.load_preset(request("max"), "program:lora/illustrious-noobai-vpred", *before.values())
+    shown = page.complete(page.drafted(page.session(request("max"))))
+    assert (shown["output_name"], shown["train_data_dir"], shown["sample_prompts"]) == ("mine", "", "")
+    assert load(page, "max", "program:lora/sd15-style")["v_parameterization"] == "auto"
+
+
+def test_a_preset_of_ones_own_that_lacks_the_images_leaves_those_in_the_form(page: TrainForm):
+    page.save_preset_as(request("sue"), "bare", *shown(page, network_dim=5))
+    page.opened(request("sue"))
+    typed(page, "sue", **OWN)
+    now = load(page, "sue", "user:bare")
+    assert (now["network_dim"], now["train_data_dir"], now["vae"]) == (5, OWN["train_data_dir"], OWN["vae"])
+    page.save_preset_as(request("sue"), "whole", *shown(page, train_data_dir="/other"))
+    assert load(page, "sue", "user:whole")["train_data_dir"] == "/other"
+
+
+def test_shipped_presets_say_how_and_not_what(page: TrainForm):
+    for key in presets.list_presets():
+        named = set(presets.read_preset(key).named) & set(WHAT)
+        assert key == presets.DEMO or named <= {"v_parameterization"}, key
 
 
 def test_a_hub_id_is_asked_for_once_and_remembered(page: TrainForm, tmp_path: Path, told: list[str], monkeypatch):
