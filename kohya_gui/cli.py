@@ -35,6 +35,7 @@ AFTER_JOBS = {
     "check": "run the checks for developers: ruff, types, spelling, tests",
     "update": "bring this copy up to date; settings, presets and runs are kept",
     "queue": "show, change or run the queue of runs, the same one that the page shows",
+    "send": "copy results of a run into a WebUI, with a picture and a card",
 }
 
 
@@ -198,6 +199,15 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output_dir", metavar="DIR", type=Path, help="where the results go")
 
 
+def send_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `send`."""
+    parser.add_argument("run", metavar="RUN", help="the run: its number in the history, its name, or a part of it")
+    parser.add_argument("--epoch", metavar="N", type=int, action="append", default=[],
+                        help="an epoch whose file to send; may be given several times; default: the last file")
+    parser.add_argument("--to", metavar="FOLDER", default="", help="the folder of A1111, Forge or ComfyUI; it is "
+                                                                   "remembered, so one is asked for once")
+
+
 def import_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `import`."""
     parser.add_argument("file", metavar="FILE", type=Path,
@@ -348,6 +358,13 @@ def import_settings(options: argparse.Namespace, _rest: list[str]) -> int:
         return 1
 
 
+def send(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Copy results of a run into a WebUI."""
+    from kohya_gui import send_command  # noqa: PLC0415  not there before the environment is
+
+    return send_command.send_results(options.run, options.epoch, options.to, terminal_language(os.environ))
+
+
 def test(_options: argparse.Namespace, rest: list[str]) -> int:
     """Run the tests."""
     from kohya_gui import developer  # noqa: PLC0415  of use to few
@@ -373,12 +390,12 @@ def update(options: argparse.Namespace, _rest: list[str]) -> int:
 
 # Every other word is a job's.
 ACTIONS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
-    "page": page, "demo": demo, "tool": job, "queue": queue, "import": import_settings, "test": test, "check": check,
-    "update": update,
+    "page": page, "demo": demo, "tool": job, "queue": queue, "send": send, "import": import_settings,
+    "test": test, "check": check, "update": update,
 }
 OPTIONS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "page": page_flags, "demo": demo_flags, "tool": tool_flags, "queue": queue_words.queue_flags,
-    "import": import_flags, "update": update_flags,
+    "send": send_flags, "import": import_flags, "update": update_flags,
 }
 
 if __name__ == "__main__":

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from train_core.config.clean_paths import clean_path
 from train_core.config.places import home
-from train_core.config.problems import UserError, cause_of
+from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text
+from train_core.facts.models.webuis import WebUI, find_webui
 from train_core.facts.run.writable import not_written
 
 
@@ -19,21 +22,26 @@ from train_core.facts.run.writable import not_written
 class Preferences:
     """`output_dir` is where results go unless a run says otherwise, "" for a folder of the home.
 
-    `allow_host` are names under which the page answers besides those given on the command line.
+    `allow_host` are names under which the page answers besides those given on the command line. `webuis` are the
+    folders of the programs that draw with what is trained.
     """
 
     output_dir: str = ""
     allow_host: tuple[str, ...] = ()
+    webuis: tuple[str, ...] = ()
 
 
 def preferences() -> Preferences:
     """What is chosen; whatever is missing or unreadable is as if it had never been chosen."""
     kept = _kept()
-    folder, hosts = kept.get("output_dir"), kept.get("allow_host")
+    folder = kept.get("output_dir")
     return Preferences(
-        folder if isinstance(folder, str) else "",
-        tuple(one for one in hosts if isinstance(one, str)) if isinstance(hosts, list) else (),
+        folder if isinstance(folder, str) else "", _texts(kept.get("allow_host")), _texts(kept.get("webuis"))
     )
+
+
+def _texts(kept: Any) -> tuple[str, ...]:
+    return tuple(one for one in kept if isinstance(one, str)) if isinstance(kept, list) else ()
 
 
 def prefer(chosen: Preferences) -> None:
@@ -47,6 +55,33 @@ def prefer(chosen: Preferences) -> None:
 def usual_output_dir() -> str:
     """The folder for results of a run that names none."""
     return preferences().output_dir or str(home() / "outputs")
+
+
+def known_webuis() -> list[WebUI]:
+    """The WebUIs that were named and are still there."""
+    found = []
+    for folder in preferences().webuis:
+        with suppress(UserError):  # it may come back with its drive
+            found.append(find_webui(Path(folder)))
+    return found
+
+
+def name_webui(typed: str) -> WebUI:
+    """The WebUI in the folder that was typed, which is kept from now on. Raises `UserError` where there is none."""
+    folder = clean_path(typed)
+    if not folder:
+        raise UserError(problem("no_folder_typed", "Type the folder of your WebUI."))
+    webui = find_webui(Path(folder).expanduser().absolute())
+    chosen = preferences()
+    if str(webui.root) not in chosen.webuis:
+        prefer(replace(chosen, webuis=(*chosen.webuis, str(webui.root))))
+    return webui
+
+
+def forget_webui(folder: str) -> None:
+    """Name this WebUI no more; nothing in it is touched."""
+    chosen = preferences()
+    prefer(replace(chosen, webuis=tuple(one for one in chosen.webuis if one != folder)))
 
 
 def _file() -> Path:

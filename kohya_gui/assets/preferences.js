@@ -56,7 +56,7 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const card = button.closest("section"), row = button.closest(".prefer-clear");
   if (button.dataset.prefer) {
-    change(card, button.dataset.prefer, document.getElementById(`prefer-${button.dataset.prefer}`)?.value);
+    change(card, button.dataset.prefer, button.dataset.value ?? document.getElementById(`prefer-${button.dataset.prefer}`)?.value);
   } else if (button.dataset.clearNow) {
     change(card, "clear", button.dataset.clearNow);
   } else if (row) {

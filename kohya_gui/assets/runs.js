@@ -177,7 +177,8 @@ document.addEventListener("click", (event) => {
     const run = button.closest("[data-run]")?.dataset.run;
     openDialog(button.dataset.dialog, run ? [run] : [...picked], button.dataset.file);
   } else if (button.dataset.act) {
-    const fields = dialog ? [...dialog.querySelectorAll("[name]")].map((field) => [field.name, field.value]) : [];
+    const fields = dialog ? [...dialog.querySelectorAll("[name]")]
+      .filter((field) => field.type !== "checkbox" || field.checked).map((field) => [field.name, field.value]) : [];
     act({...Object.fromEntries(fields), act: button.dataset.act, run: button.dataset.run || ""}, dialog);
   }
 });

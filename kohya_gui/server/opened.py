@@ -22,6 +22,7 @@ from kohya_gui.runs.details.files import archive_of, files_of, find_file, states
 from kohya_gui.runs.details.pictures import marks_in, sheet_of, training_pictures
 from kohya_gui.runs.details.record import record_of, sample_named
 from kohya_gui.runs.details.report import report_of
+from kohya_gui.runs.details.sending import prompt_of, result_named
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.runs.history.searching import Row
@@ -64,6 +65,9 @@ def opened_routes(forced_language: str) -> list[BaseRoute]:
     async def report(request: Request) -> Response:
         return await answer(request, forced_language, _report)
 
+    async def prompt(request: Request) -> Response:
+        return await answer(request, forced_language, _prompt)
+
     def curves(request: Request) -> Response:
         return _curves(request, language_of(request, forced_language))
 
@@ -71,6 +75,7 @@ def opened_routes(forced_language: str) -> list[BaseRoute]:
         Route("/runs/opened", look, methods=["POST"]),
         Route("/runs/console", console, methods=["POST"]),
         Route("/runs/report", report, methods=["POST"]),
+        Route("/runs/prompt", prompt, methods=["POST"]),
         Route("/runs/{run}/curves", curves),
         Route("/runs/assets/{name}", _asset),
         Route("/runs/{run}/epochs.csv", _table),
@@ -134,6 +139,13 @@ def _console(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
 def _report(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     """A report to be shown to others, and what to say once it is copied. Raises `UserError` if the run is gone."""
     return {"text": report_of(find_known(str(asked.get("run") or ""))), "told": text("ui.told.copied", language)}
+
+
+def _prompt(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """What calls a file of the run up in a prompt. Raises `UserError` if the run or the file is gone."""
+    file = result_named(find_known(str(asked.get("run") or "")), str(asked.get("file") or ""))
+    words = prompt_of(file.path)
+    return {"text": words, "told": text("ui.told.prompt", language, prompt=words)}
 
 
 def _curves(request: Request, language: str) -> Response:

@@ -17,7 +17,7 @@ from kohya_gui.environment.update import is_newer
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import text
 from kohya_gui.i18n.value_kinds import bytes_text
-from kohya_gui.preferences import prefer, preferences, usual_output_dir
+from kohya_gui.preferences import forget_webui, known_webuis, name_webui, prefer, preferences, usual_output_dir
 from kohya_gui.runs.caches import cache_sizes, clear_cache
 from kohya_gui.runs.program import version_here
 from kohya_gui.server.answering import answer
@@ -36,8 +36,8 @@ def preference_routes(forced_language: str, hosts: AllowedHosts) -> list[BaseRou
 
     def shown(language: str) -> Markup:
         return preferences_html(Shown(
-            home=str(home()), output_dir=usual_output_dir(), hosts=preferences().allow_host, caches=cache_sizes(),
-            version=version_here(), languages={} if forced_language else languages(),
+            home=str(home()), output_dir=usual_output_dir(), hosts=preferences().allow_host, webuis=webuis_shown(),
+            caches=cache_sizes(), version=version_here(), languages={} if forced_language else languages(),
         ), language)  # fmt: skip
 
     def act(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
@@ -52,6 +52,12 @@ def preference_routes(forced_language: str, hosts: AllowedHosts) -> list[BaseRou
         return await answer(request, forced_language, act)
 
     return [Route("/preferences/look", look, methods=["POST"]), Route("/preferences/act", change, methods=["POST"])]
+
+
+def webuis_shown() -> list[tuple[str, str]]:
+    """Folder and program of each WebUI that was named; "" for the program of one that is not there now."""
+    there = {str(one.root): one.program.name for one in known_webuis()}
+    return [(folder, there.get(folder, "")) for folder in preferences().webuis]
 
 
 def _do(what: str, value: str, hosts: AllowedHosts, language: str) -> str:
@@ -70,6 +76,11 @@ def _do(what: str, value: str, hosts: AllowedHosts, language: str) -> str:
         prefer(replace(preferences(), allow_host=named))
         for one in named:
             hosts.add(one)
+        return text("ui.prefer.saved", language)
+    if what == "webui":
+        return text("ui.prefer.webui.found", language, program=name_webui(value).program.name)
+    if what == "webui_forget":
+        forget_webui(value)
         return text("ui.prefer.saved", language)
     if what == "clear":
         return text("ui.prefer.cleared", language, size=bytes_text(clear_cache(value)))

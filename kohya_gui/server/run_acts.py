@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
+from kohya_gui.preferences import name_webui
 from kohya_gui.runs import control
 from kohya_gui.runs.details.choosing import mark, use_step
+from kohya_gui.runs.details.sending import send
 from kohya_gui.runs.history.deleting import delete
 from kohya_gui.runs.history.notes import write_note
 from kohya_gui.runs.launch import settings_to_resume
@@ -22,6 +24,7 @@ from train_core.config.problems import UserError, problem
 from train_core.facts.run.run_folders import SETTINGS
 
 MOST_DIGITS = 12  # of a step
+FILE = "file "  # begins the name of a field that chooses a file
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,19 @@ def _use(asked: Asked) -> Done:
     return Done("ui.told.used", params={"file": str(copy)})
 
 
+def _send(asked: Asked) -> Done:
+    """Send the files that were chosen to the WebUI that was chosen, or whose folder was typed."""
+    names = [name.removeprefix(FILE) for name in asked.fields if name.startswith(FILE)]
+    if not names:
+        raise UserError(problem("no_file_chosen", "No file is chosen. Tick at least one."))
+    folder, webui = control.find_known(asked.run), name_webui(asked.typed("other") or asked.typed("to"))
+    sent = [send(folder, name, webui) for name in names]
+    if all(one.already for one in sent):
+        return Done("ui.told.sent_before", params={"file": str(sent[-1].path)})
+    return Done("ui.told.sent", params={"file": ", ".join(one.path.name for one in sent if not one.already),
+                                        "folder": str(sent[-1].path.parent)})  # fmt: skip
+
+
 def _delete(with_files: bool) -> Callable[[Asked], Done]:
     def act(asked: Asked) -> Done:
         found = delete(asked.run, with_files)
@@ -124,6 +140,7 @@ ACTS: Mapping[str, Callable[[Asked], Done]] = {
     "note": _quietly(lambda asked: write_note(control.find_known(asked.run), asked.typed("note"), asked.typed("tags"))),
     "mark": _quietly(lambda asked: mark(control.find_known(asked.run), asked.typed("picture"), asked.typed("value"))),
     "use": _use,
+    "send": _send,
     "delete": _delete(with_files=False),
     "delete_files": _delete(with_files=True),
     "up": _quietly(lambda asked: queueing.move(asked.run, lambda old, _: old - 1)),

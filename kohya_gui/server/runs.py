@@ -15,8 +15,10 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kohya_gui.i18n.messages import text
+from kohya_gui.preferences import known_webuis
 from kohya_gui.runs.control import find_known
 from kohya_gui.runs.details.files import find_file
+from kohya_gui.runs.details.sending import results_of
 from kohya_gui.runs.history.deleting import belongings
 from kohya_gui.runs.history.differences import differences
 from kohya_gui.runs.history.notes import read_notes
@@ -173,6 +175,9 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         if file is None:
             raise UserError(problem("run_file_gone", "The run has no such file any more."))
         html = run_dialogs.tools_dialog(file.name, file.path, tools_for_adapters(), language)
+    elif what == "send":
+        chosen = str(asked.get("file") or "")
+        html = run_dialogs.send_dialog(run, name, results_of(folder), chosen, known_webuis(), language)
     elif what == "kill":
         html = run_dialogs.kill_dialog(run, name, language)
     elif what == "delete":

@@ -121,8 +121,10 @@ def _file(file: RunFile, address: str, language: str) -> Markup:
     )
     if file.path.suffix.lower() not in WEIGHTS:
         return link
-    button = Markup(' <button type="button" class="to-tool" data-dialog="tools" data-file="{}">{}</button>')
-    return link + button.format(file.name, text("ui.act.tools", language))
+    button = Markup(' <button type="button" class="to-tool" data-{}="{}" data-file="{}">{}</button>')
+    acts = [("dialog", "send", "send"), ("prompt", "", "prompt"), ("dialog", "tools", "tools")]
+    return link + joined(button.format(kind, value, file.name, text(f"ui.act.{words}", language))
+                         for kind, value, words in acts)
 
 
 def _sample(path: Path, step: int, address: str) -> Markup:
@@ -138,7 +140,8 @@ def sheet_json(sheet: Sheet, marks: Mapping[str, str], active: bool, language: s
     return {
         "prompts": sheet.prompts,
         "columns": [
-            {"step": one.step, "label": _when(one, language), "use": _use(one, active, language)}
+            {"step": one.step, "label": _when(one, language), "use": _use(one, active, language),
+             "file": one.file.name if one.file else ""}
             for one in sheet.columns
         ],
         "cells": [[one.row, one.column, one.name, one.seed] for one in sheet.cells],
@@ -182,11 +185,12 @@ def _viewer(language: str) -> Markup:
         '<label id="viewer-wipe-row" hidden>{wipe}<input type="range" id="viewer-wipe" min="0" max="100" value="50">'
         '</label><b id="viewer-when"></b><p id="viewer-prompt"></p><p class="soft" id="viewer-seed"></p>'
         '<div class="marks">{marks}</div><button type="button" class="small primary" id="viewer-use" hidden></button>'
+        '<button type="button" class="small" id="viewer-send" data-dialog="send" hidden>{send}</button>'
         '<p class="soft" id="viewer-told" data-none="{none}" role="status"></p></div></div>'
         '<div class="scrolled"><table class="sheet" id="viewer-sheet"></table></div></section>'
     ).format(
         title=text("ui.opened.pictures", language), modes=modes, marks=marks, keys=text("ui.opened.keys", language),
         other=text("ui.opened.compare_with", language), training=text("ui.opened.training", language),
         step=text("ui.opened.slider", language), wipe=text("ui.opened.wipe", language),
-        none=text("ui.opened.no_file", language),
+        none=text("ui.opened.no_file", language), send=text("ui.act.send", language),
     )

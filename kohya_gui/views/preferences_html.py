@@ -23,6 +23,7 @@ class Shown:
     home: str
     output_dir: str
     hosts: Sequence[str]
+    webuis: Sequence[tuple[str, str]]  # folder and program, "" where it is not there now
     caches: Mapping[str, int]
     version: str
     languages: Mapping[str, str]
@@ -31,7 +32,8 @@ class Shown:
 def preferences_html(shown: Shown, language: str) -> Markup:
     """All cards in `language`."""
     cards = {
-        "look": _look(shown, language), "folders": _folders(shown, language), "hosts": _hosts(shown, language),
+        "look": _look(shown, language), "folders": _folders(shown, language), "webuis": _webuis(shown, language),
+        "hosts": _hosts(shown, language),
         "caches": _caches(shown, language), "version": _version(shown, language),
     }  # fmt: skip
     return joined(
@@ -64,6 +66,18 @@ def _folders(shown: Shown, language: str) -> Markup:
     return _typed("output_dir", shown.output_dir, language) + _row(
         text("ui.prefer.home", language), Markup("<code>{}</code>").format(shown.home)
     ) + _help("home", language)  # fmt: skip
+
+
+def _webuis(shown: Shown, language: str) -> Markup:
+    rows = joined(
+        Markup('<tr><th>{}</th><td><code>{}</code></td><td class="prefer-clear"><button type="button" class="small" '
+               'data-prefer="webui_forget" data-value="{}">{}</button></td></tr>').format(
+            program or text("ui.prefer.webui.gone", language), folder, folder, text("ui.prefer.webui.forget", language)
+        )
+        for folder, program in shown.webuis
+    )  # fmt: skip
+    table = Markup("<table>{}</table>").format(rows) if rows else Markup("")
+    return table + _typed("webui", "", language)
 
 
 def _hosts(shown: Shown, language: str) -> Markup:

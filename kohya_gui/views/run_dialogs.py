@@ -10,10 +10,13 @@ from markupsafe import Markup
 
 from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.i18n.value_kinds import bytes_text, number_text
+from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.history.deleting import Belongings
 from kohya_gui.runs.history.differences import Difference
 from kohya_gui.runs.history.notes import Notes
 from kohya_gui.views.markup import joined
+from kohya_gui.views.row_parts import option
+from train_core.facts.models.webuis import WebUI
 
 MOST_LISTED = 200  # files
 
@@ -65,6 +68,32 @@ def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str)
         text("ui.dialog.tools", language, name=name), content.format(text("ui.dialog.tools.help", language), buttons),
         [], language,
     )
+
+
+def send_dialog(
+    run: str, name: str, files: Sequence[RunFile], chosen: str, webuis: Sequence[WebUI], language: str
+) -> Markup:
+    """Which of the run's `files` shall go to which WebUI; the one that is `chosen` is ticked."""
+    boxes = joined(
+        Markup('<label class="choice"><input type="checkbox" name="file {0}"{1}>{0} <small>{2}</small></label>').format(
+            file.name, Markup(" checked") if file.name == chosen else "", bytes_text(file.bytes)
+        )
+        for file in reversed(files[-MOST_LISTED:])
+    )
+    known = Markup('<label>{}<select name="to">{}</select></label>').format(
+        text("ui.dialog.send.to", language),
+        joined(option(str(one.root), f"{one.program.name} · {one.root}", False) for one in webuis),
+    )
+    other = Markup('<label>{}<input name="other" placeholder="…/stable-diffusion-webui" spellcheck="false"{}></label>')
+    words = text("ui.dialog.send.other" if webuis else "ui.dialog.send.ask", language)
+    return _dialog(
+        text("ui.dialog.send", language, name=name),
+        Markup('<div class="choices">{}</div>{}{}<p class="soft">{}</p>').format(
+            boxes, known if webuis else "", other.format(words, "" if webuis else Markup(" autofocus")),
+            text("ui.dialog.send.help", language),
+        ),
+        [_do("send", run, text("ui.act.send", language), "primary")], language,
+    )  # fmt: skip
 
 
 def kill_dialog(run: str, name: str, language: str) -> Markup:

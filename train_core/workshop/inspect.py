@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from train_core.config.jobs.tools import Inspect
 from train_core.config.problems import Problem, problem
 from train_core.config.syntax.block_weights import label_of, order_of
-from train_core.config.untrusted import json_of
+from train_core.facts.adapters.trigger import metadata_table, trigger_words
 from train_core.facts.models.headers import ModelFile, identify
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.models.files.finite import NotFiniteError
@@ -35,7 +34,6 @@ SETTINGS = (
 )  # fmt: skip
 OF_TENSORS = ("sshs_model_hash", "modelspec.hash_sha256")  # hashes in headers
 TABLES = ("ss_dataset_dirs", "ss_tag_frequency")
-REPEATS = re.compile(r"^\d+_")
 
 
 def run(config: Inspect, report: Report) -> None:
@@ -68,7 +66,7 @@ def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str
         "format": ", ".join(formats), "size": f"{path.stat().st_size / 2**20:.1f} MiB",
         "title": said.get("modelspec.title", ""), "author": said.get("modelspec.author", ""),
         "description": said.get("modelspec.description", ""), "license": said.get("modelspec.license", ""),
-        "trigger": _trigger(said), "base_model": said.get("ss_sd_model_name", ""),
+        "trigger": trigger_words(said), "base_model": said.get("ss_sd_model_name", ""),
         "prediction": said.get("modelspec.prediction_type", ""),
     }  # fmt: skip
     return _said(facts.items())
@@ -107,18 +105,11 @@ def _said(facts: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in facts if value not in ("", 0)]
 
 
-def _trigger(said: Mapping[str, str]) -> str:
-    """The words that trigger what was learnt: as stated in the file, else from the names of folders."""
-    stated = said.get("modelspec.trigger_phrase", "")
-    folders = _table(said, "ss_dataset_dirs")
-    return stated or ", ".join(REPEATS.sub("", Path(folder).name) for folder in folders)
-
-
 def _tell_of_training(said: Mapping[str, str], report: Report) -> None:
     settings = [(name.removeprefix("ss_"), said[name]) for name in SETTINGS if said.get(name) not in (None, "", "None")]
     if settings:
         report.table("settings", ("setting", "value"), settings)
-    tables = {name: _table(said, name) for name in TABLES}
+    tables = {name: metadata_table(said, name) for name in TABLES}
     folders = tables["ss_dataset_dirs"]
     if folders:
         rows = [(name, its.get("n_repeats"), its.get("img_count")) for name, its in folders.items()]
@@ -132,15 +123,6 @@ def _tell_of_training(said: Mapping[str, str], report: Report) -> None:
     others = sorted(said.keys() - set(SETTINGS) - told - {"modelspec.thumbnail"})
     if others:
         report.table("metadata", ("name", "value"), [(name, said[name]) for name in others])
-
-
-def _table(said: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:
-    """A table that metadata hold as JSON; empty where there is none that can be read."""
-    try:
-        found = json_of(said.get(name, "{}"))
-    except ValueError:
-        return {}
-    return {key: its for key, its in found.items() if isinstance(its, dict)} if isinstance(found, dict) else {}
 
 
 def _tell_of_norms(adapter: AdapterFile, report: Report) -> None:

@@ -92,9 +92,9 @@ async function readConsole() {
   }
 }
 
-// Copies a report on the run; where the browser allows no copying, it is shown to be copied by hand.
-async function copyReport() {
-  const answer = await tools.post("report", {run});
+// Copies a text about the run that the server writes; where the browser allows no copying, it is shown instead.
+async function copy(what, file) {
+  const answer = await tools.post(what, {run, file});
   if (answer.error) return tools.tell(answer.error);
   try {
     await navigator.clipboard.writeText(answer.text);
@@ -113,7 +113,11 @@ document.addEventListener("click", (event) => {
   const inside = event.target.closest && event.target.closest("#run-details");
   if (!inside) return;
   if (event.target.closest("[data-shut]")) return shut();
-  if (event.target.closest("[data-report]")) return copyReport().catch((error) => tools.tell(error.message, true));
+  const copied = event.target.closest("[data-report], [data-prompt]");
+  if (copied) {
+    const what = copied.dataset.prompt === undefined ? "report" : "prompt";
+    return copy(what, copied.dataset.file).catch((error) => tools.tell(error.message, true));
+  }
   const shown = event.target.closest("[data-show]");
   if (shown && viewer) viewer.choose(shown.dataset.show, !shown.closest("#viewer-sheet"));
 });

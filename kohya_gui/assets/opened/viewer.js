@@ -115,6 +115,8 @@ export class Viewer {
     }
     at("viewer-use").hidden = mark !== "good" || !column.use;
     at("viewer-use").textContent = column.use;
+    at("viewer-send").hidden = mark !== "good" || !column.file;
+    Object.assign(at("viewer-send").dataset, {file: column.file, run: this.run});
     at("viewer-told").textContent = mark === "good" && !column.use ? at("viewer-told").dataset.none : "";
     this.drawOthers();
     this.drawStage(picture);

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 from kohya_gui.runs import control
+from kohya_gui.runs.details.copying import copied
 from kohya_gui.runs.details.files import files_of
 from kohya_gui.runs.details.pictures import nearest_file
 from kohya_gui.runs.details.record import sample_named
 from kohya_gui.runs.history.notes import Mark, Notes, mark_picture
 from kohya_gui.runs.registry import AT_WORK, read_run
-from train_core.config.problems import UserError, cause_of, problem
-from train_core.facts.run.result_names import not_writable
+from train_core.config.problems import UserError, problem
 
 CHOSEN = "-chosen"  # follows the name of the file, which stays
 
@@ -49,38 +43,8 @@ def use_step(folder: Path, step: int) -> Path:
             )
         )
     ending = found.path.suffix
-    copy = _copied(found.path, found.path.with_name(f"{found.path.name.removesuffix(ending)}{CHOSEN}{ending}"))
+    copy = copied(found.path, found.path.with_name(f"{found.path.name.removesuffix(ending)}{CHOSEN}{ending}"))
     info = read_run(folder)
     if info is not None and info.status in AT_WORK:
         control.stop(folder)
     return copy
-
-
-def _copied(source: Path, wanted: Path) -> Path:
-    """Copy `source` to `wanted` or to its next free number; whatever has a name keeps it."""
-    temporary = wanted.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        shutil.copyfile(source, temporary)
-        return next(path for path in _candidates(wanted) if _named(temporary, path))
-    except OSError as error:
-        raise UserError(not_writable(wanted.parent, cause_of(error))) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _candidates(wanted: Path) -> Iterator[Path]:
-    return (wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}") for number in count(1))
-
-
-def _named(temporary: Path, path: Path) -> bool:
-    """Give `temporary` the name `path`, unless something has it."""
-    if os.path.lexists(path):
-        return False
-    try:
-        os.link(temporary, path)  # replaces nothing, on any system
-    except FileExistsError:
-        return False
-    except OSError:  # a drive without links
-        temporary.rename(path)
-    return True
