@@ -201,7 +201,7 @@ new MutationObserver((changes) => {
 let pathTimer = 0;
 async function offerPaths(form, input) {
   const field = input.closest(".path");
-  if (!field || input.tagName !== "INPUT") return;
+  if (!field || input.tagName !== "INPUT" || (input.dataset.column || "folder") !== "folder") return;
   clearTimeout(pathTimer);
   pathTimer = setTimeout(async () => {
     const name = nameOf(form, field);

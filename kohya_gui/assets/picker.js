@@ -59,10 +59,18 @@ function waysUnder(field) {
   ways.className = "image-ways";
   const upload = document.createElement("button");
   upload.type = "button";
-  upload.className = "cure";
+  upload.className = "way";
   upload.addEventListener("click", () => crucible.chooseUpload());
-  crucible.words().then((words) => { upload.textContent = words.upload; });
-  ways.append(upload);
+  const table = document.createElement("button");
+  table.type = "button";
+  table.className = "way";
+  table.id = "as-table";
+  table.addEventListener("click", () => crucible.showTable(field));
+  crucible.words().then((words) => {
+    upload.textContent = words.upload;
+    table.textContent = words.table;
+  });
+  ways.append(upload, table);
   field.append(ways);
 }
 

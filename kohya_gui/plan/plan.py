@@ -72,7 +72,7 @@ def plan_of(checked: CheckedForm) -> Plan:
         checked, count, measures, size, size_problem,
         files=kept_files(config.output, count) if count and count.total else 1,
         free=free_space(config.output.output_dir),
-        chart=bucket_chart(checked.trained) if checked.trained else None,
+        chart=bucket_chart(checked.trained) if any(one.folder.images for one in checked.trained) else None,
         curves=_curves(checked, count, measures),
         strengths=tuple(strengths(config).items()),
         lint=tuple(lint(sets, config.model.max_token_length)),

@@ -18,6 +18,7 @@ import gradio
 from fastapi import FastAPI
 from gradio import networking
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -39,6 +40,7 @@ from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.preferences import preference_routes
 from kohya_gui.server.runs import run_routes
+from kohya_gui.server.tables import table_routes
 from kohya_gui.server.uploads import upload_routes
 from kohya_gui.tabs.context import PageContext
 from train_core.config.places import runs_dir
@@ -131,8 +133,9 @@ def page_app(
     app = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None,
         routes=[
-            *our_routes(board, forms), *run_routes(options.language), *preference_routes(options.language, hosts),
-            *file_routes(forms, options, has_screen), *upload_routes(options),
+            *our_routes(board, forms, options.language), *run_routes(options.language),
+            *preference_routes(options.language, hosts), *file_routes(forms, options, has_screen),
+            *upload_routes(options),
         ],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip
@@ -169,10 +172,14 @@ def _load_later(board: Board) -> None:
     timer.start()
 
 
-def our_routes(board: Board, forms: Mapping[str, FormController]) -> list[BaseRoute]:
-    """Routes that we serve beside gradio."""
+def _visitor(request: Request) -> str:
+    return visitor(gradio_app(request.app), request)
+
+
+def our_routes(board: Board, forms: Mapping[str, FormController], language: str = "") -> list[BaseRoute]:
+    """Routes that we serve beside gradio; `language` is that of every page, or ""."""
     return [
-        *form_routes(forms, lambda request: visitor(gradio_app(request.app), request)),
+        *form_routes(forms, _visitor), *table_routes(forms, _visitor, language),
         Route("/tensorboard", RedirectResponse(TENSORBOARD)),
         Route("/tensorboard/{path:path}", board),
         Route("/font-roboto/{name}", font),

@@ -106,6 +106,14 @@ def test_an_empty_form_has_a_panel_too(language):
     assert html.count("–") >= 3
 
 
+def test_a_folder_without_a_readable_picture_has_a_panel_too(form, tmp_path: Path):
+    (tmp_path / "broken" / "10_dog").mkdir(parents=True)
+    (tmp_path / "broken" / "10_dog" / "a.png").write_bytes(bytes(100))
+    checked = form(train_data_dir=str(tmp_path / "broken"))
+    assert "plan-bars" not in plan_html(checked, "en")
+    assert any("a.png" in found.text for found in checked.errors)
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_names_stay_text(form, tmp_path: Path, language: str):
     image_folder(tmp_path / "images", "5_" + HOSTILE.replace("/", "∕"), [(64, 64)] * 2, HOSTILE)
