@@ -13,7 +13,7 @@ from kohya_gui.form.controller import QUIET
 from kohya_gui.form.widgets import key
 from kohya_gui.i18n.language import COOKIE
 from kohya_gui.i18n.languages import languages
-from kohya_gui.i18n.messages import page_translations
+from kohya_gui.i18n.messages import page_translations, text
 from kohya_gui.tabs.about import build_about_tab
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.runs import build_runs
@@ -40,6 +40,7 @@ COLOURS = {
                "border_color_accent", "slider_color", "link_text_color"),
     "accent-soft": ("color_accent_soft", "checkbox_label_background_fill_selected"),
 }  # fmt: skip
+TOASTS = ("info", "warning", "error")
 # No font of Chinese or Japanese letters: the browser chooses one by the page's language, since their shapes differ.
 FONTS = ("system-ui", "Segoe UI", "Noto Sans", "sans-serif")
 BELL = Markup(
@@ -74,6 +75,7 @@ def page_options() -> dict[str, Any]:
     """The page's style, script and texts: the keyword arguments that gradio takes when the page is served."""
     return {
         "css_paths": sorted(ASSETS.glob("*.css")),
+        "css": _toast_titles(),
         "js": f"() => {{\n{_scripts()}\n}}",
         "theme": theme(),
         "i18n": gr.I18n(**page_translations()),
@@ -100,6 +102,14 @@ def _scripts() -> str:
     """All of assets/*.js, each in a scope of its own."""
     files = sorted(ASSETS.glob("*.js"))
     return "\n".join(f"(() => {{\n{file.read_text(encoding='utf-8')}\n}})();" for file in files)
+
+
+def _toast_titles() -> str:
+    """Rules that put our words over a toast, by the page's language: gradio itself writes its kind there in English."""
+    return "\n".join(
+        f'.toast-title.{kind}:lang({language})::before {{ content: "{text(f"ui.toast.{kind}", language)}"; }}'
+        for kind in TOASTS for language in languages()
+    )  # fmt: skip
 
 
 def _header(context: PageContext) -> Markup:

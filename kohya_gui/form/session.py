@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from kohya_gui.i18n.language import language_of
 from kohya_gui.i18n.messages import text
-from kohya_gui.views.markup import message
+from kohya_gui.views.markup import led_by_label
 from train_core.config.problems import Problem, UserError
 
 TOAST_SECONDS = 12
@@ -37,15 +37,15 @@ class Session:
         """Show a message."""
         words = str(escape(self.text(key, **params)))
         if self.said is None:
-            gr.Info(words, TOAST_SECONDS, title=self.text("ui.toast.info"))
+            gr.Info(words, TOAST_SECONDS)
         else:
             self.said.append(words)
 
     def warn(self, found: Problem | UserError) -> None:
         """Show what is wrong."""
         for problem in found.problems if isinstance(found, UserError) else (found,):
-            words = str(message(problem, self.language))
+            words = str(led_by_label(problem, self.language))
             if self.said is None:
-                gr.Warning(words, TOAST_SECONDS, title=self.text("ui.toast.warning"))
+                gr.Warning(words, TOAST_SECONDS)
             else:
                 self.said.append(words)

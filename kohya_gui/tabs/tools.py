@@ -59,7 +59,7 @@ class ToolForm(FormController):
         hidden = self._hidden(values)
         try:
             shown_values = {name: value for name, value in values.items() if name not in hidden}
-            launch.start(self.job, check_tool(self.job, shown_values, "the form"))
+            launch.start(self.job, check_tool(self.job, shown_values, session.text("ui.the_form")))
         except UserError as error:
             return self.refuse(error, session)
         return look(self.panel, seen, session.language)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import say, translate
+from kohya_gui.i18n.messages import dictionary, say, translate
 from train_core.config.phrases import JOINTS, Phrase
 from train_core.config.problems import Problem
 
@@ -30,6 +30,13 @@ def message(found: Problem, language: str) -> Markup:
         _lines(translate(short, language)),
         joined(Markup("<li>{}</li>").format(say(item, language)) for item in items),
     )
+
+
+def led_by_label(found: Problem, language: str) -> Markup:
+    """The message of `found`, led by the label of the setting that it names, if it names one."""
+    label = dictionary(language).get(f"setting.{found.params.get('name')}.label")
+    words = message(found, language)
+    return words if label is None else Markup("<b>{}</b> {}").format(label, words)
 
 
 def _lines(text: str) -> Markup:
