@@ -23,20 +23,23 @@ class Preferences:
     """`output_dir` is where results go unless a run says otherwise, "" for a folder of the home.
 
     `allow_host` are names under which the page answers besides those given on the command line. `webuis` are the
-    folders of the programs that draw with what is trained.
+    folders of the programs that draw with what is trained. `start_preset` is the preset that the form starts with, ""
+    where it starts as it was left.
     """
 
     output_dir: str = ""
     allow_host: tuple[str, ...] = ()
     webuis: tuple[str, ...] = ()
+    start_preset: str = ""
 
 
 def preferences() -> Preferences:
     """What is chosen; whatever is missing or unreadable is as if it had never been chosen."""
     kept = _kept()
-    folder = kept.get("output_dir")
+    folder, start = kept.get("output_dir"), kept.get("start_preset")
     return Preferences(
-        folder if isinstance(folder, str) else "", _texts(kept.get("allow_host")), _texts(kept.get("webuis"))
+        folder if isinstance(folder, str) else "", _texts(kept.get("allow_host")), _texts(kept.get("webuis")),
+        start if isinstance(start, str) else "",
     )
 
 

@@ -29,7 +29,9 @@ def list_presets() -> list[str]:
 
 def _keys(kind: str) -> list[str]:
     folder = _folder(kind)
-    return sorted(kind + path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.json"))
+    found = (path.relative_to(folder) for path in folder.rglob("*.json"))
+    names = [path.with_suffix("").as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
+    return sorted((kind + name for name in names), key=lambda key: ("/" in key, key))
 
 
 def _folder(kind: str) -> Path:
@@ -60,7 +62,32 @@ def chosen(key: str | None) -> str:
 
 def name_of(key: str) -> str:
     """The preset's name as people read it."""
-    return key.partition(":")[2].rpartition("/")[2]
+    return full_name(key).rpartition("/")[2]
+
+
+def group_of(key: str) -> str:
+    """The group that the preset belongs to, which is its folder; "" for none."""
+    return full_name(key).rpartition("/")[0]
+
+
+def full_name(key: str) -> str:
+    """The preset's name with its group, such as `faces/Ann`."""
+    return key.partition(":")[2]
+
+
+def key_of(path: Path) -> str:
+    """The key of the user's preset in the file `path`."""
+    return USER + path.relative_to(presets_dir()).with_suffix("").as_posix()
+
+
+def about_key(key: str | None) -> str:
+    """The name by which the locales tell of the program's preset `key`; "" for the user's own, and for none."""
+    return name_of(key) if key and is_program_preset(key) else ""
+
+
+def kept_by(key: str) -> Kept:
+    """What the preset `key` keeps of another program's file that it was made from."""
+    return _kept_at(path_of(key))
 
 
 def is_program_preset(key: str) -> bool:
@@ -129,15 +156,24 @@ def save_preset(key: str, config: TrainConfig, kept: Kept = NOTHING_KEPT) -> str
 
 def save_preset_as(name: str, config: TrainConfig, kept: Kept = NOTHING_KEPT) -> str:
     """Write `config` as a new preset of the user and return its key. An existing one is never written over."""
-    name = name.strip().removesuffix(".json").strip(" .")
-    if not name or refused_name(name) or len(name) > 100:
+    return _write(checked_target(name), config, kept)
+
+
+def checked_target(name: str) -> Path:
+    """The file for a new preset of the user called `name`, which may begin with groups, as in `faces/Ann`.
+
+    Raises `UserError` for what cannot be a file's name, and for the name of a preset that there is.
+    """
+    name = name.strip().removesuffix(".json").rstrip(" .")
+    parts = [part.strip() for part in name.split("/")]
+    if any(not part.strip(".") or part.startswith(".") or refused_name(part) or len(part) > 100 for part in parts):
         raise UserError(
             problem(
                 "bad_preset_name",
                 "{name} cannot be a file name. Use up to 100 letters, digits, spaces and dashes.", name=repr(name),
             )
         )
-    path = presets_dir() / f"{name}.json"
+    path = presets_dir().joinpath(*parts[:-1], f"{parts[-1]}.json")
     if exists(path):
         raise UserError(
             problem(
@@ -145,7 +181,7 @@ def save_preset_as(name: str, config: TrainConfig, kept: Kept = NOTHING_KEPT) ->
                 "You already have a preset {name}. Select it and press Save, or choose another name.", name=name,
             )
         )
-    return _write(path, config, kept)
+    return path
 
 
 def _kept_at(path: Path) -> Kept:
@@ -164,4 +200,4 @@ def _write(path: Path, config: TrainConfig, kept: Kept) -> str:
         write_preset(path, config.applicable(), config.settings(), kept)
     except OSError as error:
         raise UserError(not_written(path, cause_of(error))) from error
-    return USER + path.relative_to(presets_dir()).with_suffix("").as_posix()
+    return key_of(path)

@@ -16,7 +16,7 @@ from train_core.config.syntax.coerce import bounds, expected, help_of
 from train_core.events.stages import STAGES
 
 JOBS: tuple[type[Job], ...] = tuple(table.job_of(row.name) for row in table.OURS)
-OF_MESSAGES = ("message.", "phrase.", "joint.")  # said by the server alone
+OF_MESSAGES = ("message.", "phrase.", "joint.", "preset.")  # said by the server alone
 
 
 @cache

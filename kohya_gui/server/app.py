@@ -39,6 +39,7 @@ from kohya_gui.server.listener import Server, listen, port_of
 from kohya_gui.server.login import Login
 from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.preferences import preference_routes
+from kohya_gui.server.presets import preset_routes
 from kohya_gui.server.runs import run_routes
 from kohya_gui.server.tables import table_routes
 from kohya_gui.server.uploads import upload_routes
@@ -179,7 +180,7 @@ def _visitor(request: Request) -> str:
 def our_routes(board: Board, forms: Mapping[str, FormController], language: str = "") -> list[BaseRoute]:
     """Routes that we serve beside gradio; `language` is that of every page, or ""."""
     return [
-        *form_routes(forms, _visitor), *table_routes(forms, _visitor, language),
+        *form_routes(forms, _visitor), *table_routes(forms, _visitor, language), *preset_routes(forms, _visitor),
         Route("/tensorboard", RedirectResponse(TENSORBOARD)),
         Route("/tensorboard/{path:path}", board),
         Route("/font-roboto/{name}", font),

@@ -38,6 +38,7 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> TrainForm:
     stamp = gr.HTML(elem_id="train-stamp")
     with gr.Row(elem_id="train-columns", equal_height=False):
         with gr.Column(scale=6, min_width=420, elem_id="form-column"):
+            gr.HTML('<div id="preset-about"></div>', elem_id="preset-about-box")
             tools = build_form_tools()
             fields = build_form(TrainConfig, essential=ESSENTIAL)
             build_target()
@@ -104,5 +105,6 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     run.buttons["sample"].click(actions.sample_now, [run.choice], None, **QUIET)
     shown = [panel.box, panel.title, *panel.commands.values(), panel.text, panel.download, form.stamp]
     form.bar.export.click(actions.export, fields, shown, **QUIET)
+    form.bar.export_kohya.click(actions.export_kohya, fields, shown, **QUIET)
     form.bar.command.click(actions.print_command, fields, shown, **QUIET)
     panel.close.click(lambda: gr.update(visible=False), None, [panel.box], **QUIET)

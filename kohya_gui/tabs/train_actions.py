@@ -22,6 +22,7 @@ from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import OutputPanel
 from kohya_gui.tabs.train_run import RunPanel, Seen, look
 from train_core.config.files import missing, to_toml
+from train_core.config.interop.kohya_ss_export import export_kohya_ss, lost_in_kohya_ss
 from train_core.config.interop.sd_scripts_export import export_toml
 from train_core.config.job import Job
 from train_core.config.jobs.train import TrainConfig
@@ -146,6 +147,18 @@ class Actions:
         """Show the settings as sd-scripts' TOML."""
         return self._show("export", lambda found: ({}, export_toml(found.config)), request, *shown)
 
+    def export_kohya(self, request: gr.Request, *shown: Any) -> Updates:
+        """Show the settings as kohya_ss's JSON, with what the file that they came from says beside them."""
+        session = self.form.session(request)
+        kept = self.form.kept(session)
+
+        def write(found: CheckedForm) -> tuple[dict[str, str], str]:
+            for name in lost_in_kohya_ss(found.config):
+                session.tell("ui.import.lost", name=session.text(f"setting.{name}.label"))
+            return {}, export_kohya_ss(found.config, kept, str(found.facts.get("family") or ""))
+
+        return self._show("export_kohya", write, request, *shown, ending="json")
+
     def print_command(self, request: gr.Request, *shown: Any) -> Updates:
         """Show the command that Start would run, and the TOML that it reads."""
         return self._show(
@@ -153,8 +166,9 @@ class Actions:
         )
 
     def _show(
-        self, name: str, write: Callable[[CheckedForm], tuple[dict[str, str], str]], request: gr.Request, *shown: Any
-    ) -> Updates:
+        self, name: str, write: Callable[[CheckedForm], tuple[dict[str, str], str]], request: gr.Request, *shown: Any,
+        ending: str = "toml",
+    ) -> Updates:  # fmt: skip
         """The panel with the commands by shell and the text that `write` gives, or a message why there are none."""
         session, values, panel = self.form.session(request), self.form.fields.read(shown), self.panel
         try:
@@ -167,8 +181,10 @@ class Actions:
             panel.title: f"**{session.text(f'ui.{name}.title')}**",
             **{box: gr.update(value=commands.get(shell, ""), visible=bool(commands))
                for shell, box in panel.commands.items()},
-            panel.text: written,
-            panel.download: _download(written, found.config.output.output_name, session.text("ui.download")),
+            panel.text: gr.update(value=written, label=ending.upper()),
+            panel.download: _download(
+                written, f"{found.config.output.output_name}.{ending}", session.text("ui.download")
+            ),
         }
 
 
@@ -230,4 +246,4 @@ def _ask(request: Callable[[Path], None], choice: str | None, session: Session) 
 def _download(written: str, name: str, label: str) -> Markup:
     """A link that saves the text as a file, made in the browser so that no server keeps it."""
     address = f"data:text/plain;charset=utf-8,{quote(written)}"
-    return Markup('<a download="{}.toml" href="{}">{}</a>').format(name, address, label)
+    return Markup('<a download="{}" href="{}">{}</a>').format(name, address, label)

@@ -29,8 +29,10 @@ from kohya_gui.i18n.messages import say, text
 from kohya_gui.plan.plan import plan_of
 from kohya_gui.plan.plan_html import notes_card, plan_html
 from kohya_gui.plan.try_html import try_html
+from kohya_gui.preferences import preferences
 from kohya_gui.tabs.train_parts import Toolbar
 from kohya_gui.tabs.train_try import Tries
+from kohya_gui.views.presets_html import about_html
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.thumbnail import thumbnail_address
 from train_core.config.clean_paths import clean_path
@@ -75,6 +77,7 @@ class TrainForm(FormController):
                 "folders": sources_html(found.trained, found.config.training.train_batch_size, language),
                 "offers": offers_html(found, more.get("target", ""), language),
                 "preset-state": self._preset_state(shown, draft, session),
+                "preset-about": about_html(presets.about_key(draft.get("preset")), language),
             },
             hidden={s.name: _reason(s, config, found, language) for s in self.fields.settings if s.name in hidden},
             away=tuple(self.fields.empty_sections(hidden)),
@@ -96,8 +99,8 @@ class TrainForm(FormController):
             count = len(self.differing(shown, chosen)) if chosen else 0
         except UserError:  # it is gone; loading it says so
             count = 0
-        return Markup('<span class="pill">{}</span>').format(
-            text("ui.preset.changes", session.language, count=count)
+        return Markup('<button type="button" class="pill" data-preset="{}">{}</button>').format(
+            chosen, text("ui.preset.changes", session.language, count=count)
         ) if count else Markup("")  # fmt: skip
 
     def differing(self, shown: Mapping[str, Any], preset: str) -> dict[str, Any]:
@@ -108,6 +111,12 @@ class TrainForm(FormController):
         read = presets.read_preset(preset)
         there, left_open = self.complete(read.values), unsaid(read.named)
         return {name: there[name] for name in shown if shown[name] != there[name] and name not in left_open}
+
+    def preset_moved(self, key: str, to: str | None, session: Session) -> None:
+        """Note that the preset `key` is now called `to`; None where it is gone."""
+        draft = self.load_draft(session)
+        if draft.get("preset") == key:
+            self.keep_draft(session, {**draft, "preset": to})
 
     def _remember_model(self, found: CheckedForm, draft: Mapping[str, Any], session: Session) -> None:
         """Take the model in the form for the hub id that was asked for, once it is one."""
@@ -133,7 +142,15 @@ class TrainForm(FormController):
             loaded = self._loaded(lambda: presets.read_settings(file), None, session)
             if loaded is not None:
                 return loaded
-        draft = self.load_draft(session)
+        draft, start = self.load_draft(session), preferences().start_preset
+        if start and session.user not in self._greeted:
+            self._greeted.add(session.user)
+            left = self.complete(draft.get("values", {}))
+            if draft:
+                self.history(session).note(left)  # so that it can be undone
+            loaded = self._loaded(lambda: self._over(start, left, session), start, session)
+            if loaded is not None:
+                return loaded
         if draft:
             return self.show(draft.get("values", {}), draft.get("preset"), session)
         if presets.DEMO in presets.list_presets():
@@ -176,28 +193,37 @@ class TrainForm(FormController):
 
     def save_preset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Write the form over the chosen preset, if it is the user's own."""
-        kept = self._kept(request)
+        kept = self.kept(self.session(request))
         return self._saved(
             lambda found: presets.save_preset(presets.chosen(preset), found.config, kept), shown, request
         )
 
     def save_preset_as(self, request: gr.Request, name: str, *shown: Any) -> Updates:
         """Write the form as a new preset, and close the name field once that has worked."""
-        kept = self._kept(request)
+        kept = self.kept(self.session(request))
         updates = self._saved(lambda found: presets.save_preset_as(name or "", found.config, kept), shown, request)
         if self.bar.preset in updates:
             updates |= {self.bar.name_row: gr.update(visible=False), self.bar.name: ""}
         return updates
 
-    def _kept(self, request: gr.Request) -> Kept:
+    def kept(self, session: Session) -> Kept:
         """What the file that was opened says beside the form's settings."""
-        return kept_in(self.load_draft(self.session(request)).get("kept") or {})
+        return kept_in(self.load_draft(session).get("kept") or {})
 
     def put(self, request: gr.Request, sent: str, preset: str | None, *shown: Any) -> Updates:
-        """Put values into the form that the page's script has written as JSON: a cure, or a way to so many steps."""
-        given = readable(read_json(sent), self.fields.widgets)
+        """Put values into the form that the page's script has written as JSON: a cure, or a way to so many steps.
+
+        A preset instead of values is loaded; "" only lists again what presets there are.
+        """
+        asked = read_json(sent)
+        given = readable(asked, self.fields.widgets)
         before = self.fields.read(shown)
         session = self.session(request)
+        chosen = asked.get("@preset") if isinstance(asked, dict) else None
+        if isinstance(chosen, str):
+            if chosen:
+                return self.load_preset(request, chosen, *shown)
+            return {self.bar.preset: _choices(self.load_draft(session).get("preset"), session)}
         kept = self.load_draft(session).get("kept")
         return self.show({**before, **given}, preset, session, before, kept) if given else gr.skip()
 
@@ -248,7 +274,7 @@ class TrainForm(FormController):
         for remark in remarks:
             session.warn(remark)
         self._note_brought(preset, session)
-        return self.show(values, preset, session, shown)
+        return self.show(values, preset, session, shown, presets.kept_by(preset).table() if preset else None)
 
     def _note_brought(self, preset: str | None, session: Session) -> None:
         """Note in the draft what a `preset` of the program says of what is trained: nobody has chosen that.
@@ -290,5 +316,6 @@ def _choices(chosen: str | None, session: Session) -> Any:
     """The list of presets, the user's own marked as such."""
     known = presets.list_presets()
     kinds = {True: "ui.preset.program", False: "ui.preset.user"}
-    named = [(session.text(kinds[presets.is_program_preset(k)], name=presets.name_of(k)), k) for k in known]
+    names = {k: presets.name_of(k) if presets.is_program_preset(k) else presets.full_name(k) for k in known}
+    named = [(session.text(kinds[presets.is_program_preset(k)], name=name), k) for k, name in names.items()]
     return gr.update(choices=named, value=chosen if chosen in known else None)

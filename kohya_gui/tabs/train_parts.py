@@ -27,6 +27,7 @@ class Toolbar:
     save: gr.Button
     save_as: gr.Button
     export: gr.Button
+    export_kohya: gr.Button
     command: gr.Button
     reset: gr.Button
     preparing: dict[type[Job], gr.Button]
@@ -53,7 +54,9 @@ def build_toolbar() -> Toolbar:
         gr.Button("⋯", elem_id="more")
         with gr.Column(elem_id="menu"):
             gr.Button(key("ui.open_file"), elem_id="open-file")  # the script opens it
-            save, save_as, export, command = (_entry(name) for name in ("save", "save_as", "export", "command"))
+            save, save_as = _entry("save"), _entry("save_as")
+            gr.Button(key("ui.manage_presets"), elem_id="manage-presets")  # the script opens the dialog
+            export, export_kohya, command = (_entry(name) for name in ("export", "export_kohya", "command"))
             preparing = {
                 job: gr.Button(key(f"job.{job.job_name}.title"), elem_id=job.job_name.replace("_", "-"))
                 for job in preparing_jobs()
@@ -67,8 +70,9 @@ def build_toolbar() -> Toolbar:
         cancel = gr.Button(key("ui.cancel"), size="sm", elem_id="preset-cancel")
     put = gr.Textbox(elem_id="put", show_label=False, container=False)
     return Toolbar(
-        preset=preset, save=save, save_as=save_as, export=export, command=command, reset=reset, preparing=preparing,
-        queue=queue, start=start, stop=stop, name_row=name_row, name=name, confirm=confirm, cancel=cancel, put=put,
+        preset=preset, save=save, save_as=save_as, export=export, export_kohya=export_kohya, command=command,
+        reset=reset, preparing=preparing, queue=queue, start=start,
+        stop=stop, name_row=name_row, name=name, confirm=confirm, cancel=cancel, put=put,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from kohya_gui.form import presets
 from kohya_gui.form.drafts import load_draft
 from kohya_gui.form.live import Answer
 from kohya_gui.form.own_choices import WHAT
+from kohya_gui.form.preset_files import start_with
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form
 from kohya_gui.runs import launch
@@ -202,6 +203,57 @@ def test_shipped_presets_say_how_and_not_what(page: TrainForm):
     for key in presets.list_presets():
         named = set(presets.read_preset(key).named) & set(WHAT)
         assert key == presets.DEMO or named <= {"v_parameterization"}, key
+
+
+def test_the_preset_to_start_with_is_loaded_once_for_each_start_of_the_program(page: TrainForm):
+    page = replace(page, _greeted=set())
+    page.opened(request("ida"))
+    typed(page, "ida", output_name="mine", network_dim=9)
+    start_with("program:lora/sd15-style")
+    fresh = replace(page, _greeted=set(), _histories={})  # the program was started again
+    opened = values_in(fresh, fresh.opened(request("ida")))
+    assert (opened["network_dim"], opened["output_name"]) == (64, "mine")
+    undone = fresh.undo(request("ida"), *opened.values())
+    assert undone[fresh.fields.widgets["network_dim"]] == 9
+    assert values_in(fresh, fresh.opened(request("ida")))["network_dim"] == 9  # as it was left
+
+
+def test_the_page_says_for_whom_the_loaded_preset_is(page: TrainForm):
+    page.opened(request("joe"))
+    load(page, "joe", "program:lora/sd15-style")
+    assert "a style, many pictures" in typed(page, "joe").parts["preset-about"]
+    page.save_preset_as(request("joe"), "sd15-style", *shown(page))
+    assert typed(page, "joe").parts["preset-about"] == ""  # one's own, whatever its name
+
+
+def test_a_preset_is_loaded_and_the_list_renewed_when_the_script_asks(page: TrainForm):
+    fields = shown(page)
+    after = page.put(request("tom"), json.dumps({"@preset": "program:lora/sd15-style", "at": 1}), None, *fields)
+    assert after[page.fields.widgets["network_dim"]] == 64
+    presets.save_preset_as("new", TrainConfig())
+    renewed = page.put(request("tom"), json.dumps({"@preset": "", "at": 2}), None, *fields)
+    assert set(renewed) == {page.bar.preset}
+    assert "user:new" in [key for _, key in renewed[page.bar.preset]["choices"]]
+
+
+def test_the_export_for_kohya_ss_keeps_what_the_opened_file_says_beside_our_settings(page: TrainForm):
+    old = {
+        "LoRA_type": "Standard", "network_dim": 12, "no_such_field": "kept", "train_batch_size": 3,
+        "max_resolution": "512,512", "lr_warmup": 0, "optimizer": "AdamW", "LyCORIS_preset": "full",
+    }  # fmt: skip
+    opened = page.open_dropped("old.json", json.dumps(old).encode(), page.session(request("pat")))
+    with gr.Blocks():
+        actions = actions_of(page)
+    updates = actions.export_kohya(request("pat"), *{**opened.values, "network_dim": 20}.values())
+    written = updates[actions.panel.text]
+    assert written["label"] == "JSON"
+    exported = json.loads(written["value"])
+    assert (exported["no_such_field"], exported["network_dim"], exported["train_batch_size"]) == ("kept", 20, 3)
+    assert '.json"' in updates[actions.panel.download]
+    page.save_preset_as(request("pat"), "old", *opened.values.values())
+    load(page, "pat", "user:old")  # another day, from the preset
+    again = actions.export_kohya(request("pat"), *opened.values.values())[actions.panel.text]["value"]
+    assert json.loads(again)["no_such_field"] == "kept"
 
 
 def test_a_hub_id_is_asked_for_once_and_remembered(page: TrainForm, tmp_path: Path, told: list[str], monkeypatch):
