@@ -138,7 +138,7 @@ function show(ended) {
   part("report").innerHTML = ended.html;
   crucible.words().then((words) => { part("cancel").textContent = words.upload_done; });
   part("cancel").focus();
-  if (ended.folder) crucible.put({train_data_dir: ended.folder});
+  if (ended.folder) crucible.put({train_data_dir: ended.folder, dataset_config: ""}); // only one can say where images are
 }
 
 dialog.addEventListener("click", (event) => {

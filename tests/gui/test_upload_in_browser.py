@@ -80,6 +80,16 @@ def test_a_name_that_is_none_is_told_and_can_be_changed(page: Page, place: Path)
     assert (place / "home" / "data" / "second" / "10_second" / "0.png").exists()
 
 
+def test_what_is_dropped_takes_the_place_of_a_dataset_file(page: Page, place: Path):
+    (place / "old.toml").write_text(f"[[datasets]]\n[[datasets.subsets]]\nimage_dir = '{place}'\n")
+    page.evaluate("(path) => crucible.put({dataset_config: path, train_data_dir: ''})", str(place / "old.toml"))
+    expect(page.locator("#step-line")).to_contain_text("3 images × 1 repeats")
+    drop(page, place / "0.png", place / "1.png")
+    page.locator('#upload [data-part="name"]').fill("third")
+    page.locator('#upload [data-part="send"]').click()
+    expect(page.locator("#step-line")).to_contain_text("2 images × 10 repeats")
+
+
 def test_a_settings_file_that_is_dropped_is_still_opened(page: Page, place: Path):
     drop(page, named={"mine.toml": b'output_name = "dropped"\n'})
     expect(page.locator("#setting-output_name input")).to_have_value("dropped")
