@@ -12,6 +12,8 @@ from train_core.facts.models.pickled_code import full_name, is_dangerous, may_ca
 MOST_BYTES = 16 << 20  # of opcodes; those of a checkpoint with its optimizer are a few MB
 MOST_READS = 2_000_000  # of them and their arguments; such a checkpoint takes about 400,000
 MOST_OBJECTS = 2_000_000
+MOST_WAITING = 500_000  # objects that are read and have no place yet; picklers put theirs away a thousand at a time
+DEEPEST = 10_000  # beginnings of tuples and the like within each other
 # Number formats by the kinds of storages and by torch's own names.
 FORMATS = {
     "Float": "F32", "Half": "F16", "BFloat16": "BF16", "Double": "F64", "Long": "I64", "Int": "I32", "Short": "I16",
@@ -89,9 +91,10 @@ class _Walker(pickle._Unpickler):
 
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
     stack: list[Any]
+    metastack: list[list[Any]]
 
     def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(_Limited(stream))
+        super().__init__(_Limited(stream, self))
         self.code: set[str] = set()
         self.storages: list[Storage] = []
 
@@ -179,8 +182,9 @@ class _Walker(pickle._Unpickler):
 class _Limited:
     """A stream of which only so much is read: a pickle that goes on and on is no checkpoint."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], reader: _Walker) -> None:
         self._stream, self._left, self._reads_left = stream, MOST_BYTES, MOST_READS
+        self._reader = reader
 
     def read(self, size: int) -> bytes:
         return self._counted(self._stream.read(min(size, self._left + 1)), size)
@@ -192,6 +196,8 @@ class _Limited:
         self._left -= len(data)
         self._reads_left -= 1
         if self._left < 0 or self._reads_left < 0 or len(data) < wanted:
+            raise EOFError
+        if len(self._reader.stack) > MOST_WAITING or len(self._reader.metastack) > DEEPEST:
             raise EOFError
         return data
 

@@ -9,6 +9,7 @@ import pytest
 
 from train_core.config.interop.imports.recognise import import_text
 from train_core.config.interop.imports.report import Import
+from train_core.config.interop.imports.shell_scripts import MOST_LETTERS, read_script
 from train_core.config.interop.imports.trained_files import from_metadata
 from train_core.config.problems import UserError
 
@@ -346,3 +347,11 @@ def test_our_own_preset_keeps_what_it_was_made_from() -> None:
     found = read(text, "a.json")
     assert (found.program, said(found, "network_dim")) == ("Crucible", {"network_dim": 8})
     assert (found.kept.program, found.kept.values) == ("kohya_ss", {"odd": 1})
+
+
+def test_a_script_cannot_grow_without_end() -> None:
+    doubled = "a0=xx\n" + "".join(f"a{n}=$a{n - 1}$a{n - 1}\n" for n in range(1, 60))
+    found = read_script(f"{doubled}python train_network.py --output_name=$a3 --seed={'1' * 300_000}")
+    assert found.variables["a3"] == "x" * 16
+    assert max(len(str(value)) for value in found.given().values()) <= MOST_LETTERS
+    assert "$a" in found.variables["a59"]  # what was too long stays as it was written

@@ -30,7 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train_core.config.problems import UserError
-from train_core.facts.models.pickles import MOST_BYTES, walk_pickle
+from train_core.facts.models.pickles import DEEPEST, MOST_BYTES, MOST_WAITING, walk_pickle
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.models.files.stored import open_weights
 
@@ -236,6 +236,20 @@ def test_a_checkpoint_that_is_cut_short_is_called_damaged(form: str, tmp_path: P
     for share in (0.3, 0.6, 0.99):
         (tmp_path / "m.ckpt").write_bytes(content[: int(len(content) * share)])
         assert refusal(tmp_path / "m.ckpt").startswith("model_file_broken")
+
+
+@pytest.mark.parametrize(("opcode", "most"), [(b"(", DEEPEST), (b"]", MOST_WAITING), (b"K\x01", MOST_WAITING)])
+def test_a_pickle_that_puts_nothing_in_its_place_is_given_up_early(opcode: bytes, most: int) -> None:
+    stream = io.BytesIO(b"\x80\x02" + opcode * (most * 3))
+    with pytest.raises(ValueError):
+        walk_pickle(stream)
+    assert stream.tell() < len(opcode) * (most + 10)
+
+
+def test_long_tuples_and_lists_are_read_by_every_protocol() -> None:
+    for protocol in range(6):
+        held = {"tuple": tuple(range(100_000)), "list": list(range(100_000))}
+        assert walk_pickle(io.BytesIO(pickle.dumps(held, protocol))).root == held
 
 
 def test_a_pickle_without_end_is_given_up() -> None:

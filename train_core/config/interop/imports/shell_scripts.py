@@ -11,6 +11,7 @@ from train_core.config.interop.imports.command_line import flags_in, words_of
 
 ENDINGS = (".sh", ".ps1", ".bat", ".cmd")
 MOST_LINES = 5000
+MOST_LETTERS = 100_000  # of a command, or of a value with its variables filled in; no shell takes as many
 # name=value of sh, $name = value of PowerShell, set name=value of cmd.
 _ASSIGNMENT = re.compile(
     r"\s*(?P<export>export\s+|\$[Ee]nv:|)(?:set\s+(?P<quote>\"?)|\$|)(?P<name>[A-Za-z_]\w*)\s?=\s?(?P<value>.*)"
@@ -58,7 +59,7 @@ def _lines(text: str) -> Iterator[str]:
     for line in text.splitlines()[:MOST_LINES]:
         plain = _without_comment(line).rstrip()
         goes_on = plain.endswith(_GOES_ON)
-        whole += plain[:-1] + " " if goes_on else plain
+        whole = (whole + (plain[:-1] + " " if goes_on else plain))[:MOST_LETTERS]
         if not goes_on:
             yield whole
             whole = ""
@@ -92,12 +93,18 @@ def _assign(script: Script, found: re.Match[str]) -> None:
 
 
 def _filled(text: str, script: Script) -> str:
-    """`text` with the values of variables that are known; others stay as they are."""
+    """`text` with the values of variables that are known; others, and those that get too long, stay as they are."""
+    left = MOST_LETTERS - len(text)
 
     def value_of(found: re.Match[str]) -> str:
+        nonlocal left
         name = found[1] or found[2]
+        value = str(script.variables.get(name, found[0]))
+        left -= len(value)
+        if left < 0:
+            return found[0]
         script.within.update({name} & script.variables.keys())
-        return str(script.variables.get(name, found[0]))
+        return value
 
     return _VARIABLE.sub(value_of, text)
 
