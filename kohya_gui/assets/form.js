@@ -98,6 +98,7 @@ function mark(form) {
   for (const field of fieldsOf(form)) {
     const name = nameOf(form, field);
     field.classList.toggle("changed", changed.includes(name));
+    if (form.name === "train") crucible.offerReset(field, name, changed.includes(name));
     messageUnder(field, messages[name] || "");
     if (field.classList.contains("path")) crucible.markPath?.(field, (form.said.paths || {})[name]);
   }
@@ -233,12 +234,13 @@ function listOf(field) {
 
 // ---- finding settings --------------------------------------------------------------------------------------------
 
-let index = null;
+let index = null; // one request, however many ask
 async function names() {
-  index ??= await (await fetch("form/train/names")).json();
+  index ??= fetch("form/train/names").then((response) => response.json()).catch(() => { index = null; return []; });
+  const found = await index;
   const form = formOf("train");
-  form.sections ??= index.reduce((all, one) => ({...all, [one.section]: [...(all[one.section] || []), one.name]}), {});
-  return index;
+  form.sections ??= found.reduce((all, one) => ({...all, [one.section]: [...(all[one.section] || []), one.name]}), {});
+  return found;
 }
 
 document.addEventListener("focusin", (event) => {
@@ -333,4 +335,5 @@ document.addEventListener("change", (event) => {
 });
 
 crucible.put = put; // for the other scripts
+crucible.names = names;
 crucible.settingOf = (field) => { const form = formAround(field); return {form: form.name, setting: nameOf(form, field)}; };

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from kohya_gui.form.widgets import Form
+from kohya_gui.form.widgets import Form, to_widget
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import dictionary, text
+from kohya_gui.views.run_dialogs import value_text
 
 
 def search_index(form: Form, language: str) -> list[dict[str, Any]]:
-    """Each setting: its name, its label and section in `language`, and all `words` to find it by, in small letters."""
+    """Each setting: its name, its label and section in `language`, and all `words` to find it by, in small letters.
+
+    Also what its field shows for the default, and the words that say that it goes back there.
+    """
     return [
         {
             "name": s.name, "label": text(f"setting.{s.name}.label", language), "section": s.section,
             "title": text(f"section.{s.section}.title", language), "words": _words(s.name),
+            "default": to_widget(s, s.default),
+            "reset": text("ui.reset.one", language, value=value_text(to_widget(s, s.default), language)),
         }
         for s in form.settings
     ]  # fmt: skip

@@ -101,7 +101,7 @@ def build_form_tools() -> FormTools:
             show_label=False, container=False, placeholder=key("ui.search"), max_lines=1, elem_id="search",
             html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off"),
         )  # fmt: skip
-        depths = [(key(f"ui.depth.{depth}"), depth) for depth in ("usual", "all", "changed")]
+        depths = [(key(f"ui.depth.{depth}"), depth) for depth in ("essential", "usual", "all", "changed")]
         gr.Radio(depths, value="usual", show_label=False, container=False, elem_id="depth", interactive=True)
         undo = gr.Button("↶", elem_id="undo", size="sm")
         redo = gr.Button("↷", elem_id="redo", size="sm")

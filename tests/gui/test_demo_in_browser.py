@@ -33,7 +33,7 @@ def show_field(page: Page, name: str) -> None:
     """Unfold the section of the setting `name`, with all that is in it."""
     declared = next(s for s in TrainConfig.settings() if s.name == name)
     if declared.traits.advanced:
-        page.locator("#depth label").nth(1).click()
+        page.locator("#depth label").nth(2).click()
     if not page.locator(f"#setting-{name}").count():
         unfold(page, declared.section)
 
@@ -314,7 +314,7 @@ def test_only_what_differs_is_shown_when_asked_for(page: Page, address: str):
     open_page(page, address)
     choose_preset(page, "demo")
     fill(page, noise_offset="0.05")
-    page.locator("#depth label").nth(2).click()
+    page.locator("#depth label").nth(3).click()
     expect(page.locator("#setting-noise_offset")).to_be_visible()
     expect(page.locator("#section-loss")).to_be_visible()
     expect(page.locator("#setting-multires_noise_iterations")).to_be_hidden()

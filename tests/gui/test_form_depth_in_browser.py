@@ -1,0 +1,66 @@
+"""How much of the form is shown, and single settings that go back to their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.gui.test_demo_in_browser import choose_preset, field, fill, open_page, unfold
+
+
+@pytest.fixture(scope="module")
+def address(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return serve(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US")
+    page = context.new_page()
+    open_page(page, address)
+    yield page
+    context.close()
+
+
+def test_one_setting_goes_back_to_its_default_and_nothing_else_does(page: Page, tmp_path: Path) -> None:
+    choose_preset(page, "demo")
+    fill(page, train_batch_size=7, lr_warmup_steps="9%")
+    back = page.locator("#setting-train_batch_size .reset-one")
+    expect(back).to_have_attribute("title", "Back to the default: 1")
+    page.screenshot(path=tmp_path / "reset.png")
+    back.click()
+    expect(field(page, "train_batch_size")).to_have_value("1")
+    expect(back).to_have_count(0)
+    expect(field(page, "lr_warmup_steps")).to_have_value("9%")
+    page.locator("#setting-lr_warmup_steps .reset-one").click()
+    expect(field(page, "lr_warmup_steps")).not_to_have_value("9%")
+    page.locator("#undo").click()
+    expect(field(page, "lr_warmup_steps")).to_have_value("9%")
+
+
+def test_a_ticked_box_goes_back_too(page: Page) -> None:
+    choose_preset(page, "demo")
+    unfold(page, "captions")
+    box = page.locator("#setting-shuffle_caption input")
+    box.check()
+    page.locator("#setting-shuffle_caption .reset-one").click()
+    expect(box).not_to_be_checked()
+
+
+def test_the_depth_is_remembered_and_shown_as_chosen(page: Page, address: str) -> None:
+    for number, (depth, section, rare) in enumerate(
+        (("essential", False, False), ("usual", True, False), ("all", True, True))
+    ):
+        page.locator("#depth label").nth(number).click()
+        open_page(page, address)  # as on another day
+        expect(page.locator(f"#depth input[value={depth}]")).to_be_checked()
+        expect(page.locator("#essentials")).to_be_visible()
+        expect(page.locator("#section-optimizer")).to_be_visible(visible=section)
+        expect(page.locator("#section-rates")).to_be_visible(visible=rare)
+        if not section:  # what is searched for is shown all the same
+            page.locator("#search input").fill("learning rate")
+            page.locator("#found .hit").first.click()
+            expect(page.locator("#section-optimizer")).to_be_visible()
