@@ -14,8 +14,10 @@ from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
+from kohya_gui.views.cure_html import cure_html
 from kohya_gui.views.markup import joined, message
 from train_core.config.problems import Problem
+from train_core.facts.advice import cure_of
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, suggest
 
 
@@ -120,11 +122,13 @@ def counts_html(checked: CheckedForm, language: str) -> Markup:
 def field_messages(checked: CheckedForm, language: str) -> dict[str, str]:
     """HTML of what is wrong or odd, by the setting under whose field it stands."""
     found: dict[str, Markup] = {}
+    values = checked.config.flat()
     for kind, problems in kinds_of(checked):
         for one in problems:
             name = one.params.get("name")
             if is_setting(name):
-                words = Markup('<div class="{}">{}</div>').format(kind, message(one, language))
+                cure = cure_html(cure_of(one, values), language)
+                words = Markup('<div class="{}">{} {}</div>').format(kind, message(one, language), cure)
                 found[str(name)] = found.get(str(name), Markup("")) + words
     return {name: str(html) for name, html in found.items()}
 

@@ -28,5 +28,7 @@ def cure_words(cure: Cure, language: str) -> str:
     label = text(f"setting.{cure.setting}.label", language)
     if isinstance(cure.value, bool):
         return text("ui.cure.on" if cure.value else "ui.cure.off", language, label=label)
+    if cure.value == "":
+        return text("ui.cure.clear", language, label=label)
     value = cure.value if isinstance(cure.value, str) else number_text(cure.value)
     return text("ui.cure.set", language, label=label, value=value)

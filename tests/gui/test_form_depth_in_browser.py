@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.gui.test_demo_in_browser import choose_preset, field, fill, open_page, unfold
+from tests.pictures import image_folder
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,28 @@ def test_the_depth_is_remembered_and_shown_as_chosen(page: Page, address: str) -
             page.locator("#search input").fill("learning rate")
             page.locator("#found .hit").first.click()
             expect(page.locator("#section-optimizer")).to_be_visible()
+
+
+def test_a_message_under_its_field_carries_its_cure(page: Page) -> None:
+    choose_preset(page, "demo")
+    unfold(page, "network")
+    fill(page, network_dim=0)
+    cure = page.locator("#setting-network_dim .field-message .cure")
+    expect(cure).to_contain_text("to 32")
+    cure.click()
+    expect(field(page, "network_dim")).to_have_value("32")
+    expect(page.locator("#setting-network_dim .field-message .cure")).to_have_count(0)
+
+
+def test_an_image_folder_that_is_too_deep_is_cured_by_its_parent_under_the_field(page: Page, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "set", "10_zuko", [(64, 64)] * 2, "zuko")
+    for path in folder.glob("*.txt"):
+        path.rename(path.with_suffix(".caption"))
+    choose_preset(page, "demo")
+    fill(page, train_data_dir=folder)
+    page.locator("#problems .cure", has_text=str(folder.parent)).first.click()
+    expect(field(page, "train_data_dir")).to_have_value(str(folder.parent))
+    page.locator("#problems .cure", has_text=".caption").first.click()
+    unfold(page, "captions")
+    expect(field(page, "caption_extension")).to_have_value(".caption")
+    expect(page.locator("#problems .cure", has_text=".caption")).to_have_count(0)
