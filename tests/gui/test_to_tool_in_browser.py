@@ -51,7 +51,7 @@ def opened(browser: Browser, address: str) -> Iterator[Callable[[int], Page]]:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_file_is_opened_in_a_tool(opened: Callable[[int], Page], place: Path, tmp_path: Path, width: int) -> None:
     page = opened(width)
-    page.locator("table.epochs tbody tr").nth(1).locator(".to-tool").click()
+    page.locator("table.epochs tbody tr").nth(1).locator("[data-dialog=tools]").click()
     expect(page.locator("#runs-dialog h3")).to_have_text("Open fox-000002.safetensors in a tool")
     page.screenshot(path=tmp_path / "choices.png")
     page.locator("#runs-dialog").get_by_role("button", name="Resize", exact=True).click()
@@ -66,7 +66,7 @@ def test_a_file_is_opened_in_a_tool(opened: Callable[[int], Page], place: Path, 
 def test_a_tool_that_a_narrow_window_has_in_a_menu_is_opened_too(opened: Callable[[int], Page], place: Path) -> None:
     page = opened(390)
     expect(page.locator("#tool-compare_lora-button")).to_have_count(0)
-    page.locator("table.epochs tbody tr").first.locator(".to-tool").click()
+    page.locator("table.epochs tbody tr").first.locator("[data-dialog=tools]").click()
     page.locator("#runs-dialog").get_by_role("button", name="Compare", exact=True).click()
     path = place / "out" / "fox-000001.safetensors"
     expect(page.locator("#compare_lora-setting-adapter input")).to_have_value(str(path))
@@ -77,7 +77,7 @@ def test_files_to_be_merged_come_one_after_the_other(opened: Callable[[int], Pag
     files = [place / "out" / f"fox-00000{epoch}.safetensors" for epoch in (1, 3)]
     for row in (0, 2, 2):
         page.locator("#tab-runs-button").click()
-        page.locator("table.epochs tbody tr").nth(row).locator(".to-tool").click()
+        page.locator("table.epochs tbody tr").nth(row).locator("[data-dialog=tools]").click()
         page.locator("#runs-dialog").get_by_role("button", name="Merge adapters").click()
         field = page.locator("#merge_lora-setting-adapters textarea").first
         expect(field).to_be_focused()
