@@ -85,7 +85,7 @@ function show(form, names) {
 
 // Marks what is on the page now; sections draw their fields when they are first unfolded.
 function mark(form) {
-  const {hidden = {}, away = [], wrong = [], changed = [], messages = {}, summaries = {}} = form.said;
+  const {hidden = {}, away = [], wrong = [], changed = [], messages = {}, notes = {}, summaries = {}} = form.said;
   const rules = [
     [[...Object.keys(hidden).map((name) => `setting-${name}`), ...away.map((key) => `section-${key}`)],
      ":not(.found)", "display:none!important"],
@@ -99,7 +99,8 @@ function mark(form) {
     const name = nameOf(form, field);
     field.classList.toggle("changed", changed.includes(name));
     if (form.name === "train") crucible.offerReset(field, name, changed.includes(name));
-    messageUnder(field, messages[name] || "");
+    under(field, "field-note", notes[name] || "");
+    under(field, "field-message", messages[name] || "");
     if (field.classList.contains("path")) crucible.markPath?.(field, (form.said.paths || {})[name]);
   }
   for (const section of document.querySelectorAll(`[id^="${form.prefix}section-"]`)) {
@@ -121,12 +122,12 @@ function styleOf(form) {
   return style;
 }
 
-function messageUnder(field, html) {
-  let place = field.querySelector(":scope > .field-message");
+function under(field, kind, html) {
+  let place = field.querySelector(`:scope > .${kind}`);
   if (!html && !place) return;
   if (!place) {
     place = document.createElement("div");
-    place.className = "field-message";
+    place.className = kind;
     field.append(place);
   }
   if (place.innerHTML !== html) place.innerHTML = html;

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from markupsafe import Markup
@@ -14,10 +15,12 @@ from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
+from kohya_gui.preferences import known_webuis
 from kohya_gui.views.cure_html import cure_html
 from kohya_gui.views.markup import joined, message
 from train_core.config.problems import Problem
 from train_core.facts.advice import cure_of
+from train_core.facts.models.webuis import ModelKind
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, suggest
 
 
@@ -152,9 +155,25 @@ def settings_in(problems: Iterable[Problem]) -> list[str]:
     return [p.params["name"] for p in problems if is_setting(p.params.get("name"))]
 
 
+KINDS_OF_MODELS: Mapping[str, ModelKind] = {
+    "pretrained_model_name_or_path": "base", "vae": "vae", "network_weights": "adapter",
+}  # fmt: skip
+MOST_MODELS = 200
+
+
 def offered_paths(form: Form, name: str, typed: str, reach: Reach = EVERYWHERE) -> list[str] | None:
     """Paths to offer in the field of the setting `name` for what is typed; None where it takes no single path."""
     declared = next((s for s in form.settings if s.name == name), None)
     if declared is None or declared.traits.path is None or declared.traits.lines > 1:
         return None
-    return paths_below(typed, OFFERED.get(declared.traits.path, ()), reach)
+    return [*_in_webuis(name, typed, reach), *paths_below(typed, OFFERED.get(declared.traits.path, ()), reach)]
+
+
+def _in_webuis(name: str, typed: str, reach: Reach) -> list[str]:
+    """The models of known WebUIs that belong into the field `name` and have what is typed in their file's name."""
+    kind = KINDS_OF_MODELS.get(name)
+    words = typed.strip().lower()
+    if kind is None or "/" in words or "\\" in words:
+        return []
+    found = (path for webui in known_webuis() for path in webui.models(kind) if words in path.name.lower())
+    return [str(path) for path in islice(found, MOST_MODELS) if reach.find(str(path)) is not None]

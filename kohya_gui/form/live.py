@@ -20,14 +20,16 @@ class Answer:
 
     `parts` are HTML by the id of the element that shows it; `hidden` are the settings that do not apply, each with the
     reason; `away` the sections in which nothing is left; `messages` are HTML by the setting under whose field they
-    stand; `changed` differ from the default; `summaries` say what a folded section holds; `told` is said once, in a
-    corner. `paths` are the marks of paths by setting: what they are (files/marks.py), and the same in words.
+    stand, and `notes` say there what a value is; `changed` differ from the default; `summaries` say what a folded
+    section holds; `told` is said once, in a corner. `paths` are the marks of paths by setting: what they are
+    (files/marks.py), and the same in words.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
     hidden: Mapping[str, str] = field(default_factory=dict)
     away: tuple[str, ...] = ()
     messages: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     summaries: Mapping[str, str] = field(default_factory=dict)

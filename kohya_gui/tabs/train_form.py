@@ -32,6 +32,7 @@ from kohya_gui.plan.try_html import try_html
 from kohya_gui.preferences import preferences
 from kohya_gui.tabs.train_parts import Toolbar
 from kohya_gui.tabs.train_try import Tries
+from kohya_gui.views.model_html import model_html
 from kohya_gui.views.presets_html import about_html
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.thumbnail import thumbnail_address
@@ -41,9 +42,11 @@ from train_core.config.interop.kept import Kept, kept_in
 from train_core.config.problems import Problem, UserError, cause_of, raise_if_any
 from train_core.config.setting import Setting
 from train_core.facts.models import hub
+from train_core.facts.models.about import about
 from train_core.facts.run.writable import not_written
 
 MODEL = "pretrained_model_name_or_path"
+MODELS = (MODEL, "vae", "network_weights")  # of which their fields say what they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,7 @@ class TrainForm(FormController):
             hidden={s.name: _reason(s, config, found, language) for s in self.fields.settings if s.name in hidden},
             away=tuple(self.fields.empty_sections(hidden)),
             messages=field_messages(found, language),
+            notes={name: note for name in MODELS if (note := _about(config[name], language))},
             wrong=tuple(settings_in(found.errors)),
             changed=tuple(changed),
             summaries=summaries(self.fields, shown, changed, hidden, language),
@@ -304,6 +308,11 @@ def _reason(declared: Setting, config: Mapping[str, Any], found: CheckedForm, la
     """Why a setting does not apply with the values in `config`."""
     unmet = declared.applies_to.unmet(config, found.facts)
     return text("ui.search.hidden", language, condition=say(unmet.words, language))
+
+
+def _about(path: str, language: str) -> Markup:
+    """What the model at `path` is; nothing without one."""
+    return model_html(about(Path(path)), thumbnail_address, language) if path else Markup("")
 
 
 def _is_found(found: CheckedForm) -> bool:

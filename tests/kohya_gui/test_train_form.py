@@ -448,3 +448,9 @@ def test_rates_that_no_run_has_found_are_not_taken(page: TrainForm, told: list[s
     for choice in (folder.name, None):
         assert actions.use_rates(request(), choice, None, *shown(page)) == gr.skip()
     assert told == ["no_rates_found", "run_is_gone"]
+
+
+def test_the_field_of_a_model_says_what_it_is(page: TrainForm):
+    note = typed(page, pretrained_model_name_or_path=str(tiny_file())).notes["pretrained_model_name_or_path"]
+    assert "SD 1.x" in note and "fp32" in note and "MiB" in note
+    assert not typed(page, pretrained_model_name_or_path="").notes

@@ -13,6 +13,7 @@ import gradio as gr
 import pytest
 from markupsafe import Markup, escape
 
+from kohya_gui.files.reach import Reach
 from kohya_gui.form.form_facts import (
     field_messages,
     offered_paths,
@@ -23,6 +24,7 @@ from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
 from kohya_gui.plan.plan import plan_of
 from kohya_gui.plan.plan_html import notes_card
+from kohya_gui.preferences import name_webui
 from kohya_gui.views.sources_html import sources_html
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
@@ -243,3 +245,19 @@ def test_a_table_says_what_an_epoch_sees_of_each_folder(images: Path, tmp_path: 
 
 def test_plain_training_folders_need_no_table(images: Path):
     assert table_of(checked(images)) == ""
+
+
+def test_models_of_a_webui_are_offered_by_their_names(form: Form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    bases = tmp_path / "webui" / "models" / "Stable-diffusion"
+    bases.mkdir(parents=True)
+    name_webui(str(tmp_path / "webui"))
+    for name in ("Anything v5.safetensors", "realistic.safetensors", "notes.txt"):
+        (bases / name).touch()
+    offered = [str(bases / "Anything v5.safetensors"), str(bases / "realistic.safetensors")]
+    assert offered_paths(form, "pretrained_model_name_or_path", "")[:2] == offered
+    assert offered_paths(form, "pretrained_model_name_or_path", "anyTH")[0] == offered[0]
+    assert str(bases / "realistic.safetensors") not in offered_paths(form, "pretrained_model_name_or_path", "anyTH")
+    assert not set(offered) & set(offered_paths(form, "vae", ""))
+    elsewhere = Reach((tmp_path / "home",))
+    assert not set(offered) & set(offered_paths(form, "pretrained_model_name_or_path", "", elsewhere))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from train_core.config.existing import is_dir
 from train_core.facts.file_cache import recall
+from train_core.facts.models.about import FILE_HASHES
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.models.files.writing import ORDER, header_bytes
 
@@ -107,7 +108,7 @@ def remembered_hashes(path: Path, memory: Path) -> FileHashes:
     """`file_hashes`, from the database `memory` while the file has the size and time that it had then."""
     if is_dir(path):
         return file_hashes(path)
-    known = recall([path], "model hashes", lambda file: " ".join(astuple(file_hashes(file))), memory)
+    known = recall([path], FILE_HASHES, lambda file: " ".join(astuple(file_hashes(file))), memory)
     return FileHashes(*known[path].split())
 
 
