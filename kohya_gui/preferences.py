@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.clean_paths import clean_path
-from train_core.config.places import home
+from train_core.config.places import home, presets_dir
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text
@@ -24,22 +24,24 @@ class Preferences:
 
     `allow_host` are names under which the page answers besides those given on the command line. `webuis` are the
     folders of the programs that draw with what is trained. `start_preset` is the preset that the form starts with, ""
-    where it starts as it was left.
+    where it starts as it was left. `presets_folder` is where presets of the user's own lie, "" for a
+    folder of the home.
     """
 
     output_dir: str = ""
     allow_host: tuple[str, ...] = ()
     webuis: tuple[str, ...] = ()
     start_preset: str = ""
+    presets_folder: str = ""
 
 
 def preferences() -> Preferences:
     """What is chosen; whatever is missing or unreadable is as if it had never been chosen."""
     kept = _kept()
-    folder, start = kept.get("output_dir"), kept.get("start_preset")
+    folder, start, own = (kept.get(name) for name in ("output_dir", "start_preset", "presets_folder"))
     return Preferences(
         folder if isinstance(folder, str) else "", _texts(kept.get("allow_host")), _texts(kept.get("webuis")),
-        start if isinstance(start, str) else "",
+        start if isinstance(start, str) else "", own if isinstance(own, str) else "",
     )
 
 
@@ -58,6 +60,12 @@ def prefer(chosen: Preferences) -> None:
 def usual_output_dir() -> str:
     """The folder for results of a run that names none."""
     return preferences().output_dir or str(home() / "outputs")
+
+
+def own_presets_dir() -> Path:
+    """The folder of the user's own presets."""
+    chosen = preferences().presets_folder
+    return Path(chosen) if chosen else presets_dir()
 
 
 def known_webuis() -> list[WebUI]:

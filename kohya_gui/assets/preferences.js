@@ -30,6 +30,7 @@ async function change(card, act, value) {
   }
   card.removeAttribute("aria-busy");
   if (answer.html) show(answer.html);
+  if (answer.html && act === "presets_folder") crucible.put({"@preset": ""}); // the list in the bar
   const said = document.querySelector(`#${name} .prefer-said`);
   said.innerHTML = answer.error ?? answer.told;
   said.classList.toggle("wrong", answer.error !== undefined);

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kohya_gui.form.presets import checked_target, is_program_preset, key_of, name_of, path_of
-from kohya_gui.preferences import prefer, preferences
-from train_core.config.places import presets_dir
+from kohya_gui.preferences import own_presets_dir, prefer, preferences
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.facts.run.writable import not_written
 
@@ -25,7 +24,7 @@ def rename_preset(key: str, name: str) -> str:
 
 def delete_preset(key: str) -> Path:
     """Move the user's preset `key` out of the list, and return where its file lies now: nothing of theirs is lost."""
-    path, folder = _own(key), presets_dir() / DELETED
+    path, folder = _own(key), own_presets_dir() / DELETED
     names = (f"{path.stem}{number}.json" for number in ("", *(f" ({n})" for n in range(2, 10_000))))
     to = next(folder / name for name in names if not (folder / name).exists())
     _move(path, to)
@@ -62,5 +61,5 @@ def _move(path: Path, to: Path) -> None:
     except OSError as error:
         raise UserError(not_written(to, cause_of(error))) from error
     left = path.parent
-    if left != presets_dir() and not any(left.iterdir()):
+    if left != own_presets_dir() and not any(left.iterdir()):
         left.rmdir()

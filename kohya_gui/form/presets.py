@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kohya_gui.form.reading import read_leniently
-from kohya_gui.preferences import usual_output_dir
+from kohya_gui.preferences import own_presets_dir, usual_output_dir
 from train_core.config.checks.strength import rank_alone
 from train_core.config.existing import exists
 from train_core.config.file_names import refused_name
 from train_core.config.files import NOTHING_KEPT, read_values, write_preset
 from train_core.config.interop.kept import Kept, kept_in
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.places import presets_dir, program_presets_dir
+from train_core.config.places import program_presets_dir
 from train_core.config.problems import Problem, UserError, cause_of, problem, raise_if_any
 from train_core.config.tables import read_tables
 from train_core.facts.run.writable import not_written, unwritable
@@ -35,7 +35,7 @@ def _keys(kind: str) -> list[str]:
 
 
 def _folder(kind: str) -> Path:
-    return program_presets_dir() if kind == PROGRAM else presets_dir()
+    return program_presets_dir() if kind == PROGRAM else own_presets_dir()
 
 
 def path_of(key: str) -> Path:
@@ -77,7 +77,7 @@ def full_name(key: str) -> str:
 
 def key_of(path: Path) -> str:
     """The key of the user's preset in the file `path`."""
-    return USER + path.relative_to(presets_dir()).with_suffix("").as_posix()
+    return USER + path.relative_to(own_presets_dir()).with_suffix("").as_posix()
 
 
 def about_key(key: str | None) -> str:
@@ -173,7 +173,7 @@ def checked_target(name: str) -> Path:
                 "{name} cannot be a file name. Use up to 100 letters, digits, spaces and dashes.", name=repr(name),
             )
         )
-    path = presets_dir().joinpath(*parts[:-1], f"{parts[-1]}.json")
+    path = own_presets_dir().joinpath(*parts[:-1], f"{parts[-1]}.json")
     if exists(path):
         raise UserError(
             problem(

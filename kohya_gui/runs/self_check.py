@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from kohya_gui.preferences import own_presets_dir
 from kohya_gui.runs.devices import Hardware, find_hardware
-from train_core.config.places import caches_dir, home, presets_dir, runs_dir
+from train_core.config.places import caches_dir, home, runs_dir
 from train_core.config.problems import Problem, problem
 from train_core.facts.machine import nvidia
 
@@ -54,7 +55,7 @@ def packages() -> dict[str, str]:
 
 def folders() -> dict[str, Path]:
     """Crucible's own folders by what is in them."""
-    return {"home": home(), "presets": presets_dir(), "runs": runs_dir(), "caches": caches_dir()}
+    return {"home": home(), "presets": own_presets_dir(), "runs": runs_dir(), "caches": caches_dir()}
 
 
 def size_of(folder: Path) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,19 @@ from starlette.routing import BaseRoute, Route
 
 from kohya_gui.environment.pip import SetupError
 from kohya_gui.environment.update import is_newer
+from kohya_gui.form.presets import list_presets
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import text
 from kohya_gui.i18n.value_kinds import bytes_text
-from kohya_gui.preferences import forget_webui, known_webuis, name_webui, prefer, preferences, usual_output_dir
+from kohya_gui.preferences import (
+    forget_webui,
+    known_webuis,
+    name_webui,
+    own_presets_dir,
+    prefer,
+    preferences,
+    usual_output_dir,
+)
 from kohya_gui.runs.caches import cache_sizes, clear_cache
 from kohya_gui.runs.program import version_here
 from kohya_gui.server.answering import answer
@@ -28,6 +39,7 @@ from train_core.config.places import home
 from train_core.config.problems import UserError, problem, raise_if_any
 from train_core.facts.run.writable import unwritable
 
+MOST_ENTRIES = 2000  # files and folders below the one for presets
 PROBE = "crucible.safetensors"  # a name such as results have
 
 
@@ -36,7 +48,8 @@ def preference_routes(forced_language: str, hosts: AllowedHosts) -> list[BaseRou
 
     def shown(language: str) -> Markup:
         return preferences_html(Shown(
-            home=str(home()), output_dir=usual_output_dir(), hosts=preferences().allow_host, webuis=webuis_shown(),
+            home=str(home()), output_dir=usual_output_dir(), presets_folder=str(own_presets_dir()),
+            hosts=preferences().allow_host, webuis=webuis_shown(),
             caches=cache_sizes(), version=version_here(), languages={} if forced_language else languages(),
         ), language)  # fmt: skip
 
@@ -62,8 +75,8 @@ def webuis_shown() -> list[tuple[str, str]]:
 
 def _do(what: str, value: str, hosts: AllowedHosts, language: str) -> str:
     """Do what was asked, and return what to say of it. Raises `UserError`."""
-    if what == "output_dir":
-        prefer(replace(preferences(), output_dir=_checked_folder(value)))
+    if what in FOLDERS:
+        FOLDERS[what](value)
         return text("ui.prefer.saved", language)
     if what == "allow_host":
         named = tuple(dict.fromkeys(value.replace(",", " ").split()))
@@ -87,6 +100,20 @@ def _do(what: str, value: str, hosts: AllowedHosts, language: str) -> str:
     return _newer(language)
 
 
+def _prefer_output_dir(typed: str) -> None:
+    prefer(replace(preferences(), output_dir=_checked_folder(typed)))
+
+
+def _prefer_presets_folder(typed: str) -> None:
+    """Keep presets in the folder that was typed; one that is not there is no longer started with."""
+    prefer(replace(preferences(), presets_folder=_checked_presets_folder(typed)))
+    if preferences().start_preset not in list_presets():
+        prefer(replace(preferences(), start_preset=""))
+
+
+FOLDERS = {"output_dir": _prefer_output_dir, "presets_folder": _prefer_presets_folder}
+
+
 def _checked_folder(typed: str) -> str:
     """The folder that was typed, as a whole path; "" for the usual one. Raises `UserError` if it cannot be used."""
     folder = clean_path(typed)
@@ -99,6 +126,21 @@ def _checked_folder(typed: str) -> str:
     found = unwritable(path / PROBE)
     raise_if_any([found] if found else [])
     return str(path)
+
+
+def _checked_presets_folder(typed: str) -> str:
+    """The folder for presets that was typed; "" for the usual one. Raises `UserError` if it cannot be used.
+
+    Folders with a great deal in them are refused, since all of it is looked through whenever presets are listed.
+    """
+    folder = _checked_folder(typed)
+    entries = (entry for _, inner, files in os.walk(folder) for entry in (*inner, *files)) if folder else iter(())
+    if sum(1 for _ in islice(entries, MOST_ENTRIES + 1)) > MOST_ENTRIES:
+        raise UserError(problem(
+            "presets_folder_too_large", "{folder} holds more than {most} files and folders, too many to look through "
+            "for presets. Choose a folder that holds presets alone.", folder=folder, most=MOST_ENTRIES,
+        ))  # fmt: skip
+    return folder
 
 
 def _newer(language: str) -> str:

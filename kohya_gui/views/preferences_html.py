@@ -22,6 +22,7 @@ class Shown:
 
     home: str
     output_dir: str
+    presets_folder: str
     hosts: Sequence[str]
     webuis: Sequence[tuple[str, str]]  # folder and program, "" where it is not there now
     caches: Mapping[str, int]
@@ -63,7 +64,8 @@ def _look(shown: Shown, language: str) -> Markup:
 
 
 def _folders(shown: Shown, language: str) -> Markup:
-    return _typed("output_dir", shown.output_dir, language) + _row(
+    typed = _typed("output_dir", shown.output_dir, language) + _typed("presets_folder", shown.presets_folder, language)
+    return typed + _row(
         text("ui.prefer.home", language), Markup("<code>{}</code>").format(shown.home)
     ) + _help("home", language)  # fmt: skip
 

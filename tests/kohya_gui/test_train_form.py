@@ -33,7 +33,7 @@ from train_core.config import whole_files
 from train_core.config.job import Job
 from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.places import runs_dir
+from train_core.config.places import home, runs_dir
 from train_core.facts.models import hub
 
 
@@ -119,7 +119,7 @@ def test_a_broken_file_is_reported_and_the_demo_opened(page: TrainForm, tmp_path
 
 def test_a_draft_of_another_version_cannot_keep_the_page_from_opening(page: TrainForm):
     typed(page, output_name="mine")
-    draft = next((Path(presets.presets_dir()).parent / "drafts").iterdir())
+    draft = next((home() / "drafts").iterdir())
     values = {"lr_scheduler": "gone", "network_dim": "many", "no_such_setting": 1}
     draft.write_text(json.dumps({"preset": "user:gone", "values": values}), encoding="utf-8")
     opened = values_in(page, page.opened(request()))

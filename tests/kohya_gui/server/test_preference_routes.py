@@ -12,13 +12,15 @@ import pytest
 
 from kohya_gui import cli
 from kohya_gui.environment.pip import SetupError
-from kohya_gui.form.presets import DEMO, load_preset
+from kohya_gui.form.preset_files import start_with
+from kohya_gui.form.presets import DEMO, is_program_preset, list_presets, load_preset, save_preset_as
 from kohya_gui.preferences import Preferences, prefer, preferences
 from kohya_gui.runs import registry
 from kohya_gui.server import preferences as routes
 from kohya_gui.server.app import Served
 from tests.kohya_gui.server.serving import served
 from tests.trained import trained_run
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import caches_dir
 
 
@@ -57,6 +59,46 @@ def test_results_go_to_the_folder_that_was_chosen(client: httpx.Client, home: Pa
 def test_a_folder_that_cannot_be_used_is_refused(client: httpx.Client, folder: str) -> None:
     assert "error" in ask(client, "output_dir", folder)
     assert preferences().output_dir == ""
+
+
+def own_presets() -> list[str]:
+    return [key for key in list_presets() if not is_program_preset(key)]
+
+
+def test_presets_are_kept_in_the_folder_that_was_chosen(client: httpx.Client, home: Path, tmp_path: Path) -> None:
+    save_preset_as("at home", TrainConfig())
+    start_with("user:at home")
+    folder = tmp_path / "presets of 家"
+    (folder / "faces").mkdir(parents=True)
+    (folder / "faces" / "ann.json").write_text('{"network_dim": 7}', encoding="utf-8")
+    assert ask(client, "presets_folder", f'"{folder}"')["told"] == "Saved."
+    assert own_presets() == ["user:faces/ann"]
+    assert preferences().start_preset == ""  # it is not there
+    assert load_preset("user:faces/ann")[0]["network_dim"] == 7
+    save_preset_as("faces/bob", TrainConfig())
+    assert sorted(path.name for path in (folder / "faces").iterdir()) == ["ann.json", "bob.json"]
+    ask(client, "presets_folder", "")
+    assert own_presets() == ["user:at home"]
+    (home / "presets" / "at home.json").unlink()
+
+
+def test_a_preset_that_the_new_folder_has_too_is_still_started_with(client: httpx.Client, tmp_path: Path) -> None:
+    start_with(DEMO)
+    ask(client, "presets_folder", str(tmp_path))
+    assert preferences().start_preset == DEMO
+
+
+def test_a_folder_for_presets_that_is_full_of_other_things_is_refused(
+    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "MOST_ENTRIES", 3)
+    (tmp_path / "a").mkdir()
+    for name in ("1.json", "a/2.json"):
+        (tmp_path / name).touch()
+    assert ask(client, "presets_folder", str(tmp_path))["told"] == "Saved."
+    (tmp_path / "a" / "3.json").touch()
+    assert "more than 3 files" in ask(client, "presets_folder", str(tmp_path))["error"]
+    assert "error" in ask(client, "presets_folder", "presets")
 
 
 def test_a_name_is_answered_to_at_once_and_after_the_next_start(client: httpx.Client) -> None:
