@@ -130,7 +130,9 @@ function under(field, kind, html) {
     place.className = kind;
     field.append(place);
   }
-  if (place.innerHTML !== html) place.innerHTML = html;
+  if (place.told === html) return; // a menu that is open in it stays open
+  place.told = html;
+  place.innerHTML = html;
 }
 
 // Puts values into the form: the server fills the fields, which only gradio can. It notices what differs from before,

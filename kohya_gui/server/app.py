@@ -37,6 +37,7 @@ from kohya_gui.server.guard import Guard, visitor
 from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, network_addresses, url_of
 from kohya_gui.server.listener import Server, listen, port_of
 from kohya_gui.server.login import Login
+from kohya_gui.server.models import model_routes
 from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.preferences import preference_routes
 from kohya_gui.server.presets import preset_routes
@@ -136,7 +137,7 @@ def page_app(
         routes=[
             *our_routes(board, forms, options.language), *run_routes(options.language),
             *preference_routes(options.language, hosts), *file_routes(forms, options, has_screen),
-            *upload_routes(options),
+            *upload_routes(options), *model_routes(reach_of(options), options.language),
         ],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip

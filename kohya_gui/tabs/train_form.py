@@ -33,6 +33,7 @@ from kohya_gui.preferences import preferences
 from kohya_gui.tabs.train_parts import Toolbar
 from kohya_gui.tabs.train_try import Tries
 from kohya_gui.views.model_html import model_html
+from kohya_gui.views.models_html import menu_html
 from kohya_gui.views.presets_html import about_html
 from kohya_gui.views.sources_html import sources_html
 from kohya_gui.views.thumbnail import thumbnail_address
@@ -85,11 +86,24 @@ class TrainForm(FormController):
             hidden={s.name: _reason(s, config, found, language) for s in self.fields.settings if s.name in hidden},
             away=tuple(self.fields.empty_sections(hidden)),
             messages=field_messages(found, language),
-            notes={name: note for name in MODELS if (note := _about(config[name], language))},
+            notes=self._notes(config, language),
             wrong=tuple(settings_in(found.errors)),
             changed=tuple(changed),
             summaries=summaries(self.fields, shown, changed, hidden, language),
         )
+
+    def _notes(self, config: Mapping[str, Any], language: str) -> dict[str, str]:
+        """What each chosen model is, where the page may show that; the base model's field also has a menu of others."""
+        notes = {name: _about(self._model_at(config[name]), language) for name in MODELS}
+        notes[MODEL] += menu_html(language)
+        return {name: note for name, note in notes.items() if note}
+
+    def _model_at(self, typed: str) -> Path | None:
+        """The file or folder that is meant by `typed`, a path or a hub id; None if the page may not show it."""
+        try:
+            return self.reach.find(str(hub.resolve(typed))) if typed else None
+        except UserError:  # a hub id without a file, which is asked for
+            return None
 
     def _tried(self, session: Session) -> Markup:
         """What the last try found."""
@@ -310,9 +324,9 @@ def _reason(declared: Setting, config: Mapping[str, Any], found: CheckedForm, la
     return text("ui.search.hidden", language, condition=say(unmet.words, language))
 
 
-def _about(path: str, language: str) -> Markup:
+def _about(path: Path | None, language: str) -> Markup:
     """What the model at `path` is; nothing without one."""
-    return model_html(about(Path(path)), thumbnail_address, language) if path else Markup("")
+    return model_html(about(path), thumbnail_address, language) if path is not None else Markup("")
 
 
 def _is_found(found: CheckedForm) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import text
+from kohya_gui.i18n.messages import say, text
 from kohya_gui.i18n.value_kinds import bytes_text
 from kohya_gui.views.markup import joined
 from train_core.facts.models.about import About
@@ -19,7 +19,7 @@ def model_html(model: About | None, address: Callable[[Path], str], language: st
         return Markup("")
     picture = Markup('<img src="{}" alt="">').format(address(model.picture)) if model.picture else Markup("")
     said = [
-        model.kind or text("ui.model.unknown", language),
+        say(model.kind, language) or text("ui.model.unknown", language),
         text("ui.model.velocity", language) if model.prediction == "v_prediction" else "",
         model.format, bytes_text(model.bytes) if model.bytes else "", model.hash,
     ]  # fmt: skip

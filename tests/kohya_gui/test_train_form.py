@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from kohya_gui.files.reach import Reach
 from kohya_gui.form import presets
 from kohya_gui.form.drafts import load_draft
 from kohya_gui.form.live import Answer
@@ -453,4 +454,10 @@ def test_rates_that_no_run_has_found_are_not_taken(page: TrainForm, told: list[s
 def test_the_field_of_a_model_says_what_it_is(page: TrainForm):
     note = typed(page, pretrained_model_name_or_path=str(tiny_file())).notes["pretrained_model_name_or_path"]
     assert "SD 1.x" in note and "fp32" in note and "MiB" in note
-    assert not typed(page, pretrained_model_name_or_path="").notes
+    assert "model-about" not in typed(page, pretrained_model_name_or_path="").notes["pretrained_model_name_or_path"]
+
+
+def test_of_a_model_that_the_page_may_not_show_nothing_is_said(page: TrainForm, tmp_path: Path):
+    closed = replace(page, reach=Reach((tmp_path,)))
+    notes = typed(closed, pretrained_model_name_or_path=str(tiny_file()), vae=str(tiny_file())).notes
+    assert "model-about" not in "".join(notes.values())

@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import prod
 from pathlib import Path
 
+from train_core.config.existing import is_file
 from train_core.config.places import caches_dir
 from train_core.config.problems import UserError
 from train_core.facts.file_cache import recall
@@ -60,4 +61,4 @@ def _known_hash(path: Path) -> str:
 
 def picture_beside(path: Path) -> Path | None:
     """The picture that WebUIs show for the model at `path`."""
-    return next((found for ending in PICTURES if (found := path.with_suffix(ending)).is_file()), None)
+    return next((found for ending in PICTURES if is_file(found := path.with_suffix(ending))), None)
