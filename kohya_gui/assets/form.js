@@ -85,7 +85,9 @@ function show(form, names) {
 
 // Marks what is on the page now; sections draw their fields when they are first unfolded.
 function mark(form) {
-  const {hidden = {}, away = [], wrong = [], changed = [], messages = {}, notes = {}, summaries = {}} = form.said;
+  const {
+    hidden = {}, away = [], wrong = [], changed = [], messages = {}, notes = {}, summaries = {}, blocks = {},
+  } = form.said;
   const rules = [
     [[...Object.keys(hidden).map((name) => `setting-${name}`), ...away.map((key) => `section-${key}`)],
      ":not(.found)", "display:none!important"],
@@ -101,6 +103,7 @@ function mark(form) {
     if (form.name === "train") crucible.offerReset(field, name, changed.includes(name));
     under(field, "field-note", notes[name] || "");
     under(field, "field-message", messages[name] || "");
+    if (form.name === "train") crucible.offerBlocks(field, name, blocks[name]);
     if (field.classList.contains("path")) crucible.markPath?.(field, (form.said.paths || {})[name]);
   }
   for (const section of document.querySelectorAll(`[id^="${form.prefix}section-"]`)) {

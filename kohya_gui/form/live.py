@@ -21,8 +21,8 @@ class Answer:
     `parts` are HTML by the id of the element that shows it; `hidden` are the settings that do not apply, each with the
     reason; `away` the sections in which nothing is left; `messages` are HTML by the setting under whose field they
     stand, and `notes` say there what a value is; `changed` differ from the default; `summaries` say what a folded
-    section holds; `told` is said once, in a corner. `paths` are the marks of paths by setting: what they are
-    (files/marks.py), and the same in words.
+    section holds; `blocks` are the settings with a number for each block; `told` is said once, in a corner. `paths` are
+    the marks of paths by setting: what they are (files/marks.py), and the same in words.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class Answer:
     wrong: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     summaries: Mapping[str, str] = field(default_factory=dict)
+    blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     paths: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     told: tuple[str, ...] = ()
 

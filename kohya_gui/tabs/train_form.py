@@ -11,6 +11,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from kohya_gui.form import presets
+from kohya_gui.form.block_rows import block_rows
 from kohya_gui.form.controller import FormController, Updates, stamp
 from kohya_gui.form.form_facts import (
     counts_html,
@@ -90,6 +91,7 @@ class TrainForm(FormController):
             wrong=tuple(settings_in(found.errors)),
             changed=tuple(changed),
             summaries=summaries(self.fields, shown, changed, hidden, language),
+            blocks=block_rows(found.config, found.facts, language),
         )
 
     def _notes(self, config: Mapping[str, Any], language: str) -> dict[str, str]:
