@@ -111,8 +111,13 @@ def _write_picture(path: Path, folder: Path, file: RunFile) -> None:
     picture = None if os.path.lexists(to) else _picture_for(folder, file)
     if picture is None:
         return
-    with write_whole(to) as temporary, Image.open(picture) as image:
-        image.save(temporary, "PNG")
+    try:
+        with Image.open(picture) as image:
+            shown = image.convert("RGB")
+    except Exception:  # Pillow's decoders raise whatever they like on broken files; the file goes without a picture
+        return
+    with write_whole(to) as temporary:
+        shown.save(temporary, "PNG")
 
 
 def _picture_for(folder: Path, file: RunFile) -> Path | None:

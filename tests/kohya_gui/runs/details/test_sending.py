@@ -76,6 +76,13 @@ def test_a_file_that_cannot_be_read_is_sent_as_it_is(run: Path, webui: WebUI):
     assert prompt_of(sent.path) == "<lora:fox-000001:1>"
 
 
+def test_a_file_whose_picture_is_broken_is_sent_without_one(run: Path, webui: WebUI, tmp_path: Path):
+    for picture in (tmp_path / "out" / "sample").iterdir():
+        picture.write_bytes(b"no picture")
+    sent = send(run, FILE, webui)
+    assert sent.path.is_file() and not sent.path.with_suffix(".preview.png").exists()
+
+
 def test_a_file_that_is_gone_and_a_folder_that_takes_none_are_told(run: Path, webui: WebUI, tmp_path: Path):
     with pytest.raises(UserError, match="no such file"):
         send(run, "other.safetensors", webui)
