@@ -99,8 +99,8 @@ def theme() -> gr.themes.Base:
 
 
 def _scripts() -> str:
-    """All of assets/*.js, each in a scope of its own."""
-    files = sorted(ASSETS.glob("*.js"))
+    """All of assets/*.js, each in a scope of its own, that which the others use first."""
+    files = sorted(ASSETS.glob("*.js"), key=lambda file: (file.name != "common.js", file.name))
     return "\n".join(f"(() => {{\n{file.read_text(encoding='utf-8')}\n}})();" for file in files)
 
 

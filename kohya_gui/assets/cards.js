@@ -7,10 +7,7 @@ async function look() {
   const at = document.querySelector("#run-state:is(.running, .stopping)");
   if (place && at && at.offsetParent && document.visibilityState === "visible") {
     try {
-      const response = await fetch("runs/cards", {
-        method: "POST", headers: {"Content-Type": "application/json"}, body: "{}",
-      });
-      if (response.ok) show(place, (await response.json()).html);
+      show(place, (await crucible.post("runs/cards", {})).html);
     } catch {
       // the page is closing, or the server is away; the next look tells
     }

@@ -1,4 +1,4 @@
-// What several scripts of the page do; its name comes first, so that it is there for all of them.
+// What several scripts of the page do; page.py puts it before them.
 
 window.crucible = {
   // Says something in the corner for a while; `words` are HTML unless they are `plain`.
@@ -9,6 +9,14 @@ window.crucible = {
     note[plain ? "textContent" : "innerHTML"] = words;
     document.body.append(note);
     setTimeout(() => note.remove(), 12000);
+  },
+  // What a route of ours answers to a question in JSON. Throws what it says instead, and where the server is away.
+  async post(address, asked) {
+    const response = await fetch(address, {
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(asked),
+    });
+    if (!response.ok) throw new Error(await response.text());
+    return response.json();
   },
   // The button of a tab of gradio's; a narrow window has it without its id, in a menu of further tabs.
   tab(id, words) {

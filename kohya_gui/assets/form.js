@@ -57,11 +57,7 @@ async function look(form) {
   const body = {values: typedValues(form), sums: form.sums, target: target ? target.value : ""};
   let answer;
   try {
-    const response = await fetch(`form/${form.name}`, {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
-    });
-    if (!response.ok) return;
-    answer = await response.json();
+    answer = await crucible.post(`form/${form.name}`, body);
   } catch {
     return; // the page is closing, or the server is away; gradio says so
   }

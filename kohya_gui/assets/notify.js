@@ -31,17 +31,12 @@ for (const kind of ["pointerdown", "keydown", "focus"]) {
 
 async function look() {
   try {
-    const response = await fetch("runs/ended", {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(state),
-    });
-    if (response.ok) {
-      const answer = await response.json();
-      state = {seen: answer.seen, newest: answer.newest};
-      sessionStorage.setItem(SEEN, JSON.stringify(state));
-      words = answer.words;
-      showSwitches();
-      for (const one of answer.ended) crucible.notify(one.title, one.words, one.run);
-    }
+    const answer = await crucible.post("runs/ended", state);
+    state = {seen: answer.seen, newest: answer.newest};
+    sessionStorage.setItem(SEEN, JSON.stringify(state));
+    words = answer.words;
+    showSwitches();
+    for (const one of answer.ended) crucible.notify(one.title, one.words, one.run);
   } catch {
     // the page is closing, or the server is away; the next look tells
   }

@@ -99,11 +99,7 @@ crucible.pick = async (wanted) => {
 
 async function post(what, body) {
   try {
-    const response = await fetch(`files/${what}`, {
-      method: "POST", headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({form: asking.form, setting: asking.setting, ...body}),
-    });
-    return response.ok ? await response.json() : {error: await response.text()};
+    return await crucible.post(`files/${what}`, {form: asking.form, setting: asking.setting, ...body});
   } catch (error) {
     return {error: error.message};
   }

@@ -1,12 +1,6 @@
 // The Settings tab's own part: what is chosen for Crucible as a whole (server/preferences.py).
 
-async function ask(what, body) {
-  const response = await fetch(`preferences/${what}`, {
-    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await response.text());
-  return response.json();
-}
+const ask = (what, body) => crucible.post(`preferences/${what}`, body);
 
 function show(html) {
   const place = document.getElementById("preferences-cards");

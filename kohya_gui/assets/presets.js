@@ -13,12 +13,10 @@ async function ask(asked) {
   said.replaceChildren();
   let answer;
   try {
-    const response = await fetch("form/train/presets", {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(asked),
-    });
-    answer = response.ok ? await response.json() : {error: await response.text()};
-  } catch {
-    return {}; // the server is away; gradio says so
+    answer = await crucible.post("form/train/presets", asked);
+  } catch (error) {
+    if (error instanceof TypeError) return {}; // the server is away; gradio says so
+    answer = {error: error.message};
   }
   if (answer.html !== undefined) body.innerHTML = answer.html;
   said.innerHTML = answer.error ?? answer.told ?? "";

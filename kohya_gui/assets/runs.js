@@ -8,13 +8,7 @@ let sums = {}, timer = 0, asked = 0, shown = 0, emptied = null;
 const at = (id) => document.getElementById(id);
 const isSeen = () => document.visibilityState === "visible" && at("runs") && at("runs").offsetParent !== null;
 
-async function post(what, body) {
-  const response = await fetch(`runs/${what}`, {
-    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await response.text());
-  return response.json();
-}
+const post = (what, body) => crucible.post(`runs/${what}`, body);
 
 function soon(wait) {
   clearTimeout(timer);

@@ -31,11 +31,7 @@ const part = (name) => place.querySelector(`[data-part="${name}"]`);
 async function ask(body) {
   const mine = ++number;
   try {
-    const response = await fetch("files/table", {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(await response.text());
-    const answer = await response.json();
+    const answer = await crucible.post("files/table", body);
     if (answer.error && place) part("told").innerHTML = answer.error;
     return mine === number && !answer.error ? answer : null;
   } catch (error) {

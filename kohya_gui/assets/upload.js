@@ -76,13 +76,7 @@ function guessed(all) {
   return {name: numbered ? numbered[2] : top || "images", repeats: numbered ? numbered[1] : "10"};
 }
 
-async function post(what, body) {
-  const response = await fetch(`files/upload/${what}`, {
-    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await response.text());
-  return response.json();
-}
+const post = (what, body) => crucible.post(`files/upload/${what}`, body);
 
 async function send() {
   const mine = sending = {id: "", stopped: false};

@@ -10,9 +10,9 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from kohya_gui.files.arrivals import Unfit, check_name
 from kohya_gui.files.reach import Reach
 from train_core.config.existing import is_dir, is_file
-from train_core.config.file_names import refused_name
 from train_core.config.places import home
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.setting import PathKind
@@ -21,7 +21,6 @@ from train_core.facts.images.image_files import IMAGE_ENDINGS, is_image
 MAX_PATHS = 200  # that are offered while one is typed
 MAX_ENTRIES = 500  # that are listed of one folder; the filter finds the others
 MOST_COUNTED = 5000  # entries of a folder that are looked at for its pictures
-LONGEST_NAME = 200  # bytes, which leaves room for temporary names
 
 _WEIGHTS = (".safetensors", ".ckpt", ".pt")
 # The files that are offered for a path, by its kind.
@@ -101,13 +100,15 @@ def _count(folder: str, _changed: int) -> int:
 def new_folder(parent: Path, name: str) -> Path:
     """Make a folder called `name` in `parent`. Raises `UserError` for what is no name on every system, or is there."""
     name = name.strip()
-    if not name.strip(".") or "." in (name[0], name[-1]) or refused_name(name) or len(name.encode()) > LONGEST_NAME:
+    try:
+        check_name(name)
+    except Unfit:
         raise UserError(
             problem(
                 "folder_name_refused", "A folder cannot be called {name}. Use letters, digits, - and _.",
                 name=name[:80] or "“”",
             )
-        )
+        ) from None
     folder = parent / name
     try:
         folder.mkdir()

@@ -85,52 +85,44 @@ def about_key(key: str | None) -> str:
     return name_of(key) if key and is_program_preset(key) else ""
 
 
-def kept_by(key: str) -> Kept:
-    """What the preset `key` keeps of another program's file that it was made from."""
-    return _kept_at(path_of(key))
-
-
 def is_program_preset(key: str) -> bool:
     """Whether the preset came with the program and so cannot be saved over."""
     return key.startswith(PROGRAM)
 
 
-def load_preset(key: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """The values of preset `key` over the defaults, and warnings about what was translated."""
-    return read_settings(path_of(key))
-
-
-def read_settings(path: Path) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """Every setting's value from the file `path`, and what is wrong or odd in it; such values get their default.
-
-    A file that names no output folder gets one in the user's place, so that it can be started at once.
-    """
-    read = _read(path)
-    return read.values, read.remarks
-
-
 class Preset(NamedTuple):
-    """A preset's `values` over the defaults, `remarks` on what is odd in it, and the values that its file `named`."""
+    """The settings in the file `path`: `values` over the defaults, `remarks` on what is odd in it, and what it `named`.
+    """
 
     values: dict[str, Any]
     remarks: tuple[Problem, ...]
     named: dict[str, Any]
+    path: Path
+
+    @property
+    def kept(self) -> Kept:
+        """What it keeps of another program's file that it was made from."""
+        return _kept_at(self.path)
 
 
-def read_preset(key: str) -> Preset:
+def load_preset(key: str) -> Preset:
     """The preset `key`. Raises `UserError` for one that cannot be read."""
-    return _read(path_of(key))
+    return read_settings(path_of(key))
 
 
-def _read(path: Path) -> Preset:
+def read_settings(path: Path) -> Preset:
+    """The settings in the file `path`; values that are wrong or odd in it get their default. Raises `UserError`.
+
+    A file that names no output folder gets one in the user's place, so that it can be started at once.
+    """
     values, warnings = read_values(path)
     reading = read_leniently(TrainConfig, values, str(path))
     output = {} if reading.config.output.output_dir else {"output_dir": usual_output_dir()}
     unread = {found.params.get("name") for found in reading.errors}
-    read = {name: value for name, value in values.items() if name not in unread}
-    strength = rank_alone(reading.config, read, {}, dict.fromkeys(read, str(path)))
+    named = {name: value for name, value in values.items() if name not in unread}
+    strength = rank_alone(reading.config, named, {}, dict.fromkeys(named, str(path)))
     remarks = (*reading.errors, *warnings, *strength, *reading.warnings)
-    return Preset({**reading.config.flat(), **output}, remarks, read)
+    return Preset({**reading.config.flat(), **output}, remarks, named, path)
 
 
 def defaults() -> dict[str, Any]:

@@ -33,8 +33,13 @@ async def answer(request: Request, forced_language: str, of: Answer) -> Response
     try:
         found = await run_in_threadpool(of, asked, language)
     except UserError as error:
-        found = {"error": joined(note("error", message(one, language)) for one in error.problems)}
+        found = refusal(error, language)
     return as_json(found)
+
+
+def refusal(error: UserError, language: str) -> dict[str, Any]:
+    """What is refused, as HTML under `error`."""
+    return {"error": joined(note("error", message(one, language)) for one in error.problems)}
 
 
 def checksum(text: str) -> int:

@@ -19,10 +19,8 @@ from kohya_gui.form.live import read_json
 from kohya_gui.i18n.language import language_of
 from kohya_gui.i18n.messages import dictionary
 from kohya_gui.options import PageOptions
-from kohya_gui.server.answering import answer, as_json
-from kohya_gui.views.markup import joined, message
+from kohya_gui.server.answering import answer, as_json, refusal
 from kohya_gui.views.picker_html import crumbs_html, dialog_html, list_html, places_html, state_html
-from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError
 from train_core.config.setting import PathKind
 from train_core.facts.datasets.layout import image_folders
@@ -92,7 +90,7 @@ class Answers:
             chosen = await self._desktop.ask(question(kind, start, _title(asked, language)))
             found = {"chosen": str(self._reach.must_find(chosen)) if chosen else ""}
         except UserError as error:
-            return as_json({"error": joined(note("error", message(one, language)) for one in error.problems)})
+            return as_json(refusal(error, language))
         return as_json(found)
 
     def _has_desktop(self, request: Request) -> bool:

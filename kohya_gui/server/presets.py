@@ -15,12 +15,10 @@ from kohya_gui.form.live import read_json
 from kohya_gui.form.preset_files import delete_preset, rename_preset, start_with
 from kohya_gui.form.session import Session
 from kohya_gui.preferences import preferences
-from kohya_gui.server.answering import as_json
+from kohya_gui.server.answering import as_json, refusal
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.views import presets_html
-from kohya_gui.views.markup import joined, message
 from kohya_gui.views.presets_html import Listed, Row
-from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError
 
 FORM = "train"
@@ -45,7 +43,7 @@ def _answered(asked: Mapping[str, str], form: TrainForm, session: Session) -> di
     try:
         return _do(asked.get("act", ""), asked.get("key", ""), asked, form, session)
     except UserError as error:
-        return {"error": joined(note("error", message(one, session.language)) for one in error.problems)}
+        return refusal(error, session.language)
 
 
 def _do(act: str, key: str, asked: Mapping[str, str], form: TrainForm, session: Session) -> dict[str, Any]:
@@ -80,9 +78,9 @@ def listed() -> list[Listed]:
 
 def compared(first: str, second: str, form: TrainForm, session: Session) -> str:
     """The preset `first` beside the preset `second`, or beside the form where that is ""."""
-    there = form.complete(presets.read_preset(first).values)
+    there = form.complete(presets.load_preset(first).values)
     if second:
-        here = form.complete(presets.read_preset(second).values)
+        here = form.complete(presets.load_preset(second).values)
         names = [name for name in there if there[name] != here[name]]
     else:
         here = form.complete(form.drafted(session))

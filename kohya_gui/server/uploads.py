@@ -14,9 +14,7 @@ from kohya_gui.files.reach import reach_of
 from kohya_gui.files.uploads import Uploads
 from kohya_gui.i18n.language import language_of
 from kohya_gui.options import PageOptions
-from kohya_gui.server.answering import answer, as_json
-from kohya_gui.views.markup import joined, message
-from kohya_gui.views.row_parts import note
+from kohya_gui.server.answering import answer, as_json, refusal
 from kohya_gui.views.upload_html import left_html, report_html
 from train_core.config.problems import UserError
 
@@ -64,7 +62,7 @@ class Answers:
             await run_in_threadpool(self._uploads.write, asked.get("id", ""), number, at, content)
         except UserError as error:
             language = language_of(request, self._language)
-            return as_json({"error": joined(note("error", message(one, language)) for one in error.problems)})
+            return as_json(refusal(error, language))
         return as_json({})
 
     async def end(self, request: Request) -> Response:

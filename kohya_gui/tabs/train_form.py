@@ -14,6 +14,7 @@ from kohya_gui.form import presets
 from kohya_gui.form.block_rows import block_rows
 from kohya_gui.form.controller import FormController, Updates, stamp
 from kohya_gui.form.form_facts import (
+    KINDS_OF_MODELS,
     counts_html,
     field_messages,
     offers_html,
@@ -41,14 +42,13 @@ from kohya_gui.views.thumbnail import thumbnail_address
 from train_core.config.clean_paths import clean_path
 from train_core.config.existing import exists
 from train_core.config.interop.kept import Kept, kept_in
-from train_core.config.problems import Problem, UserError, cause_of, raise_if_any
+from train_core.config.problems import UserError, cause_of, raise_if_any
 from train_core.config.setting import Setting
 from train_core.facts.models import hub
 from train_core.facts.models.about import about
 from train_core.facts.run.writable import not_written
 
 MODEL = "pretrained_model_name_or_path"
-MODELS = (MODEL, "vae", "network_weights")  # of which their fields say what they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class TrainForm(FormController):
 
     def _notes(self, config: Mapping[str, Any], language: str) -> dict[str, str]:
         """What each chosen model is, where the page may show that; the base model's field also has a menu of others."""
-        notes = {name: _about(self._model_at(config[name]), language) for name in MODELS}
+        notes = {name: _about(self._model_at(config[name]), language) for name in KINDS_OF_MODELS}
         notes[MODEL] += menu_html(language)
         return {name: note for name, note in notes.items() if note}
 
@@ -128,7 +128,7 @@ class TrainForm(FormController):
 
         Where the preset says nothing of what is trained, nothing of that differs.
         """
-        read = presets.read_preset(preset)
+        read = presets.load_preset(preset)
         there, left_open = self.complete(read.values), unsaid(read.named)
         return {name: there[name] for name in shown if shown[name] != there[name] and name not in left_open}
 
@@ -191,13 +191,11 @@ class TrainForm(FormController):
             gr.skip()
         )
 
-    def _over(
-        self, preset: str, shown: Mapping[str, Any], session: Session
-    ) -> tuple[Mapping[str, Any], Sequence[Problem]]:
-        """The values of `preset` with what the person has chosen of their own, and remarks on the preset."""
-        read = presets.read_preset(preset)
+    def _over(self, preset: str, shown: Mapping[str, Any], session: Session) -> presets.Preset:
+        """The `preset`, with what the person has chosen of their own among its values."""
+        read = presets.load_preset(preset)
         brought = self.load_draft(session).get("brought") or {}
-        return {**read.values, **kept_over(read.named, shown, brought)}, read.remarks
+        return read._replace(values={**read.values, **kept_over(read.named, shown, brought)})
 
     def open_file(self, request: gr.Request, path: str | None, *shown: Any) -> Updates:
         """Fill the form from the settings file at `path`."""
@@ -282,28 +280,23 @@ class TrainForm(FormController):
         })  # fmt: skip
 
     def _loaded(
-        self, read: Callable[[], tuple[Mapping[str, Any], Sequence[Problem]]], preset: str | None, session: Session,
+        self, read: Callable[[], presets.Preset], preset: str | None, session: Session,
         shown: Mapping[str, Any] | None = None,
     ) -> Updates | None:
         """The form filled by `read`; None, and a message why, where it cannot be."""
         try:
-            values, remarks = read()
+            found = read()
         except UserError as error:
             session.warn(error)
             return None
-        for remark in remarks:
+        for remark in found.remarks:
             session.warn(remark)
-        self._note_brought(preset, session)
-        return self.show(values, preset, session, shown, presets.kept_by(preset).table() if preset else None)
+        if preset and presets.is_program_preset(preset):
+            self._note_brought(found.named, session)
+        return self.show(found.values, preset, session, shown, found.kept.table() if preset else None)
 
-    def _note_brought(self, preset: str | None, session: Session) -> None:
-        """Note in the draft what a `preset` of the program says of what is trained: nobody has chosen that.
-
-        It adds up, since gradio may tell twice of one choice, the second time with the fields as they were before.
-        """
-        if not preset or not presets.is_program_preset(preset):
-            return
-        named = presets.read_preset(preset).named
+    def _note_brought(self, named: Mapping[str, Any], session: Session) -> None:
+        """Note in the draft what a preset of the program has `named` of what is trained: nobody has chosen that."""
         draft, shown = self.load_draft(session), self.complete(named)
         brought = {**(draft.get("brought") or {}), **{name: shown[name] for name in WHAT if name in named}}
         self.keep_draft(session, {**draft, "brought": brought})

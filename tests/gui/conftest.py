@@ -10,13 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from kohya_gui.runs import control
 from kohya_gui.runs.index import active_runs
+from tests.gui.opening import open_page
 
 REPOSITORY = Path(__file__).parents[2]
 expect.set_options(timeout=30_000)  # a busy machine answers late, which is no fault of the page
@@ -67,6 +69,37 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
         process.wait(30)
     for home in homes:
         _end_runs(home)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Iterator[Path]:
+    """The home of the module's page, also of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("CRUCIBLE_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="module")
+def address(serve: Callable[..., str], home: Path) -> str:
+    """A page that is served from `home`."""
+    return serve(home)
+
+
+@pytest.fixture
+def window(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """`window(width, height)` opens the page in a browser of its own; `more` are options of the browser."""
+    contexts = []
+
+    def open_window(width: int, height: int = 900, locale: str = "en-US", **more: Any) -> Page:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, locale=locale, **more))
+        page = contexts[-1].new_page()
+        open_page(page, address)
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
 
 
 def _end_runs(home: Path) -> None:

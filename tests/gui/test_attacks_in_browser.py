@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gui.test_demo_in_browser import fill, open_page
+from tests.gui.opening import open_page
+from tests.gui.test_demo_in_browser import fill
 
 # What a page can do to another site: requests with and without leave to read, streams, sockets.
 ATTACK = """async target => {

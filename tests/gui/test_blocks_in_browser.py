@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.gui.test_demo_in_browser import choose_preset, field, fill, open_page, show_field
-
-
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    return serve(tmp_path_factory.mktemp("home"))
+from tests.gui.test_demo_in_browser import choose_preset, field, fill, show_field
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US")
-    page = context.new_page()
-    open_page(page, address)
+def page(window: Callable[..., Page]) -> Page:
+    page = window(1400, 1000)
     choose_preset(page, "demo")
-    yield page
-    context.close()
+    return page
 
 
 def test_factors_of_blocks_are_drawn_and_slid(page: Page, tmp_path: Path) -> None:

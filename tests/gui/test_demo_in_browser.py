@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.gui.opening import open_page
 from train_core.config.jobs.train import TrainConfig
 
 TRAINING = 300_000  # milliseconds that a few steps may take on a slow, busy machine
@@ -36,13 +37,6 @@ def show_field(page: Page, name: str) -> None:
         page.locator("#depth label").nth(2).click()
     if not page.locator(f"#setting-{name}").count():
         unfold(page, declared.section)
-
-
-def open_page(page: Page, address: str, patience: float = 30_000) -> None:
-    """Open the page and wait until it is filled in."""
-    page.goto(address, timeout=patience)
-    expect(page.locator("#start")).to_be_enabled(timeout=patience)
-    expect(page.locator("#step-line")).not_to_be_empty(timeout=patience)
 
 
 def choose_preset(page: Page, name: str) -> None:

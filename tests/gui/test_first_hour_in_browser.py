@@ -11,13 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gui.test_demo_in_browser import (
-    TRAINING,
-    field,
-    fill,
-    open_page,
-    show_field,
-)
+from tests.gui.opening import open_page
+from tests.gui.test_demo_in_browser import TRAINING, field, fill, show_field
 from tests.kohya_gui.runs.conftest import wait_until
 
 REPOSITORY = Path(__file__).parents[2]

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.gui.test_demo_in_browser import choose_preset, field, fill, open_page, unfold
+from tests.gui.opening import open_page
+from tests.gui.test_demo_in_browser import choose_preset, field, fill, unfold
 from tests.pictures import image_folder
 
 
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    return serve(tmp_path_factory.mktemp("home"))
-
-
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US")
-    page = context.new_page()
-    open_page(page, address)
-    yield page
-    context.close()
+def page(window: Callable[..., Page]) -> Page:
+    return window(1400, 1000)
 
 
 def test_one_setting_goes_back_to_its_default_and_nothing_else_does(page: Page, tmp_path: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.gui.test_demo_in_browser import open_page
 from tests.pictures import image_folder
 
 
@@ -22,31 +20,16 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., str], place: Path) -> str:
-    return serve(place / "home")
-
-
-@pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Callable[[int], Page]]:
-    contexts = []
-
-    def open_at(width: int) -> Page:
-        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, locale="en-US"))
-        page = contexts[-1].new_page()
-        open_page(page, address)
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
+def home(place: Path) -> Path:
+    return place / "home"
 
 
 def cell(page: Page, row: int, column: str):
     return page.locator(f'.image-table tbody tr >> nth={row} >> [data-column="{column}"]')
 
 
-def test_a_table_is_filled_from_the_folder_changed_and_trained_on(opened, place: Path):
-    page = opened(1280)
+def test_a_table_is_filled_from_the_folder_changed_and_trained_on(window, place: Path):
+    page = window(1280)
     page.locator("#setting-train_data_dir input").first.fill(str(place / "images"))
     expect(page.locator("#step-line")).to_contain_text("4 images × 10 repeats")
     page.locator("#as-table").click()
@@ -81,8 +64,8 @@ def test_a_table_is_filled_from_the_folder_changed_and_trained_on(opened, place:
     expect(page.locator("#step-line")).to_contain_text("7 images")
 
 
-def test_a_row_that_is_wrong_is_told_and_on_a_phone_nothing_is_cut_off(opened, place: Path):
-    page = opened(390)
+def test_a_row_that_is_wrong_is_told_and_on_a_phone_nothing_is_cut_off(window, place: Path):
+    page = window(390)
     page.locator("#as-table").click()
     expect(page.locator(".image-table tbody tr").first).to_be_visible()
     cell(page, 0, "size").fill("big")

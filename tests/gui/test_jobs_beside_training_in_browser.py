@@ -7,15 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from tests.gui.test_demo_in_browser import (
-    TRAINING,
-    choose_preset,
-    field,
-    fill,
-    open_page,
-    press_in_menu,
-    show_field,
-)
+from tests.gui.opening import open_page
+from tests.gui.test_demo_in_browser import TRAINING, choose_preset, field, fill, press_in_menu, show_field
 
 
 def test_a_rate_is_found_and_put_into_the_form_and_class_images_are_made(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from tests.gui.test_demo_in_browser import TRAINING, open_page, start_demo
+from tests.gui.opening import open_page
+from tests.gui.test_demo_in_browser import TRAINING, start_demo
 
 
 def test_a_run_is_paused_resumed_and_trained_at_another_rate(

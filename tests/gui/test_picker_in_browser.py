@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.gui.test_demo_in_browser import open_page
 from tests.pictures import image_folder
 
 FIELD = "#setting-train_data_dir"
@@ -25,31 +23,16 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., str], place: Path) -> str:
-    return serve(place / "home")
-
-
-@pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Callable[[int], Page]]:
-    contexts = []
-
-    def open_at(width: int) -> Page:
-        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, locale="en-US"))
-        page = contexts[-1].new_page()
-        open_page(page, address)
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
+def home(place: Path) -> Path:
+    return place / "home"
 
 
 def type_path(page: Page, text: str) -> None:
     page.locator(f"{FIELD} input").fill(text)
 
 
-def test_a_path_is_ticked_or_crossed_as_it_is_typed_and_shown_without_quotes(opened, place: Path):
-    page = opened(1280)
+def test_a_path_is_ticked_or_crossed_as_it_is_typed_and_shown_without_quotes(window, place: Path):
+    page = window(1280, 800)
     sign = page.locator(f"{FIELD} .path-mark")
     type_path(page, f'"{place / "dogs"}"')
     expect(sign).to_have_text("✓")
@@ -62,8 +45,8 @@ def test_a_path_is_ticked_or_crossed_as_it_is_typed_and_shown_without_quotes(ope
     expect(sign).to_have_attribute("title", "This is a file, a folder is needed")
 
 
-def test_a_folder_is_picked_with_the_mouse_and_remembered(opened, place: Path):
-    page = opened(1280)
+def test_a_folder_is_picked_with_the_mouse_and_remembered(window, place: Path):
+    page = window(1280, 800)
     type_path(page, str(place / "cats"))
     page.locator(f"{FIELD} .pick").click()
     expect(page.locator("#picker")).to_be_visible()
@@ -79,8 +62,8 @@ def test_a_folder_is_picked_with_the_mouse_and_remembered(opened, place: Path):
     expect(page.locator("#picker-places")).to_contain_text("Recent")
 
 
-def test_a_new_folder_is_made_and_a_name_that_is_there_is_told(opened, place: Path):
-    page = opened(1280)
+def test_a_new_folder_is_made_and_a_name_that_is_there_is_told(window, place: Path):
+    page = window(1280, 800)
     type_path(page, str(place / "cats"))
     page.locator(f"{FIELD} .pick").click()
     for _ in range(2):
@@ -98,8 +81,8 @@ def test_a_new_folder_is_made_and_a_name_that_is_there_is_told(opened, place: Pa
     expect(page.locator("#picker-error")).to_contain_text("exists")
 
 
-def test_a_file_is_picked_by_keyboard_alone(opened, place: Path):
-    page = opened(1280)
+def test_a_file_is_picked_by_keyboard_alone(window, place: Path):
+    page = window(1280, 800)
     field = "#setting-pretrained_model_name_or_path"
     page.locator(f"{field} input").fill(str(place / "cats") + "/")
     page.locator(f"{field} .pick").focus()
@@ -118,8 +101,8 @@ def test_a_file_is_picked_by_keyboard_alone(opened, place: Path):
     expect(page.locator("#picker")).to_be_hidden()
 
 
-def test_on_a_phone_the_picker_fills_the_screen_and_nothing_is_cut_off(opened, place: Path):
-    page = opened(390)
+def test_on_a_phone_the_picker_fills_the_screen_and_nothing_is_cut_off(window, place: Path):
+    page = window(390, 800)
     type_path(page, str(place))
     page.locator(f"{FIELD} .pick").click()
     expect(page.locator("#picker-list")).to_contain_text("dogs")

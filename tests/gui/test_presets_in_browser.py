@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.gui.test_demo_in_browser import choose_preset, field, fill, open_page, press_in_menu
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("CRUCIBLE_HOME", str(home))
-        yield home
-
-
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str], home: Path) -> str:
-    return serve(home)
+from tests.gui.opening import open_page
+from tests.gui.test_demo_in_browser import choose_preset, field, fill, press_in_menu
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US")
-    page = context.new_page()
-    open_page(page, address)
-    yield page
-    context.close()
+def page(window: Callable[..., Page]) -> Page:
+    return window(1400, 1000)
 
 
 def test_a_preset_leaves_what_was_typed_before_it_was_chosen(page: Page, tmp_path: Path) -> None:

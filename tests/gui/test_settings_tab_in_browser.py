@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from kohya_gui.i18n.languages import nearest_language
 from kohya_gui.i18n.messages import text
 from kohya_gui.preferences import preferences
-from tests.gui.test_demo_in_browser import open_page
 from train_core.config.places import caches_dir
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("CRUCIBLE_HOME", str(home))
-        yield home
-
-
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str], home: Path) -> str:
-    return serve(home)
 
 
 def settings_in(locale: str) -> str:
@@ -33,14 +19,11 @@ def settings_in(locale: str) -> str:
 
 
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def opened(window: Callable[..., Page]) -> Callable[..., Page]:
     """`opened()` shows the tab in a browser of its own; `more` are options of the browser."""
-    contexts = []
 
     def open_tab(width: int = 1440, locale: str = "en-US", **more: object) -> Page:
-        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, locale=locale, **more))
-        page = contexts[-1].new_page()
-        open_page(page, address)
+        page = window(width, locale=locale, **more)
         if width < 900:  # a narrow window has the tab behind a menu
             page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
             page.locator("#tabs > .tab-wrapper .overflow-dropdown").get_by_text(settings_in(locale)).click()
@@ -49,9 +32,7 @@ def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         expect(page.locator("#prefer-caches")).to_be_visible()
         return page
 
-    yield open_tab
-    for context in contexts:
-        context.close()
+    return open_tab
 
 
 @pytest.mark.parametrize(("width", "locale", "scheme"), [

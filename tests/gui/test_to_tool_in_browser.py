@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.gui.test_demo_in_browser import open_page
 from tests.trained import trained_run
 
 FOX = "20260101-000000-fox"
@@ -25,27 +24,22 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., str], place: Path) -> str:
-    return serve(place / "home")
+def home(place: Path) -> Path:
+    return place / "home"
 
 
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Callable[[int], Page]]:
+def opened(window: Callable[..., Page]) -> Callable[[int], Page]:
     """`opened(width)` shows the run in a window of that width."""
-    contexts = []
 
     def open_run(width: int) -> Page:
-        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, locale="en-US"))
-        page = contexts[-1].new_page()
-        open_page(page, address)
+        page = window(width)
         page.locator("#tab-runs-button").click()
         page.locator(f'[data-open="{FOX}"]').first.click()
         expect(page.locator("table.epochs tbody tr")).to_have_count(3)
         return page
 
-    yield open_run
-    for context in contexts:
-        context.close()
+    return open_run
 
 
 @pytest.mark.parametrize("width", [1440, 390])

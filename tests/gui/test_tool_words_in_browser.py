@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,24 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from kohya_gui.i18n.messages import text
 from tests.event_lines import EventLog
-from tests.gui.test_demo_in_browser import open_page
+from tests.gui.opening import open_page
 from train_core.config.places import tools_dir
 from train_core.facts.run.run_folders import held
 
 LANGUAGES = ["en", "zh-CN", "zh-TW", "ja"]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("CRUCIBLE_HOME", str(home))
-        yield home
-
-
-@pytest.fixture(scope="module")
-def address(serve: Callable[..., str], home: Path) -> str:
-    return serve(home)
 
 
 @contextmanager

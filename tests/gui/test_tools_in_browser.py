@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import load_file
 
-from tests.gui.test_demo_in_browser import open_page
+from tests.gui.opening import open_page
 from tests.tiny import tiny_file
 from tests.train_core.workshop.conftest import VERSIONS, random_adapter
 from train_core.networks.files.adapter_file import save_adapter

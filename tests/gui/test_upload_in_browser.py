@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.gui.test_demo_in_browser import open_page
 from tests.pictures import noise_image
 
 DROP = """async (files) => {
@@ -32,17 +31,13 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., str], place: Path) -> str:
-    return serve(place / "home")
+def home(place: Path) -> Path:
+    return place / "home"
 
 
 @pytest.fixture
-def page(browser: Browser, address: str):
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    page = context.new_page()
-    open_page(page, address)
-    yield page
-    context.close()
+def page(window: Callable[..., Page]) -> Page:
+    return window(1280, 800)
 
 
 def drop(page: Page, *paths: Path, named: dict[str, bytes] | None = None) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.event_lines import EventLog
-from tests.gui.test_demo_in_browser import open_page
+from tests.gui.opening import open_page
 from tests.trained import trained_run
 from train_core.config.places import runs_dir
 from train_core.facts.run.run_folders import held
@@ -39,11 +39,6 @@ def home(tmp_path_factory) -> Iterator[Path]:
         tool.chmod(0o755)
         patch.setenv("PATH", str(tool.parent), prepend=os.pathsep)
         yield home
-
-
-@pytest.fixture(scope="module")
-def address(home: Path, serve: Callable[..., str]) -> str:
-    return serve(home)
 
 
 @pytest.fixture

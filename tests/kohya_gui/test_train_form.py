@@ -202,7 +202,7 @@ def test_a_preset_of_ones_own_that_lacks_the_images_leaves_those_in_the_form(pag
 
 def test_shipped_presets_say_how_and_not_what(page: TrainForm):
     for key in presets.list_presets():
-        named = set(presets.read_preset(key).named) & set(WHAT)
+        named = set(presets.load_preset(key).named) & set(WHAT)
         assert key == presets.DEMO or named <= {"v_parameterization"}, key
 
 

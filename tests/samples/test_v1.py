@@ -126,12 +126,12 @@ def assert_picture(found: Path, wanted: Path, exactly: bool) -> None:
 
 def test_a_preset_is_offered_and_means_the_same(root: Path) -> None:
     assert PRESET in list_presets()
-    values, problems = load_preset(PRESET)
+    values, problems, *_ = load_preset(PRESET)
     assert_settings("home/presets/loha.json", values, [problem.code for problem in problems], root)
 
 
 def test_the_preset_beside_a_result_means_the_same(root: Path) -> None:
-    values, problems = read_settings(root / "out" / "zuko.preset.json")
+    values, problems, *_ = read_settings(root / "out" / "zuko.preset.json")
     assert_settings("out/zuko.preset.json", values, [problem.code for problem in problems], root)
 
 

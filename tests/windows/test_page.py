@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.gui.conftest import browser  # noqa: F401 - a fixture
-from tests.gui.test_demo_in_browser import open_page
+from tests.gui.opening import open_page
 from tests.windows.conftest import Job, Program, numbers_of, ours, steps_of, wait_for_step
 from tests.windows.machine import PATIENCE, Process, wait_for, windows_path
 

@@ -40,6 +40,12 @@ def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | No
     return known | found
 
 
+def known_of(path: Path, kind: str, database: Path) -> str | None:
+    """The `kind` of fact for `path`, if it was found out while the file was as it is now; None else."""
+    stamp = _stamp(path)
+    return _read(database, kind, {path: stamp}).get(path) if stamp is not None else None
+
+
 def _stamp(path: Path) -> Stamp | None:
     """The version of a file that facts are valid for; None if the file does not exist or cannot be reached."""
     try:

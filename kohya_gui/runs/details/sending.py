@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from kohya_gui.runs.history.notes import read_notes
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.adapters.trigger import trigger_words
+from train_core.facts.adapters.webui_card import webui_card
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.webuis import WebUI
 from train_core.facts.run.result_names import not_writable
@@ -86,13 +86,10 @@ def _write_card(path: Path, source: Path) -> None:
         return
     metadata = _metadata(source)
     kind = KINDS.get(stated_kind(metadata))
-    card = _card_at(source.with_suffix(".json")) or json.dumps({
-        "description": metadata.get("modelspec.description", ""),
-        "sd version": kind.in_a1111 if kind is not None else "",
-        "activation text": trigger_words(metadata),
-        "preferred weight": 0,
-        "notes": metadata.get("modelspec.usage_hint", ""),
-    }, ensure_ascii=False, indent=4) + "\n"  # fmt: skip
+    card = _card_at(source.with_suffix(".json")) or webui_card(
+        description=metadata.get("modelspec.description", ""), version=kind.in_a1111 if kind is not None else "",
+        trigger=trigger_words(metadata), weight=0, notes=metadata.get("modelspec.usage_hint", ""),
+    )
     write_text(to, card)
 
 

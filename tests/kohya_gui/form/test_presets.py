@@ -35,7 +35,7 @@ def test_every_program_preset_can_be_read_without_a_complaint():
     listed = [key for key in presets.list_presets() if presets.is_program_preset(key)]
     assert presets.DEMO in listed
     for key in listed:
-        values, remarks = presets.load_preset(key)
+        values, remarks, *_ = presets.load_preset(key)
         assert remarks == (), key
         assert set(values) == {s.name for s in TrainConfig.settings()}
 
@@ -115,12 +115,12 @@ def test_a_preset_with_a_bad_value_is_loaded_without_it_and_says_so(home: Path):
     presets_dir().mkdir()
     text = json.dumps({"config_version": 1, "network_dim": 0, "learning_rate": 2e-4, "no_such_thing": 1})
     (presets_dir() / "old.json").write_text(text, encoding="utf-8")
-    values, remarks = presets.load_preset("user:old")
+    values, remarks, *_ = presets.load_preset("user:old")
     assert values["network_dim"] == TrainConfig().network.network_dim
     assert values["learning_rate"] == 2e-4
     assert {p.code for p in remarks} == {"out_of_bounds", "unknown_setting"}
 
 
 def test_a_preset_without_output_folder_gets_one_so_that_it_can_start(home: Path):
-    values, _ = presets.load_preset(presets.DEMO)
+    values, *_ = presets.load_preset(presets.DEMO)
     assert Path(values["output_dir"]).is_relative_to(home)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from train_core.config.untrusted import json_of
 from train_core.facts.machine import nvidia
+from train_core.facts.machine.programs import answer_of
 
 MIB = 2**20
-SECONDS = 20  # a driver that answers later than that cannot train either
 QUERY = "name,utilization.gpu,temperature.gpu,power.draw,memory.used,memory.total"
 ROCM = ("--showproductname", "--showuse", "--showtemp", "--showpower", "--showmeminfo", "vram", "--json")
 # What rocm-smi calls the same thing in its versions, the best first.
@@ -38,7 +36,8 @@ class CardState:
 def card_states() -> list[CardState]:
     """The state of every card, NVIDIA's first, then AMD's; none where no program tells."""
     lines = nvidia.ask(f"--query-gpu={QUERY}", "--format=csv,noheader,nounits")
-    return [*(found for line in lines if (found := read_nvidia(line)) is not None), *read_rocm(_ask_rocm())]
+    of_amd = read_rocm(answer_of("rocm-smi", "/opt/rocm/bin", *ROCM))
+    return [*(found for line in lines if (found := read_nvidia(line)) is not None), *of_amd]
 
 
 def read_nvidia(line: str) -> CardState | None:
@@ -51,18 +50,6 @@ def read_nvidia(line: str) -> CardState | None:
         return None
     use, temperature, power, used, memory = (_number(value) for value in values)
     return CardState(name, use, temperature, power, _times(used, MIB), _times(memory, MIB))
-
-
-def _ask_rocm() -> str:
-    """The answer of AMD's `rocm-smi`, "" where it is missing or fails."""
-    tool = shutil.which("rocm-smi") or shutil.which("rocm-smi", path="/opt/rocm/bin")
-    if tool is None:
-        return ""
-    try:
-        done = subprocess.run([tool, *ROCM], capture_output=True, timeout=SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
 
 
 def read_rocm(answer: str) -> list[CardState]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import PurePath, PureWindowsPath
 
+from train_core.facts.machine.programs import answer_of
+
 MIB = 2**20
-SECONDS = 20  # a driver that answers later than that cannot train either
 
 
 @dataclass(frozen=True)
@@ -21,14 +20,7 @@ class Card:
 
 def ask(*arguments: str) -> list[str]:
     """The lines that nvidia-smi answers; none where it is missing or fails."""
-    tool = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
-    if tool is None:
-        return []
-    try:
-        done = subprocess.run([tool, *arguments], capture_output=True, timeout=SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.decode("utf-8", "replace").splitlines() if done.returncode == 0 else []
+    return answer_of("nvidia-smi", "/usr/lib/wsl/lib", *arguments).splitlines()
 
 
 def cards() -> list[Card]:

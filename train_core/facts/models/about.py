@@ -11,7 +11,7 @@ from pathlib import Path
 from train_core.config.existing import is_file
 from train_core.config.places import caches_dir
 from train_core.config.problems import UserError
-from train_core.facts.file_cache import recall
+from train_core.facts.file_cache import known_of
 from train_core.facts.models.headers import identify
 from train_core.kinds import PredictionType
 
@@ -55,8 +55,8 @@ def _read(path: Path, _changed: int, size: int) -> About:
 
 def _known_hash(path: Path) -> str:
     """A1111's hash, if a run has read the file as it is now."""
-    known = recall([path], FILE_HASHES, lambda _: None, caches_dir() / "files.sqlite")
-    return known[path].split()[-1][:SHORT] if path in known else ""
+    known = known_of(path, FILE_HASHES, caches_dir() / "files.sqlite")
+    return known.split()[-1][:SHORT] if known else ""
 
 
 def picture_beside(path: Path) -> Path | None:

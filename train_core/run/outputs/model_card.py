@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from train_core.config.sections.output import OutputSettings
 from train_core.config.whole_files import write_text, write_whole
+from train_core.facts.adapters.webui_card import webui_card
 from train_core.models.family import Family
 from train_core.models.files.writing import telling
 from train_core.run.outputs.manifest import Manifest
@@ -19,16 +18,13 @@ def write_card(result: Path, picture: Path | None, output: OutputSettings, famil
 
     Raises UserError if they cannot be written.
     """
-    card: dict[str, Any] = {
-        "description": output.metadata_description,
-        "sd version": family.kind.in_a1111,
-        "activation text": output.metadata_trigger_phrase,
-        "preferred weight": output.preferred_weight,
-        "notes": output.metadata_usage_hint,
-    }
+    card = webui_card(
+        description=output.metadata_description, version=family.kind.in_a1111, trigger=output.metadata_trigger_phrase,
+        weight=output.preferred_weight, notes=output.metadata_usage_hint,
+    )
     with telling(result.with_suffix(".json")):
         path = manifest.claim(result.with_suffix(".json"), "final", 0, 0)
-        write_text(path, json.dumps(card, ensure_ascii=False, indent=4) + "\n")
+        write_text(path, card)
     if picture is not None and picture.is_file():
         with telling(result.with_suffix(".preview.png")):
             path = manifest.claim(result.with_suffix(".preview.png"), "final", 0, 0)

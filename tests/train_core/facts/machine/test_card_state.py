@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.facts.machine import card_state
+from train_core.facts.machine import programs
 from train_core.facts.machine.card_state import MIB, CardState, card_states, read_nvidia, read_rocm
 
 ROCM = {
@@ -53,7 +53,7 @@ def test_the_state_of_amd_cards_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_without_their_programs_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_state.shutil, "which", lambda *args, **more: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda *args, **more: None)
     assert card_states() == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.facts.machine import holders, nvidia
+from train_core.facts.machine import holders, programs
 from train_core.facts.machine.holders import holders_of_main_memory, largest_holders, own_processes
 from train_core.facts.machine.nvidia import MIB, Card, cards, read_card, read_user, users_of
 
@@ -48,7 +48,7 @@ def test_a_driver_that_fails_has_no_cards(smi) -> None:
 
 
 def test_without_the_program_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nvidia.shutil, "which", lambda *args, **more: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda *args, **more: None)
     assert (cards(), users_of()) == ([], {})
 
 
