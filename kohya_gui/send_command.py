@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kohya_gui.i18n.messages import text
-from kohya_gui.preferences import known_webuis, name_webui
+from kohya_gui.preferring import known_webuis, name_webui
 from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.details.record import record_of
 from kohya_gui.runs.details.sending import prompt_of, results_of, send

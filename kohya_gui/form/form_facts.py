@@ -15,7 +15,7 @@ from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
-from kohya_gui.preferences import known_webuis
+from kohya_gui.preferring import known_webuis
 from kohya_gui.views.cure_html import cure_html
 from kohya_gui.views.markup import joined, message
 from train_core.config.problems import Problem

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kohya_gui.form.presets import checked_target, is_program_preset, key_of, name_of, path_of
-from kohya_gui.preferences import own_presets_dir, prefer, preferences
+from kohya_gui.preferences import own_presets_dir, preferences
+from kohya_gui.preferring import prefer
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.facts.run.writable import not_written
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.language import language_of
-from kohya_gui.preferences import known_webuis
+from kohya_gui.preferring import known_webuis
 from kohya_gui.runs.history.differences import settings_of
 from kohya_gui.runs.index import list_runs
 from kohya_gui.server.answering import HEADERS

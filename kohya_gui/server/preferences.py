@@ -20,15 +20,8 @@ from kohya_gui.form.presets import list_presets
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import text
 from kohya_gui.i18n.value_kinds import bytes_text
-from kohya_gui.preferences import (
-    forget_webui,
-    known_webuis,
-    name_webui,
-    own_presets_dir,
-    prefer,
-    preferences,
-    usual_output_dir,
-)
+from kohya_gui.preferences import own_presets_dir, preferences, usual_output_dir
+from kohya_gui.preferring import forget_webui, known_webuis, name_webui, prefer
 from kohya_gui.runs.caches import cache_sizes, clear_cache
 from kohya_gui.runs.program import version_here
 from kohya_gui.server.answering import answer

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from kohya_gui.preferences import name_webui
+from kohya_gui.preferring import name_webui
 from kohya_gui.runs import control
 from kohya_gui.runs.details.choosing import mark, use_step
 from kohya_gui.runs.details.sending import send

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kohya_gui.i18n.messages import text
-from kohya_gui.preferences import known_webuis
+from kohya_gui.preferring import known_webuis
 from kohya_gui.runs.control import find_known
 from kohya_gui.runs.details.files import find_file
 from kohya_gui.runs.details.sending import results_of

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from kohya_gui.preferences import name_webui
-from tests.gui.test_demo_in_browser import open_page
+from kohya_gui.preferring import name_webui
+from tests.gui.opening import open_page
 from tests.pictures import noise_image
 from train_core.config.places import app_dir
 

@@ -31,7 +31,8 @@ SCENES = {
         "save", "resume", "use-rates", "cancel-tool", *RUN_BUTTONS,
     },
     "test_a_value_that_cannot_be_read": {
-        "start", "queue", "try", "find-rate", "class-images", "save", "preset-confirm", "export", "command",
+        "start", "queue", "try", "find-rate", "class-images", "save", "preset-confirm", "export", "export-kohya",
+        "command",
     },
     "test_presets_that_cannot_be_read": {"save"},
     "test_presets_that_cannot_be_written": {"save", "preset-confirm"},
@@ -46,7 +47,8 @@ SCENES = {
     "test_a_paused_run_that_cannot_go_on": {"resume"},
 }  # fmt: skip
 # They open or close a part of the page, or change the form, which has nothing to say against it.
-REFUSE_NOTHING = {"save-as", "preset-cancel", "output-close", "more", "undo", "redo", "reset", "open-file"}
+REFUSE_NOTHING = {"save-as", "preset-cancel", "output-close", "more", "undo", "redo", "reset", "open-file",
+                  "manage-presets"}
 
 # Notes every message in the corner. The page looks for news when it is told to instead of every second, so that buttons
 # can be pressed before it does. Messages let clicks through, so that nobody has to wait until those above a button go.
@@ -240,7 +242,7 @@ def test_a_value_that_cannot_be_read(window: Window):
     expect(window.page.locator("#problems")).to_contain_text("learning_rate = 'abc'")
     for button in ("start", "queue", "try", "find-rate"):
         window.refuses(button, "have to be fixed before training can start")
-    for button in ("class-images", "save", "export", "command"):
+    for button in ("class-images", "save", "export", "export-kohya", "command"):
         window.refuses(button, "learning_rate = 'abc'")
     window.press("save-as")
     window.page.locator("#preset-name input").fill("mine")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from kohya_gui.preferences import known_webuis
+from kohya_gui.preferring import known_webuis
 from tests.gui.test_opened_run_in_browser import opened  # noqa: F401  the fixture
 from tests.trained import trained_run
 

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
 from train_core.config.phrases import Phrase, phrase
 
 SETTINGS_BYTES = 4 << 20  # of a file that people write
 DATA_BYTES = 256 << 20  # of a file that programs write, such as the captions of all images
-YAML_BYTES = 32 << 10  # parsing it is slow
 DEEPEST = 100  # tables and lists within each other
 
 # A key of as many parts as that takes tomllib time and memory by its square.
@@ -63,52 +60,27 @@ def json_of(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | N
     try:
         found = json.loads(text, object_pairs_hook=pairs, parse_constant=_not_a_number, parse_float=_finite)
     except RecursionError:
-        raise NotReadable(_too_deep()) from None
+        raise NotReadable(too_deep()) from None
     except NotReadable:
         raise
     except ValueError as error:
-        raise NotReadable(_of_digits(error)) from error
-    _check_depth(found)
+        raise NotReadable(of_digits(error)) from error
+    check_depth(found)
     return _whole(found) if _HALF_A_CHARACTER.search(text) else found
 
 
 def toml_of(text: str) -> dict[str, Any]:
     """What TOML says. Raises NotReadable for what is no TOML, too deep, or holds an absurdly long number."""
     if _LONG_KEY.search(text):
-        raise NotReadable(_too_deep())
+        raise NotReadable(too_deep())
     try:
         found = tomllib.loads(text)
     except RecursionError:
-        raise NotReadable(_too_deep()) from None
+        raise NotReadable(too_deep()) from None
     except ValueError as error:
-        raise NotReadable(_of_digits(error)) from error
-    _check_depth(found)
+        raise NotReadable(of_digits(error)) from error
+    check_depth(found)
     return found
-
-
-def yaml_of(text: str) -> Any:
-    """What plain YAML says: no tags, and no aliases, by which a few lines stand for billions. Raises NotReadable."""
-    if len(text) > YAML_BYTES:
-        raise NotReadable(phrase("file_too_large", "it is larger than {most} KB", most=YAML_BYTES >> 10))
-    try:
-        found = yaml.load(text, Loader=_PlainLoader)
-    except RecursionError:
-        raise NotReadable(_too_deep()) from None
-    except NotReadable:
-        raise
-    except (yaml.YAMLError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
-        raise NotReadable(_of_digits(error)) from error
-    _check_depth(found)
-    return found
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise NotReadable(phrase("yaml_alias", "it refers to other parts of itself by *, which is not read here"))
-        return super().compose_node(parent, index)
 
 
 def _not_a_number(word: str) -> NoReturn:
@@ -120,25 +92,26 @@ def _finite(digits: str) -> float:
     return value if math.isfinite(value) else _not_a_number(digits[:40])
 
 
-def _of_digits(error: Exception) -> str:
+def of_digits(error: Exception) -> str:
     """The words of `error`, or plain ones for Python's limit on the digits of a number."""
     if "integer string conversion" in str(error):
         return phrase("number_too_long", "it contains a number of thousands of digits")
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _too_deep() -> Phrase:
+def too_deep() -> Phrase:
+    """The reason of what is nested deeper than `DEEPEST`."""
     return phrase("nested_too_deeply", "tables and lists are nested more than {deepest} deep", deepest=DEEPEST)
 
 
-def _check_depth(found: Any) -> None:
+def check_depth(found: Any) -> None:
     """Raise NotReadable where `found` is nested deeper than `DEEPEST`."""
     level: list[Any] = [found]
     for _ in range(DEEPEST):
         level = [item for one in level for item in _items(one) if isinstance(item, dict | list)]
         if not level:
             return
-    raise NotReadable(_too_deep())
+    raise NotReadable(too_deep())
 
 
 def _items(found: Any) -> Iterator[Any]:

@@ -24,7 +24,7 @@ from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
 from kohya_gui.plan.plan import plan_of
 from kohya_gui.plan.plan_html import notes_card
-from kohya_gui.preferences import name_webui
+from kohya_gui.preferring import name_webui
 from kohya_gui.views.sources_html import sources_html
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kohya_gui.files.reach import EVERYWHERE, Reach
-from kohya_gui.preferences import name_webui
+from kohya_gui.preferring import name_webui
 from kohya_gui.server.models import model_routes, models_found
 from kohya_gui.views.model_html import model_html
 from tests.tiny import tiny_ckpt

@@ -14,7 +14,8 @@ from kohya_gui import cli
 from kohya_gui.environment.pip import SetupError
 from kohya_gui.form.preset_files import start_with
 from kohya_gui.form.presets import DEMO, is_program_preset, list_presets, load_preset, save_preset_as
-from kohya_gui.preferences import Preferences, prefer, preferences
+from kohya_gui.preferences import Preferences, preferences
+from kohya_gui.preferring import prefer
 from kohya_gui.runs import registry
 from kohya_gui.server import preferences as routes
 from kohya_gui.server.app import Served

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from train_core.config.phrases import Phrase
-from train_core.config.untrusted import DEEPEST, NotReadable, json_of, text_of, toml_of, yaml_of
+from train_core.config.untrusted import DEEPEST, NotReadable, json_of, text_of, toml_of
+from train_core.config.untrusted_yaml import yaml_of
 
 DEEP = "[" * 50_000
 

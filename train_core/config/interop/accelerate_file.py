@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import Problem, UserError, problem
-from train_core.config.untrusted import YAML_BYTES, reason_of, text_of, yaml_of
+from train_core.config.untrusted import reason_of, text_of
+from train_core.config.untrusted_yaml import YAML_BYTES, yaml_of
 
 BLOCKS = ("BasicTransformerBlock", "ResnetBlock2D")
 # Values that `accelerate config` writes of its own accord, and that say nothing against what is done here.

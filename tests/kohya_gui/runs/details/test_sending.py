@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from kohya_gui.preferences import forget_webui, known_webuis, name_webui
+from kohya_gui.preferring import forget_webui, known_webuis, name_webui
 from kohya_gui.runs.details.choosing import mark
 from kohya_gui.runs.details.sending import prompt_of, send
 from tests.trained import trained_run
