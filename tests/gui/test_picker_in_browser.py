@@ -97,6 +97,7 @@ def test_a_file_is_picked_by_keyboard_alone(window, place: Path):
     page.keyboard.press("Enter")
     expect(page.locator(f"{field} input")).to_have_value(str(place / "base.safetensors"))
     page.locator(f"{field} .pick").click()
+    expect(page.locator("#picker-filter")).to_be_focused()  # it is open
     page.keyboard.press("Escape")
     expect(page.locator("#picker")).to_be_hidden()
 

@@ -21,6 +21,7 @@ from kohya_gui.server import files
 from kohya_gui.server.files import file_routes
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_toolbar
+from tests.loops import in_its_own_loop
 from tests.pictures import image_folder
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
@@ -134,28 +135,26 @@ def test_what_is_chosen_in_the_systems_dialog_comes_back(visit, tmp_path: Path, 
 QUESTION = Question("Image folder", "/", wants_folder=True)
 
 
-def test_a_dialog_that_fails_says_why_and_one_that_is_forgotten_is_closed(monkeypatch):
+@in_its_own_loop
+async def test_a_dialog_that_fails_says_why_and_one_that_is_forgotten_is_closed(monkeypatch):
     monkeypatch.setattr(native, "command", stand_in("raise SystemExit('no display')"))
     with pytest.raises(UserError, match="no display"):
-        asyncio.run(Desktop().ask(QUESTION))
+        await Desktop().ask(QUESTION)
     monkeypatch.setattr(native, "command", stand_in("import time; time.sleep(600)"))
-    assert asyncio.run(Desktop().ask(QUESTION, seconds=0.2)) == ""
+    assert await Desktop().ask(QUESTION, seconds=0.2) == ""
 
 
-def test_there_is_one_dialog_at_a_time(monkeypatch):
+@in_its_own_loop
+async def test_there_is_one_dialog_at_a_time(monkeypatch):
     monkeypatch.setattr(native, "command", stand_in("import time; time.sleep(600)"))
-
-    async def twice() -> None:
-        desktop = Desktop()
-        first = asyncio.create_task(desktop.ask(QUESTION))
-        await asyncio.sleep(0)  # it starts
-        with pytest.raises(UserError, match="open already"):
-            await desktop.ask(QUESTION)
-        first.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await first
-
-    asyncio.run(twice())
+    desktop = Desktop()
+    first = asyncio.create_task(desktop.ask(QUESTION))
+    await asyncio.sleep(0)  # it starts
+    with pytest.raises(UserError, match="open already"):
+        await desktop.ask(QUESTION)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="zenity is a program of Linux")
