@@ -10,3 +10,11 @@ def open_page(page: Page, address: str, patience: float = 30_000) -> None:
     page.goto(address, timeout=patience)
     expect(page.locator("#start")).to_be_enabled(timeout=patience)
     expect(page.locator("#step-line")).not_to_be_empty(timeout=patience)
+
+
+def settle(page: Page) -> None:
+    """Wait until fields that have just come into view are filled; what is typed before that is lost.
+
+    gradio draws the fields of a tab or section first, and fills them a frame later. No person types that fast.
+    """
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

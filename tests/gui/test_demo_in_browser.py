@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.gui.opening import open_page
+from tests.gui.opening import open_page, settle
 from train_core.config.jobs.train import TrainConfig
 
 TRAINING = 300_000  # milliseconds that a few steps may take on a slow, busy machine
@@ -63,8 +63,7 @@ def unfold(page: Page, section: str) -> None:
     if not page.locator(f"#section-{section} .fields").first.is_visible():
         head.click()
     expect(page.locator(f"#section-{section} .fields").first).to_be_visible()
-    # gradio draws the fields of a section first, and fills them a moment later.
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    settle(page)
 
 
 def show_runs(page: Page) -> None:

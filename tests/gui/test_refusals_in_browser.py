@@ -20,6 +20,7 @@ from kohya_gui.page import build_page
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.train_parts import preparing_jobs
 from tests.event_lines import EventLog
+from tests.gui.opening import settle
 from tests.gui.test_demo_in_browser import field as setting
 from tests.gui.test_demo_in_browser import fill
 from train_core.config.jobs import table
@@ -290,6 +291,7 @@ def test_tools_without_files(window: Window):
         window.open_tab(table.job_of(tool.name).title)
         window.refuses(f"run-{tool.name}", "is empty")
     window.page.locator("#own-blocks .label-wrap").click()
+    settle(window.page)
     window.page.locator("#own-block-lines textarea").fill("FACE:1,2")
     window.refuses("save-block-lines", "Line 1 is not written")
     assert not list(window.home.glob("tools/*"))

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from kohya_gui.i18n.messages import text
 from tests.event_lines import EventLog
-from tests.gui.opening import open_page
+from tests.gui.opening import open_page, settle
 from train_core.config.places import tools_dir
 from train_core.facts.run.run_folders import held
 
@@ -68,6 +68,7 @@ def test_titles_of_toasts_are_in_the_language_of_the_page(browser: Browser, addr
         expect(said.locator("b")).to_have_text(text("setting.adapter.label", language))
         expect(said).to_contain_text(text("ui.the_form", language))
         page.locator("#own-blocks .label-wrap").click()
+        settle(page)
         page.locator("#own-block-lines textarea").fill("")
         page.locator("#save-block-lines").click()
         assert title(page, "info") == text("ui.toast.info", language)

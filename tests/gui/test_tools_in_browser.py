@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import load_file
 
-from tests.gui.opening import open_page
+from tests.gui.opening import open_page, settle
 from tests.tiny import tiny_file
 from tests.train_core.workshop.conftest import VERSIONS, random_adapter
 from train_core.networks.files.adapter_file import save_adapter
@@ -36,6 +36,7 @@ def adapter(path: Path, **settings: object) -> Path:
 
 def choose(page: Page, tool: str) -> None:
     page.get_by_role("tab", name=tool, exact=True).click()
+    settle(page)
 
 
 def fill(page: Page, tool: str, **values: object) -> None:
@@ -92,6 +93,7 @@ def test_what_is_wrong_is_said_and_nothing_is_overwritten(page: Page, tmp_path: 
 def test_own_block_weights_are_kept_and_used(page: Page, tmp_path: Path) -> None:
     line = "FACE:" + ",".join(["0"] * 7 + ["1"] + ["0"] * 9)
     page.locator("#own-blocks .label-wrap").click()
+    settle(page)
     lines = page.locator("#own-block-lines textarea")
     lines.fill("FACE:1,2")
     page.locator("#save-block-lines").click()
