@@ -13,9 +13,9 @@ from markupsafe import Markup
 from kohya_gui.files.browsing import OFFERED, paths_below
 from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.validate_form import CheckedForm
+from kohya_gui.form.webui_models import WEBUI_MODELS
 from kohya_gui.form.widgets import Form
 from kohya_gui.i18n.messages import dictionary, text, translate
-from kohya_gui.preferring import known_webuis
 from kohya_gui.views.cure_html import cure_html
 from kohya_gui.views.markup import joined, message
 from train_core.config.problems import Problem
@@ -175,5 +175,5 @@ def _in_webuis(name: str, typed: str, reach: Reach) -> list[str]:
     words = typed.strip().lower()
     if kind is None or "/" in words or "\\" in words:
         return []
-    found = (path for webui in known_webuis() for path in webui.models(kind) if words in path.name.lower())
-    return [str(path) for path in islice(found, MOST_MODELS) if reach.find(str(path)) is not None]
+    found = (str(path) for path in WEBUI_MODELS.offered(kind, reach) if words in path.name.lower())
+    return list(islice(found, MOST_MODELS))
