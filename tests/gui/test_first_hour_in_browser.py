@@ -65,7 +65,7 @@ def test_a_beginner_s_first_hour(page: Page, serve: Callable[..., str], tmp_path
     # The base model, pasted as Windows copies paths, and the folder of the pictures where its parent is meant.
     fill(page, pretrained_model_name_or_path=f'"{base}"', train_data_dir=pictures)
     expect(field(page, "pretrained_model_name_or_path")).to_have_value(str(base))
-    cure(page, str(pictures.parent))
+    cure(page, "Choose the parent folder")
     expect(field(page, "train_data_dir")).to_have_value(str(pictures.parent))
     cure(page, ".caption")
     fill(page, output_name="robot", output_dir=tmp_path / "out", sample_prompts=PROMPT)

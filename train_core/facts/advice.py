@@ -18,10 +18,14 @@ FOLDERS = ("train_data_dir", "reg_data_dir")
 
 @dataclass(frozen=True)
 class Cure:
-    """A setting and the value that cures something."""
+    """A setting and the value that cures something.
+
+    `words` name what that does, where it says more than that the setting gets the value: a text of the page.
+    """
 
     setting: str
     value: Value
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,13 @@ def cure_of(found: Problem, values: Mapping[str, Any]) -> Cure | None:
     return cure(found.params, values) if cure else None
 
 
-def _other_folder(param: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | None]:
+def _other_folder(param: str, words: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | None]:
     """The cure of a folder's problem whose parameter `param` is the folder that was meant."""
 
     def cure(params: Mapping[str, Any], values: Mapping[str, Any]) -> Cure | None:
         wrong = Path(params["folder"])
         setting = next((name for name in FOLDERS if str(values[name]).strip() and Path(values[name]) == wrong), None)
-        return Cure(setting, str(params[param])) if setting else None
+        return Cure(setting, str(params[param]), words) if setting else None
 
     return cure
 
@@ -73,23 +77,25 @@ def _back_to_default(params: Mapping[str, Any], values: Mapping[str, Any]) -> Cu
     return Cure(declared.name, declared.default if isinstance(declared.default, bool | int | float | str) else "")
 
 
-def _to(param: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | None]:
+def _to(param: str, words: str = "") -> Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | None]:
     """The cure of a value for which the problem's parameter `param` is the right one."""
 
     def cure(params: Mapping[str, Any], values: Mapping[str, Any]) -> Cure | None:
         name = str(params.get("name"))
-        return Cure(name, str(params[param])) if name in _declared() and params.get(param) else None
+        return Cure(name, str(params[param]), words) if name in _declared() and params.get(param) else None
 
     return cure
 
 
 CURES: dict[str, Cure | Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | None]] = {
-    "image_folder_is_child": _other_folder("above"),
-    "image_folder_too_high": _other_folder("deeper"),
+    "image_folder_is_child": _other_folder("above", "parent_folder"),
+    "image_folder_too_high": _other_folder("deeper", "inner_folder"),
     "images_in_parent": Cure("class_folders", True),
     "folder_without_repeats": Cure("class_folders", True),
-    "regularisation_found": lambda params, values: Cure("reg_data_dir", str(params["folder"])),
-    "captions_with_other_ending": lambda params, values: Cure("caption_extension", str(params["other"])),
+    "regularisation_found": lambda params, values: Cure("reg_data_dir", str(params["folder"]), "regularisation"),
+    "captions_with_other_ending": lambda params, values: Cure(
+        "caption_extension", str(params["other"]), "caption_files"
+    ),
     "captions_with_several_lines": Cure("enable_wildcard", True),
     "inpainting_needs_images": Cure("cache_latents", False),
     "zero_terminal_snr_unused": Cure("zero_terminal_snr", True),
@@ -100,21 +106,21 @@ CURES: dict[str, Cure | Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | 
     "captions_vary_with_cached_texts": Cure("cache_text_encoder_outputs", False),
     "keep_tokens_without_shuffle": Cure("shuffle_caption", True),
     "separator_without_shuffle": Cure("shuffle_caption", True),
-    "validation_never": Cure("validate_every_n_epochs", 1),
+    "validation_never": Cure("validate_every_n_epochs", 1, "validate_each_epoch"),
     "schedule_free_schedule": Cure("lr_scheduler", "constant"),
-    "ema_with_schedule_free": Cure("ema_decay", 0.0),
-    "norms_and_schedule_free": Cure("scale_weight_norms", 0.0),
+    "ema_with_schedule_free": Cure("ema_decay", 0.0, "off"),
+    "norms_and_schedule_free": Cure("scale_weight_norms", 0.0, "off"),
     "zero_terminal_snr_without_v": Cure("zero_terminal_snr", False),
     "scale_v_pred_without_v": Cure("scale_v_pred_loss_like_noise_pred", False),
-    "v_pred_like_loss_with_v": Cure("v_pred_like_loss", 0.0),
+    "v_pred_like_loss_with_v": Cure("v_pred_like_loss", 0.0, "off"),
     "no_learning_rate": Cure("learning_rate", 1e-4),
     "adam_large_rate": Cure("learning_rate", 1e-4),
     "dadapt_small_rate": Cure("learning_rate", 1.0),
     "no_norms_chosen": Cure("train_norm", False),
     "no_convolutions_chosen": _back_to_default,
     "nothing_to_keep_last": _back_to_default,
-    "save_every_n_epochs_unused": Cure("save_every_n_epochs", 0),
-    "save_state_at_end_only": Cure("save_every_n_epochs", 1),
+    "save_every_n_epochs_unused": Cure("save_every_n_epochs", 0, "off"),
+    "save_state_at_end_only": Cure("save_every_n_epochs", 1, "save_each_epoch"),
     "fused_backward_conflict": Cure("fused_backward_pass", False),
     "not_applicable": _back_to_default,
     "not_for_this_model": _back_to_default,
@@ -123,5 +129,5 @@ CURES: dict[str, Cure | Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | 
     "bad_format": _back_to_default,
     "not_a_choice": _to("nearest"),
     "name_is_a_path": _to("last"),
-    "path_of_another_system_found": _to("place"),
+    "path_of_another_system_found": _to("place", "here"),
 }

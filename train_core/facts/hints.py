@@ -218,4 +218,4 @@ def _epochs_for(target: int, config: TrainConfig, count: StepCount) -> Cure | No
     epochs = max(1, round(target / count.steps_per_epoch))
     if training.max_train_steps or epochs == training.max_train_epochs:
         return None
-    return Cure("max_train_epochs", epochs)
+    return Cure("max_train_epochs", epochs, "epochs")

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from kohya_gui.i18n.languages import languages
 from kohya_gui.plan.notes_html import all_notes, notes_html
 from kohya_gui.plan.plan import plan_of
 from kohya_gui.views.cure_html import cure_html, cure_words
 from tests.kohya_gui.views.test_escaping import HOSTILE, Elements
 from tests.tiny_families import file_of
-from train_core.facts.advice import Cure
+from train_core.facts.advice import CURES, Cure
 
-BUTTON = re.compile(r'<button class="cure" data-put="([^"]*)" type="button">([^<]*)</button>')
+BUTTON = re.compile(r'<button class="cure" data-put="([^"]*)" type="button"(?: title="[^"]*")?>([^<]*)</button>')
 
 
 def buttons(html: str) -> list[tuple[dict, str]]:
@@ -82,13 +83,36 @@ def test_clip_skip_is_warned_of_where_no_model_of_the_kind_has_it(form):
         (Cure("class_folders", True), "Turn on “Folders without numbers”"),
         (Cure("clip_skip", 2), "Set “Clip skip” to 2"),
         (Cure("learning_rate", 1e-4), "Set “Learning rate” to 1e-4"),
+        (Cure("text_encoder_lr", "5e-05"), "Set “Text encoder learning rate” to 5e-5"),
         (Cure("caption_extension", ".'\"<&>"), "Set “Caption extension” to .'\"<&>"),
+        (Cure("caption_extension", ".caption", "caption_files"), "Read captions from .caption files"),
+        (Cure("train_data_dir", "/a/\"b", "parent_folder"), "Choose the parent folder"),
+        (Cure("train_data_dir", "/a/b/c", "inner_folder"), "Choose the folder inside it"),
+        (Cure("reg_data_dir", "/a/b", "regularisation"), "Use them as regularisation images"),
+        (Cure("vae", "/mnt/c/a.pt", "here"), "Use its path on this computer"),
+        (Cure("max_train_epochs", 12, "epochs"), "Train for 12 epochs"),
+        (Cure("ema_decay", 0.0, "off"), "Turn off “EMA decay”"),
+        (Cure("validate_every_n_epochs", 1, "validate_each_epoch"), "Validate after every epoch"),
+        (Cure("save_every_n_epochs", 1, "save_each_epoch"), "Save after every epoch"),
     ],
 )
 def test_a_button_says_what_it_puts_into_the_form(cure, words):
     assert cure_words(cure, "en") == words
     assert buttons(cure_html(cure, "en")) == [({cure.setting: cure.value}, words)]
     assert cure_html(None, "en") == ""
+
+
+def test_what_the_words_of_a_button_leave_out_is_its_tooltip():
+    assert ' title="/a/&#34;b&lt;"' in cure_html(Cure("train_data_dir", '/a/"b<', "parent_folder"), "en")
+    for said in (Cure("caption_extension", ".caption", "caption_files"), Cure("train_data_dir", "/a"), Cure("seed", 1)):
+        assert "title" not in cure_html(said, "en")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_cure_has_words_in_every_language(language: str):
+    cures = [one for one in CURES.values() if isinstance(one, Cure)]
+    assert len(cures) > 20
+    assert all(cure_words(cure, language) for cure in cures)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])

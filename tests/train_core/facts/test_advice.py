@@ -31,20 +31,21 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_that_lies_too_deep_or_too_high_is_cured_by_the_right_one(images: Path):
-    assert cures(train_data_dir=str(images)) == [Cure("train_data_dir", str(images.parent))]
-    assert cures(train_data_dir=str(images.parent.parent)) == [Cure("train_data_dir", str(images.parent))]
+    parent = str(images.parent)
+    assert cures(train_data_dir=str(images)) == [Cure("train_data_dir", parent, "parent_folder")]
+    assert cures(train_data_dir=str(images.parent.parent)) == [Cure("train_data_dir", parent, "inner_folder")]
 
 
 def test_the_cure_is_for_the_folder_that_is_wrong(images: Path, tmp_path: Path):
     regular = image_folder(tmp_path / "regular", "1_dog", [(64, 64)], "dog")
     found = cures(train_data_dir=str(images.parent), reg_data_dir=str(regular))
-    assert found == [Cure("reg_data_dir", str(regular.parent))]
+    assert found == [Cure("reg_data_dir", str(regular.parent), "parent_folder")]
 
 
 def test_captions_with_another_ending_are_cured_by_it(images: Path):
     for path in images.glob("*.txt"):
         path.rename(path.with_suffix(".caption"))
-    assert cures(train_data_dir=str(images.parent)) == [Cure("caption_extension", ".caption")]
+    assert cures(train_data_dir=str(images.parent)) == [Cure("caption_extension", ".caption", "caption_files")]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_the_batch_suits_the_card():
 def test_steps_lie_between_1000_and_2000(total, code, epochs):
     found = told(Known(count=steps(total)))
     assert list(found) == ([code] if code else [])
-    assert all(hint.cure == Cure("max_train_epochs", epochs) for hint in found.values())
+    assert all(hint.cure == Cure("max_train_epochs", epochs, "epochs") for hint in found.values())
 
 
 def test_where_steps_are_set_epochs_are_no_cure():
