@@ -188,6 +188,8 @@ def test_what_a_preset_of_the_program_brought_goes_with_it_unless_it_was_changed
     shown = page.complete(page.drafted(page.session(request("max"))))
     assert (shown["output_name"], shown["train_data_dir"], shown["sample_prompts"]) == ("mine", "", "")
     assert load(page, "max", "program:lora/sd15-style")["v_parameterization"] == "auto"
+    typed(page, "max", v_parameterization="v")
+    assert load(page, "max", "program:lora/illustrious-noobai-eps")["v_parameterization"] == "auto"
 
 
 def test_a_preset_of_ones_own_that_lacks_the_images_leaves_those_in_the_form(page: TrainForm):

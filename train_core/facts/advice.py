@@ -98,6 +98,7 @@ CURES: dict[str, Cure | Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | 
     ),
     "captions_with_several_lines": Cure("enable_wildcard", True),
     "inpainting_needs_images": Cure("cache_latents", False),
+    "prediction_type_overridden": Cure("v_parameterization", "auto"),
     "zero_terminal_snr_unused": Cure("zero_terminal_snr", True),
     "clip_skip_unsuited": Cure("clip_skip", 1),
     "fp16_on_cpu": Cure("mixed_precision", "bf16"),

@@ -110,7 +110,7 @@ def _model(config: TrainConfig) -> Findings:
         return Findings(tuple(problems), ())
     unsuited = _unsuited(found, config)
     unused = not_for_this_model(config, facts_of(found, model.v_parameterization), unsuited)
-    warnings = (*_schedule_of(found, config), *_clip_skip_of(found, config), *unused)
+    warnings = (*_prediction_of(found, config), *_schedule_of(found, config), *_clip_skip_of(found, config), *unused)
     return Findings((*problems, *unsuited), warnings, base=BaseFiles(found, vae))
 
 
@@ -150,6 +150,21 @@ def _unsuited(found: ModelFile, config: TrainConfig) -> list[Problem]:
             )
         )
     return problems
+
+
+def _prediction_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
+    """A warning where the model says that it predicts something else than the setting has it learn."""
+    wanted, said = config.model.v_parameterization, found.prediction_type
+    if said in (None, found.predicts(wanted)):
+        return ()
+    return (
+        problem(
+            "prediction_type_overridden",
+            "{file} says that it predicts {said}, but v_parameterization = {wanted} is used instead. Set it to auto "
+            "unless the file is wrong.",
+            file=str(found.path), said="epsilon" if said == "epsilon" else "v", wanted=wanted,
+        ),
+    )
 
 
 def _schedule_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:

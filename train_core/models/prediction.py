@@ -19,14 +19,12 @@ def settle_prediction(family: StableDiffusion, found: ModelFile, wanted: Paramet
     """Give `family` its prediction type, with a remark if that was not obvious.
 
     The setting decides; "auto" believes the file. A file that is silent means noise, but for families of both kinds,
-    which are asked.
+    which are asked. That a setting contradicts the file is said before it is loaded (facts/preflight.py).
     """
     predicts = found.predicts(wanted)
     if predicts is None:
         predicts = probe_prediction(family)
         family.remarks += (_probed(found, predicts),)
-    elif found.prediction_type not in (None, predicts):
-        family.remarks += (_overridden(found, wanted),)
     family.prediction_type = predicts
 
 
@@ -53,13 +51,4 @@ def _probed(found: ModelFile, prediction_type: PredictionType) -> Problem:
         "{file} does not say whether it predicts noise (epsilon) or velocity (v). Judging by its response to pure "
         "noise, it is {taken}, and is trained that way. If that is wrong, set v_parameterization to {other}.",
         file=str(found.path), taken=taken, other="epsilon" if taken == "v" else "v",
-    )  # fmt: skip
-
-
-def _overridden(found: ModelFile, wanted: Parameterization) -> Problem:
-    return problem(
-        "prediction_type_overridden",
-        "{file} says that it predicts {said}, but v_parameterization = {wanted} is used instead. Set it to auto unless "
-        "the file is wrong.",
-        file=str(found.path), said=WORDS[found.prediction_type or "epsilon"], wanted=wanted,
     )  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 
 from kohya_gui.form import presets
 from train_core.config import whole_files
+from train_core.config.checks.consistency import oddities
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import presets_dir
 from train_core.config.problems import UserError
@@ -38,6 +39,19 @@ def test_every_program_preset_can_be_read_without_a_complaint():
         values, remarks, *_ = presets.load_preset(key)
         assert remarks == (), key
         assert set(values) == {s.name for s in TrainConfig.settings()}
+
+
+def test_no_program_preset_has_settings_that_the_program_itself_warns_of():
+    for key in filter(presets.is_program_preset, presets.list_presets()):
+        config = TrainConfig.from_flat(presets.load_preset(key)[0])
+        assert [found.code for found in oddities(config)] == [], key
+
+
+def test_the_two_presets_for_illustrious_and_noobai_differ_in_what_the_base_model_predicts_alone():
+    noise, velocity = (presets.load_preset(f"program:lora/illustrious-noobai-{kind}")[0] for kind in ("eps", "vpred"))
+    assert {name: (noise[name], velocity[name]) for name in noise if noise[name] != velocity[name]} == {
+        "v_parameterization": ("auto", "v"), "zero_terminal_snr": (False, True), "min_snr_gamma": (5.0, 0.0),
+    }
 
 
 def test_a_saved_preset_is_listed_and_gives_back_its_values():

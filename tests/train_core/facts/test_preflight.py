@@ -61,6 +61,22 @@ def test_what_does_not_suit_the_model_is_told_before_it_is_loaded(tmp_path: Path
     assert of(velocity, zero_terminal_snr=True, v_pred_like_loss=1)[0] == ["v_pred_like_loss_with_v"]
 
 
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize(("marks", "header", "said", "against"), [
+    ({"v_pred": (0,)}, "", "v", "epsilon"), ({}, "epsilon", "epsilon", "v"), ({}, "", None, None),
+])  # fmt: skip
+def test_a_prediction_type_against_what_the_model_says_is_told_before_it_is_loaded(
+    tmp_path: Path, marks: dict[str, tuple[int, ...]], header: str, said: str | None, against: str | None
+) -> None:
+    metadata = {"modelspec.prediction_type": header}
+    model = write(tmp_path / "base.safetensors", {**SD1, **marks}, metadata)
+    for wanted in ("auto", "epsilon", "v"):
+        settings = ModelSettings(pretrained_model_name_or_path=str(model), v_parameterization=wanted)
+        warnings = examine(configuration(tmp_path).model_copy(update={"model": settings})).warnings
+        told = [found.params for found in warnings if found.code == "prediction_type_overridden"]
+        assert told == ([{"file": str(model), "said": said, "wanted": wanted}] if wanted == against else [])
+
+
 @pytest.mark.parametrize(
     ("thumbnail", "code"),
     [
