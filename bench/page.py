@@ -21,7 +21,6 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -135,10 +134,9 @@ def with_others(server: int, address: str, clients: int, seconds: float, run: Li
     keys: list[float] = []
     ticks: list[float] = []
     halt = threading.Event()
-    tick = tick_of(address)
     threads = [
         *(threading.Thread(target=typing, args=(address, number, halt, keys)) for number in range(clients)),
-        *(threading.Thread(target=watching, args=(address, tick, halt, ticks)) for _ in range(clients)),
+        *(threading.Thread(target=watching, args=(address, halt, ticks)) for _ in range(clients)),
         threading.Thread(target=run.go_on, args=(halt, seconds)),
     ]
     for thread in threads:
@@ -169,24 +167,15 @@ def typing(address: str, number: int, halt: threading.Event, times: list[float])
             sums = answer.raise_for_status().json()["sums"]
 
 
-def tick_of(address: str) -> dict[str, Any]:
-    """The event of the page's timer with which the Train tab asks what is new."""
-    described = httpx.get(address + "config", timeout=60, trust_env=False).raise_for_status().json()
-    ticks = [one for one in described["dependencies"] if any(event == "tick" for _, event in one["targets"])]
-    return max(ticks, key=lambda one: len(one["outputs"]))
-
-
-def watching(address: str, tick: dict[str, Any], halt: threading.Event, times: list[float]) -> None:
-    """A client that asks once a second what is new about the run, as gradio's own script does."""
-    session = uuid.uuid4().hex
-    asked = {"data": [None] * len(tick["inputs"]), "fn_index": tick["id"], "session_hash": session}
+def watching(address: str, halt: threading.Event, times: list[float]) -> None:
+    """A client that asks once a second what is new about the run, as the page's script does."""
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as web:
+        sums: dict[str, int] = {}
         while not halt.wait(1):
             began = time.perf_counter()
-            web.post("gradio_api/queue/join", json=asked).raise_for_status()
-            with web.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as messages:
-                if any('"process_completed"' in line for line in messages.iter_lines()):
-                    times.append(time.perf_counter() - began)
+            answer = web.post("runs/watch", json={"known": sums}).raise_for_status()
+            times.append(time.perf_counter() - began)
+            sums = answer.json()["sums"]
 
 
 class LiveRun:

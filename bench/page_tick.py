@@ -1,9 +1,9 @@
 """Cost of the page's polling for the server: its first call and each later one, beside few and beside many runs.
 
-The runs are made in a temporary home: finished, with 2,000 events, samples and a console each. The page's own handlers
-are called as gradio calls them, without the network. `first` is the first look of a server that has just started,
-`again` that of a server started later, `tick` a look when nothing has happened, and `running` one while a run of this
-moment adds an event a look. Milliseconds of this process's CPU time, by all polling of one open page together.
+The runs are made in a temporary home: finished, with 2,000 events, samples and a console each. The page's own route is
+called without the network. `first` is the first look of a server that has just started, `again` that of a server
+started later, `tick` a look when nothing has happened, and `running` one while a run of this moment adds an event a
+look. Milliseconds of this process's CPU time.
 
     python bench/page_tick.py [--runs 400] [--few 4] [--events 2000] [--ticks 50]
 """
@@ -11,7 +11,6 @@ moment adds an event a look. Milliseconds of this process's CPU time, by all pol
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import subprocess
@@ -86,27 +85,19 @@ class OpenPage:
     """A page in a browser, as far as its polling goes."""
 
     def __init__(self) -> None:
-        import gradio as gr  # noqa: PLC0415 - after CRUCIBLE_HOME is set, and not in the process that compares
-        from gradio.state_holder import SessionState  # noqa: PLC0415
+        from starlette.applications import Starlette  # noqa: PLC0415 - after CRUCIBLE_HOME is set
+        from starlette.testclient import TestClient  # noqa: PLC0415
 
-        from kohya_gui.page import PageContext, build_page  # noqa: PLC0415
+        from kohya_gui.server.watched import watched_routes  # noqa: PLC0415
 
-        self.blocks = build_page(PageContext(language="en"))
-        timers = {block._id for block in self.blocks.blocks.values() if isinstance(block, gr.Timer)}
-        self.polling = [fn for fn in self.blocks.fns.values() if any(target in timers for target, _ in fn.targets)]
-        self.state = SessionState(self.blocks)
-        self.request = gr.Request(username=None, headers={}, cookies={})
+        self.web = TestClient(Starlette(routes=watched_routes({}, lambda _request: "", "en")))
+        self.sums: dict[str, int] = {}
 
     def look(self) -> float:
-        """Milliseconds of CPU that all polling handlers take, once each."""
+        """Milliseconds of CPU that a question and its answer take, with the stand-in for the network."""
         began = time.process_time()
-        asyncio.run(self._poll())
+        self.sums = self.web.post("/runs/watch", json={"known": self.sums}).raise_for_status().json()["sums"]
         return 1000 * (time.process_time() - began)
-
-    async def _poll(self) -> None:
-        for fn in self.polling:
-            inputs = [None for _ in fn.inputs]  # the states that they remember in stand on the server
-            await self.blocks.process_api(fn, inputs, state=self.state, request=self.request)
 
 
 def median(values: list[float]) -> float:

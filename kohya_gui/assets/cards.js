@@ -7,24 +7,13 @@ async function look() {
   const at = document.querySelector("#run-state:is(.running, .stopping)");
   if (place && at && at.offsetParent && document.visibilityState === "visible") {
     try {
-      show(place, (await crucible.post("runs/cards", {})).html);
+      crucible.fill("card-state", (await crucible.post("runs/cards", {})).html);
     } catch {
       // the page is closing, or the server is away; the next look tells
     }
   } else if (place && !at) {
-    show(place, "");
+    crucible.fill("card-state", "");
   }
   setTimeout(look, EVERY);
-}
-
-// The place within gradio's element is the script's own, since gradio may draw its components anew at any time.
-function show(place, html) {
-  let own = place.querySelector(".card-states");
-  if (!own) {
-    own = document.createElement("div");
-    own.className = "card-states";
-    place.append(own);
-  }
-  if (own.innerHTML !== html) own.innerHTML = html;
 }
 look();

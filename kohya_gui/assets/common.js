@@ -32,6 +32,19 @@ window.crucible = {
     }
     return null;
   },
+  // Puts HTML into a place of gradio's, if that is drawn. What is within is the script's own, since gradio may draw its
+  // components anew at any time; it stays as it is while the HTML does.
+  fill(id, html) {
+    const place = document.getElementById(id);
+    if (!place) return;
+    let own = place.querySelector(".filled");
+    if (!own) {
+      own = document.createElement("div");
+      own.className = "filled";
+      place.append(own);
+    }
+    if (own.from !== html) own.innerHTML = own.from = html;
+  },
   // Types into a field of gradio's, which only the browser's own events can fill.
   type(id, text) {
     const field = document.querySelector(`#${id} textarea, #${id} input`);

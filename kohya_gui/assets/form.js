@@ -179,6 +179,7 @@ const stamps = new MutationObserver((changes) => {
     const node = change.target.nodeType === 1 ? change.target : change.target.parentElement;
     const place = node && node.closest && node.closest('[id$="-stamp"]');
     if (!place) continue;
+    document.dispatchEvent(new Event("crucible:stamp"));
     const form = formOf(place.id.slice(0, -"-stamp".length));
     const seen = place.querySelector("[data-stamp]");
     if (!seen || seen.dataset.stamp === form.stamp) continue;
@@ -187,7 +188,7 @@ const stamps = new MutationObserver((changes) => {
     requestAnimationFrame(() => requestAnimationFrame(() => look(form)));
   }
 });
-stamps.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["data-stamp"]});
+stamps.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["data-stamp", "data-controls"]});
 
 // Sections draw their fields late; they are marked then.
 let markTimer = 0;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache, singledispatchmethod
 from pathlib import Path
@@ -31,6 +32,7 @@ from train_core.events.printing import lines_of
 from train_core.events.reading import Follower, Placed
 from train_core.facts.run.states import INFO, states_in
 
+FRESH = 0.25  # seconds for which a reading does for everyone who looks
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
 NEWEST = 2_000  # of the events just read; older ones' lines are not at the console's end
@@ -119,7 +121,10 @@ class RunView:
 
 
 class RunFollower:
-    """Follows one run folder. `view()` reads only what is new, so that it can be asked every second."""
+    """Follows one run folder. `view()` reads only what is new, so that it can be asked every second.
+
+    `recent()` is for many who look at once: they share what was read a moment ago.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -132,6 +137,11 @@ class RunFollower:
         self._averages: list[Point] = []
         self._rates: dict[str, list[Point]] = {}
         self._said: tuple[dict[str, str], dict[str, str]] = ({}, {})  # by the newest events, and by those before
+        self._looked = -FRESH
+
+    def recent(self) -> RunView:
+        """The run as it was at most `FRESH` seconds ago."""
+        return self._view if time.monotonic() - self._looked < FRESH else self.view()
 
     def view(self) -> RunView:
         """The run as it is now; curves have at most 1,000 points."""
@@ -145,6 +155,7 @@ class RunFollower:
             self._read_console()
             if status == "lost" and not self._view.errors:
                 self._view.errors.append(_lost(self._view.console))
+            self._looked = time.monotonic()
             return self._view
 
     def _read(self) -> Status:

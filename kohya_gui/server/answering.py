@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,11 +39,6 @@ async def answer(request: Request, forced_language: str, of: Answer) -> Response
 def refusal(error: UserError, language: str) -> dict[str, Any]:
     """What is refused, as HTML under `error`."""
     return {"error": joined(note("error", message(one, language)) for one in error.problems)}
-
-
-def checksum(text: str) -> int:
-    """By which a browser says what it has already."""
-    return zlib.crc32(text.encode(errors="replace"))
 
 
 def as_json(found: Any) -> Response:

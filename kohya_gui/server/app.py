@@ -44,12 +44,12 @@ from kohya_gui.server.presets import preset_routes
 from kohya_gui.server.runs import run_routes
 from kohya_gui.server.tables import table_routes
 from kohya_gui.server.uploads import upload_routes
+from kohya_gui.server.watched import watched_routes
 from kohya_gui.tabs.context import PageContext
 from train_core.config.places import runs_dir
 
 BOARD_DELAY = 5.0  # seconds
-# Relative, so that they hold behind a tunnel or a proxy that serves the page under another address.
-TENSORBOARD, PICTURES = "tensorboard/", "pictures/"
+TENSORBOARD = "tensorboard/"  # relative, so that it holds behind a proxy that serves the page under another address
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,7 @@ def open_page(options: PageOptions, listener: socket.socket, board: Board) -> Se
     reach = reach_of(options)
     context = PageContext(
         language=options.language, headless=options.headless, config_path=options.config,
-        tensorboard_path=TENSORBOARD, pictures_path=PICTURES,
-        reach=reach,
+        tensorboard_path=TENSORBOARD, reach=reach,
     )  # fmt: skip
     page = build_page(context)
     port = port_of(listener)
@@ -182,6 +181,7 @@ def our_routes(board: Board, forms: Mapping[str, FormController], language: str 
     """Routes that we serve beside gradio; `language` is that of every page, or ""."""
     return [
         *form_routes(forms, _visitor), *table_routes(forms, _visitor, language), *preset_routes(forms, _visitor),
+        *watched_routes(forms, _visitor, language),
         Route("/tensorboard", RedirectResponse(TENSORBOARD)),
         Route("/tensorboard/{path:path}", board),
         Route("/font-roboto/{name}", font),

@@ -30,8 +30,9 @@ from kohya_gui.runs.history.summary import summary_of
 from kohya_gui.runs.history.thumbnails import thumbnail
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import ACTIVE, RunInfo, find_run, read_run
-from kohya_gui.server.answering import answer, as_json, checksum
+from kohya_gui.server.answering import answer, as_json
 from kohya_gui.views import opened_console, opened_html
+from kohya_gui.views.markup import checksum
 from kohya_gui.views.opened_charts import charts_json
 
 # Relative, so that they hold behind a proxy that serves the page under another address.

@@ -32,12 +32,12 @@ from kohya_gui.runs.queue.runner import is_run
 from kohya_gui.runs.queue.times import clock
 from kohya_gui.runs.registry import find_run, info_of
 from kohya_gui.runs.tools import tools_for_adapters
-from kohya_gui.server.answering import answer, checksum
+from kohya_gui.server.answering import answer
 from kohya_gui.server.opened import opened_routes
 from kohya_gui.server.run_acts import Asked, do
 from kohya_gui.server.watching import watching_routes
 from kohya_gui.views import queue_html, run_dialogs, runs_html
-from kohya_gui.views.markup import joined, message
+from kohya_gui.views.markup import checksum, joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError, problem
 

@@ -21,6 +21,5 @@ class PageContext:
     headless: bool = False
     config_path: Path | None = None
     tensorboard_path: str = "tensorboard/"
-    pictures_path: str = "pictures/"
     reach: Reach = EVERYWHERE
     forms: dict[str, FormController] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from kohya_gui.form.controller import QUIET, FormController, Updates
+from kohya_gui.form.controller import QUIET, FormController, Updates, stamp
 from kohya_gui.form.live import Answer
 from kohya_gui.form.reading import read_leniently
 from kohya_gui.form.session import Session
@@ -17,7 +17,6 @@ from kohya_gui.runs import control, launch, tools
 from kohya_gui.runs.follow import follower
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.tabs.context import PageContext
-from kohya_gui.views.tool_html import tool_html
 from train_core.config.files import check_tool
 from train_core.config.jobs import table
 from train_core.config.problems import UserError, cause_of, problem
@@ -26,20 +25,9 @@ from train_core.config.whole_files import write_text
 from train_core.facts.run.writable import not_written
 
 
-@dataclass(frozen=True)
-class Panel:
-    """Components that show the running tool."""
-
-    view: gr.HTML
-    cancel: gr.Button
-    seen: gr.State
-
-
 @dataclass(frozen=True, kw_only=True)
 class ToolForm(FormController):
-    """The form of one tool. All tools share the panel that shows the running one."""
-
-    panel: Panel
+    """The form of one tool."""
 
     def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
         hidden = self._hidden(values)
@@ -53,8 +41,8 @@ class ToolForm(FormController):
         session = self.session(request)
         return self.fill(self.load_draft(session), session)
 
-    def start(self, request: gr.Request, seen: int, *shown: Any) -> Updates:
-        """Start the tool, or say why it cannot start."""
+    def start(self, request: gr.Request, *shown: Any) -> Updates:
+        """Start the tool, which the page's script then shows, or say why it cannot start."""
         session, values = self.session(request), self.fields.read(shown)
         hidden = self._hidden(values)
         try:
@@ -62,7 +50,7 @@ class ToolForm(FormController):
             launch.start(self.job, check_tool(self.job, shown_values, session.text("ui.the_form")))
         except UserError as error:
             return self.refuse(error, session)
-        return look(self.panel, seen, session.language)
+        return {self.stamp: stamp()}
 
 
 def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
@@ -71,56 +59,38 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     with gr.Tabs(elem_id="tools"):
         for name, job in ((row.name, table.job_of(row.name)) for row in table.tools()):
             with gr.Tab(key(f"job.{name}.title"), id=name, elem_id=f"tool-{name}"):
-                stamp = gr.HTML(elem_id=f"{name}-stamp")
+                place = gr.HTML(elem_id=f"{name}-stamp")
                 fields = build_form(job, f"{name}-")
                 run = gr.Button(key("ui.tool.run"), variant="primary", elem_id=f"run-{name}")
-            built.append((job, fields, stamp, run))
+            built.append((job, fields, place, run))
     with gr.Accordion(key("ui.tool.blocks.title"), open=False, elem_id="own-blocks"):
         lines = gr.Textbox(lines=4, max_lines=20, show_label=False, info=key("ui.tool.blocks.help"),
                            elem_id="own-block-lines")
         save = gr.Button(key("ui.tool.blocks.save"), size="sm", elem_id="save-block-lines")
-    panel = Panel(
-        gr.HTML(elem_id="tool-view"), gr.Button(key("ui.tool.cancel"), visible=False, elem_id="cancel-tool"),
-        gr.State(0),
-    )
-    outputs = [panel.view, panel.cancel, panel.seen]
-    for job, fields, stamp, run in built:
+    gr.HTML(elem_id="tool-view")  # filled by assets/watch.js, which also shows and hides the button
+    cancel = gr.Button(key("ui.tool.cancel"), elem_id="cancel-tool")
+    for job, fields, place, run in built:
         form = ToolForm(
-            job=job, fields=fields, stamp=stamp, language=context.language, draft=job.job_name, panel=panel,
+            job=job, fields=fields, stamp=place, language=context.language, draft=job.job_name,
             reach=context.reach,
         )
         context.forms[job.job_name] = form
         page.load(form.opened, None, form.filled, **QUIET)
         form.connect_paths()
-        run.click(form.start, [panel.seen, *fields.inputs], [stamp, *outputs], **QUIET)
-
-    def watch(request: gr.Request, seen: int) -> Updates:
-        return look(panel, seen, Session.of(request, request.username or "", context.language).language)
+        run.click(form.start, fields.inputs, [place], **QUIET)
 
     def keep(request: gr.Request, text: str | None) -> None:
         keep_own_lines(text or "", Session.of(request, request.username or "", context.language))
 
     def end(request: gr.Request) -> None:
-        cancel(Session.of(request, request.username or "", context.language))
+        cancel_tool(Session.of(request, request.username or "", context.language))
 
-    gr.on([page.load, gr.Timer(1.0).tick], watch, [panel.seen], outputs, **QUIET)
-    panel.cancel.click(end, None, None, **QUIET)
+    cancel.click(end, None, None, **QUIET)
     page.load(own_lines, None, [lines], **QUIET)
     save.click(keep, [lines], None, **QUIET)
 
 
-def look(panel: Panel, seen: int, language: str) -> Updates:
-    """Updates for what is new about the last used tool."""
-    folder = tools.newest()
-    view = follower(folder).view() if folder else None
-    state = hash((language, view and (view.id, view.status, view.revision.status)))
-    if state == seen:
-        return {panel.seen: seen}
-    active = view is not None and view.status in ACTIVE
-    return {panel.view: tool_html(view, language), panel.cancel: gr.update(visible=active), panel.seen: state}
-
-
-def cancel(session: Session) -> None:
+def cancel_tool(session: Session) -> None:
     """Ask the tool to end; asked a second time, end it at once."""
     folder = tools.newest()
     status = follower(folder).view().status if folder else None

@@ -52,7 +52,7 @@ def build_train_tab(page: gr.Blocks, context: PageContext) -> TrainForm:
             gr.HTML(PLAN, elem_id="plan-box")
             with gr.Column(elem_id="run-box"):
                 starters: dict[type[Job], gr.Button] = {TrainConfig: bar.start, TryConfig: try_out, **bar.preparing}
-                run = build_run_panel(starters, bar.stop, mode, context.pictures_path)
+                run = build_run_panel(starters, bar.stop, mode)
     form = TrainForm(
         job=TrainConfig, fields=fields, stamp=stamp, language=context.language, bar=bar,
         config_path=context.config_path, reach=context.reach,
@@ -87,7 +87,7 @@ def _wire_presets(form: TrainForm) -> None:
 def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     form, run, panel = actions.form, actions.run, actions.panel
     fields = form.fields.inputs
-    gr.on([page.load, gr.Timer(1.0).tick], actions.watch, [run.seen], [*run.outputs, form.stamp], **QUIET)
+    gr.on([page.load, run.again.click], actions.watch, [run.seen], [*run.outputs, form.stamp], **QUIET)
     run.mode.change(None, [run.mode], None, js="(mode) => { document.body.dataset.panel = mode; }", **QUIET)
     run.choice.select(actions.choose, [run.choice, run.seen], run.outputs, **QUIET)
     shown_run = [*run.outputs, form.stamp]

@@ -40,7 +40,7 @@ class Actions:
     panel: OutputPanel
 
     def watch(self, request: gr.Request, seen: Seen) -> Updates:
-        """Update what is new about the shown run, and show what a try has found once it has ended."""
+        """Update the list of runs and the buttons, and show what a try has found once it has ended."""
         session = self.form.session(request)
         problems = self.form.tries.ended(session.user)
         updates = look(self.run, seen.get("shown"), seen, session.language)

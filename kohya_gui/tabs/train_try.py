@@ -28,13 +28,18 @@ class Tries:
         self.running[user] = handle.folder
         return handle
 
-    def ended(self, user: str) -> Sequence[Problem] | None:
-        """The problems that ended the user's try, none if it went well; None while there is none or it runs."""
+    def is_over(self, user: str) -> bool:
+        """Whether the user's try has ended and nobody has asked yet what it found."""
         folder = self.running.get(user)
         info = read_run(folder) if folder else None
-        if folder is None or (info is not None and info.status in ACTIVE):
+        return folder is not None and (info is None or info.status not in ACTIVE)
+
+    def ended(self, user: str) -> Sequence[Problem] | None:
+        """The problems that ended the user's try, none if it went well; None while there is none or it runs."""
+        folder = self.running.pop(user, None) if self.is_over(user) else None
+        if folder is None:
             return None
-        del self.running[user]
+        info = read_run(folder)
         errors = tuple(follower(folder).view().errors) if info else ()
         found = settle(folder) if info else None
         if found is not None:

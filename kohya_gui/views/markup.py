@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -17,6 +18,11 @@ LONG_LIST = 4  # items that a message shows at once; more are folded away
 def joined(parts: Iterable[Markup | str]) -> Markup:
     """All of `parts` one after the other; those that are plain text are escaped."""
     return Markup("").join(parts)
+
+
+def checksum(text: str) -> int:
+    """By which a browser says what it has already."""
+    return zlib.crc32(text.encode(errors="replace"))
 
 
 def message(found: Problem, language: str) -> Markup:

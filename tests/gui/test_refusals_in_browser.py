@@ -47,9 +47,9 @@ SCENES = {
     "test_a_run_that_is_gone": {"resume", "use-rates", *RUN_BUTTONS},
     "test_a_paused_run_that_cannot_go_on": {"resume"},
 }  # fmt: skip
-# They open or close a part of the page, or change the form, which has nothing to say against it.
+# They open or close a part of the page, or change the form, which has nothing to say against it, or are the script's.
 REFUSE_NOTHING = {"save-as", "preset-cancel", "output-close", "more", "undo", "redo", "reset", "open-file",
-                  "manage-presets"}
+                  "manage-presets", "run-again"}
 
 # Notes every message in the corner. The page looks for news when it is told to instead of every second, so that buttons
 # can be pressed before it does. Messages let clicks through, so that nobody has to wait until those above a button go.

@@ -366,7 +366,7 @@ class Started(Exception):  # noqa: N818 - nothing is wrong
 
 def actions_of(page: TrainForm) -> Actions:
     starters = {TrainConfig: page.bar.start, **page.bar.preparing}
-    run = build_run_panel(starters, page.bar.stop, gr.Radio(["will", "is"]), "pictures/")
+    run = build_run_panel(starters, page.bar.stop, gr.Radio(["will", "is"]))
     return Actions(page, run, build_output_panel())
 
 
