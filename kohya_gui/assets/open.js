@@ -1,9 +1,9 @@
-// Settings files, chosen from the menu or dropped anywhere on the page, are read by the server and put into the form.
+// Files that are chosen from the menu or dropped anywhere on the page: settings are put into the form, models are named.
 
-const HEADER_LIMIT = 100 * 2 ** 20; // bytes
+const SETTINGS = 2 ** 24 - 1, HEADER = 8 * 2 ** 20, PICKLE = 4 * 2 ** 20, TELLS_WHAT_IT_IS_NOT = 512; // bytes sent
 
-async function openSettings(file) {
-  const answer = await fetch(`form/train/open?name=${encodeURIComponent(file.name)}`, {
+async function openFile(file) {
+  const answer = await fetch(`form/train/open?name=${encodeURIComponent(file.name)}&size=${file.size}`, {
     method: "POST", body: await contentOf(file),
   }).catch(() => null);
   if (!answer) return; // the server is away; gradio says so
@@ -12,22 +12,18 @@ async function openSettings(file) {
   if (refused) return refused.forEach((words) => crucible.toast(words));
   document.getElementById("tab-train-button")?.click();
   document.querySelector("#panel-mode label")?.click();
-  crucible.put(values);
+  if (values) crucible.put(values);
   document.getElementById("report").innerHTML = report;
   document.getElementById("report").scrollIntoView({block: "nearest"});
 }
 
-// Of weights only what their header says of the training travels, since they may have gigabytes.
+// Of weights only the beginning travels, which lists what is in them, since they may have gigabytes.
 async function contentOf(file) {
-  if (!file.name.toLowerCase().endsWith(".safetensors")) return file.slice(0, 2 ** 24 - 1);
+  if (/\.(ckpt|pt|pth|bin)$/i.test(file.name)) return file.slice(0, PICKLE);
+  if (!/\.safetensors$/i.test(file.name)) return file.slice(0, SETTINGS);
   const start = new DataView(await file.slice(0, 8).arrayBuffer());
   const length = start.byteLength === 8 ? Number(start.getBigUint64(0, true)) : 0;
-  if (!length || length > HEADER_LIMIT) return "";
-  try {
-    return JSON.stringify(JSON.parse(await file.slice(8, 8 + length).text()).__metadata__ || {});
-  } catch {
-    return ""; // the server says that it cannot be read
-  }
+  return file.slice(0, length <= HEADER ? 8 + length : TELLS_WHAT_IT_IS_NOT);
 }
 
 document.addEventListener("click", (event) => {
@@ -38,7 +34,7 @@ document.addEventListener("click", (event) => {
   chooser.type = "file";
   chooser.id = "file-chooser";
   chooser.hidden = true;
-  chooser.addEventListener("change", () => { if (chooser.files[0]) openSettings(chooser.files[0]); chooser.remove(); });
+  chooser.addEventListener("change", () => { if (chooser.files[0]) openFile(chooser.files[0]); chooser.remove(); });
   document.getElementById("file-chooser")?.remove();
   document.body.append(chooser);
   chooser.click();
@@ -59,5 +55,5 @@ document.addEventListener("drop", (event) => {
   if (!ofFiles(event)) return;
   event.preventDefault();
   if (crucible.takeDropped?.(event.dataTransfer)) return;
-  if (event.dataTransfer.files[0]) openSettings(event.dataTransfer.files[0]);
+  if (event.dataTransfer.files[0]) openFile(event.dataTransfer.files[0]);
 });

@@ -16,7 +16,7 @@ from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.form.drafts import load_draft, save_draft
 from kohya_gui.form.history import History
 from kohya_gui.form.live import Answer
-from kohya_gui.form.opening import Opened
+from kohya_gui.form.opening import Dropped, Opened
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import Form, to_widget
 from train_core.config.job import Job
@@ -71,8 +71,8 @@ class FormController(ABC):
         marks = {s.name: mark_of(s.traits.path or "file", values.get(s.name), self.reach) for s in self.fields.paths}
         return {name: (mark.sign, session.text(f"ui.path.{mark.code}")) for name, mark in marks.items() if mark}
 
-    def open_dropped(self, name: str, content: bytes, session: Session) -> Opened | None:
-        """The settings in a file that was dropped on the page; None for a form that takes none. Raises `UserError`."""
+    def open_dropped(self, dropped: Dropped, session: Session) -> Opened | None:
+        """What is in a file that was dropped on the page; None for a form that takes none. Raises `UserError`."""
         return None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from kohya_gui.form.controller import FormController
 from kohya_gui.form.form_facts import offered_paths
 from kohya_gui.form.live import news, read_json, readable
+from kohya_gui.form.opening import Dropped
 from kohya_gui.form.search import search_index
 from kohya_gui.form.session import Session
 from kohya_gui.server.answering import as_json
@@ -60,14 +62,20 @@ class Answers:
         return as_json(search_index(form.fields, self._session(form, request).language)) if form else _nothing()
 
     async def open(self, request: Request) -> Response:
-        """The values in a settings file, whose content is the request's, and the report on it; or why it is refused."""
+        """The values in a settings file, whose content is the request's, and the report on it; or why it is refused.
+
+        Of weights the request has the beginning, and their `size` beside their name.
+        """
         form = self._forms.get(request.path_params["form"])
         if form is None:
             return _nothing()
         session, content = self._session(form, request), await request.body()
-        name = request.query_params.get("name", "")
+        size = re.fullmatch(r"\d{1,18}", request.query_params.get("size", ""), re.ASCII)
+        dropped = Dropped(
+            request.query_params.get("name", ""), content, max(len(content), int(size[0]) if size else 0)
+        )
         try:
-            opened = await run_in_threadpool(form.open_dropped, name, content, session)
+            opened = await run_in_threadpool(form.open_dropped, dropped, session)
         except UserError as error:
             return as_json({"refused": [str(message(found, session.language)) for found in error.problems]})
         return _nothing() if opened is None else as_json({"values": opened.values, "report": opened.report})

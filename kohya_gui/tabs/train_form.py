@@ -22,7 +22,7 @@ from kohya_gui.form.form_facts import (
     step_line_html,
 )
 from kohya_gui.form.live import Answer, read_json, readable
-from kohya_gui.form.opening import Opened, open_dropped
+from kohya_gui.form.opening import Dropped, Opened, open_dropped
 from kohya_gui.form.own_choices import WHAT, kept_over, unsaid
 from kohya_gui.form.session import Session
 from kohya_gui.form.summaries import summaries
@@ -204,8 +204,10 @@ class TrainForm(FormController):
         session, before = self.session(request), self.fields.read(shown)
         return self._loaded(lambda: presets.read_settings(Path(path)), None, session, before) or gr.skip()
 
-    def open_dropped(self, name: str, content: bytes, session: Session) -> Opened:
-        opened = open_dropped(name, content, session.language)
+    def open_dropped(self, dropped: Dropped, session: Session) -> Opened:
+        opened = open_dropped(dropped, session.language, self.reach)
+        if opened.values is None:
+            return opened
         self.keep_draft(session, {**self.load_draft(session), "kept": opened.kept})
         return replace(opened, values=self.complete(opened.values))
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import torch
+
 from kohya_gui.views.import_html import report_html
 from kohya_gui.views.import_words import report_lines
 from train_core.config.files import read_config, to_toml
@@ -34,9 +36,10 @@ from train_core.facts.datasets.metadata_files import read_metadata
 from train_core.facts.images.caption_files import read_caption
 from train_core.facts.images.image_files import image_size
 from train_core.facts.importing import open_foreign
-from train_core.facts.models.headers import identify
+from train_core.facts.models.about import about_file
+from train_core.facts.models.headers import identify, identify_file
 from train_core.facts.models.noise_signs import noise_of_file
-from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.models.tensor_files import read_beginning, read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
@@ -97,6 +100,16 @@ def tensor(*shape: int, at: int = 0) -> dict[str, object]:
     return {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + size]}
 
 
+def saved(root: object, zipped: bool = True) -> bytes:
+    """What torch.save writes."""
+    out = BytesIO()
+    torch.save(root, out, _use_new_zipfile_serialization=zipped)
+    return out.getvalue()
+
+
+NETWORK = {"linear.0.weight": torch.zeros(2, 1), "linear.1.weight": torch.zeros(1, 2)}
+HYPERNETWORK = {768: (NETWORK, NETWORK), 320: (NETWORK, NETWORK), "step": 3, "name": "x", "layer_structure": [1, 2, 1]}
+EMBEDDING = {"string_to_token": {"*": torch.tensor(265)}, "string_to_param": {"*": torch.zeros(1, 4)}, "name": "x"}
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
 ADAPTER = {f"{LAYER}.lora_down.weight": tensor(2, 8), f"{LAYER}.lora_up.weight": tensor(8, 2, at=64),
            f"{LAYER}.alpha": tensor(at=128)}  # fmt: skip
@@ -190,6 +203,20 @@ def tell_of_training(path: Path) -> None:
     _tell_of_training(read_adapter(path).metadata, Said())  # type: ignore[arg-type]
 
 
+def told(path: Path, content: bytes) -> None:
+    """Tell what a model's file is, as its field and the tool do."""
+    about_file(identify(path), len(content))
+
+
+def dropped(path: Path, content: bytes) -> None:
+    """Tell what a model's file is by its beginning, once of all that there is and once of the half."""
+    for start in (content[: len(content) // 2], content):
+        try:
+            about_file(identify_file(read_beginning(Path(path.name), start, len(content)), beside=False), len(content))
+        except UserError as error:
+            assert all(found.text for found in error.problems)
+
+
 def opened(path: Path, content: bytes) -> None:
     """Open another program's file and do with it all that is done with one: show it, and write it in three ways."""
     found = open_foreign(path)
@@ -281,6 +308,13 @@ READERS: dict[str, Reader] = {
                            of_file(lambda path: identify(path.parent))),
     "folder's scheduler": Reader("f/scheduler/scheduler_config.json", (b'{"prediction_type": "epsilon"}',),
                                  of_file(lambda path: identify(path.parents[1]))),
+    "hypernetwork": Reader("h.pt", tuple(saved(HYPERNETWORK, zipped) for zipped in (True, False)), told),
+    "embedding.pt": Reader("e.pt", (saved(EMBEDDING),), told),
+    "dropped.safetensors": Reader(
+        "d.safetensors", (safetensors(TAGS, **ADAPTER), safetensors({}, emb_params=tensor(2))), dropped
+    ),
+    "dropped.pt": Reader("d.pt", tuple(saved(one, zipped) for one in (HYPERNETWORK, EMBEDDING)
+                                       for zipped in (True, False)), dropped),
     "adapter": Reader("a.safetensors", (safetensors(TAGS, **ADAPTER), safetensors(PEFT, **ADAPTER)),
                       of_file(tell_of_training)),
     "adapter.pt": Reader("a.pt", (archive(pickle.dumps({}, 2)),), of_file(read_adapter)),

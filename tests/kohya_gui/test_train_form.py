@@ -17,6 +17,7 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.form import presets
 from kohya_gui.form.drafts import load_draft
 from kohya_gui.form.live import Answer
+from kohya_gui.form.opening import Dropped
 from kohya_gui.form.own_choices import WHAT
 from kohya_gui.form.preset_files import start_with
 from kohya_gui.form.session import Session
@@ -244,7 +245,7 @@ def test_the_export_for_kohya_ss_keeps_what_the_opened_file_says_beside_our_sett
         "LoRA_type": "Standard", "network_dim": 12, "no_such_field": "kept", "train_batch_size": 3,
         "max_resolution": "512,512", "lr_warmup": 0, "optimizer": "AdamW", "LyCORIS_preset": "full",
     }  # fmt: skip
-    opened = page.open_dropped("old.json", json.dumps(old).encode(), page.session(request("pat")))
+    opened = page.open_dropped(Dropped("old.json", json.dumps(old).encode(), 0), page.session(request("pat")))
     with gr.Blocks():
         actions = actions_of(page)
     updates = actions.export_kohya(request("pat"), *{**opened.values, "network_dim": 20}.values())

@@ -11,8 +11,10 @@ from train_core.config.jobs.tools import Inspect
 from train_core.config.problems import Problem, problem
 from train_core.config.syntax.block_weights import label_of, order_of
 from train_core.facts.adapters.trigger import metadata_table, trigger_words
+from train_core.facts.models.about import about_file
 from train_core.facts.models.headers import ModelFile, identify
 from train_core.facts.models.tensor_files import TensorFile
+from train_core.facts.models.webuis import ModelKind, usual_folders
 from train_core.models.files.finite import NotFiniteError
 from train_core.models.files.stored import Stored, stored_tensors
 from train_core.networks.files.hashes import file_hashes, tensor_hashes
@@ -67,9 +69,14 @@ def _facts(path: Path, adapter: AdapterFile, file: TensorFile) -> list[tuple[str
         "title": said.get("modelspec.title", ""), "author": said.get("modelspec.author", ""),
         "description": said.get("modelspec.description", ""), "license": said.get("modelspec.license", ""),
         "trigger": trigger_words(said), "base_model": said.get("ss_sd_model_name", ""),
-        "prediction": said.get("modelspec.prediction_type", ""),
+        "prediction": said.get("modelspec.prediction_type", ""), "belongs": _belongs("adapter"),
     }  # fmt: skip
     return _said(facts.items())
+
+
+def _belongs(place: ModelKind | None) -> str:
+    """The folders of WebUIs in which files of this sort belong."""
+    return ", ".join(f"{folder} ({program})" for program, folder in usual_folders(place).items()) if place else ""
 
 
 def _hashes(file: TensorFile, is_adapter: bool, report: Report) -> list[tuple[str, Any]]:
@@ -192,10 +199,12 @@ def _tell_of_model(found: ModelFile, report: Report) -> None:
         return
     formats = Counter(info.dtype for info in file.tensors.values() if info.dtype)
     leftovers = [name for name in file.tensors if name.startswith(("model_ema.", "optimizer", "state"))]
+    model = about_file(found, path.stat().st_size)
     facts = {
-        "kind": found.kind, "layout": file.layout, **dict(predicts), "layers": len(file.tensors),
+        "kind": found.kind, "base": model.base, "layout": file.layout, **dict(predicts), "layers": len(file.tensors),
         "format": ", ".join(f"{name} ({count})" for name, count in formats.most_common()),
-        "size": f"{path.stat().st_size / 2**30:.2f} GiB", "leftovers": len(leftovers),
+        "size": f"{model.bytes / 2**30:.2f} GiB" if model.bytes >= 2**27 else f"{model.bytes / 2**20:.2f} MiB",
+        "leftovers": len(leftovers), "belongs": _belongs(model.place),
     }  # fmt: skip
     hashes = _hashes(file, False, report)
     report.table("facts", ("fact", "value"), [*_said(facts.items()), *hashes])

@@ -174,6 +174,23 @@ def test_a_checkpoint_can_be_looked_into(kind: str, run_tool: RunTool) -> None:
     assert facts["layout"] == "safetensors"
 
 
+def test_any_model_file_is_named_with_its_folder(write: Write, run_tool: RunTool, tmp_path: Path) -> None:
+    network = {"linear.0.weight": torch.ones(8, 4), "linear.1.weight": torch.ones(4, 8)}
+    torch.save({768: (network, network), "step": 7, "name": "fox"}, tmp_path / "fox.pt")
+    save_file({"emb_params": torch.ones(2, 1024)}, tmp_path / "me.safetensors")
+    for file, kind, base, belongs in (
+        (tmp_path / "fox.pt", "hypernetwork", "SD 1.x", "models/hypernetworks (A1111 / Forge), models/hypernetworks"),
+        (tmp_path / "me.safetensors", "embedding", "SD 2.x", "embeddings (A1111 / Forge), models/embeddings (ComfyUI)"),
+        (write("a"), None, "SD 1.x", "models/Lora (A1111 / Forge), models/loras (ComfyUI)"),
+    ):
+        events = run_tool("inspect", inspected=file)
+        facts = dict(table(events, "facts"))
+        assert (facts.get("kind"), facts["base"]) == (kind, base)
+        assert facts["belongs"].startswith(belongs)
+    events = run_tool("inspect", inspected=tmp_path / "fox.pt")
+    assert table(events, "metadata") == [["name", "fox"], ["step", "7"]]
+
+
 def test_edited_metadata_leave_the_tensors_and_their_hash(write: Write, run_tool: RunTool, tmp_path: Path) -> None:
     file = write("a")
     before, hashes = load_file(file), header(file)["sshs_model_hash"]

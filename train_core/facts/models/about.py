@@ -12,18 +12,29 @@ from train_core.config.existing import is_file
 from train_core.config.places import caches_dir
 from train_core.config.problems import UserError
 from train_core.facts.file_cache import known_of
-from train_core.facts.models.headers import identify
-from train_core.kinds import PredictionType
+from train_core.facts.models.base_of_part import base_of_part
+from train_core.facts.models.headers import ModelFile, identify
+from train_core.facts.models.webuis import ModelKind
+from train_core.kinds import KINDS, NOT_TRAINED, PredictionType
 
 FILE_HASHES = "model hashes"  # under which networks/files/hashes.py keeps them
 PICTURES = (".preview.png", ".png", ".preview.jpg", ".jpg", ".jpeg", ".webp")  # as WebUIs look for them
 SHORT = 10  # digits of a SHA-256 by which A1111 names a model
+PLACES: dict[str, ModelKind] = {
+    "LoRA": "adapter", "VAE": "vae", "embedding": "embedding", "hypernetwork": "hypernetwork", "U-Net": "unet",
+    "ControlNet": "controlnet", "IP-Adapter": "ip_adapter", "upscaler": "upscaler", "text encoder": "text_encoder",
+}  # fmt: skip
+VAES = ("first_stage_model.", "vae.")
 FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a model. `format` is that of most numbers, `hash` A1111's, "" until a run has read it all."""
+    """What is known of a model. `format` is that of most numbers, `hash` A1111's, "" until a run has read it all.
+
+    `base` is the kind of base model that another file is for, "" where nothing tells it. `place` says among which
+    models of a WebUI the file belongs; None where its kind is not known, and for folders.
+    """
 
     kind: str
     prediction: PredictionType | None
@@ -31,6 +42,8 @@ class About:
     bytes: int
     hash: str = ""
     picture: Path | None = None
+    base: str = ""
+    place: ModelKind | None = None
 
 
 def about(path: Path) -> About | None:
@@ -45,12 +58,30 @@ def about(path: Path) -> About | None:
 
 @lru_cache(maxsize=16)
 def _read(path: Path, _changed: int, size: int) -> About:
-    found = identify(path)
+    return about_file(identify(path), size)
+
+
+def about_file(found: ModelFile, size: int) -> About:
+    """What a file of `size` bytes is, by its header alone."""
     numbers: Counter[str] = Counter()
     for tensor in found.header.tensors.values() if found.header is not None else ():
         numbers[tensor.dtype] += prod(tensor.shape)
     most = numbers.most_common(1)[0][0] if numbers else ""
-    return About(found.kind, found.prediction_type if found.is_base_model else None, FORMATS.get(most, most), size)
+    base = base_of_part(found.header) if found.header is not None and found.kind in PLACES else ""
+    return About(
+        found.kind, found.prediction_type if found.is_base_model else None, FORMATS.get(most, most), size,
+        base=base, place=place_of(found),
+    )
+
+
+def place_of(found: ModelFile) -> ModelKind | None:
+    """Among which models of a WebUI a file belongs. A checkpoint is one that has its VAE, as its name does not tell."""
+    if found.header is None:
+        return None
+    known = PLACES.get(found.kind)
+    if known is None and any(found.kind.startswith(kind) for kind in (*KINDS, *NOT_TRAINED)):
+        return "base" if any(name.startswith(VAES) for name in found.header.tensors) else "unet"
+    return known
 
 
 def _known_hash(path: Path) -> str:

@@ -25,16 +25,29 @@ ADAPTER_NAMES = (
     r"\.(lora_(down|up|A|B|E|mid|magnitude_vector)|hada_w\d|lokr_w\d|oft_|dora_scale)|^(lora_(unet|te\d?)|lycoris|oft_unet)_"
     r"|(\.lora|_lora|\.lora_linear_layer)\.(down|up)\.weight$|\.(diff|diff_b|w_norm|b_norm)$"
 )
-NO_BASE_MODEL = {"LoRA": ADAPTER_NAMES, "ControlNet": r"^(control_model|controlnet_|input_hint_block)"}
-ONLY_A_PART = {
-    "U-Net": r"^(model\.diffusion_model\.input_blocks|down_blocks)\.",
-    "VAE": r"^(first_stage_model\.)?decoder\.conv_in\.",
-    phrase("embedding", "embedding"): r"^(emb_params|clip_[lg]|\*)$",
+NO_BASE_MODEL = {
+    phrase("hypernetwork", "hypernetwork"): r"^\d+\.[01]\.linear",
+    "IP-Adapter": r"^(ip_adapter|image_proj)\.",
+    "LoRA": ADAPTER_NAMES,
+    # Their relatives too: Control-LoRA, ControlNet-LLLite and T2I adapters.
+    "ControlNet": r"^(control_model|controlnet_|input_hint_block|lora_controlnet$|lllite_unet_)"
+    r"|^(adapter\.)?body\.\d+\.(in_conv|block1|resnets)\.",
 }
+ONLY_A_PART = {
+    "U-Net": r"^(model\.diffusion_model\.input_blocks|down_blocks\.\d+\.(resnets|attentions|downsamplers))\.",
+    "VAE": r"^(first_stage_model\.)?decoder\.conv_in\.",
+    phrase("text_encoder", "text encoder"): r"^(transformer\.)?text_model\.encoder\.|^encoder\.block\.\d+\.layer\.",
+    phrase("embedding", "embedding"): r"^(em[bp]_params|clip_[lg]|\*)(_out)?$",
+    # ESRGAN's names, those of its relatives from BasicSR, SwinIR's and the like, and plain rows of convolutions.
+    phrase("upscaler", "upscaler"): r"^(RRDB_trunk|model\.1\.sub|body\.\d+\.rdb1|layers\.\d+\.residual_group)\."
+    r"|^(conv_first|body\.0)\.weight$",
+}
+PARTS = ("VAE", "ControlNet", "embedding", "U-Net", "text encoder")
 # What stands beside weights in fewer bits that have scales of their own: ComfyUI's fp8, bitsandbytes', GPTQ's.
 QUANTISED = re.compile(
     r"(^|\.)(scaled_fp8|scale_weight|weight_scale(_\d)?|comfy_quant|absmax|quant_map|quant_state\.\S+|qweight|qzeros)$"
 )
+WORD_WIDTHS = {width for row in KINDS.values() for width, _ in row.text_sizes.values()}
 INPAINTING = " inpainting"
 # What a U-Net is that sees more than the latent.
 EXTRA_CHANNELS = {
@@ -129,23 +142,35 @@ def identify(path: Path) -> ModelFile:
     """Identify the model at `path`. Raises UserError where it is missing, broken, or not safe to open."""
     if is_dir(path):
         return _identify_folder(path)
-    read = read_tensor_file(path)
+    return identify_file(read_tensor_file(path))
+
+
+def identify_file(read: TensorFile, beside: bool = True) -> ModelFile:
+    """The same of a file whose header has been read; without `beside` no other file is looked for next to it."""
     named = plainly_named(read)
-    kind, noise = _kind_of_tensors(named), noise_of_file(named)
+    kind, noise = _kind_of_tensors(named), noise_of_file(named, beside)
     file = read if kind in NO_BASE_MODEL else named
-    return ModelFile(path, kind, file.layout, noise.prediction_type, noise.ends_in_noise, file, noise.other)  # type: ignore[arg-type]
+    return ModelFile(read.path, kind, file.layout, noise.prediction_type, noise.ends_in_noise, file, noise.other)  # type: ignore[arg-type]
 
 
 def _kind_of_tensors(file: TensorFile) -> str:
     """The kind of model whose tensors `file` names."""
     names = "\n".join(file.tensors)
     kind = next((kind for kind, pattern in _signs() if re.search(pattern, names, re.MULTILINE)), "")
+    if not kind and _may_be_an_embedding(file):
+        return phrase("embedding", "embedding")
     row = KINDS.get(kind)
     if row is None:
         return kind
     if row.input_tensor not in file.tensors:
         return phrase("text_encoder", "text encoder")
     return _kind_by_channels(row, file.tensors[row.input_tensor].shape[1])
+
+
+def _may_be_an_embedding(file: TensorFile) -> bool:
+    """Whether it is as WebUIs accept one under any name: a single tensor as wide as a text encoder's words."""
+    shapes = [info.shape for info in file.tensors.values()]
+    return len(shapes) == 1 and len(shapes[0]) in (1, 2) and shapes[0][-1] in WORD_WIDTHS
 
 
 def _signs() -> Iterator[tuple[str, str]]:
@@ -241,7 +266,13 @@ def _refusal(found: ModelFile) -> Problem:
             "{file}: this is a LoRA or a similar adapter, not a base model. Choose the checkpoint it was made for.",
             file=file,
         )
-    if found.kind in ("VAE", "ControlNet", "embedding", "U-Net", "text encoder"):
+    if found.kind in ("IP-Adapter", "hypernetwork", "upscaler"):
+        return problem(
+            "model_is_no_base",
+            "{file} is not a base model but another kind of file: {kind}. Choose a complete checkpoint.",
+            file=file, kind=found.kind,
+        )
+    if found.kind in PARTS:
         return problem(
             "model_is_part",
             "{file}: this is only one part ({part}) of a base model. Choose a complete checkpoint.",

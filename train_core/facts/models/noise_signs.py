@@ -38,15 +38,15 @@ class Noise:
     ends_in_noise: bool = False
 
 
-def noise_of_file(file: TensorFile) -> Noise:
-    """By small tensors that some checkpoints carry, the header's `modelspec.prediction_type`, or a config beside it."""
+def noise_of_file(file: TensorFile, beside: bool = True) -> Noise:
+    """By small tensors that some checkpoints carry, the header's `modelspec.prediction_type`, or a config `beside`."""
     ends_in_noise = "ztsnr" in file.tensors  # an empty tensor, as `v_pred` is
     marks = [name for name in file.tensors if EDM_TENSORS.fullmatch(name)]
     if marks:
         return Noise(other=EDM_VELOCITY if any("vpred" in name for name in marks) else EDM)
     if "v_pred" in file.tensors:
         return Noise("v_prediction", ends_in_noise=ends_in_noise)
-    said = file.metadata.get("modelspec.prediction_type", "") or _yaml_beside(file.path)
+    said = file.metadata.get("modelspec.prediction_type", "") or (_yaml_beside(file.path) if beside else "")
     return Noise(*meaning(said), ends_in_noise=ends_in_noise)
 
 

@@ -7,32 +7,44 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
 from train_core.config.phrases import phrase
 from train_core.config.problems import UserError, problem
+from train_core.facts.models.a1111_pickles import hypernetwork_in, said_in
 from train_core.facts.models.pickles import PickleContents, PickledTensor, Thing, tensors_in, walk_pickle
 from train_core.facts.models.tensor_info import BYTES, TensorInfo
 
 OLD_MAGIC = 0x1950A86A20F9469CFC6C
 LOCAL_HEADER = 30  # bytes of a zip's header before an entry, without its name and what else follows
 Place = tuple[int, int]  # where a storage begins, and how many bytes it has
+Pickled = tuple[dict[str, TensorInfo], dict[str, str]]  # the tensors, and what the file says of itself
 WEIGHT_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 
-def read_pickled(path: Path, start: bytes) -> dict[str, TensorInfo]:
-    """The tensors of the pickled file at `path`, which begins with `start`; nothing in it is run.
+def read_pickled(path: Path, start: bytes) -> Pickled:
+    """The tensors of the pickled file at `path`, which begins with `start`, and what it says of itself.
 
-    Raises UserError that names program code and other reasons why it cannot be read, ValueError for a damaged file.
+    Nothing in it is run. Raises UserError that names program code and other reasons why it cannot be read, ValueError
+    for a damaged file.
     """
+    return _guarded(lambda: _read_whole(path, start))
+
+
+def read_pickled_beginning(path: Path, start: bytes) -> Pickled:
+    """The same of a file that begins with `start`, which is all that is at hand; where its tensors lie is not told.
+
+    Raises ValueError also where the beginning does not hold the list of tensors.
+    """
+    return _guarded(lambda: _read_beginning(path, start))
+
+
+def _guarded(read: Callable[[], Pickled]) -> Pickled:
     try:
-        if zipfile.is_zipfile(path):
-            return _read_archive(path)
-        if start.startswith(b"PK"):
-            raise ValueError("the archive has no end")
-        return _read_old(path)
+        return read()
     except (zipfile.BadZipFile, zipfile.LargeZipFile, LookupError, EOFError, RuntimeError, TypeError, OverflowError,
             zlib.error, struct.error) as error:  # fmt: skip
         raise ValueError(str(error)) from error
@@ -42,7 +54,37 @@ def read_pickled(path: Path, start: bytes) -> dict[str, TensorInfo]:
         raise ValueError("the archive points to before its beginning") from error
 
 
-def _read_archive(path: Path) -> dict[str, TensorInfo]:
+def _read_whole(path: Path, start: bytes) -> Pickled:
+    if zipfile.is_zipfile(path):
+        return _read_archive(path)
+    if start.startswith(b"PK"):
+        raise ValueError("the archive has no end")
+    return _read_old(path)
+
+
+def _read_beginning(path: Path, start: bytes) -> Pickled:
+    if start.startswith(b"PK"):
+        contents = walk_pickle(BytesIO(_first_entry(start)))
+    else:
+        contents, _ = _walk_old(path, BytesIO(start))
+    tensors, said = _named(path, contents)
+    return {name: TensorInfo(tensor.shape, tensor.dtype) for name, tensor in tensors.items()}, said
+
+
+def _first_entry(start: bytes) -> bytes:
+    """What follows the first header of an archive, where torch has its list of tensors. Raises ValueError for others'.
+
+    The header tells no size, and needs none: a pickle says where it ends.
+    """
+    flags, method = struct.unpack_from("<HH", start, 6)
+    name, extra = struct.unpack_from("<HH", start, LOCAL_HEADER - 4)
+    called = start[LOCAL_HEADER : LOCAL_HEADER + name].decode("utf-8", "replace")
+    if called.rpartition("/")[2] != "data.pkl" or method != zipfile.ZIP_STORED or flags & 1:
+        raise ValueError("another file comes first")
+    return start[LOCAL_HEADER + name + extra :]
+
+
+def _read_archive(path: Path) -> Pickled:
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         entries = {entry.filename: entry for entry in archive.infolist()}
         name = next((name for name in entries if name.rpartition("/")[2] == "data.pkl"), None)
@@ -74,18 +116,10 @@ def _start_of(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
     return entry.header_offset + LOCAL_HEADER + name + extra
 
 
-def _read_old(path: Path) -> dict[str, TensorInfo]:
+def _read_old(path: Path) -> Pickled:
     """The same of torch's older form: pickles one after the other, then the storages, each led by its size."""
     with path.open("rb") as file:
-        try:
-            if walk_pickle(file).root != OLD_MAGIC:
-                raise ValueError("no torch file")
-        except ValueError as error:
-            raise _not_torch(path) from error
-        for _ in ("the version of the form", "the computer that it was saved on"):
-            walk_pickle(file)
-        contents = walk_pickle(file)
-        keys = [str(key) for key in walk_pickle(file).root]
+        contents, keys = _walk_old(path, file)
         widths = {storage.key: BYTES.get(storage.dtype, 0) for storage in contents.storages}
         places: dict[str, Place] = {}
         whole = path.stat().st_size
@@ -98,8 +132,27 @@ def _read_old(path: Path) -> dict[str, TensorInfo]:
     return _placed(path, contents, places)
 
 
-def _placed(path: Path, contents: PickleContents, places: Mapping[str, Place]) -> dict[str, TensorInfo]:
-    """The tensors in `contents` and where their numbers lie. Raises UserError for program code."""
+def _walk_old(path: Path, file: IO[bytes]) -> tuple[PickleContents, list[str]]:
+    """The contents of such a file, and the names of its storages in the order in which they follow."""
+    try:
+        if walk_pickle(file).root != OLD_MAGIC:
+            raise ValueError("no torch file")
+    except ValueError as error:
+        raise _not_torch(path) from error
+    for _ in ("the version of the form", "the computer that it was saved on"):
+        walk_pickle(file)
+    contents = walk_pickle(file)
+    return contents, [str(key) for key in walk_pickle(file).root]
+
+
+def _placed(path: Path, contents: PickleContents, places: Mapping[str, Place]) -> Pickled:
+    """The tensors in `contents` with where their numbers lie, and what is said beside them."""
+    tensors, said = _named(path, contents)
+    return {name: _info(tensor, places[tensor.storage.key]) for name, tensor in tensors.items()}, said
+
+
+def _named(path: Path, contents: PickleContents) -> tuple[dict[str, PickledTensor], dict[str, str]]:
+    """The tensors in `contents`, and what is said beside them. Raises UserError for program code."""
     if contents.code:
         raise UserError(
             problem(
@@ -109,13 +162,13 @@ def _placed(path: Path, contents: PickleContents, places: Mapping[str, Place]) -
                 file=str(path), names=", ".join(contents.code[:3]),
             )
         )
-    tensors = tensors_in(contents.root)
+    tensors = hypernetwork_in(contents.root) or tensors_in(contents.root)
     if isinstance(contents.root, Thing) and not contents.root.origin.startswith(("collections.", "builtins.")):
         raise _unreadable(
             path, phrase("pickled_object", "it holds a Python object ({name}), not weights by their names",
                          name=contents.root.origin)
         )  # fmt: skip
-    return {name: _info(tensor, places[tensor.storage.key]) for name, tensor in tensors.items()}
+    return tensors, said_in(contents.root)
 
 
 def _info(tensor: PickledTensor, place: Place) -> TensorInfo:

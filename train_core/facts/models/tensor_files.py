@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 from train_core.config.existing import is_file, is_out_of_reach
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of
-from train_core.facts.models.pickled_files import read_pickled
+from train_core.facts.models.pickled_files import Pickled, read_pickled, read_pickled_beginning
 from train_core.facts.models.tensor_info import BYTES, TensorInfo
 
 HEADER_LIMIT = 100_000_000  # the format's own bound
 LARGEST = 1 << 63
 MOST_TENSORS = 100_000  # far more than any model or adapter has
+STARTS_READ = 512  # bytes by which files that are no models are told
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def read_tensor_file(path: Path) -> TensorFile:
         )
     try:
         with path.open("rb") as file:
-            start = file.read(512)
+            start = file.read(STARTS_READ)
     except OSError as error:
         raise UserError(
             problem(
@@ -48,18 +50,43 @@ def read_tensor_file(path: Path) -> TensorFile:
             )
         ) from error
     _refuse_stand_ins(path, start)
-    ending = path.suffix.lower()
-    if ending == ".safetensors":
+    if _is_safetensors(path):
         return _read_safetensors(path, start)
-    if ending in (".ckpt", ".pt", ".pth", ".bin"):
-        return _read_pickle(path, start)
-    raise UserError(
-        problem(
-            "model_file_ending",
-            "{file} is not a supported model file. Choose a .safetensors or .ckpt file.",
-            file=str(path),
+    return _read_pickle(path, start, read_pickled)
+
+
+def read_beginning(path: Path, start: bytes, size: int) -> TensorFile:
+    """The contents of a weight file of `size` bytes that is called `path` and begins with `start`, all that is at hand.
+
+    Of pickles it is not told where tensors lie. Raises UserError as `read_tensor_file`, and where the beginning does
+    not tell enough.
+    """
+    _refuse_stand_ins(path, start[:STARTS_READ])
+    if _is_safetensors(path):
+        length = _header_length(path, start[:STARTS_READ], size)
+        if len(start) < 8 + length:
+            raise _not_in_the_beginning(path)
+        return _safetensors_in(path, start[8 : 8 + length], size)
+    try:
+        return _read_pickle(path, start, read_pickled_beginning)
+    except UserError as error:
+        if size > len(start) and error.problems[0].code == "model_file_broken":
+            raise _not_in_the_beginning(path) from error
+        raise
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether its name says so, and not that it is pickled. Raises UserError where it says neither."""
+    ending = path.suffix.lower()
+    if ending not in (".safetensors", ".ckpt", ".pt", ".pth", ".bin"):
+        raise UserError(
+            problem(
+                "model_file_ending",
+                "{file} is not a supported model file. Choose a .safetensors or .ckpt file.",
+                file=str(path),
+            )
         )
-    )
+    return ending == ".safetensors"
 
 
 def read_ahead(path: Path) -> None:
@@ -107,6 +134,15 @@ def _begins_safetensors(start: bytes) -> bool:
 
 
 def _read_safetensors(path: Path, start: bytes) -> TensorFile:
+    size = path.stat().st_size
+    length = _header_length(path, start, size)
+    with path.open("rb") as file:
+        file.seek(8)
+        return _safetensors_in(path, file.read(length), size)
+
+
+def _header_length(path: Path, start: bytes, size: int) -> int:
+    """The bytes of the header of the file, which begins with `start`. Raises UserError where it cannot have one."""
     if _looks_like_pickle(start) and not _begins_safetensors(start):
         raise UserError(
             problem(
@@ -117,14 +153,16 @@ def _read_safetensors(path: Path, start: bytes) -> TensorFile:
             )
         )
     length = int.from_bytes(start[:8], "little")
-    size = path.stat().st_size
     if len(start) < 8 or length > HEADER_LIMIT or (len(start) > 8 and start[8:9] != b"{"):
         raise _broken(path)
     if size < 8 + length:
         raise _truncated(path, 8 + length, size)
-    with path.open("rb") as file:
-        file.seek(8)
-        header = _parse_header(path, file.read(length))
+    return length
+
+
+def _safetensors_in(path: Path, raw: bytes, size: int) -> TensorFile:
+    """The contents by the `raw` header of a file of `size` bytes."""
+    length, header = len(raw), _parse_header(path, raw)
     metadata = header.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict):
         raise _broken(path)
@@ -161,7 +199,7 @@ def _tensor_info(entry: dict[str, Any], data_start: int) -> TensorInfo:
     return TensorInfo(shape, entry["dtype"], data_start + start, data_start + end)
 
 
-def _read_pickle(path: Path, start: bytes) -> TensorFile:
+def _read_pickle(path: Path, start: bytes, read: Callable[[Path, bytes], Pickled]) -> TensorFile:
     if _begins_safetensors(start):
         raise UserError(
             problem(
@@ -171,9 +209,20 @@ def _read_pickle(path: Path, start: bytes) -> TensorFile:
             )
         )
     try:
-        return TensorFile(path, "ckpt", read_pickled(path, start), {})
+        return TensorFile(path, "ckpt", *read(path, start))
     except ValueError as error:
         raise _broken(path) from error
+
+
+def _not_in_the_beginning(path: Path) -> UserError:
+    return UserError(
+        problem(
+            "model_file_beginning",
+            "{file}: of a file that is dropped on the page only the beginning is read, and that of this one does not "
+            "tell what it is. Type its path into the field of a model, or into the tool Look into a file.",
+            file=str(path),
+        )
+    )
 
 
 def _broken(path: Path) -> UserError:

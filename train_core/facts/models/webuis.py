@@ -10,7 +10,10 @@ from typing import Literal
 from train_core.config.existing import is_dir
 from train_core.config.problems import UserError, problem
 
-ModelKind = Literal["base", "vae", "adapter", "embedding", "hypernetwork"]
+ModelKind = Literal[
+    "base", "vae", "adapter", "embedding", "hypernetwork", "controlnet", "ip_adapter", "upscaler", "unet",
+    "text_encoder",
+]  # fmt: skip
 ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 MOST_FILES, MOST_FOLDERS = 2_000, 2_000  # that are looked at of one kind
 MOST_BESIDE = 60  # folders in which a WebUI is looked for, of a bundle that holds one
@@ -38,6 +41,9 @@ A1111 = Program(
             "models/Lora", "models/LyCORIS", "extensions/sd-webui-additional-networks/models/lora",
         ),
         "embedding": ("embeddings",), "hypernetwork": ("models/hypernetworks",),
+        "controlnet": ("models/ControlNet", "extensions/sd-webui-controlnet/models"),
+        "ip_adapter": ("models/ControlNet", "extensions/sd-webui-controlnet/models"),
+        "upscaler": ("models/ESRGAN",), "unet": ("models/Stable-diffusion",), "text_encoder": ("models/text_encoder",),
     },
 )  # fmt: skip
 COMFYUI = Program(
@@ -46,9 +52,17 @@ COMFYUI = Program(
     {
         "base": ("models/checkpoints",), "vae": ("models/vae",), "adapter": ("models/loras",),
         "embedding": ("models/embeddings",), "hypernetwork": ("models/hypernetworks",),
+        "controlnet": ("models/controlnet",), "ip_adapter": ("models/ipadapter",),
+        "upscaler": ("models/upscale_models",), "unet": ("models/diffusion_models", "models/unet"),
+        "text_encoder": ("models/text_encoders", "models/clip"),
     },
 )  # fmt: skip
 PROGRAMS = (COMFYUI, A1111)
+
+
+def usual_folders(kind: ModelKind) -> dict[str, str]:
+    """Where a model of this `kind` belongs, within the folder of each program, by the program's name."""
+    return {one.name: one.folders[kind][0] for one in (A1111, COMFYUI)}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def from_metadata(metadata: Mapping[str, str], path: Path) -> Import:
 
     Raises `UserError` where these say nothing of a training.
     """
-    if not any(name.startswith(START) for name in metadata):
+    if not says_training(metadata):
         raise UserError(
             problem(
                 "import_no_metadata",
@@ -76,6 +76,11 @@ def from_metadata(metadata: Mapping[str, str], path: Path) -> Import:
     needs = _needs(ledger)
     ledger.leave_all([key for key in ledger.open() if key not in needs], A_RESULT)
     return settled(ledger, asked=needs.values())
+
+
+def says_training(metadata: Mapping[str, str]) -> bool:
+    """Whether a file's `metadata` say anything of its training."""
+    return any(name.startswith(START) for name in metadata)
 
 
 def _plain(name: str, text: str) -> Any:
