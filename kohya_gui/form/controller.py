@@ -96,7 +96,7 @@ class FormController(ABC):
         """Put `values` into the form, which shows `shown`, or its defaults; settings that they lack get theirs."""
         wanted = self.complete(values)
         before = self.complete({}) if shown is None else shown
-        self.history(session).note(wanted)
+        self.history(session).put(wanted)
         changed = {self.fields.widgets[name]: value for name, value in wanted.items() if value != before.get(name)}
         return {self.stamp: stamp(), **changed}
 

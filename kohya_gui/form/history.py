@@ -36,6 +36,12 @@ class History:
         self._past = [*self._past[: self._at + 1], now][-MOST:]
         self._at = len(self._past) - 1
 
+    def put(self, values: Values) -> None:
+        """Take `values` that were put into the form at once: a step of its own, also right after or before typing."""
+        self._typing = ""
+        self.note(values)
+        self._typing = ""
+
     def undo(self) -> Values | None:
         """The values before those of now, which become those of now; None where there are none."""
         return self._go(-1)
