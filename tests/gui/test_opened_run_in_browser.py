@@ -165,6 +165,25 @@ def test_two_pictures_are_compared_or_one_with_what_is_trained_on(opened: Callab
     expect(page.locator("#viewer-with")).not_to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 700])
+def test_compared_pictures_lie_exactly_on_each_other_or_at_one_height(
+    opened: Callable[..., Page], tmp_path: Path, width: int
+) -> None:
+    trained_run(FOX, tmp_path)
+    page = opened()
+    page.set_viewport_size({"width": width, "height": 900})
+    figures = page.locator("#viewer-stage figure")
+    for mode, same in (("wipe", ("x", "y", "width", "height")), ("beside", ("y", "height"))):
+        page.locator(f"[data-mode={mode}]").click()
+        expect(figures).to_have_count(2)
+        for part, wanted in (("img", same), ("figcaption", ("y",))):
+            for number in (0, 1):
+                if part == "img":
+                    loaded(page, figures.nth(number).locator(part))
+            first, second = (figures.nth(number).locator(part).bounding_box() for number in (0, 1))
+            assert [first[side] for side in wanted] == [second[side] for side in wanted], (mode, part)
+
+
 def test_a_good_picture_offers_the_file_of_its_epoch(opened: Callable[..., Page], tmp_path: Path) -> None:
     fox = trained_run(FOX, tmp_path)
     page = opened()
