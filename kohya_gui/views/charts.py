@@ -45,7 +45,7 @@ def _legend(number: int, line: Series) -> Markup:
 
 
 def _classes(number: int, line: Series) -> str:
-    return f"line-{number % 4}" + (" faint" if line.faint else "")
+    return f"line-{number % 4}" + (" faint" if line.faint else "") + (" dot" if len(line.points) == 1 else "")
 
 
 def _svg(series: Sequence[Series]) -> Markup:
@@ -99,9 +99,10 @@ class _Axis:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """The lowest and the highest value, kept apart."""
+    """The lowest and the highest value, kept apart; a single value lies in the middle."""
     low, high = min(values), max(values)
-    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+    around = 0.0 if high > low else abs(low) or 1.0
+    return low - around, high + around
 
 
 def _padded(bounds: tuple[float, float]) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import math
 import re
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,16 @@ def test_higher_values_stand_higher_and_later_steps_further_right():
     (x1, y1), (x2, y2) = places(line_chart("Loss", [Series("average", [(1, 0.1), (2, 0.2)])], ""))
     assert x1 < x2
     assert y1 > y2
+
+
+@pytest.mark.parametrize("value", [0.13, 0.0, -2.0, 5e-5])
+def test_a_single_point_is_a_dot_in_the_middle_with_its_value_in_the_legend(value: float):
+    chart = line_chart("Loss", [Series("average", [(1, value)])], "")
+    (x, y), *_ = places(chart)
+    assert WIDTH * 0.4 < x < WIDTH * 0.65
+    assert HEIGHT * 0.35 < y < HEIGHT * 0.65
+    assert 'class="line-0 dot"' in chart
+    assert f"<b>{tick_text(value)}</b>" in chart
 
 
 @given(st.lists(POINTS, min_size=1, max_size=3))
