@@ -21,13 +21,15 @@ class Signs:
 
     `strong` ones are in no other kind's files. `weak` ones are in related kinds' files too, and count only if no strong
     ones are found. `pipelines` are classes in a diffusers folder's model_index.json, `config` are values in the
-    denoiser's config.json there; if several kinds fit, the one with the most entries is chosen.
+    denoiser's config.json there; if several kinds fit, the one with the most entries is chosen. `for_it` is searched in
+    the names of adapters and the like, which are for the first kind that is found so.
     """
 
     strong: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = ()
     config: Mapping[str, Any] | None = None
+    for_it: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ SDXL = Kind(
     signs=Signs(
         strong=(r"^conditioner\.embedders\.1\.", r"^model\.diffusion_model\.label_emb\."),
         config={"addition_embed_type": "text_time"},
+        for_it=r"lora_te[12]_|text_encoder_2[._]|(^|[._])transformer_blocks[._][1-9]|(^|\.)clip_g\b",
     ),
     names=Names(
         "sdxl_base_v1-0", "stable-diffusion-xl-v1-base", "https://github.com/Stability-AI/generative-models",
@@ -177,10 +180,13 @@ NOT_TRAINED: dict[str, Signs] = {
     "SDXL refiner": Signs(
         strong=(r"^conditioner\.embedders\.0\.model\.",), pipelines=("StableDiffusionXLImg2ImgPipeline",)
     ),
-    "SD 3": Signs(strong=(r"^(model\.diffusion_model\.)?joint_blocks\.",), pipelines=("StableDiffusion3Pipeline",)),
     "FLUX": Signs(
         strong=(r"^(model\.diffusion_model\.)?(double_blocks\.0\.img_attn|transformer_blocks\.0\.attn\.add_q_proj)\.",),
-        pipelines=("FluxPipeline",),
+        pipelines=("FluxPipeline",), for_it=r"(^|[._])(double_blocks|single_blocks|single_transformer_blocks)[._]",
+    ),
+    "SD 3": Signs(
+        strong=(r"^(model\.diffusion_model\.)?joint_blocks\.",), pipelines=("StableDiffusion3Pipeline",),
+        for_it=r"(^|[._])joint_blocks[._]|(^|[._])transformer_blocks[._]\d+[._]attn[._]",
     ),
 }
 

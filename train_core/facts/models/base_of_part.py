@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator
 
 from train_core.facts.models.tensor_files import TensorFile
-from train_core.kinds import KINDS, SDXL, stated_kind
+from train_core.kinds import KINDS, NOT_TRAINED, stated_kind
 
 # Names that only one kind has, asked in this order.
-NAMED = (
-    ("FLUX", re.compile(r"(^|[._])(double_blocks|single_blocks|single_transformer_blocks)[._]")),
-    ("SD 3", re.compile(r"(^|[._])joint_blocks[._]|(^|[._])transformer_blocks[._]\d+[._]attn[._]")),
-    (SDXL.name, re.compile(r"lora_te[12]_|text_encoder_2[._]|(^|[._])transformer_blocks[._][1-9]|(^|\.)clip_g\b")),
-)
+NAMED = [
+    (kind, re.compile(signs.for_it))
+    for kind, signs in (*NOT_TRAINED.items(), *((row.name, row.signs) for row in KINDS.values())) if signs.for_it
+]
 # Maps of the text that attention reads, and within a text encoder, whose second side is the width of a text.
 READS_TEXT = re.compile(
     r"(attn2[._](processor[._])?to_[kv]|(_te|text_encoder)[._].*[qkv]_proj)"
