@@ -38,7 +38,7 @@ TERMS = {
     "U-Net", "VAE", "LoRA", "LoKr", "DyLoRA", "DoRA", "OFT", "CLIP", "SDXL", "epsilon", "v", "key", "value", "true",
     "false", "True", "FSDP", "PyTorch", "Python", "TorchScript", "Crucible", "LyCORIS", "textual", "inversion",
     "Windows", "Ctrl-C", "EDM", "CosXL", "accelerate_config", "SD", "LECO", "ControlNet-LLLite", "fp8",
-    "image_path", "embedding", "latents", "dropout", "Dropout", "Alpha", "alpha",
+    "image_path", "embedding", "hypernetwork", "latents", "dropout", "Dropout", "Alpha", "alpha",
 }  # fmt: skip
 NAMES = {s.name for s in SETTINGS.values()}
 
