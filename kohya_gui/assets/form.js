@@ -239,8 +239,8 @@ function listOf(field) {
 
 let index = null; // one request, however many ask
 async function names() {
-  index ??= fetch("form/train/names").then((response) => response.json()).catch(() => { index = null; return []; });
-  const found = await index;
+  index ??= fetch("form/train/names").then((response) => response.json()).catch(() => { index = null; return {settings: []}; });
+  const found = (await index).settings;
   const form = formOf("train");
   form.sections ??= found.reduce((all, one) => ({...all, [one.section]: [...(all[one.section] || []), one.name]}), {});
   return found;
@@ -262,6 +262,12 @@ function foundPlace() {
   }
   return place;
 }
+function nothing(typed, words) {
+  const note = document.createElement("div");
+  note.className = "no-hit";
+  note.textContent = words.replace("{words}", typed);
+  return note;
+}
 async function findNow(typed) {
   const wanted = typed.trim().toLowerCase().split(/\s+/).filter(Boolean);
   if (!wanted.length) return foundPlace().replaceChildren();
@@ -272,6 +278,7 @@ async function findNow(typed) {
   const hidden = formOf("train").said.hidden || {};
   const hits = (await names()).map((one) => [rank(one), one]).filter(([at]) => at < 2)
     .sort((a, b) => a[0] - b[0]).slice(0, 12);
+  if (!hits.length) return foundPlace().replaceChildren(nothing(typed.trim(), (await index)?.none || ""));
   foundPlace().replaceChildren(...hits.map(([, one]) => {
     const row = document.createElement("button");
     row.type = "button";

@@ -12,7 +12,7 @@ async function openFile(file) {
   if (refused) return refused.forEach((words) => crucible.toast(words));
   document.getElementById("tab-train-button")?.click();
   document.querySelector("#panel-mode label")?.click();
-  if (values) crucible.put(values);
+  if (values) crucible.put({...values, "@opened": true});
   document.getElementById("report").innerHTML = report;
   document.getElementById("report").scrollIntoView({block: "nearest"});
 }
@@ -28,7 +28,7 @@ async function contentOf(file) {
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest) return;
-  if (event.target.closest("#report-close")) document.getElementById("report").replaceChildren();
+  if (event.target.closest("#report-close, #undo")) document.getElementById("report").replaceChildren();
   if (!event.target.closest("#open-file")) return;
   const chooser = document.createElement("input");
   chooser.type = "file";

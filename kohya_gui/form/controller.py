@@ -60,7 +60,7 @@ class FormController(ABC):
         """
         before = self.complete(self.drafted(session))
         values = {**before, **sent}
-        self.history(session).note(values)
+        self.note(session, values)
         if values != before:
             self.keep(session, values)
         answer = self.answer(values, session, more)
@@ -96,7 +96,7 @@ class FormController(ABC):
         """Put `values` into the form, which shows `shown`, or its defaults; settings that they lack get theirs."""
         wanted = self.complete(values)
         before = self.complete({}) if shown is None else shown
-        self.history(session).put(wanted)
+        self.history(session).put({**wanted, **self.beside(session)})
         changed = {self.fields.widgets[name]: value for name, value in wanted.items() if value != before.get(name)}
         return {self.stamp: stamp(), **changed}
 
@@ -115,9 +115,9 @@ class FormController(ABC):
 
     def _history_with(self, request: gr.Request, shown: Sequence[Any]) -> History:
         """The history, with what was typed just before the button was pressed."""
-        history = self.history(self.session(request))
-        history.note(self.fields.read(shown))
-        return history
+        session = self.session(request)
+        self.note(session, self.fields.read(shown))
+        return self.history(session)
 
     def _to(self, values: Mapping[str, Any] | None, request: gr.Request, shown: Sequence[Any]) -> Updates:
         if values is None:
@@ -125,6 +125,14 @@ class FormController(ABC):
         session = self.session(request)
         self.keep(session, values)
         return self.fill(values, session, self.fields.read(shown))
+
+    def note(self, session: Session, values: Mapping[str, Any]) -> None:
+        """Take `values`, and what stands beside the form, as a step that undo comes back to."""
+        self.history(session).note({**values, **self.beside(session)})
+
+    def beside(self, session: Session) -> Mapping[str, Any]:
+        """What undo brings back beside the values, by names that no setting has."""
+        return {}
 
     def history(self, session: Session) -> History:
         """The values that this user's form has had."""

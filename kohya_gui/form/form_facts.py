@@ -23,12 +23,14 @@ from train_core.facts.advice import cure_of
 from train_core.facts.models.webuis import ModelKind
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, suggest
 
+MOST_REPEATS = 100  # that are offered; so few images are learnt by heart, however often they come
+
 
 def step_line_html(checked: CheckedForm, language: str) -> Markup:
     """The steps that will run, `N images × repeats × epochs ÷ batch = steps`, and the reasons if these differ."""
     work, count = checked.work, checked.count
     if work is None or count is None:
-        return Markup('<span class="soft">{}</span>').format(text("ui.steps.no_images", language))
+        return Markup('<span class="soft">{}</span>').format(_uncounted(work, language))
     head = Markup('<b>{}</b> <span class="soft">{}</span>').format(
         text("ui.steps.count", language, steps=f"{count.total:,}"), _formula(work, count, language)
     )
@@ -44,7 +46,7 @@ def step_words(checked: CheckedForm, language: str) -> Markup:
     """The formula of the steps with the reasons in a list below it, where there is room for them."""
     work, count = checked.work, checked.count
     if work is None or count is None:
-        return Markup("{}").format(text("ui.steps.no_images", language))
+        return Markup("{}").format(_uncounted(work, language))
     total = text("ui.steps.count", language, steps=f"{count.total:,}")
     formula = Markup("<div>{} = <strong>{}</strong></div>").format(_formula(work, count, language), total)
     if not count.reasons:
@@ -52,6 +54,11 @@ def step_words(checked: CheckedForm, language: str) -> Markup:
     return formula + Markup("<ul>{}</ul>").format(
         joined(Markup("<li>{}</li>").format(translate(reason, language)) for reason in count.reasons)
     )
+
+
+def _uncounted(work: Workload | None, language: str) -> str:
+    """Why no steps are counted."""
+    return text("ui.steps.no_images" if work is None else "ui.steps.unread", language)
 
 
 def _formula(work: Workload, count: StepCount, language: str) -> str:
@@ -97,9 +104,9 @@ def renames_for(way: Suggestion, checked: CheckedForm) -> list[tuple[str, str]]:
 
 
 def _can_be_done(way: Suggestion, checked: CheckedForm) -> bool:
-    """Whether the repeats that it changes are part of folder names, which people can rename."""
+    """Whether the repeats that it changes are not absurd, and part of folder names, which people can rename."""
     changed = {now for now, then in way.repeats if now != then}
-    return all(
+    return all(then <= MOST_REPEATS for now, then in way.repeats if now in changed) and all(
         one.folder.path.name.startswith(f"{one.folder.repeats}_")
         for one in checked.subsets
         if one.folder.repeats in changed and not one.is_reg

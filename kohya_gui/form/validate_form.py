@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kohya_gui.form.reading import read_leniently
+from kohya_gui.runs.devices import unfit
+from kohya_gui.runs.occupancy import hardware
 from train_core.config.checks.applicability import not_for_this_model
 from train_core.config.checks.consistency import contradictions, oddities
 from train_core.config.conditions import Facts
@@ -28,6 +30,7 @@ from train_core.facts.models.model_facts import facts_of_chosen
 from train_core.facts.preflight import Findings, examine
 from train_core.facts.run.steps import StepCount, Workload, count_steps, workload
 
+COUNTED = {"max_train_epochs", "max_train_steps", "train_batch_size", "gradient_accumulation_steps", "dataset_repeats"}
 Stamp = tuple[tuple[str, int], ...]
 
 
@@ -58,8 +61,9 @@ class CheckedForm:
 
     @cached_property
     def count(self) -> StepCount | None:
-        """The steps of `work`."""
-        return None if self.work is None else count_steps(self.work)
+        """The steps of `work`; None where what says their number cannot be read."""
+        unread = {one.params.get("name") for one in self.unreadable}
+        return None if self.work is None or unread & COUNTED else count_steps(self.work)
 
 
 def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
@@ -69,13 +73,14 @@ def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
     stamp = _stamp(config)
     conflicts = () if errors else contradictions(config)
     facts, files, unused = _facts(config.model, stamp), Findings((), ()), []
+    machine = [] if errors else unfit(config.launch, config.training.mixed_precision, hardware())
     if not errors and not conflicts:
         files = _examined(_Named.by(config), stamp)
         unused = not_for_this_model(config, facts, files.problems)
     return CheckedForm(
         config=config,
         subsets=_subsets(DataSettings.of(config), stamp),
-        errors=(*errors, *missing(config, source), *conflicts, *files.problems),
+        errors=(*errors, *missing(config, source), *conflicts, *files.problems, *machine),
         warnings=unique((*reading.warnings, *oddities(config), *files.warnings, *unused)),
         unreadable=errors,
         notices=files.notices,

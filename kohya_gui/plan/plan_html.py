@@ -21,9 +21,8 @@ def notes_card(plan: Plan, language: str) -> Markup:
     """All that is wrong, odd or worth knowing; nothing where nothing is."""
     if not any(all_notes(plan)):
         return Markup("")
-    return Markup('<div class="plan">{}</div>').format(
-        _card(text("ui.plan.notes", language), notes_html(plan, language))
-    )
+    title = "ui.plan.notes.bad" if plan.checked.errors else "ui.plan.notes"
+    return Markup('<div class="plan">{}</div>').format(_card(text(title, language), notes_html(plan, language)))
 
 
 def plan_html(plan: Plan, language: str, pictures: Pictures | None = None) -> Markup:

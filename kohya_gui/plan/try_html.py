@@ -21,21 +21,28 @@ from train_core.facts.advice import Cure
 SETTINGS = frozenset(setting.name for setting in TrainConfig.settings())
 
 
-def try_html(result: Tried, language: str, now: datetime | None = None) -> Markup:
-    """The card of a try in `language`; `now` is when the training would start."""
+def other_try_html(result: Tried, language: str) -> Markup:
+    """The card of a try of other settings than those in the form."""
+    return Markup('<section class="plan-card try"><h3>{} <small>{}</small></h3>{}</section>').format(
+        text("ui.try.title", language), result.card, _line(text("ui.try.other", language))
+    )
+
+
+def try_html(result: Tried, language: str, now: datetime | None = None, *, whole: bool = True) -> Markup:
+    """The card of a try in `language`; `now` is when the training would start, which is `whole` as long as then."""
     lines = (_too_large, _held, _batch, _values)
     return Markup('<section class="plan-card try"><h3>{} <small>{}</small></h3>{}{}{}</section>').format(
         text("ui.try.title", language), result.card,
-        in_a_row(_figures(result, language, now or datetime.now())), _bar(result, language),
+        in_a_row(_figures(result, language, now or datetime.now(), whole)), _bar(result, language),
         joined(line(result, language) for line in lines),
     )  # fmt: skip
 
 
-def _figures(result: Tried, language: str, now: datetime) -> Iterator[Figure]:
+def _figures(result: Tried, language: str, now: datetime, whole: bool) -> Iterator[Figure]:
     if result.seconds_per_step is not None:
         seconds = text("ui.try.seconds", language, seconds=f"{result.seconds_per_step:.3g}")
         yield Figure(text("ui.try.step", language), seconds, text("ui.try.step.note", language, steps=result.steps))
-    if result.seconds is not None:
+    if result.seconds is not None and whole:
         note = text("ui.try.whole.note", language, steps=f"{result.total_steps:,}", pictures=result.pictures)
         yield Figure(text("ui.try.whole", language), duration_text(result.seconds), note)
         ends = _hour(now, result.seconds)

@@ -14,7 +14,7 @@ from typing import Literal
 import psutil
 
 from train_core.config.checks.consistency import fp16_on_cpu
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.sections.launch import LaunchSettings
 from train_core.facts.machine import nvidia
 
@@ -76,13 +76,17 @@ def _nvidia_cards() -> int:
     return sum(line.startswith("GPU ") for line in nvidia.ask("-L"))
 
 
+def unfit(launch: LaunchSettings, mixed_precision: str, hardware: Hardware) -> list[Problem]:
+    """Reasons why a job with these settings cannot run on the machine's devices."""
+    device, here = _device(launch, hardware), launch.num_processes // launch.num_machines
+    found = [fp16_on_cpu()] if device == "cpu" and mixed_precision == "fp16" else []
+    return [*found, *_too_few_cards(launch, here, hardware, device)]
+
+
 def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware) -> World:
     """Plan how the job spreads over the machine. Raises `UserError` where it cannot."""
-    device: Device = "cpu" if launch.use_cpu else hardware.device
-    if device == "cpu" and mixed_precision == "fp16":
-        raise UserError(fp16_on_cpu())
-    here = launch.num_processes // launch.num_machines
-    _check_cards(launch, here, hardware, device)
+    raise_if_any(unfit(launch, mixed_precision, hardware))
+    device, here = _device(launch, hardware), launch.num_processes // launch.num_machines
     return World(
         device=device,
         processes=launch.num_processes,
@@ -96,18 +100,20 @@ def plan_world(launch: LaunchSettings, mixed_precision: str, hardware: Hardware)
     )
 
 
-def _check_cards(launch: LaunchSettings, processes: int, hardware: Hardware, device: Device) -> None:
+def _device(launch: LaunchSettings, hardware: Hardware) -> Device:
+    return "cpu" if launch.use_cpu else hardware.device
+
+
+def _too_few_cards(launch: LaunchSettings, processes: int, hardware: Hardware, device: Device) -> list[Problem]:
     cards = len(launch.gpu_ids.split(",")) if launch.gpu_ids else hardware.count
-    if device != "cpu" and cards and processes > cards:
-        raise UserError(
-            problem(
-                "too_few_cards",
-                "num_processes = {processes}, but there are only {cards} devices to train on. "
-                "Lower num_processes, or turn on use_cpu.",
-                processes=processes,
-                cards=cards,
-            )
-        )
+    if device == "cpu" or not cards or processes <= cards:
+        return []
+    return [problem(
+        "too_few_cards",
+        "num_processes = {processes}, but there are only {cards} devices to train on. "
+        "Lower num_processes, or turn on use_cpu.",
+        processes=processes, cards=cards,
+    )]  # fmt: skip
 
 
 def usable_cores() -> int:

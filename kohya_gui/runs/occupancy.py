@@ -28,7 +28,7 @@ def devices_of(folder: Path) -> frozenset[str]:
         values = flatten(read_tables(folder / SETTINGS), "")
     except UserError:
         return frozenset()
-    device = _hardware().device
+    device = hardware().device
     if device != "cuda" or (values.get("use_cpu") is True and job.uses == "processes"):
         return frozenset({"cpu" if values.get("use_cpu") is True else device})
     named = [card.strip() for card in str(values.get("gpu_ids") or "").split(",") if card.strip()]
@@ -46,7 +46,7 @@ def occupied() -> Counter[str]:
 @lru_cache(maxsize=1)
 def card_memory() -> int | None:
     """Bytes of the smallest NVIDIA card that jobs may use; None without one. It does not change either."""
-    if _hardware().device != "cuda":
+    if hardware().device != "cuda":
         return None
     return min((card.memory for card in nvidia.cards()), default=None)
 
@@ -63,6 +63,6 @@ def _processes_here(values: dict[str, object]) -> int:
 
 
 @lru_cache(maxsize=1)
-def _hardware() -> Hardware:
+def hardware() -> Hardware:
     """The machine's devices, which do not change while the program runs."""
     return find_hardware()

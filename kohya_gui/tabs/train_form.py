@@ -30,7 +30,7 @@ from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.i18n.messages import say, text
 from kohya_gui.plan.plan import plan_of
 from kohya_gui.plan.plan_html import notes_card, plan_html
-from kohya_gui.plan.try_html import try_html
+from kohya_gui.plan.try_html import other_try_html, try_html
 from kohya_gui.preferences import preferences
 from kohya_gui.tabs.train_parts import Toolbar
 from kohya_gui.tabs.train_try import Tries
@@ -46,9 +46,12 @@ from train_core.config.problems import UserError, cause_of, raise_if_any
 from train_core.config.setting import Setting
 from train_core.facts.models import hub
 from train_core.facts.models.about import about
+from train_core.facts.run.costs import work_digest
 from train_core.facts.run.writable import not_written
 
 MODEL = "pretrained_model_name_or_path"
+PRESET = "@preset"  # beside the settings: the preset that was loaded, or that is to be
+OPENED = "@opened"  # the values come from a file, and so from no preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ class TrainForm(FormController):
                 "step-line": step_line_html(found, language),
                 "counts": counts_html(found, language),
                 "problems": notes_card(plan, language),
-                "tried": self._tried(session),
+                "tried": self._tried(found, session),
                 "plan": plan_html(plan, language, thumbnail_address),
                 "folders": sources_html(found.trained, found.config.training.train_batch_size, language),
                 "offers": offers_html(found, more.get("target", ""), language),
@@ -107,10 +110,15 @@ class TrainForm(FormController):
         except UserError:  # a hub id without a file, which is asked for
             return None
 
-    def _tried(self, session: Session) -> Markup:
-        """What the last try found."""
+    def _tried(self, checked: CheckedForm, session: Session) -> Markup:
+        """What the last try found, as far as it says something of the form as it is."""
         found = self.tries.found.get(session.user)
-        return try_html(found, session.language) if found else Markup("")
+        if found is None:
+            return Markup("")
+        if found.work != work_digest(checked.config):
+            return other_try_html(found, session.language)
+        steps = checked.count.total if checked.count else None
+        return try_html(found, session.language, whole=steps == found.total_steps)
 
     def _preset_state(self, shown: Mapping[str, Any], draft: Mapping[str, Any], session: Session) -> Markup:
         """How many settings differ from the preset that was loaded."""
@@ -167,7 +175,7 @@ class TrainForm(FormController):
             self._greeted.add(session.user)
             left = self.complete(draft.get("values", {}))
             if draft:
-                self.history(session).note(left)  # so that it can be undone
+                self.note(session, left)  # so that it can be undone
             loaded = self._loaded(lambda: self._over(start, left, session), start, session)
             if loaded is not None:
                 return loaded
@@ -176,6 +184,17 @@ class TrainForm(FormController):
         if presets.DEMO in presets.list_presets():
             return self._loaded(lambda: presets.load_preset(presets.DEMO), presets.DEMO, session) or gr.skip()
         return self.show(presets.defaults(), None, session)
+
+    def beside(self, session: Session) -> Mapping[str, Any]:
+        return {PRESET: self.load_draft(session).get("preset")}
+
+    def _to(self, values: Mapping[str, Any] | None, request: gr.Request, shown: Sequence[Any]) -> Updates:
+        if values is None:
+            return gr.skip()
+        session, preset = self.session(request), values.get(PRESET)
+        settings = {name: value for name, value in values.items() if name != PRESET}
+        self.keep_draft(session, {**self.load_draft(session), "preset": preset})
+        return {self.bar.preset: _choices(preset, session), **super()._to(settings, request, shown)}
 
     def drafted(self, session: Session) -> Mapping[str, Any]:
         return self.load_draft(session).get("values", {})
@@ -233,19 +252,20 @@ class TrainForm(FormController):
     def put(self, request: gr.Request, sent: str, preset: str | None, *shown: Any) -> Updates:
         """Put values into the form that the page's script has written as JSON: a cure, or a way to so many steps.
 
-        A preset instead of values is loaded; "" only lists again what presets there are.
+        A preset instead of values is loaded; "" only lists again what presets there are. Values of an opened file are
+        those of no preset.
         """
         asked = read_json(sent)
         given = readable(asked, self.fields.widgets)
         before = self.fields.read(shown)
         session = self.session(request)
-        chosen = asked.get("@preset") if isinstance(asked, dict) else None
+        chosen = asked.get(PRESET) if isinstance(asked, dict) else None
         if isinstance(chosen, str):
             if chosen:
                 return self.load_preset(request, chosen, *shown)
             return {self.bar.preset: _choices(self.load_draft(session).get("preset"), session)}
-        kept = self.load_draft(session).get("kept")
-        return self.show({**before, **given}, preset, session, before, kept) if given else gr.skip()
+        kept, source = self.load_draft(session).get("kept"), None if asked.get(OPENED) else preset
+        return self.show({**before, **given}, source, session, before, kept) if given else gr.skip()
 
     def reset(self, request: gr.Request, preset: str | None, *shown: Any) -> Updates:
         """Put every setting to its default."""

@@ -6,6 +6,8 @@ from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.dataset import DatasetSettings
 
+LONGEST_SIDE = 8192  # pixels, as for buckets
+
 
 def resolution_of(text: str) -> tuple[int, int]:
     """Width and height in pixels from "512" or "768,512"."""
@@ -38,12 +40,12 @@ def bucket_contradictions(dataset: DatasetSettings, place: str = "") -> list[Pro
     resolution = dataset.resolution
     if place:
         resolution = phrase("value_at", "{value} ({place})", value=resolution, place=place)
-    if width < 64 or height < 64 or width % 8 or height % 8:
+    if min(width, height) < 64 or max(width, height) > LONGEST_SIDE or width % 8 or height % 8:
         return [
             problem(
                 "bad_resolution",
-                "resolution = {resolution}: both sides must be at least 64 and multiples of 8.",
-                resolution=resolution,
+                "resolution = {resolution}: both sides must be multiples of 8, from 64 to {longest}.",
+                resolution=resolution, longest=LONGEST_SIDE,
             )
         ]
     low, high = dataset.min_bucket_reso, dataset.max_bucket_reso

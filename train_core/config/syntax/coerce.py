@@ -41,13 +41,17 @@ def coerce(setting: Setting, raw: Any, source: str) -> Any:
 
 
 def _forms(setting: Setting, raw: Any) -> list[Any]:
-    """`raw` in the forms in which it may be meant, the likeliest first: as written, plain, without a last comma."""
+    """`raw` in the forms in which it may be meant, the likeliest first.
+
+    As written, plain, without a comma at the end, and with commas for ×.
+    """
     plain = _plain(raw)
     if not _is_of_numbers(setting):
         return [raw, plain]
     kind, _ = _kind(setting.annotation)
     if isinstance(plain, str) and (kind not in (str, list[str]) or setting.traits.comma_at_end):
-        return [plain, plain.rstrip().removesuffix(",") or plain]
+        by_comma = re.sub(r"(?<=\d)\s*[x×*]\s*(?=\d)", ",", plain) if setting.traits.comma_at_end else plain
+        return [plain, plain.rstrip().removesuffix(",") or plain, by_comma]
     return [plain]
 
 

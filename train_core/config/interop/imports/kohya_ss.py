@@ -46,6 +46,7 @@ RENAMED = {
     "max_resolution": "resolution", "optimizer": "optimizer_type", "sdxl_no_half_vae": "no_half_vae",
     "sdxl_cache_text_encoder_outputs": "cache_text_encoder_outputs",
 }  # fmt: skip
+BY_OTHER_MEANS = {"lr_warmup": "lr_warmup_steps", "save_model_as": "save_precision", "epoch": "max_train_epochs"}
 RATES = ("learning_rate", "unet_lr", "text_encoder_lr", "learning_rate_te", "learning_rate_te1", "learning_rate_te2")
 OF_THE_PAGE = ("model_list", "save_as_bool", "save_as", "locon", "network_train", "convert_to_ckpt",
                "convert_to_safetensors", "folders")  # fmt: skip
@@ -55,6 +56,12 @@ PAGE = phrase("import_of_page", "it is about the other program's page")
 NO_DROPPED_ZERO = phrase("import_zero_meant", "there, a 0 was replaced by 1; here it is used")
 # Zeros that the program leaves out of what it gives to its trainer, so that 1 came of them.
 ZEROS = ("max_grad_norm", "prior_loss_weight", "lr_scheduler_power")
+
+
+def names_before(name: str) -> list[str]:
+    """The names under which people know the setting `name` from kohya_ss, in any of its versions."""
+    names = [old for old, new in (RENAMED | BY_OTHER_MEANS).items() if new == name]
+    return [*names, *(old for old, new in OLDER.items() if new in (name, *names))]
 
 
 def from_kohya_ss(given: Mapping[str, Any], folder: Path | None = None) -> Import:
