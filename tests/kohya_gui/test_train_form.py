@@ -29,6 +29,7 @@ from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_output_panel, build_toolbar
 from kohya_gui.tabs.train_run import build_run_panel
 from tests.event_lines import EventLog
+from tests.kohya_gui.plan.test_try_html import FOUND
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
 from train_core.config import whole_files
@@ -37,6 +38,7 @@ from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import home, runs_dir
 from train_core.facts.models import hub
+from train_core.facts.run.costs import work_digest
 
 
 @pytest.fixture(autouse=True)
@@ -464,3 +466,35 @@ def test_of_a_model_that_the_page_may_not_show_nothing_is_said(page: TrainForm, 
     closed = replace(page, reach=Reach((tmp_path,)))
     notes = typed(closed, pretrained_model_name_or_path=str(tiny_file()), vae=str(tiny_file())).notes
     assert "model-about" not in "".join(notes.values())
+
+
+def test_undo_brings_back_the_preset_that_was_chosen_then(page: TrainForm):
+    page.opened(request("amy"))
+    before = page.complete(page.drafted(page.session(request("amy"))))
+    load(page, "amy", "program:lora/sd15-style")
+    values = page.complete(page.drafted(page.session(request("amy"))))
+    undone = page.undo(request("amy"), *values.values())
+    assert undone[page.bar.preset]["value"] == "program:lora/demo"
+    assert page.complete(page.drafted(page.session(request("amy")))) == before
+    redone = page.redo(request("amy"), *before.values())
+    assert redone[page.bar.preset]["value"] == "program:lora/sd15-style"
+
+
+def test_the_values_of_an_opened_file_are_those_of_no_preset(page: TrainForm):
+    page.opened(request("bea"))
+    fields = page.complete(page.drafted(page.session(request("bea"))))
+    sent = json.dumps({"@opened": True, "network_dim": 7})
+    after = page.put(request("bea"), sent, "program:lora/demo", *fields.values())
+    assert after[page.bar.preset]["value"] is None
+    assert after[page.fields.widgets["network_dim"]] == 7
+
+
+def test_the_outcome_of_a_try_is_told_of_its_own_settings_alone(page: TrainForm):
+    page.opened(request("cat"))
+    session = page.session(request("cat"))
+    work = work_digest(page.check(page.complete(page.drafted(session)), session).config)
+    page.tries.found["cat"] = replace(FOUND, work=work, seconds_per_step=0.25)
+    assert "0.25 s" in typed(page, "cat").parts["tried"]
+    other = typed(page, "cat", train_batch_size=3).parts["tried"]
+    assert "0.25 s" not in other
+    assert "other settings" in other

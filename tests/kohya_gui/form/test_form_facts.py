@@ -261,3 +261,13 @@ def test_models_of_a_webui_are_offered_by_their_names(form: Form, tmp_path: Path
     assert not set(offered) & set(offered_paths(form, "vae", ""))
     elsewhere = Reach((tmp_path / "home",))
     assert not set(offered) & set(offered_paths(form, "pretrained_model_name_or_path", "", elsewhere))
+
+
+def test_steps_that_cannot_be_counted_say_why(images: Path):
+    assert "cannot be read" in step_line_html(checked(images, max_train_epochs="2.5"), "en")
+
+
+def test_absurd_repeats_are_not_offered(images: Path):
+    offered = offers_html(checked(images), "900000", "en")
+    assert "epochs" in offered
+    assert "repeats" not in offered

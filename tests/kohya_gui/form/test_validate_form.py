@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from kohya_gui.form import validate_form
 from kohya_gui.form.validate_form import CheckedForm, check_form
+from kohya_gui.runs.devices import Device, Hardware
 from tests.pictures import image_folder
 from train_core.config.image_settings import DataSettings
 from train_core.config.sections.validation import ValidationSettings
@@ -54,3 +56,18 @@ def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
     checked = form(tmp_path / "one", validation_split=0.3)
     assert "validation_too_few_images" in [problem.code for problem in checked.errors]
     assert checked.count.total == 1
+
+
+@pytest.mark.parametrize(("device", "codes"), [("cpu", {"fp16_on_cpu"}), ("cuda", set())])
+def test_a_precision_that_the_machine_lacks_is_told_before_the_start(
+    images: Path, monkeypatch: pytest.MonkeyPatch, device: Device, codes: set[str]
+) -> None:
+    monkeypatch.setattr(validate_form, "hardware", lambda: Hardware(device, 1))
+    found = {problem.code for problem in form(images, mixed_precision="fp16").errors}
+    assert found - {problem.code for problem in form(images, mixed_precision="bf16").errors} == codes
+
+
+@pytest.mark.parametrize("name", ["max_train_epochs", "train_batch_size"])
+def test_no_steps_are_counted_while_what_they_depend_on_cannot_be_read(images: Path, name: str) -> None:
+    assert form(images, **{name: "2.5"}).count is None
+    assert form(images, learning_rate="fast").count is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kohya_gui.plan.try_html import try_html
+from kohya_gui.plan.try_html import other_try_html, try_html
 from tests.kohya_gui.views.test_escaping import HOSTILE, Elements
 from train_core.events.coerce import build
 from train_core.events.kinds import Tried
@@ -88,3 +88,16 @@ lines = st.fixed_dictionaries({}, optional={**dict.fromkeys(COUNTS, numbers), "h
 def test_whatever_a_file_says_can_be_shown(line: dict):
     assert "<section" in try_html(build(Tried, line), "en", NOON)
     assert isinstance(build(Tried, line).words(), str)
+
+
+def test_what_was_found_of_other_settings_is_not_told_of_these():
+    html = other_try_html(FOUND, "en")
+    assert "other settings" in html
+    assert "0.512" not in html
+    assert "data-put" not in html
+
+
+def test_the_end_is_told_of_a_training_of_the_same_length_alone():
+    html = try_html(FOUND, "en", NOON, whole=False)
+    assert "0.512 s" in html
+    assert "Ends at" not in html

@@ -65,7 +65,11 @@ def test_only_what_the_page_does_not_know_is_sent_again(client: TestClient):
 
 def test_every_setting_can_be_searched_for(client: TestClient):
     named = client.get("/form/train/names").json()
-    assert {"learning_rate", "network_dim", "flip_aug"} <= {entry["name"] for entry in named["settings"]}
+    words = {entry["name"]: entry["words"][0] for entry in named["settings"]}
+    assert {"learning_rate", "network_dim", "flip_aug"} <= set(words)
+    assert "max_resolution" in words["resolution"]  # as it is called in kohya_ss
+    assert "lr_warmup " in f"{words['lr_warmup_steps']} "
+    assert "{words}" in named["none"]
 
 
 def test_a_folder_that_is_being_typed_is_looked_into(client: TestClient, tmp_path: Path):

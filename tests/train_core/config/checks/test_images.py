@@ -73,7 +73,9 @@ def test_repeats_that_nothing_uses_are_warned_about() -> None:
     assert [found.params["name"] for found in warnings] == ["dataset_repeats"]
 
 
-@pytest.mark.parametrize(("resolution", "code"), [("500", "bad_resolution"), ("4096", "bucket_bounds")])
+@pytest.mark.parametrize(
+    ("resolution", "code"), [("500", "bad_resolution"), ("99992", "bad_resolution"), ("4096", "bucket_bounds")]
+)
 def test_a_size_outside_its_bounds_is_told_with_its_place(resolution: str, code: str) -> None:
     dataset = DatasetSettings(resolution=resolution, bucket_no_upscale=False)
     (found,) = bucket_contradictions(dataset, "[[datasets]] 2 of x.toml")

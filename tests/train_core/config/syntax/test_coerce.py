@@ -27,6 +27,7 @@ def error(name: str, raw: Any) -> Problem:
     [
         ("learning_rate", "1e—4", 1e-4), ("learning_rate", "１ｅ－４", 1e-4), ("learning_rate", "0。001", 1e-3),
         ("network_dim", "１６", 16), ("network_dim", "　16　", 16), ("resolution", "512，768", "512,768"),
+        ("resolution", "512x768", "512,768"), ("resolution", "512 × 768", "512,768"),
         ("resolution", "５１２，５１２", "512,512"), ("text_encoder_lr", "5e-5，2e－5", "5e-5,2e-5"),
         ("lr_warmup_steps", "10％", "10%"), ("lr_stages", "5e-3：12000，1e—4", "5e-3:12000,1e-4"),
         ("block_dims", "4，4", "4,4"), ("down_lr_weight", "sine＋0。2", "sine+0.2"), ("flip_aug", "ｔｒｕｅ", True),
