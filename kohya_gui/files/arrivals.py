@@ -60,7 +60,9 @@ def place_of(name: str, subset: str) -> Place | None:
 
 def check_name(name: str) -> None:
     """Raise `Unfit` if no folder can have this name on every system."""
-    if "/" in name or "\\" in name or not name.strip(" .") or name.startswith("."):
+    if "/" in name or "\\" in name:
+        raise Unfit(phrase("upload_slash", "a / or \\ cannot stand in a folder's name"))
+    if not name.strip(" .") or name.startswith("."):
         raise Unfit(phrase("upload_no_name", "this is no name for a file"))
     _check(name)
 

@@ -33,6 +33,15 @@ def read_text(path: Path, data: bytes | None = None) -> str:
             problem("config_not_found", "There is no file {path}. Check the name and the folder.", path=str(path))
         ) from None
     except UnicodeDecodeError as error:
+        if b"\0" in error.object:
+            raise UserError(
+                problem(
+                    "config_no_text",
+                    "{path} is not text, so there are no settings in it. Open a JSON or TOML file, a training script, "
+                    "or a trained .safetensors file.",
+                    path=str(path),
+                )
+            ) from None
         raise UserError(
             problem(
                 "config_not_utf8",

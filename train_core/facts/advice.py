@@ -90,6 +90,7 @@ def _to(param: str, words: str = "") -> Callable[[Mapping[str, Any], Mapping[str
 CURES: dict[str, Cure | Callable[[Mapping[str, Any], Mapping[str, Any]], Cure | None]] = {
     "image_folder_is_child": _other_folder("above", "parent_folder"),
     "image_folder_too_high": _other_folder("deeper", "inner_folder"),
+    "image_folders_too_high": _other_folder("deeper", "inner_folder"),
     "images_in_parent": Cure("class_folders", True),
     "folder_without_repeats": Cure("class_folders", True),
     "regularisation_found": lambda params, values: Cure("reg_data_dir", str(params["folder"]), "regularisation"),

@@ -23,6 +23,7 @@ MODEL_MAKERS = phrase("source_model_makers", "how these base models were made")
 MOST_RANK = {**dict.fromkeys(LOW_RANK_TYPES, 64), "LoHa": 32}
 MOST_CONV_RANK = 12
 FEW_STEPS, ENOUGH_STEPS, MANY_STEPS = 1_000, 1_500, 2_000
+MOST_EPOCHS = 100  # that are advised
 USUAL_RATE = 1e-4
 LARGE_BATCH = 4
 SMALL_CARD, LARGE_CARD = 6.5 * 2**30, 11 * 2**30  # bytes: cards sold as 6 GB and as 12 GB have a little less or more
@@ -213,9 +214,12 @@ def _steps(config: TrainConfig, known: Known) -> Iterator[Advice]:
 
 
 def _epochs_for(target: int, config: TrainConfig, count: StepCount) -> Cure | None:
-    """The number of epochs that comes nearest to `target` steps; None where it is the present one, or steps count."""
+    """The number of epochs that comes nearest to `target` steps.
+
+    None where it is the present one, where steps count, and where so few images would only be learnt by heart.
+    """
     training = config.training
     epochs = max(1, round(target / count.steps_per_epoch))
-    if training.max_train_steps or epochs == training.max_train_epochs:
+    if training.max_train_steps or epochs == training.max_train_epochs or epochs > MOST_EPOCHS:
         return None
     return Cure("max_train_epochs", epochs, "epochs")

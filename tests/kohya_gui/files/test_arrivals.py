@@ -156,3 +156,9 @@ def test_a_damaged_zip_is_refused_or_read_and_writes_nothing_outside(tmp_path_fa
     except Unfit as unfit:
         assert str(unfit.reason)
     assert {path.name for path in place.iterdir()} <= {"a.zip", "in"}
+
+
+def test_a_slash_is_called_the_reason() -> None:
+    with pytest.raises(Unfit) as refused:
+        check_name("zip / bot")
+    assert "/" in str(refused.value.reason)

@@ -113,6 +113,7 @@ def test_what_is_not_known_is_said_to_be_so_in_every_language(language: str):
         ("a.safetensors", safetensors({}, **ADAPTER), "model_file_truncated"),
         ("a.ckpt", b"nonsense", "model_file_old_pickle"),
         ("a.json", b"\xff{", "config_not_utf8"),
+        ("setup.exe", b"MZ\x90\x00\x03", "config_no_text"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_cause(name: str, content: bytes, code: str):

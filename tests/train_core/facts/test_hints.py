@@ -104,6 +104,7 @@ def test_steps_lie_between_1000_and_2000(total, code, epochs):
 
 def test_where_steps_are_set_epochs_are_no_cure():
     assert told(Known(count=steps(500)), max_train_steps=500)["hint_steps_few"].cure is None
+    assert told(Known(count=steps(10, per_epoch=1)))["hint_steps_few"].cure is None  # too few images
 
 
 def test_every_hint_names_its_source():

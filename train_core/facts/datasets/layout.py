@@ -19,6 +19,7 @@ _NAMED = re.compile(r"(\d+)_(.*)", re.DOTALL)
 _NUMBER_IN_FRONT = re.compile(r"\s*(\d{1,3})(?=[\s\-–—_＿.·:：])[\s\-–—_＿.·:：]+(.*)", re.DOTALL)
 _DEPTH = 3  # levels below the chosen folder that are searched for misplaced images
 _MOST_FOLDERS = 2000  # someone may choose a whole drive
+_MOST_NAMED = 8  # folders, in a message
 _OTHER_FORMATS = frozenset({".heic", ".heif", ".jxl", ".gif", ".tif", ".tiff", ".psd", ".raw", ".cr2", ".nef", ".dng"})
 
 logger = logging.getLogger(__name__)
@@ -258,6 +259,13 @@ def _misplaced(parent: Path) -> Problem:
     candidates = [folder.parent for folder in below if folder.parent != parent and _named(folder)]
     # Beside the images there is often a folder of regularisation images, built alike.
     deeper = min(candidates, key=looks_like_regularisation, default=None)
+    several = sorted({str(one.relative_to(parent)) for one in candidates if not looks_like_regularisation(one)})
+    if len(several) > 1:
+        return problem(
+            "image_folders_too_high",
+            "{folder} has no folder named <repeats>_<name>, but several folders in it do: {names}. Choose one of them.",
+            folder=str(parent), names=", ".join(several[:_MOST_NAMED]), deeper=str(deeper),
+        )
     if deeper is not None:
         return problem(
             "image_folder_too_high",

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.pictures import image_folder, noise_image
 from train_core.config.problems import Problem, UserError, raise_if_any
+from train_core.facts.advice import cure_of
 from train_core.facts.datasets.folders import ImageFolder, look
 from train_core.facts.datasets.layout import with_repeats
 
@@ -117,6 +118,16 @@ def test_choosing_a_folder_several_levels_too_high_names_the_right_one(tmp_path:
         found = only_problem(chosen)
         assert found.code == "image_folder_too_high"
         assert found.params["deeper"] == str(tmp_path / "project" / "img")
+
+
+def test_a_folder_of_several_projects_names_them_all(tmp_path: Path) -> None:
+    for project in ("dog", "fox", "reg"):
+        image_folder(tmp_path / project, "3_zuko", [(64, 64)])
+    found = only_problem(tmp_path)
+    assert (found.code, found.params["names"]) == ("image_folders_too_high", "dog, fox")
+    cure = cure_of(found, {"train_data_dir": str(tmp_path), "reg_data_dir": ""})
+    assert cure is not None
+    assert cure.value in {str(tmp_path / "dog"), str(tmp_path / "fox")}
 
 
 def test_images_below_an_image_folder_are_named(tmp_path: Path) -> None:
