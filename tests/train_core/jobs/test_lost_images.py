@@ -24,7 +24,7 @@ from train_core.jobs.start import start_job
 __all__ = ["at_step"]  # a fixture
 WAYS: dict[str, Callable[[Path], object]] = {
     "gone": Path.unlink, "empty": lambda path: path.write_bytes(b""),
-    "cut short": lambda path: path.write_bytes(path.read_bytes()[:400]),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[: min(400, path.stat().st_size // 2)]),
 }  # fmt: skip
 
 
@@ -54,6 +54,21 @@ def test_a_run_whose_images_are_lost_says_how_many_keeps_what_it_has_and_can_go_
     resumed = read_events(read_state(Path(state["path"])).run_dir / "events.jsonl")
     assert resumed[-1]["status"] == "completed"
     assert tensor_bytes(resumed) == undisturbed
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_captions_are_read_before_the_first_step_so_that_one_that_is_lost_costs_nothing(
+    prepare: Prepare, images: Path, at_step: AtStep, way: str
+) -> None:
+    settings = {"max_train_epochs": 3, "metadata_depth": "minimal", "shuffle_caption": True, "cache_latents": False}
+    undisturbed = tensor_bytes(run(prepare("plain", **settings)))
+    captions = {path: path.read_bytes() for path in images.rglob("*.txt")}
+    assert captions
+    at_step(5, lambda: [WAYS[way](path) for path in captions])
+    events = run(prepare("zuko", **settings))
+    assert events[-1]["status"] == "completed"
+    assert tensor_bytes(events) == undisturbed
+    assert not [path for path, before in captions.items() if path.is_file() and path.read_bytes() == before]
 
 
 def test_an_image_that_is_measured_on_costs_only_the_last_measurement(
