@@ -140,8 +140,8 @@ def sheet_json(sheet: Sheet, marks: Mapping[str, str], active: bool, language: s
     return {
         "prompts": sheet.prompts,
         "columns": [
-            {"step": one.step, "label": _when(one, language), "use": _use(one, active, language),
-             "file": one.file.name if one.file else ""}
+            {"step": one.step, "label": _when(one.step, one.epoch, language), "use": _use(one, active, language),
+             "file": one.file.name if one.file else "", "own": one.is_own, "told": _nearest(one, language)}
             for one in sheet.columns
         ],
         "cells": [[one.row, one.column, one.name, one.seed] for one in sheet.cells],
@@ -149,16 +149,27 @@ def sheet_json(sheet: Sheet, marks: Mapping[str, str], active: bool, language: s
     }
 
 
-def _when(column: Column, language: str) -> str:
-    key = "ui.samples.first" if column.step == 0 else "ui.samples.when" if column.epoch else "ui.samples.step"
-    return text(key, language, step=column.step, epoch=column.epoch)
+def _when(step: int, epoch: int, language: str) -> str:
+    key = "ui.samples.first" if step == 0 else "ui.samples.when" if epoch else "ui.samples.step"
+    return text(key, language, step=step, epoch=epoch)
 
 
 def _use(column: Column, active: bool, language: str) -> str:
-    """What the button says that keeps this epoch's file; "" where there is none."""
+    """What the button says that keeps this epoch's file, or the nearest one; "" where there is none."""
     if column.file is None:
         return ""
-    return text("ui.opened.stop_and_use" if active else "ui.opened.use", language, file=column.file.name)
+    key = f"ui.opened.{'stop_and_use' if active else 'use'}{'' if column.is_own else '_nearest'}"
+    return text(key, language, file=column.file.name)
+
+
+def _nearest(column: Column, language: str) -> str:
+    """What there is instead of a file of this step; "" where it has one of its own."""
+    if column.is_own:
+        return ""
+    if column.file is None:
+        return text("ui.opened.no_file", language)
+    when = _when(column.file.step, column.file_epoch, language)
+    return text("ui.opened.nearest", language, step=column.step, file=column.file.name, when=when)
 
 
 def _viewer(language: str) -> Markup:
@@ -184,13 +195,13 @@ def _viewer(language: str) -> Markup:
         '<label>{step}<input type="range" id="viewer-step" min="0" value="0"></label>'
         '<label id="viewer-wipe-row" hidden>{wipe}<input type="range" id="viewer-wipe" min="0" max="100" value="50">'
         '</label><b id="viewer-when"></b><p id="viewer-prompt"></p><p class="soft" id="viewer-seed"></p>'
-        '<div class="marks">{marks}</div><button type="button" class="small primary" id="viewer-use" hidden></button>'
-        '<button type="button" class="small" id="viewer-send" data-dialog="send" hidden>{send}</button>'
-        '<p class="soft" id="viewer-told" data-none="{none}" role="status"></p></div></div>'
+        '<div class="marks">{marks}</div><p class="soft" id="viewer-told" role="status"></p>'
+        '<button type="button" class="small" id="viewer-use" hidden></button>'
+        '<button type="button" class="small" id="viewer-send" data-dialog="send" hidden>{send}</button></div></div>'
         '<div class="scrolled"><table class="sheet" id="viewer-sheet"></table></div></section>'
     ).format(
         title=text("ui.opened.pictures", language), modes=modes, marks=marks, keys=text("ui.opened.keys", language),
         other=text("ui.opened.compare_with", language), training=text("ui.opened.training", language),
         step=text("ui.opened.slider", language), wipe=text("ui.opened.wipe", language),
-        none=text("ui.opened.no_file", language), send=text("ui.act.send", language),
+        send=text("ui.act.send", language),
     )

@@ -206,6 +206,27 @@ def test_a_good_picture_offers_the_file_of_its_epoch(opened: Callable[..., Page]
     expect(page.locator("#viewer-sheet [data-marked=bad]")).to_have_count(1)
 
 
+def test_a_good_picture_without_a_file_of_its_own_says_which_is_the_nearest(
+    opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    trained_run(FOX, tmp_path)
+    for epoch in (1, 2):
+        (tmp_path / "out" / f"fox-{epoch:06d}.safetensors").unlink()
+    page = opened()
+    use, told = page.locator("#viewer-use"), page.locator("#viewer-told")
+    page.locator("[data-mark=good]").click()
+    expect(use).to_have_text("Use this epoch: fox-000003.safetensors")
+    expect(use).to_contain_class("primary")
+    expect(told).to_be_empty()
+    page.locator("#viewer-step").fill("0")
+    page.locator("[data-mark=good]").click()
+    expect(told).to_have_text(
+        "No file was saved at step 10; the nearest is fox-000003.safetensors (Epoch 3 · step 30)."
+    )
+    expect(use).to_have_text("Use fox-000003.safetensors instead")
+    expect(use).not_to_contain_class("primary")
+
+
 def test_new_epochs_appear_while_the_run_is_open(opened: Callable[..., Page], tmp_path: Path) -> None:
     fox = trained_run(FOX, tmp_path, "", epochs=2)
     page = opened()

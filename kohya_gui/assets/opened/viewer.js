@@ -44,7 +44,6 @@ export class Viewer {
   go(row, column) {
     this.row = Math.max(0, Math.min(row, this.sheet.prompts.length - 1));
     this.column = Math.max(0, Math.min(column, this.sheet.columns.length - 1));
-    at("viewer-told").textContent = "";
     this.draw();
   }
 
@@ -115,9 +114,10 @@ export class Viewer {
     }
     at("viewer-use").hidden = mark !== "good" || !column.use;
     at("viewer-use").textContent = column.use;
+    at("viewer-use").classList.toggle("primary", column.own);
     at("viewer-send").hidden = mark !== "good" || !column.file;
     Object.assign(at("viewer-send").dataset, {file: column.file, run: this.run});
-    at("viewer-told").textContent = mark === "good" && !column.use ? at("viewer-told").dataset.none : "";
+    at("viewer-told").textContent = mark === "good" ? column.told : "";
     this.drawOthers();
     this.drawStage(picture);
     for (const cell of document.querySelectorAll("#viewer-sheet [data-show]")) {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_gui.runs.details.files import RunFile
-from kohya_gui.runs.details.record import Record
+from kohya_gui.runs.details.record import Record, epochs_at
 from train_core.events.kinds import Progress
 
 COLUMNS = ("epoch", "step", "mean_loss", "validation_loss", "learning_rate", "file", "bytes", "sample")
@@ -42,8 +42,7 @@ def rows_of(record: Record, files: Sequence[RunFile]) -> list[Row]:
     steps |= {one.step for one in record.samples} | {one.step for one in record.validations}
     progress = sorted(record.progress, key=lambda one: one.step)
     reported = [one.step for one in progress]
-    told = {one.step: one.epoch for one in record.saved if one.epoch}
-    told |= {one.step: one.epoch for one in record.validations if one.epoch}
+    epochs = epochs_at(record, steps)
     validations = {one.step: one.loss for one in record.validations}
     saved, drawn = defaultdict[int, list[RunFile]](list), defaultdict[int, list[Path]](list)
     for file in results:
@@ -53,9 +52,8 @@ def rows_of(record: Record, files: Sequence[RunFile]) -> list[Row]:
     found = []
     for step in sorted(steps):
         known = _latest(progress, reported, step)
-        epoch = told.get(step) or (known.epoch if known else 0)
         loss, rates = (known.average, known.lr) if known else (None, {})
-        found.append(Row(epoch, step, loss, validations.get(step), rates, tuple(saved[step]), tuple(drawn[step])))
+        found.append(Row(epochs[step], step, loss, validations.get(step), rates, tuple(saved[step]), tuple(drawn[step])))
     return found
 
 

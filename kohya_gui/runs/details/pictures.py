@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kohya_gui.runs.details.files import RunFile
-from kohya_gui.runs.details.record import PICTURES, Record
+from kohya_gui.runs.details.record import PICTURES, Record, epochs_at
 from train_core.config.files import read_config
 from train_core.config.image_settings import DataSettings
 from train_core.config.problems import UserError
@@ -31,11 +31,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A step at which samples were drawn. `file` is the result saved nearest to it, None if there is none yet."""
+    """A step at which samples were drawn. `file` is the result saved nearest to it, None if there is none yet.
+
+    `file_epoch` is the epoch in which that was saved; like `epoch`, it is 0 where it is not known.
+    """
 
     step: int
     epoch: int
     file: RunFile | None
+    file_epoch: int
+
+    @property
+    def is_own(self) -> bool:
+        """Whether `file` is of this very step, or of its epoch."""
+        return self.file is not None and (self.file.step == self.step or 0 < self.epoch == self.file_epoch)
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,11 @@ def sheet_of(record: Record, files: Sequence[RunFile]) -> Sheet:
             place = (row_of[one.index, one.prompt], column_at[one.step])
             cells[place] = Cell(*place, Path(one.path).name, one.seed)
     epochs = {one.step: one.epoch or 0 for one in samples}
-    columns = tuple(Column(step, epochs[step], nearest_file(files, step)) for step in steps)
+    saved_in = epochs_at(record, {one.step for one in files})
+    nearest = {step: nearest_file(files, step) for step in steps}
+    columns = tuple(
+        Column(step, epochs[step], file, saved_in[file.step] if file else 0) for step, file in nearest.items()
+    )
     return Sheet(tuple(prompt for _, prompt in rows), columns, tuple(cells.values()))
 
 

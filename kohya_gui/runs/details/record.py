@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +36,16 @@ class Record:
 def record_of(folder: Path) -> Record:
     """What the events of the run in `folder` say by now."""
     return _reader(folder).record()
+
+
+def epochs_at(record: Record, steps: Iterable[int]) -> dict[int, int]:
+    """The epoch in which each of `steps` lies, by step; 0 where that is not known."""
+    progress = sorted(record.progress, key=lambda one: one.step)
+    reported = [one.step for one in progress]
+    told = {one.step: one.epoch for one in record.saved if one.epoch}
+    told |= {one.step: one.epoch for one in record.validations if one.epoch}
+    places = {step: bisect_right(reported, step) for step in steps}
+    return {step: told.get(step) or (progress[place - 1].epoch if place else 0) for step, place in places.items()}
 
 
 def sample_named(folder: Path, name: str) -> Path | None:

@@ -162,6 +162,21 @@ def test_pictures_are_a_table_of_prompts_and_steps(trained: Trained) -> None:
     assert sample_named(folder, "other.png") is None
 
 
+def test_only_a_file_of_a_pictures_own_step_or_epoch_is_its_own(trained: Trained, tmp_path: Path) -> None:
+    folder = trained()
+    for epoch in (1, 2):
+        (tmp_path / "out" / f"fox-{epoch:06d}.safetensors").unlink()
+    log = EventLog(folder / "events.jsonl")
+    for step, epoch in ((0, 0), (25, 3)):
+        path = tmp_path / "out" / "sample" / f"fox_{step}.png"
+        log.write("sample", path=str(path), prompt="a red fox", index=0, step=step, epoch=epoch, seed=0)
+    log.close()
+    columns = sheet_of(record_of(folder), files_of(folder)).columns
+    assert [(one.step, one.is_own, one.file.step, one.file_epoch) for one in columns] == [
+        (0, False, 30, 3), (10, False, 30, 3), (20, False, 30, 3), (25, True, 30, 3), (30, True, 30, 3)
+    ]
+
+
 def test_training_pictures_are_those_of_the_runs_settings(trained: Trained, tmp_path: Path) -> None:
     folder = trained()
     assert [path.parent for path in training_pictures(folder)] == [tmp_path / "images" / "1_fox"] * 2
