@@ -107,7 +107,8 @@ def read(typed: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         raise UsageError(f"Unknown {kind} {rest[0]!r}{hint} ({parser.prog} --help lists all).")
     if getattr(options, "config", None):
         # Before the set-up, which may take long.
-        options.config = existing_file(options.config)
+        resumes = str(overrides.get("resume", "")).lower() == "last"
+        options.config = run_to_resume(options.config) if resumes else existing_file(options.config)
     return word, options, rest
 
 
@@ -233,7 +234,8 @@ def jobs_by_word() -> dict[str, table.Row]:
 
 def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:
     """Add the flags of a job other than the names of its settings."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume")
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume, by "
+                                                                       "its name or folder")
     parser.epilog = help_of_jobs()
     parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
     parser.set_defaults(job=row.name)
@@ -274,6 +276,16 @@ def existing_file(path: Path) -> Path:
     if not is_file(whole):
         raise UsageError(f"There is no file {whole}. Give the path of a TOML or JSON preset.")
     return whole
+
+
+def run_to_resume(path: Path) -> Path:
+    """Return the settings of the run that `path` names, by its folder, its name or a part of it. Raises UsageError."""
+    from kohya_gui.runs.naming import settings_of_past_run  # noqa: PLC0415  only for this
+
+    try:
+        return settings_of_past_run(str(path))
+    except UserError as error:
+        raise UsageError(str(error)) from error
 
 
 def page(options: argparse.Namespace, _rest: list[str]) -> int:

@@ -10,7 +10,7 @@ from kohya_gui.runs.details.files import RunFile
 from kohya_gui.runs.details.record import record_of
 from kohya_gui.runs.details.sending import prompt_of, results_of, send
 from kohya_gui.runs.index import list_runs
-from kohya_gui.runs.naming import run_named
+from kohya_gui.runs.naming import past_run
 from train_core.config.problems import UserError, problem
 from train_core.facts.models.webuis import WebUI
 
@@ -21,7 +21,7 @@ def send_results(word: str, epochs: Sequence[int], to: str, language: str) -> in
     `to` is the folder of a WebUI; without it the only one that is known is taken. Returns 0. Raises `UserError`.
     """
     runs = {run.id: run for run in list_runs()}
-    folder = runs[run_named(word, list(runs))].folder
+    folder = runs[past_run(word, list(runs))].folder
     webui = name_webui(to) if to else _the_known_one()
     for file in _chosen(results_of(folder), epochs, {one.step: one.epoch for one in record_of(folder).progress}):
         sent = send(folder, file.name, webui)

@@ -13,6 +13,10 @@ async function look() {
   if (asking) return;
   asking = true;
   const seen = {...stamp()};
+  for (const id of ["stop", "pause"]) {
+    const button = document.getElementById(id);
+    if (button) button.title = seen[id] || "";
+  }
   try {
     const answer = await crucible.post("runs/watch", {shown: seen.shown, newest: seen.newest, known: sums});
     sums = answer.sums;

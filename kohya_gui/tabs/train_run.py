@@ -102,9 +102,13 @@ def controls_of(now: Watched, language: str) -> int:
 
 
 def stamp_html(now: Watched, language: str) -> Markup:
-    """What the page's script knows of the panel: the run that is shown, the newest one, and `controls_of` both."""
-    return Markup('<i data-shown="{}" data-newest="{}" data-controls="{}"></i>').format(
-        now.shown, now.newest, controls_of(now, language)
+    """What the page's script knows of the panel: the run that is shown, the newest one, and `controls_of` both; and
+    what Stop and Pause say when pointed at."""
+    return Markup(
+        '<i data-shown="{}" data-newest="{}" data-controls="{}" data-stop="{}" data-pause="{}"></i>'
+    ).format(
+        now.shown, now.newest, controls_of(now, language),
+        "" if now.status == "stopping" else text("ui.stop.hint", language), text("ui.pause.hint", language),
     )
 
 

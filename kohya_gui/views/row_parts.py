@@ -8,18 +8,20 @@ from kohya_gui.i18n.messages import text
 
 ICONS = {"up": "↑", "down": "↓", "remove": "✕"}
 DIALOGS = ("at", "edit", "note", "delete", "kill")  # what is asked more about before it is done
+HINTS = ("pause", "stop")  # whose words do not say what follows
 
 
 def button(act: str, run: str, language: str, kind: str = "", disabled: bool = False) -> Markup:
-    """A button that does `act` with `run`; one with an icon says its words when pointed at."""
+    """A button that does `act` with `run`; pointed at, it says what follows, or its words."""
     words = text(f"ui.act.{act}", language)
+    hint = text(f"ui.{act}.hint", language) if act in HINTS else words
     icon = ICONS.get(act)
     return Markup(
-        '<button type="button" class="small {kind}" data-{which}="{act}" data-run="{run}" title="{words}" '
+        '<button type="button" class="small {kind}" data-{which}="{act}" data-run="{run}" title="{hint}" '
         'aria-label="{words}"{off}>{shown}</button>'
     ).format(
         kind=" ".join(filter(None, (kind, "icon" if icon else ""))), which="dialog" if act in DIALOGS else "act",
-        act=act, run=run, words=words, off=Markup(" disabled") if disabled else "", shown=icon or words,
+        act=act, run=run, words=words, hint=hint, off=Markup(" disabled") if disabled else "", shown=icon or words,
     )  # fmt: skip
 
 

@@ -145,6 +145,34 @@ def test_train_hands_on_every_override_by_name_and_the_exit_code(called, tmp_pat
     assert called["run"] == ("train", config, {"unet_lr": "-1e-4", "prompt": "a b=c", "flip_aug": "true", "seed": "7"})
 
 
+@pytest.mark.parametrize(("word", "found"), [
+    ("bot", "20260102-000000-bot"), ("20260101-000000-bot", "20260101-000000-bot"), ("mybo", "20260103-000000-mybot"),
+    ("1", "20260103-000000-mybot"), ("HOME/runs/20260101-000000-bot", "20260101-000000-bot"),
+])  # fmt: skip
+def test_a_run_to_resume_is_found_by_its_name_the_newest_first(
+    called, tmp_path, monkeypatch: pytest.MonkeyPatch, word: str, found: str
+):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+    for name in ("20260101-000000-bot", "20260102-000000-bot", "20260103-000000-mybot"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.toml").touch()
+    cli.main(["train", word.replace("HOME", str(tmp_path)), "--resume", "last"])
+    assert called["run"] == ("train", tmp_path / "runs" / found / "config.toml", {"resume": "last"})
+
+
+@pytest.mark.parametrize(("word", "says"), [("owl", "'owl' is not a run"), ("bo", "may be any of")])
+def test_a_run_to_resume_that_is_not_there_or_one_of_several_is_told(
+    called, tmp_path, monkeypatch: pytest.MonkeyPatch, capsys, word: str, says: str
+):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+    for name in ("20260101-000000-bot", "20260103-000000-mybot"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.toml").touch()
+    assert cli.main(["train", word, "--resume", "last"]) == 2
+    assert says in capsys.readouterr().err
+    assert "run" not in called
+
+
 def test_train_takes_set_up_flags_for_itself(called, tmp_path):
     config = tmp_path / "a.toml"
     config.write_text("")

@@ -37,6 +37,12 @@ def test_the_last_file_is_sent_and_then_those_of_epochs_to_the_folder_that_is_kn
     assert "there already" in capsys.readouterr().out
 
 
+def test_of_runs_of_one_name_the_newest_is_meant(loras: Path, tmp_path: Path):
+    trained_run("20260102-000000-fox", tmp_path, epochs=4)
+    assert cli.main(["send", "fox", "--to", str(tmp_path / "webui")]) == 0
+    assert sent(loras) == ["fox-000004.safetensors"]
+
+
 @pytest.mark.parametrize(("words", "says"), [
     (["owl", "--to", "WEBUI"], "'owl'"), (["fox"], "--to"), (["fox", "--to", "WEBUI", "--epoch", "9"], "epoch 9"),
     (["fox", "--to", "nowhere"], "models/Stable-diffusion"),

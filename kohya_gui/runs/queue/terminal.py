@@ -11,7 +11,7 @@ from typing import get_args
 from kohya_gui.i18n.spoken import error, in_columns, spoken, warning
 from kohya_gui.runs.follow import console_tail
 from kohya_gui.runs.launch import settings_to_resume
-from kohya_gui.runs.naming import run_named
+from kohya_gui.runs.naming import run_named, settings_of_past_run
 from kohya_gui.runs.queue import queueing
 from kohya_gui.runs.queue.listing import Listed, listed
 from kohya_gui.runs.queue.queue_file import Entry, Queue, WhenEmpty, load
@@ -54,7 +54,9 @@ def do(action: str, words: Sequence[str], overrides: Overrides, at: str) -> int:
         return run_queue()
     if action == "add":
         for file in words:
-            entry = add_file(_file(file), overrides, parse_time(at, time.time()))
+            resumes = str(overrides.get("resume", "")).lower() == LAST_STATE
+            path = settings_of_past_run(file) if resumes else _file(file)
+            entry = add_file(path, overrides, parse_time(at, time.time()))
             _say(phrase("queue_added", "Added: {run}", run=entry.run))
         return _hint_of_runner()
     if action == "edit":

@@ -107,8 +107,8 @@ def find_state(config: TrainConfig, run_dir: Path | None = None) -> State | None
         raise UserError(
             problem(
                 "state_none",
-                "resume = \"last\": {folder} has no complete state of {name}. Start without resume; with save_state or "
-                "save_state_every_n_steps, the next run can be resumed.",
+                "resume = \"last\": {folder} has no complete state of {name}. Pause writes one; Stop and a killed run "
+                "leave one only with save_state or save_state_every_n_steps. Start without resume.",
                 folder=output.output_dir, name=output.output_name,
             )
         )

@@ -176,7 +176,7 @@ def test_a_paused_training_waits_for_its_turn_to_go_on(tmp_path: Path, monkeypat
         "format": 1, "step": 4, "total_steps": 9, "written": 4.0, "output_name": "x", "name": "x",
         "run_dir": str(folder), "data": "", "settings": config.applicable(), "files": [],
     }), encoding="utf-8")  # fmt: skip
-    assert queue("add", folder.name, "--resume", "last") == 0
+    assert queue("add", folder.name[16:], "--resume", "last") == 0
     assert [entry.run for entry in load().entries] == [folder.name]
     assert read_tables(folder / "config.toml")["resume"]["resume"] == str(state)
     assert queue("remove", "1") == 0
