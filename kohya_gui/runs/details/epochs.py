@@ -53,7 +53,8 @@ def rows_of(record: Record, files: Sequence[RunFile]) -> list[Row]:
     for step in sorted(steps):
         known = _latest(progress, reported, step)
         loss, rates = (known.average, known.lr) if known else (None, {})
-        found.append(Row(epochs[step], step, loss, validations.get(step), rates, tuple(saved[step]), tuple(drawn[step])))
+        at_step = (tuple(saved[step]), tuple(drawn[step]))
+        found.append(Row(epochs[step], step, loss, validations.get(step), rates, *at_step))
     return found
 
 
