@@ -18,7 +18,7 @@ from kohya_gui.i18n.messages import text
 from kohya_gui.preferring import known_webuis
 from kohya_gui.runs.control import find_known
 from kohya_gui.runs.details.files import find_file
-from kohya_gui.runs.details.sending import results_of
+from kohya_gui.runs.details.sending import results_of, words_of
 from kohya_gui.runs.history.deleting import belongings
 from kohya_gui.runs.history.differences import differences
 from kohya_gui.runs.history.notes import read_notes
@@ -177,7 +177,10 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         html = run_dialogs.tools_dialog(file.name, file.path, tools_for_adapters(), language)
     elif what == "send":
         chosen = str(asked.get("file") or "")
-        html = run_dialogs.send_dialog(run, name, results_of(folder), chosen, known_webuis(), language)
+        results = results_of(folder)
+        named = next((one for one in results if one.name == chosen), results[-1] if results else None)
+        words = words_of(named.path) if named is not None else ""
+        html = run_dialogs.send_dialog(run, name, results, chosen, words, known_webuis(), language)
     elif what == "kill":
         html = run_dialogs.kill_dialog(run, name, language)
     elif what == "delete":

@@ -71,9 +71,9 @@ def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str)
 
 
 def send_dialog(
-    run: str, name: str, files: Sequence[RunFile], chosen: str, webuis: Sequence[WebUI], language: str
+    run: str, name: str, files: Sequence[RunFile], chosen: str, words: str, webuis: Sequence[WebUI], language: str
 ) -> Markup:
-    """Which of the run's `files` shall go to which WebUI; the one that is `chosen` is ticked."""
+    """Which of the run's `files` shall go to which WebUI; the one that is `chosen` is ticked. `words` trigger them."""
     boxes = joined(
         Markup('<label class="choice"><input type="checkbox" name="file {0}"{1}>{0} <small>{2}</small></label>').format(
             file.name, Markup(" checked") if file.name == chosen else "", bytes_text(file.bytes)
@@ -85,12 +85,13 @@ def send_dialog(
         joined(option(str(one.root), f"{one.program.name} · {one.root}", False) for one in webuis),
     )
     other = Markup('<label>{}<input name="other" placeholder="…/stable-diffusion-webui" spellcheck="false"{}></label>')
-    words = text("ui.dialog.send.other" if webuis else "ui.dialog.send.ask", language)
+    asks = text("ui.dialog.send.other" if webuis else "ui.dialog.send.ask", language)
+    triggers = text("ui.dialog.send.words" if words else "ui.dialog.send.no_words", language, words=words)
     return _dialog(
         text("ui.dialog.send", language, name=name),
-        Markup('<div class="choices">{}</div>{}{}<p class="soft">{}</p>').format(
-            boxes, known if webuis else "", other.format(words, "" if webuis else Markup(" autofocus")),
-            text("ui.dialog.send.help", language),
+        Markup('<div class="choices">{}</div>{}{}<p>{}</p><p class="soft">{}</p>').format(
+            boxes, known if webuis else "", other.format(asks, "" if webuis else Markup(" autofocus")),
+            triggers, text("ui.dialog.send.help", language),
         ),
         [_do("send", run, text("ui.act.send", language), "primary")], language,
     )  # fmt: skip

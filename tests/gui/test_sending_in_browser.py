@@ -23,6 +23,7 @@ def test_an_epoch_is_sent_and_its_tag_copied(opened: Callable[..., Page], tmp_pa
     row, dialog = page.locator("table.epochs tbody tr").nth(1), page.locator("#runs-dialog")
     row.get_by_role("button", name="Send to WebUI").click()
     expect(dialog.get_by_role("checkbox", name="fox-000002.safetensors")).to_be_checked()
+    expect(dialog).to_contain_text("No trigger words are known")
     dialog.locator("[name=other]").fill(str(tmp_path))
     dialog.get_by_role("button", name="Send to WebUI").click()
     expect(page.locator(".told").last).to_contain_text("fox-000002.safetensors")

@@ -15,9 +15,10 @@ from kohya_gui.runs.details.files import RunFile, files_of, find_file
 from kohya_gui.runs.details.record import PICTURES, record_of
 from kohya_gui.runs.history.notes import read_notes
 from train_core.config.problems import UserError, cause_of, problem
+from train_core.config.untrusted import json_of
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.adapters.trigger import trigger_words
-from train_core.facts.adapters.webui_card import webui_card
+from train_core.facts.adapters.webui_card import card_text, webui_card
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.webuis import WebUI
 from train_core.facts.run.result_names import not_writable
@@ -64,9 +65,14 @@ def results_of(folder: Path) -> list[RunFile]:
     return sorted((one for one in files_of(folder) if one.is_result), key=lambda one: one.step)
 
 
+def words_of(path: Path) -> str:
+    """The words that trigger what the adapter at `path` has learnt, as it says itself; "" where none are known."""
+    return trigger_words(_metadata(path))
+
+
 def prompt_of(path: Path) -> str:
     """What calls the adapter at `path` up in a prompt of a WebUI: its tag, and the words that trigger it."""
-    words = trigger_words(_metadata(path))
+    words = words_of(path)
     return f"<lora:{path.stem}:1>" + (f", {words}" if words else "")
 
 
@@ -86,18 +92,19 @@ def _write_card(path: Path, source: Path) -> None:
         return
     metadata = _metadata(source)
     kind = KINDS.get(stated_kind(metadata))
-    card = _card_at(source.with_suffix(".json")) or webui_card(
+    card = _card_at(source.with_suffix(".json"), words_of(source)) or webui_card(
         description=metadata.get("modelspec.description", ""), version=kind.in_a1111 if kind is not None else "",
-        trigger=trigger_words(metadata), weight=0, notes=metadata.get("modelspec.usage_hint", ""),
+        trigger=words_of(source), weight=0, notes=metadata.get("modelspec.usage_hint", ""),
     )
     write_text(to, card)
 
 
-def _card_at(path: Path) -> str:
-    """The text of a card that the run has written, "" without one."""
-    with suppress(OSError, UnicodeDecodeError):
-        text = path.read_text(encoding="utf-8")
-        return text if "activation text" in text else ""
+def _card_at(path: Path, words: str) -> str:
+    """The text of a card that the run has written, with `words` where it has none to trigger; "" without a card."""
+    with suppress(OSError, ValueError):  # ValueError for what is no text, and for what is no JSON
+        card = json_of(path.read_text(encoding="utf-8"))
+        if isinstance(card, dict) and "activation text" in card:
+            return card_text({**card, "activation text": card["activation text"] or words})
     return ""
 
 

@@ -137,7 +137,7 @@ def test_a_file_is_told_as_people_look_for_it(write: Write, run_tool: RunTool, t
     facts = dict(table(events, "facts"))
     assert facts["base"] == "SD 1.x"
     assert facts["rank"] == "2 (58), 4 (190)" or "(" in facts["rank"]
-    assert facts["trigger"] == "zuko dog"
+    assert facts["trigger"] == "dog"
     assert facts["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert table(events, "settings") == [["learning_rate", "0.0001"]]
     assert table(events, "folders") == [["10_zuko dog", 10, 4]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +14,25 @@ REPEATS = re.compile(r"^\d+_")
 
 
 def trigger_words(metadata: Mapping[str, str]) -> str:
-    """The words that trigger what was learnt: as stated in the file, else from the names of its image folders."""
+    """The words that trigger what was learnt: as stated in the file, else, of each image folder, the tags with which
+    all its captions begin, or its name where there are no captions. "" where none are known."""
     stated = metadata.get("modelspec.trigger_phrase", "")
+    captioned = metadata_table(metadata, "ss_tag_frequency")
     folders = metadata_table(metadata, "ss_dataset_dirs")
-    return stated or ", ".join(dict.fromkeys(REPEATS.sub("", Path(folder).name) for folder in folders))
+    words = [
+        word
+        for folder, its in folders.items()
+        for word in (
+            _opening(captioned[folder], its.get("img_count")) if captioned.get(folder)
+            else [REPEATS.sub("", Path(folder).name)]
+        )
+    ]
+    return stated or ", ".join(dict.fromkeys(words))
+
+
+def _opening(tags: Mapping[str, Any], images: Any) -> list[str]:
+    """The first of a folder's `tags` that all its `images` have; the tags stand in the order of the first caption."""
+    return [tag.strip() for tag in itertools.takewhile(lambda tag: tags[tag] == images, tags)]
 
 
 def metadata_table(metadata: Mapping[str, str], name: str) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 
 def webui_card(*, description: str, version: str, trigger: str, weight: float, notes: str) -> str:
@@ -11,4 +13,9 @@ def webui_card(*, description: str, version: str, trigger: str, weight: float, n
         "description": description, "sd version": version, "activation text": trigger, "preferred weight": weight,
         "notes": notes,
     }  # fmt: skip
+    return card_text(card)
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """A card as A1111 writes it."""
     return json.dumps(card, ensure_ascii=False, indent=4) + "\n"

@@ -49,6 +49,13 @@ def test_a_file_is_sent_with_its_picture_and_card(run: Path, webui: WebUI, tmp_p
     assert prompt_of(sent.path) == "<lora:fox-000002:1>, zuko dog"
 
 
+def test_a_card_of_the_run_without_trigger_words_gets_those_that_are_known(run: Path, webui: WebUI, tmp_path: Path):
+    own = {"activation text": "", "preferred weight": 0.8}
+    (tmp_path / "out" / FILE).with_suffix(".json").write_text(json.dumps(own))
+    card = send(run, FILE, webui).path.with_suffix(".json")
+    assert json.loads(card.read_text("utf-8")) == {"activation text": "zuko dog", "preferred weight": 0.8}
+
+
 def test_the_picture_that_was_marked_as_good_goes_with_the_file(run: Path, webui: WebUI, tmp_path: Path):
     good = next((tmp_path / "out" / "sample").glob("fox_e000002_01_*"))
     Image.new("RGB", (8, 8), "white").save(good)
