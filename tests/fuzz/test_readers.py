@@ -7,15 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.changes import BOMBS, changed
 from tests.fuzz.readers import READERS
+from tests.limits import MemoryLimit, resident
 
 SECONDS = 20  # ten times what the slowest case should take, see bench/readers.py
-FEW, MANY = 100, 10_000
+BYTES = 3 * 2**30  # likewise
+FEW, MANY = 300, 10_000
+
+
+@pytest.fixture(autouse=True)
+def little_memory(memory_limit: MemoryLimit) -> Iterator[None]:
+    """Stops a reader that takes more than BYTES beside what the process has already."""
+    usual, memory_limit.most = memory_limit.most, resident([psutil.Process()]) + BYTES
+    yield
+    memory_limit.most = usual
 
 
 @contextmanager
