@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 DEEP, LONG = 100_000, 5_000
 # Whole contents, and pieces to put in anywhere.
-BOMBS = (
+BOMBS: tuple[bytes, ...] = (
     b"", b"\0" * 64, b"[" * DEEP, b'{"a":' * DEEP, b"a = " + b"[" * DEEP, b"a." * 20_000 + b"a = 1", b"- " * 2_000,
     b"9" * LONG, b"a = " + b"9" * LONG, b'{"a": ' + b"9" * LONG + b"}", b'{"a": 1e999}', b'{"a": NaN}',
     b'{"a": "\\ud800"}', b'{"\\udfff": {"caption": "x"}}', b"null", b"[]", b"{}", b"true", b'"x"', b"[[]]", b"{[]: 1}",
@@ -23,6 +23,31 @@ BOMBS = (
     b"a,b:" * 5_000,
     b"\\" * 20_001, b"--n " * 5_000, b"'" * 9_999, b'"""' * 3_333, b"[[a]]\n" * 3_000, b"0.1:" * 5_000, b"%" * 999,
 )  # fmt: skip
+LORA = '"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": {"dtype": "F32", "shape": [1, 1], ' \
+    '"data_offsets": [0, 4]}'
+
+
+def _weights(header: str) -> bytes:
+    """A safetensors file with this header and one number."""
+    return len(header).to_bytes(8, "little") + header.encode() + b"\0" * 4
+
+
+# What real and hostile safetensors files have said: odd metadata, impossible shapes, and very many tensors.
+HEADERS = (
+    *(f'{{"__metadata__": {said}, {LORA}}}' for said in ('"text"', "null", "[1]", "3")),
+    *(
+        f'{{"__metadata__": {{"{key}": "{said}"}}, {LORA}}}'
+        for key in ("ss_tag_frequency", "lora_adapter_metadata", "ss_bucket_info", "ss_network_args", "modelspec.date")
+        for said in ("", " ", "null", "NaN", "{", "[]", "3", '{\\"a\\": null}', '{\\"a\\": {\\"b\\": NaN}}', "\\ud800")
+    ),
+    *(
+        f'{{"a": {{"dtype": "F32", "shape": [{side}], "data_offsets": [0, 4]}}}}'
+        for side in ("1e999", "-1", "null", "[]", "1" + "0" * 400, "1.5")
+    ),
+    "{" + ", ".join(f'"t{n}": {{"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}' for n in range(50_000)) + "}",
+    '{"a": ' + "[" * DEEP + "]" * DEEP + "}",
+)  # fmt: skip
+BOMBS += tuple(_weights(header) for header in HEADERS)
 PIECES = (
     *(bomb for bomb in BOMBS if len(bomb) < 200), b"-1", b"1e999", b"-1e308", b"0x10", b"null", b"[]", b"{}", b"true",
     b'""',
