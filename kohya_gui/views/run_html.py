@@ -150,12 +150,12 @@ def samples_html(view: RunView | None, pictures_path: str, language: str) -> Mar
     if not view.samples:
         return Markup('<div class="samples-empty">{}</div>').format(text("ui.samples.empty", language))
     if view.job == "class_images":
-        return _pictures(view.id, view.samples[: -MOST_CLASS_IMAGES - 1 : -1], pictures_path)
+        return _pictures(view.id, view.samples[: -MOST_CLASS_IMAGES - 1 : -1], pictures_path, language)
     newest_first = sorted(view.samples, key=lambda s: (-s.step, s.index))
     groups = groupby(newest_first, key=lambda s: (s.step, s.epoch))
     return joined(
         Markup('<div class="sample-step">{}</div>{}').format(
-            _when(step, epoch, language), _pictures(view.id, list(pictures), pictures_path)
+            _when(step, epoch, language), _pictures(view.id, list(pictures), pictures_path, language)
         )
         for (step, epoch), pictures in groups
     )
@@ -166,16 +166,18 @@ def _when(step: int, epoch: int, language: str) -> str:
     return text(key, language, step=step, epoch=epoch)
 
 
-def _pictures(run_id: str, samples: Sequence[Sample], pictures_path: str) -> Markup:
-    pictures = joined(_picture(s, f"{pictures_path}{quote(run_id)}/{quote(s.path.name)}") for s in samples)
+def _pictures(run_id: str, samples: Sequence[Sample], pictures_path: str, language: str) -> Markup:
+    place = f"{pictures_path}{quote(run_id)}/"
+    pictures = joined(_picture(s, f"{place}{quote(s.path.name)}", language) for s in samples)
     return Markup('<div class="samples">{}</div>').format(pictures)
 
 
-def _picture(sample: Sample, address: str) -> Markup:
+def _picture(sample: Sample, address: str, language: str) -> Markup:
+    title = f"{sample.prompt}\n{text('setting.seed.label', language)} {sample.seed}"
     return Markup(
         '<a href="{address}" target="_blank" rel="noopener" title="{title}">'
         '<img src="{address}" alt="{title}" loading="lazy"></a>'
-    ).format(address=address, title=f"{sample.prompt}\nseed {sample.seed}")
+    ).format(address=address, title=title)
 
 
 def console_html(view: RunView | None, language: str) -> Markup:
