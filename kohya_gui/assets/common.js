@@ -1,5 +1,28 @@
 // What several scripts of the page do; page.py puts it before them.
 
+// The place of what is told, which stays clear of what gradio tells in the same corner.
+function toldPlace() {
+  let place = document.getElementById("told");
+  if (!place) {
+    place = document.createElement("div");
+    place.id = "told";
+    document.querySelector(".gradio-container").append(place);
+    const others = document.querySelector(".toast-wrap");
+    if (others) {
+      new ResizeObserver(() => {
+        place.style.setProperty("--beside", others.offsetHeight ? `${others.offsetHeight + 8}px` : "0px");
+      }).observe(others);
+    }
+  }
+  return place;
+}
+
+// Whether the window is as narrow as a phone, for rules that gradio does not serve by the window's width.
+const narrow = matchMedia("(max-width: 900px)");
+const showWidth = () => document.body.classList.toggle("narrow", narrow.matches);
+narrow.addEventListener("change", showWidth);
+showWidth();
+
 window.crucible = {
   // Says something in the corner for a while; `words` are HTML unless they are `plain`.
   toast(words, plain) {
@@ -7,7 +30,7 @@ window.crucible = {
     note.className = "told";
     note.setAttribute("role", "status");
     note[plain ? "textContent" : "innerHTML"] = words;
-    document.body.append(note);
+    toldPlace().append(note);
     setTimeout(() => note.remove(), 12000);
   },
   // What a route of ours answers to a question in JSON. Throws what it says instead, and where the server is away.
