@@ -1,0 +1,81 @@
+"""Where things lie on the page: nothing covers what is to be read or pressed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import combinations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.gui.opening import settle
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
+
+def box_of(place: Locator) -> Box:
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def words_of(label: Locator) -> Box:
+    """The box around the letters themselves."""
+    left, top, right, bottom = label.evaluate(
+        "label => { const range = document.createRange(); range.selectNodeContents(label);"
+        " const box = range.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]; }"
+    )
+    return left, top, right, bottom
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1280, "en-US"), (1440, "ja")])
+def test_a_long_label_does_not_run_under_the_button_in_its_field(
+    window: Callable[..., Page], width: int, locale: str
+) -> None:
+    page = window(width, 720, locale)
+    page.locator("#section-optimizer .label-wrap").click()
+    settle(page)
+    field = page.locator("#setting-text_encoder_lr")
+    field.locator("input, textarea").first.fill("3e-5")
+    expect(field.locator(".reset-one")).to_be_visible()
+    label = field.locator("[data-testid=block-info]")
+    assert not overlap(words_of(label), box_of(field.locator(".reset-one")))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_told_is_stacked_and_leaves_start_and_queue_free(window: Callable[..., Page], width: int) -> None:
+    page = window(width, 720)
+    page.locator("#setting-pretrained_model_name_or_path").locator("input, textarea").first.fill("/nowhere/x.ckpt")
+    expect(page.locator("#counts .pill.error")).to_be_visible()
+    page.locator("#start").click()
+    expect(page.locator(".toast-body")).to_be_visible()
+    page.evaluate("crucible.toast('the first', true); crucible.toast('the second\\nin two lines', true)")
+    expect(page.locator(".told")).to_have_count(2)
+    expect(page.locator("#told")).to_have_attribute("style", re.compile("--beside: [1-9]"))
+    said = [box_of(one) for one in [*page.locator(".told").all(), page.locator(".toast-body")]]
+    assert not [pair for pair in combinations(said, 2) if overlap(*pair)]
+    start = box_of(page.locator("#start"))
+    assert not [one for one in said if overlap(one, start)]
+    if width > 900:
+        queue = box_of(page.locator("#queue"))
+        assert not [one for one in said if overlap(one, queue)]
+
+
+def test_a_phone_shows_every_language_and_lets_the_end_of_the_page_be_seen(window: Callable[..., Page]) -> None:
+    page = window(390, 844, "zh-CN")
+    assert page.locator("#header .languages").evaluate("row => row.scrollWidth <= row.clientWidth")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert box_of(page.locator("#target-steps"))[3] <= box_of(page.locator("#start"))[1]
+
+
+def test_scrollbars_of_the_page_are_dark_where_the_page_is(window: Callable[..., Page]) -> None:
+    page = window(1280, 720, color_scheme="light")
+    scheme = "getComputedStyle(document.documentElement).colorScheme"
+    assert page.evaluate(scheme) == "light"
+    page.locator("#theme").click()
+    assert page.evaluate(scheme) == "dark"
