@@ -9,6 +9,11 @@ document.querySelector(".gradio-container .contain").append(dialog);
 const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
 let files = [], sending = null; // [path, File]; the upload under way
 
+function sized(bytes) {
+  if (bytes < 2 ** 20) return bytes < 1024 ? `${bytes} B` : `${Math.round(bytes / 1024)} KiB`;
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
 // Takes what is dropped if it is pictures, captions, a zip or a folder; says whether it has.
 crucible.takeDropped = (transfer) => {
   const items = [...transfer.items].filter((item) => item.kind === "file");
@@ -57,7 +62,7 @@ async function ask(all) {
   dialog.innerHTML = FRAME;
   for (const place of dialog.querySelectorAll("[data-words]")) place.textContent = words[place.dataset.words];
   const size = all.reduce((sum, [, file]) => sum + file.size, 0);
-  part("summary").textContent = words.upload_summary.replace("{count}", all.length).replace("{size}", Math.max(0.1, size / 2 ** 20).toFixed(1));
+  part("summary").textContent = words.upload_summary.replace("{count}", all.length).replace("{size}", sized(size));
   const guess = guessed(all);
   part("name").value = guess.name;
   part("repeats").value = guess.repeats;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from string import Formatter
 from typing import Any
 
 from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
@@ -36,9 +37,19 @@ def _declared() -> dict[str, str]:
     return texts
 
 
+class _Filler(Formatter):
+    """Fills in templates as `str.format` does; `{count:plural}` is the s of a plural, nothing where `count` is 1."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "plural":
+            return "" if str(value) == "1" else "s"
+        return str(super().format_field(value, format_spec))
+
+
 def text(key: str, language: str, **params: Any) -> str:
     """The text of `key` with `params` filled in."""
-    return dictionary(language)[key].format(**params) if params else dictionary(language)[key]
+    template = dictionary(language)[key]
+    return _Filler().vformat(template, (), params) if params else template
 
 
 def translate(found: Problem, language: str) -> str:

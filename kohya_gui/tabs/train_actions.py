@@ -209,7 +209,7 @@ def _ready(job: type[Job], found: CheckedForm) -> TrainConfig:
         raise UserError(
             problem(
                 "form_not_ready",
-                "{count} problems have to be fixed before training can start; they are listed beside the form.",
+                "Problems to fix before training can start: {count}. They are listed beside the form.",
                 count=len(found.errors),
             )
         )

@@ -161,7 +161,7 @@ def test_what_is_wrong_is_said_beside_the_form_and_nothing_starts(page: Page, ad
     expect(problems).to_contain_text("learning_rate = 'fast'")
     expect(problems).to_contain_text("network_dim = 0")
     page.locator("#start").click()
-    expect(page.get_by_text("2 problems have to be fixed before training can start").last).to_be_visible()
+    expect(page.get_by_text("Problems to fix before training can start: 2").last).to_be_visible()
     expect(page.locator("#counts .error")).to_have_text("2 to fix")
     expect(page.locator("#start")).to_be_enabled()
 

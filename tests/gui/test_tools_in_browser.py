@@ -100,7 +100,7 @@ def test_own_block_weights_are_kept_and_used(page: Page, tmp_path: Path) -> None
     expect(page.get_by_text("Line 1 is not written").first).to_be_visible()
     lines.fill(line)
     page.locator("#save-block-lines").click()
-    expect(page.get_by_text("Saved 1 lines").first).to_be_visible()
+    expect(page.get_by_text("Saved 1 line.").first).to_be_visible()
     result = tmp_path / "part.safetensors"
     choose(page, "Merge adapters")
     fill(page, "merge_lora", adapters=adapter(tmp_path / "a.safetensors"), strengths="face", save_to=result)

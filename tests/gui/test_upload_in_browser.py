@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_pictures_that_are_dropped_are_trained_on_after_one_dialog(page: Page, p
     before = page.locator("#setting-train_data_dir input").input_value()
     drop(page, *sorted(place.glob("?.*")), named={"tool.exe": b"MZ"})
     expect(page.locator("#upload")).to_be_visible()
-    expect(page.locator('#upload [data-part="summary"]')).to_contain_text("7 files")
+    expect(page.locator('#upload [data-part="summary"]')).to_have_text(re.compile(r"Files: 7 · [1-9]\d* (B|KiB)"))
     page.locator('#upload [data-part="name"]').fill("zuko dog")
     page.locator('#upload [data-part="repeats"]').fill("4")
     page.locator('#upload [data-part="send"]').click()
@@ -78,7 +79,7 @@ def test_a_name_that_is_none_is_told_and_can_be_changed(page: Page, place: Path)
 def test_what_is_dropped_takes_the_place_of_a_dataset_file(page: Page, place: Path):
     (place / "old.toml").write_text(f"[[datasets]]\n[[datasets.subsets]]\nimage_dir = '{place}'\n")
     page.evaluate("(path) => crucible.put({dataset_config: path, train_data_dir: ''})", str(place / "old.toml"))
-    expect(page.locator("#step-line")).to_contain_text("3 images × 1 repeats")
+    expect(page.locator("#step-line")).to_contain_text("3 images × 1 repeat ×")
     drop(page, place / "0.png", place / "1.png")
     page.locator('#upload [data-part="name"]').fill("third")
     page.locator('#upload [data-part="send"]').click()

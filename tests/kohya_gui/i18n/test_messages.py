@@ -186,3 +186,17 @@ def test_the_browser_gets_no_server_messages():
     for texts in page_translations().values():
         assert not [key for key in texts if key.startswith(("message.", "phrase.", "joint."))]
         assert texts["ui.start"]
+
+
+@pytest.mark.parametrize(("images", "said"), [(1, "1 image × 1 repeat"), (2, "2 images × 2 repeats"), ("1", "1 image")])
+def test_one_is_no_plural(images: object, said: str):
+    assert text("ui.steps.images", "en", images=images, repeats=images).startswith(said)
+
+
+def test_no_english_text_of_the_page_puts_a_number_before_a_plural():
+    """`{count:plural}` is there for these; what may stay is named below."""
+    never_one = {"ui.opened.console.last", "ui.run.per_second", "ui.cure.caption_files"}
+    nouns = "images|files|steps|epochs|problems|pictures|settings|lines|rows|folders|repeats|times|runs"
+    found = [key for key, value in texts_in(ENGLISH).items()
+             if key.startswith("ui.") and re.search(rf"{{\w+}} (\w+ )?({nouns})\b", value)]
+    assert set(found) == never_one
