@@ -205,6 +205,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The tab that is selected already leads back from an opened run to the list. Asked before gradio has selected it.
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest && event.target.closest("#tab-runs-button");
+  if (tab && tab.getAttribute("aria-selected") === "true" && opened) opened.then((one) => one.shut(), () => {});
+}, true);
+
 // A tab that is opened is filled at once.
 new MutationObserver(() => {
   if (isSeen() && !Object.keys(sums).length && !asked) look();

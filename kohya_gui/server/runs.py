@@ -183,6 +183,9 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         html = run_dialogs.send_dialog(run, name, results, chosen, words, known_webuis(), language)
     elif what == "kill":
         html = run_dialogs.kill_dialog(run, name, language)
+    elif what == "remove":
+        waits = load().find(run)
+        html = run_dialogs.remove_dialog(run, name, waits is not None and bool(waits.before), language)
     elif what == "delete":
         html = run_dialogs.delete_dialog(run, name, belongings(folder), language)
     else:

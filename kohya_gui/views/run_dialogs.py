@@ -106,6 +106,15 @@ def kill_dialog(run: str, name: str, language: str) -> Markup:
     )
 
 
+def remove_dialog(run: str, name: str, stays: bool, language: str) -> Markup:
+    """Whether a run shall be taken out of the queue; its folder `stays` where it did run before."""
+    return _dialog(
+        text("ui.dialog.remove", language, name=name),
+        Markup("<p>{}</p>").format(text(f"ui.dialog.remove.{'kept' if stays else 'help'}", language)),
+        [_do("remove", run, text("ui.act.remove", language), "" if stays else "danger")], language,
+    )
+
+
 def delete_dialog(run: str, name: str, found: Belongings, language: str) -> Markup:
     """What deleting a run would remove, and whether to."""
     listed = [*found.files[:MOST_LISTED], *([Path("…")] if len(found.files) > MOST_LISTED else [])]

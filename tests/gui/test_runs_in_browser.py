@@ -157,7 +157,12 @@ def test_a_queue_is_paused_reordered_edited_and_run(opened: Callable[..., Place]
     page.keyboard.press("Enter")
     expect(place.row(second, "queue")).to_contain_text("not before")
 
-    place.row(first, "queue").locator("[data-act=remove]").click()
+    place.row(first, "queue").locator("[data-dialog=remove]").click()
+    expect(page.locator("#runs-dialog")).to_contain_text("settings are deleted with it")
+    page.locator("#runs-dialog [data-close]").click()
+    assert place.names("queue") == ["a", "c", "b"]
+    place.row(first, "queue").locator("[data-dialog=remove]").click()
+    page.locator("#runs-dialog [data-act=remove]").click()
     expect(place.row(first, "queue")).to_have_count(0)
     page.locator("#queue-at-once").select_option("2")
     page.locator("#queue-when-empty").select_option("power_off")

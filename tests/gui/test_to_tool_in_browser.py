@@ -42,6 +42,16 @@ def opened(window: Callable[..., Page]) -> Callable[[int], Page]:
     return open_run
 
 
+def test_a_press_on_the_tab_that_is_selected_leads_back_to_the_list(opened: Callable[[int], Page]) -> None:
+    page = opened(1440)
+    page.locator("#tab-train-button").click()
+    page.locator("#tab-runs-button").click()  # from another tab, to the run that was left there
+    expect(page.locator("#run-details h3").first).to_have_text("fox")
+    page.locator("#tab-runs-button").click()
+    expect(page.locator("#run-details")).not_to_be_visible()
+    expect(page.locator("#history-rows li")).to_have_count(1)
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_file_is_opened_in_a_tool(opened: Callable[[int], Page], place: Path, tmp_path: Path, width: int) -> None:
     page = opened(width)

@@ -120,7 +120,7 @@ def test_what_is_no_question_is_refused(client: httpx.Client, body: bytes) -> No
     assert (answer.status_code, answer.text) == (400, "A JSON object is missing.\n")
 
 
-@pytest.mark.parametrize("dialog", ["note", "at", "kill", "delete", "edit"])
+@pytest.mark.parametrize("dialog", ["note", "at", "kill", "delete", "edit", "remove"])
 def test_every_dialog_is_drawn_for_a_run(client: httpx.Client, dialog: str) -> None:
     html = post(client, "dialog", {"dialog": dialog, "runs": [RUN]})["html"]
     assert "data-close" in html
