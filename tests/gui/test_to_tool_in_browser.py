@@ -80,9 +80,9 @@ def test_files_to_be_merged_come_one_after_the_other(opened: Callable[[int], Pag
     page = opened(1440)
     files = [place / "out" / f"fox-00000{epoch}.safetensors" for epoch in (1, 3)]
     for row in (0, 2, 2):
-        page.locator("#tab-runs-button").click()
         page.locator("table.epochs tbody tr").nth(row).locator("[data-dialog=tools]").click()
         page.locator("#runs-dialog").get_by_role("button", name="Merge adapters").click()
         field = page.locator("#merge_lora-setting-adapters textarea").first
         expect(field).to_be_focused()
+        page.locator("#tab-runs-button").click()  # where the run is still open
     expect(field).to_have_value("\n".join(map(str, files)))
