@@ -1,4 +1,4 @@
-"""Packaging: `pip install .` gives both packages, with the presets and the demo as their data, and the commands."""
+"""Packaging: `pip install .` gives both packages, with presets, demo and guides as their data, and the commands."""
 import shutil
 from pathlib import Path
 
@@ -9,6 +9,7 @@ HERE = Path(__file__).resolve().parent
 # What the program reads beside its packages in a checkout is installed here; see train_core/config/places.py.
 DATA = Path("kohya_gui", "_app")
 FOLDERS = ("presets", "demo")
+GUIDES = ("docs/guide.md", "docs/*/guide.md")
 
 
 def requirements() -> list[str]:
@@ -18,7 +19,7 @@ def requirements() -> list[str]:
 
 
 class BuildWithData(build_py):
-    """Copies the presets and the demo into the package; their folders' names are no names for packages."""
+    """Copies presets, demo and guides into the package; their folders' names are no names for packages."""
 
     def run(self) -> None:
         """Build the packages, then add the data."""
@@ -28,6 +29,10 @@ class BuildWithData(build_py):
         for name in FOLDERS:
             shutil.copytree(HERE / name, Path(self.build_lib, DATA, name), dirs_exist_ok=True,
                             ignore=shutil.ignore_patterns("__pycache__"))
+        for guide in (found for pattern in GUIDES for found in HERE.glob(pattern)):
+            copy = Path(self.build_lib, DATA, guide.relative_to(HERE))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(guide, copy)
 
 
 readme = HERE / "README.md"

@@ -14,7 +14,7 @@ from kohya_gui.form.widgets import key
 from kohya_gui.i18n.language import COOKIE
 from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import page_translations, text
-from kohya_gui.tabs.about import build_about_tab
+from kohya_gui.tabs.about import build_about_tab, guides, hidden_guides
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.runs import build_runs
 from kohya_gui.tabs.settings import build_settings_tab
@@ -65,7 +65,7 @@ def build_page(context: PageContext) -> gr.Blocks:
                 build_tensorboard_tab(tensorboard, context.tensorboard_path)
             with gr.Tab(key("ui.tab.settings"), id="settings", elem_id="tab-settings") as settings:
                 build_settings_tab(settings, context)
-            with gr.Tab(key("ui.tab.about"), id="about", elem_id="tab-about"):
+            with gr.Tab(key("ui.tab.about"), id="about", elem_id="tab-about", visible=bool(guides())):
                 build_about_tab()
         runs.load.input(form.open_file, [runs.load, *form.fields.inputs], form.filled, **QUIET)
     return page
@@ -75,7 +75,7 @@ def page_options() -> dict[str, Any]:
     """The page's style, script and texts: the keyword arguments that gradio takes when the page is served."""
     return {
         "css_paths": sorted(ASSETS.glob("*.css")),
-        "css": _toast_titles(),
+        "css": f"{_toast_titles()}\n{hidden_guides()}",
         "js": f"() => {{\n{_scripts()}\n}}",
         "theme": theme(),
         "i18n": gr.I18n(**page_translations()),

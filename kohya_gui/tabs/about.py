@@ -1,4 +1,4 @@
-"""The Guide tab: how to go from pictures to a LoRA in a few lines, and the whole guide in languages that have one."""
+"""The Guide tab: the guide of docs/ in the page's language, from set-up to a LoRA in a WebUI."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ from pathlib import Path
 
 import gradio as gr
 
-from kohya_gui.form.widgets import key
+from kohya_gui.i18n.languages import ENGLISH, languages
 from train_core.config.places import app_dir
 
-LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)]+\)")  # to another page of the docs, which is not served here
+ANCHOR = "h-"  # what gradio puts before the anchors of headings
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]+\)")  # to another page of the docs, which is not served here
 
 
 def build_about_tab() -> None:
-    """A short guide as Markdown, and below it those of docs/, each seen in its language alone (assets/page.css)."""
-    gr.Markdown(key("ui.about.text"), elem_id="about")
-    for path in guides():
-        gr.Markdown(guide_text(path), elem_id=f"guide-{path.parent.name}", elem_classes="guide")
+    """Every guide there is, of which `hidden_guides` leaves one to see."""
+    for language, path in guides().items():
+        gr.Markdown(guide_text(path), elem_id=f"guide-{language}", elem_classes="guide", header_links=True)
 
 
-def guides() -> list[Path]:
-    """The guides, in folders named by their languages. A copy of the program without docs/ has none."""
-    return sorted((app_dir() / "docs").glob("*/guide.md"))
+def guides() -> dict[str, Path]:
+    """The guides by their languages; none in a copy of the program without docs/."""
+    docs = app_dir() / "docs"
+    paths = {tag: docs / ("" if tag == ENGLISH else tag) / "guide.md" for tag in languages()}
+    return {tag: path for tag, path in paths.items() if path.is_file()}
 
 
 def guide_text(path: Path) -> str:
-    """The guide's Markdown, with the names of other pages in place of links to them."""
-    return LINK.sub(r"\1", path.read_text(encoding="utf-8"))
+    """The guide's Markdown, its contents with gradio's anchors, and names of other pages in place of links to them."""
+    return LINK.sub(r"\1", path.read_text(encoding="utf-8")).replace("](#", f"](#{ANCHOR}")
+
+
+def hidden_guides() -> str:
+    """Rules that hide all guides but that of the page's language, or the English one where it has none."""
+    there = guides()
+    return "\n".join(
+        f".block.guide:lang({tag}):not(#guide-{tag if tag in there else ENGLISH}) {{ display: none !important; }}"
+        for tag in languages()
+    )

@@ -41,10 +41,12 @@ def test_what_is_copied_is_there_and_not_kept_out() -> None:
 
 def test_the_whole_program_is_in_the_image_and_nothing_else() -> None:
     for name in ("gui.py", "gui.sh", "requirements.txt", "kohya_gui/cli.py", "kohya_gui/locales/en.json", "LICENSE",
-                 "presets/lora", "train_core/jobs/train.py", "demo/base/crucible-demo-base.safetensors"):  # fmt: skip
+                 "presets/lora", "docs/guide.md", "docs/zh-CN/guide.md",
+                 "train_core/jobs/train.py", "demo/base/crucible-demo-base.safetensors"):  # fmt: skip
         assert (ROOT / name).exists()
         assert in_context(name, IGNORE)
-    for name in (".git/HEAD", ".venv/bin/python", "tests/conftest.py", "data/secret.png", "kohya_gui/__pycache__/x"):
+    for name in (".git/HEAD", ".venv/bin/python", "tests/conftest.py", "docs/page.png", "data/secret.png",
+                 "kohya_gui/__pycache__/x"):  # fmt: skip
         assert not in_context(name, IGNORE)
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from kohya_gui.i18n.languages import languages
+
 APP = Path(__file__).parents[2]
 # Modules that have another name than the package that brings them.
 BROUGHT_BY = {"yaml": "pyyaml", "pil": "pillow"}
-BUILT_FROM = ("kohya_gui", "train_core", "presets", "demo", "setup.py", "MANIFEST.in", "pyproject.toml",
+BUILT_FROM = ("kohya_gui", "train_core", "presets", "demo", "docs", "setup.py", "MANIFEST.in", "pyproject.toml",
               "requirements.txt", "README.md", "LICENSE", "NOTICE")
 
 
@@ -80,6 +82,10 @@ def test_an_installed_package_has_all_that_the_program_reads(wheel):
     names, _ = wheel
     assert files("kohya_gui") | files("train_core") <= names
     assert {"kohya_gui/_app/" + name for name in files("presets") | files("demo")} <= names
+    guides = {name for name in files("docs") if name.endswith("/guide.md")}
+    assert len(guides) == len(languages())
+    assert {name for name in names if name.startswith("kohya_gui/_app/docs/")} == {
+        "kohya_gui/_app/" + name for name in guides}
 
 
 def test_an_installed_package_brings_two_commands(wheel):

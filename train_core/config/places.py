@@ -12,7 +12,7 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def app_dir() -> Path:
-    """The program's folder, which holds `presets/` and `demo/`: a checkout, or the data installed with the packages."""
+    """The program's folder with `presets/`, `demo/` and the guides: a checkout, or what pip has installed."""
     installed = PACKAGE_PARENT / "kohya_gui" / "_app"
     return installed if installed.is_dir() else PACKAGE_PARENT
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kohya_gui.i18n.languages import texts_in
+from kohya_gui.tabs.about import guides
 from tests.kohya_gui.i18n.test_messages import CHINESE
 
-TEXTS = texts_in("zh-TW")
+TEXTS = texts_in("zh-TW") | {"the guide": guides()["zh-TW"].read_text(encoding="utf-8")}
 IN_BIG5_TOO = "与么几体并据网离种构机杠涂适"
 # Words of mainland China that differ in Taiwan, and words of Taiwan.
 MAINLAND = """
