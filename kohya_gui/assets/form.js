@@ -51,10 +51,17 @@ function soon(form, wait = WAIT) {
   form.timer = setTimeout(() => look(form), wait);
 }
 
+// A name for this window that a reload leaves, so that the server tells two windows apart.
+function ownWindow() {
+  let name = sessionStorage.getItem("crucible-window");
+  if (!name) sessionStorage.setItem("crucible-window", name = Math.random().toString(36).slice(2));
+  return name;
+}
+
 async function look(form) {
   const number = ++form.asked;
   const target = document.querySelector("#target-steps input");
-  const body = {values: typedValues(form), sums: form.sums, target: target ? target.value : ""};
+  const body = {values: typedValues(form), sums: form.sums, target: target ? target.value : "", window: ownWindow()};
   let answer;
   try {
     answer = await crucible.post(`form/${form.name}`, body);

@@ -19,6 +19,7 @@ from kohya_gui.form.live import Answer
 from kohya_gui.form.opening import Dropped, Opened
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import Form, to_widget
+from kohya_gui.form.windows import Windows
 from train_core.config.job import Job
 from train_core.config.paths import clean_value
 from train_core.config.problems import Problem, UserError
@@ -48,6 +49,7 @@ class FormController(ABC):
     draft: str = ""
     reach: Reach = EVERYWHERE
     _histories: dict[str, History] = field(default_factory=dict)
+    _windows: dict[str, Windows] = field(default_factory=dict)
 
     @abstractmethod
     def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
@@ -56,13 +58,17 @@ class FormController(ABC):
     def look(self, sent: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
         """Keep the values that a browser has `sent` as the draft, and answer them.
 
-        A browser sends the fields that it has drawn; those of sections that were never unfolded are as in the draft.
+        A browser sends the fields that it has drawn; those of sections that were never unfolded are as in the draft. A
+        window that another one has overtaken is told so; its values count, and undo brings back the other's.
         """
         before = self.complete(self.drafted(session))
         values = {**before, **sent}
-        self.note(session, values)
+        behind = self._windows.setdefault(session.user, Windows()).shows(more.get("window", ""), values)
+        self.note(session, values, put=behind)
         if values != before:
             self.keep(session, values)
+            if behind:
+                session.tell("ui.form.elsewhere")
         answer = self.answer(values, session, more)
         return replace(answer, paths=self._marks(values, session), told=tuple(session.said or ()))
 
@@ -96,7 +102,7 @@ class FormController(ABC):
         """Put `values` into the form, which shows `shown`, or its defaults; settings that they lack get theirs."""
         wanted = self.complete(values)
         before = self.complete({}) if shown is None else shown
-        self.history(session).put({**wanted, **self.beside(session)})
+        self.note(session, wanted, put=True)
         changed = {self.fields.widgets[name]: value for name, value in wanted.items() if value != before.get(name)}
         return {self.stamp: stamp(), **changed}
 
@@ -126,9 +132,10 @@ class FormController(ABC):
         self.keep(session, values)
         return self.fill(values, session, self.fields.read(shown))
 
-    def note(self, session: Session, values: Mapping[str, Any]) -> None:
-        """Take `values`, and what stands beside the form, as a step that undo comes back to."""
-        self.history(session).note({**values, **self.beside(session)})
+    def note(self, session: Session, values: Mapping[str, Any], *, put: bool = False) -> None:
+        """Take `values`, and what stands beside the form, as what undo comes back to: typed, or `put` there at once."""
+        history = self.history(session)
+        (history.put if put else history.note)({**values, **self.beside(session)})
 
     def beside(self, session: Session) -> Mapping[str, Any]:
         """What undo brings back beside the values, by names that no setting has."""

@@ -498,3 +498,23 @@ def test_the_outcome_of_a_try_is_told_of_its_own_settings_alone(page: TrainForm)
     other = typed(page, "cat", train_batch_size=3).parts["tried"]
     assert "0.25 s" not in other
     assert "other settings" in other
+
+
+def test_a_window_that_was_overtaken_by_another_is_told_and_undo_brings_back_the_other(
+    page: TrainForm, told: list[str]
+):
+    session = replace(page.session(request("dan")), said=[])
+
+    def shows(window: str, **values: Any) -> None:
+        page.look(values, session, {"window": window})
+
+    shows("a", output_name="first")
+    shows("b", output_name="first")
+    shows("b", output_name="second")
+    assert "ui.form.elsewhere" not in told
+    shows("a", output_name="first", network_dim="8")
+    assert told.count("ui.form.elsewhere") == 1
+    values = page.complete(page.drafted(session))
+    assert values["output_name"] == "first"
+    page.undo(request("dan"), *values.values())
+    assert page.complete(page.drafted(session))["output_name"] == "second"
