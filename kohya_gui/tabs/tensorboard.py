@@ -9,14 +9,19 @@ from markupsafe import Markup
 
 from kohya_gui.form.controller import QUIET
 
-# TensorBoard's own setting "Reload data", which is off: curves would stand still, and a run just started stay unseen.
-# What the user sets there is kept under another name and wins.
-KEEP_UP = """localStorage['_tb_global_settings'] ??= '{"autoReload":true}'"""
+# TensorBoard's own settings, as its page keeps them in the browser. "Reload data" is off where nobody has switched it
+# on: curves would stand still, and a run just started stay unseen. Light or dark is that of our page when it is opened.
+SETTINGS = "_tb_global_settings"
+SUIT = f"""
+const kept = JSON.parse(localStorage["{SETTINGS}"] ?? "{{}}");
+const theme = document.body.classList.contains("dark") ? "dark" : "light";
+if (!shown) localStorage["{SETTINGS}"] = JSON.stringify({{autoReload: true, ...kept, theme}});
+"""
 
 
 def build_tensorboard_tab(tab: gr.Tab, address: str) -> None:
     """An empty frame that is filled when `tab` is first opened, so that nobody waits for TensorBoard before."""
     frame = gr.HTML(elem_id="tensorboard-frame")
     iframe = Markup('<iframe src="{}" title="TensorBoard"></iframe>').format(address)
-    show = f"(shown) => {{ {KEEP_UP}; return [shown || {json.dumps(iframe)}] }}"
+    show = f"(shown) => {{ {SUIT} return [shown || {json.dumps(iframe)}] }}"
     tab.select(None, [frame], [frame], js=show, **QUIET)
