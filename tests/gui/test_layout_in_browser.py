@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from kohya_gui.preferences import preferences
+from kohya_gui.preferring import prefer
 from tests.gui.opening import settle
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
@@ -73,9 +77,26 @@ def test_a_phone_shows_every_language_and_lets_the_end_of_the_page_be_seen(windo
     assert box_of(page.locator("#target-steps"))[3] <= box_of(page.locator("#start"))[1]
 
 
-def test_scrollbars_of_the_page_are_dark_where_the_page_is(window: Callable[..., Page]) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_long_folder_of_a_webui_stays_in_its_card_and_off_the_button(
+    window: Callable[..., Page], home: Path, width: int
+) -> None:
+    prefer(replace(preferences(), webuis=("/home/somebody/pictures-and-programs/packages/stable-diffusion-webui",)))
+    page = window(1280, 720)
+    page.locator("#tab-settings-button").click()
+    page.set_viewport_size({"width": width, "height": 720})
+    row = page.locator("#prefer-webuis tr")
+    expect(row).to_be_visible()
+    folder, button = box_of(row.locator("code")), box_of(row.locator("button"))
+    assert folder[2] + 8 <= button[0]
+    assert button[2] <= box_of(page.locator("#prefer-webuis"))[2] <= width
+
+
+def test_scrollbars_and_tensorboard_are_dark_where_the_page_is(window: Callable[..., Page]) -> None:
     page = window(1280, 720, color_scheme="light")
     scheme = "getComputedStyle(document.documentElement).colorScheme"
     assert page.evaluate(scheme) == "light"
     page.locator("#theme").click()
     assert page.evaluate(scheme) == "dark"
+    page.locator("#tab-tensorboard-button").click()
+    page.wait_for_function("JSON.parse(localStorage._tb_global_settings ?? '{}').theme === 'dark'")
