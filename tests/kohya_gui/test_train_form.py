@@ -512,7 +512,7 @@ def test_a_window_that_was_overtaken_by_another_is_told_and_undo_brings_back_the
     shows("b", output_name="first")
     shows("b", output_name="second")
     assert "ui.form.elsewhere" not in told
-    shows("a", output_name="first", network_dim="8")
+    shows("a", output_name="first")
     assert told.count("ui.form.elsewhere") == 1
     values = page.complete(page.drafted(session))
     assert values["output_name"] == "first"
