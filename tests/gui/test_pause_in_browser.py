@@ -22,6 +22,8 @@ def test_a_run_is_paused_resumed_and_trained_at_another_rate(
     start_demo(page, tmp_path / "out", output_name="long", **long)
     expect(page.locator("#run-step b")).to_contain_text("/ 100,000", timeout=TRAINING)
     page.locator("#rate-tenth").click()
+    expect(page.locator("#pause")).to_have_attribute("title", re.compile("Writes a state"))
+    expect(page.locator("#stop")).to_have_attribute("title", re.compile("Writes no state"))
     page.locator("#pause").click()
     expect(page.locator("#run-state")).to_have_text("paused", timeout=TRAINING)
     expect(page.locator("#run-controls")).not_to_be_visible()
