@@ -30,7 +30,7 @@ def step_line_html(checked: CheckedForm, language: str) -> Markup:
     """The steps that will run, `N images × repeats × epochs ÷ batch = steps`, and the reasons if these differ."""
     work, count = checked.work, checked.count
     if work is None or count is None:
-        return Markup('<span class="soft">{}</span>').format(_uncounted(work, language))
+        return Markup('<span class="soft">{}</span>').format(_uncounted(checked, language))
     head = Markup('<b>{}</b> <span class="soft">{}</span>').format(
         text("ui.steps.count", language, steps=f"{count.total:,}"), _formula(work, count, language)
     )
@@ -46,7 +46,7 @@ def step_words(checked: CheckedForm, language: str) -> Markup:
     """The formula of the steps with the reasons in a list below it, where there is room for them."""
     work, count = checked.work, checked.count
     if work is None or count is None:
-        return Markup("{}").format(_uncounted(work, language))
+        return Markup("{}").format(_uncounted(checked, language))
     total = text("ui.steps.count", language, steps=f"{count.total:,}")
     formula = Markup("<div>{} = <strong>{}</strong></div>").format(_formula(work, count, language), total)
     if not count.reasons:
@@ -56,9 +56,9 @@ def step_words(checked: CheckedForm, language: str) -> Markup:
     )
 
 
-def _uncounted(work: Workload | None, language: str) -> str:
+def _uncounted(checked: CheckedForm, language: str) -> str:
     """Why no steps are counted."""
-    return text("ui.steps.no_images" if work is None else "ui.steps.unread", language)
+    return text("ui.steps.wrong" if checked.names_images else "ui.steps.no_images", language)
 
 
 def _formula(work: Workload, count: StepCount, language: str) -> str:

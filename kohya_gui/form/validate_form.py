@@ -52,6 +52,12 @@ class CheckedForm:
     trained: tuple[Subset, ...] = ()
     facts: Facts = field(default_factory=dict)
 
+    @property
+    def names_images(self) -> bool:
+        """Whether a folder, dataset file or metadata file is chosen, right or wrong."""
+        dataset = self.config.dataset
+        return any(one.strip() for one in (dataset.train_data_dir, dataset.dataset_config, dataset.in_json))
+
     @cached_property
     def work(self) -> Workload | None:
         """The workload, or None while there are no images to count."""

@@ -50,7 +50,8 @@ def figures(plan: Plan, language: str) -> Iterator[Figure]:
 def _steps(plan: Plan, language: str) -> Figure:
     name = text("ui.plan.steps", language)
     if plan.count is None or not plan.count.total:
-        return Figure(name, UNKNOWN, text("ui.plan.steps.none", language))
+        reason = "ui.plan.steps.wrong" if plan.checked.names_images else "ui.plan.steps.none"
+        return Figure(name, UNKNOWN, text(reason, language))
     epochs = text("ui.plan.steps.note", language, epochs=plan.count.epochs, steps=f"{plan.count.steps_per_epoch:,}")
     return Figure(name, f"{plan.count.total:,}", epochs)
 

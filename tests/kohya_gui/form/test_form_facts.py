@@ -203,7 +203,7 @@ def test_a_size_that_fits_no_bucket_is_not_counted_even_beside_another_mistake(i
     )
     found = checked(images, dataset_config=str(path), bucket_no_upscale=False)
     assert "two_image_sources" in {p.code for p in found.errors}
-    assert "Choose an image folder" in step_line_html(found, "en")
+    assert "once the errors are put right" in step_line_html(found, "en")
 
 
 def test_repeats_that_stand_in_no_folders_name_are_not_offered_for_renaming(images: Path, tmp_path: Path):
@@ -264,7 +264,7 @@ def test_models_of_a_webui_are_offered_by_their_names(form: Form, tmp_path: Path
 
 
 def test_steps_that_cannot_be_counted_say_why(images: Path):
-    assert "cannot be read" in step_line_html(checked(images, max_train_epochs="2.5"), "en")
+    assert "once the errors are put right" in step_line_html(checked(images, max_train_epochs="2.5"), "en")
 
 
 def test_absurd_repeats_are_not_offered(images: Path):
