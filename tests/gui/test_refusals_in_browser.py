@@ -242,7 +242,7 @@ def test_a_value_that_cannot_be_read(window: Window):
     fill(window.page, learning_rate="abc")
     expect(window.page.locator("#problems")).to_contain_text("learning_rate = 'abc'")
     for button in ("start", "queue", "try", "find-rate"):
-        window.refuses(button, "have to be fixed before training can start")
+        window.refuses(button, "Problems to fix before training can start")
     for button in ("class-images", "save", "export", "export-kohya", "command"):
         window.refuses(button, "learning_rate = 'abc'")
     window.press("save-as")
