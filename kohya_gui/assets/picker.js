@@ -107,9 +107,11 @@ async function post(what, body) {
 
 async function look(body) {
   const mine = ++number;
+  mayChoose(false); // else a folder that is on its way in would not be the one that is chosen
   const answer = await post("look", {recent: recent(), match: "", ...body});
   if (mine !== number) return false; // something else has been asked since
   if (answer.error) {
+    mayChoose(asking.takes);
     if (body.first) crucible.toast(answer.error);
     else complain(answer.error);
     return false;
@@ -119,10 +121,16 @@ async function look(body) {
   complain("");
   asking.at = answer.at;
   asking.saves = answer.saves;
-  at("picker-choose").disabled = !answer.takes_folder && !answer.saves;
+  asking.takes = answer.takes_folder || answer.saves;
+  mayChoose(asking.takes);
   at("picker-crumbs").scrollLeft = at("picker-crumbs").scrollWidth;
   if (body.at !== undefined && !body.match) at("picker-list").scrollTop = 0;
   return true;
+}
+
+function mayChoose(may) {
+  const button = at("picker-choose");
+  if (button) button.disabled = !may;
 }
 
 function complain(html) {
