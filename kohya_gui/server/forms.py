@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +23,8 @@ from kohya_gui.server.answering import as_json
 from kohya_gui.views.markup import message
 from train_core.config.problems import UserError
 
+# Keys of many people that are answered one after the other are all answered sooner, and leave room for other questions.
+AT_ONCE, PATIENCE = 2, 1.0  # seconds
 Visitor = Callable[[Request], str]  # the name of the login
 
 
@@ -41,6 +45,7 @@ class Answers:
     def __init__(self, forms: Mapping[str, FormController], visitor: Visitor) -> None:
         self._forms = forms
         self._visitor = visitor
+        self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def look(self, request: Request) -> Response:
         """What is new about the form with the values in the request, which become its draft."""
@@ -53,8 +58,23 @@ class Answers:
         session = self._session(form, request)
         sent, known = readable(asked.get("values"), form.fields.widgets), asked.get("sums")
         more = {name: value for name, value in asked.items() if isinstance(value, str)}
-        answer = await run_in_threadpool(form.look, sent, session, more)
+        async with self._turn():
+            answer = await run_in_threadpool(form.look, sent, session, more)
         return as_json(news(answer, known if isinstance(known, dict) else {}))
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """A turn of few; who has waited for long goes ahead, as a dead network drive may hold all turns."""
+        try:
+            await asyncio.wait_for(self._at_once.acquire(), PATIENCE)
+            had = True
+        except TimeoutError:
+            had = False
+        try:
+            yield
+        finally:
+            if had:
+                self._at_once.release()
 
     async def names(self, request: Request) -> Response:
         """Every setting of the form with the words to find it by."""

@@ -16,9 +16,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kohya_gui.form.widgets import build_form
+from kohya_gui.server import forms
 from kohya_gui.server.forms import form_routes
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_parts import build_toolbar
+from tests.loops import in_its_own_loop
 from train_core.config import whole_files
 from train_core.config.jobs.train import TrainConfig
 
@@ -124,3 +126,15 @@ def test_what_there_is_to_tell_comes_with_the_answer(client: TestClient, monkeyp
     told = [look(client, {"output_name": f"n{n}"}, user="full")["news"]["told"] for n in range(2)]
     assert ["No space left on device" in words for words in told[0]] == [True]
     assert told[1] == []
+
+
+@in_its_own_loop
+async def test_few_are_answered_at_once_and_nobody_waits_behind_a_dead_drive(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forms, "PATIENCE", 0.01)
+    answers = forms.Answers({}, lambda _request: "")
+    async with answers._turn(), answers._turn():
+        assert answers._at_once.locked()
+        async with answers._turn():  # though both turns are held
+            assert answers._at_once.locked()
+        assert answers._at_once.locked()  # who had no turn gives none back
+    assert not answers._at_once.locked()
