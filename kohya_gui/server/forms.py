@@ -66,8 +66,8 @@ class Answers:
     async def _turn(self) -> AsyncIterator[None]:
         """A turn of few; who has waited for long goes ahead, as a dead network drive may hold all turns."""
         try:
-            await asyncio.wait_for(self._at_once.acquire(), PATIENCE)
-            had = True
+            async with asyncio.timeout(PATIENCE):
+                had = await self._at_once.acquire()
         except TimeoutError:
             had = False
         try:
