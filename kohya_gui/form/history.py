@@ -25,7 +25,8 @@ class History:
             self._past, self._at = [now], 0
             return
         changed = [name for name in now if now[name] != self._past[self._at].get(name)]
-        if not changed:
+        if all(name.startswith("@") for name in changed):  # what stands beside the form is no step of its own
+            self._past[self._at] = now
             return
         only = changed[0] if len(changed) == 1 else ""
         continues = bool(only) and only == self._typing and self._at == len(self._past) - 1 > 0

@@ -67,7 +67,7 @@ class Answers:
         """A turn of few; who has waited for long goes ahead, as a dead network drive may hold all turns."""
         try:
             async with asyncio.timeout(PATIENCE):
-                had = await self._at_once.acquire()
+                had: bool = await self._at_once.acquire()
         except TimeoutError:
             had = False
         try:

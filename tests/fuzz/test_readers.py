@@ -18,7 +18,7 @@ from tests.limits import MemoryLimit, resident
 
 SECONDS = 20  # ten times what the slowest case should take, see bench/readers.py
 BYTES = 3 * 2**30  # likewise
-FEW, MANY = 300, 10_000
+FEW, MANY = 200, 10_000
 
 
 @pytest.fixture(autouse=True)

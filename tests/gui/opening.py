@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 def open_page(page: Page, address: str, patience: float = 30_000) -> None:
     """Open the page and wait until it is filled in."""
     page.goto(address, timeout=patience)
-    expect(page.locator("#start")).to_be_enabled(timeout=patience)
+    expect(page.locator("#run-stamp [data-controls]")).to_have_count(1, timeout=patience)  # gradio has answered
     expect(page.locator("#step-line")).not_to_be_empty(timeout=patience)
 
 

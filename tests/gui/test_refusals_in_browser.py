@@ -82,7 +82,7 @@ class Window:
     unanswered: set[Request] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.page.on("request", lambda one: self._note(one, unanswered="/queue/" in one.url))
+        self.page.on("request", lambda one: self._note(one, unanswered="/queue/" in one.url or "runs/watch" in one.url))
         for end in ("requestfinished", "requestfailed"):
             self.page.on(end, lambda one: self._note(one, unanswered=False))
 
@@ -302,6 +302,7 @@ def test_a_tool_that_has_ended(window: Window):
         window.open()
         window.open_tab("Tools")
         expect(window.page.locator("#cancel-tool")).to_be_visible()
+        window.settle()  # else a look that is still to come would take the button away
         job.end()
         window.refuses("cancel-tool", "The tool has already ended")
         assert not job.asked()

@@ -174,7 +174,8 @@ def test_a_tool_tells_of_an_adapter_what_it_told_before(
     told = shown(RunFollower(folder).view(), root)["tables"]
     assert [(table["name"], table["columns"]) for table in told] == [(one["name"], one["columns"]) for one in said]
     for now, then in zip(told, said, strict=True):
-        for row, expected in zip(now["rows"], then["rows"], strict=True):
+        known = {expected[0] for expected in then["rows"]}  # what is told besides was not yet told then
+        for row, expected in zip([row for row in now["rows"] if row[0] in known], then["rows"], strict=True):
             assert row == [pytest.approx(cell, rel=1e-3) if isinstance(cell, float) else cell for cell in expected]
 
 

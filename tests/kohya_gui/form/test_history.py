@@ -31,3 +31,12 @@ def test_an_undone_step_is_not_taken_for_a_new_one_when_it_is_put_into_the_form(
         history.note({"batch": batch})
     history.put(history.undo() or {})
     assert history.redo() == {"batch": 5}
+
+
+def test_what_stands_beside_the_form_is_no_step_of_its_own() -> None:
+    history = History()
+    history.note({"x": 1, "@preset": "a"})
+    history.note({"x": 2, "@preset": "a"})
+    history.note({"x": 2, "@preset": "b"})  # saved under another name
+    assert history.undo() == {"x": 1, "@preset": "a"}
+    assert history.redo() == {"x": 2, "@preset": "b"}
