@@ -34,7 +34,9 @@ async function change(card, act, value) {
 let place = null, away = true;
 const views = new IntersectionObserver(([seen]) => {
   if (seen.isIntersecting && away) {
-    ask("look", {}).then((answer) => show(answer.html)).catch((error) => crucible.toast(error.message, true));
+    // What is being typed by the time that the answer is there stays.
+    ask("look", {}).then((answer) => place.contains(document.activeElement) || show(answer.html))
+      .catch((error) => crucible.toast(error.message, true));
   }
   away = !seen.target.offsetParent;
 });
