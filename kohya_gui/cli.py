@@ -234,8 +234,9 @@ def jobs_by_word() -> dict[str, table.Row]:
 
 def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:
     """Add the flags of a job other than the names of its settings."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume, by "
-                                                                       "its name or folder")
+    parser.add_argument(
+        "config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume, by its name or folder",
+    )
     parser.epilog = help_of_jobs()
     parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
     parser.set_defaults(job=row.name)

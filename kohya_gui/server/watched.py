@@ -21,6 +21,7 @@ from kohya_gui.runs.follow import Revision, RunView, follower
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.runs.watched import watched
 from kohya_gui.server.answering import answer
+from kohya_gui.server.opened import PICTURES
 from kohya_gui.tabs.train_form import TrainForm
 from kohya_gui.tabs.train_run import controls_of
 from kohya_gui.views.markup import checksum
@@ -28,7 +29,6 @@ from kohya_gui.views.run_html import charts_html, console_html, samples_html, st
 from kohya_gui.views.tool_html import tool_html
 
 MOST_DRAWN = 100  # parts that are kept: the few runs that are looked at, in the few languages of those who look
-PICTURES = "pictures/"  # relative, so that it holds behind a proxy that serves the page under another address
 
 
 class Part(NamedTuple):
@@ -64,8 +64,12 @@ def watched_routes(
 
     async def watch(request: Request) -> Response:
         form, user = forms.get("train"), visitor(request)
-        tried = isinstance(form, TrainForm) and form.tries.is_over(user)
-        return await answer(request, language, lambda asked, spoken: _watch(asked, spoken, drawn, tried=tried))
+
+        def of(asked: Mapping[str, Any], spoken: str) -> dict[str, Any]:
+            tried = isinstance(form, TrainForm) and form.tries.is_over(user)
+            return _watch(asked, spoken, drawn, tried=tried)
+
+        return await answer(request, language, of)
 
     return [Route("/runs/watch", watch, methods=["POST"])]
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from train_core.config.phrases import phrase
 from train_core.config.problems import Problem, problem
-from train_core.config.sections.dataset import DatasetSettings
-
-LONGEST_SIDE = 8192  # pixels, as for buckets
+from train_core.config.sections.dataset import LONGEST_SIDE, DatasetSettings
 
 
 def resolution_of(text: str) -> tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from train_core.config.conditions import when, when_set
 from train_core.config.setting import Section, setting
 
+LONGEST_SIDE = 8192  # pixels, of a resolution and of a bucket
+
 
 class DatasetSettings(Section, title="Folders and images"):
     train_data_dir: str = setting(
@@ -49,11 +51,11 @@ class DatasetSettings(Section, title="Folders and images"):
         True, "Never enlarge small images.", label="Don't upscale in buckets", applies_to=when("enable_bucket", True),
     )
     min_bucket_reso: int = setting(
-        256, "Shortest side a bucket may have.", label="Minimum bucket side", unit="px", ge=8, le=8192,
+        256, "Shortest side a bucket may have.", label="Minimum bucket side", unit="px", ge=8, le=LONGEST_SIDE,
         applies_to=when("enable_bucket", True), advanced=True,
     )
     max_bucket_reso: int = setting(
-        2048, "Longest side a bucket may have.", label="Maximum bucket side", unit="px", ge=8, le=8192,
+        2048, "Longest side a bucket may have.", label="Maximum bucket side", unit="px", ge=8, le=LONGEST_SIDE,
         applies_to=when("enable_bucket", True), advanced=True,
     )
     bucket_reso_steps: int = setting(
