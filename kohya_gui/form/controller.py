@@ -26,8 +26,9 @@ from train_core.config.problems import Problem, UserError
 
 Updates = dict[Any, Any]  # new values, or changes, by widget
 # For every event of the page. gradio marks each output of an event as loading, and looks through the whole page for
-# each of them, whenever any event begins or ends: two seconds for a page that opens with a form of 300 fields.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+# each of them, whenever any event begins or ends: two seconds for a page that opens with a form of 300 fields. What it
+# writes about events for programs would be two thirds of the page, as each of them names all fields.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "undocumented"}
 _stamps = count(1)
 
 

@@ -19,6 +19,13 @@ def test_no_event_marks_its_outputs_as_loading(tmp_path, monkeypatch: pytest.Mon
     assert [event["targets"] for event in events if event["show_progress_on"] != []] == []
 
 
+def test_events_are_not_described_for_programs_which_would_be_most_of_the_page(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+    told = build_page(PageContext(language="en", headless=True)).get_api_info()
+    assert not told["named_endpoints"]
+    assert not told["unnamed_endpoints"]
+
+
 def guide_tab_is_visible() -> bool:
     parts = build_page(PageContext(language="en", headless=True)).config["components"]
     [tab] = [part["props"] for part in parts if part["props"].get("elem_id") == "tab-about"]
