@@ -16,10 +16,10 @@ from train_core.config.places import app_dir
 from train_core.events.reading import KINDS
 
 FLOORS = (
-    "kinds", "config", "events", "facts", "data", "models", "networks", "diffusion", "optim", "sampling", "methods",
-    "run", "workshop", "jobs",
+    "kinds", "config", "events", "facts", "studio", "data", "models", "networks", "diffusion", "optim", "sampling",
+    "methods", "run", "workshop", "jobs",
 )
-WITHOUT_TORCH = ("kinds", "config", "events", "facts")
+WITHOUT_TORCH = ("kinds", "config", "events", "facts", "studio")
 MOST_FILES = 25
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "bitsandbytes"}
 

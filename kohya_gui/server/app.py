@@ -42,6 +42,7 @@ from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.preferences import preference_routes
 from kohya_gui.server.presets import preset_routes
 from kohya_gui.server.runs import run_routes
+from kohya_gui.server.studio import studio_routes
 from kohya_gui.server.tables import table_routes
 from kohya_gui.server.uploads import upload_routes
 from kohya_gui.server.watched import watched_routes
@@ -137,6 +138,7 @@ def page_app(
             *our_routes(board, forms, options.language), *run_routes(options.language),
             *preference_routes(options.language, hosts), *file_routes(forms, options, has_screen),
             *upload_routes(options), *model_routes(reach_of(options), options.language),
+            *studio_routes(options.language, reach_of(options)),
         ],
         middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip

@@ -60,3 +60,8 @@ def presets_dir() -> Path:
 def program_presets_dir() -> Path:
     """The presets that come with the program."""
     return app_dir() / "presets"
+
+
+def datasets_dir() -> Path:
+    """One folder for each set of pictures that was opened on the Data tab: decisions on them, never the pictures."""
+    return home() / "datasets"

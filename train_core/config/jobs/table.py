@@ -56,6 +56,7 @@ OURS = (
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
+    Row(name="measure_pictures", settings=f"{JOBS}.tools:MeasurePictures"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}

@@ -243,3 +243,16 @@ class CompareLora(Tool, name="compare_lora"):
     """How alike two adapters are: the cosine of their changes, by block and overall."""
 
     compare_lora: CompareLoraSettings = CompareLoraSettings()
+
+
+class MeasurePicturesSettings(Section, title="Measure pictures"):
+    pictures: str = setting(
+        "", "A folder of pictures; everything below it is measured: sharpness, brightness and what looks alike. "
+        "Nothing is written beside them.", label="Pictures", path="folder", required=True,
+    )
+
+
+class MeasurePictures(Tool, name="measure_pictures"):
+    """How sharp and how bright pictures are, and which of them are near-duplicates."""
+
+    measure_pictures: MeasurePicturesSettings = MeasurePicturesSettings()

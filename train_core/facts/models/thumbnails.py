@@ -14,6 +14,7 @@ from train_core.config.problems import UserError, problem
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=\s]+")
 LARGEST_SIDE = 512  # pixels
 QUALITY = 85
+ORIENTATION = 0x0112  # the EXIF tag
 
 
 def thumbnail_url(text: str) -> str:
@@ -63,9 +64,32 @@ def small_picture(path: Path, side: int) -> Image.Image:
     """
     with Image.open(path) as image:
         image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-        upright = ImageOps.exif_transpose(image)
+        shown = _shown(image)
+    shown.thumbnail((side, side))
+    return _on_white(shown)
+
+
+def whole_picture(path: Path) -> Image.Image:
+    """The picture at `path` as RGB in its own size: upright, what is transparent white.
+
+    Raises whatever Pillow raises for what is no picture.
+    """
+    with Image.open(path) as image:
+        return _on_white(_shown(image))
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    """The picture upright, as RGB, or as RGBA where it has transparent parts."""
+    image.load()
+    upright = ImageOps.exif_transpose(image) if image.getexif().get(ORIENTATION, 1) != 1 else image
+    if upright.mode == "RGB" and not upright.has_transparency_data:
+        return upright
     if upright.mode.startswith("I"):  # 16 bits; conversion alone would make all that is not black white
         upright = upright.convert("I").point(lambda value: value / 256).convert("L")
-    shown = upright.convert("RGBA")
-    shown.thumbnail((side, side))
+    return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+
+
+def _on_white(shown: Image.Image) -> Image.Image:
+    if shown.mode == "RGB":
+        return shown
     return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")

@@ -1,0 +1,348 @@
+"""The page's routes of the Data tab: opening datasets, lists of their pictures, what is decided, captions, pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from kohya_gui.files.reach import Reach
+from kohya_gui.server.answering import answer
+from kohya_gui.server.studios import Studios
+from kohya_gui.views.markup import joined, message
+from kohya_gui.views.row_parts import note
+from kohya_gui.views.studio_words import facet_text, notes_html, step_text
+from train_core.config.problems import UserError, problem
+from train_core.facts.captions.lint import LIMITS, lint
+from train_core.facts.captions.sets import Captioned, CaptionSet
+from train_core.facts.captions.token_count import fit_tokens
+from train_core.facts.images.caption_draws import CaptionRules
+from train_core.facts.models.thumbnails import whole_picture
+from train_core.studio import captions
+from train_core.studio.dataset import Shot, changed, datasets
+from train_core.studio.decisions import MARKS
+from train_core.studio.listing import Listing
+from train_core.studio.studio import Outcome
+from train_core.studio.tag_edits import edit_of
+from train_core.studio.thumbnails import thumbnail
+
+ASSETS = Path(__file__).parents[1] / "assets" / "studio"
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+# What browsers show by themselves; anything else is sent to them as PNG.
+SHOWN = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
+    ".avif": "image/avif", ".bmp": "image/bmp",
+}  # fmt: skip
+SAFE = {"X-Content-Type-Options": "nosniff"}
+KEPT = {**SAFE, "Cache-Control": "private, max-age=31536000, immutable"}  # the address holds the file's time and size
+FRESH = {**SAFE, "Cache-Control": "no-cache"}
+MOST_EXAMPLES, MOST_LETTERS, MOST_TEXT = 5, 500, 100_000
+
+Asked = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = None) -> list[BaseRoute]:
+    """The routes of the Data tab. `reach` is what the page may show of the disk.
+
+    `forced_language` is the language of every page, "" lets each browser have its own.
+    """
+    answers = Answers(studios or Studios(), reach)
+
+    def route(name: str, of: Callable[[Asked, str], Found]) -> Route:
+        async def handler(request: Request) -> Response:
+            return await answer(request, forced_language, of)
+
+        return Route(f"/data/{name}", handler, methods=["POST"])
+
+    names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups")
+    return [
+        *(route(name, getattr(answers, name)) for name in names),
+        Route("/data/assets/{name}", _asset),
+        Route("/data/{set}/small/{picture:int}", answers.small),
+        Route("/data/{set}/full/{picture:int}", answers.full),
+    ]
+
+
+class Answers:
+    """What the routes answer; everything that comes in may be anything."""
+
+    def __init__(self, studios: Studios, reach: Reach) -> None:
+        self._studios = studios
+        self._reach = reach
+
+    def sets(self, _asked: Asked, _language: str) -> Found:
+        """The datasets that there are; of those that are open, how many pictures are kept."""
+        found = []
+        for one in datasets():
+            if any(self._reach.find(str(path)) is None for path in one.sources):
+                continue
+            listing = self._studios.opened(one.id)
+            counts = listing.counts() if listing else None
+            found.append({
+                "id": one.id, "name": one.name, "sources": [str(path) for path in one.sources],
+                "changed": f"{changed(one):%Y-%m-%d %H:%M}",
+                "count": sum(counts.values()) if counts else None, "kept": counts["k"] if counts else None,
+            })  # fmt: skip
+        return {"sets": found}
+
+    def open(self, asked: Asked, language: str) -> Found:
+        """Open a folder, or a dataset that is there already, and look at its files again."""
+        path = _text(asked, "path")
+        listing = self._studios.open_folder(self._reach.must_find(path)) if path else self._listing(asked)
+        if not path:
+            listing.studio.look()
+        return self._described(listing)
+
+    def _described(self, listing: Listing) -> Found:
+        studio = listing.studio
+        return {
+            "id": studio.dataset.id, "name": studio.dataset.name, "count": len(studio.pictures),
+            "sources": [str(path) for path in studio.dataset.sources], "skipped": studio.unreadable,
+            "shots": [{"name": shot.name, "target": shot.target} for shot in studio.dataset.shots],
+        }  # fmt: skip
+
+    def list(self, asked: Asked, language: str) -> Found:
+        """Which pictures a filter shows, in which order; and all that is shown of pictures if that is not known yet."""
+        listing = self._listing(asked)
+        bad = ""
+        try:
+            order = listing.order(_text(asked, "filter"), _text(asked, "sort"), asked.get("down") is True)
+        except UserError as error:
+            order, bad = [], joined(note("error", message(one, language)) for one in error.problems)
+        revision = listing.studio.revision
+        return {
+            "order": order, "bad": bad, "revision": revision,
+            "pictures": None if asked.get("revision") == revision else _columns(listing),
+        }  # fmt: skip
+
+    def side(self, asked: Asked, language: str) -> Found:
+        """Counts, tags and filters for the pictures that a filter shows."""
+        listing = self._listing(asked)
+        self._studios.measure(listing)
+        done = listing.take_measures()
+        complete = done >= len(listing.studio.pictures)
+        if complete:
+            listing.alike()
+        try:
+            shown = listing.order(_text(asked, "filter"))
+        except UserError:
+            shown = []
+        return {
+            **self._state(listing, language), "tags": [[tag, count, ""] for tag, count in listing.tags(shown)],
+            "facets": [
+                {"key": key, "words": facet_text(key, language), "count": count}
+                for key, count in listing.facets(shown)
+            ],
+            "measured": [done, len(listing.studio.pictures)],
+        }  # fmt: skip
+
+    def mark(self, asked: Asked, language: str) -> Found:
+        """Mark pictures, or say what kind of shot they are."""
+        listing = self._listing(asked)
+        studio, ids = listing.studio, _ids(asked, listing)
+        if "mark" in asked:
+            if asked["mark"] not in MARKS:
+                raise _meaningless()
+            return self._changed(listing, studio.mark(ids, asked["mark"]), language)
+        shot, shots = asked.get("shot"), studio.dataset.shots
+        if type(shot) is not int or not -1 <= shot < len(shots):
+            raise _meaningless()
+        return self._changed(listing, studio.shoot(ids, shots[shot].name if shot >= 0 else ""), language)
+
+    def undo(self, asked: Asked, language: str) -> Found:
+        """Take the last change back."""
+        listing = self._listing(asked)
+        return self._changed(listing, listing.studio.undo(), language)
+
+    def redo(self, asked: Asked, language: str) -> Found:
+        """Do again what was taken back last."""
+        listing = self._listing(asked)
+        return self._changed(listing, listing.studio.redo(), language)
+
+    def caption(self, asked: Asked, language: str) -> Found:
+        """The caption of a picture, or the tags of several."""
+        listing = self._listing(asked)
+        ids = _ids(asked, listing)
+        if len(ids) != 1:
+            return {"tags": listing.tags(ids)}
+        text = listing.studio.caption(ids[0])
+        told = joined([note("error", message(text.problem, language))] if text.problem else [])
+        return {**_caption(listing, ids[0], text.shown, language), "conflict": told}
+
+    def write(self, asked: Asked, language: str) -> Found:
+        """Write a caption, unless its file says something else than what was edited; then that is told."""
+        listing = self._listing(asked)
+        id = next(iter(_ids({"pictures": [asked.get("picture")]}, listing)), None)
+        if id is None:
+            raise _meaningless()
+        try:
+            outcome = listing.studio.write(id, _text(asked, "text", MOST_TEXT), _text(asked, "seen", MOST_TEXT))
+        except UserError as error:
+            told = joined(note("error", message(one, language)) for one in error.problems)
+            now = listing.studio.caption(id).shown
+            return {**self._state(listing, language), **_caption(listing, id, now, language), "conflict": told}
+        now = listing.studio.caption(id).shown
+        return {
+            **self._changed(listing, outcome, language), **_caption(listing, id, now, language),
+            "conflict": notes_html(outcome.left, language),
+        }  # fmt: skip
+
+    def tags(self, asked: Asked, language: str) -> Found:
+        """Change tags of many captions, or show what that would change."""
+        listing = self._listing(asked)
+        do, tag, into = (_text(asked, name, MOST_TEXT) for name in ("do", "tag", "into"))
+        edit, ids = edit_of(do, tag, into), self._scope(asked, listing)
+        if asked.get("preview") is True:
+            found = listing.studio.preview(ids, edit)
+            return {"count": len(found), "examples": [[before, after] for _, before, after in found[:MOST_EXAMPLES]]}
+        outcome = listing.studio.edit(ids, edit, {"do": do, "tag": tag, "into": into})
+        told = notes_html(outcome.left, language)
+        return {**self._changed(listing, outcome, language), "count": len(outcome.captioned), "left": told}
+
+    def _scope(self, asked: Asked, listing: Listing) -> Sequence[int]:
+        scope = asked.get("scope")
+        if scope == "pictures":
+            return _ids(asked, listing)
+        return listing.order(_text(asked, "filter") if scope == "filter" else "")
+
+    def shots(self, asked: Asked, language: str) -> Found:
+        """Have other kinds of shots."""
+        listing = self._listing(asked)
+        given = asked.get("shots")
+        rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        listing.studio.set_shots([
+            Shot(str(row.get("name") or "").strip(), target if type(target := row.get("target")) is int else 0)
+            for row in rows
+        ])  # fmt: skip
+        return self._described(listing)
+
+    def groups(self, asked: Asked, language: str) -> Found:
+        """Near-duplicates, as far as pictures are measured."""
+        listing = self._listing(asked)
+        self._studios.measure(listing)
+        done = listing.take_measures()
+        return {
+            "groups": [
+                {"kind": one.kind, "pictures": one.pictures, "best": one.best} for one in listing.alike()
+            ],
+            "measured": [done, len(listing.studio.pictures)], "revision": listing.studio.revision,
+        }  # fmt: skip
+
+    def _listing(self, asked: Asked) -> Listing:
+        return self._within(self._studios.find(_text(asked, "id")))
+
+    def _within(self, listing: Listing) -> Listing:
+        """The dataset, if this page may show its folders; one that was opened by another page may lie elsewhere."""
+        for source in listing.studio.dataset.sources:
+            self._reach.must_find(str(source))
+        return listing
+
+    def _state(self, listing: Listing, language: str) -> Found:
+        studio = listing.studio
+        return {
+            "revision": studio.revision, "counts": listing.counts(), "shots": listing.shots(),
+            "undo": step_text(studio.last_step, language), "redo": step_text(studio.next_step, language),
+        }  # fmt: skip
+
+    def _changed(self, listing: Listing, outcome: Outcome, language: str) -> Found:
+        facts, shots = listing.studio.facts, _shot_places(listing)
+        return {
+            **self._state(listing, language),
+            "changed": [[id, facts[id].mark, shots.get(facts[id].shot, -1)] for id in outcome.decided],
+            "captions": sorted(outcome.captioned), "told": step_text(outcome.step, language),
+            "left": notes_html(outcome.left, language),
+        }  # fmt: skip
+
+    def small(self, request: Request) -> Response:
+        """The thumbnail of a picture, or 404."""
+        return self._picture(request, _thumbnail)
+
+    def full(self, request: Request) -> Response:
+        """A picture as a browser can show it, or 404."""
+        return self._picture(request, _whole)
+
+    def _picture(self, request: Request, of: Callable[[Path], Response]) -> Response:
+        listing = self._studios.opened(request.path_params["set"])
+        picture = listing.studio.pictures.get(request.path_params["picture"]) if listing else None
+        if listing is None or picture is None:
+            return _nothing()
+        try:
+            self._within(listing)
+            return of(picture.path)
+        except Exception as error:  # Pillow's decoders raise whatever they like on broken files
+            return PlainTextResponse(f"There is no picture: {type(error).__name__}\n", status_code=404)
+
+
+def _columns(listing: Listing) -> Found:
+    """What is shown of all pictures, each kind of fact as a list."""
+    shots, pictures = _shot_places(listing), listing.studio.pictures.values()
+    return {
+        "id": [one.id for one in pictures], "stamp": [one.stamp for one in pictures],
+        "name": listing.column(lambda one: one.name), "width": listing.column(lambda one: one.width),
+        "height": listing.column(lambda one: one.height), "mark": "".join(listing.column(lambda one: one.mark)),
+        "shot": listing.column(lambda one: shots.get(one.shot, -1)),
+        "captioned": "".join(listing.column(lambda one: str(int(one.captioned)))),
+    }  # fmt: skip
+
+
+def _shot_places(listing: Listing) -> dict[str, int]:
+    return {shot.name: place for place, shot in enumerate(listing.studio.dataset.shots)}
+
+
+def _caption(listing: Listing, id: int, text: str, language: str) -> Found:
+    """What is shown of a caption that is being edited."""
+    path = listing.studio.pictures[id].path
+    fit = max((fit_tokens(line, LIMITS[0]) for line in text.split("\n")), key=lambda one: one.count)
+    one = CaptionSet(path.parent, CaptionRules(), (Captioned(path, text),))
+    return {
+        "text": text, "file": captions.caption_file(path).name, "tokens": fit.count, "limit": LIMITS[0],
+        "over": fit.lost, "lint": joined(note("warning", message(found.found, language)) for found in lint([one])),
+    }  # fmt: skip
+
+
+def _thumbnail(path: Path) -> Response:
+    return FileResponse(thumbnail(path), media_type="image/jpeg", headers=KEPT)
+
+
+def _whole(path: Path) -> Response:
+    kind = SHOWN.get(path.suffix.lower())
+    if kind is not None:
+        return FileResponse(path, media_type=kind, headers=KEPT)
+    content = io.BytesIO()
+    picture: Image.Image = whole_picture(path)
+    picture.save(content, "PNG", compress_level=1)
+    return Response(content.getvalue(), media_type="image/png", headers=KEPT)
+
+
+def _asset(request: Request) -> Response:
+    """A script or a style sheet, by its name alone."""
+    files = {file.name: file for file in ASSETS.glob("*") if file.suffix in TYPES}
+    found = files.get(request.path_params["name"])
+    return _nothing() if found is None else FileResponse(found, media_type=TYPES[found.suffix], headers=FRESH)
+
+
+def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
+    given = asked.get(name)
+    return given[:most] if isinstance(given, str) else ""
+
+
+def _ids(asked: Asked, listing: Listing) -> list[int]:
+    """The pictures that are asked for, those alone that there are."""
+    given = asked.get("pictures")
+    known = listing.studio.pictures
+    return [id for id in given if type(id) is int and id in known] if isinstance(given, list) else []
+
+
+def _meaningless() -> UserError:
+    return UserError(problem("studio_meaningless", "The page has asked for something that is not there. Reload it."))
+
+
+def _nothing() -> Response:
+    return PlainTextResponse("There is no such picture.\n", status_code=404)

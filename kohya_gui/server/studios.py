@@ -1,0 +1,81 @@
+"""The datasets that this server has open, and the processes that measure their pictures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import RLock
+
+import psutil
+
+from kohya_gui.runs.command import child_environment
+from kohya_gui.runs.devices import World, usable_cores
+from kohya_gui.runs.process import spawn
+from train_core.config.problems import UserError
+from train_core.studio.dataset import Dataset, dataset_of, find_dataset
+from train_core.studio.listing import Listing
+from train_core.studio.studio import Studio
+
+MOST_OPEN = 4  # datasets, each with up to 100 MB for 20,000 pictures
+LOG = "measuring.log"
+BEHIND = 10  # niceness: what people do at the same time comes first
+
+
+class Studios:
+    """Datasets by their id, opened when they are first asked for; beyond a few, the one opened first is closed."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._open: dict[str, Listing] = {}
+        self._measured: dict[str, int] = {}  # the look at a dataset's files that was measured last
+        self._at_work: dict[str, subprocess.Popen[bytes]] = {}
+
+    def opened(self, id: str) -> Listing | None:
+        """The dataset with this id if it is open."""
+        return self._open.get(id)
+
+    def find(self, id: str) -> Listing:
+        """The dataset with this id, opened if it is not. Raises UserError if it is gone."""
+        found = self._open.get(id)
+        return found if found is not None else self._opening(find_dataset(id))
+
+    def open_folder(self, folder: Path) -> Listing:
+        """The dataset of a folder, its files looked at again. Raises UserError if there is no such folder."""
+        dataset = dataset_of(folder)
+        found = self._open.get(dataset.id)
+        if found is None:
+            return self._opening(dataset)
+        found.studio.look()
+        return found
+
+    def _opening(self, dataset: Dataset) -> Listing:
+        with self._lock:
+            found = self._open.get(dataset.id)
+            if found is None:
+                found = self._open[dataset.id] = Listing(Studio(dataset))
+                for id in list(self._open)[:-MOST_OPEN]:
+                    del self._open[id]
+            return found
+
+    def measure(self, listing: Listing) -> None:
+        """Have the pictures measured by a process of its own, once for each look at the files."""
+        dataset, looks = listing.studio.dataset, listing.studio.looks
+        with self._lock:
+            process = self._at_work.get(dataset.id)
+            if self._measured.get(dataset.id) == looks or (process is not None and process.poll() is None):
+                return
+            self._measured[dataset.id] = looks
+            with suppress(OSError, UserError):  # without measures the rest of the tab works as well
+                self._at_work[dataset.id] = _start(dataset)
+
+
+def _start(dataset: Dataset) -> subprocess.Popen[bytes]:
+    world = World(device="cpu", processes=1, threads=usable_cores(), port=0, mixed_precision="no", gpu_ids="")
+    words = ["train_core", "measure_pictures", "--set", "pictures", str(dataset.sources[0])]
+    with (dataset.folder / LOG).open("wb") as console:
+        process = spawn([sys.executable, "-m", *words], dataset.folder, child_environment(world), console)
+    with suppress(psutil.Error):  # it may have ended already
+        psutil.Process(process.pid).nice(BEHIND if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    return process

@@ -1,0 +1,48 @@
+"""What the Data tab says of an open dataset: what undo would take back, and what filters are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from kohya_gui.i18n.messages import text
+from kohya_gui.views.markup import joined, message
+from kohya_gui.views.row_parts import note
+from train_core.config.problems import Problem
+from train_core.studio.decisions import Step
+
+KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace")
+MARK_NAMES = {"k": "keep", "r": "reject", "s": "skip", ".": "undecided"}
+MOST_NOTES = 5
+
+
+def step_text(step: Step | None, language: str) -> str:
+    """What a step was, in a few words; "" for none."""
+    if step is None:
+        return ""
+    count = f"{len(step.change):,}"
+    value = str(step.words.get("value") or "")
+    if step.kind == "mark":
+        return text(f"ui.studio.step.{MARK_NAMES.get(value, 'undecided')}", language, count=count)
+    if step.kind == "shot":
+        key = "ui.studio.step.shot" if value else "ui.studio.step.no_shot"
+        return text(key, language, count=count, shot=value)
+    do = step.words.get("do")
+    known = str(do) if do in KINDS_OF_EDITS else "edit"
+    tag, into = (str(step.words.get(name) or "") for name in ("tag", "into"))
+    return text(f"ui.studio.step.{known}", language, count=count, tag=tag, into=into)
+
+
+def facet_text(facet: str, language: str) -> str:
+    """What a filter that is offered is called."""
+    return text(f"ui.studio.facet.{facet}", language)
+
+
+def notes_html(left: Iterable[Problem], language: str) -> Markup:
+    """What was left as it is, the first few by name."""
+    found = list(left)
+    shown = joined(note("warning", message(one, language)) for one in found[:MOST_NOTES])
+    if len(found) > MOST_NOTES:
+        shown += note("warning", text("ui.studio.more_left", language, count=f"{len(found) - MOST_NOTES:,}"))
+    return shown

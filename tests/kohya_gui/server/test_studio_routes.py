@@ -1,0 +1,201 @@
+"""The routes of the Data tab: lists, marks, captions and pictures, and what nobody may ask for."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from kohya_gui.files.reach import EVERYWHERE, Reach
+from kohya_gui.server.studio import studio_routes
+from kohya_gui.server.studios import Studios
+from tests.pictures import noise_image
+
+NAMES = ("1.png", "2.jpg", "<img src=x onerror=alert(1)>.png", "空 & 'x'.webp", "sideways.jpg", "clear.png", "10.tiff")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        picture = noise_image((400, 300), number)
+        exif = Image.Exif()
+        if name == "sideways.jpg":
+            exif[0x0112] = 6
+        if name == "clear.png":
+            picture.putalpha(128)
+        picture.save(folder / name, exif=exif)
+        (folder / name).with_suffix(".txt").write_text("1girl, <b>solo</b>", encoding="utf-8")
+    (folder / "broken.png").write_bytes(b"nothing")
+    return folder
+
+
+class Unmeasured(Studios):
+    """Datasets whose pictures nobody measures, which a process of its own would do meanwhile."""
+
+    def measure(self, listing: Any) -> None: ...
+
+
+def visit(reach: Reach = EVERYWHERE) -> TestClient:
+    return TestClient(Starlette(routes=studio_routes("en", reach, Unmeasured())))
+
+
+class Page:
+    """A visitor with a dataset open."""
+
+    def __init__(self, client: TestClient, source: Path) -> None:
+        self.client = client
+        self.opened = self.ask("open", path=str(source))
+        self.id = self.opened["id"]
+
+    def ask(self, route: str, **asked: Any) -> dict[str, Any]:
+        body = {"id": self.id, **asked} if hasattr(self, "id") else asked
+        answer = self.client.post(f"/data/{route}", content=json.dumps(body))
+        assert answer.status_code == 200
+        return answer.json()
+
+    def ids(self) -> dict[str, int]:
+        pictures = self.ask("list")["pictures"]
+        return dict(zip(pictures["name"], pictures["id"], strict=True))
+
+
+@pytest.fixture
+def page(source: Path) -> Page:
+    return Page(visit(), source)
+
+
+def test_a_folder_opens_with_its_pictures_and_what_was_skipped(page: Page, source: Path):
+    assert (page.opened["count"], page.opened["skipped"]) == (7, 1)
+    assert page.opened["sources"] == [str(source)]
+    found = page.ask("list")
+    sizes = dict(zip(found["pictures"]["name"], zip(found["pictures"]["width"], found["pictures"]["height"], strict=True), strict=True))
+    assert sizes["sideways.jpg"] == (300, 400) and sizes["1.png"] == (400, 300)
+    assert len(found["order"]) == 7 and found["bad"] == ""
+    assert page.ask("list", revision=found["revision"])["pictures"] is None
+    assert page.ask("sets")["sets"][0]["count"] == 7
+
+
+def test_marks_count_and_are_undone(page: Page):
+    ids = page.ids()
+    done = page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"]], mark="k")
+    assert sorted(done["changed"]) == sorted([[ids["1.png"], "k", -1], [ids["2.jpg"], "k", -1]])
+    assert done["counts"] == {"k": 2, "r": 0, "s": 0, ".": 5}
+    assert done["undo"] == "Keep (2)"
+    shot = page.ask("mark", pictures=[ids["1.png"]], shot=1)
+    assert shot["shots"][1] == 1 and shot["undo"] == "portrait (1)"
+    assert page.ask("list", filter="shot:portrait mark:keep")["order"] == [ids["1.png"]]
+    assert page.ask("undo")["told"] == "portrait (1)"
+    assert page.ask("undo")["counts"]["k"] == 0
+    again = page.ask("redo")
+    assert again["counts"]["k"] == 2 and again["redo"] == "portrait (1)"
+
+
+@pytest.mark.parametrize("asked", [{"mark": "x"}, {"mark": None}, {"shot": 99}, {"shot": "1"}, {"shot": True}, {}])
+def test_a_mark_that_is_none_is_refused(page: Page, asked: dict[str, Any]):
+    assert "Reload" in page.ask("mark", pictures=list(page.ids().values()), **asked)["error"]
+
+
+@pytest.mark.parametrize("pictures", [None, "x", [None], [-1], ["1"], [1.5], [[]], [{}], [True]])
+def test_pictures_that_are_none_are_left_out(page: Page, pictures: Any):
+    assert page.ask("mark", pictures=pictures, mark="k")["changed"] == []
+
+
+def test_captions_are_read_written_and_undone(page: Page, source: Path):
+    id = page.ids()["1.png"]
+    found = page.ask("caption", pictures=[id])
+    assert found["text"] == "1girl, <b>solo</b>" and found["file"] == "1.txt" and found["tokens"] > 5
+    done = page.ask("write", picture=id, text="cat, " * 60, seen=found["text"])
+    assert done["captions"] == [id] and "cat" in done["over"] and done["conflict"] == ""
+    assert page.ask("list", filter="tag:cat")["order"] == [id]
+    page.ask("undo")
+    assert (source / "1.txt").read_text() == "1girl, <b>solo</b>"
+
+
+def test_what_another_program_wrote_is_shown_and_kept(page: Page, source: Path):
+    id = page.ids()["1.png"]
+    (source / "1.txt").write_text("theirs")
+    done = page.ask("write", picture=id, text="mine", seen="1girl, <b>solo</b>")
+    assert done["text"] == "theirs" and "another program" in done["conflict"]
+    assert (source / "1.txt").read_text() == "theirs"
+
+
+def test_tags_of_many_change_after_a_preview(page: Page, source: Path):
+    ids = page.ids()
+    asked = {"scope": "pictures", "pictures": [ids["1.png"], ids["2.jpg"]], "do": "rename", "tag": "1girl", "into": "zuko"}
+    shown = page.ask("tags", **asked, preview=True)
+    assert shown == {"count": 2, "examples": [["1girl, <b>solo</b>", "zuko, <b>solo</b>"]] * 2}
+    assert "zuko" not in (source / "1.txt").read_text()
+    done = page.ask("tags", **asked)
+    assert done["count"] == 2 and done["undo"] == "“1girl” → “zuko” in 2 captions"
+    assert page.ask("tags", scope="filter", filter="tag:zuko", do="add", tag="hat")["count"] == 2
+    assert page.ask("tags", scope="all", do="remove", tag="1girl")["count"] == 5
+    assert dict(row[:2] for row in page.ask("side")["tags"])["zuko"] == 2
+    assert "missing" in page.ask("tags", scope="all", do="rename", tag="", into="x")["error"]
+
+
+def test_counts_of_filters_are_of_what_is_shown(page: Page):
+    side = page.ask("side", filter="alpha")
+    facets = {one["key"]: one["count"] for one in side["facets"]}
+    assert facets["alpha"] == facets["captioned"] == 1 and facets["side>=768"] == 0
+    assert side["measured"] == [0, 7]
+    assert "not understood" in page.ask("list", filter="colour:red")["bad"]
+
+
+def test_pictures_are_sent_small_and_whole_as_browsers_show_them(page: Page):
+    for name, id in page.ids().items():
+        small = page.client.get(f"/data/{page.id}/small/{id}")
+        assert small.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(small.content)).size == ((240, 320) if name == "sideways.jpg" else (320, 240))
+        whole = page.client.get(f"/data/{page.id}/full/{id}")
+        assert whole.headers["content-type"].startswith("image/") and "tiff" not in whole.headers["content-type"]
+        assert Image.open(io.BytesIO(whole.content)).size == (400, 300)
+        assert whole.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["{id}/small/1", "x/small/1", "../small/1", "{id}/full/-1", "assets/..%2fstudio.py"])
+def test_what_is_not_there_is_not_given(page: Page, path: str):
+    assert page.client.get(f"/data/{path.format(id=page.id)}").status_code == 404
+
+
+def test_a_page_shows_only_folders_within_its_reach(page: Page, source: Path, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    stranger = visit(Reach((tmp_path / "other",)))
+    assert "outside" in stranger.post("/data/open", json={"path": str(source)}).json()["error"]
+    assert "outside" in stranger.post("/data/list", json={"id": page.id}).json()["error"]
+    assert stranger.post("/data/sets", json={}).json() == {"sets": []}
+    assert stranger.get(f"/data/{page.id}/small/{page.ids()['1.png']}").status_code == 404
+
+
+def test_a_link_out_of_the_folder_is_not_followed(source: Path, tmp_path: Path):
+    noise_image((8, 8), 1).save(tmp_path / "secret.png")
+    (source / "link.png").symlink_to(tmp_path / "secret.png")
+    (source / "up").symlink_to(tmp_path, target_is_directory=True)
+    assert set(Page(visit(), source).ids()) == set(NAMES)
+
+
+def test_another_server_knows_what_was_decided(page: Page, source: Path):
+    id = page.ids()["1.png"]
+    page.ask("mark", pictures=[id], mark="r")
+    other = visit()
+    order = other.post("/data/list", json={"id": page.id, "filter": "mark:reject"}).json()["order"]
+    assert order == [id]
+    assert "no longer known" in other.post("/data/list", json={"id": "0" * 12}).json()["error"]
+
+
+def test_shots_can_be_others(page: Page):
+    done = page.ask("shots", shots=[{"name": " back ", "target": 3}, {"name": "face", "target": 8}])
+    assert done["shots"] == page.ask("open")["shots"] == [{"name": "back", "target": 3}, {"name": "face", "target": 8}]
+    assert "names" in page.ask("shots", shots=[])["error"]
+    assert "names" in page.ask("shots", shots="x")["error"]

@@ -1,0 +1,58 @@
+"""The filter language: every term, its negation, and nonsense that is refused with its reason."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train_core.config.problems import UserError
+from train_core.studio.query import Facts, parse, quoted
+
+PICTURE = Facts(
+    "My 01.png", 1024, 768, caption="1girl, blue eyes, Hat", tags=frozenset({"1girl", "blue eyes", "hat"}),
+    captioned=True, mark="k", shot="cowboy shot", alpha=True, sharp=40, brightness=0.9, group="alike",
+)  # fmt: skip
+HOLD = (
+    'tag:"blue eyes"', "tag:hat", "tag:HAT", "missing:solo", 'shot:"cowboy shot"', "mark:keep", "side>=768", "side=768",
+    "size>1000", "width<=1024", "height<769", "aspect>1.3", "sharp>=40", "bright>80", "light", "alpha", "captioned",
+    "alike", "name:01", "caption:girl", "blue", '"blue eyes"', "tags=3", "is:alpha",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("term", HOLD)
+def test_a_term_holds_and_its_negation_does_not(term):
+    assert parse(term)(PICTURE)
+    assert not parse(f"-{term}")(PICTURE)
+
+
+def test_all_terms_have_to_hold():
+    assert parse(" ".join(HOLD))(PICTURE)
+    assert not parse(f"{' '.join(HOLD)} tag:1boy")(PICTURE)
+    assert parse("")(PICTURE)
+
+
+def test_what_was_not_measured_yet_fits_no_number():
+    plain = Facts("a.png", 10, 10)
+    assert not parse("sharp>=0")(plain) and not parse("dark")(plain) and parse("-dark")(plain)
+
+
+@pytest.mark.parametrize("term", ["sidee>3", "side>x", "mark:kept", "side:3", "tag>3", "colour:red", "side>9e99"])
+def test_what_cannot_be_meant_is_told_with_what_can(term):
+    with pytest.raises(UserError) as told:
+        parse(term)
+    assert told.value.problems[0].params["known"]
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_filter_or_refused(text):
+    try:
+        assert parse(text)(PICTURE) in (True, False)
+    except UserError as error:
+        assert error.problems[0].code == "studio_filter"
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=20).filter(lambda t: t == t.strip()))
+def test_a_quoted_tag_is_found(tag):
+    lower = tag.lower()
+    assert parse(f"tag:{quoted(lower)}")(Facts("a", 1, 1, tags=frozenset({lower})))

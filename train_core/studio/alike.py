@@ -1,0 +1,95 @@
+"""Near-duplicates: pictures that are the same but for their file, and pictures that merely look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train_core.studio.measures import Measures
+
+MOST_BITS, MOST_COLOUR = 8, 20  # of 64 bits, of 255; what true copies stay within
+ROWS = 256  # compared with all others at once
+
+Kind = Literal["same", "alike"]
+Id = TypeVar("Id", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pictures that belong together, by their place in the list that was compared."""
+
+    kind: Kind
+    members: tuple[int, ...]
+
+
+def groups(pictures: Sequence[Measures]) -> list[Group]:
+    """Groups of near-duplicates, larger ones first; a picture may be in one of each kind.
+
+    The same: hashes within 8 bits, also mirrored, and colours within 20 on average. Alike: the hash alone; only groups
+    that hold more than one group of the same are named so.
+    """
+    hashes = np.array([one.hash for one in pictures], dtype=np.uint64)
+    mirrored = np.array([one.mirrored for one in pictures], dtype=np.uint64)
+    colours = np.array([np.frombuffer(one.colours, dtype=np.uint8) for one in pictures], dtype=np.int16)
+    same, alike = _Sets(len(pictures)), _Sets(len(pictures))
+    for first, second, is_mirrored in _close(hashes, mirrored):
+        alike.join(first, second)
+        if _colour_difference(colours[first], colours[second], is_mirrored) <= MOST_COLOUR:
+            same.join(first, second)
+    found = [Group("same", members) for members in same.groups()]
+    whole = {group.members for group in found}
+    found += [Group("alike", members) for members in alike.groups() if members not in whole]
+    return sorted(found, key=lambda group: (group.kind != "same", -len(group.members), group.members))
+
+
+def _close(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> list[tuple[int, int, bool]]:
+    """All pairs whose hashes differ in 8 bits at most, and whether the second one is mirrored for that."""
+    found: list[tuple[int, int, bool]] = []
+    for start in range(0, len(hashes), ROWS):
+        rows = hashes[start : start + ROWS, None]
+        for others, is_mirrored in ((hashes, False), (mirrored, True)):
+            close = np.bitwise_count(rows ^ others[None, :]) <= MOST_BITS
+            firsts, seconds = np.nonzero(close)
+            firsts = firsts + start
+            wanted = firsts < seconds
+            found += [(int(a), int(b), is_mirrored) for a, b in zip(firsts[wanted], seconds[wanted], strict=True)]
+    return found
+
+
+def _colour_difference(first: NDArray[np.int16], second: NDArray[np.int16], mirrored: bool) -> float:
+    """The mean difference of 16 x 16 colours, in 0..255."""
+    other = second.reshape(16, 16, 3)[:, ::-1].reshape(-1) if mirrored else second
+    return float(np.abs(first - other).mean())
+
+
+class _Sets:
+    """Disjoint sets of places, joined pair by pair."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def _root(self, place: int) -> int:
+        while self._parent[place] != place:
+            self._parent[place] = self._parent[self._parent[place]]
+            place = self._parent[place]
+        return place
+
+    def join(self, first: int, second: int) -> None:
+        self._parent[self._root(first)] = self._root(second)
+
+    def groups(self) -> list[tuple[int, ...]]:
+        """Those sets that have more than one place."""
+        by_root: dict[int, list[int]] = {}
+        for place in range(len(self._parent)):
+            by_root.setdefault(self._root(place), []).append(place)
+        return [tuple(members) for members in by_root.values() if len(members) > 1]
+
+
+def best_of(ids: Sequence[Id], pixels: Mapping[Id, int], sharpness: Mapping[Id, float]) -> Id:
+    """The one to keep of a group: the most pixels, and of as many, the sharpest."""
+    order: Callable[[Id], tuple[int, float]] = lambda id: (pixels.get(id, 0), sharpness.get(id, 0.0))  # noqa: E731
+    return max(ids, key=order)

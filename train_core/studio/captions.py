@@ -1,0 +1,155 @@
+"""Captions beside pictures, edited so that all else in their files stays as it was: mark, line ends, last line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_core.config.existing import is_file
+from train_core.config.problems import Problem, UserError, cause_of, problem
+from train_core.config.whole_files import write_whole
+from train_core.facts.images.caption_files import likely_encoding
+
+ENDINGS = (".txt", ".caption")
+MARK = "\ufeff"  # at the beginning of a file that was saved as "UTF-8 with BOM"
+COMMA = re.compile("[,，、]")
+LINE_END = re.compile(r"\r\n|\n|\r")
+
+Edit = Callable[[Sequence[str]], list[str]]  # of the tags of a line
+
+
+def caption_file(picture: Path) -> Path:
+    """The picture's caption file: the one that is there, or the one to make."""
+    found = [picture.with_suffix(ending) for ending in ENDINGS]
+    return next((path for path in found if is_file(path)), found[0])
+
+
+@dataclass(frozen=True)
+class CaptionText:
+    """The whole text of a caption file, None without one, or what stands in the way of reading it."""
+
+    whole: str | None
+    problem: Problem | None = None
+
+    @property
+    def shown(self) -> str:
+        """The text as a person edits it: lines without the mark, and without the end of the last one."""
+        return shown(self.whole or "")
+
+
+def read(path: Path) -> CaptionText:
+    """The text of a caption file. What cannot be read is told, not raised."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return CaptionText(None)
+    except OSError as error:
+        return CaptionText(None, _unreadable(path, cause_of(error)))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        return CaptionText(None, _not_utf8(path, data))
+    return CaptionText(text)
+
+
+def shown(whole: str) -> str:
+    """The lines of a file's text as a person edits them."""
+    lines = LINE_END.split(whole.removeprefix(MARK))
+    return "\n".join(lines[:-1] if len(lines) > 1 and not lines[-1] else lines)
+
+
+def rewritten(whole: str | None, text: str) -> str:
+    """The file's text with the lines of `text`, which keep the ends that the file's lines have.
+
+    Lines that are in both keep their own ends; what is added gets the file's first one.
+    """
+    if whole is None:
+        return text
+    if shown(whole) == text:
+        return whole
+    mark = MARK if whole.startswith(MARK) else ""
+    body = whole.removeprefix(MARK)
+    ends = LINE_END.findall(body)
+    usual = ends[0] if ends else "\n"
+    last_ended = bool(ends) and bool(re.search(r"[\r\n]\Z", body))
+    lines = text.split("\n")
+    between = (ends[: len(lines) - 1] + [usual] * len(lines))[: len(lines) - 1]
+    written = "".join(line + end for line, end in zip(lines, [*between, ""], strict=True))
+    return mark + written + (ends[-1] if last_ended else "")
+
+
+def tags_of(line: str) -> list[str]:
+    """The tags of a line, in its order."""
+    return [tag for part in COMMA.split(line) if (tag := part.strip())]
+
+
+def edited(text: str, edit: Edit) -> str:
+    """`text`, as a person edits it, with the tags of each of its lines changed by `edit`.
+
+    A line whose tags stay the same stays as it is written, and so does a blank one unless it is all there is.
+    """
+    blank = not text.strip()
+    return "\n".join(_edited_line(line, edit) if line.strip() or blank else line for line in text.split("\n"))
+
+
+def _edited_line(line: str, edit: Edit) -> str:
+    before = tags_of(line)
+    after = edit(before)
+    if after == before:
+        return line
+    if after[: len(before)] == before and line.strip():  # what was only added to stays as it was written
+        return ", ".join([line.rstrip().rstrip(",，、").rstrip(), *after[len(before) :]])
+    return ", ".join(after)
+
+
+def write(path: Path, whole: str | None) -> None:
+    """Write a caption file as a whole; None removes it. Raises OSError."""
+    if whole is None:
+        path.unlink(missing_ok=True)
+        return
+    with write_whole(path) as temporary:
+        temporary.write_bytes(whole.encode("utf-8"))
+
+
+def back_up(path: Path, sources: Sequence[Path], backups: Path, day: str) -> None:
+    """Copy a caption file to `backups`/`day` before it is changed for the first time. Raises OSError."""
+    number, source = next(((n, one) for n, one in enumerate(sources) if path.is_relative_to(one)), (0, path.parent))
+    place = Path(str(number)) / path.relative_to(source)
+    if not is_file(path) or any(is_file(kept / place) for kept in _days(backups)):
+        return
+    with write_whole(backups / day / place) as temporary:
+        temporary.write_bytes(path.read_bytes())
+
+
+def _days(backups: Path) -> list[Path]:
+    return list(backups.iterdir()) if backups.is_dir() else []
+
+
+def checked(text: str) -> str:
+    """A text that can be a caption. Raises UserError for one that cannot be read again."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UserError(
+            problem(
+                "caption_text", "This caption has a character that no text file can hold. Remove it and save again."
+            )
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unreadable(path: Path, reason: str) -> Problem:
+    return problem(
+        "caption_unreadable", "The caption {path} cannot be read ({reason}). Restore it, or remove its image.",
+        path=str(path), reason=reason,
+    )
+
+
+def _not_utf8(path: Path, data: bytes) -> Problem:
+    return problem(
+        "caption_not_utf8",
+        "The caption {path} is not UTF-8; it looks like {encoding}. Open it in a text editor and save it as UTF-8.",
+        path=str(path), encoding=likely_encoding(data),
+    )

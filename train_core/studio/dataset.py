@@ -1,0 +1,168 @@
+"""Datasets of the studio: which folders of pictures belong to one, and what a person has set for it as a whole."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from train_core.config.existing import is_file
+from train_core.config.places import datasets_dir, real_path
+from train_core.config.problems import UserError, cause_of, problem
+from train_core.config.untrusted import text_of
+from train_core.config.whole_files import write_text
+
+FILE = "studio.json"
+VERSION = 1
+ID = re.compile(r"[0-9a-f]{12}")
+LONGEST_NAME, MOST_SHOTS, LARGEST_TARGET = 100, 12, 10_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A kind of picture, and how many of it are wanted."""
+
+    name: str
+    target: int
+
+
+# The tutorials' six kinds, five of each: 30 pictures of a character.
+SHOTS = tuple(Shot(name, 5) for name in ("close-up", "portrait", "upper body", "cowboy shot", "full body", "poses"))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of pictures: all below its `sources`. Its `folder` holds this description, the journal and backups."""
+
+    folder: Path
+    name: str
+    sources: tuple[Path, ...]
+    shots: tuple[Shot, ...] = SHOTS
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+
+def dataset_of(source: Path) -> Dataset:
+    """The dataset of a folder of pictures: the one that is there already, or a new one.
+
+    Raises UserError if there is no such folder, or nothing can be written.
+    """
+    if not source.is_dir():
+        raise UserError(
+            problem(
+                "studio_no_folder",
+                "There is no folder {path}. Choose a folder of pictures; everything below it is shown.",
+                path=str(source),
+            )
+        )
+    place = real_path(source)
+    known = next((one for one in datasets() if one.sources == (place,)), None)
+    if known is not None:
+        return known
+    made = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
+    write(made)
+    return made
+
+
+def datasets() -> list[Dataset]:
+    """All datasets of this home, that which was changed last first; descriptions that cannot be read are left out."""
+    try:
+        folders = [folder for folder in datasets_dir().iterdir() if ID.fullmatch(folder.name)]
+    except OSError:
+        return []
+    found = [one for folder in folders if (one := read(folder)) is not None]
+    return sorted(found, key=lambda one: changed(one).timestamp(), reverse=True)
+
+
+def find_dataset(id: str) -> Dataset:
+    """The dataset with this id. Raises UserError if it is gone."""
+    found = read(datasets_dir() / id) if ID.fullmatch(id) else None
+    if found is None:
+        raise UserError(
+            problem("studio_gone", "This dataset is no longer known. Open its folder again on the Data tab.")
+        )
+    return found
+
+
+def changed(dataset: Dataset) -> datetime:
+    """When something was last decided in the dataset."""
+    files = [dataset.folder / "journal.jsonl", dataset.folder / FILE]
+    return datetime.fromtimestamp(max((file.stat().st_mtime for file in files if file.exists()), default=0))
+
+
+def with_shots(dataset: Dataset, shots: Sequence[Shot]) -> Dataset:
+    """The dataset with other kinds of pictures, written. Raises UserError for names that are none or alike."""
+    names = [shot.name for shot in shots]
+    right = 0 < len(shots) <= MOST_SHOTS and len({*names}) == len(names)
+    if not right or not all(0 < len(name) <= LONGEST_NAME and name == name.strip() for name in names):
+        raise UserError(
+            problem(
+                "studio_shots", "The kinds of pictures need up to {most} names, each of them only once.",
+                most=MOST_SHOTS,
+            )
+        )  # fmt: skip
+    changed = replace(dataset, shots=tuple(shots))
+    write(changed)
+    return changed
+
+
+def write(dataset: Dataset) -> None:
+    """Write the description. Raises UserError where that cannot be done."""
+    said = {
+        "version": VERSION, "name": dataset.name, "sources": [str(path) for path in dataset.sources],
+        "shots": [asdict(shot) for shot in dataset.shots],
+    }  # fmt: skip
+    try:
+        write_text(dataset.folder / FILE, json.dumps(said, indent=1) + "\n")
+    except OSError as error:
+        raise not_written(dataset.folder, error) from error
+
+
+def not_written(folder: Path, error: OSError) -> UserError:
+    """The error if a dataset's folder cannot be written to."""
+    return UserError(
+        problem(
+            "studio_not_written",
+            "Nothing can be written to {folder} ({reason}), where the decisions about these pictures are kept. Free "
+            "some space there, or set CRUCIBLE_HOME to another folder.",
+            folder=str(folder), reason=cause_of(error),
+        )
+    )
+
+
+def read(folder: Path) -> Dataset | None:
+    """The dataset in `folder`; None if there is none that can be read."""
+    if not is_file(folder / FILE):
+        return None
+    try:
+        said = json.loads(text_of(folder / FILE))  # paths may hold halves of characters, which json_of would replace
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    sources = [Path(one) for one in _texts(said.get("sources"))]
+    if not sources or not all(path.is_absolute() for path in sources):
+        return None
+    shots = _shots(said.get("shots"))
+    name = said.get("name")
+    return Dataset(folder, name if isinstance(name, str) and name else sources[0].name, tuple(sources), shots or SHOTS)
+
+
+def _texts(given: Any) -> list[str]:
+    return [one for one in given if isinstance(one, str) and one] if isinstance(given, list) else []
+
+
+def _shots(given: Any) -> tuple[Shot, ...]:
+    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    found = {
+        str(row["name"]): Shot(str(row["name"])[:LONGEST_NAME], min(max(row["target"], 0), LARGEST_TARGET))
+        for row in rows if isinstance(row.get("name"), str) and row["name"] and type(row.get("target")) is int
+    }  # fmt: skip
+    return tuple(found.values())[:MOST_SHOTS]

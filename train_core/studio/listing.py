@@ -1,0 +1,140 @@
+"""What is shown of an open dataset: its pictures filtered and sorted, counts, frequent tags, and near-duplicates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from train_core.studio import measures
+from train_core.studio.alike import Group, best_of, groups
+from train_core.studio.captions import tags_of
+from train_core.studio.decisions import MARKS, REJECT
+from train_core.studio.measures import Measures
+from train_core.studio.query import Facts, parse
+from train_core.studio.studio import Studio
+
+MOST_TAGS = 300
+# Filters that are offered with how many pictures each would show.
+FACETS = (
+    "side>=768", "side>=1024", "sharp>=20", "dark", "light", "aspect>1.3", "aspect<0.6", "alpha", "animated",
+    "captioned", "uncaptioned", "same", "alike",
+)  # fmt: skip
+SORTS = ("name", "changed", "size", "aspect", "sharpness", "brightness", "tags", "mark", "alike")
+
+
+@dataclass(frozen=True)
+class AlikeGroup:
+    """Near-duplicates: their kind, the pictures, and which one is the best of them."""
+
+    kind: str
+    pictures: tuple[int, ...]
+    best: int
+
+
+class Listing:
+    """Questions about an open dataset. Measures come in as they are taken by whoever measures the pictures."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.measures: dict[int, Measures] = {}
+        self._taken = (0, 0, -1)  # looks at the folders, pictures, measured ones
+        self._groups: list[AlikeGroup] | None = None
+        self._place: dict[int, int] = {}  # of a picture in the list of groups
+
+    def take_measures(self) -> int:
+        """Take in what was measured since this was asked last, and return of how many pictures that is known."""
+        studio = self.studio
+        with studio.lock:
+            paths = {picture.path: id for id, picture in studio.pictures.items()}
+            seen = (studio.looks, len(paths))
+        if self._taken == (*seen, len(paths)):
+            return len(paths)
+        found = measures.known(list(paths))
+        if self._taken == (*seen, len(found)):
+            return len(found)
+        with studio.lock:
+            self._taken = (*seen, len(found))
+            self.measures = {
+                paths[path]: one for path, one in found.items() if one is not None and paths[path] in studio.pictures
+            }
+            self._groups = None
+            shares = measures.percentiles(one.sharpness for one in self.measures.values())
+            for (id, one), share in zip(self.measures.items(), shares, strict=True):
+                studio.facts[id] = replace(studio.facts[id], sharp=share, brightness=one.brightness)
+            studio.revision += 1
+        return len(found)
+
+    def alike(self) -> list[AlikeGroup]:
+        """Near-duplicates among the measured pictures, those that are the same first."""
+        with self.studio.lock:
+            if self._groups is None:
+                ids = list(self.measures)
+                self._groups = [self._group(ids, one) for one in groups([self.measures[id] for id in ids])]
+                places = list(enumerate(self._groups))[::-1]
+                self._place = {id: place for place, one in places for id in one.pictures}
+                kinds = {id: one.kind for one in reversed(self._groups) for id in one.pictures}
+                for id, facts in self.studio.facts.items():
+                    if facts.group != kinds.get(id, ""):
+                        self.studio.facts[id] = replace(facts, group=kinds.get(id, ""))
+                self.studio.revision += 1
+            return self._groups
+
+    def _group(self, ids: Sequence[int], group: Group) -> AlikeGroup:
+        members = tuple(ids[place] for place in group.members)
+        facts = self.studio.facts
+        pixels = {id: facts[id].width * facts[id].height for id in members}
+        sharpness = {id: self.measures[id].sharpness for id in members}
+        return AlikeGroup(group.kind, members, best_of(members, pixels, sharpness))
+
+    def order(self, filter: str, sort: str = "name", down: bool = False) -> list[int]:
+        """The pictures that the filter shows, sorted. Raises UserError for a filter that is none."""
+        test = parse(filter)
+        with self.studio.lock:
+            shown = [id for id, facts in self.studio.facts.items() if test(facts)]
+            if sort in SORTS and sort != "name":
+                shown.sort(key=self._key(sort))
+        return shown[::-1] if down else shown
+
+    def _key(self, sort: str) -> Callable[[int], Any]:
+        facts, pictures = self.studio.facts, self.studio.pictures
+        first: dict[str, Callable[[int], Any]] = {
+            "changed": lambda id: pictures[id].seconds,
+            "size": lambda id: facts[id].width * facts[id].height,
+            "aspect": lambda id: facts[id].width / facts[id].height,
+            "sharpness": lambda id: self.measures[id].sharpness if id in self.measures else -1,
+            "brightness": lambda id: self.measures[id].brightness if id in self.measures else -1,
+            "tags": lambda id: len(facts[id].tags),
+            "mark": lambda id: MARKS.index(facts[id].mark),
+            "alike": lambda id: self._place.get(id, len(facts)),
+        }
+        return first[sort]
+
+    def counts(self) -> dict[str, int]:
+        """How many pictures have each mark."""
+        found = Counter(facts.mark for facts in self.studio.facts.values())
+        return {mark: found[mark] for mark in MARKS}
+
+    def shots(self) -> list[int]:
+        """How many pictures there are of each kind, those that were rejected not counted."""
+        found = Counter(facts.shot for facts in self.studio.facts.values() if facts.mark != REJECT)
+        return [found[shot.name] for shot in self.studio.dataset.shots]
+
+    def tags(self, ids: Sequence[int]) -> list[tuple[str, int]]:
+        """The most frequent tags of these pictures, each with the number of pictures that have it."""
+        facts = self.studio.facts
+        found: Counter[str] = Counter()
+        for id in ids:
+            if id in facts:
+                found.update({tag for line in facts[id].caption.split("\n") for tag in tags_of(line)})
+        return found.most_common(MOST_TAGS)
+
+    def facets(self, ids: Sequence[int]) -> list[tuple[str, int]]:
+        """The filters that are offered, each with how many of these pictures it would leave."""
+        shown = [facts for id in ids if (facts := self.studio.facts.get(id)) is not None]
+        return [(facet, sum(map(parse(facet), shown))) for facet in FACETS]
+
+    def column(self, of: Callable[[Facts], Any]) -> list[Any]:
+        """Something of all pictures, in the order of their names."""
+        return [of(facts) for facts in self.studio.facts.values()]

@@ -1,0 +1,321 @@
+"""A dataset that is open: its pictures, what was decided about them, and every change with its undoing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from train_core.config.problems import Problem, UserError, problem
+from train_core.facts.images.image_files import content_hashes
+from train_core.studio import captions
+from train_core.studio.caption_writing import Rewriting, write_changes
+from train_core.studio.dataset import Dataset, Shot, with_shots
+from train_core.studio.decisions import MARKS, Decisions, Step
+from train_core.studio.journal import Journal
+from train_core.studio.looking import Header, headers, picture_files
+from train_core.studio.query import Facts
+
+BACKUPS = "captions-before"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a dataset. `id` follows from its path, so that it stays when the program is started again."""
+
+    id: int
+    path: Path
+    header: Header
+    stamp: str  # another one when the file has changed
+    seconds: float  # when that was
+
+
+@dataclass
+class Outcome:
+    """What a change has done: pictures with another mark or shot, those with another caption, and what was left."""
+
+    decided: set[int] = field(default_factory=set)
+    captioned: set[int] = field(default_factory=set)
+    left: list[Problem] = field(default_factory=list)
+    step: Step | None = None
+
+
+class Studio:
+    """One open dataset. Safe for several threads; other processes may write to the same journal."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.lock = RLock()
+        self.revision = 0
+        self.looks = 0  # at the folders
+        self.pictures: dict[int, Picture] = {}
+        self.facts: dict[int, Facts] = {}
+        self.unreadable = 0
+        self._journal = Journal(dataset.folder)
+        self._decisions = Decisions()
+        self._by_digest: dict[str, list[int]] = {}
+        self._digests: dict[int, str] = {}
+        self._by_caption: dict[Path, list[int]] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Look at the folders again: what is there, what its captions say, what was decided about it."""
+        paths = picture_files(self.dataset.sources)
+        found = headers(paths)
+        with self.lock:
+            self.unreadable = len(paths) - len(found)
+            self.looks += 1
+            self.pictures = _pictures([path for path in paths if path in found], found)
+            self._digests, self._by_digest, self._by_caption = {}, {}, {}
+            for id, picture in self.pictures.items():
+                self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
+            self.facts = {id: self._seen(picture) for id, picture in self.pictures.items()}
+            self._catch_up()
+            if self._decisions.marks or self._decisions.shots:
+                self.identify(self.pictures)
+            if self._decisions.unfinished is not None:
+                with self._journal.alone():  # another process may be at it
+                    self._catch_up()
+                    self._finish()
+            self.revision += 1
+
+    def _seen(self, picture: Picture) -> Facts:
+        """What is known of a picture without a decision."""
+        head = picture.header
+        plain = Facts(
+            picture.path.name, head.width, head.height, alpha=head.alpha, animated=head.animated,
+        )  # fmt: skip
+        return _with_caption(plain, captions.read(captions.caption_file(picture.path)))
+
+    # Marks and shots
+
+    def identify(self, ids: Iterable[int]) -> dict[int, str]:
+        """The digests of pictures' contents; those that cannot be read any more are left out."""
+        missing = {id: self.pictures[id].path for id in ids if id not in self._digests and id in self.pictures}
+        for id, digest in _digests(missing).items():
+            self._digests[id] = digest
+            self._by_digest.setdefault(digest, []).append(id)
+            self._decide(id, digest)
+        return {id: self._digests[id] for id in ids if id in self._digests}
+
+    def _decide(self, id: int, digest: str) -> None:
+        mark, shot = self._decisions.marks.get(digest, MARKS[-1]), self._decisions.shots.get(digest, "")
+        facts = self.facts[id]
+        if (facts.mark, facts.shot) != (mark, shot):
+            self.facts[id] = replace(facts, mark=mark, shot=shot)
+
+    def mark(self, ids: Sequence[int], mark: str) -> Outcome:
+        """Give pictures a mark. Raises UserError where that cannot be written."""
+        return self._decide_all("mark", ids, mark, self._decisions.marks, MARKS[-1])
+
+    def shoot(self, ids: Sequence[int], shot: str) -> Outcome:
+        """Say what kind of picture these are, "" for none. Raises UserError where that cannot be written."""
+        return self._decide_all("shot", ids, shot, self._decisions.shots, "")
+
+    def _decide_all(self, kind: str, ids: Sequence[int], value: str, now: Mapping[str, str], nothing: str) -> Outcome:
+        with self.lock, self._journal.alone():
+            self._catch_up()
+            digests = dict.fromkeys(self.identify(ids).values())
+            change = {
+                digest: [now.get(digest, nothing), value] for digest in digests if now.get(digest, nothing) != value
+            }
+            if not change:
+                return Outcome()
+            return self._take({"do": kind, "to": change, "words": {"value": value}})
+
+    # Undo and redo
+
+    @property
+    def last_step(self) -> Step | None:
+        """What `undo` would take back."""
+        return self._decisions.done[-1] if self._decisions.done else None
+
+    @property
+    def next_step(self) -> Step | None:
+        """What `redo` would do again."""
+        return self._decisions.undone[-1] if self._decisions.undone else None
+
+    def undo(self) -> Outcome:
+        """Take the last change back; captions that were changed otherwise meanwhile stay, and are named."""
+        return self._go("undo")
+
+    def redo(self) -> Outcome:
+        """Do again what was taken back last."""
+        return self._go("redo")
+
+    def _go(self, way: str) -> Outcome:
+        with self.lock, self._journal.alone():
+            self._catch_up()
+            step = self.last_step if way == "undo" else self.next_step
+            if step is None:
+                return Outcome()
+            return self._take({"do": way, "of": step.number})
+
+    # Captions
+
+    def caption(self, id: int) -> captions.CaptionText:
+        """The caption of a picture as it is on disk now."""
+        with self.lock:
+            text = captions.read(captions.caption_file(self.pictures[id].path))
+            self._note(id, text)
+            return text
+
+    def write(self, id: int, text: str, seen: str) -> Outcome:
+        """Write the caption `text`, which a person made of `seen`. Raises UserError if the file says something else."""
+        wanted = captions.checked(text)
+        with self.lock:
+            path = captions.caption_file(self.pictures[id].path)
+            now = captions.read(path)
+            if now.problem is not None:
+                raise UserError(now.problem)
+            if now.shown != seen:
+                raise UserError(changed_outside(path))
+            return self._change_captions({path: (now.whole, captions.rewritten(now.whole, wanted))}, {"do": "edit"})
+
+    def preview(self, ids: Iterable[int], edit: Callable[[str], str]) -> list[tuple[int, str, str]]:
+        """The captions that `edit` changes: picture, text before and text after."""
+        found = []
+        for id in ids:
+            before = captions.read(captions.caption_file(self.pictures[id].path))
+            if before.problem is None and (after := edit(before.shown)) != before.shown:
+                found.append((id, before.shown, after))
+        return found
+
+    def edit(self, ids: Iterable[int], edit: Callable[[str], str], words: Mapping[str, Any]) -> Outcome:
+        """Change captions by `edit`, a text to a text, as one step that `words` describe."""
+        with self.lock:
+            changes: dict[Path, tuple[str | None, str | None]] = {}
+            left = []
+            for id in ids:
+                path = captions.caption_file(self.pictures[id].path)
+                now = captions.read(path)
+                if now.problem is not None:
+                    left.append(now.problem)
+                    continue
+                changes[path] = (now.whole, captions.rewritten(now.whole, captions.checked(edit(now.shown))))
+            outcome = self._change_captions(changes, words)
+            return replace(outcome, left=[*left, *outcome.left])
+
+    def _change_captions(
+        self, changes: Mapping[Path, tuple[str | None, str | None]], words: Mapping[str, Any]
+    ) -> Outcome:
+        change = {
+            str(path): [before, after] for path, (before, after) in changes.items()
+            if before != after and (before is not None or after)
+        }
+        if not change:
+            return Outcome()
+        with self._journal.alone():
+            self._catch_up()
+            return self._take({"do": "captions", "to": change, "words": dict(words)})
+
+    # The journal
+
+    def _take(self, entry: dict[str, Any]) -> Outcome:
+        """Write an entry, and do what it says; only while the journal is held."""
+        self._journal.add({"n": self._decisions.last + 1, "at": f"{datetime.now():%Y-%m-%dT%H:%M:%S}", **entry})
+        outcome = self._catch_up()
+        outcome.step = self._decisions.put
+        outcome.left += self._finish(outcome)
+        self.revision += 1
+        return outcome
+
+    def _catch_up(self) -> Outcome:
+        """Take in what the journal says new."""
+        outcome = Outcome()
+        for entry in self._journal.new():
+            self._decisions.put = None
+            self._decisions.take(entry)
+            step = self._decisions.put
+            digests: Iterable[str] = step.change if step is not None and step.kind != "captions" else ()
+            if any(digest not in self._by_digest for digest in digests):  # decided by another program, or elsewhere
+                self.identify(self.pictures)
+            for digest in digests:
+                for id in self._by_digest.get(digest, ()):
+                    self._decide(id, digest)
+                    outcome.decided.add(id)
+        return outcome
+
+    def _finish(self, outcome: Outcome | None = None) -> list[Problem]:
+        """Write the captions that the journal says are to be written, also after a killed process; what was left."""
+        if self._decisions.unfinished is None:
+            return []
+        step, back = self._decisions.unfinished
+        work = Rewriting(self.dataset.sources, self.dataset.folder / BACKUPS)
+        written, left = write_changes(step.change, back, work)
+        self._journal.add({"n": self._decisions.last + 1, "do": "written", "of": step.number})
+        self._catch_up()
+        for path in written:
+            for id in self._by_caption.get(path.with_suffix(""), ()):
+                self._note(id, captions.read(captions.caption_file(self.pictures[id].path)))
+                if outcome is not None:
+                    outcome.captioned.add(id)
+        return left
+
+    def _note(self, id: int, text: captions.CaptionText) -> None:
+        facts = _with_caption(self.facts[id], text)
+        if facts != self.facts[id]:
+            self.facts[id] = facts
+            self.revision += 1
+
+    # Kinds of pictures
+
+    def set_shots(self, shots: Sequence[Shot]) -> None:
+        """Have other kinds of pictures. Raises UserError for names that cannot be."""
+        with self.lock:
+            self.dataset = with_shots(self.dataset, shots)
+            self.revision += 1
+
+
+def changed_outside(path: Path) -> Problem:
+    """The problem that a caption says something else than what a person has edited."""
+    return problem(
+        "studio_changed_outside",
+        "{file} was changed by another program meanwhile. Nothing was written over it: look at it, and edit it again.",
+        file=path.name,
+    )
+
+
+def _pictures(paths: Sequence[Path], heads: Mapping[Path, Header]) -> dict[int, Picture]:
+    found: dict[int, Picture] = {}
+    for path in paths:
+        try:
+            state = path.stat()
+        except OSError:  # it was there a moment ago
+            continue
+        id = _id_of(path)
+        while id in found:
+            id += 1
+        found[id] = Picture(id, path, heads[path], f"{state.st_mtime_ns:x}-{state.st_size:x}", state.st_mtime)
+    return found
+
+
+def _id_of(path: Path) -> int:
+    """A whole number of 48 bits, which JavaScript can hold."""
+    said = str(path).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(said, digest_size=6).digest(), "big")
+
+
+def _digests(paths: Mapping[int, Path]) -> dict[int, str]:
+    """The digests of files by their ids; one that is gone is left out."""
+    try:
+        found = content_hashes(list(paths.values()))
+    except UserError:
+        found = {}
+        for path in paths.values():
+            try:
+                found |= content_hashes([path])
+            except UserError:  # it cannot be read; nothing can be decided about it
+                continue
+    return {id: found[path] for id, path in paths.items() if path in found}
+
+
+def _with_caption(facts: Facts, text: captions.CaptionText) -> Facts:
+    shown = text.shown
+    tags = frozenset(tag.lower() for line in shown.split("\n") for tag in captions.tags_of(line))
+    return replace(facts, caption=shown, tags=tags, captioned=bool(re.search(r"\S", shown)))

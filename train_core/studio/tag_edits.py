@@ -1,0 +1,66 @@
+"""Changes of many captions' tags at once: add, remove, rename, move to the front, search and replace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from train_core.config.problems import UserError, problem
+from train_core.studio.captions import edited, tags_of
+
+
+def add(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """`tags` and behind them those of `wanted` that are missing."""
+    return [*tags, *(tag for tag in dict.fromkeys(wanted) if tag not in tags)]
+
+
+def remove(tags: Sequence[str], unwanted: Sequence[str]) -> list[str]:
+    """`tags` without the `unwanted` ones."""
+    return [tag for tag in tags if tag not in unwanted]
+
+
+def rename(tags: Sequence[str], old: str, new: Sequence[str]) -> list[str]:
+    """`tags` with `new` in the place of `old`; what is there already is not doubled."""
+    if old not in tags or list(new) == [old]:
+        return list(tags)
+    place = tags.index(old)
+    before = [tag for tag in tags[:place] if tag != old]
+    behind = [tag for tag in tags[place + 1 :] if tag != old]
+    fresh = [tag for tag in dict.fromkeys(new) if tag not in before and tag not in behind]
+    return [*before, *fresh, *behind]
+
+
+def move_to_front(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """`tags` with those of `wanted` that are among them in front, in their order."""
+    first = [tag for tag in dict.fromkeys(wanted) if tag in tags]
+    return [*first, *(tag for tag in tags if tag not in first)]
+
+
+def edit_of(do: str, tag: str, into: str) -> Callable[[str], str]:
+    """The change of a caption's text that is asked for: `do` with `tag`, which may be several with commas, and `into`.
+
+    `replace` takes `tag` as plain text, and `into` in its place. Raises UserError where there is nothing to do it with.
+    """
+    tags, new = tags_of(tag), tags_of(into)
+    if do == "replace" and tag:
+        return lambda text: text.replace(tag, into)
+    if do == "add" and tags:
+        return partial(edited, edit=lambda found: add(found, tags))
+    if do == "remove" and tags:
+        return partial(edited, edit=lambda found: remove(found, tags))
+    if do == "rename" and len(tags) == 1 and new:
+        return partial(edited, edit=lambda found: rename(found, tags[0], new))
+    if do == "front" and tags:
+        return partial(edited, edit=lambda found: move_to_front(found, tags))
+    raise UserError(
+        problem("studio_no_tag", "A tag is missing. Type the tag to change, and for renaming the new one too.")
+    )
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts names as people do: 2 before 10."""
+    return tuple(
+        (0, int(part), "") if part.isascii() and part.isdecimal() else (1, 0, part.casefold())
+        for part in re.split(r"(\d{1,18})", name)
+    )

@@ -1,0 +1,58 @@
+"""Measures of all pictures of a folder, which the Data tab then filters by; and which of them are near-duplicates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from train_core.config.jobs.tools import MeasurePictures
+from train_core.config.problems import UserError, problem
+from train_core.facts.images.image_files import content_hashes
+from train_core.studio.alike import Group, groups
+from train_core.studio.looking import headers, picture_files
+from train_core.studio.measures import AT_ONCE, Measures, measured, percentiles
+from train_core.workshop.common.report import Report
+
+MOST_ROWS = 50  # of a table
+
+
+def run(config: MeasurePictures, report: Report) -> None:
+    """Measure what is not measured yet, portion by portion, so that a stopped tool goes on where it was."""
+    folder = Path(config.measure_pictures.pictures)
+    paths = picture_files([folder]) if folder.is_dir() else []
+    readable = list(headers(paths))
+    if not readable:
+        raise UserError(
+            problem("studio_no_pictures", "No pictures were found in {path}. Choose another folder.", path=str(folder))
+        )
+    progress = report.stage("measuring")
+    found: dict[Path, Measures] = {}
+    for start in range(0, len(readable), AT_ONCE):
+        portion = readable[start : start + AT_ONCE]
+        content_hashes(portion)  # by which decisions about them are known
+        found |= measured(portion)
+        progress(min(start + AT_ONCE, len(readable)), len(readable))
+    _tell(folder, found, report)
+
+
+def _tell(folder: Path, found: dict[Path, Measures], report: Report) -> None:
+    paths = list(found)
+    shares = percentiles(one.sharpness for one in found.values())
+    rows = sorted(zip(shares, paths, strict=True))[:MOST_ROWS]
+    report.table(
+        "pictures", ("picture", "sharper_than", "brightness"),
+        [(_name(path, folder), share, round(100 * found[path].brightness)) for share, path in rows],
+    )  # fmt: skip
+    near = groups(list(found.values()))
+    if near:
+        report.table(
+            "near_duplicates", ("likeness", "pictures"),
+            [(group.kind, _names(group, paths, folder)) for group in near[:MOST_ROWS]],
+        )  # fmt: skip
+
+
+def _names(group: Group, paths: list[Path], folder: Path) -> str:
+    return " · ".join(_name(paths[place], folder) for place in group.members)
+
+
+def _name(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder))
