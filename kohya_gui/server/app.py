@@ -42,7 +42,7 @@ from kohya_gui.server.pictures import picture, thumbnail
 from kohya_gui.server.preferences import preference_routes
 from kohya_gui.server.presets import preset_routes
 from kohya_gui.server.runs import run_routes
-from kohya_gui.server.studio import studio_routes
+from kohya_gui.server.studio.routes import studio_routes
 from kohya_gui.server.tables import table_routes
 from kohya_gui.server.uploads import upload_routes
 from kohya_gui.server.watched import watched_routes

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kohya_gui.files.reach import EVERYWHERE, Reach
-from kohya_gui.server.studio import studio_routes
-from kohya_gui.server.studios import Studios
+from kohya_gui.server.studio.opened_sets import Studios
+from kohya_gui.server.studio.routes import studio_routes
 from tests.pictures import noise_image
 
 NAMES = ("1.png", "2.jpg", "<img src=x onerror=alert(1)>.png", "空 & 'x'.webp", "sideways.jpg", "clear.png", "10.tiff")

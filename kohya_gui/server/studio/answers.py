@@ -1,73 +1,32 @@
-"""The page's routes of the Data tab: opening datasets, lists of their pictures, what is decided, captions, pictures."""
+"""What the Data tab's routes answer: lists of pictures, what is decided about them, their captions and likeness."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
-
 from kohya_gui.files.reach import Reach
-from kohya_gui.server.answering import answer
-from kohya_gui.server.studios import Studios
+from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
-from kohya_gui.views.studio_words import facet_text, notes_html, step_text
+from kohya_gui.views.studio.words import facet_text, notes_html, step_text
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
 from train_core.facts.captions.sets import Captioned, CaptionSet
 from train_core.facts.captions.token_count import fit_tokens
 from train_core.facts.images.caption_draws import CaptionRules
-from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio import captions
 from train_core.studio.dataset import Shot, changed, datasets
 from train_core.studio.decisions import MARKS
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
-from train_core.studio.thumbnails import thumbnail
 
-ASSETS = Path(__file__).parents[1] / "assets" / "studio"
-TYPES = {".js": "text/javascript", ".css": "text/css"}
-# What browsers show by themselves; anything else is sent to them as PNG.
-SHOWN = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
-    ".avif": "image/avif", ".bmp": "image/bmp",
-}  # fmt: skip
-SAFE = {"X-Content-Type-Options": "nosniff"}
-KEPT = {**SAFE, "Cache-Control": "private, max-age=31536000, immutable"}  # the address holds the file's time and size
-FRESH = {**SAFE, "Cache-Control": "no-cache"}
 MOST_EXAMPLES, MOST_LETTERS, MOST_TEXT = 5, 500, 100_000
 
 Asked = Mapping[str, Any]
 Found = dict[str, Any]
-
-
-def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = None) -> list[BaseRoute]:
-    """The routes of the Data tab. `reach` is what the page may show of the disk.
-
-    `forced_language` is the language of every page, "" lets each browser have its own.
-    """
-    answers = Answers(studios or Studios(), reach)
-
-    def route(name: str, of: Callable[[Asked, str], Found]) -> Route:
-        async def handler(request: Request) -> Response:
-            return await answer(request, forced_language, of)
-
-        return Route(f"/data/{name}", handler, methods=["POST"])
-
-    names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups")
-    return [
-        *(route(name, getattr(answers, name)) for name in names),
-        Route("/data/assets/{name}", _asset),
-        Route("/data/{set}/small/{picture:int}", answers.small),
-        Route("/data/{set}/full/{picture:int}", answers.full),
-    ]
 
 
 class Answers:
@@ -238,6 +197,18 @@ class Answers:
     def _listing(self, asked: Asked) -> Listing:
         return self._within(self._studios.find(_text(asked, "id")))
 
+    def picture(self, set: str, id: int) -> Path | None:
+        """The file of a picture of an open dataset, if there is one within the page's reach."""
+        listing = self._studios.opened(set)
+        picture = listing.studio.pictures.get(id) if listing else None
+        if listing is None or picture is None:
+            return None
+        try:
+            self._within(listing)
+        except UserError:
+            return None
+        return picture.path
+
     def _within(self, listing: Listing) -> Listing:
         """The dataset, if this page may show its folders; one that was opened by another page may lie elsewhere."""
         for source in listing.studio.dataset.sources:
@@ -259,25 +230,6 @@ class Answers:
             "captions": sorted(outcome.captioned), "told": step_text(outcome.step, language),
             "left": notes_html(outcome.left, language),
         }  # fmt: skip
-
-    def small(self, request: Request) -> Response:
-        """The thumbnail of a picture, or 404."""
-        return self._picture(request, _thumbnail)
-
-    def full(self, request: Request) -> Response:
-        """A picture as a browser can show it, or 404."""
-        return self._picture(request, _whole)
-
-    def _picture(self, request: Request, of: Callable[[Path], Response]) -> Response:
-        listing = self._studios.opened(request.path_params["set"])
-        picture = listing.studio.pictures.get(request.path_params["picture"]) if listing else None
-        if listing is None or picture is None:
-            return _nothing()
-        try:
-            self._within(listing)
-            return of(picture.path)
-        except Exception as error:  # Pillow's decoders raise whatever they like on broken files
-            return PlainTextResponse(f"There is no picture: {type(error).__name__}\n", status_code=404)
 
 
 def _columns(listing: Listing) -> Found:
@@ -307,27 +259,6 @@ def _caption(listing: Listing, id: int, text: str, language: str) -> Found:
     }  # fmt: skip
 
 
-def _thumbnail(path: Path) -> Response:
-    return FileResponse(thumbnail(path), media_type="image/jpeg", headers=KEPT)
-
-
-def _whole(path: Path) -> Response:
-    kind = SHOWN.get(path.suffix.lower())
-    if kind is not None:
-        return FileResponse(path, media_type=kind, headers=KEPT)
-    content = io.BytesIO()
-    picture: Image.Image = whole_picture(path)
-    picture.save(content, "PNG", compress_level=1)
-    return Response(content.getvalue(), media_type="image/png", headers=KEPT)
-
-
-def _asset(request: Request) -> Response:
-    """A script or a style sheet, by its name alone."""
-    files = {file.name: file for file in ASSETS.glob("*") if file.suffix in TYPES}
-    found = files.get(request.path_params["name"])
-    return _nothing() if found is None else FileResponse(found, media_type=TYPES[found.suffix], headers=FRESH)
-
-
 def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
     given = asked.get(name)
     return given[:most] if isinstance(given, str) else ""
@@ -342,7 +273,3 @@ def _ids(asked: Asked, listing: Listing) -> list[int]:
 
 def _meaningless() -> UserError:
     return UserError(problem("studio_meaningless", "The page has asked for something that is not there. Reload it."))
-
-
-def _nothing() -> Response:
-    return PlainTextResponse("There is no such picture.\n", status_code=404)

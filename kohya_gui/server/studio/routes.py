@@ -1,0 +1,92 @@
+"""The page's routes of the Data tab: questions in JSON, the pictures, and the tab's scripts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from kohya_gui.files.reach import Reach
+from kohya_gui.server.answering import answer
+from kohya_gui.server.studio.answers import Answers, Asked, Found
+from kohya_gui.server.studio.opened_sets import Studios
+from train_core.facts.models.thumbnails import whole_picture
+from train_core.studio.thumbnails import thumbnail
+
+ASSETS = Path(__file__).parents[2] / "assets" / "studio"
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+# What browsers show by themselves; anything else is sent to them as PNG.
+SHOWN = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
+    ".avif": "image/avif", ".bmp": "image/bmp",
+}  # fmt: skip
+SAFE = {"X-Content-Type-Options": "nosniff"}
+KEPT = {**SAFE, "Cache-Control": "private, max-age=31536000, immutable"}  # the address holds the file's time and size
+FRESH = {**SAFE, "Cache-Control": "no-cache"}
+
+
+def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = None) -> list[BaseRoute]:
+    """The routes of the Data tab. `reach` is what the page may show of the disk.
+
+    `forced_language` is the language of every page, "" lets each browser have its own.
+    """
+    answers = Answers(studios or Studios(), reach)
+
+    def route(name: str, of: Callable[[Asked, str], Found]) -> Route:
+        async def handler(request: Request) -> Response:
+            return await answer(request, forced_language, of)
+
+        return Route(f"/data/{name}", handler, methods=["POST"])
+
+    def picture(name: str, of: Callable[[Path], Response]) -> Route:
+        def handler(request: Request) -> Response:
+            path = answers.picture(request.path_params["set"], request.path_params["picture"])
+            return _nothing() if path is None else _sent(path, of)
+
+        return Route(f"/data/{{set}}/{name}/{{picture:int}}", handler)
+
+    names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups")
+    return [
+        *(route(name, getattr(answers, name)) for name in names),
+        Route("/data/assets/{name}", _asset),
+        picture("small", _thumbnail),
+        picture("full", _whole),
+    ]
+
+
+def _sent(path: Path, of: Callable[[Path], Response]) -> Response:
+    """A picture as `of` sends it, or 404."""
+    try:
+        return of(path)
+    except Exception as error:  # Pillow's decoders raise whatever they like on broken files
+        return PlainTextResponse(f"There is no picture: {type(error).__name__}\n", status_code=404)
+
+
+def _thumbnail(path: Path) -> Response:
+    return FileResponse(thumbnail(path), media_type="image/jpeg", headers=KEPT)
+
+
+def _whole(path: Path) -> Response:
+    kind = SHOWN.get(path.suffix.lower())
+    if kind is not None:
+        return FileResponse(path, media_type=kind, headers=KEPT)
+    content = io.BytesIO()
+    picture: Image.Image = whole_picture(path)
+    picture.save(content, "PNG", compress_level=1)
+    return Response(content.getvalue(), media_type="image/png", headers=KEPT)
+
+
+def _asset(request: Request) -> Response:
+    """A script or a style sheet, by its name alone."""
+    files = {file.name: file for file in ASSETS.glob("*") if file.suffix in TYPES}
+    found = files.get(request.path_params["name"])
+    return _nothing() if found is None else FileResponse(found, media_type=TYPES[found.suffix], headers=FRESH)
+
+
+def _nothing() -> Response:
+    return PlainTextResponse("There is no such picture.\n", status_code=404)
