@@ -16,6 +16,7 @@ from kohya_gui.i18n.languages import languages
 from kohya_gui.i18n.messages import page_translations, text
 from kohya_gui.tabs.about import build_about_tab, guides, hidden_guides
 from kohya_gui.tabs.context import PageContext
+from kohya_gui.tabs.data import build_data_tab
 from kohya_gui.tabs.runs import build_runs
 from kohya_gui.tabs.settings import build_settings_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
@@ -57,6 +58,8 @@ def build_page(context: PageContext) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(key("ui.tab.train"), id="train", elem_id="tab-train"):
                 form = build_train_tab(page, context)
+            with gr.Tab(key("ui.tab.data"), id="data", elem_id="tab-data"):
+                build_data_tab()
             with gr.Tab(key("ui.tab.runs"), id="runs", elem_id="tab-runs"):
                 runs = build_runs()
             with gr.Tab(key("ui.tab.tools"), id="tools", elem_id="tab-tools"):

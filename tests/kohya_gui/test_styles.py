@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from kohya_gui.page import ASSETS
 
 
@@ -14,11 +16,12 @@ def selectors(css: str) -> list[str]:
     return [one.strip() for of_one_rule in lists for one in re.split(r",(?![^()]*\))", of_one_rule)]
 
 
-def test_every_rule_of_an_opened_run_is_about_the_opened_run():
+@pytest.mark.parametrize(("folder", "place"), [("opened", "#run-details"), ("studio", "#studio")])
+def test_every_rule_of_what_is_loaded_later_is_about_its_own_place(folder: str, place: str):
     """Its words, such as `.stage`, have another meaning elsewhere."""
-    found = [one for path in sorted(ASSETS.glob("opened/*.css")) for one in selectors(path.read_text("utf-8"))]
+    found = [one for path in sorted(ASSETS.glob(f"{folder}/*.css")) for one in selectors(path.read_text("utf-8"))]
     assert len(found) > 80
-    assert [one for one in found if "#run-details" not in one] == []
+    assert [one for one in found if place not in one] == []
 
 
 def test_selectors_are_read_one_by_one():

@@ -1,0 +1,38 @@
+// The Data tab: loads the dataset studio (assets/studio/) from the server when the tab is first shown.
+
+const place = () => document.getElementById("studio-place");
+const isSeen = () => Boolean(place()) && place().offsetParent !== null;
+const address = (name) => new URL(`data/assets/${name}`, document.baseURI).href;
+let loaded = null, waits = false;
+
+// Resolves once the browser has the style sheet, so that nothing is shown without it.
+function style(name) {
+  return new Promise((done) => {
+    const link = Object.assign(document.createElement("link"), {rel: "stylesheet", href: address(name)});
+    link.onload = link.onerror = done;
+    document.head.append(link);
+  });
+}
+
+async function load() {
+  if (loaded || waits || !isSeen()) return;
+  waits = true;
+  loaded = Promise.all([import(address("studio.js")), crucible.post("data/shell", {}), style("studio.css"), style("panel.css")]);
+  try {
+    const [studio, shell] = await loaded;
+    place().innerHTML = shell.html;
+    studio.start(shell.words);
+    watch.disconnect();
+  } catch (error) {
+    loaded = null; // the server was away: the next look at the tab tries again
+    crucible.toast(error.message, true);
+  }
+  waits = false;
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest && event.target.closest("[role=tab]")) crucible.drawn(isSeen).then(load);
+});
+const watch = new MutationObserver(load);
+watch.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"]});
+load();

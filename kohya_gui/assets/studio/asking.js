@@ -1,0 +1,125 @@
+// What is asked of the server (server/studio.py): questions at any time, acts one after the other, drawn before they are answered.
+
+import {set, apply, say, takeOrder, takePictures, tell, markOf, shotOf, recount} from "./state.js";
+
+const SOON = 180, AGAIN = 4000; // milliseconds after a key, and in which the same complaint isn't repeated
+let waiting = []; // acts that are not answered yet
+let trusted = true; // whether the columns are as the server has them; what a change to captions made of them is not known here
+let line = Promise.resolve(), asked = 0, timer = 0, lastSaid = "", lastTime = 0;
+
+// What is refused, as HTML from the server.
+export class Refusal extends Error {
+  constructor(html) {
+    super(html);
+    this.html = html;
+  }
+}
+
+export async function ask(what, body = {}) {
+  const answer = await crucible.post(`data/${what}`, {id: set.id, ...body});
+  if (answer.error) throw new Refusal(answer.error);
+  return answer;
+}
+
+export function complain(error) {
+  const words = error.html ?? error.message;
+  if (words === lastSaid && Date.now() - lastTime < AGAIN) return;
+  [lastSaid, lastTime] = [words, Date.now()];
+  crucible.toast(words, error.html === undefined);
+}
+
+// Does `what` once everything before it is done, and resolves to the answer, or null where it was refused. `before` is how the
+// pictures were drawn until now, and are drawn again if it is.
+export function act(what, body = {}, before = []) {
+  const mine = {pictures: before.map(([pid]) => pid), id: set.id};
+  waiting.push(mine);
+  const done = line.then(async () => {
+    try {
+      const answer = await ask(what, {id: mine.id, ...body});
+      waiting.shift();
+      if (mine.id === set.id) take(answer);
+      return answer;
+    } catch (error) {
+      waiting.shift();
+      if (mine.id === set.id) apply(still(before));
+      complain(error);
+      return null;
+    }
+  });
+  line = done;
+  return done;
+}
+
+// Those of `changed` that nothing which waits will change again.
+function still(changed) {
+  const later = new Set(waiting.flatMap((one) => one.pictures));
+  return changed.filter(([pid]) => !later.has(pid));
+}
+
+function take(answer) {
+  set.revision = answer.revision ?? set.revision;
+  if (answer.captions && answer.captions.length > 1) trusted = false;
+  if (answer.left) crucible.toast(answer.left);
+  if (answer.undo !== undefined) set.undo = answer.undo;
+  if (answer.redo !== undefined) set.redo = answer.redo;
+  if (answer.shots && typeof answer.shots[0] === "number") set.shotCounts = answer.shots;
+  if (answer.changed) apply(still(answer.changed));
+  else tell("counts");
+  const differs = answer.counts && Object.keys(set.counts).some((mark) => set.counts[mark] !== (answer.counts[mark] ?? 0));
+  if (differs && !waiting.length) list({anew: true}); // another window has marked pictures as well
+}
+
+// Marks pictures; drawn at once.
+export function mark(pids, letter) {
+  const before = pids.map((pid) => [pid, markOf(pid), shotOf(pid)]);
+  apply(before.map(([pid, , shot]) => [pid, letter, shot]));
+  return act("mark", {pictures: pids, mark: letter}, before);
+}
+// Gives pictures a type of shot; the one that all have is taken away.
+export function shoot(pids, index) {
+  const before = pids.map((pid) => [pid, markOf(pid), shotOf(pid)]);
+  const shot = before.every(([, , had]) => had === index) ? -1 : index;
+  apply(before.map(([pid, letter]) => [pid, letter, shot]));
+  return act("mark", {pictures: pids, shot}, before);
+}
+
+// Asks which pictures fit the filter, in their order; `anew` where the columns that are known cannot be trusted.
+export async function list({anew = false} = {}) {
+  clearTimeout(timer);
+  const mine = ++asked, {id, filter, sort, down} = set;
+  await line;
+  try {
+    const answer = await ask("list", {filter, sort, down, revision: anew || !trusted ? null : set.revision});
+    if (mine !== asked || id !== set.id) return;
+    set.revision = answer.revision;
+    if (answer.pictures) {
+      trusted = true;
+      takePictures(answer.pictures);
+      recount();
+    }
+    if (!answer.bad || !set.order.length) takeOrder(answer.order);
+    tell("listed", answer.bad);
+  } catch (error) {
+    if (mine === asked) complain(error);
+  }
+}
+export function listSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(list, SOON);
+}
+
+// Opens a folder, a zip or a dataset that is known. Throws what is refused.
+export async function open(what) {
+  await line;
+  const answer = await crucible.post("data/open", what);
+  if (answer.error) throw new Refusal(answer.error);
+  asked++;
+  waiting = [];
+  Object.assign(set, {
+    id: answer.id, name: answer.name, count: answer.count, sources: answer.sources, shots: answer.shots, revision: null,
+    filter: "", chosen: new Set(), current: null, anchor: null, order: [], place: new Map(), groups: null, undo: "", redo: "",
+  });
+  tell("opened");
+  if (answer.skipped) crucible.toast(say("skipped", {count: answer.skipped}), true);
+  await list();
+}

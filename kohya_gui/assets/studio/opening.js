@@ -1,0 +1,87 @@
+// How to begin: a path that is typed or picked, or one of the datasets that there are.
+
+import {set, at, say, made, button, remember, remembered} from "./state.js";
+import {open, Refusal} from "./asking.js";
+
+let busy = false;
+
+export function startOpening() {
+  for (const step of ["open", "captions"]) document.querySelector(`#studio [data-step=${step}]`).textContent = say(`step_${step}_help`);
+  at("studio-open").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const path = at("studio-path").value.trim();
+    if (path) show({path});
+    else at("studio-path").focus();
+  });
+  at("studio-pick").addEventListener("click", () => crucible.pick({
+    form: "train", setting: "train_data_dir", at: at("studio-path").value,
+    done(path) {
+      at("studio-path").value = path;
+      show({path});
+    },
+  }));
+}
+
+// Opens the dataset that was open before the page was loaded again, or offers what there is.
+export async function begin() {
+  const last = remembered("open", "");
+  if (last && await show({id: last}, true)) return;
+  await offer();
+}
+
+export async function offer() {
+  remember("open", "");
+  set.id = "";
+  at("studio-work").hidden = true;
+  at("studio-start").hidden = false;
+  at("studio-refused").replaceChildren();
+  if (matchMedia("(pointer: fine)").matches) at("studio-path").focus({preventScroll: true});
+  try {
+    const {sets} = await crucible.post("data/sets", {});
+    at("studio-known").hidden = !sets.length;
+    at("studio-known").querySelector(".sets").replaceChildren(...sets.map(card));
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+function card({id, name, count, kept, sources, changed}) {
+  return button(
+    {className: "set card", onclick: () => show({id})},
+    made("b", {}, name),
+    ...(count === null ? [] : [made("span", {className: "pills"}, // known of those that are open
+      made("span", {className: "pill"}, say("known_count", {count})), made("span", {className: "pill ok"}, say("known_kept", {count: kept})))]),
+    made("span", {className: "where", title: sources.join("\n")}, made("bdi", {}, sources.join(" · "))),
+    made("small", {}, changed),
+  );
+}
+
+// Opens what was named, and says whether it did.
+async function show(what, quietly = false) {
+  if (busy) return false;
+  busy = true;
+  wait(true);
+  try {
+    await open(what);
+    remember("open", set.id);
+    at("studio-start").hidden = true;
+    return true;
+  } catch (error) {
+    if (!quietly) refuse(error);
+    return false;
+  } finally {
+    busy = false;
+    wait(false);
+  }
+}
+
+function wait(waits) {
+  const submit = at("studio-open").querySelector("[type=submit]");
+  submit.disabled = waits;
+  submit.textContent = say(waits ? "opening" : "open");
+  at("studio-start").classList.toggle("waits", waits);
+}
+
+function refuse(error) {
+  at("studio-refused")[error instanceof Refusal ? "innerHTML" : "textContent"] = error.html ?? error.message;
+}

@@ -1,0 +1,146 @@
+// The dataset that is open: its pictures in columns, in which order they are shown, which are chosen, and who wants to know.
+
+export const set = {
+  id: "", name: "", count: 0, sources: [], shots: [],
+  revision: null, pictures: null, row: new Map(), // the columns, and the row in them of each picture
+  marks: [], shotOf: [], captioned: [], // of the columns those that change
+  order: [], place: new Map(), // what is shown, and where in it each picture is
+  groups: null, // of look-alikes, while these are shown
+  chosen: new Set(), current: null, anchor: null,
+  filter: "", sort: "name", down: false,
+  counts: {k: 0, r: 0, s: 0, ".": 0}, shotCounts: [], undo: "", redo: "",
+  mode: "cull",
+};
+export const MARKS = {keep: "k", reject: "r", skip: "s", undecided: "."};
+export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter) || "undecided";
+
+// Whoever shows something listens here: "opened", "list", "marks", "current", "chosen", "counts", "captions", "mode", "shots".
+const listeners = {};
+export function on(names, listener) {
+  for (const name of names.split(" ")) (listeners[name] ??= []).push(listener);
+}
+export function tell(name, detail) {
+  for (const listener of listeners[name] || []) listener(detail);
+}
+
+let texts = {};
+export const setWords = (words) => { texts = words; };
+// The words called `name` with {placeholders} filled in; {count:plural} is the s of a plural.
+export function say(name, params = {}) {
+  return (texts[name] ?? name).replace(/\{(\w+)(:plural)?\}/g, (whole, key, plural) => {
+    if (!(key in params)) return whole;
+    return plural ? (String(params[key]) === "1" ? "" : "s") : shown(params[key]);
+  });
+}
+const shown = (value) => (typeof value === "number" ? value.toLocaleString(document.documentElement.lang || "en") : value);
+export const figure = shown;
+
+export const at = (id) => document.getElementById(id);
+// An element with children; what is given as text stays text.
+export function made(tag, properties = {}, ...children) {
+  const {data, ...rest} = properties;
+  const element = Object.assign(document.createElement(tag), rest);
+  Object.assign(element.dataset, data || {});
+  element.append(...children);
+  return element;
+}
+export function button(properties, ...children) {
+  return made("button", {type: "button", ...properties}, ...children);
+}
+
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`crucible_studio_${name}`, JSON.stringify(value));
+  } catch {
+    // the browser keeps nothing; then it is as usual at the next visit
+  }
+}
+export function remembered(name, usual) {
+  try {
+    return JSON.parse(localStorage.getItem(`crucible_studio_${name}`)) ?? usual;
+  } catch {
+    return usual;
+  }
+}
+
+// One picture.
+export const nameOf = (pid) => set.pictures.name[set.row.get(pid)];
+export const markOf = (pid) => set.marks[set.row.get(pid)];
+export const shotOf = (pid) => set.shotOf[set.row.get(pid)];
+export const sizeOf = (pid) => [set.pictures.width[set.row.get(pid)], set.pictures.height[set.row.get(pid)]];
+export const isCaptioned = (pid) => set.captioned[set.row.get(pid)];
+export function setCaptioned(pid, is) {
+  if (set.row.has(pid)) set.captioned[set.row.get(pid)] = is;
+}
+export function addressOf(pid, kind) {
+  const stamp = encodeURIComponent(set.pictures.stamp[set.row.get(pid)]);
+  return `data/${encodeURIComponent(set.id)}/${kind}/${pid}?s=${stamp}`;
+}
+
+export function takePictures(pictures) {
+  set.pictures = pictures;
+  set.row = new Map(pictures.id.map((pid, row) => [pid, row]));
+  set.marks = [...pictures.mark];
+  set.shotOf = [...pictures.shot];
+  set.captioned = [...pictures.captioned].map((one) => one === "1");
+}
+
+// Draws marks and shots: [[pid, mark, shot], …].
+export function apply(changed) {
+  for (const [pid, mark, shot] of changed) {
+    const row = set.row.get(pid);
+    if (row === undefined) continue;
+    set.marks[row] = mark;
+    set.shotOf[row] = shot;
+  }
+  recount();
+  tell("marks", changed.map(([pid]) => pid));
+}
+
+export function recount() {
+  const counts = {k: 0, r: 0, s: 0, ".": 0};
+  for (const mark of set.marks) counts[mark]++;
+  set.counts = counts;
+  tell("counts");
+}
+
+// Shows pictures in `order`; whoever looked at one goes on looking at it, or at what is in its place.
+export function takeOrder(order) {
+  const before = set.place.get(set.current) ?? 0;
+  set.order = order;
+  set.place = new Map(order.map((pid, place) => [pid, place]));
+  set.chosen = new Set([...set.chosen].filter((pid) => set.place.has(pid)));
+  tell("list");
+  if (!set.place.has(set.current)) choose(order[Math.min(before, order.length - 1)] ?? null);
+  else tell("chosen");
+}
+
+// Makes one picture the current one, and the only one that is chosen.
+export function choose(pid) {
+  set.anchor = pid;
+  select(pid, pid === null ? [] : [pid]);
+}
+export function select(current, chosen) {
+  set.chosen = new Set(chosen);
+  const moved = set.current !== current;
+  set.current = current;
+  tell("chosen");
+  if (moved) tell("current");
+}
+export function toggle(pid) {
+  const chosen = new Set(set.chosen);
+  if (!chosen.delete(pid)) chosen.add(pid);
+  set.anchor = pid;
+  select(pid, chosen.size ? chosen : [pid]);
+}
+// Chooses everything between the anchor and `pid`.
+export function extend(pid) {
+  const ends = [set.place.get(set.anchor) ?? 0, set.place.get(pid)];
+  select(pid, set.order.slice(Math.min(...ends), Math.max(...ends) + 1));
+}
+
+export function setMode(mode) {
+  set.mode = mode;
+  remember("mode", mode);
+  tell("mode");
+}

@@ -1,0 +1,48 @@
+// Thumbnails: fetched few at a time, so that what is pressed meanwhile does not wait behind them; what is in view comes first.
+
+import {addressOf} from "./state.js";
+
+const AT_ONCE = 4; // a browser has six connections to a server
+
+export class Thumbnails {
+  constructor() {
+    this.loading = new Set();
+    this.waiting = [];
+  }
+
+  // Has cells show their pictures: [[cell, picture, how far it is from the middle], …].
+  want(cells) {
+    this.waiting = cells.filter(([cell, pid]) => cell.dataset.shown !== addressOf(pid, "small"))
+      .sort((one, other) => one[2] - other[2]);
+    this.next();
+  }
+
+  // A cell is used for something else, or not at all.
+  drop(cell) {
+    this.loading.delete(cell);
+    delete cell.dataset.shown;
+    delete cell.dataset.state;
+    const image = cell.firstElementChild;
+    image.onload = image.onerror = null;
+    image.removeAttribute("src");
+  }
+
+  next() {
+    while (this.waiting.length && this.loading.size < AT_ONCE) {
+      const [cell, pid] = this.waiting.shift();
+      const address = addressOf(pid, "small"), image = cell.firstElementChild;
+      if (cell.dataset.pid !== String(pid) || cell.dataset.shown === address) continue;
+      this.loading.add(cell);
+      cell.dataset.shown = address;
+      cell.dataset.state = "loading";
+      const done = (state) => () => {
+        cell.dataset.state = state;
+        this.loading.delete(cell);
+        this.next();
+      };
+      image.onload = done("ready");
+      image.onerror = done("broken");
+      image.src = address;
+    }
+  }
+}

@@ -1,0 +1,441 @@
+"""The Data tab in a real browser: pictures are culled by keys, filtered and captioned, and all of it can be undone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
+
+from kohya_gui.options import PageOptions
+from kohya_gui.page import ASSETS
+from kohya_gui.server import app
+from kohya_gui.server.board import Board
+from kohya_gui.server.listener import listen_from
+from kohya_gui.tabs.data import build_data_tab
+from train_core.config.places import runs_dir
+
+COLOURS = ("red", "green", "blue", "gold", "navy", "teal", "pink", "gray", "olive", "brown", "black", "white")
+HOSTILE = "\"'><img src=x onerror=hacked=1>" if os.name != "nt" else "'&lt;b&gt;&amp;"
+HOSTILE_CAPTION = "<script>hacked=1</script>, \"q\", <img src=x onerror=hacked=1>,\nsecond"
+KEEP, REJECT, SKIP, UNDECIDED = "k", "r", "s", "."
+
+
+def tab_alone(_context: object) -> gr.Blocks:
+    """A page with the Data tab alone."""
+    with gr.Blocks(analytics_enabled=False) as page:
+        build_data_tab()
+    return page
+
+
+def look() -> dict[str, object]:
+    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("common.js", "studio.js"))
+    return {"css_paths": [ASSETS / "look.css"], "js": f"() => {{\n{script}\n}}", "ssr_mode": False}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The tab, served with the routes of the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRUCIBLE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setattr(app, "build_page", tab_alone)
+        patch.setattr(app, "page_options", look)
+        listener = listen_from("127.0.0.1", 18860)
+        assert listener is not None
+        served = app.open_page(PageOptions(inbrowser=False), listener, Board(runs_dir()))
+        yield served.local_url
+        served.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with twelve pictures of other colours, 00.png and on; those with an even number have captions."""
+    folder = tmp_path / "twelve"
+    folder.mkdir()
+    for number, colour in enumerate(COLOURS):
+        Image.new("RGB", (48 + number, 64), colour).save(folder / f"{number:02d}.png")
+        if number % 2 == 0:
+            (folder / f"{number:02d}.txt").write_text(f"1girl, {colour}, hat\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def window(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """`window(folder)` opens the page and the folder in it; `more` are options of the browser."""
+    contexts = []
+
+    def open_window(folder: Path, width: int = 1440, height: int = 900, **more: object) -> Page:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, locale="en-US", **more))
+        page = contexts[-1].new_page()
+        page.goto(address)
+        page.locator("#studio-path").fill(str(folder))
+        page.locator("#studio-open [type=submit]").click()
+        expect(page.locator("#studio-grid .cell").first).to_be_visible()
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+
+
+def cell(page: Page, name: str) -> Locator:
+    return page.locator(f'#studio-grid .cell[title="{name}"]')
+
+
+def is_marked(page: Page, marks: dict[str, str]) -> None:
+    """Check the marks of pictures in the grid by their numbers."""
+    for number, mark in marks.items():
+        expect(cell(page, f"{number}.png")).to_have_attribute("data-mark", mark)
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def counts(page: Page, *wanted: str) -> None:
+    """Check how many are kept, rejected, skipped and undecided."""
+    for place, count in enumerate(wanted):
+        expect(page.locator("#studio-counts .count b").nth(place)).to_have_text(count)
+
+
+def answered(page: Page, what: str, doing: Callable[[], object]) -> None:
+    """Do something, and wait until the server has answered `what`."""
+    with page.expect_response(lambda response: response.url.endswith(f"data/{what}")):
+        doing()
+
+
+def test_pictures_are_culled_by_keys_alone_and_all_of_it_is_undone_redone_and_kept(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in pictures.iterdir()}
+    page = window(pictures)
+    expect(page.locator("#studio-count")).to_have_text("12 pictures")
+    press(page, "k", "R", "s", "k", "1", "k")
+    is_marked(page, {"00": KEEP, "01": REJECT, "02": SKIP, "03": KEEP, "04": KEEP, "05": UNDECIDED})
+    expect(cell(page, "04.png")).to_have_attribute("data-shot", "close-up")
+    expect(cell(page, "01.png")).to_have_attribute("data-sign", "✕")  # colour is not the only sign
+    counts(page, "3", "1", "1", "7")
+    expect(page.locator("#studio-shots .shot").first).to_contain_text("1 / 5")
+    press(page, "z", "z", "z")
+    is_marked(page, {"03": UNDECIDED, "04": UNDECIDED})
+    expect(cell(page, "04.png")).to_have_attribute("data-shot", "")
+    expect(page.locator("#studio-about")).to_contain_text("Undone")
+    press(page, "Shift+Z")
+    is_marked(page, {"03": KEEP, "04": UNDECIDED})
+    press(page, "Home", "Shift+ArrowRight", "Shift+ArrowRight")
+    expect(page.locator("#studio-about")).to_have_text("3 chosen")
+    answered(page, "mark", lambda: press(page, "u"))
+    counts(page, "1", "0", "0", "11")
+    page.reload()
+    expect(cell(page, "03.png")).to_have_attribute("data-mark", KEEP)
+    counts(page, "1", "0", "0", "11")
+    assert {path.name: path.read_bytes() for path in pictures.iterdir()} == before
+
+
+def test_what_the_server_refuses_is_told_and_taken_back(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    page.route("**/data/mark", lambda route: route.fulfill(json={"error": "<b>no room</b>"}))
+    press(page, "k", "k")
+    expect(page.locator(".told")).to_have_text("no room")
+    is_marked(page, {"00": UNDECIDED, "01": UNDECIDED})
+    page.unroute("**/data/mark")
+    press(page, "Home", "k")
+    counts(page, "1", "0", "0", "11")
+
+
+def test_keys_go_to_the_server_one_after_the_other_while_the_grid_is_ahead(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/data/mark", hold)
+    press(page, "k", "r", "k")
+    is_marked(page, {"00": KEEP, "01": REJECT, "02": KEEP})  # nothing is answered yet
+    asked: list[Request] = []
+    for number in range(3):
+        while len(held) <= number:
+            page.evaluate("new Promise(requestAnimationFrame)")
+        asked.append(held[number].request)
+        assert len(held) == number + 1
+        held[number].continue_()
+    counts(page, "2", "1", "0", "9")
+    assert [request.post_data_json["mark"] for request in asked] == [KEEP, REJECT, KEEP]
+
+
+def test_filters_are_typed_clicked_refused_and_applied_again(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    count = page.locator("#studio-count")
+    press(page, "/")
+    page.keyboard.type("tag:hat")
+    expect(count).to_have_text("6 of 12")
+    press(page, "Enter", "k")  # the field has no focus any more
+    counts(page, "1", "0", "0", "11")
+    page.locator("#studio-tags .tag-row", has_text="blue").click()
+    expect(page.locator("#studio-filter")).to_have_value("tag:hat tag:blue")
+    expect(count).to_have_text("1 of 12")
+    page.locator("#studio-filter-clear").click()
+    expect(count).to_have_text("12 pictures")
+    page.locator("#studio-counts .count").nth(3).click()
+    expect(count).to_have_text("11 of 12")
+    press(page, "Home", "k")
+    expect(count).to_have_text("11 of 12")  # nothing moves while pictures are marked
+    page.locator("#studio-again").click()
+    expect(count).to_have_text("10 of 12")
+    page.locator("#studio-counts .count").first.click()  # only one mark can hold
+    expect(page.locator("#studio-filter")).to_have_value("mark:keep")
+    expect(count).to_have_text("2 of 12")
+    page.locator("#studio-filter").fill("side>=much")
+    expect(page.locator("#studio-filter-bad")).to_contain_text("side>=much")
+    expect(count).to_have_text("2 of 12")
+    page.locator("#studio-filter").fill("nothing-like-this")
+    expect(page.locator("#studio-none")).to_be_visible()
+
+
+def test_the_order_is_chosen_and_turned_round(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    page.locator("#studio-sort").select_option("aspect")
+    first = page.locator('#studio-grid .cell[aria-posinset="1"]')
+    expect(first).to_have_attribute("title", "00.png")
+    page.locator("#studio-down").click()
+    expect(first).to_have_attribute("title", "11.png")
+
+
+def test_a_caption_is_edited_in_place_and_never_written_over_another_ones_words(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures)
+    text, file = page.locator("#studio-text"), pictures / "00.txt"
+    press(page, "e")
+    expect(text).to_be_focused()
+    expect(text).to_have_value("1girl, red, hat")
+    expect(page.locator("#studio-tokens")).to_have_text(re.compile(r"Tokens: \d+ of 75"))
+    text.fill("1girl, red, hat, k r s")  # letters are no keys in here
+    press(page, "Control+Enter")
+    expect(page.locator("#studio-saved")).to_have_text("Saved in 00.txt")
+    assert file.read_text(encoding="utf-8") == "1girl, red, hat, k r s\n"
+    counts(page, "0", "0", "0", "12")
+    text.fill("mine")
+    file.write_text("theirs\n", encoding="utf-8")
+    answered(page, "write", lambda: press(page, "Escape"))  # leaving the field writes
+    expect(page.locator("#studio-conflict button")).to_have_count(2)
+    assert file.read_text(encoding="utf-8") == "theirs\n"
+    page.locator("#studio-conflict button").nth(1).click()
+    expect(page.locator("#studio-saved")).to_have_text("Saved in 00.txt")
+    assert file.read_text(encoding="utf-8") == "mine\n"
+    cell(page, "01.png").click()
+    expect(text).to_have_value("")
+    text.fill("a new one")
+    answered(page, "write", lambda: cell(page, "02.png").click())
+    expect(text).to_have_value("1girl, blue, hat")
+    assert (pictures / "01.txt").read_text(encoding="utf-8").strip() == "a new one"
+    answered(page, "undo", lambda: press(page, "z"))
+    expect(text).to_have_value("")
+
+
+def test_many_captions_are_changed_after_a_preview_and_changed_back(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in pictures.glob("*.txt")}
+    page = window(pictures)
+    page.locator("button[data-mode=captions]").click()
+    bulk, go = page.locator("#studio-bulk"), page.locator("#studio-bulk-go")
+    bulk.locator("[name=do]").select_option("rename")
+    bulk.locator("[name=tag]").fill("hat")
+    bulk.locator("[name=into]").fill("cap")
+    press(page, "Enter")
+    expect(page.locator("#studio-examples p")).to_have_text("Captions that change: 6")
+    expect(page.locator("#studio-examples del").first).to_have_text("hat")
+    assert {path.name: path.read_bytes() for path in pictures.glob("*.txt")} == before
+    bulk.locator("[name=into]").fill("caps")  # what was not looked at cannot be done
+    expect(go).to_be_hidden()
+    press(page, "Enter")
+    expect(go).to_have_text("Change 6 captions")
+    go.click()
+    expect(page.locator("#studio-examples")).to_contain_text("Changed: 6")
+    assert (pictures / "02.txt").read_text(encoding="utf-8") == "1girl, blue, caps\n"
+    expect(page.locator("#studio-tags .tag-row", has_text="caps")).to_contain_text("6")
+    page.locator("#studio-grid").focus()
+    answered(page, "undo", lambda: press(page, "z"))
+    assert {path.name: path.read_bytes() for path in pictures.glob("*.txt")} == before
+    cell(page, "00.png").click()
+    cell(page, "04.png").click(modifiers=["Control"])
+    row = page.locator("#studio-caption-many .of-several", has_text="1girl")
+    expect(row).to_contain_text("2 / 2")
+    row.locator("button").click()
+    expect(page.locator("#studio-examples p")).to_have_text("Captions that change: 2")
+    go.click()
+    expect(page.locator("#studio-examples")).to_contain_text("Changed: 2")
+    assert (pictures / "04.txt").read_text(encoding="utf-8") == "navy, hat\n"
+    assert (pictures / "02.txt").read_bytes() == before["02.txt"]
+
+
+def test_a_picture_is_shown_large_culled_there_zoomed_and_compared(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    Image.new("RGB", (2400, 1800), "red").save(pictures / "00.png")
+    page = window(pictures)
+    viewer, image = page.locator("#studio-viewer"), page.locator("#studio-viewer .stage img")
+    press(page, "Enter")
+    expect(viewer).to_be_visible()
+    expect(image).to_have_attribute("alt", "00.png")
+    expect(image).to_have_js_property("naturalWidth", 2400)
+    assert image.evaluate("image => image.clientWidth") <= 1440
+    press(page, "Space")
+    expect(image).to_have_js_property("clientWidth", 2400)
+    press(page, "Space", "k")
+    expect(image).to_have_attribute("alt", "01.png")
+    expect(image).to_have_js_property("complete", True)
+    press(page, "ArrowRight", "r", "Enter")
+    expect(viewer).to_be_hidden()
+    is_marked(page, {"00": KEEP, "01": UNDECIDED, "02": REJECT})
+    cell(page, "05.png").click()
+    cell(page, "08.png").click(modifiers=["Control"])
+    press(page, "c")
+    expect(image).to_have_count(2)
+    press(page, "r", "ArrowRight", "k", "Escape")
+    is_marked(page, {"05": REJECT, "08": KEEP})
+    cell(page, "03.png").dblclick()
+    expect(viewer).to_be_visible()
+
+
+def test_keys_are_listed_changed_kept_and_no_key_does_two_things(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    sheet = page.locator("#studio-keys")
+    press(page, "?")
+    expect(sheet.locator(".key")).to_have_count(19)
+    sheet.locator("[data-act=keep]").click()
+    press(page, "r")
+    expect(page.locator("#studio-keys-refused")).to_contain_text("Reject")
+    press(page, "Home")
+    expect(page.locator("#studio-keys-refused")).to_contain_text("move about")
+    press(page, "g")
+    expect(sheet.locator("[data-act=keep]")).to_have_text("G")
+    press(page, "Escape")
+    expect(sheet).to_be_hidden()
+    press(page, "k", "g")
+    is_marked(page, {"00": KEEP, "01": UNDECIDED})
+    page.reload()
+    expect(page.locator("#studio-acts [data-do=keep] kbd")).to_have_text("G")
+    expect(cell(page, "00.png")).to_have_attribute("data-mark", KEEP)
+    page.locator("#studio-acts [data-do=help]").click()
+    page.locator("#studio-keys-default").click()
+    expect(sheet.locator("[data-act=keep]")).to_have_text("K")
+
+
+def test_shots_get_other_names_and_targets(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    page.locator("#studio-shots-edit").click()
+    page.locator("#studio-shots input[name=name]").first.fill("<b>face</b>")
+    page.locator("#studio-shots input[name=target]").first.fill("1")
+    page.locator("#studio-shots [type=submit]").click()
+    row = page.locator("#studio-shots .shot").first
+    expect(row).to_contain_text("<b>face</b>")
+    expect(row).to_contain_text("0 / 1")
+    page.locator("#studio-grid").focus()
+    press(page, "1", "k")
+    expect(row).to_contain_text("1 / 1 ✓")
+
+
+def test_copies_are_shown_in_groups_and_all_but_the_best_rejected(window: Callable[..., Page], tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for name, other in (("one", 0), ("two", 1)):
+        picture = Image.radial_gradient("L").convert("RGB").crop((60 * other, 0, 200 + 50 * other, 180))
+        picture.save(folder / f"{name}.png")
+        if not other:
+            picture.resize((70, 63)).save(folder / "small.png")
+    Image.linear_gradient("L").convert("RGB").save(folder / "else.png")
+    page = window(folder)
+    press(page, "d")
+    expect(page.locator("#studio-grid .head")).to_have_count(1, timeout=60_000)  # once they are measured
+    expect(page.locator("#studio-groups")).to_be_visible()
+    page.locator("#studio-grid .head button").first.click()
+    expect(cell(page, "small.png")).to_have_attribute("data-mark", REJECT)
+    expect(cell(page, "one.png")).to_have_attribute("data-mark", UNDECIDED)
+    press(page, "d")
+    expect(page.locator("#studio-count")).to_have_text("4 pictures")
+
+
+def test_hostile_names_and_captions_stay_text(window: Callable[..., Page], tmp_path: Path) -> None:
+    folder = tmp_path / f"set {HOSTILE}".replace("/", "")
+    folder.mkdir()
+    for name in (HOSTILE, *(["new\nline", '"', "a&b;c"] if os.name != "nt" else [])):
+        Image.new("RGB", (40, 40), "red").save(folder / f"{name}.png")
+        (folder / f"{name}.txt").write_text(HOSTILE_CAPTION, encoding="utf-8")
+    page = window(folder)
+    total = len(list(folder.glob("*.png")))
+    expect(page.locator("#studio-grid .cell")).to_have_count(total)
+    expect(page.locator("#studio-tags")).to_contain_text("<img src=x onerror=hacked=1>")
+    page.locator("#studio-tags .tag-row", has_text='"q"').click()
+    expect(page.locator("#studio-count")).to_have_text(f"{total} pictures")
+    page.locator("#studio-filter-clear").click()
+    press(page, "e")
+    expect(page.locator("#studio-text")).to_have_value(re.compile("<script>"))
+    bulk = page.locator("#studio-bulk")
+    bulk.locator("[name=do]").select_option("replace")
+    bulk.locator("[name=tag]").fill("hacked")
+    bulk.locator("[name=into]").fill("<img src=x onerror=hacked=1>")
+    press(page, "Enter")
+    expect(page.locator("#studio-examples .example").first).to_be_visible()
+    press(page, "Escape")
+    page.locator("#studio-grid").focus()
+    press(page, "Enter", "ArrowRight", "k", "Escape")
+    page.locator("#studio-name").click()
+    expect(page.locator("#studio-known .set").first).to_be_visible()
+    assert page.evaluate("typeof hacked") == "undefined"
+    assert page.locator("#studio [src=x], #studio script").count() == 0
+
+
+def test_of_thousands_of_pictures_only_those_in_view_have_cells(window: Callable[..., Page], tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    Image.new("RGB", (8, 8), "red").save(folder / "0000.png")
+    content = (folder / "0000.png").read_bytes()
+    for number in range(1, 3000):
+        (folder / f"{number:04d}.png").write_bytes(content)
+    page = window(folder)
+    expect(page.locator("#studio-count")).to_have_text("3,000 pictures")
+    assert page.locator("#studio-grid *").count() <= 150
+    press(page, "End")
+    expect(cell(page, "2999.png")).to_be_in_viewport()
+    assert page.locator("#studio-grid *").count() <= 150
+    press(page, "Control+a")
+    expect(page.locator("#studio-about")).to_have_text("3,000 chosen")
+
+
+def test_a_path_that_is_none_is_refused_and_a_dataset_is_opened_again_by_its_card(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures)
+    page.locator("#studio-name").click()
+    page.locator("#studio-path").fill(str(pictures / "gone"))
+    press(page, "Enter")
+    expect(page.locator("#studio-refused .note")).to_contain_text("gone")
+    page.locator("#studio-known .set", has_text="twelve").first.click()
+    expect(cell(page, "00.png")).to_be_visible()
+
+
+def test_a_phone_shows_the_grid_with_buttons_for_the_keys_and_the_panel_below(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures, 390, 844, has_touch=True, is_mobile=True)
+    page.locator("#studio-acts [data-do=keep]").tap()
+    page.locator("#studio-acts [data-do=reject]").tap()
+    is_marked(page, {"00": KEEP, "01": REJECT})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    grid, side = page.locator("#studio-grid").bounding_box(), page.locator("#studio-side").bounding_box()
+    assert grid is not None
+    assert side is not None
+    assert grid["y"] + grid["height"] <= side["y"]
+    expect(page.locator("#studio-acts [data-do=undo]")).to_be_in_viewport()
