@@ -230,6 +230,10 @@ def test_a_caption_is_edited_in_place_and_never_written_over_another_ones_words(
     answered(page, "write", lambda: press(page, "Escape"))  # leaving the field writes
     expect(page.locator("#studio-conflict button")).to_have_count(2)
     assert file.read_text(encoding="utf-8") == "theirs\n"
+    cell(page, "02.png").click()
+    expect(text).to_have_value("1girl, blue, hat")
+    cell(page, "00.png").click()
+    expect(text).to_have_value("mine")  # nothing that was typed is lost
     page.locator("#studio-conflict button").nth(1).click()
     expect(page.locator("#studio-saved")).to_have_text("Saved in 00.txt")
     assert file.read_text(encoding="utf-8") == "mine\n"

@@ -5,19 +5,20 @@ import {act, ask, complain} from "./asking.js";
 
 const SOON = 120; // milliseconds on a picture until its caption is asked for
 let shown = null, seen = "", timer = 0, asked = 0; // whose caption is in the field, and its text as the file has it
-let theirs = null, removeTag = () => {}; // the file's text where it was changed outside
+let told = "", removeTag = () => {}; // why the file was not written, as HTML
+const drafts = new Map(); // by picture: what was typed and could not be written
 const field = () => at("studio-text");
 
 // `removing` opens the change that takes a tag out of the chosen pictures.
 export function startCaption(removing) {
   removeTag = removing;
   on("current chosen", () => {
-    if (shown !== null && (set.current !== shown || set.chosen.size > 1)) save();
+    if (shown !== null && (set.current !== shown || set.chosen.size > 1)) leave();
     soon(SOON);
   });
   on("mode", () => soon(0));
   on("captions", (pids) => { if (!pids || set.chosen.size > 1 || pids.includes(shown)) soon(0, true); });
-  on("opened", () => { shown = null; theirs = null; fill(null); });
+  on("opened", () => { drafts.clear(); fill(null); });
   field().addEventListener("input", changed);
   field().addEventListener("blur", save);
   field().addEventListener("keydown", (event) => {
@@ -29,6 +30,19 @@ export function startCaption(removing) {
     }
   });
   at("studio-save").addEventListener("click", () => save());
+  addEventListener("pagehide", () => {
+    if (!isChanged() || told) return;
+    const said = JSON.stringify({id: set.id, picture: shown, text: field().value, seen});
+    navigator.sendBeacon("data/write", new Blob([said], {type: "application/json"}));
+  });
+}
+
+const isChanged = () => shown !== null && field().value !== seen;
+
+// Another picture is chosen: what was typed is written, or kept until somebody comes back where it cannot be.
+function leave() {
+  if (told) drafts.set(shown, {text: field().value, html: told});
+  else save();
 }
 
 export async function edit() {
@@ -69,6 +83,13 @@ function fill(answer) {
   if (field().value !== seen) field().value = seen;
   at("studio-saved").textContent = "";
   describe(answer, false);
+  const draft = drafts.get(shown);
+  drafts.delete(shown);
+  if (draft && draft.text !== seen) {
+    field().value = draft.text;
+    if (draft.html) conflict(draft.html, seen);
+    changed();
+  }
   const image = at("studio-preview").firstElementChild, address = answer ? addressOf(shown, "full") : "";
   if (image.getAttribute("src") !== address) {
     image.alt = answer ? nameOf(shown) : "";
@@ -94,7 +115,7 @@ function describe(answer, written) {
 }
 
 function changed() {
-  const differs = shown !== null && field().value !== seen;
+  const differs = isChanged();
   at("studio-save").disabled = !differs;
   if (differs) at("studio-saved").textContent = say("caption_unsaved");
   else if (at("studio-saved").textContent === say("caption_unsaved")) at("studio-saved").textContent = "";
@@ -103,19 +124,22 @@ function changed() {
 // Writes what was typed, unless nothing was; the file is left alone where it has changed since it was read.
 async function save() {
   const picture = shown, text = field().value;
-  if (picture === null || text === seen || theirs !== null) return;
+  if (!isChanged() || told) return;
   const before = seen;
   seen = text;
   changed();
   const answer = await act("write", {picture, text, seen: before});
   if (!answer) {
-    if (shown === picture) { seen = before; changed(); }
+    if (shown === picture) { seen = before; changed(); } else drafts.set(picture, {text, html: ""});
     return;
   }
   setCaptioned(picture, Boolean(answer.text.trim()));
   tell("captions", []);
   if (shown !== picture) {
-    if (answer.conflict) crucible.toast(answer.conflict);
+    if (answer.conflict) {
+      drafts.set(picture, {text, html: answer.conflict});
+      crucible.toast(answer.conflict);
+    }
     return;
   }
   const typed = field().value;
@@ -131,14 +155,14 @@ async function save() {
 function conflict(html, text) {
   const place = at("studio-conflict");
   place.innerHTML = html || "";
-  theirs = html ? text : null;
+  told = html || "";
   if (!html) return;
   place.append(made("div", {className: "line"},
     button({className: "small", onclick: () => settle(text, text)}, say("conflict_theirs")),
     button({className: "small", onclick: () => settle(field().value, text)}, say("conflict_mine"))));
 }
 function settle(text, fileText) {
-  theirs = null;
+  told = "";
   at("studio-conflict").replaceChildren();
   seen = fileText;
   field().value = text;

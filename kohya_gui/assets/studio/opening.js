@@ -25,8 +25,10 @@ export function startOpening() {
 // Opens the dataset that was open before the page was loaded again, or offers what there is.
 export async function begin() {
   const last = remembered("open", "");
-  if (last && await show({id: last}, true)) return;
-  await offer();
+  at("studio-wait").hidden = !last;
+  const opened = last && await show({id: last}, true);
+  at("studio-wait").hidden = true;
+  if (!opened) await offer();
 }
 
 export async function offer() {

@@ -44,7 +44,7 @@ def _start(language: str) -> Markup:
         for step in ("open", "cull", "captions")
     )
     return Markup(
-        '<section id="studio-start" hidden><div class="card">'
+        '<p id="studio-wait" hidden>{opening}</p><section id="studio-start" hidden><div class="card">'
         '<h2>{title}</h2><p class="lead">{lead}</p><ol class="steps">{steps}</ol>'
         '<form id="studio-open"><label for="studio-path">{label}</label><div class="path">'
         '<span class="in"><input id="studio-path" type="text" autocomplete="off" spellcheck="false" '
@@ -53,9 +53,9 @@ def _start(language: str) -> Markup:
         '<div class="told-here" id="studio-refused" role="alert"></div></form></div>'
         '<div id="studio-known" hidden><h3>{known}</h3><div class="sets"></div></div></section>'
     ).format(
-        title=_said("title", language), lead=_said("lead", language), steps=steps, label=_said("path", language),
-        example=_said("path_example", language), pick=_said("pick", language), icon=ICONS["folder"],
-        open=_said("open", language), known=_said("known", language),
+        opening=_said("opening", language), title=_said("title", language), lead=_said("lead", language), steps=steps,
+        label=_said("path", language), example=_said("path_example", language), pick=_said("pick", language),
+        icon=ICONS["folder"], open=_said("open", language), known=_said("known", language),
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def _work(language: str) -> Markup:
         '<section id="studio-work" hidden>{bar}<div class="columns">'
         '<div class="pictures card"><div id="studio-groups" hidden></div>'
         '<div id="studio-grid" role="listbox" aria-multiselectable="true" tabindex="0" aria-label="{pictures}">'
-        '<div class="space"></div></div><p id="studio-none" hidden></p>{foot}</div>'
+        '<div class="space" role="presentation"></div></div><p id="studio-none" hidden></p>{foot}</div>'
         '<aside id="studio-side">{captions}{cull}</aside></div></section>'
     ).format(
         bar=_bar(language), pictures=_said("pictures", language), foot=_foot(language), captions=_captions(language),
