@@ -10,6 +10,7 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
+from kohya_gui.views.studio.frame import shell_html, words
 from kohya_gui.views.studio.words import facet_text, notes_html, step_text
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
@@ -35,6 +36,10 @@ class Answers:
     def __init__(self, studios: Studios, reach: Reach) -> None:
         self._studios = studios
         self._reach = reach
+
+    def shell(self, _asked: Asked, language: str) -> Found:
+        """The tab's frame, and the words that its scripts say."""
+        return {"html": shell_html(language), "words": words(language)}
 
     def sets(self, _asked: Asked, _language: str) -> Found:
         """The datasets that there are; of those that are open, how many pictures are kept."""

@@ -52,6 +52,7 @@ def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = 
 
     names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups")
     return [
+        route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),

@@ -195,6 +195,16 @@ def test_another_server_knows_what_was_decided(page: Page, source: Path):
     assert "no longer known" in other.post("/data/list", json={"id": "0" * 12}).json()["error"]
 
 
+def test_the_frame_comes_in_the_pages_language_with_the_words_that_its_scripts_say():
+    client = TestClient(Starlette(routes=studio_routes("ja", EVERYWHERE, Unmeasured())))
+    shell = client.post("/data/shell", json={}).json()
+    assert 'id="studio-grid"' in shell["html"]
+    assert shell["words"]["undone"] == "元に戻しました: {what}"
+    for name in ("studio.js", "grid.js", "studio.css", "panel.css"):
+        assert client.get(f"/data/assets/{name}").status_code == 200
+    assert client.get("/data/assets/..%2Fcommon.js").status_code == 404
+
+
 def test_shots_can_be_others(page: Page):
     done = page.ask("shots", shots=[{"name": " back ", "target": 3}, {"name": "face", "target": 8}])
     assert done["shots"] == page.ask("open")["shots"] == [{"name": "back", "target": 3}, {"name": "face", "target": 8}]
