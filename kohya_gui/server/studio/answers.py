@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from kohya_gui.files.reach import Reach
+from kohya_gui.i18n.messages import text
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
 from kohya_gui.views.studio.words import facet_text, notes_html, step_text
+from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
 from train_core.facts.captions.sets import Captioned, CaptionSet
@@ -19,12 +21,14 @@ from train_core.facts.captions.token_count import fit_tokens
 from train_core.facts.images.caption_draws import CaptionRules
 from train_core.studio import captions
 from train_core.studio.dataset import Shot, changed, datasets
-from train_core.studio.decisions import MARKS
+from train_core.studio.decisions import KEEP, MARKS
+from train_core.studio.exporting import Plan, export, proposed_repeats
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
 
-MOST_EXAMPLES, MOST_LETTERS, MOST_TEXT = 5, 500, 100_000
+MOST_EXAMPLES, MOST_LETTERS, MOST_PATH, MOST_TEXT = 5, 500, 4096, 100_000
+EXPORTS = "exports"  # below the home
 
 Asked = Mapping[str, Any]
 Found = dict[str, Any]
@@ -58,7 +62,7 @@ class Answers:
 
     def open(self, asked: Asked, language: str) -> Found:
         """Open a folder, or a dataset that is there already, and look at its files again."""
-        path = _text(asked, "path")
+        path = _text(asked, "path", MOST_PATH)
         listing = self._studios.open_folder(self._reach.must_find(path)) if path else self._listing(asked)
         if not path:
             listing.studio.look()
@@ -136,9 +140,9 @@ class Answers:
         ids = _ids(asked, listing)
         if len(ids) != 1:
             return {"tags": listing.tags(ids)}
-        text = listing.studio.caption(ids[0])
-        told = joined([note("error", message(text.problem, language))] if text.problem else [])
-        return {**_caption(listing, ids[0], text.shown, language), "conflict": told}
+        found = listing.studio.caption(ids[0])
+        told = joined([note("error", message(found.problem, language))] if found.problem else [])
+        return {**_caption(listing, ids[0], found.shown, language), "conflict": told}
 
     def write(self, asked: Asked, language: str) -> Found:
         """Write a caption, unless its file says something else than what was edited; then that is told."""
@@ -186,6 +190,36 @@ class Answers:
             for row in rows
         ])  # fmt: skip
         return self._described(listing)
+
+    def plan(self, asked: Asked, language: str) -> Found:
+        """What an export would start from: how many pictures are kept, and what is proposed for it."""
+        listing = self._listing(asked)
+        dataset, kept = listing.studio.dataset, listing.counts()[KEEP]
+        return {
+            "kept": kept, "name": dataset.name, "repeats": proposed_repeats(kept),
+            "folder": str(home() / EXPORTS / dataset.name),
+        }  # fmt: skip
+
+    def export(self, asked: Asked, language: str) -> Found:
+        """Write the pictures that are kept, with their captions, as folders to train on."""
+        listing = self._listing(asked)
+        folder = self._reach.must_find(_text(asked, "folder", MOST_PATH))
+        plan = Plan(
+            folder, _text(asked, "name"), _whole(asked, "repeats"), max(0, _whole(asked, "held_out")),
+            max(0, _whole(asked, "seed")),
+        )  # fmt: skip
+        listing.take_measures()
+        kept = listing.order("mark:keep")
+        done = export(listing.studio, kept, plan, [one.pictures for one in listing.alike()])
+        key = "ui.studio.exported_held" if done.held_out else "ui.studio.exported"
+        told = text(
+            key, language, trained=done.trained, held=done.held_out, folder=str(folder), written=done.written,
+            unchanged=done.unchanged, removed=done.removed,
+        )  # fmt: skip
+        return {
+            "told": told, "left": notes_html(done.left, language), "trained": done.trained, "held_out": done.held_out,
+            "train": str(done.train), "validation": str(done.validation or ""),
+        }  # fmt: skip
 
     def groups(self, asked: Asked, language: str) -> Found:
         """Near-duplicates, as far as pictures are measured."""
@@ -267,6 +301,11 @@ def _caption(listing: Listing, id: int, text: str, language: str) -> Found:
 def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
     given = asked.get(name)
     return given[:most] if isinstance(given, str) else ""
+
+
+def _whole(asked: Asked, name: str) -> int:
+    given = asked.get(name)
+    return given if type(given) is int else 0
 
 
 def _ids(asked: Asked, listing: Listing) -> list[int]:

@@ -210,3 +210,24 @@ def test_shots_can_be_others(page: Page):
     assert done["shots"] == page.ask("open")["shots"] == [{"name": "back", "target": 3}, {"name": "face", "target": 8}]
     assert "names" in page.ask("shots", shots=[])["error"]
     assert "names" in page.ask("shots", shots="x")["error"]
+
+
+def test_what_is_kept_is_exported_and_described(page: Page, tmp_path: Path):
+    ids = page.ids()
+    assert "No picture is kept" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)["error"]
+    page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"], ids["10.tiff"]], mark="k")
+    assert page.ask("plan") == {
+        "kept": 3, "name": "pictures", "repeats": 67, "folder": str(tmp_path / "home" / "exports" / "pictures"),
+    }  # fmt: skip
+    done = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, held_out=1)
+    assert done["told"].startswith("2 pictures to train on and 1 for validation")
+    assert len(list((tmp_path / "out" / "train" / "7_nagisa").iterdir())) == 4
+    assert done["validation"] == str(tmp_path / "out" / "validation")
+    assert "Repeats" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats="7")["error"]
+
+
+def test_an_export_goes_only_where_the_page_may_look(source: Path, tmp_path: Path):
+    page = Page(visit(Reach((source,))), source)
+    page.ask("mark", pictures=list(page.ids().values()), mark="k")
+    answer = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)
+    assert "outside" in answer["error"] and not (tmp_path / "out").exists()

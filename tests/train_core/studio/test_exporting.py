@@ -1,0 +1,149 @@
+"""Export: folders that train without a remark, rewritten only where something differs, nothing of others touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.pictures import noise_image
+from train_core.config.image_settings import DataSettings
+from train_core.config.problems import UserError
+from train_core.facts.datasets.dataset_files import read_dataset_file
+from train_core.facts.datasets.folders import look
+from train_core.studio.dataset import dataset_of
+from train_core.studio.exporting import Plan, export, proposed_repeats
+from train_core.studio.holding_out import hold_out
+from train_core.studio.studio import Studio
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    source = tmp_path / "pictures"
+    for number in range(8):
+        path = source / f"{number % 2}" / f"{number // 2}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise_image((64, 64), number).save(path)
+        path.with_suffix(".txt").write_bytes(f"\ufeffnagisa, tag {number}\r\n".encode())
+    return Studio(dataset_of(source))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_pictures_and_captions_are_copied_to_the_byte_and_train_without_a_remark(studio: Studio, tmp_path: Path):
+    before = files(tmp_path / "pictures")
+    done = export(studio, list(studio.pictures), Plan(tmp_path / "out", "nagisa", 7))
+    assert (done.trained, done.held_out, done.written, done.left) == (8, 0, 16, ())
+    assert files(tmp_path / "pictures") == before
+    copied = files(tmp_path / "out" / "train" / "7_nagisa")
+    assert sorted(copied.values()) == sorted(before.values())
+    found = look(done.train, ".txt")
+    assert (found.problems, found.warnings) == ((), ())
+    assert [len(one.images) for one in found.folders] == [8]
+    described = read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings())
+    assert described.problems == ()
+    assert [one.repeats for one in described.subsets] == [7]
+
+
+def test_what_is_the_same_is_not_written_again_and_what_is_not_wanted_goes(studio: Studio, tmp_path: Path):
+    plan = Plan(tmp_path / "out", "nagisa", 7)
+    ids = list(studio.pictures)
+    export(studio, ids, plan)
+    again = export(studio, ids, plan)
+    assert (again.written, again.unchanged, again.removed) == (0, 16, 0)
+    fewer = export(studio, ids[:3], plan)
+    assert (fewer.written, fewer.unchanged, fewer.removed) == (0, 6, 10)
+    other = export(studio, ids[:3], Plan(tmp_path / "out", "nagisa", 10))
+    assert other.written == 6
+    assert [path.name for path in (tmp_path / "out" / "train").iterdir()] == ["10_nagisa"]
+
+
+def test_what_somebody_changed_in_the_folder_stays(studio: Studio, tmp_path: Path):
+    plan = Plan(tmp_path / "out", "nagisa", 7)
+    ids = list(studio.pictures)
+    export(studio, ids, plan)
+    folder = tmp_path / "out" / "train" / "7_nagisa"
+    (folder / "0.txt").write_text("mine")
+    (folder / "own.png").write_bytes(b"mine")
+    done = export(studio, ids[-1:], plan)
+    assert [one.code for one in done.left] == ["export_foreign"]
+    assert (folder / "0.txt").read_text() == "mine" and (folder / "own.png").read_bytes() == b"mine"
+
+
+def test_a_folder_of_other_files_is_refused(studio: Studio, tmp_path: Path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.doc").touch()
+    with pytest.raises(UserError, match="holds other files"):
+        export(studio, list(studio.pictures), Plan(tmp_path / "out", "nagisa", 7))
+    with pytest.raises(UserError, match="lies within"):
+        export(studio, list(studio.pictures), Plan(tmp_path / "pictures" / "out", "nagisa", 7))
+    with pytest.raises(UserError, match="No picture is kept"):
+        export(studio, [], Plan(tmp_path / "new", "nagisa", 7))
+
+
+@pytest.mark.parametrize("name", ["", " a", "a/b", "..", "a\nb", "con", "x" * 101, "a."])
+def test_a_name_that_no_folder_can_have_is_refused(studio: Studio, tmp_path: Path, name: str):
+    with pytest.raises(UserError, match="cannot be that of a folder"):
+        export(studio, list(studio.pictures), Plan(tmp_path / "out", name, 7))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_trainers_do_not_read_becomes_png(studio: Studio, tmp_path: Path):
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "pictures" / "moving.gif", save_all=True, append_images=frames[1:])
+    noise_image((64, 64), 50).save(tmp_path / "pictures" / "scan.tiff")
+    studio.look()
+    export(studio, list(studio.pictures), Plan(tmp_path / "out", "nagisa", 7))
+    said = json.loads((tmp_path / "out" / "manifest.json").read_text())["files"]
+    assert said["train/7_nagisa/moving.png"]["operations"] == ["png"]
+    assert Image.open(tmp_path / "out" / "train" / "7_nagisa" / "scan.png").size == (64, 64)
+
+
+def test_held_out_pictures_are_a_folder_to_validate_on(studio: Studio, tmp_path: Path):
+    done = export(studio, list(studio.pictures), Plan(tmp_path / "out", "nagisa", 7, held_out=2))
+    assert (done.trained, done.held_out) == (6, 2)
+    assert done.validation is not None
+    found = look(done.validation, ".txt")
+    assert (found.problems, found.warnings, len(found.folders[0].images)) == ((), (), 2)
+
+
+def test_a_killed_export_is_done_again(studio: Studio, tmp_path: Path):
+    plan = Plan(tmp_path / "out", "nagisa", 7)
+
+    def killed(done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(studio, list(studio.pictures), plan, progress=killed)
+    done = export(studio, list(studio.pictures), plan)
+    assert (done.trained, done.left) == (8, ())
+
+
+HASH = st.text("abcdef0123456789", min_size=4, max_size=4)
+
+
+@given(st.lists(HASH, min_size=2, max_size=20), st.integers(0, 10), st.integers(0, 3), st.data())
+def test_no_near_duplicate_crosses_over(digests, count, seed, data):
+    pictures = dict(enumerate(digests))
+    groups = data.draw(st.lists(st.lists(st.sampled_from(sorted(pictures)), max_size=3), max_size=4))
+    held = hold_out(pictures, groups, count, seed)
+    assert len(held) == len({*held}) <= min(count, len(pictures) - 1)
+    for group in groups:
+        assert len({id in held for id in group}) <= 1
+    assert {digests[id] for id in held} & {digest for id, digest in pictures.items() if id not in held} == set()
+    moved = {len(digests) - 1 - id: digest for id, digest in reversed(list(pictures.items()))}
+    mirrored = [[len(digests) - 1 - id for id in group] for group in groups]
+    assert sorted(moved[id] for id in hold_out(moved, mirrored, count, seed)) == sorted(digests[id] for id in held)
+
+
+@pytest.mark.parametrize(("count", "repeats"), [(30, 7), (20, 10), (1, 200), (5000, 1), (0, 1)])
+def test_repeats_come_to_what_tutorials_do(count: int, repeats: int):
+    assert proposed_repeats(count) == repeats
