@@ -220,7 +220,7 @@ def test_what_is_kept_is_exported_and_described(page: Page, tmp_path: Path):
         "kept": 3, "name": "pictures", "repeats": 67, "folder": str(tmp_path / "home" / "exports" / "pictures"),
     }  # fmt: skip
     done = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, held_out=1)
-    assert done["told"].startswith("2 pictures to train on and 1 for validation")
+    assert "to train on: 2, for validation: 1" in done["told"]
     assert len(list((tmp_path / "out" / "train" / "7_nagisa").iterdir())) == 4
     assert done["validation"] == str(tmp_path / "out" / "validation")
     assert "Repeats" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats="7")["error"]
