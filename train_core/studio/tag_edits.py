@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from train_core.config.problems import UserError, problem
-from train_core.studio.captions import edited, tags_of
+from train_core.studio.captions import Edit, edited, tags_of
+from train_core.studio.categories import sort_tags
 
 
 def add(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -37,25 +38,34 @@ def move_to_front(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return [*first, *(tag for tag in tags if tag not in first)]
 
 
+def bind(tags: Sequence[str], trigger: Sequence[str], bound: Sequence[str]) -> list[str]:
+    """`tags` with the trigger in front and without those that belong to what it stands for."""
+    return [*trigger, *(tag for tag in tags if tag not in bound and tag not in trigger)]
+
+
 def edit_of(do: str, tag: str, into: str) -> Callable[[str], str]:
     """The change of a caption's text that is asked for: `do` with `tag`, which may be several with commas, and `into`.
 
-    `replace` takes `tag` as plain text, and `into` in its place. Raises UserError where there is nothing to do it with.
+    `replace` takes `tag` as plain text, and `into` in its place. `bind` puts `tag` in front, in place of the tags
+    `into`. `sort` sorts by what tags are about, `tag` first. Raises UserError where there is nothing to do it with.
     """
-    tags, new = tags_of(tag), tags_of(into)
     if do == "replace" and tag:
         return lambda text: text.replace(tag, into)
-    if do == "add" and tags:
-        return partial(edited, edit=lambda found: add(found, tags))
-    if do == "remove" and tags:
-        return partial(edited, edit=lambda found: remove(found, tags))
-    if do == "rename" and len(tags) == 1 and new:
-        return partial(edited, edit=lambda found: rename(found, tags[0], new))
-    if do == "front" and tags:
-        return partial(edited, edit=lambda found: move_to_front(found, tags))
-    raise UserError(
-        problem("studio_no_tag", "A tag is missing. Type the tag to change, and for renaming the new one too.")
-    )
+    tags, new = tags_of(tag), tags_of(into)
+    of_tags: dict[str, tuple[bool, Edit]] = {
+        "add": (bool(tags), lambda found: add(found, tags)),
+        "remove": (bool(tags), lambda found: remove(found, tags)),
+        "rename": (len(tags) == 1 and bool(new), lambda found: rename(found, tags[0], new)),
+        "front": (bool(tags), lambda found: move_to_front(found, tags)),
+        "bind": (bool(tags), lambda found: bind(found, tags, new)),
+        "sort": (True, lambda found: sort_tags(found, tags)),
+    }
+    can, edit = of_tags.get(do, (False, list))
+    if not can:
+        raise UserError(
+            problem("studio_no_tag", "A tag is missing. Type the tag to change, and for renaming the new one too.")
+        )
+    return partial(edited, edit=edit)
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -12,7 +12,7 @@ from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
-from kohya_gui.views.studio.words import facet_text, notes_html, step_text
+from kohya_gui.views.studio.words import facet_text, finding_text, notes_html, step_text
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
@@ -20,14 +20,17 @@ from train_core.facts.captions.sets import Captioned, CaptionSet
 from train_core.facts.captions.token_count import fit_tokens
 from train_core.facts.images.caption_draws import CaptionRules
 from train_core.studio import captions
+from train_core.studio.captions import tags_of
 from train_core.studio.dataset import Shot, changed, datasets
 from train_core.studio.decisions import KEEP, MARKS
 from train_core.studio.exporting import Plan, export, proposed_repeats
 from train_core.studio.listing import Listing
+from train_core.studio.proofreading import proofread
 from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
 
 MOST_EXAMPLES, MOST_LETTERS, MOST_PATH, MOST_TEXT = 5, 500, 4096, 100_000
+MOST_FINDINGS = 200
 EXPORTS = "exports"  # below the home
 
 Asked = Mapping[str, Any]
@@ -179,6 +182,21 @@ class Answers:
         if scope == "pictures":
             return _ids(asked, listing)
         return listing.order(_text(asked, "filter") if scope == "filter" else "")
+
+    def proofread(self, asked: Asked, language: str) -> Found:
+        """What is redundant, suspicious or missing among the tags of the pictures that a filter shows."""
+        listing = self._listing(asked)
+        ids, studio = listing.order(_text(asked, "filter")), listing.studio
+        tags = {id: [tag for line in studio.facts[id].caption.split("\n") for tag in tags_of(line)] for id in ids}
+        listing.take_measures()
+        found = proofread(tags, [one.pictures for one in listing.alike()])
+        return {
+            "findings": [
+                {"kind": one.kind, "tag": one.tag, "pictures": one.pictures, "words": finding_text(one, language)}
+                for one in found[:MOST_FINDINGS]
+            ],
+            "more": max(0, len(found) - MOST_FINDINGS),
+        }  # fmt: skip
 
     def shots(self, asked: Asked, language: str) -> Found:
         """Have other kinds of shots."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import text
+from kohya_gui.i18n.messages import say, text
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
+from train_core.config import phrases
 from train_core.config.problems import Problem
 from train_core.studio.decisions import Step
+from train_core.studio.proofreading import Finding
 
-KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace")
+KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort")
 MARK_NAMES = {"k": "keep", "r": "reject", "s": "skip", ".": "undecided"}
-MOST_NOTES = 5
+MOST_NOTES, MOST_NAMES = 5, 3
 
 
 def step_text(step: Step | None, language: str) -> str:
@@ -37,6 +39,19 @@ def step_text(step: Step | None, language: str) -> str:
 def facet_text(facet: str, language: str) -> str:
     """What a filter that is offered is called."""
     return text(f"ui.studio.facet.{facet}", language)
+
+
+def finding_text(finding: Finding, language: str) -> str:
+    """What proofreading has found, in a sentence."""
+    because = joined_names(finding.because, language)
+    return text(
+        f"ui.studio.finding.{finding.kind}", language, tag=finding.tag, because=because, count=len(finding.pictures)
+    )
+
+
+def joined_names(names: Sequence[str], language: str) -> str:
+    """A few of the names, with the language's own comma."""
+    return say(phrases.joined("comma", names[:MOST_NAMES]), language)
 
 
 def notes_html(left: Iterable[Problem], language: str) -> Markup:

@@ -231,3 +231,17 @@ def test_an_export_goes_only_where_the_page_may_look(source: Path, tmp_path: Pat
     page.ask("mark", pictures=list(page.ids().values()), mark="k")
     answer = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)
     assert "outside" in answer["error"] and not (tmp_path / "out").exists()
+
+
+def test_proofreading_names_what_is_odd_and_why(page: Page, source: Path):
+    (source / "1.txt").write_text("1girl, solo, skirt, blue skirt")
+    (source / "2.txt").write_text("1girl, 1boy, solo, hat")
+    page.ask("open")
+    found = {(one["kind"], one["tag"]): one for one in page.ask("proofread")["findings"]}
+    ids = page.ids()
+    assert found["part", "skirt"]["pictures"] == [ids["1.png"]]
+    assert "“1boy” beside “1girl, solo”" in found["contradiction", "1boy"]["words"]
+    page.ask("tags", scope="pictures", pictures=[ids["1.png"]], do="sort", tag="skirt")
+    assert (source / "1.txt").read_text().startswith("skirt, 1girl, solo")
+    done = page.ask("tags", scope="all", do="bind", tag="nagisa", into="1girl, solo")
+    assert (source / "2.txt").read_text() == "nagisa, 1boy, hat" and "bound into" in done["undo"]
