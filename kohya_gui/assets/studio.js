@@ -3,7 +3,7 @@
 const place = () => document.getElementById("studio-place");
 const isSeen = () => Boolean(place()) && place().offsetParent !== null;
 const address = (name) => new URL(`data/assets/${name}`, document.baseURI).href;
-let loaded = null, waits = false;
+let loaded = null, waits = false, failed = false;
 
 // Resolves once the browser has the style sheet, so that nothing is shown without it.
 function style(name) {
@@ -15,7 +15,7 @@ function style(name) {
 }
 
 async function load() {
-  if (loaded || waits || !isSeen()) return;
+  if (loaded || waits || failed || !isSeen()) return;
   waits = true;
   loaded = Promise.all([import(address("studio.js")), crucible.post("data/shell", {}), style("studio.css"), style("panel.css")]);
   try {
@@ -24,14 +24,17 @@ async function load() {
     studio.start(shell.words);
     watch.disconnect();
   } catch (error) {
-    loaded = null; // the server was away: the next look at the tab tries again
+    loaded = null; // the server was away: the next press on a tab tries again
+    failed = true;
     crucible.toast(error.message, true);
   }
   waits = false;
 }
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest && event.target.closest("[role=tab]")) crucible.drawn(isSeen).then(load);
+  if (loaded || !event.target.closest || !event.target.closest("[role=tab]")) return;
+  failed = false;
+  crucible.drawn(isSeen).then(load);
 });
 const watch = new MutationObserver(load);
 watch.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"]});

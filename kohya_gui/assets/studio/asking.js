@@ -97,7 +97,7 @@ export async function list({anew = false} = {}) {
       takePictures(answer.pictures);
       recount();
     }
-    if (!answer.bad || !set.order.length) takeOrder(answer.order);
+    if (!set.groups && (!answer.bad || !set.order.length)) takeOrder(answer.order);
     tell("listed", answer.bad);
   } catch (error) {
     if (mine === asked) complain(error);

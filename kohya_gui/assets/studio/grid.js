@@ -147,7 +147,7 @@ function dress(cell, pid) {
   cell.dataset.mark = mark;
   cell.dataset.sign = SIGNS[mark];
   cell.dataset.shot = shot ? shot.name : "";
-  cell.dataset.best = set.groups && sections[sectionAt(set.place.get(pid))]?.group.best === pid ? say("best") : "";
+  cell.dataset.best = set.groups && sections[sectionAt(set.place.get(pid))]?.group?.best === pid ? say("best") : "";
   cell.classList.toggle("current", pid === set.current);
   cell.setAttribute("aria-selected", set.chosen.has(pid));
   cell.title = nameOf(pid);

@@ -12,7 +12,8 @@ import {startOpening, begin, offer} from "./opening.js";
 import {startGroups, showGroups, leaveGroups, keepBest} from "./groups.js";
 import {toggled, wordsOf} from "./filter.js";
 
-const OF_MARKS = /^-?(mark|shot|caption|tag|missing):|^-?(un)?captioned$|^[^:<>=]+$/; // words that an act may make untrue
+// Words of a filter that marks, and changes of captions, may make untrue; a word alone may be one of a caption.
+const OF_MARKS = /^-?(mark|shot)[:=]/, OF_CAPTIONS = /^-?(caption|tag|missing)[:=]|^-?tags[<>=]|^[^:<>=]+$/;
 
 export function start(words) {
   setWords(words);
@@ -32,8 +33,8 @@ export function start(words) {
   on("listed", listed);
   on("list chosen current marks captions", describe);
   on("counts", offerUndo);
-  on("marks", noteChange);
-  on("captions", noteChange);
+  on("marks", () => noteChange(OF_MARKS, ["mark"]));
+  on("captions", () => noteChange(OF_CAPTIONS, ["changed"]));
   on("mode", showMode);
   showMode();
   begin();
@@ -54,12 +55,12 @@ function startBar() {
   at("studio-filter-clear").addEventListener("click", () => { setFilter("", list); toGrid(); });
   at("studio-filter-help").addEventListener("click", () => showWays(at("studio-filter-ways").hidden));
   at("studio-again").addEventListener("click", () => { list(); toGrid(); });
-  at("studio-sort").addEventListener("change", () => { set.sort = at("studio-sort").value; list(); toGrid(); });
+  at("studio-sort").addEventListener("change", () => { set.sort = at("studio-sort").value; backToAll(); toGrid(); });
   at("studio-down").addEventListener("click", () => {
     set.down = !set.down;
     at("studio-down").setAttribute("aria-pressed", set.down);
     at("studio-down").textContent = set.down ? "↓" : "↑";
-    list();
+    backToAll();
   });
   at("studio-size").addEventListener("change", toGrid);
 }
@@ -99,9 +100,9 @@ function listed(bad) {
 }
 
 // Pictures stay where they are while they are marked; the button says that the filter or the order is no longer true.
-function noteChange() {
-  const matters = ["mark", "changed"].includes(set.sort) || wordsOf(set.filter).some((word) => OF_MARKS.test(word));
-  if (matters && set.order.length) at("studio-again").disabled = false;
+function noteChange(words, sorts) {
+  const matters = sorts.includes(set.sort) || wordsOf(set.filter).some((word) => words.test(word));
+  if (matters && set.order.length && !set.groups) at("studio-again").disabled = false;
 }
 
 function describe() {
@@ -184,7 +185,7 @@ const DOING = {
   caption: () => { if (!viewer.isOpen()) { setMode("captions"); edit(); } },
 };
 function backToAll() {
-  leaveGroups();
+  if (set.groups) leaveGroups();
   list();
 }
 function doAct(name) {

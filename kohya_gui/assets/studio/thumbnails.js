@@ -3,6 +3,7 @@
 import {addressOf} from "./state.js";
 
 const AT_ONCE = 4; // a browser has six connections to a server
+const AGAIN = 5000; // milliseconds after which one that did not come may be tried again, when it is next drawn
 
 export class Thumbnails {
   constructor() {
@@ -38,6 +39,7 @@ export class Thumbnails {
       const done = (state) => () => {
         cell.dataset.state = state;
         this.loading.delete(cell);
+        if (state === "broken") setTimeout(() => { if (cell.dataset.state === "broken") delete cell.dataset.shown; }, AGAIN);
         this.next();
       };
       image.onload = done("ready");

@@ -35,6 +35,7 @@ export function open(two = null) {
   pair = two;
   side = 0;
   viewer().hidden = false;
+  at("studio-work").inert = true; // Tab stays in here
   viewer().classList.toggle("pair", Boolean(two));
   stages().replaceChildren();
   draw();
@@ -46,6 +47,7 @@ export function close() {
   if (pair) choose(pair[side]);
   pair = null;
   viewer().hidden = true;
+  at("studio-work").inert = false;
   stages().replaceChildren();
   images.clear();
   at("studio-grid").focus({preventScroll: true});
@@ -91,7 +93,7 @@ function draw() {
     if (stage.firstElementChild !== image) {
       stage.querySelector("img")?.remove();
       stage.prepend(image);
-      stage.classList.remove("broken");
+      stage.classList.toggle("broken", image.complete && !image.naturalWidth);
       stage.dataset.broken = say("unreadable");
     }
     image.alt = nameOf(pid);
