@@ -443,3 +443,10 @@ def test_a_phone_shows_the_grid_with_buttons_for_the_keys_and_the_panel_below(
     assert side is not None
     assert grid["y"] + grid["height"] <= side["y"]
     expect(page.locator("#studio-acts [data-do=undo]")).to_be_in_viewport()
+    page.locator("#studio-facets .facet", has_text="Without a caption").tap()
+    expect(page.locator("#studio-count")).to_have_text("6 of 12")
+    expect(page.locator("#studio-grid")).to_be_in_viewport()  # where the answer is
+    cell(page, "03.png").tap()
+    cell(page, "03.png").dblclick()
+    page.locator("#studio-viewer .kinds button").nth(1).tap()
+    expect(page.locator("#studio-viewer-about")).to_contain_text("portrait")

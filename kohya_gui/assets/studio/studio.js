@@ -19,8 +19,8 @@ export function start(words) {
   setWords(words);
   set.mode = remembered("mode", "cull");
   startGrid({view: () => viewer.open(), keepBest});
-  startKeys();
   viewer.startViewer();
+  startKeys();
   startSide(toggleWord);
   startCaption(removeTag);
   startBulk();
@@ -247,6 +247,8 @@ function clicked(event) {
   if (mode) setMode(mode.dataset.mode);
   if (way) toggleWord(way.dataset.word);
   if (!event.target.closest(".filter")) showWays(false);
+  const shows = event.target.closest("#studio-side [data-word], #studio-side [data-do=alike]");
+  if (shows && matchMedia("(max-width: 900px)").matches) at("studio-work").scrollIntoView({block: "start"}); // the grid lies above
   // whoever uses the mouse goes on with keys on the grid
   const pressed = event.target.closest("#studio-work button");
   if (pressed && event.detail && !areShown() && !pressed.closest("form, #studio-caption, .filter") && pressed.id !== "studio-shots-edit" && pressed.id !== "studio-name") {

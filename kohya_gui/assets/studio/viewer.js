@@ -1,6 +1,6 @@
 // The large picture over everything, or two of them side by side, whole or pixel by pixel; neighbours are fetched ahead.
 
-import {set, on, at, say, made, figure, addressOf, nameOf, markOf, shotOf, sizeOf, nameOfMark, choose} from "./state.js";
+import {set, on, at, say, made, figure, addressOf, nameOf, markOf, shotOf, sizeOf, nameOfMark, choose, button} from "./state.js";
 
 const AHEAD = 3; // pictures on each side that are fetched before they are asked for
 const images = new Map(); // by address
@@ -26,8 +26,8 @@ export function startViewer() {
   stages().addEventListener("pointerdown", grab);
   on("current list", () => { if (isOpen() && !pair) draw(); });
   on("marks", () => { if (isOpen()) describe(); });
-  on("shots", () => { if (isOpen()) describe(); });
   on("opened", close);
+  on("opened shots", drawShots);
 }
 
 export function open(two = null) {
@@ -51,6 +51,14 @@ export function close() {
   stages().replaceChildren();
   images.clear();
   at("studio-grid").focus({preventScroll: true});
+}
+
+// A button for each type of shot that has a key.
+function drawShots() {
+  viewer().querySelector(".kinds").replaceChildren(...set.shots.slice(0, 6).map((shot, number) => button(
+    {data: {do: `shot${number + 1}`}}, made("kbd"), made("span", {}, shot.name),
+  )));
+  if (isOpen()) describe();
 }
 
 // To the picture `by` places on, or to the other one of a pair.
@@ -141,9 +149,8 @@ function describe() {
   at("studio-viewer-place").textContent = say("of", {count: (set.place.get(pid) ?? 0) + 1, all: set.order.length});
   at("studio-viewer-zoom").textContent = zoomed ? "100 %" : say("fit");
   viewer().dataset.mark = markOf(pid);
-  for (const act of viewer().querySelectorAll("[data-do]")) {
-    act.setAttribute("aria-pressed", act.dataset.do === nameOfMark(markOf(pid)));
-  }
+  const holds = [nameOfMark(markOf(pid)), `shot${shotOf(pid) + 1}`];
+  for (const act of viewer().querySelectorAll(".acts [data-do]")) act.setAttribute("aria-pressed", holds.includes(act.dataset.do));
 }
 
 export function about(pid) {

@@ -196,7 +196,7 @@ def _viewer(language: str) -> Markup:
         '<div class="stages"></div>'
         '<button type="button" class="turn before" data-turn="-1" title="{older}" aria-label="{older}">‹</button>'
         '<button type="button" class="turn after" data-turn="1" title="{newer}" aria-label="{newer}">›</button>'
-        '<div class="bottom acts">{marks}</div></div>'
+        '<div class="bottom acts kinds"></div><div class="bottom acts">{marks}</div></div>'
     ).format(
         viewer=_said("viewer", language), zoom=_said("key_zoom", language), close=_said("close", language),
         older=_said("older", language), newer=_said("newer", language),
