@@ -48,7 +48,8 @@ def step_words(checked: CheckedForm, language: str) -> Markup:
     if work is None or count is None:
         return Markup("{}").format(_uncounted(checked, language))
     total = text("ui.steps.count", language, steps=f"{count.total:,}")
-    formula = Markup("<div>{} = <strong>{}</strong></div>").format(_formula(work, count, language), total)
+    sign = "=" if count.plain == count.total else "→"
+    formula = Markup("<div>{} {} <strong>{}</strong></div>").format(_formula(work, count, language), sign, total)
     if not count.reasons:
         return formula
     return formula + Markup("<ul>{}</ul>").format(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from train_core.facts.datasets.holdout import in_folder, trained_on
 from train_core.facts.datasets.subsets import Subset, survey, watched
 from train_core.facts.models.model_facts import facts_of_chosen
 from train_core.facts.preflight import Findings, examine
-from train_core.facts.run.steps import StepCount, Workload, count_steps, workload
+from train_core.facts.run.steps import StepCount, Workload, count_steps, too_long, workload
 
 COUNTED = {"max_train_epochs", "max_train_steps", "train_batch_size", "gradient_accumulation_steps", "dataset_repeats"}
 Stamp = tuple[tuple[str, int], ...]
@@ -83,7 +83,7 @@ def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
     if not errors and not conflicts:
         files = _examined(_Named.by(config), stamp)
         unused = not_for_this_model(config, facts, files.problems)
-    return CheckedForm(
+    checked = CheckedForm(
         config=config,
         subsets=_subsets(DataSettings.of(config), stamp),
         errors=(*errors, *missing(config, source), *conflicts, *files.problems, *machine),
@@ -93,6 +93,8 @@ def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
         trained=_trained_on(_Named.by(config), stamp),
         facts=facts,
     )
+    long = too_long(checked.work, checked.count) if checked.work and checked.count else []
+    return replace(checked, errors=(*checked.errors, *long)) if long else checked
 
 
 class _Named(NamedTuple):

@@ -50,6 +50,7 @@ from train_core.facts.run.costs import work_digest
 from train_core.facts.run.writable import not_written
 
 MODEL = "pretrained_model_name_or_path"
+OUTPUT = "output_dir"
 PRESET = "@preset"  # beside the settings: the preset that was loaded, or that is to be
 OPENED = "@opened"  # the values come from a file, and so from no preset
 
@@ -90,18 +91,31 @@ class TrainForm(FormController):
             hidden={s.name: _reason(s, config, found, language) for s in self.fields.settings if s.name in hidden},
             away=tuple(self.fields.empty_sections(hidden)),
             messages=field_messages(found, language),
-            notes=self._notes(config, language),
+            notes=self._notes(values, config, language),
             wrong=tuple(settings_in(found.errors)),
             changed=tuple(changed),
             summaries=summaries(self.fields, shown, changed, hidden, language),
             blocks=block_rows(found.config, found.facts, language),
         )
 
-    def _notes(self, config: Mapping[str, Any], language: str) -> dict[str, str]:
-        """What each chosen model is, where the page may show that; the base model's field also has a menu of others."""
+    def _notes(self, values: Mapping[str, Any], config: Mapping[str, Any], language: str) -> dict[str, str]:
+        """What each chosen model is, where the page may show that; the base model's field also has a menu of others.
+
+        Also where a relative output folder is: `values` are as typed, `config` has whole paths.
+        """
         notes = {name: _about(self._model_at(config[name]), language) for name in KINDS_OF_MODELS}
         notes[MODEL] += menu_html(language)
+        notes[OUTPUT] = self._begins_at(str(values.get(OUTPUT) or ""), config[OUTPUT], language)
         return {name: note for name, note in notes.items() if note}
+
+    def _begins_at(self, typed: str, folder: str, language: str) -> Markup:
+        """Where the `folder` is whose relative path is `typed`; "" for other paths and where the page may not look."""
+        relative = clean_path(typed)
+        if relative in ("", folder) or relative.startswith(("~", "{app}")) or Path(relative).is_absolute():
+            return Markup("")
+        if self.reach.find(folder) is None:
+            return Markup("")
+        return Markup('<span class="path-begins">{}</span>').format(text("ui.path.relative", language, folder=folder))
 
     def _model_at(self, typed: str) -> Path | None:
         """The file or folder that is meant by `typed`, a path or a hub id; None if the page may not show it."""

@@ -468,6 +468,15 @@ def test_of_a_model_that_the_page_may_not_show_nothing_is_said(page: TrainForm, 
     assert "model-about" not in "".join(notes.values())
 
 
+def test_a_relative_output_folder_says_where_it_is(page: TrainForm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(tmp_path / "results" / "dog") in typed(page, output_dir=' "results/dog" ').notes["output_dir"]
+    for folder in ("", "~/results", "{app}/results", str(tmp_path / "results")):
+        assert "output_dir" not in typed(page, output_dir=folder).notes
+    closed = replace(page, reach=Reach((tmp_path / "elsewhere",)))
+    assert "output_dir" not in typed(closed, output_dir="results").notes
+
+
 def test_undo_brings_back_the_preset_that_was_chosen_then(page: TrainForm):
     page.opened(request("amy"))
     before = page.complete(page.drafted(page.session(request("amy"))))

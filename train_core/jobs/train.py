@@ -30,7 +30,7 @@ from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.preflight import Findings
 from train_core.facts.run.costs import work_digest
-from train_core.facts.run.steps import Counted, StepCount, count_steps, workload_of
+from train_core.facts.run.steps import Counted, StepCount, count_steps, too_long, workload_of
 from train_core.jobs.assembly import assemble
 from train_core.jobs.contents import contents_in_background
 from train_core.jobs.devices import (
@@ -175,9 +175,12 @@ def prepare_data(
 
 
 def steps_of(config: TrainConfig, data: TrainingData, processes: int) -> StepCount:
-    """Count the run's steps."""
+    """Count the run's steps. Raises `UserError` for more than any training takes."""
     images = tuple(Counted(entry.group, entry.registered) for entry in data.library.entries)
-    return count_steps(workload_of(images, config.training, processes))
+    work = workload_of(images, config.training, processes)
+    length = count_steps(work)
+    raise_if_any(too_long(work, length))
+    return length
 
 
 def finish(run: Training, emit: Emit) -> None:

@@ -19,6 +19,7 @@ from kohya_gui.form.form_facts import (
     offered_paths,
     offers_html,
     step_line_html,
+    step_words,
 )
 from kohya_gui.form.validate_form import CheckedForm, check_form
 from kohya_gui.form.widgets import Form, build_form
@@ -64,6 +65,13 @@ def test_where_other_steps_will_run_the_line_says_how_many_and_why(images: Path)
     assert "<b>100 steps</b>" in line
     assert "2 per batch = 200" in line
     assert 'class="reasons"' in line
+
+
+def test_the_plan_never_says_that_one_number_is_another(images: Path):
+    assert "÷ 2 per batch = <strong>200 steps</strong>" in step_words(checked(images), "en")
+    ended = step_words(checked(images, max_train_epochs="0", max_train_steps="30"), "en")
+    assert "÷ 2 per batch = 50 → <strong>30 steps</strong>" in ended
+    assert "max_train_steps ends the run after 30 steps" in ended
 
 
 def test_folders_with_different_repeats_are_added_up(images: Path):

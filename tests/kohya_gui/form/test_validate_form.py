@@ -67,6 +67,12 @@ def test_a_precision_that_the_machine_lacks_is_told_before_the_start(
     assert found - {problem.code for problem in form(images, mixed_precision="bf16").errors} == codes
 
 
+def test_a_run_that_is_longer_than_any_training_is_refused(images: Path) -> None:
+    codes = [problem.code for problem in form(images, max_train_epochs=10**11).errors]
+    assert "too_many_steps" in codes
+    assert "too_many_steps" not in [problem.code for problem in form(images, max_train_epochs=10**5).errors]
+
+
 @pytest.mark.parametrize("name", ["max_train_epochs", "train_batch_size"])
 def test_no_steps_are_counted_while_what_they_depend_on_cannot_be_read(images: Path, name: str) -> None:
     assert form(images, **{name: "2.5"}).count is None

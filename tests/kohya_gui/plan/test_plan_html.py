@@ -64,7 +64,7 @@ def test_a_figure_that_is_not_known_says_why(form):
 
 def test_the_formula_and_the_reasons_for_other_steps_stand_below(form):
     assert "10 images × 10 repeats × 4 epochs ÷ 2 per batch = <strong>200 steps</strong>" in plan_html(form(), "en")
-    assert "= <strong>100 steps</strong>" in plan_html(form(gradient_accumulation_steps=2), "en")
+    assert "= 200 → <strong>100 steps</strong>" in plan_html(form(gradient_accumulation_steps=2), "en")
 
 
 def test_each_folder_has_its_line_and_its_thumbnails_where_there_is_an_address_for_them(form):

@@ -14,6 +14,8 @@ from train_core.facts.datasets.regularisation import Registered, seen
 from train_core.facts.datasets.subsets import Subset
 from train_core.facts.images.buckets import Group
 
+MOST_STEPS = 100_000_000  # of a run: at ten a second they take four months
+
 
 class Counted(NamedTuple):
     """One image: what it shares batches with, and its own repeats, in which it may be a regularisation image."""
@@ -110,6 +112,20 @@ def count_steps(work: Workload) -> StepCount:
     return counted if total == plain else replace(counted, reasons=tuple(_reasons(work, counted)))
 
 
+def too_long(work: Workload, count: StepCount) -> list[Problem]:
+    """The problem of a run that is longer than any training, as one digit too many makes it; none of other runs."""
+    if count.total <= MOST_STEPS:
+        return []
+    name = "max_train_steps" if count.total == work.max_train_steps else "max_train_epochs"
+    return [
+        problem(
+            "too_many_steps",
+            "{name} = {value} makes {steps} steps, more than any training takes. At most {most} are allowed.",
+            name=name, value=getattr(work, name), steps=f"{count.total:,}", most=f"{MOST_STEPS:,}",
+        )
+    ]
+
+
 def suggest(work: Workload, target: int) -> list[Suggestion]:
     """Up to three ways to come near `target` steps, nearest first: other epochs, other repeats, or ten epochs.
 
@@ -155,7 +171,7 @@ def _reasons(work: Workload, count: StepCount) -> Iterable[Problem]:
             accumulation=work.accumulation,
             steps=count.steps_per_epoch,
         )
-    if work.max_train_steps and work.max_train_steps < work.max_train_epochs * count.steps_per_epoch:
+    if 0 < work.max_train_steps < (work.max_train_epochs or count.epochs) * count.steps_per_epoch:
         yield problem(
             "steps_limited",
             "max_train_steps ends the run after {steps} steps.",

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from train_core.facts.datasets.folders import ImageFile, ImageFolder
 from train_core.facts.datasets.regularisation import Registered
 from train_core.facts.datasets.subsets import Subset
 from train_core.facts.images.buckets import Group
-from train_core.facts.run.steps import Counted, Workload, count_steps, suggest, workload
+from train_core.facts.run.steps import MOST_STEPS, Counted, Workload, count_steps, suggest, too_long, workload
 
 WIDE, SQUARE = Group((640, 384)), Group((512, 512))
 
@@ -72,7 +73,19 @@ def test_max_train_steps_ends_the_run_within_an_epoch() -> None:
 
 def test_steps_alone_decide_the_epochs() -> None:
     count = count_steps(Workload((counted(SQUARE, 100),), max_train_steps=250))
-    assert (count.total, count.epochs) == (250, 3)
+    assert (count.total, count.plain, count.epochs) == (250, 300, 3)
+    assert [reason.code for reason in count.reasons] == ["steps_limited"]
+    assert count_steps(Workload((counted(SQUARE, 100),), max_train_steps=300)).reasons == ()
+
+
+@pytest.mark.parametrize(("epochs", "steps", "named"), [
+    (MOST_STEPS // 100, 0, ""), (MOST_STEPS // 100 + 1, 0, "max_train_epochs"), (10**11, 1000, ""),
+    (0, MOST_STEPS, ""), (0, MOST_STEPS + 1, "max_train_steps"), (10**11, 10**10, "max_train_steps"),
+])  # fmt: skip
+def test_a_digit_too_many_is_refused_by_the_setting_that_has_it(epochs: int, steps: int, named: str) -> None:
+    work = Workload((counted(SQUARE, 100),), max_train_epochs=epochs, max_train_steps=steps)
+    found = too_long(work, count_steps(work))
+    assert [one.params["name"] for one in found] == ([named] if named else [])
 
 
 def test_no_images_are_no_steps() -> None:
