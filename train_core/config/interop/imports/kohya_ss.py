@@ -46,7 +46,7 @@ RENAMED = {
     "max_resolution": "resolution", "optimizer": "optimizer_type", "sdxl_no_half_vae": "no_half_vae",
     "sdxl_cache_text_encoder_outputs": "cache_text_encoder_outputs",
 }  # fmt: skip
-BY_OTHER_MEANS = {"lr_warmup": "lr_warmup_steps", "save_model_as": "save_precision", "epoch": "max_train_epochs"}
+BY_OTHER_MEANS = {"lr_warmup": "lr_warmup_steps", "epoch": "max_train_epochs"}
 RATES = ("learning_rate", "unet_lr", "text_encoder_lr", "learning_rate_te", "learning_rate_te1", "learning_rate_te2")
 OF_THE_PAGE = ("model_list", "save_as_bool", "save_as", "locon", "network_train", "convert_to_ckpt",
                "convert_to_safetensors", "folders")  # fmt: skip
