@@ -116,6 +116,7 @@ function mark(form) {
     const names = new Set(changed.concat(Object.keys(messages)));
     section.classList.toggle("has-changed", (form.sections || {})[key]?.some((name) => names.has(name)) ?? false);
   }
+  if (form.name === "train") crucible.countQuestions?.(form.said);
 }
 
 function styleOf(form) {

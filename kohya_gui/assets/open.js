@@ -17,6 +17,19 @@ async function openFile(file) {
   document.getElementById("report").scrollIntoView({block: "nearest"});
 }
 
+// A question of the report is about a path, and answered once its field holds one that nothing is wrong with.
+crucible.countQuestions = ({wrong = [], paths = {}}) => {
+  const questions = [...document.querySelectorAll("#import-needs dt[data-setting]")];
+  for (const question of questions) {
+    const name = question.dataset.setting;
+    const good = !wrong.includes(name) && paths[name] !== undefined && paths[name][0] !== "bad";
+    for (const part of [question, question.nextElementSibling]) part.classList.toggle("answered", good);
+  }
+  const open = questions.filter((question) => !question.classList.contains("answered")).length;
+  for (const count of document.querySelectorAll("#import-needs > summary > b, .import-count.needs > b")) count.textContent = open;
+  document.querySelector(".import-count.needs")?.classList.toggle("answered", questions.length > 0 && !open);
+};
+
 // Of weights only the beginning travels, which lists what is in them, since they may have gigabytes.
 async function contentOf(file) {
   if (/\.(ckpt|pt|pth|bin)$/i.test(file.name)) return file.slice(0, PICKLE);

@@ -352,6 +352,27 @@ def test_a_preset_of_kohya_ss_is_opened_reported_on_and_saved_with_what_it_says_
     expect(field(page, "output_name")).not_to_have_value("old dog")
 
 
+def test_questions_of_a_report_are_counted_down_as_they_are_answered(page: Page, address: str, tmp_path: Path):
+    old = {"train_data_dir": "C:\\img", "output_dir": "D:\\out", "LoRA_type": "Standard"}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    (tmp_path / "img").mkdir()
+    open_page(page, address)
+    page.locator("#more").click()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#open-file").click()
+    chooser.value.set_files(tmp_path / "old.json")
+    open_questions = page.locator(".import-count.needs > b, #import-needs > summary > b")
+    expect(open_questions).to_have_text(["2", "2"])
+    fill(page, output_dir=tmp_path / "out")
+    expect(open_questions).to_have_text(["1", "1"])
+    expect(page.locator("#import-needs dt.answered")).to_have_attribute("data-setting", "output_dir")
+    fill(page, train_data_dir=tmp_path / "nowhere")
+    expect(page.locator("#setting-train_data_dir .path-mark[data-sign=bad]")).to_be_visible()
+    expect(open_questions).to_have_text(["1", "1"])
+    fill(page, train_data_dir=tmp_path / "img")
+    expect(open_questions).to_have_text(["0", "0"])
+
+
 def test_a_trained_lora_dropped_on_the_page_puts_its_settings_into_the_form(page: Page, address: str):
     open_page(page, address)
     header = json.dumps({"__metadata__": {
