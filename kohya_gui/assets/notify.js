@@ -50,6 +50,8 @@ function showSwitches() {
     button.title = (on ? words.on : words.off) || "";
     button.setAttribute("aria-label", button.title);
   }
+  const theme = document.getElementById("theme");
+  if (theme && words.theme) theme.setAttribute("aria-label", theme.title = words.theme);
 }
 
 document.addEventListener("click", async (event) => {

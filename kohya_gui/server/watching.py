@@ -48,7 +48,8 @@ def _ended(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         "seen": [run.id for run in runs if run.status in ACTIVE][:MOST_SEEN],
         "newest": runs[0].id if runs else "",
         "ended": [_news(run, language) for run in reversed(over)],
-        "words": {name: text(f"ui.notify.{name}", language) for name in WORDS},
+        "words": {name: text(f"ui.notify.{name}", language) for name in WORDS}
+        | {"theme": text("ui.prefer.theme", language)},
     }
 
 

@@ -63,7 +63,7 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
                 fields = build_form(job, f"{name}-")
                 run = gr.Button(key("ui.tool.run"), variant="primary", elem_id=f"run-{name}")
             built.append((job, fields, place, run))
-    with gr.Accordion(key("ui.tool.blocks.title"), open=False, elem_id="own-blocks"):
+    with gr.Accordion(key("ui.tool.blocks.title"), open=False, elem_id="own-blocks", elem_classes="section"):
         lines = gr.Textbox(lines=4, max_lines=20, show_label=False, info=key("ui.tool.blocks.help"),
                            elem_id="own-block-lines")
         save = gr.Button(key("ui.tool.blocks.save"), size="sm", elem_id="save-block-lines")

@@ -70,9 +70,9 @@ def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, mode:
     gr.HTML(elem_id="run-status")
     gr.HTML(elem_id="card-state")  # filled by assets/cards.js
     gr.HTML(elem_id="run-charts")
-    with gr.Accordion(key("ui.samples.title"), open=True, elem_id="run-samples-box"):
+    with gr.Accordion(key("ui.samples.title"), open=True, elem_id="run-samples-box", elem_classes="section"):
         gr.HTML(elem_id="run-samples")
-    with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box"):
+    with gr.Accordion(key("ui.console.title"), open=True, elem_id="run-console-box", elem_classes="section"):
         gr.HTML(elem_id="run-console")
     buttons = {
         "stop": stop, "pause": pause, "resume": resume, "save": save, "sample": sample,

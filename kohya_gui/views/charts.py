@@ -45,7 +45,7 @@ def _legend(number: int, line: Series) -> Markup:
 
 
 def _classes(number: int, line: Series) -> str:
-    return f"line-{number % 4}" + (" faint" if line.faint else "") + (" dot" if len(line.points) == 1 else "")
+    return f"line-{number % 4}" + (" faint" if line.faint else "") + (" lone" if len(line.points) == 1 else "")
 
 
 def _svg(series: Sequence[Series]) -> Markup:

@@ -194,7 +194,8 @@ def _viewer(language: str) -> Markup:
         '<div class="stage" id="viewer-stage"></div><div class="viewer-side">'
         '<label>{step}<input type="range" id="viewer-step" min="0" value="0"></label>'
         '<label id="viewer-wipe-row" hidden>{wipe}<input type="range" id="viewer-wipe" min="0" max="100" value="50">'
-        '</label><b id="viewer-when"></b><p id="viewer-prompt"></p><p class="soft" id="viewer-seed"></p>'
+        '</label><b id="viewer-when"></b><p id="viewer-prompt"></p>'
+        '<p class="soft" id="viewer-seed" data-word="{seed}"></p>'
         '<div class="marks">{marks}</div><p class="soft" id="viewer-told" role="status"></p>'
         '<button type="button" class="small" id="viewer-use" hidden></button>'
         '<button type="button" class="small" id="viewer-send" data-dialog="send" hidden>{send}</button></div></div>'
@@ -203,5 +204,5 @@ def _viewer(language: str) -> Markup:
         title=text("ui.opened.pictures", language), modes=modes, marks=marks, keys=text("ui.opened.keys", language),
         other=text("ui.opened.compare_with", language), training=text("ui.opened.training", language),
         step=text("ui.opened.slider", language), wipe=text("ui.opened.wipe", language),
-        send=text("ui.act.send", language),
+        seed=text("setting.seed.label", language), send=text("ui.act.send", language),
     )

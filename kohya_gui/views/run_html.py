@@ -151,7 +151,7 @@ def samples_html(view: RunView | None, pictures_path: str, language: str) -> Mar
         return Markup('<div class="samples-empty">{}</div>').format(text("ui.samples.empty", language))
     if view.job == "class_images":
         return _pictures(view.id, view.samples[: -MOST_CLASS_IMAGES - 1 : -1], pictures_path, language)
-    newest_first = sorted(view.samples, key=lambda s: (-s.step, s.index))
+    newest_first = sorted(view.samples, key=lambda s: (-s.step, -s.epoch, s.index))
     groups = groupby(newest_first, key=lambda s: (s.step, s.epoch))
     return joined(
         Markup('<div class="sample-step">{}</div>{}').format(

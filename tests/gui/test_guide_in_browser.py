@@ -9,8 +9,6 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from kohya_gui.i18n.languages import nearest_language
-from kohya_gui.i18n.messages import text
 from tests.gui.opening import settle
 
 # The language of a browser, that of the guide it gets, and a heading and a cell of that guide.
@@ -37,12 +35,7 @@ LONGEST_LINES = """paragraphs => paragraphs.map(paragraph => {
 def guide_tab(window: Callable[..., Page], locale: str, width: int = 1440, language: str = "") -> Locator:
     """The guide on a new page in a browser that asks for `locale`; `language` is the guide's, where it is another."""
     page = window(width, locale=locale)
-    if width < 900:  # a narrow window has the tab behind a menu
-        page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
-        title = text("ui.tab.about", nearest_language(locale))
-        page.locator("#tabs > .tab-wrapper .overflow-dropdown").get_by_text(title, exact=True).click()
-    else:
-        page.locator("#tab-about-button").click()
+    page.locator("#tab-about-button").click()
     settle(page)
     guide = page.locator(f"#guide-{language or locale}")
     expect(guide.get_by_role("heading", level=1)).to_be_visible()

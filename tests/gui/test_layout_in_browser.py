@@ -11,10 +11,40 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from kohya_gui.i18n.languages import languages
 from kohya_gui.preferences import preferences
 from kohya_gui.preferring import prefer
+from kohya_gui.views.charts import Series, line_chart
 from tests.gui.opening import settle
 
+# Pairs of tokens (look.css) with too little contrast: words on page and card, and on a pill of their own colour.
+CONTRASTS = """() => {
+  const probe = document.querySelector(".gradio-container").appendChild(document.createElement("i"));
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const paint = (colour) => {
+    probe.style.color = colour;
+    canvas.fillStyle = getComputedStyle(probe).color;
+    canvas.fillRect(0, 0, 1, 1);
+  };
+  const luminance = (...colours) => {
+    colours.forEach(paint);
+    const part = (v) => v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = canvas.getImageData(0, 0, 1, 1).data;
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const contrast = (words, behind) => {
+    const [dark, light] = [luminance(words), luminance(...behind)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const pill = (name) => `color-mix(in srgb, var(--${name}) ${name === "warn" ? 16 : 14}%, transparent)`;
+  const pairs = ["ink", "soft", "faint", "accent", "ok", "warn", "bad", "blue", "purple", "green", "red"]
+    .flatMap((name) => ["bg", "card"].map((behind) => [name, [`var(--${behind})`]]));
+  for (const name of ["ok", "warn", "bad"]) {
+    pairs.push(...["bg", "card"].map((behind) => [name, [`var(--${behind})`, pill(name)]]));
+  }
+  pairs.push(["soft", ["var(--chip)"]], ["on-accent", ["var(--accent)"]], ["accent", ["var(--accent-soft)"]]);
+  return pairs.filter(([name, behind]) => contrast(`var(--${name})`, behind) < 4.5);
+}"""
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
@@ -75,6 +105,35 @@ def test_a_phone_shows_every_language_and_lets_the_end_of_the_page_be_seen(windo
     assert page.locator("#header .languages").evaluate("row => row.scrollWidth <= row.clientWidth")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     assert box_of(page.locator("#target-steps"))[3] <= box_of(page.locator("#start"))[1]
+
+
+@pytest.mark.parametrize("locale", languages())
+def test_a_phone_has_room_for_every_tab_and_for_what_a_button_shows(window: Callable[..., Page], locale: str) -> None:
+    page = window(390, 844, locale)
+    tabs = page.locator("#tabs > .tab-wrapper button[role=tab]")
+    expect(tabs).to_have_count(6)
+    assert box_of(tabs.first)[0] >= 0
+    assert box_of(tabs.last)[2] <= 390
+    page.locator("#more").click()
+    page.locator("#command").click()
+    expect(page.locator("#output-command textarea")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_curve_of_one_point_has_its_name_in_the_legend_to_be_read(window: Callable[..., Page]) -> None:
+    page = window(1280, 720)
+    chart = line_chart("Loss", [Series("validation", [(10, 0.25)])], "")
+    page.locator("#plan").evaluate("(plan, chart) => { plan.innerHTML = chart; }", str(chart))
+    key = page.locator("#plan .key")
+    assert key.evaluate("key => getComputedStyle(key).backgroundColor") == "rgba(0, 0, 0, 0)"
+    assert box_of(key)[3] - box_of(key)[1] >= 12
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(window: Callable[..., Page], scheme: str) -> None:
+    """Contrasts as WCAG 2.1 asks of text (4.5), for every colour of words on every background there is."""
+    page = window(1280, 720, color_scheme=scheme)
+    assert page.evaluate(CONTRASTS) == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -24,11 +24,7 @@ def opened(window: Callable[..., Page]) -> Callable[..., Page]:
 
     def open_tab(width: int = 1440, locale: str = "en-US", **more: object) -> Page:
         page = window(width, locale=locale, **more)
-        if width < 900:  # a narrow window has the tab behind a menu
-            page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
-            page.locator("#tabs > .tab-wrapper .overflow-dropdown").get_by_text(settings_in(locale)).click()
-        else:
-            page.locator("#tab-settings-button").click()
+        page.locator("#tab-settings-button").click()
         expect(page.locator("#prefer-caches")).to_be_visible()
         return page
 

@@ -123,7 +123,7 @@ export class Charts {
       width: Math.max(200, figure.clientWidth), height: HEIGHT,
       cursor: {sync: {key: `run ${this.run}`}, drag: {x: true, y: false}},
       scales: {x: {time: false}, y: isLog ? {distr: LOGARITHMIC} : {}},
-      axes: [{...axis}, {...axis, size: 62, values: (_, ticks) => ticks.map(short)}],
+      axes: [{...axis, size: 30}, {...axis, size: 62, values: (_, ticks) => ticks.map(short)}],
       series: [{label: at("charts-grid").dataset.step, value: (_, step) => step === null || step === undefined ? "–" : String(step)}, ...lines.map((line, number) => ({
         label: line.label, stroke: COLOURS[number % COLOURS.length] + (line.faint ? "70" : ""), width: line.faint ? 1 : 2,
         spanGaps: true, points: {show: line.dots || line.x.length === 1, size: 5}, value: (_, y) => y === null || y === undefined ? "–" : short(y),

@@ -103,7 +103,7 @@ export class Viewer {
     at("viewer-step").value = this.column;
     at("viewer-when").textContent = column.label;
     at("viewer-prompt").textContent = prompts[this.row];
-    at("viewer-seed").textContent = picture ? `seed ${picture.seed}` : "";
+    at("viewer-seed").textContent = picture ? `${at("viewer-seed").dataset.word} ${picture.seed}` : "";
     for (const button of document.querySelectorAll("#opened-pictures [data-mode]")) {
       button.setAttribute("aria-pressed", button.dataset.mode === this.mode);
     }

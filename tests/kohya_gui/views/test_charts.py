@@ -39,7 +39,7 @@ def test_a_single_point_is_a_dot_in_the_middle_with_its_value_in_the_legend(valu
     (x, y), *_ = places(chart)
     assert WIDTH * 0.4 < x < WIDTH * 0.65
     assert HEIGHT * 0.35 < y < HEIGHT * 0.65
-    assert 'class="line-0 dot"' in chart
+    assert 'class="line-0 lone"' in chart
     assert f"<b>{tick_text(value)}</b>" in chart
 
 

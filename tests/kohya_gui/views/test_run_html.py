@@ -68,6 +68,14 @@ def test_pictures_come_newest_first_by_addresses_that_never_change():
     assert "pictures/20260101-000000-a%20b/%E7%8B%97%2020_0.png" in shown
 
 
+def test_pictures_drawn_by_step_and_for_the_epoch_of_that_step_stand_in_one_row_each():
+    drawn = [Sample(path=Path(f"/out/{epoch}_{index}.png"), prompt="", index=index, step=8, epoch=epoch, seed=7)
+             for epoch in (0, 1) for index in (0, 1)]  # fmt: skip
+    shown = samples_html(RunView(RUN, samples=drawn), "pictures/", "en")
+    assert shown.count('class="sample-step"') == 2
+    assert shown.index("1_1.png") < shown.index("0_0.png")
+
+
 def test_prompts_and_console_lines_stay_text():
     view = RunView(RUN, samples=[sample(1, 0, '"><script>alert(1)</script>')], console="<b>loss</b>")
     assert "<script" not in samples_html(view, "pictures/", "en")
