@@ -110,6 +110,7 @@ async function openDialog(what, runs, file) {
   if (answer.error) return complain(answer.error);
   at("runs-dialog").innerHTML = answer.html;
   at("runs-dialog").showModal();
+  at("runs-dialog").scrollTop = 0; // a long one has its first button at its end, which the browser goes to
 }
 
 function complain(words, dialog, plain) {
