@@ -11,11 +11,13 @@ from kohya_gui.form.controller import QUIET
 
 # TensorBoard's own settings, as its page keeps them in the browser. "Reload data" is off where nobody has switched it
 # on: curves would stand still, and a run just started stay unseen. Light or dark is that of our page when it is opened.
+# On a phone the curves have the room, and its settings are folded away.
 SETTINGS = "_tb_global_settings"
 SUIT = f"""
 const kept = JSON.parse(localStorage["{SETTINGS}"] ?? "{{}}");
 const theme = document.body.classList.contains("dark") ? "dark" : "light";
-if (!shown) localStorage["{SETTINGS}"] = JSON.stringify({{autoReload: true, ...kept, theme}});
+const suits = {{autoReload: true, timeSeriesSettingsPaneOpened: innerWidth > 900, ...kept, theme}};
+if (!shown) localStorage["{SETTINGS}"] = JSON.stringify(suits);
 """
 
 

@@ -159,3 +159,11 @@ def test_scrollbars_and_tensorboard_are_dark_where_the_page_is(window: Callable[
     assert page.evaluate(scheme) == "dark"
     page.locator("#tab-tensorboard-button").click()
     page.wait_for_function("JSON.parse(localStorage._tb_global_settings ?? '{}').theme === 'dark'")
+    assert page.evaluate("JSON.parse(localStorage._tb_global_settings).timeSeriesSettingsPaneOpened")
+
+
+def test_tensorboard_gives_a_phone_s_room_to_the_curves(window: Callable[..., Page]) -> None:
+    page = window(390, 844)
+    page.locator("#tab-tensorboard-button").click()
+    kept = "JSON.parse(localStorage._tb_global_settings ?? '{}')"
+    page.wait_for_function(f"{kept}.timeSeriesSettingsPaneOpened === false")

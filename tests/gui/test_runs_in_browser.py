@@ -234,6 +234,18 @@ def test_the_history_is_searched_noted_and_compared(opened: Callable[..., Place]
     expect(page.locator("#runs-dialog")).not_to_be_visible()
 
 
+def test_a_long_comparison_is_shown_from_its_beginning(opened: Callable[..., Place], tmp_path: Path) -> None:
+    past_run("20260101-000000-fox", tmp_path / "out")
+    (past_run("20260102-000000-owl", tmp_path / "out") / "config.toml").write_text("config_version = 1\n")
+    page = opened().page
+    for box in page.locator("[data-pick]").all():
+        box.check()
+    page.locator("#runs-compare").click()
+    dialog = page.locator("#runs-dialog")
+    expect(dialog.locator("h3")).to_be_in_viewport()
+    assert dialog.evaluate("dialog => [dialog.scrollTop, dialog.scrollHeight > 2 * dialog.clientHeight]") == [0, True]
+
+
 def test_settings_are_offered_to_the_form_as_often_as_one_likes(opened: Callable[..., Place], tmp_path: Path) -> None:
     fox = past_run("20260101-000000-fox", tmp_path / "out")
     place = opened()
