@@ -1,16 +1,17 @@
 """The page as people feel it: from start to page, its size, the first useful view, and from key to answer.
 
-A real server with a home of its own, and a real Chromium. `key to answer` is the time from a key in a field until the
-answer is on the page. `keys` and `ticks` are the server's answers to clients of whom each sends a key a second and asks
-once a second what is new, while two hours of a run's events come in; `growth` is that of its memory.
+A real server with a home of its own, and a real Chromium. A view is useful once it says how many steps will be trained
+and what will happen; it is `filled` once the fields too show what they were left with. `key to answer` is the time from
+a key in a field until the answer is on the page. `keys` and `ticks` are the server's answers to clients of whom each
+sends a key a second and asks once a second what is new, while two hours of a run's events come in; `growth` is that of
+its memory.
 
-    python bench/page.py [--keys 40] [--clients 20] [--seconds 60] [--hours 2] [--runs 0]
+    python bench/page.py [--browsers 5] [--keys 40] [--clients 20] [--seconds 60] [--hours 2] [--runs 0]
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import shutil
@@ -39,6 +40,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--browsers", type=int, default=5, help="that have never seen the page")
     asked.add_argument("--keys", type=int, default=40)
     asked.add_argument("--clients", type=int, default=20)
     asked.add_argument("--seconds", type=float, default=60)
@@ -53,7 +55,7 @@ def main() -> None:
         try:
             print(f"start to page      {time.perf_counter() - began:6.2f} s")
             sizes(address)
-            in_browser(address, options.keys)
+            in_browser(address, options.browsers, options.keys)
             run = LiveRun(Path(home), options.hours)
             run.begin()
             with_others(server.pid, address, options.clients, options.seconds, run)
@@ -82,13 +84,13 @@ def start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def sizes(address: str) -> None:
-    """Bytes of the page's description, plain and as they travel."""
-    body = httpx.get(address, timeout=60, trust_env=False, headers={"Accept-Encoding": "identity"}).content
-    print(f"description        {len(body) / 2**20:6.2f} MiB, {len(gzip.compress(body)) / 2**20:.2f} MiB with gzip")
+    """Bytes of the page's description, which travels as it is."""
+    body = httpx.get(address, timeout=60, trust_env=False).content
+    print(f"description        {len(body) / 2**20:6.2f} MiB")
 
 
-def in_browser(address: str, keys: int) -> None:
-    """The first useful view, and keys in a browser."""
+def in_browser(address: str, browsers: int, keys: int) -> None:
+    """The first useful view in each of so many new browsers, the view after that, and keys in the last of them."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only the tests' packages have it
 
     program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
@@ -96,16 +98,23 @@ def in_browser(address: str, keys: int) -> None:
         print("no browser is installed: the view and the keys are not measured")
         return
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page()
-        for name in ("first view", "view again"):
-            began = time.perf_counter()
-            page.goto(address)
-            page.wait_for_selector("#step-line b")
-            print(f"{name:<18} {time.perf_counter() - began:6.2f} s")
-        page.wait_for_timeout(3000)  # the rest of the page is built meanwhile
-        show("key to answer", [key(page, number) for number in range(keys)])
-        browser.close()
+        taken: dict[str, list[float]] = {}
+        for number in range(browsers):
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            page = browser.new_page()
+            for name in ("first view", "view again"):
+                began = time.perf_counter()
+                page.goto(address)
+                page.wait_for_selector("#step-line b")
+                taken.setdefault(name, []).append(time.perf_counter() - began)
+                page.wait_for_selector("#train-stamp [data-stamp]", state="attached")
+                taken.setdefault(f"{name}, filled", []).append(time.perf_counter() - began)
+            if number + 1 == browsers:
+                page.wait_for_timeout(3000)  # the rest of the page is built meanwhile
+                show("key to answer", [key(page, number) for number in range(keys)])
+            browser.close()
+        for name, times in taken.items():
+            print(f"{name:<18} {statistics.median(times):6.2f} s, at best {min(times):.2f} s ({len(times)})")
 
 
 def key(page: Any, number: int) -> float:

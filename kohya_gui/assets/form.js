@@ -58,10 +58,12 @@ function ownWindow() {
   return name;
 }
 
+// What the fields show is nobody's choice until gradio has filled them; until then it is asked what they will show.
 async function look(form) {
   const number = ++form.asked;
   const target = document.querySelector("#target-steps input");
-  const body = {values: typedValues(form), sums: form.sums, target: target ? target.value : "", window: ownWindow()};
+  const values = form.name === "train" && !form.stamp ? undefined : typedValues(form);
+  const body = {values, sums: form.sums, target: target ? target.value : "", window: ownWindow()};
   let answer;
   try {
     answer = await crucible.post(`form/${form.name}`, body);
@@ -72,14 +74,13 @@ async function look(form) {
   form.shown = number;
   form.sums = answer.sums;
   Object.assign(form.said, answer.news);
-  show(form, Object.keys(answer.news));
+  show(form);
 }
 
-function show(form, names) {
-  for (const name of names) {
-    if (!name.startsWith("#")) continue;
-    const element = document.getElementById(name.slice(1));
-    if (element && element.innerHTML !== form.said[name]) element.innerHTML = form.said[name];
+function show(form) {
+  for (const [name, html] of Object.entries(form.said)) {
+    const element = name.startsWith("#") && document.getElementById(name.slice(1));
+    if (element && element.told !== html) element.innerHTML = element.told = html;
   }
   for (const words of form.said.told || []) crucible.toast(words);
   form.said.told = [];
@@ -197,6 +198,8 @@ const stamps = new MutationObserver((changes) => {
   }
 });
 stamps.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["data-stamp", "data-controls"]});
+
+look(formOf("train"));
 
 // Sections draw their fields late; they are marked then.
 let markTimer = 0;

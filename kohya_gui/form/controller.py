@@ -56,14 +56,15 @@ class FormController(ABC):
     def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
         """What is to be said of `values`; `more` is what is typed beside the form, by name."""
 
-    def look(self, sent: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
+    def look(self, sent: Mapping[str, Any] | None, session: Session, more: Mapping[str, str]) -> Answer:
         """Keep the values that a browser has `sent` as the draft, and answer them.
 
-        A browser sends the fields that it has drawn; those of sections that were never unfolded are as in the draft. A
-        window that another one has overtaken is told so; its values count, and undo brings back the other's.
+        A browser sends the fields that it has drawn; those of sections that were never unfolded are as in the draft.
+        None asks about what the form opens with, before the fields show it. A window that another one has overtaken is
+        told so; its values count, and undo brings back the other's.
         """
         before = self.complete(self.drafted(session))
-        values = {**before, **sent}
+        values = {**before, **(sent or {})}
         behind = self._windows.setdefault(session.user, Windows()).shows(more.get("window", ""), values)
         self.note(session, values, put=behind)
         if values != before:

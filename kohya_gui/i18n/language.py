@@ -27,11 +27,15 @@ def language_of(request: Any, forced: str = "") -> str:
 
 
 class PageLanguage:
-    """Puts the language choice at the top of every HTML page of `app`, where it runs before gradio's scripts."""
+    """Puts the language choice at the top of every HTML page of `app`, where it runs before gradio's scripts.
 
-    def __init__(self, app: ASGIApp, forced: str = "") -> None:
+    `head` is HTML that follows it there.
+    """
+
+    def __init__(self, app: ASGIApp, forced: str = "", head: str = "") -> None:
         self.app = app
         self.forced = forced
+        self.head = str(head)  # Markup would escape the script before it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in ("/", "/login", "/login/"):
@@ -40,17 +44,17 @@ class PageLanguage:
         request = HTTPConnection(scope)
         script = EARLY_SCRIPT % json.dumps(language_of(request, self.forced))
         if request.headers.get("accept-encoding"):
-            # A compressed body could not be changed; this one page is small.
+            # A compressed body could not be changed.
             scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await self.app(scope, receive, _Insertion(send, script).send)
+        await self.app(scope, receive, _Insertion(send, script + self.head).send)
 
 
 class _Insertion:
-    """Passes a response on, and puts `script` behind `<head>` when it is an HTML page."""
+    """Passes a response on, and puts `head` behind `<head>` when it is an HTML page."""
 
-    def __init__(self, send: Send, script: str) -> None:
+    def __init__(self, send: Send, head: str) -> None:
         self._send = send
-        self._script = script.encode("utf-8")
+        self._head = head.encode("utf-8")
         self._start: Message | None = None
         self._body = b""
 
@@ -69,7 +73,7 @@ class _Insertion:
 
     async def _finish(self) -> None:
         assert self._start is not None  # called only once an HTML response has begun
-        body = self._body.replace(b"<head>", b"<head>" + self._script, 1)
+        body = self._body.replace(b"<head>", b"<head>" + self._head, 1)
         headers = [(n, v) for n, v in self._start["headers"] if n.lower() != b"content-length"]
         await self._send({**self._start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
         await self._send({"type": "http.response.body", "body": body})

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import gradio
 from fastapi import FastAPI
 from gradio import networking
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -33,6 +32,7 @@ from kohya_gui.runs.registry import AT_WORK
 from kohya_gui.server.board import Board, font
 from kohya_gui.server.files import file_routes
 from kohya_gui.server.forms import form_routes
+from kohya_gui.server.gradio_files import gradio_file_routes, preloads
 from kohya_gui.server.guard import Guard, visitor
 from kohya_gui.server.hosts import ALL_ADDRESSES, LOOPBACK_NAMES, AllowedHosts, network_addresses, url_of
 from kohya_gui.server.listener import Server, listen, port_of
@@ -138,9 +138,8 @@ def page_app(
             *our_routes(board, forms, options.language), *run_routes(options.language),
             *preference_routes(options.language, hosts), *file_routes(forms, options, has_screen),
             *upload_routes(options), *model_routes(reach_of(options), options.language),
-            *studio_routes(options.language, reach_of(options)),
+            *studio_routes(options.language, reach_of(options)), *gradio_file_routes(),
         ],
-        middleware=[Middleware(PageLanguage, forced=options.language)],
     )  # fmt: skip
     login = Login(options.username, options.password) if options.username and options.password else None
     gradio.mount_gradio_app(
@@ -148,7 +147,13 @@ def page_app(
         server_port=port, show_error=True, mcp_server=False, enable_monitoring=False, **page_options(),
     )  # fmt: skip
     gradio_app(app).cookie_id = str(port)
+    app.add_middleware(PageLanguage, forced=options.language, head=preloads(shown_types(page), page.theme_hash))
     return app
+
+
+def shown_types(page: gradio.Blocks) -> set[str]:
+    """The types of the components that the page loads when it is opened: of all that are not hidden."""
+    return {part["type"] for part in page.config["components"] if part["props"].get("visible") is not False}
 
 
 def gradio_app(app: FastAPI) -> Any:

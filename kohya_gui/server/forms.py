@@ -48,7 +48,10 @@ class Answers:
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def look(self, request: Request) -> Response:
-        """What is new about the form with the values in the request, which become its draft."""
+        """What is new about the form with the values in the request, which become its draft.
+
+        Without values it is what the form opens with.
+        """
         form = self._forms.get(request.path_params["form"])
         if form is None:
             return _nothing()
@@ -56,7 +59,8 @@ class Answers:
         if not isinstance(asked, dict):
             return PlainTextResponse("The values are missing.\n", status_code=400)
         session = self._session(form, request)
-        sent, known = readable(asked.get("values"), form.fields.widgets), asked.get("sums")
+        known, given = asked.get("sums"), asked.get("values")
+        sent = None if given is None else readable(given, form.fields.widgets)
         more = {name: value for name, value in asked.items() if isinstance(value, str)}
         async with self._turn():
             answer = await run_in_threadpool(form.look, sent, session, more)

@@ -69,13 +69,14 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
         save = gr.Button(key("ui.tool.blocks.save"), size="sm", elem_id="save-block-lines")
     gr.HTML(elem_id="tool-view")  # filled by assets/watch.js, which also shows and hides the button
     cancel = gr.Button(key("ui.tool.cancel"), elem_id="cancel-tool")
+    forms: list[ToolForm] = []
     for job, fields, place, run in built:
         form = ToolForm(
             job=job, fields=fields, stamp=place, language=context.language, draft=job.job_name,
             reach=context.reach,
         )
         context.forms[job.job_name] = form
-        page.load(form.opened, None, form.filled, **QUIET)
+        forms.append(form)
         form.connect_paths()
         run.click(form.start, fields.inputs, [place], **QUIET)
 
@@ -85,8 +86,13 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     def end(request: gr.Request) -> None:
         cancel_tool(Session.of(request, request.username or "", context.language))
 
+    def opened(request: gr.Request) -> Updates:
+        filled = (form.opened(request) for form in forms)
+        return {lines: own_lines(), **{widget: value for updates in filled for widget, value in updates.items()}}
+
+    # One event for all tools: gradio asks for each event by itself, and the page hears of none before the last.
+    page.load(opened, None, [lines, *(widget for form in forms for widget in form.filled)], **QUIET)
     cancel.click(end, None, None, **QUIET)
-    page.load(own_lines, None, [lines], **QUIET)
     save.click(keep, [lines], None, **QUIET)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -63,6 +64,7 @@ class TrainForm(FormController):
     config_path: Path | None
     tries: Tries = field(default_factory=Tries)
     _greeted: set[str] = field(default_factory=set)
+    _opening: Lock = field(default_factory=Lock)
 
     @property
     def filled(self) -> list[Any]:
@@ -178,7 +180,17 @@ class TrainForm(FormController):
 
     def opened(self, request: gr.Request) -> Updates:
         """The form as it was left; before that the file from the command line, else the demo."""
-        session, file = self.session(request), self.config_path
+        with self._opening:  # by gradio, and by the page's script, which does not wait for it
+            return self._open(self.session(request))
+
+    def look(self, sent: Mapping[str, Any] | None, session: Session, more: Mapping[str, str]) -> Answer:
+        if sent is None:
+            with self._opening:
+                self._open(session)
+        return super().look(sent, session, more)
+
+    def _open(self, session: Session) -> Updates:
+        file = self.config_path
         if file is not None and session.user not in self._greeted:
             self._greeted.add(session.user)
             loaded = self._loaded(lambda: presets.read_settings(file), None, session)
@@ -194,10 +206,10 @@ class TrainForm(FormController):
             if loaded is not None:
                 return loaded
         if draft:
-            return self.show(draft.get("values", {}), draft.get("preset"), session)
-        if presets.DEMO in presets.list_presets():
-            return self._loaded(lambda: presets.load_preset(presets.DEMO), presets.DEMO, session) or gr.skip()
-        return self.show(presets.defaults(), None, session)
+            return self.show(draft.get("values", {}), draft.get("preset"), session, kept=draft.get("kept"))
+        demo = presets.DEMO if presets.DEMO in presets.list_presets() else None
+        loaded = self._loaded(lambda: presets.load_preset(presets.DEMO), demo, session) if demo else None
+        return loaded or self.show(presets.defaults(), None, session)
 
     def beside(self, session: Session) -> Mapping[str, Any]:
         return {PRESET: self.load_draft(session).get("preset")}

@@ -9,6 +9,12 @@ def open_page(page: Page, address: str, patience: float = 30_000) -> None:
     """Open the page and wait until it is filled in."""
     page.goto(address, timeout=patience)
     expect(page.locator("#run-stamp [data-controls]")).to_have_count(1, timeout=patience)  # gradio has answered
+    wait_until_filled(page, patience)
+
+
+def wait_until_filled(page: Page, patience: float = 30_000) -> None:
+    """Wait until the form shows what it was left with; the steps of that are said before."""
+    expect(page.locator("#train-stamp [data-stamp]")).to_have_count(1, timeout=patience)
     expect(page.locator("#step-line")).not_to_be_empty(timeout=patience)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gui.opening import open_page
+from tests.gui.opening import open_page, wait_until_filled
 from tests.gui.test_demo_in_browser import fill
 
 # What a page can do to another site: requests with and without leave to read, streams, sockets.
@@ -122,7 +122,7 @@ def log_in(page: Page, address: str, name: str) -> None:
     page.get_by_label("username", exact=False).fill(name)
     page.get_by_label("password", exact=False).fill(name)
     page.get_by_role("button", name="Login").click()
-    expect(page.locator("#step-line")).not_to_be_empty(timeout=30_000)
+    wait_until_filled(page)
 
 
 @pytest.mark.parametrize("user", ["", "ann"])

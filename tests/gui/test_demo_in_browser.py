@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.gui.opening import open_page, settle
+from tests.gui.opening import open_page, settle, wait_until_filled
 from train_core.config.jobs.train import TrainConfig
 
 TRAINING = 300_000  # milliseconds that a few steps may take on a slow, busy machine
@@ -223,7 +223,7 @@ def test_the_draft_survives_reload_and_login(browser: Browser, serve: Callable[.
         page.get_by_label("username", exact=False).fill("ann")
         page.get_by_label("password", exact=False).fill("ann")
         page.get_by_role("button", name="Login").click()
-        expect(page.locator("#step-line")).not_to_be_empty(timeout=30_000)
+        wait_until_filled(page)
         unfold(page, "captions")
         if visit == 0:
             fill(page, **values)

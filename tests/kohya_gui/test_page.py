@@ -19,6 +19,15 @@ def test_no_event_marks_its_outputs_as_loading(tmp_path, monkeypatch: pytest.Mon
     assert [event["targets"] for event in events if event["show_progress_on"] != []] == []
 
 
+def test_few_events_wait_for_each_other_when_the_page_is_opened(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser asks for each by itself, and can listen to their answers only when all have been asked for."""
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
+    events = build_page(PageContext(language="en", headless=True)).config["dependencies"]
+    loading = [event for event in events if any(name == "load" for _, name in event["targets"])]
+    assert len(loading) == 3  # the form, what is happening, the tools
+    assert len({output for event in loading for output in event["outputs"]}) > 280
+
+
 def test_events_are_not_described_for_programs_which_would_be_most_of_the_page(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path))
     told = build_page(PageContext(language="en", headless=True)).get_api_info()

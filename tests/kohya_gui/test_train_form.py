@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,6 +114,30 @@ def test_a_file_from_the_command_line_is_opened_once_and_then_the_draft(page: Tr
     assert values_in(page, page.opened(request()))["output_name"] == "from file"
     typed(page, output_name="typed")
     assert values_in(page, page.opened(request()))["output_name"] == "typed"
+
+
+def test_what_the_form_opens_with_is_answered_before_gradio_has_asked_for_it(page: TrainForm):
+    answer = page.look(None, page.session(request("uma")), {})
+    assert "<b>" in answer.parts["step-line"]
+    assert load_draft("uma")["values"]["output_name"] == "demo"
+    again = typed(page, "uma")  # the plan also says what is free just now
+    assert (answer.parts["step-line"], answer.changed) == (again.parts["step-line"], again.changed)
+    assert values_in(page, page.opened(request("uma")))["output_name"] == "demo"
+
+
+def test_a_file_from_the_command_line_is_opened_once_whoever_asks_first(page: TrainForm, tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    file.write_text('config_version = 1\n[output]\noutput_name = "from file"\n', encoding="utf-8")
+    typed(page, "kim", output_name="before")
+    page = replace(page, config_path=file, _greeted=set())
+    with ThreadPoolExecutor() as at_once:
+        asked = at_once.submit(page.look, None, page.session(request("kim")), {})
+        opened = at_once.submit(page.opened, request("kim"))
+        asked.result()
+        assert values_in(page, opened.result())["output_name"] == "from file"
+    typed(page, "kim", output_name="typed")
+    page.look(None, page.session(request("kim")), {})
+    assert load_draft("kim")["values"]["output_name"] == "typed"
 
 
 def test_a_broken_file_is_reported_and_the_demo_opened(page: TrainForm, tmp_path: Path, told: list[str]):

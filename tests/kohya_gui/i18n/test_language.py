@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route
@@ -133,7 +134,7 @@ def client(forced: str = "") -> TestClient:
         Route("/login", lambda request: PlainTextResponse("<head>")),
         Route("/config", lambda request: JSONResponse({"head": "<head>"})),
     ]
-    return TestClient(PageLanguage(Starlette(routes=routes), forced))
+    return TestClient(PageLanguage(Starlette(routes=routes), forced, Markup("<link>")))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_the_choice_runs_before_every_other_script_of_the_page():
     answer = client("zh-CN").get("/")
     assert answer.text.index("<script>") == answer.text.index("<head>") + len("<head>")
     assert '"zh-CN"' in answer.text
-    assert answer.text.endswith(PAGE.partition("<head>")[2])
+    assert answer.text.endswith("</script><link>" + PAGE.partition("<head>")[2])
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 
