@@ -146,6 +146,11 @@ def test_what_the_server_refuses_is_told_and_taken_back(window: Callable[..., Pa
     expect(page.locator(".told")).to_have_text("no room")
     is_marked(page, {"00": UNDECIDED, "01": UNDECIDED})
     page.unroute("**/data/mark")
+    page.route("**/data/mark", lambda route: route.abort())
+    press(page, "Home", "k")
+    expect(page.locator(".told").last).to_contain_text("does not answer")
+    is_marked(page, {"00": UNDECIDED})
+    page.unroute("**/data/mark")
     press(page, "Home", "k")
     counts(page, "1", "0", "0", "11")
 

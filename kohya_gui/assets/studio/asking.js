@@ -15,8 +15,11 @@ export class Refusal extends Error {
   }
 }
 
-export async function ask(what, body = {}) {
-  const answer = await crucible.post(`data/${what}`, {id: set.id, ...body});
+export const ask = (what, body = {}) => post(what, {id: set.id, ...body});
+export async function post(what, body) {
+  const answer = await crucible.post(`data/${what}`, body).catch((error) => {
+    throw error instanceof TypeError ? new Error(say("away")) : error; // nobody listens
+  });
   if (answer.error) throw new Refusal(answer.error);
   return answer;
 }
@@ -111,8 +114,7 @@ export function listSoon() {
 // Opens a folder, a zip or a dataset that is known. Throws what is refused.
 export async function open(what) {
   await line;
-  const answer = await crucible.post("data/open", what);
-  if (answer.error) throw new Refusal(answer.error);
+  const answer = await post("open", what);
   asked++;
   waiting = [];
   Object.assign(set, {

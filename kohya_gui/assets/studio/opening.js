@@ -1,7 +1,7 @@
 // How to begin: a path that is typed or picked, or one of the datasets that there are.
 
 import {set, at, say, made, button, remember, remembered} from "./state.js";
-import {open, Refusal} from "./asking.js";
+import {open, post, Refusal} from "./asking.js";
 
 let busy = false;
 
@@ -39,7 +39,7 @@ export async function offer() {
   at("studio-refused").replaceChildren();
   if (matchMedia("(pointer: fine)").matches) at("studio-path").focus({preventScroll: true});
   try {
-    const {sets} = await crucible.post("data/sets", {});
+    const {sets} = await post("sets", {});
     at("studio-known").hidden = !sets.length;
     at("studio-known").querySelector(".sets").replaceChildren(...sets.map(card));
   } catch (error) {
