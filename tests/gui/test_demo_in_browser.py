@@ -353,7 +353,7 @@ def test_a_preset_of_kohya_ss_is_opened_reported_on_and_saved_with_what_it_says_
 
 
 def test_questions_of_a_report_are_counted_down_as_they_are_answered(page: Page, address: str, tmp_path: Path):
-    old = {"train_data_dir": "C:\\img", "output_dir": "D:\\out", "LoRA_type": "Standard"}
+    old = {"train_data_dir": "C:\\img", "output_dir": "D:\\out", "output_name": "asked", "LoRA_type": "Standard"}
     (tmp_path / "old.json").write_text(json.dumps(old))
     (tmp_path / "img").mkdir()
     open_page(page, address)
@@ -361,6 +361,7 @@ def test_questions_of_a_report_are_counted_down_as_they_are_answered(page: Page,
     with page.expect_file_chooser() as chooser:
         page.locator("#open-file").click()
     chooser.value.set_files(tmp_path / "old.json")
+    expect(field(page, "output_name")).to_have_value("asked")  # what is typed before that is replaced
     open_questions = page.locator(".import-count.needs > b, #import-needs > summary > b")
     expect(open_questions).to_have_text(["2", "2"])
     fill(page, output_dir=tmp_path / "out")
