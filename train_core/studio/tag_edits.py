@@ -32,6 +32,18 @@ def rename(tags: Sequence[str], old: str, new: Sequence[str]) -> list[str]:
     return [*before, *fresh, *behind]
 
 
+def once(tags: Sequence[str], doubled: Sequence[str]) -> list[str]:
+    """`tags` with each of the `doubled` ones only where it stands first, whatever the letters' case."""
+    wanted = {tag.lower() for tag in doubled}
+    seen: set[str] = set()
+    found = []
+    for tag in tags:
+        if tag.lower() not in wanted or tag.lower() not in seen:
+            found.append(tag)
+        seen.add(tag.lower())
+    return found
+
+
 def move_to_front(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """`tags` with those of `wanted` that are among them in front, in their order."""
     first = [tag for tag in dict.fromkeys(wanted) if tag in tags]
@@ -56,6 +68,7 @@ def edit_of(do: str, tag: str, into: str) -> Callable[[str], str]:
         "add": (bool(tags), lambda found: add(found, tags)),
         "remove": (bool(tags), lambda found: remove(found, tags)),
         "rename": (len(tags) == 1 and bool(new), lambda found: rename(found, tags[0], new)),
+        "once": (bool(tags), lambda found: once(found, tags)),
         "front": (bool(tags), lambda found: move_to_front(found, tags)),
         "bind": (bool(tags), lambda found: bind(found, tags, new)),
         "sort": (True, lambda found: sort_tags(found, tags)),

@@ -5,7 +5,7 @@ import {act, ask, Refusal} from "./asking.js";
 import {keyOf, shownKey} from "./keys.js";
 import {tagNames} from "./side.js";
 
-const WITH_SECOND = ["rename", "replace"]; // they need what it becomes
+const WITH_SECOND = ["rename", "replace", "bind"]; // they need what it becomes
 let previewed = ""; // the change whose examples are shown, as JSON
 const form = () => at("studio-bulk");
 const value = (name) => form().elements[name].value;
@@ -33,8 +33,9 @@ export function removeTag(tag) {
 }
 
 function fields() {
-  const replaces = value("do") === "replace";
-  form().querySelector("[data-field=tag] span").textContent = say(replaces ? "bulk_text" : "bulk_tag");
+  const words = {replace: "bulk_text", bind: "bulk_trigger", sort: "bulk_first"}[value("do")] || "bulk_tag";
+  form().querySelector("[data-field=tag] span").textContent = say(words);
+  form().querySelector("[data-field=into] span").textContent = say(value("do") === "bind" ? "bulk_bound" : "bulk_into");
   form().querySelector("[data-field=into]").hidden = !WITH_SECOND.includes(value("do"));
   stale();
 }
@@ -74,7 +75,7 @@ function clear() {
 async function preview() {
   clear();
   at("studio-bulk-refused").replaceChildren();
-  if (!value("tag")) return form().elements.tag.focus();
+  if (!value("tag") && value("do") !== "sort") return form().elements.tag.focus();
   const change = asked();
   try {
     const answer = await ask("tags", {...change, preview: true});

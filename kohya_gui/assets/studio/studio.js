@@ -9,6 +9,8 @@ import {startSide} from "./side.js";
 import {startCaption, edit} from "./caption.js";
 import {startBulk, removeTag} from "./bulk.js";
 import {startOpening, begin, offer} from "./opening.js";
+import {startExport} from "./export.js";
+import {startProofread} from "./proofread.js";
 import {startGroups, showGroups, leaveGroups, keepBest} from "./groups.js";
 import {toggled, wordsOf} from "./filter.js";
 
@@ -25,6 +27,8 @@ export function start(words) {
   startCaption(removeTag);
   startBulk();
   startGroups();
+  startProofread();
+  startExport();
   startOpening();
   startBar();
   document.addEventListener("keydown", pressed);

@@ -18,7 +18,7 @@ FILTERS = (
     ("side>=768", "side"), ("aspect>1.2", "aspect"), ("sharp>40", "sharp"), ("dark", "light"), ("alike", "alike"),
     ("caption:smile", "caption"), ("uncaptioned", "none"),
 )  # fmt: skip
-BULK = ("add", "remove", "rename", "front", "replace")
+BULK = ("add", "remove", "rename", "front", "replace", "bind", "sort")
 
 
 def words(language: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def words(language: str) -> dict[str, str]:
 
 def shell_html(language: str) -> Markup:
     """The frame: how to begin, the work itself, the large picture, and the keys. Scripts fill in what is the user's."""
-    return joined((_start(language), _work(language), _viewer(language), _keys(language)))
+    return joined((_start(language), _work(language), _viewer(language), _keys(language), _export(language)))
 
 
 def _said(name: str, language: str) -> str:
@@ -79,7 +79,7 @@ def _bar(language: str) -> Markup:
     )
     modes = joined(
         Markup('<button type="button" data-mode="{}">{}</button>').format(mode, _said(f"mode_{mode}", language))
-        for mode in ("cull", "captions")
+        for mode in ("cull", "captions", "proofread")
     )
     filters = joined(
         Markup('<button type="button" data-word="{}"><code>{}</code><span>{}</span></button>').format(
@@ -102,6 +102,7 @@ def _bar(language: str) -> Markup:
         '<button type="button" class="small icon" id="studio-down" title="{down}" aria-label="{down}" '
         'aria-pressed="false">↑</button></span>'
         '<input id="studio-size" type="range" min="110" max="380" step="10" title="{cell}" aria-label="{cell}">'
+        '<button type="button" class="small primary" id="studio-export-open" title="{export_lead}">{export}</button>'
         "</div>"
     ).format(
         other=_said("other", language), mode=_said("mode", language), modes=modes,
@@ -109,6 +110,7 @@ def _bar(language: str) -> Markup:
         clear=_said("filter_clear", language), help=_said("filter_help", language),
         lead=_said("filter_lead", language), filters=filters, again=_said("again", language),
         sort=_said("sort", language), sorts=sorts, down=_said("sort_down", language), cell=_said("cell", language),
+        export=_said("export", language), export_lead=_said("export_lead", language),
     )  # fmt: skip
 
 
@@ -144,12 +146,14 @@ def _cull(language: str) -> Markup:
         '<div class="card" data-for="cull" id="studio-facets-card"><h3>{facets}'
         '<button type="button" class="quiet" data-do="alike">{alike}</button></h3><div id="studio-facets"></div>'
         '<div id="studio-measured" hidden></div></div>'
-        '<div class="card tags"><h3>{tags}<input id="studio-tags-search" type="search" autocomplete="off" '
+        '<div class="card" data-for="proofread"><h3>{findings}</h3><p class="soft">{findings_lead}</p>'
+        '<div id="studio-findings"></div></div><div class="card tags"><h3>{tags}<input id="studio-tags-search" type="search" autocomplete="off" '
         'spellcheck="false" placeholder="{search}" aria-label="{search}"></h3><div id="studio-tags"></div></div>'
     ).format(
         counts=_said("counts", language), shots=_said("shots", language), edit=_said("shots_edit", language),
         facets=_said("facets", language), alike=_said("alike", language), tags=_said("tags", language),
-        search=_said("tags_search", language),
+        search=_said("tags_search", language), findings=_said("findings", language),
+        findings_lead=_said("findings_lead", language),
     )  # fmt: skip
 
 
@@ -201,6 +205,31 @@ def _viewer(language: str) -> Markup:
         viewer=_said("viewer", language), zoom=_said("key_zoom", language), close=_said("close", language),
         older=_said("older", language), newer=_said("newer", language),
         marks=joined(_act(mark, language) for mark in MARKS) + _act("undo", language, _said("key_undo", language)),
+    )  # fmt: skip
+
+
+def _export(language: str) -> Markup:
+    """The dialog that writes what is kept as folders to train on."""
+    return Markup(
+        '<dialog id="studio-export" class="card" aria-labelledby="studio-export-title"><header>'
+        '<h3 id="studio-export-title">{title}</h3><button type="button" class="icon" data-shut aria-label="{close}">×'
+        '</button></header><p class="lead">{lead} <b id="studio-export-kept"></b></p><form>'
+        '<label>{name}<input name="name" type="text" autocomplete="off" spellcheck="false"></label>'
+        '<label>{repeats}<input name="repeats" type="number" min="1" max="10000" step="1"></label>'
+        '<label>{held_out}<input name="held_out" type="number" min="0" step="1"></label>'
+        '<label class="wide">{folder}<span class="in"><input name="folder" type="text" autocomplete="off" '
+        'spellcheck="false"><button type="button" id="studio-export-pick" title="{pick}" aria-label="{pick}">{icon}'
+        '</button></span></label><p class="soft wide" id="studio-export-sum" role="status"></p>'
+        '<div class="told-here wide" id="studio-export-told" role="alert"></div>'
+        '<div class="line wide"><button type="submit" class="small" id="studio-export-go">{go}</button>'
+        '<button type="button" class="small primary" id="studio-export-train" hidden>{train}</button></div></form>'
+        "</dialog>"
+    ).format(
+        title=_said("export_title", language), close=_said("close", language), lead=_said("export_lead", language),
+        name=_said("export_name", language), repeats=_said("export_repeats", language),
+        held_out=_said("export_held_out", language), folder=_said("export_folder", language),
+        pick=_said("pick", language), icon=ICONS["folder"], go=_said("export_go", language),
+        train=_said("export_train", language),
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ def test_a_tag_renamed_to_itself_and_back_changes_nothing(tags, data):
         ("rename", "leaf", "maple leaves", "tree, leaf", "tree, maple leaves"),
         ("rename", "leaf", "tree", "tree, leaf, sky", "tree, sky"),
         ("rename", "leaf", "a, b", "leaf, leaf, sky", "a, b, sky"),
+        ("once", "hat", "", "hat, solo, Hat, solo, hat", "hat, solo, solo"),
         ("front", "hat, solo", "", "1girl, solo, hat", "hat, solo, 1girl"),
         ("front", "nagisa", "", "1girl, solo", "1girl, solo"),
         ("replace", "blue", "red", "blue eyes, blue hair", "red eyes, red hair"),

@@ -1,0 +1,96 @@
+// The dialog that writes the kept pictures as folders to train on, and takes them to the Train tab.
+
+import {set, at, say} from "./state.js";
+import {ask, Refusal} from "./asking.js";
+
+const form = () => at("studio-export").querySelector("form");
+const field = (name) => form().elements[name];
+let written = null; // where the last export went
+
+export function startExport() {
+  at("studio-export-open").addEventListener("click", show);
+  form().addEventListener("submit", (event) => {
+    event.preventDefault();
+    write();
+  });
+  form().addEventListener("input", forget);
+  at("studio-export-pick").addEventListener("click", () => crucible.pick({
+    form: "train", setting: "train_data_dir", at: field("folder").value,
+    done(path) {
+      field("folder").value = path;
+      forget();
+    },
+  }));
+  at("studio-export").addEventListener("click", (event) => {
+    if (event.target === at("studio-export") || event.target.closest("[data-shut]")) at("studio-export").close();
+  });
+  at("studio-export-train").addEventListener("click", train);
+}
+
+async function show() {
+  forget();
+  at("studio-export").showModal();
+  try {
+    const plan = await ask("plan");
+    if (form().dataset.set !== set.id) {
+      form().dataset.set = set.id;
+      for (const name of ["name", "repeats", "folder"]) field(name).value = plan[name];
+      field("held_out").value = 0;
+    }
+    at("studio-export-kept").textContent = say("export_kept", {count: plan.kept});
+    weigh(plan.kept);
+    form().oninput = () => weigh(plan.kept);
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+// How many pictures an epoch shows.
+function weigh(kept) {
+  const trained = Math.max(0, kept - Number(field("held_out").value || 0));
+  at("studio-export-sum").textContent = say("export_sum", {count: trained, repeats: Number(field("repeats").value || 0), all: trained * Number(field("repeats").value || 0)});
+}
+
+function forget() {
+  written = null;
+  at("studio-export-told").replaceChildren();
+  at("studio-export-train").hidden = true;
+}
+
+async function write() {
+  forget();
+  const go = at("studio-export-go");
+  go.disabled = true;
+  go.textContent = say("export_writing");
+  try {
+    const answer = await ask("export", {
+      name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
+      held_out: Math.trunc(Number(field("held_out").value || 0)),
+    });
+    written = answer;
+    at("studio-export-told").innerHTML = answer.left;
+    at("studio-export-told").prepend(Object.assign(document.createElement("p"), {className: "done", textContent: answer.told}));
+    at("studio-export-train").hidden = false;
+    at("studio-export-train").focus();
+  } catch (error) {
+    refuse(error);
+  } finally {
+    go.disabled = false;
+    go.textContent = say("export_go");
+  }
+}
+
+function refuse(error) {
+  at("studio-export-told")[error instanceof Refusal ? "innerHTML" : "textContent"] = error.html ?? error.message;
+}
+
+// Only one field can say where images are, so the others become empty.
+function train() {
+  if (!written) return;
+  crucible.put({
+    train_data_dir: written.train, validation_data_dir: written.validation, dataset_config: "", in_json: "", class_folders: false,
+    caption_extension: ".txt",
+  });
+  at("studio-export").close();
+  at("tab-train-button").click();
+}

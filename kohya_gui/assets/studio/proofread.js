@@ -1,0 +1,66 @@
+// The panel for proofreading: what is redundant, contradicts, is rare or missing, each with its reason, its pictures and its cure.
+
+import {set, on, at, say, made, button, takeOrder, tell} from "./state.js";
+import {act, ask, complain} from "./asking.js";
+
+const CURES = {part: "remove", implied: "remove", contradiction: "remove", rare: "remove", doubled: "once", missing: "add"};
+const ORDER = ["contradiction", "missing", "rare", "doubled", "implied", "part"];
+let asked = 0, stale = true;
+
+export function startProofread() {
+  on("mode opened listed", lookIfShown);
+  on("captions", () => { stale = true; lookIfShown(); });
+  on("opened", () => { stale = true; });
+  on("listed", () => { stale = true; });
+}
+
+function lookIfShown() {
+  if (set.mode === "proofread" && set.id && stale) look();
+}
+
+async function look() {
+  const mine = ++asked, id = set.id;
+  stale = false;
+  try {
+    const {findings, more} = await ask("proofread", {filter: set.filter});
+    if (mine === asked && id === set.id) draw(findings, more);
+  } catch (error) {
+    if (mine === asked) complain(error);
+  }
+}
+
+function draw(findings, more) {
+  const place = at("studio-findings");
+  place.replaceChildren();
+  if (!findings.length) place.append(made("p", {className: "soft"}, say("findings_none")));
+  for (const kind of ORDER) {
+    const found = findings.filter((one) => one.kind === kind);
+    if (!found.length) continue;
+    place.append(made("h4", {}, say(`finding_${kind}`), made("b", {}, String(found.length))), ...found.map(row));
+  }
+  if (more) place.append(made("p", {className: "soft"}, say("findings_more", {count: more})));
+}
+
+function row({kind, tag, pictures, words}) {
+  const cure = CURES[kind];
+  return made(
+    "div", {className: `finding ${kind}`}, made("span", {}, words),
+    made("span", {className: "ways"},
+      button({className: "small", onclick: () => show(pictures)}, say("finding_show")),
+      button({className: "small", onclick: (event) => mend(event.target, cure, tag, pictures)}, say(`finding_${cure}`, {tag}))),
+  );
+}
+
+// Shows just these pictures, until the filter changes.
+function show(pictures) {
+  takeOrder(pictures.filter((pid) => set.row.has(pid)));
+  tell("chosen");
+  at("studio-again").disabled = false;
+}
+
+async function mend(pressed, cure, tag, pictures) {
+  pressed.disabled = true;
+  const answer = await act("tags", {scope: "pictures", pictures, do: cure, tag, into: ""});
+  pressed.disabled = false;
+  if (answer) tell("captions", answer.captions);
+}
