@@ -86,7 +86,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     digests = studio.identify(ids)
     held = set(hold_out(digests, groups, plan.held_out, plan.seed)) if plan.held_out else set()
     before = _manifest(plan.folder)
-    left: list[Problem] = []
+    left = [_fewer(plan.held_out, len(held))] if len(held) < plan.held_out else []
     written: dict[str, dict[str, Any]] = {}
     counts = {"written": 0, "unchanged": 0}
     try:
@@ -272,6 +272,14 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _sum(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=20).hexdigest()
+
+
+def _fewer(wanted: int, held: int) -> Problem:
+    return problem(
+        "export_held_fewer",
+        "Held out: {held}, not {wanted}. Near-duplicates stay together, and at least one picture has to be trained on.",
+        wanted=wanted, held=held,
+    )
 
 
 def _foreign(path: Path) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -51,7 +52,7 @@ class Studio:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.lock = RLock()
-        self.revision = 0
+        self.revision = time.time_ns() // 1_000_000  # so that none is that of an earlier start
         self.looks = 0  # at the folders
         self.pictures: dict[int, Picture] = {}
         self.facts: dict[int, Facts] = {}

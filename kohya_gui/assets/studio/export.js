@@ -67,7 +67,7 @@ async function write() {
       name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
       held_out: Math.trunc(Number(field("held_out").value || 0)),
     });
-    written = answer;
+    written = {...answer, name: field("name").value.trim()};
     at("studio-export-told").innerHTML = answer.left;
     at("studio-export-told").prepend(Object.assign(document.createElement("p"), {className: "done", textContent: answer.told}));
     at("studio-export-train").hidden = false;
@@ -89,7 +89,7 @@ function train() {
   if (!written) return;
   crucible.put({
     train_data_dir: written.train, validation_data_dir: written.validation, dataset_config: "", in_json: "", class_folders: false,
-    caption_extension: ".txt",
+    caption_extension: ".txt", output_name: written.name,
   });
   at("studio-export").close();
   at("tab-train-button").click();

@@ -2,6 +2,7 @@
 
 import {
   set, on, at, say, made, button, remember, remembered, nameOf, markOf, shotOf, nameOfMark, choose, toggle, extend, select,
+  titleOf,
 } from "./state.js";
 import {Thumbnails} from "./thumbnails.js";
 
@@ -146,12 +147,12 @@ function dress(cell, pid) {
   const mark = markOf(pid), shot = set.shots[shotOf(pid)];
   cell.dataset.mark = mark;
   cell.dataset.sign = SIGNS[mark];
-  cell.dataset.shot = shot ? shot.name : "";
+  cell.dataset.shot = shot ? titleOf(shot) : "";
   cell.dataset.best = set.groups && sections[sectionAt(set.place.get(pid))]?.group?.best === pid ? say("best") : "";
   cell.classList.toggle("current", pid === set.current);
   cell.setAttribute("aria-selected", set.chosen.has(pid));
   cell.title = nameOf(pid);
-  cell.setAttribute("aria-label", [nameOf(pid), say(nameOfMark(mark)), ...(shot ? [shot.name] : [])].join(", "));
+  cell.setAttribute("aria-label", [nameOf(pid), say(nameOfMark(mark)), ...(shot ? [titleOf(shot)] : [])].join(", "));
   if (pid === set.current) grid().setAttribute("aria-activedescendant", cell.id);
 }
 

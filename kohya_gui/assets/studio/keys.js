@@ -1,6 +1,6 @@
 // The keys: which does what, the sheet that lists them, and how one is changed.
 
-import {set, at, say, made, button, remember, remembered, on} from "./state.js";
+import {set, at, say, made, button, remember, remembered, on, titleOf} from "./state.js";
 
 const SHOTS = [1, 2, 3, 4, 5, 6];
 // Acts by name, with the key that each has until somebody changes it. Letters mean the key, with Shift or without it.
@@ -78,7 +78,7 @@ const words = (act) => {
   const shot = /^shot(\d)$/.exec(act);
   if (!shot) return say(`key_${act}`);
   const kind = set.shots[Number(shot[1]) - 1];
-  return kind ? say("key_shot", {name: kind.name}) : say("key_shot_place", {number: Number(shot[1])});
+  return kind ? say("key_shot", {name: titleOf(kind)}) : say("key_shot_place", {number: Number(shot[1])});
 };
 
 function drawSheet() {

@@ -1,6 +1,6 @@
 // The panel beside the grid: how far the choice is, shots and their targets, what to find, and the tags with their counts.
 
-import {set, on, at, say, made, button, figure, tell} from "./state.js";
+import {set, on, at, say, titleOf, made, button, figure, tell} from "./state.js";
 import {ask, complain} from "./asking.js";
 import {has, word} from "./filter.js";
 
@@ -76,7 +76,7 @@ function drawShots() {
     const count = set.shotCounts[number] ?? 0, full = shot.target > 0 && count >= shot.target, wanted = word("shot", shot.name);
     const row = button(
       {className: "shot", data: {word: wanted}},
-      made("span", {}, made("kbd", {}, String(number + 1)), shot.name),
+      made("span", {}, made("kbd", {}, String(number + 1)), titleOf(shot)),
       made("b", {}, shot.target ? `${figure(count)} / ${figure(shot.target)}` : figure(count), full ? " ✓" : ""),
       made("span", {className: "meter"}, made("i", {})),
     );

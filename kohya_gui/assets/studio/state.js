@@ -32,6 +32,8 @@ export function say(name, params = {}) {
     return plural ? (String(params[key]) === "1" ? "" : "s") : shown(params[key]);
   });
 }
+// The usual kinds of shots in the reader's language; what somebody has named is called so.
+export const titleOf = (shot) => texts[`kind_${shot.name}`] ?? shot.name;
 const shown = (value) => (typeof value === "number" ? value.toLocaleString(document.documentElement.lang || "en") : value);
 export const figure = shown;
 

@@ -255,16 +255,12 @@ class Answers:
         return self._within(self._studios.find(_text(asked, "id")))
 
     def picture(self, set: str, id: int) -> Path | None:
-        """The file of a picture of an open dataset, if there is one within the page's reach."""
-        listing = self._studios.opened(set)
-        picture = listing.studio.pictures.get(id) if listing else None
-        if listing is None or picture is None:
-            return None
+        """The file of a picture of a dataset, if there is one within the page's reach."""
         try:
-            self._within(listing)
+            found = self._within(self._studios.find(set)).studio.pictures.get(id)
         except UserError:
             return None
-        return picture.path
+        return found.path if found is not None else None
 
     def _within(self, listing: Listing) -> Listing:
         """The dataset, if this page may show its folders; one that was opened by another page may lie elsewhere."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import say, text
+from kohya_gui.i18n.messages import dictionary, say, text
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config import phrases
@@ -29,7 +29,7 @@ def step_text(step: Step | None, language: str) -> str:
         return text(f"ui.studio.step.{MARK_NAMES.get(value, 'undecided')}", language, count=count)
     if step.kind == "shot":
         key = "ui.studio.step.shot" if value else "ui.studio.step.no_shot"
-        return text(key, language, count=count, shot=value)
+        return text(key, language, count=count, shot=dictionary(language).get(f"ui.data.kind_{value}", value))
     do = step.words.get("do")
     known = str(do) if do in KINDS_OF_EDITS else "edit"
     tag, into = (str(step.words.get(name) or "") for name in ("tag", "into"))

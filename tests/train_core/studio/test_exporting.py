@@ -114,6 +114,12 @@ def test_held_out_pictures_are_a_folder_to_validate_on(studio: Studio, tmp_path:
     assert (found.problems, found.warnings, len(found.folders[0].images)) == ((), (), 2)
 
 
+def test_fewer_held_out_than_asked_for_is_told(studio: Studio, tmp_path: Path):
+    ids = list(studio.pictures)
+    done = export(studio, ids, Plan(tmp_path / "out", "nagisa", 7, held_out=2), groups=[ids])
+    assert (done.held_out, [one.code for one in done.left]) == (0, ["export_held_fewer"])
+
+
 def test_a_killed_export_is_done_again(studio: Studio, tmp_path: Path):
     plan = Plan(tmp_path / "out", "nagisa", 7)
 
