@@ -64,7 +64,7 @@ def test_pictures_are_culled_proofread_and_trained_on_and_a_killed_server_costs_
     for _ in range(KEPT // 2):
         with page.expect_response(lambda response: response.url.endswith("data/mark")):
             page.keyboard.press("k")
-    kill_server(address.split(":")[-1].strip("/"))
+    kill_server(address.rsplit(":", maxsplit=1)[-1].strip("/"))
 
     page = page.context.new_page()
     open_page(page, serve(home))
