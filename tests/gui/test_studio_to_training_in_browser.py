@@ -1,4 +1,4 @@
-"""From 1,774 pictures to 30 on the whole page: culled by keys through a killed server, proofread, exported, trained on."""
+"""From 1,774 pictures to 30 on the whole page: culled by keys through a killed server, proofread, exported, trained."""
 
 from __future__ import annotations
 
