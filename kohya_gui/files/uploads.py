@@ -81,7 +81,7 @@ class Uploads:
         self._check_room(sum(wanted.values()))
         folder = into if into is not None else home() / "data" / name.strip()
         id = secrets.token_urlsafe(24)
-        staging = _staging() / id
+        staging = staging_place() / id
         try:
             staging.mkdir(parents=True)
         except OSError as error:
@@ -141,7 +141,7 @@ class Uploads:
             arrived, left = _arrived(upload, self.limits)
             if not arrived:
                 return Report(upload.folder, 0, 0, (), tuple(left))
-            return _put(upload.folder, arrived, left)
+            return put_arrived(upload.folder, arrived, left)
         except OSError as error:
             raise _not_kept(upload.folder, error) from error
         finally:
@@ -169,12 +169,12 @@ class Uploads:
             stopped = [id for id, upload in self._open.items() if now - upload.touched > FORGOTTEN]
         for id in stopped:
             self.drop(id)
-        for folder in _staging().glob("*"):
+        for folder in staging_place().glob("*"):
             if folder.name not in self._open and time.time() - folder.stat().st_mtime > LEFTOVER:
                 whole_files.remove(folder)
 
 
-def _staging() -> Path:
+def staging_place() -> Path:
     return caches_dir() / "uploads"
 
 
@@ -218,7 +218,7 @@ def _arrived(upload: Upload, limits: Limits) -> tuple[list[Arrived], list[Left]]
     return arrived, left
 
 
-def _put(folder: Path, arrived: Sequence[Arrived], left: list[Left]) -> Report:
+def put_arrived(folder: Path, arrived: Sequence[Arrived], left: list[Left]) -> Report:
     """Move what has arrived into `folder`, kin under one name: an image that is another than the one there gets a
     number, and its caption and mask the same; what is there already is left alone."""
     kin: dict[tuple[str, ...], list[Arrived]] = {}

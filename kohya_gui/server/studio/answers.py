@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kohya_gui.files.arrivals import ZIP
+from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
 from kohya_gui.server.studio.opened_sets import Studios
@@ -13,6 +15,7 @@ from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
 from kohya_gui.views.studio.words import facet_text, finding_text, notes_html, step_text
+from train_core.config.existing import is_file
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
@@ -66,7 +69,7 @@ class Answers:
     def open(self, asked: Asked, language: str) -> Found:
         """Open a folder, or a dataset that is there already, and look at its files again."""
         path = _text(asked, "path", MOST_PATH)
-        listing = self._studios.open_folder(self._reach.must_find(path)) if path else self._listing(asked)
+        listing = self._studios.open_folder(_folder(self._reach.must_find(path))) if path else self._listing(asked)
         if not path:
             listing.studio.look()
         return self._described(listing)
@@ -315,6 +318,11 @@ def _caption(listing: Listing, id: int, text: str, language: str) -> Found:
 def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
     given = asked.get(name)
     return given[:most] if isinstance(given, str) else ""
+
+
+def _folder(path: Path) -> Path:
+    """The folder that is meant: that of its pictures for a zip file."""
+    return unfolded(path) if path.suffix.lower() == ZIP and is_file(path) else path
 
 
 def _whole(asked: Asked, name: str) -> int:

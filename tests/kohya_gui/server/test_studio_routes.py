@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,21 @@ def test_proofreading_names_what_is_odd_and_why(page: Page, source: Path):
     assert (source / "1.txt").read_text().startswith("skirt, 1girl, solo")
     done = page.ask("tags", scope="all", do="bind", tag="nagisa", into="1girl, solo")
     assert (source / "2.txt").read_text() == "nagisa, 1boy, hat" and "bound into" in done["undo"]
+
+
+def test_a_zip_file_opens_as_the_folder_of_its_pictures(source: Path, tmp_path: Path):
+    archive = tmp_path / "mine & yours.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for folder in ("a", "b"):
+            opened.write(source / "1.png", f"{folder}/1.png")
+            opened.write(source / "2.jpg", f"{folder}/2.jpg")
+            opened.writestr(f"{folder}/1.txt", f"tag of {folder}")
+        opened.writestr("../out.png", b"x")
+        opened.writestr("tool.exe", b"MZ")
+    page = Page(visit(), archive)
+    assert page.opened["count"] == 2  # of two pictures that are the same, one is enough
+    page.ask("mark", pictures=list(page.ids().values()), mark="k")
+    assert Page(visit(), archive).id == page.id
+    assert not (tmp_path / "home" / "out.png").exists()
+    (tmp_path / "broken.zip").write_bytes(b"PK nothing")
+    assert "cannot be opened" in page.ask("open", path=str(tmp_path / "broken.zip"))["error"]
