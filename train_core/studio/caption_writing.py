@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from train_core.config.problems import Problem, cause_of, problem
 from train_core.studio import captions
+from train_core.studio.backups import Backups
 from train_core.studio.decisions import Change
 
 
-@dataclass(frozen=True)
-class Rewriting:
-    """Where captions may lie, and where each is copied to before it is changed for the first time."""
-
-    sources: Sequence[Path]
-    backups: Path
-
-
-def write_changes(change: Change, back: bool, work: Rewriting) -> tuple[list[Path], list[Problem]]:
+def write_changes(change: Change, back: bool, backups: Backups) -> tuple[dict[Path, str | None], list[Problem]]:
     """Give each caption the text that it should have, if it has the one that it should have had before.
 
-    Returns the files that have the new text now, and a problem for each of the others. What was written already, by a
-    process that was killed, is not written again.
+    Returns the files that have the new text now, with it, and a problem for each of the others. What was written
+    already, by a process that was killed, is not written again. Nothing is written if there can be no backup.
     """
-    day = f"{datetime.now():%Y-%m-%d}"
-    written: list[Path] = []
+    wanted = {Path(name): (after, before) if back else (before, after) for name, (before, after) in change.items()}
+    found = {path: captions.read(path) for path in wanted}
     left: list[Problem] = []
-    for name, (before, after) in change.items():
-        path = Path(name)
-        old, new = (after, before) if back else (before, after)
-        now = captions.read(path)
-        if now.problem is None and now.whole == new:
-            written.append(path)
-        elif now.problem is not None or now.whole != old:
+    written: dict[Path, str | None] = {}
+    due: dict[Path, str | None] = {}
+    for path, (old, new) in wanted.items():
+        now = found[path]
+        if now.problem is not None or now.whole not in (old, new):
             left.append(_left(path))
         else:
-            try:
-                captions.back_up(path, work.sources, work.backups, day)
-                captions.write(path, new)
-                written.append(path)
-            except OSError as error:
-                left.append(_not_written(path, error))
+            (written if now.whole == new else due)[path] = new
+    try:
+        backups.keep((path, text) for path in due if (text := found[path].whole) is not None)
+    except OSError as error:
+        return written, [*left, _not_kept(error)]
+    for path, new in due.items():
+        try:
+            captions.write(path, new)
+            written[path] = new
+        except OSError as error:
+            left.append(_not_written(path, error))
     return written, left
 
 
@@ -51,6 +44,15 @@ def _left(path: Path) -> Problem:
     return problem(
         "studio_left",
         "{file} was changed by another program since, so it stays as it is.", file=path.name,
+    )
+
+
+def _not_kept(error: OSError) -> Problem:
+    return problem(
+        "studio_no_backup",
+        "No captions were changed, since there is no room for a copy of what they say now ({reason}). Free some space "
+        "and try again.",
+        reason=cause_of(error),
     )
 
 

@@ -115,20 +115,6 @@ def write(path: Path, whole: str | None) -> None:
         temporary.write_bytes(whole.encode("utf-8"))
 
 
-def back_up(path: Path, sources: Sequence[Path], backups: Path, day: str) -> None:
-    """Copy a caption file to `backups`/`day` before it is changed for the first time. Raises OSError."""
-    number, source = next(((n, one) for n, one in enumerate(sources) if path.is_relative_to(one)), (0, path.parent))
-    place = Path(str(number)) / path.relative_to(source)
-    if not is_file(path) or any(is_file(kept / place) for kept in _days(backups)):
-        return
-    with write_whole(backups / day / place) as temporary:
-        temporary.write_bytes(path.read_bytes())
-
-
-def _days(backups: Path) -> list[Path]:
-    return list(backups.iterdir()) if backups.is_dir() else []
-
-
 def checked(text: str) -> str:
     """A text that can be a caption. Raises UserError for one that cannot be read again."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):

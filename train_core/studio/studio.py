@@ -15,14 +15,13 @@ from typing import Any
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio import captions
-from train_core.studio.caption_writing import Rewriting, write_changes
+from train_core.studio.backups import Backups
+from train_core.studio.caption_writing import write_changes
 from train_core.studio.dataset import Dataset, Shot, with_shots
 from train_core.studio.decisions import MARKS, Decisions, Step
 from train_core.studio.journal import Journal
 from train_core.studio.looking import Header, headers, picture_files
 from train_core.studio.query import Facts
-
-BACKUPS = "captions-before"
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class Studio:
         self.unreadable = 0
         self._journal = Journal(dataset.folder)
         self._decisions = Decisions()
+        self._backups = Backups(dataset.folder, dataset.sources)
         self._by_digest: dict[str, list[int]] = {}
         self._digests: dict[int, str] = {}
         self._by_caption: dict[Path, list[int]] = {}
@@ -247,13 +247,12 @@ class Studio:
         if self._decisions.unfinished is None:
             return []
         step, back = self._decisions.unfinished
-        work = Rewriting(self.dataset.sources, self.dataset.folder / BACKUPS)
-        written, left = write_changes(step.change, back, work)
+        written, left = write_changes(step.change, back, self._backups)
         self._journal.add({"n": self._decisions.last + 1, "do": "written", "of": step.number})
         self._catch_up()
-        for path in written:
+        for path, text in written.items():
             for id in self._by_caption.get(path.with_suffix(""), ()):
-                self._note(id, captions.read(captions.caption_file(self.pictures[id].path)))
+                self._note(id, captions.CaptionText(text))
                 if outcome is not None:
                     outcome.captioned.add(id)
         return left

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -143,8 +144,12 @@ def test_the_first_state_of_every_caption_is_kept(source: Path):
     id = by_name(studio)["1.png"]
     for text in ("one", "two"):
         studio.write(id, text, studio.caption(id).shown)
-    kept = [path.read_bytes() for path in studio.dataset.folder.rglob("captions-before/*/0/a/1.txt")]
-    assert kept == [before]
+    (kept,) = studio.dataset.folder.glob("captions-before/*.zip")
+    with zipfile.ZipFile(kept) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {"a/1.txt": before}
+    id = by_name(opened_again := Studio(studio.dataset))["3.png"]
+    opened_again.write(id, "three", opened_again.caption(id).shown)
+    assert len(list(studio.dataset.folder.glob("captions-before/*.zip"))) == 2
 
 
 def test_a_caption_that_another_program_has_changed_is_a_conflict(source: Path):
@@ -216,6 +221,7 @@ def test_a_damaged_description_is_no_dataset(source: Path, damage: bytes):
 
 KILLED = """
 import sys
+import zipfile
 from pathlib import Path
 from train_core.studio import caption_writing, captions
 from train_core.studio.dataset import dataset_of
