@@ -200,7 +200,7 @@ def test_the_frame_comes_in_the_pages_language_with_the_words_that_its_scripts_s
     client = TestClient(Starlette(routes=studio_routes("ja", EVERYWHERE, Unmeasured())))
     shell = client.post("/data/shell", json={}).json()
     assert 'id="studio-grid"' in shell["html"]
-    assert shell["words"]["undone"] == "元に戻しました: {what}"
+    assert shell["words"]["undone"] == "元に戻しました：{what}"
     for name in ("studio.js", "grid.js", "studio.css", "panel.css"):
         assert client.get(f"/data/assets/{name}").status_code == 200
     assert client.get("/data/assets/..%2Fcommon.js").status_code == 404
