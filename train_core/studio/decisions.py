@@ -6,7 +6,8 @@ An entry says what was there before and what is there now, so that undoing it ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 KEEP, REJECT, SKIP, UNDECIDED = MARKS = ("k", "r", "s", ".")
@@ -72,6 +73,23 @@ class Decisions:
                 values.pop(digest, None)
             else:
                 values[digest] = value
+
+
+def last_ones(steps: Sequence[Step]) -> list[Step]:
+    """The last step, and those before it that have the same `group` among their words; the last one first."""
+    if not steps:
+        return []
+    group = steps[-1].words.get("group")
+    same = takewhile(lambda step: step.words.get("group") == group, reversed(steps))
+    return list(same) if isinstance(group, str) and group else [steps[-1]]
+
+
+def together(steps: Sequence[Step]) -> Step | None:
+    """The last step with all that belong to its group as one; None if there is none."""
+    found = last_ones(steps)
+    if len(found) < 2:
+        return found[0] if found else None
+    return replace(found[0], change={key: pair for step in found for key, pair in step.change.items()})
 
 
 def _change(given: Any) -> Change:

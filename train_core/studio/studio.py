@@ -18,7 +18,7 @@ from train_core.studio import captions
 from train_core.studio.backups import Backups
 from train_core.studio.caption_writing import write_changes
 from train_core.studio.dataset import Dataset, Shot, with_shots
-from train_core.studio.decisions import MARKS, Decisions, Step
+from train_core.studio.decisions import MARKS, Decisions, Step, last_ones, together
 from train_core.studio.journal import Journal
 from train_core.studio.looking import Header, headers, picture_files
 from train_core.studio.query import Facts
@@ -134,12 +134,12 @@ class Studio:
     @property
     def last_step(self) -> Step | None:
         """What `undo` would take back."""
-        return self._decisions.done[-1] if self._decisions.done else None
+        return together(self._decisions.done)
 
     @property
     def next_step(self) -> Step | None:
         """What `redo` would do again."""
-        return self._decisions.undone[-1] if self._decisions.undone else None
+        return together(self._decisions.undone)
 
     def undo(self) -> Outcome:
         """Take the last change back; captions that were changed otherwise meanwhile stay, and are named."""
@@ -152,10 +152,14 @@ class Studio:
     def _go(self, way: str) -> Outcome:
         with self.lock, self._journal.alone():
             self._catch_up()
-            step = self.last_step if way == "undo" else self.next_step
-            if step is None:
-                return Outcome()
-            return self._take({"do": way, "of": step.number})
+            whole = self.last_step if way == "undo" else self.next_step
+            outcome = Outcome(step=whole)
+            for step in last_ones(self._decisions.done if way == "undo" else self._decisions.undone):
+                taken = self._take({"do": way, "of": step.number})
+                outcome.decided |= taken.decided
+                outcome.captioned |= taken.captioned
+                outcome.left += taken.left
+            return outcome
 
     # Captions
 
@@ -189,10 +193,18 @@ class Studio:
 
     def edit(self, ids: Iterable[int], edit: Callable[[str], str], words: Mapping[str, Any]) -> Outcome:
         """Change captions by `edit`, a text to a text, as one step that `words` describe."""
+        return self.edit_each(dict.fromkeys(ids, edit), words)
+
+    def edit_each(self, edits: Mapping[int, Callable[[str], str]], words: Mapping[str, Any]) -> Outcome:
+        """Change each caption by an edit of its own, as one step that `words` describe.
+
+        Steps that follow each other and have the same `group` among their words are undone and redone together: a tool
+        that is stopped between two of them has done the first for good.
+        """
         with self.lock:
             changes: dict[Path, tuple[str | None, str | None]] = {}
             left = []
-            for id in ids:
+            for id, edit in edits.items():
                 path = captions.caption_file(self.pictures[id].path)
                 now = captions.read(path)
                 if now.problem is not None:

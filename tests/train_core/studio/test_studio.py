@@ -111,6 +111,30 @@ def test_undo_goes_back_over_everything_also_after_a_restart(source: Path):
     assert "smile" in (source / "a" / "1.txt").read_text()
 
 
+def test_neighbouring_changes_of_one_group_are_undone_and_redone_together(source: Path):
+    before = contents(source)
+    studio = opened(source)
+    ids = list(studio.pictures)
+    studio.edit(ids[:2], edit_of("add", "hat", ""), {"do": "add", "tag": "hat"})
+    first = contents(source)
+    for start in range(0, 12, 5):
+        studio.edit_each({id: edit_of("add", f"tag {id}", "") for id in ids[start : start + 5]}, {"group": "a"})
+    studio.edit(ids[:3], edit_of("add", "smile", ""), {"group": "b"})
+    second = contents(source)
+    assert len(studio.last_step.change) == 3
+    studio.undo()
+    assert len(studio.last_step.change) == 12
+    outcome = opened(source).undo()
+    assert outcome.captioned == set(ids) and len(outcome.step.change) == 12
+    assert contents(source) == first
+    studio = opened(source)
+    assert len(studio.next_step.change) == 12
+    studio.undo()
+    assert contents(source) == before
+    assert [len(studio.redo().step.change) for _ in range(3)] == [2, 12, 3]
+    assert contents(source) == second
+
+
 def test_two_hundred_random_changes_are_all_undone_to_the_byte(source: Path):
     before = contents(source)
     draw = random.Random(7)
