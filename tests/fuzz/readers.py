@@ -47,6 +47,7 @@ from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
 from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
+from train_core.studio.tagging.wd_files import read_tags
 from train_core.workshop.inspect import _tell_of_training
 
 
@@ -298,6 +299,10 @@ READERS: dict[str, Reader] = {
     "accelerate file": Reader("a.yaml", (b"fsdp_config:\n  fsdp_version: 2\n  fsdp_offload_params: true\n",),
                               of_file(read_sharding)),
     "caption": Reader("c.txt", ("a dog, 狗\nsecond".encode(),), of_file(read_caption)),
+    "tags of a tagger": Reader(
+        "selected_tags.csv", (b"tag_id,name,category,count\n1,general,9,5\n2,1girl,0,7\n3,a_(b),4,1\n",),
+        of_file(read_tags),
+    ),
     "picture": Reader("i.png", (PNG,), of_file(image_size)),
     "thumbnail": Reader("t.png", (PNG,), of_file(lambda path: thumbnail_url(str(path)))),
     "model.safetensors": Reader("m.safetensors", (safetensors(TAGS, **ADAPTER), safetensors(None, a=tensor(2))),

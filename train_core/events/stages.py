@@ -20,6 +20,7 @@ STAGES = {
     "comparing": "Comparing",
     "converting": "Converting",
     "measuring": "Measuring",
+    "tagging": "Tagging pictures",
     "reading": "Reading",
 }
 

@@ -14,7 +14,7 @@ from train_core.config.problems import Problem
 from train_core.studio.decisions import Step
 from train_core.studio.proofreading import Finding
 
-KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort", "once")
+KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort", "once", "tagger")
 MARK_NAMES = {"k": "keep", "r": "reject", "s": "skip", ".": "undecided"}
 MOST_NOTES, MOST_NAMES = 5, 3
 
@@ -32,8 +32,8 @@ def step_text(step: Step | None, language: str) -> str:
         return text(key, language, count=count, shot=dictionary(language).get(f"ui.data.kind_{value}", value))
     do = step.words.get("do")
     known = str(do) if do in KINDS_OF_EDITS else "edit"
-    tag, into = (str(step.words.get(name) or "") for name in ("tag", "into"))
-    return text(f"ui.studio.step.{known}", language, count=count, tag=tag, into=into)
+    tag, into, tagger = (str(step.words.get(name) or "") for name in ("tag", "into", "tagger"))
+    return text(f"ui.studio.step.{known}", language, count=count, tag=tag, into=into, tagger=tagger)
 
 
 def facet_text(facet: str, language: str) -> str:

@@ -57,6 +57,7 @@ OURS = (
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
     Row(name="measure_pictures", settings=f"{JOBS}.tools:MeasurePictures"),
+    Row(name="tag_pictures", settings=f"{JOBS}.tools:TagPictures"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}
@@ -78,7 +79,7 @@ def jobs() -> tuple[Row, ...]:
 
 
 def tools() -> tuple[Row, ...]:
-    """The tools for finished files."""
+    """The tools for finished files and for pictures."""
     return tuple(row for row in rows() if not row.about)
 
 

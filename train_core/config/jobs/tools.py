@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from train_core.config.conditions import when, when_set
+from train_core.config.conditions import all_of, when, when_set
 from train_core.config.job import Tool
 from train_core.config.setting import Section, setting
 
@@ -245,14 +245,73 @@ class CompareLora(Tool, name="compare_lora"):
     compare_lora: CompareLoraSettings = CompareLoraSettings()
 
 
-class MeasurePicturesSettings(Section, title="Measure pictures"):
-    pictures: str = setting(
-        "", "A folder of pictures; everything below it is measured: sharpness, brightness and what looks alike. "
-        "Nothing is written beside them.", label="Pictures", path="folder", required=True,
+def _pictures() -> Any:
+    return setting(
+        "", "A folder of pictures, with everything below it.", label="Pictures", path="folder", required=True,
     )
 
 
+class MeasurePicturesSettings(Section, title="Measure pictures"):
+    pictures: str = _pictures()
+
+
 class MeasurePictures(Tool, name="measure_pictures"):
-    """How sharp and how bright pictures are, and which of them are near-duplicates."""
+    """How sharp and how bright pictures are, and which of them are near-duplicates. Nothing is written beside them."""
 
     measure_pictures: MeasurePicturesSettings = MeasurePicturesSettings()
+
+
+class TagPicturesSettings(Section, title="Tag pictures"):
+    pictures: str = _pictures()
+    tagger: str = setting(
+        "", "The folder of a WD tagger: model.onnx and selected_tags.csv, such as those of "
+        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face. Nothing is downloaded by itself.", label="Tagger",
+        path="folder", required=True,
+    )
+    existing_captions: Literal["keep", "append", "prepend", "replace"] = setting(
+        "keep", "For pictures that have a caption: keep leaves it as it is, append and prepend add the tags that are "
+        "missing, replace overwrites it. Everything can be undone on the Data tab, and each caption's first state is "
+        "kept.", label="Existing captions",
+    )
+    tag_trigger: str = setting(
+        "", "Put in front of every caption that is written; several with commas.", label="Trigger word",
+    )
+    tagger_mcut: bool = setting(
+        False, "Find the thresholds for each picture by itself, at the largest gap between its scores (MCut).",
+        label="Thresholds by MCut",
+    )
+    general_threshold: float = setting(
+        0.35, "Tags with at least this score are taken; a higher one takes fewer, but surer ones.",
+        label="Threshold of general tags", ge=0.05, le=1, applies_to=when("tagger_mcut", False),
+    )
+    character_tags: bool = setting(
+        True, "Also take the names of characters that the tagger knows.", label="Character tags",
+    )
+    character_threshold: float = setting(
+        0.85, "The same for names of characters.", label="Threshold of character tags", ge=0.05, le=1,
+        applies_to=all_of(when("tagger_mcut", False), when("character_tags", True)),
+    )
+    rating_tag: bool = setting(
+        False, "Also take the rating that fits best, such as general or sensitive, as the last tag.",
+        label="Rating tag",
+    )
+    excluded_tags: str = setting(
+        "", "Tags that are never taken, separated by commas.", label="Tags to leave out", lines=2,
+    )
+    tag_spaces: bool = setting(
+        True, "Write long_hair as long hair; faces such as ^_^ stay as they are.", label="Spaces for underscores",
+    )
+    escape_brackets: bool = setting(
+        False, "Write \\( and \\) for brackets, as prompts do. Needed if the training reads weights in captions.",
+        label="Escape brackets",
+    )
+    tagger_batch_size: int = setting(
+        4, "Pictures that are calculated at once; does not change the tags.", label="Batch size", ge=1, le=64,
+        advanced=True,
+    )
+
+
+class TagPictures(Tool, name="tag_pictures"):
+    """Captions of tags by a WD tagger. Pictures that are rejected on the Data tab are left out."""
+
+    tag_pictures: TagPicturesSettings = TagPicturesSettings()
