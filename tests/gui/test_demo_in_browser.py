@@ -392,17 +392,3 @@ def test_a_trained_lora_dropped_on_the_page_puts_its_settings_into_the_form(page
     expect(page.locator("#report")).to_contain_text("ss_network_module")
     show_field(page, "network_dim")
     expect(field(page, "network_dim")).to_have_value("12")
-
-
-def test_a_try_tells_what_the_training_takes_and_leaves_nothing(page: Page, address: str, home: Path, tmp_path: Path):
-    open_page(page, address)
-    choose_preset(page, "demo")
-    expect(field(page, "output_name")).to_have_value("demo")
-    fill(page, output_dir=tmp_path / "out", train_batch_size=1)
-    before = sorted((home / "runs").iterdir()) if (home / "runs").is_dir() else []
-    page.locator("#try").click()
-    expect(page.locator("#tried .try")).to_contain_text("Each step", timeout=TRAINING)
-    expect(page.locator("#tried .try")).to_contain_text("Ends at")
-    page.screenshot(path=tmp_path / "tried.png")
-    assert (sorted((home / "runs").iterdir()) if (home / "runs").is_dir() else []) == before
-    assert not (tmp_path / "out").exists()

@@ -81,9 +81,11 @@ def test_a_beginner_s_first_hour(page: Page, serve: Callable[..., str], tmp_path
     expect(page.locator("#step-line")).to_contain_text("24 steps")  # 4 pictures x 3 x 2 epochs
     expect(page.locator("#counts a.error")).to_have_count(0)
 
+    # A try tells what the training takes, and leaves nothing.
     page.locator("#try").click()
     expect(page.locator("#tried .try")).to_contain_text("Each step", timeout=TRAINING)
-    assert not (tmp_path / "out").exists()
+    expect(page.locator("#tried .try")).to_contain_text("Ends at")
+    assert not list((home / "runs").glob("*")) and not (tmp_path / "out").exists()
 
     page.locator("#start").click()
     expect(page.locator("#run-step b")).to_contain_text("/ 24", timeout=TRAINING)

@@ -19,7 +19,7 @@ def test_a_rate_is_found_and_put_into_the_form_and_class_images_are_made(
     open_page(page, address)
     choose_preset(page, "demo")
     expect(field(page, "output_name")).to_have_value("demo")
-    fill(page, output_dir=tmp_path / "out")
+    fill(page, output_dir=tmp_path / "out", resolution="64,64", train_batch_size=1)
     fill(page, find_rate_steps=20, class_data_dir=tmp_path / "reg", num_class_images=2, class_sample_steps=1)
     press_in_menu(page, "find-rate")
     expect(page.locator("#run-rates")).to_contain_text("AdamW8bit", timeout=TRAINING)
