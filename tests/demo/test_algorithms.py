@@ -23,6 +23,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "norms": {"LoRA_type": "Full", "LyCORIS_preset": "full", "train_norm": True},
     "max norm": {"scale_weight_norms": 1.0},
 }  # fmt: skip
+# They take a minute each; their algebra is held by tests/train_core/networks, and their learning by the slow tier.
+LONG = ("max norm", "norms", "Diag-OFT", "BOFT", "GLoRA", "DyLoRA", "LoKr")
 
 
 def validation_loss(home: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> float:
@@ -47,7 +49,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> float:
         return validation_loss(tmp_path_factory.mktemp("base"), patch, **still)
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in FORMS]
+)
 def test_it_learns(name: str, untrained: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     form = FORMS[name]
     rate = RATES.get(form.get("LoRA_type", "LoRA"))

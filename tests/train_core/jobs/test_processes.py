@@ -55,6 +55,7 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(prepare: Prepa
     assert max((one[name] - two[name]).abs().max().item() for name in one) < moved * 1e-2
 
 
+@pytest.mark.slow  # two minutes; the other tests here show two processes that learn, with the usual algorithm
 def test_two_processes_learn_the_same_with_another_algorithm_and_limited_norms(prepare: Prepare) -> None:
     settings = {
         "optimizer_type": "SGDNesterov", "learning_rate": 1.0, "max_train_epochs": 1, "LoRA_type": "LoKr", "factor": 4,
