@@ -56,7 +56,7 @@ class ToolForm(FormController):
 def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     """Lay out the tab inside `page` and connect its events."""
     built = []
-    with gr.Tabs(elem_id="tools"):
+    with gr.Tabs(elem_id="tools", overflow_behavior="wrap"):
         for name, job in ((row.name, table.job_of(row.name)) for row in table.tools()):
             with gr.Tab(key(f"job.{name}.title"), id=name, elem_id=f"tool-{name}"):
                 place = gr.HTML(elem_id=f"{name}-stamp")

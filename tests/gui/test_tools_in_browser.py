@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import load_file
 
 from tests.gui.opening import open_page, settle
+from tests.pictures import image_folder
+from tests.taggers import BLUE, RED, Tag, write_tagger
 from tests.tiny import tiny_file
 from tests.train_core.workshop.conftest import VERSIONS, random_adapter
 from train_core.networks.files.adapter_file import save_adapter
@@ -49,6 +52,27 @@ def fill(page: Page, tool: str, **values: object) -> None:
 def run(page: Page, tool: str, ends: str = "finished") -> None:
     page.locator(f"#run-{tool}").click()
     expect(page.locator("#tool-state")).to_have_text(ends, timeout=WORKING)
+
+
+def test_pictures_are_tagged_and_a_folder_without_a_tagger_is_told(page: Page, tmp_path: Path) -> None:
+    tagger = write_tagger(tmp_path / "wd-tiny", [Tag("red_dress", channel=RED), Tag("blue_sky", channel=BLUE)])
+    pictures = image_folder(tmp_path, "pictures", [(32, 24)] * 3)
+    for path in pictures.glob("*.png"):
+        Image.new("RGB", (32, 32), "red").save(path)
+    (pictures / "01.txt").write_text("by hand")
+    choose(page, "Tag pictures")
+    expect(page.locator("#tag_pictures-setting-character_threshold")).to_be_visible()
+    page.locator("#tag_pictures-setting-tagger_mcut input").check()
+    expect(page.locator("#tag_pictures-setting-character_threshold")).to_be_hidden()
+    fill(page, "tag_pictures", pictures=pictures, tagger=pictures, tag_trigger="mascot")
+    run(page, "tag_pictures", "failed")
+    expect(page.locator("#tool-view")).to_contain_text("SmilingWolf/wd-vit-tagger-v3")
+    fill(page, "tag_pictures", tagger=tagger)
+    run(page, "tag_pictures")
+    expect(page.locator("#table-tags")).to_contain_text("red dress")
+    page.screenshot(path=tmp_path / "tagged.png", full_page=True)
+    captions = [(pictures / f"{number:02d}.txt").read_text() for number in range(3)]
+    assert captions == ["mascot, red dress", "by hand", "mascot, red dress"]
 
 
 def test_a_lora_is_resized_looked_into_and_merged(page: Page, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def read_tagger(folder: Path) -> Tagger:
         raise UserError(
             problem(
                 "tagger_missing",
-                "{files} is not in {folder}. Download model.onnx and selected_tags.csv, for example those of "
+                "{folder} does not have {files}. Download model.onnx and selected_tags.csv, for example those of "
                 "{repository} on Hugging Face, and put both into this folder, or choose a folder that has them. "
                 "Nothing is downloaded by itself.",
                 files=", ".join(missing), folder=str(folder), repository=REPOSITORY,
