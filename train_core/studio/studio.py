@@ -62,6 +62,7 @@ class Studio:
         self._by_digest: dict[str, list[int]] = {}
         self._digests: dict[int, str] = {}
         self._by_caption: dict[Path, list[int]] = {}
+        self._by_others: set[int] = set()  # pictures whose captions other programs have changed, which is still to tell
         self.look()
 
     def look(self) -> None:
@@ -73,10 +74,11 @@ class Studio:
             self.looks += 1
             self.pictures = _pictures([path for path in paths if path in found], found)
             self._digests, self._by_digest, self._by_caption = {}, {}, {}
+            self._by_others.clear()
             for id, picture in self.pictures.items():
                 self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
             self.facts = {id: self._seen(picture) for id, picture in self.pictures.items()}
-            self._catch_up()
+            self._catch_up(captions_known=True)
             if self._decisions.marks or self._decisions.shots:
                 self.identify(self.pictures)
             if self._decisions.unfinished is not None:
@@ -235,15 +237,28 @@ class Studio:
         outcome = self._catch_up()
         outcome.step = self._decisions.put
         outcome.left += self._finish(outcome)
+        outcome.captioned |= self._by_others
+        self._by_others.clear()
         self.revision += 1
         return outcome
 
-    def _catch_up(self) -> Outcome:
-        """Take in what the journal says new."""
+    def follow(self) -> None:
+        """Take in what other programs, such as a tagger's, have decided and written since."""
+        with self.lock:
+            if self._catch_up().decided:
+                self.revision += 1
+            self._by_others.clear()
+
+    def _catch_up(self, captions_known: bool = False) -> Outcome:
+        """Take in what the journal says new. Captions that others have written are read, unless they were just now."""
         outcome = Outcome()
+        written: set[Path] = set()
         for entry in self._journal.new():
             self._decisions.put = None
+            unfinished = self._decisions.unfinished
             self._decisions.take(entry)
+            if unfinished is not None and self._decisions.unfinished is None and not captions_known:
+                written |= {Path(name).with_suffix("") for name in unfinished[0].change}
             step = self._decisions.put
             digests: Iterable[str] = step.change if step is not None and step.kind != "captions" else ()
             if any(digest not in self._by_digest for digest in digests):  # decided by another program, or elsewhere
@@ -252,6 +267,9 @@ class Studio:
                 for id in self._by_digest.get(digest, ()):
                     self._decide(id, digest)
                     outcome.decided.add(id)
+        for id in (id for path in written for id in self._by_caption.get(path, ())):
+            self._note(id, captions.read(captions.caption_file(self.pictures[id].path)))
+            self._by_others.add(id)
         return outcome
 
     def _finish(self, outcome: Outcome | None = None) -> list[Problem]:
@@ -261,7 +279,7 @@ class Studio:
         step, back = self._decisions.unfinished
         written, left = write_changes(step.change, back, self._backups)
         self._journal.add({"n": self._decisions.last + 1, "do": "written", "of": step.number})
-        self._catch_up()
+        self._catch_up(captions_known=True)
         for path, text in written.items():
             for id in self._by_caption.get(path.with_suffix(""), ()):
                 self._note(id, captions.CaptionText(text))

@@ -85,6 +85,7 @@ class Answers:
     def list(self, asked: Asked, language: str) -> Found:
         """Which pictures a filter shows, in which order; and all that is shown of pictures if that is not known yet."""
         listing = self._listing(asked)
+        listing.studio.follow()
         bad = ""
         try:
             order = listing.order(_text(asked, "filter"), _text(asked, "sort"), asked.get("down") is True)

@@ -227,6 +227,19 @@ def test_two_programs_with_one_dataset_see_what_the_other_has_done(source: Path)
     assert [one.facts[id].mark for id in ids[:2]] == ["k", "."]
 
 
+def test_captions_that_another_program_has_written_are_seen_without_looking_at_all_files_again(source: Path):
+    one, other = opened(source), opened(source)
+    ids, revision = list(one.pictures), one.revision
+    other.edit(ids[:4], edit_of("add", "smile", ""), {"do": "add", "tag": "smile"})
+    one.follow()
+    assert [("smile" in one.facts[id].tags) for id in ids] == [True] * 4 + [False] * 8
+    assert one.revision > revision and one.looks == 1
+    other.undo()
+    assert one.mark(ids[5:6], "k").captioned == set(ids[:4])
+    assert not any("smile" in facts.tags for facts in one.facts.values())
+    assert one.mark(ids[6:7], "k").captioned == set()
+
+
 def test_shots_can_be_others(source: Path):
     studio = opened(source)
     studio.set_shots([Shot("back", 3), Shot("face", 8)])
