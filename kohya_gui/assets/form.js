@@ -108,6 +108,7 @@ function mark(form) {
     under(field, "field-note", notes[name] || "");
     under(field, "field-message", messages[name] || "");
     if (form.name === "train") crucible.offerBlocks(field, name, blocks[name]);
+    if (name === "resolution") crucible.offerSizes(field);
     if (field.classList.contains("path")) crucible.markPath?.(field, (form.said.paths || {})[name]);
   }
   for (const section of document.querySelectorAll(`[id^="${form.prefix}section-"]`)) {

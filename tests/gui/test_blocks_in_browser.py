@@ -51,3 +51,15 @@ def test_ranks_of_blocks_begin_with_the_rank_of_the_network(page: Page) -> None:
     expect(page.locator("#setting-block_alphas")).to_be_visible()
     page.locator("#setting-block_dims .reset-one").click()
     expect(field(page, "block_dims")).to_have_value("")
+
+
+def test_usual_sizes_are_offered_turned_and_written_as_text(page: Page) -> None:
+    box = page.locator("#setting-resolution .sizes")
+    box.get_by_text("832 × 1216").click()
+    expect(field(page, "resolution")).to_have_value("832,1216")
+    expect(box.get_by_text("832 × 1216")).to_have_attribute("aria-pressed", "true")
+    box.locator(".turn").click()
+    expect(field(page, "resolution")).to_have_value("1216,832")
+    fill(page, resolution="768x768")
+    expect(box.get_by_text("768", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(box.locator(".turn")).to_be_disabled()
