@@ -32,6 +32,8 @@ async function load() {
 }
 
 document.addEventListener("click", (event) => {
+  const tab = event.target.closest && event.target.closest("#tabs > .tab-wrapper [role=tab]");
+  if (tab) sessionStorage.setItem("crucible-data-tab", tab.id === "tab-data-button" ? "1" : "");
   if (loaded || !event.target.closest || !event.target.closest("[role=tab]")) return;
   failed = false;
   crucible.drawn(isSeen).then(load);
@@ -39,3 +41,5 @@ document.addEventListener("click", (event) => {
 const watch = new MutationObserver(load);
 watch.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"]});
 load();
+// Who loads the page again goes on where they were.
+if (sessionStorage.getItem("crucible-data-tab")) crucible.drawn(() => document.getElementById("tab-data-button")).then((tab) => tab?.click());

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from train_core.config.existing import is_file
+from train_core.config.existing import is_dir, is_file
 from train_core.config.places import datasets_dir, real_path
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import text_of
@@ -54,14 +54,7 @@ def dataset_of(source: Path) -> Dataset:
 
     Raises UserError if there is no such folder, or nothing can be written.
     """
-    if not source.is_dir():
-        raise UserError(
-            problem(
-                "studio_no_folder",
-                "There is no folder {path}. Choose a folder of pictures; everything below it is shown.",
-                path=str(source),
-            )
-        )
+    must_be_there(source)
     place = real_path(source)
     known = next((one for one in datasets() if one.sources == (place,)), None)
     if known is not None:
@@ -69,6 +62,18 @@ def dataset_of(source: Path) -> Dataset:
     made = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
     write(made)
     return made
+
+
+def must_be_there(source: Path) -> None:
+    """Raise UserError if there is no such folder."""
+    if not is_dir(source):
+        raise UserError(
+            problem(
+                "studio_no_folder",
+                "There is no folder {path}. Choose a folder of pictures; everything below it is shown.",
+                path=str(source),
+            )
+        )
 
 
 def datasets() -> list[Dataset]:

@@ -54,6 +54,8 @@ class Decisions:
             self._put(step, back=False)
         elif kind == "written":
             self.unfinished = None
+            if entry.get("nothing") is True and self.done and self.done[-1].number == entry.get("of"):
+                self.done.pop()  # no file could be written, so there is nothing to undo
         elif kind in ("mark", "shot", "captions"):
             words = entry.get("words")
             step = Step(number, kind, _change(entry.get("to")), words if isinstance(words, dict) else {})

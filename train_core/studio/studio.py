@@ -53,6 +53,7 @@ class Studio:
         self.lock = RLock()
         self.revision = time.time_ns() // 1_000_000  # so that none is that of an earlier start
         self.looks = 0  # at the folders
+        self.finished: Step | None = None  # what a killed process had begun to write, finished when this was opened
         self.pictures: dict[int, Picture] = {}
         self.facts: dict[int, Facts] = {}
         self.unreadable = 0
@@ -84,6 +85,7 @@ class Studio:
             if self._decisions.unfinished is not None:
                 with self._journal.alone():  # another process may be at it
                     self._catch_up()
+                    self.finished = self._decisions.unfinished[0] if self._decisions.unfinished else None
                     self._finish()
             self.revision += 1
 
@@ -278,7 +280,8 @@ class Studio:
             return []
         step, back = self._decisions.unfinished
         written, left = write_changes(step.change, back, self._backups)
-        self._journal.add({"n": self._decisions.last + 1, "do": "written", "of": step.number})
+        nothing = {} if written or back else {"nothing": True}
+        self._journal.add({"n": self._decisions.last + 1, "do": "written", "of": step.number, **nothing})
         self._catch_up(captions_known=True)
         for path, text in written.items():
             for id in self._by_caption.get(path.with_suffix(""), ()):

@@ -32,13 +32,13 @@ export function complain(error) {
 }
 
 // Does `what` once everything before it is done, and resolves to the answer, or null where it was refused. `before` is how the
-// pictures were drawn until now, and are drawn again if it is.
+// pictures were drawn until now, and are drawn again if it is. `body` may be a function, called when it is sent.
 export function act(what, body = {}, before = []) {
   const mine = {pictures: before.map(([pid]) => pid), id: set.id};
   waiting.push(mine);
   const done = line.then(async () => {
     try {
-      const answer = await ask(what, {id: mine.id, ...body});
+      const answer = await ask(what, {id: mine.id, ...(typeof body === "function" ? body() : body)});
       waiting.shift();
       if (mine.id === set.id) take(answer);
       return answer;
@@ -122,6 +122,7 @@ export async function open(what) {
     filter: "", chosen: new Set(), current: null, anchor: null, order: [], place: new Map(), groups: null, undo: "", redo: "",
   });
   tell("opened");
+  if (answer.finished) crucible.toast(say("finished", {what: answer.finished}), true);
   if (answer.skipped) crucible.toast(say("skipped", {count: answer.skipped}), true);
   await list();
 }

@@ -6,6 +6,7 @@ import {keyOf, shownKey} from "./keys.js";
 import {tagNames} from "./side.js";
 
 const WITH_SECOND = ["rename", "replace", "bind"]; // they need what it becomes
+let isOwn = false; // whether somebody has chosen the scope
 let previewed = ""; // the change whose examples are shown, as JSON
 const form = () => at("studio-bulk");
 const value = (name) => form().elements[name].value;
@@ -17,6 +18,7 @@ export function startBulk() {
   });
   form().addEventListener("input", stale);
   form().elements.do.addEventListener("change", fields);
+  form().elements.scope.addEventListener("change", () => { isOwn = true; });
   at("studio-bulk-go").addEventListener("click", go);
   on("chosen list opened mode", () => { scopes(); stale(); });
   on("side", () => at("studio-tag-names").replaceChildren(...tagNames().map((tag) => new Option(tag, tag))));
@@ -51,7 +53,9 @@ function scopes() {
   select.dataset.offered = JSON.stringify(wanted);
   select.replaceChildren(...wanted.map(([scope, words]) => new Option(words, scope)));
   const usual = several ? "pictures" : set.filter ? "filter" : "all";
-  select.value = before && before !== "pictures" && !several && offered.some(([scope]) => scope === before) ? before : usual;
+  isOwn &&= offered.length === Number(select.dataset.count) && offered.some(([scope]) => scope === before);
+  select.dataset.count = offered.length;
+  select.value = isOwn && !several ? before : usual;
 }
 
 function asked() {
@@ -111,6 +115,6 @@ async function go() {
   at("studio-bulk-go").disabled = false;
   if (!answer) return;
   clear();
-  at("studio-examples").replaceChildren(made("p", {className: "done"}, say("bulk_done", {count: answer.count, key: shownKey(keyOf("undo"))})));
+  if (answer.count) at("studio-examples").replaceChildren(made("p", {className: "done"}, say("bulk_done", {count: answer.count, key: shownKey(keyOf("undo"))})));
   tell("captions", null);
 }

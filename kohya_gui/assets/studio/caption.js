@@ -1,12 +1,20 @@
 // The caption of the chosen picture, edited in place; of several pictures the tags that they have.
 
-import {set, on, at, say, made, button, figure, tell, addressOf, nameOf, setCaptioned} from "./state.js";
+import {set, on, at, say, made, button, figure, tell, addressOf, nameOf, remember, remembered, setCaptioned} from "./state.js";
 import {act, ask, complain} from "./asking.js";
 
-const SOON = 120; // milliseconds on a picture until its caption is asked for
+const SOON = 120, MOST_DRAFTS = 200; // milliseconds on a picture until its caption is asked for
 let shown = null, seen = "", timer = 0, asked = 0; // whose caption is in the field, and its text as the file has it
-let told = "", removeTag = () => {}; // why the file was not written, as HTML
-const drafts = new Map(); // by picture: what was typed and could not be written
+let anewSoon = false, told = "", removeTag = () => {}; // why the file was not written, as HTML
+// What was typed and is not in its file yet, by dataset and picture; kept by the browser until it is written.
+const drafts = {
+  name: (pid) => `${set.id}/${pid}`,
+  get: (pid) => remembered("drafts", {})[drafts.name(pid)],
+  put(pid, draft) {
+    const {[drafts.name(pid)]: _, ...others} = remembered("drafts", {});
+    remember("drafts", Object.fromEntries([...Object.entries(others).slice(1 - MOST_DRAFTS), ...(draft ? [[drafts.name(pid), draft]] : [])]));
+  },
+};
 const field = () => at("studio-text");
 
 // `removing` opens the change that takes a tag out of the chosen pictures.
@@ -18,8 +26,11 @@ export function startCaption(removing) {
   });
   on("mode", () => soon(0));
   on("captions", (pids) => { if (!pids || set.chosen.size > 1 || pids.includes(shown)) soon(0, true); });
-  on("opened", () => { drafts.clear(); fill(null); });
-  field().addEventListener("input", changed);
+  on("opened", () => fill(null));
+  field().addEventListener("input", () => {
+    drafts.put(shown, isChanged() ? {text: field().value, seen, html: told} : null);
+    changed();
+  });
   field().addEventListener("blur", save);
   field().addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -41,8 +52,7 @@ const isChanged = () => shown !== null && field().value !== seen;
 
 // Another picture is chosen: what was typed is written, or kept until somebody comes back where it cannot be.
 function leave() {
-  if (told) drafts.set(shown, {text: field().value, html: told});
-  else save();
+  if (!told) save();
 }
 
 export async function edit() {
@@ -53,11 +63,13 @@ export async function edit() {
 
 function soon(wait, anew) {
   clearTimeout(timer);
-  if (set.mode === "captions") timer = setTimeout(() => look(anew), wait);
+  anewSoon ||= Boolean(anew);
+  if (set.mode === "captions") timer = setTimeout(() => look(anewSoon), wait);
 }
 
 async function look(anew = false) {
   clearTimeout(timer);
+  anewSoon = false;
   if (set.mode !== "captions" || !set.id) return;
   const mine = ++asked, pids = [...set.chosen], one = pids.length === 1;
   at("studio-caption-one").hidden = !one;
@@ -83,11 +95,11 @@ function fill(answer) {
   if (field().value !== seen) field().value = seen;
   at("studio-saved").textContent = "";
   describe(answer, false);
-  const draft = drafts.get(shown);
-  drafts.delete(shown);
-  if (draft && draft.text !== seen) {
+  const draft = answer && drafts.get(shown);
+  if (draft && draft.text === seen) drafts.put(shown, null);
+  else if (draft) {
     field().value = draft.text;
-    if (draft.html) conflict(draft.html, seen);
+    if (draft.seen !== seen) conflict(draft.html || made("div", {}, say("draft_kept")).outerHTML, seen);
     changed();
   }
   const image = at("studio-preview").firstElementChild, address = answer ? addressOf(shown, "full") : "";
@@ -130,19 +142,18 @@ async function save() {
   changed();
   const answer = await act("write", {picture, text, seen: before});
   if (!answer) {
-    if (shown === picture) { seen = before; changed(); } else drafts.set(picture, {text, html: ""});
+    if (shown === picture) { seen = before; changed(); }
     return;
   }
   setCaptioned(picture, Boolean(answer.text.trim()));
   tell("captions", []);
   if (shown !== picture) {
-    if (answer.conflict) {
-      drafts.set(picture, {text, html: answer.conflict});
-      crucible.toast(answer.conflict);
-    }
+    if (answer.conflict) crucible.toast(answer.conflict);
+    drafts.put(picture, answer.conflict ? {text, seen: before, html: answer.conflict} : null);
     return;
   }
   const typed = field().value;
+  drafts.put(picture, answer.conflict || typed !== text ? {text: typed, seen: answer.conflict ? before : answer.text, html: answer.conflict} : null);
   if (!answer.conflict) {
     seen = answer.text;
     if (typed === text && typed !== seen) field().value = seen;
@@ -157,6 +168,7 @@ function conflict(html, text) {
   place.innerHTML = html || "";
   told = html || "";
   if (!html) return;
+  place.append(made("pre", {}, text || say("empty_caption"))); // what the file says now
   place.append(made("div", {className: "line"},
     button({className: "small", onclick: () => settle(text, text)}, say("conflict_theirs")),
     button({className: "small", onclick: () => settle(field().value, text)}, say("conflict_mine"))));

@@ -3,9 +3,11 @@
 import {set, at, say, made, button, remember, remembered} from "./state.js";
 import {open, post, Refusal} from "./asking.js";
 
-let busy = false;
+let busy = false, goTo = () => {};
 
-export function startOpening() {
+// `going` shows a picture, where somebody has left off.
+export function startOpening(going) {
+  goTo = going;
   for (const step of ["open", "captions"]) document.querySelector(`#studio [data-step=${step}]`).textContent = say(`step_${step}_help`);
   at("studio-open").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -64,9 +66,11 @@ async function show(what, quietly = false) {
   busy = true;
   wait(true);
   try {
+    const last = remembered("at", {});
     await open(what);
     remember("open", set.id);
     at("studio-start").hidden = true;
+    if (last.id === set.id && set.place.has(last.pid)) goTo(last.pid);
     return true;
   } catch (error) {
     if (!quietly) refuse(error);

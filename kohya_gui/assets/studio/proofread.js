@@ -2,6 +2,7 @@
 
 import {set, on, at, say, made, button, takeOrder, tell} from "./state.js";
 import {act, ask, complain} from "./asking.js";
+import {keyOf, shownKey} from "./keys.js";
 
 const CURES = {part: "remove", implied: "remove", contradiction: "remove", rare: "remove", doubled: "once", missing: "add"};
 const ORDER = ["contradiction", "missing", "rare", "doubled", "implied", "part"];
@@ -62,5 +63,7 @@ async function mend(pressed, cure, tag, pictures) {
   pressed.disabled = true;
   const answer = await act("tags", {scope: "pictures", pictures, do: cure, tag, into: ""});
   pressed.disabled = false;
-  if (answer) tell("captions", answer.captions);
+  if (!answer) return;
+  crucible.toast(say("bulk_done", {count: answer.count, key: shownKey(keyOf("undo"))}), true);
+  tell("captions", answer.captions);
 }

@@ -1,6 +1,6 @@
 // The dataset studio: puts its parts together, and does what keys and buttons say.
 
-import {set, MARKS, on, at, say, setWords, remembered, setMode, choose, select, tell, figure, isCaptioned, nameOf, sizeOf} from "./state.js";
+import {set, MARKS, on, at, say, setWords, remember, remembered, setMode, choose, select, tell, figure, isCaptioned, nameOf, sizeOf} from "./state.js";
 import {act, list, listSoon, mark, shoot} from "./asking.js";
 import {startGrid, moved, chooseAll, reveal} from "./grid.js";
 import {startKeys, showKeys, areShown, actOf, nameOfKey, isPlain} from "./keys.js";
@@ -29,7 +29,10 @@ export function start(words) {
   startGroups();
   startProofread();
   startExport();
-  startOpening();
+  startOpening((pid) => {
+    choose(pid);
+    reveal(pid, "center");
+  });
   startBar();
   document.addEventListener("keydown", pressed);
   document.addEventListener("click", clicked);
@@ -40,6 +43,7 @@ export function start(words) {
   on("marks", () => noteChange(OF_MARKS, ["mark"]));
   on("captions", () => noteChange(OF_CAPTIONS, ["changed"]));
   on("mode", showMode);
+  on("current", () => { if (set.id && set.current !== null) remember("at", {id: set.id, pid: set.current}); });
   showMode();
   begin();
 }
@@ -76,6 +80,7 @@ function showWays(shows) {
 
 function setFilter(filter, then) {
   set.filter = filter;
+  if (set.chosen.size > 1) select(set.current, [set.current]); // else pictures out of sight would stay chosen
   if (at("studio-filter").value !== filter) at("studio-filter").value = filter;
   at("studio-filter-clear").hidden = !filter;
   if (set.groups) leaveGroups();
@@ -155,8 +160,8 @@ function cull(letter) {
 }
 
 async function goBack(what) {
-  const answer = await act(what);
-  if (!answer) return;
+  const answer = await act(what, () => ({seen: set[what]}));
+  if (!answer) return list({anew: true}); // another window has done something since
   const pids = (answer.changed || []).map(([pid]) => pid), captions = answer.captions || [];
   if (captions.length) tell("captions", captions);
   const place = [...pids, ...captions].find((pid) => set.place.has(pid));

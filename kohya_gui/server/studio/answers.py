@@ -24,7 +24,7 @@ from train_core.facts.captions.token_count import fit_tokens
 from train_core.facts.images.caption_draws import CaptionRules
 from train_core.studio import captions
 from train_core.studio.captions import tags_of
-from train_core.studio.dataset import Shot, changed, datasets
+from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import KEEP, MARKS
 from train_core.studio.exporting import Plan, export, proposed_repeats
 from train_core.studio.listing import Listing
@@ -71,8 +71,11 @@ class Answers:
         path = _text(asked, "path", MOST_PATH)
         listing = self._studios.open_folder(_folder(self._reach.must_find(path))) if path else self._listing(asked)
         if not path:
+            for source in listing.studio.dataset.sources:
+                must_be_there(source)
             listing.studio.look()
-        return self._described(listing)
+        finished, listing.studio.finished = listing.studio.finished, None
+        return {**self._described(listing), "finished": step_text(finished, language)}
 
     def _described(self, listing: Listing) -> Found:
         studio = listing.studio
@@ -134,11 +137,13 @@ class Answers:
     def undo(self, asked: Asked, language: str) -> Found:
         """Take the last change back."""
         listing = self._listing(asked)
+        _same_step(asked, step_text(listing.studio.last_step, language))
         return self._changed(listing, listing.studio.undo(), language)
 
     def redo(self, asked: Asked, language: str) -> Found:
         """Do again what was taken back last."""
         listing = self._listing(asked)
+        _same_step(asked, step_text(listing.studio.next_step, language))
         return self._changed(listing, listing.studio.redo(), language)
 
     def caption(self, asked: Asked, language: str) -> Found:
@@ -264,7 +269,7 @@ class Answers:
             found = self._within(self._studios.find(set)).studio.pictures.get(id)
         except UserError:
             return None
-        return found.path if found is not None else None
+        return found.path if found is not None and is_file(found.path) else None
 
     def _within(self, listing: Listing) -> Listing:
         """The dataset, if this page may show its folders; one that was opened by another page may lie elsewhere."""
@@ -336,6 +341,20 @@ def _ids(asked: Asked, listing: Listing) -> list[int]:
     given = asked.get("pictures")
     known = listing.studio.pictures
     return [id for id in given if type(id) is int and id in known] if isinstance(given, list) else []
+
+
+def _same_step(asked: Asked, step: str) -> None:
+    """Raise UserError if what is to be taken back is not what the page has shown as that."""
+    seen = asked.get("seen")
+    if isinstance(seen, str) and seen and seen != step:
+        raise UserError(
+            problem(
+                "studio_other_window",
+                "Another window has changed something since, and nothing was taken back. What came last is: {step}. "
+                "Press again to take that back.",
+                step=step,
+            )
+        )
 
 
 def _meaningless() -> UserError:

@@ -264,3 +264,21 @@ def test_a_zip_file_opens_as_the_folder_of_its_pictures(source: Path, tmp_path: 
     assert not (tmp_path / "home" / "out.png").exists()
     (tmp_path / "broken.zip").write_bytes(b"PK nothing")
     assert "cannot be opened" in page.ask("open", path=str(tmp_path / "broken.zip"))["error"]
+
+
+def test_another_windows_change_is_not_taken_back_by_mistake(page: Page, source: Path):
+    ids = page.ids()
+    seen = page.ask("mark", pictures=[ids["1.png"]], mark="k")["undo"]
+    page.ask("mark", pictures=[ids["2.jpg"], ids["10.tiff"]], mark="r")
+    refused = page.ask("undo", seen=seen)["error"]
+    assert "Another window" in refused and "Reject (2)" in refused
+    assert page.ask("side")["counts"] == {"k": 1, "r": 2, "s": 0, ".": 4}
+    assert page.ask("undo", seen="Reject (2)")["counts"]["r"] == 0
+
+
+def test_what_is_gone_is_told_and_breaks_nothing(page: Page, source: Path, tmp_path: Path):
+    id = page.ids()["1.png"]
+    (source / "1.png").unlink()
+    assert page.client.get(f"/data/{page.id}/full/{id}").status_code == 404
+    source.rename(tmp_path / "elsewhere")
+    assert "no folder" in page.ask("open")["error"]

@@ -15,6 +15,7 @@ import pytest
 from tests.pictures import noise_image
 from train_core.config.places import app_dir, datasets_dir
 from train_core.config.problems import UserError
+from train_core.studio import captions
 from train_core.studio.dataset import Shot, dataset_of, datasets, find_dataset
 from train_core.studio.studio import Outcome, Studio
 from train_core.studio.tag_edits import edit_of
@@ -289,8 +290,25 @@ def test_a_change_of_many_captions_that_was_killed_halfway_is_finished_and_can_b
     assert len(changed) == 5
     studio = opened(source)
     assert all("smile" in one.tags for one in studio.facts.values())
+    assert studio.finished == studio.last_step and studio.finished is not None
     studio.undo()
     assert contents(source) == before
+
+
+def test_a_change_of_which_nothing_could_be_written_is_no_step(source: Path, monkeypatch: pytest.MonkeyPatch):
+    studio = opened(source)
+    ids = list(studio.pictures)
+    studio.mark(ids[:1], "k")
+
+    def refused(path: Path, whole: str | None) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(captions, "write", refused)
+        outcome = studio.edit(ids, edit_of("add", "smile", ""), {})
+    assert not outcome.captioned and len(outcome.left) == 12
+    for one in (studio, opened(source)):
+        assert one.last_step is not None and one.last_step.kind == "mark" and one.next_step is None
 
 
 def test_a_dataset_without_its_folder_is_told(source: Path):
