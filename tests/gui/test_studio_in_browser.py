@@ -455,3 +455,58 @@ def test_a_phone_shows_the_grid_with_buttons_for_the_keys_and_the_panel_below(
     cell(page, "03.png").dblclick()
     page.locator("#studio-viewer .kinds button").nth(1).tap()
     expect(page.locator("#studio-viewer-about")).to_contain_text("portrait")
+
+
+def test_what_was_typed_outlasts_a_reload_and_a_change_by_another_program(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures)
+    press(page, "ArrowRight", "ArrowRight", "e")
+    text = page.locator("#studio-text")
+    expect(text).to_have_value("1girl, blue, hat")
+    page.route("**/data/write", lambda route: route.abort())  # the server is away
+    text.fill("typed for long")
+    (pictures / "02.txt").write_text("of another program", encoding="utf-8")
+    page.reload()
+    expect(page.locator("#studio-about")).to_contain_text("02.png")  # where one has left off
+    expect(text).to_have_value("typed for long")
+    expect(page.locator("#studio-conflict pre")).to_have_text("of another program")
+    assert (pictures / "02.txt").read_text(encoding="utf-8") == "of another program"
+    page.unroute("**/data/write")
+    answered(page, "write", lambda: page.locator("#studio-conflict button").last.click())
+    assert (pictures / "02.txt").read_text(encoding="utf-8") == "typed for long"
+    page.reload()
+    expect(text).to_have_value("typed for long")
+    expect(page.locator("#studio-conflict pre")).to_have_count(0)
+
+
+def test_undo_shows_the_caption_as_it_is_again(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    press(page, "e")
+    text = page.locator("#studio-text")
+    expect(text).to_have_value("1girl, red, hat")
+    text.fill("other words")
+    answered(page, "write", lambda: press(page, "Control+Enter"))
+    press(page, "Escape", "z")
+    expect(text).to_have_value("1girl, red, hat")
+    assert (pictures / "00.txt").read_text(encoding="utf-8") == "1girl, red, hat\n"
+
+
+def test_a_filter_is_what_a_change_of_many_means_and_pictures_out_of_sight_are_not_chosen(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures)
+    press(page, "e", "Escape")
+    scope = page.locator("#studio-bulk [name=scope]")
+    expect(scope).to_have_value("all")
+    page.locator("#studio-filter").fill("tag:red")
+    expect(page.locator("#studio-count")).to_have_text("1 of 12")
+    expect(scope).to_have_value("filter")
+    page.locator("#studio-filter").fill("tag:hat")
+    expect(page.locator("#studio-count")).to_have_text("6 of 12")
+    press(page, "Enter", "Control+a")
+    expect(page.locator("#studio-about")).to_have_text("6 chosen")
+    page.locator("#studio-filter-clear").click()
+    expect(page.locator("#studio-count")).to_have_text("12 pictures")
+    answered(page, "mark", lambda: press(page, "r"))
+    counts(page, "0", "1", "0", "11")
