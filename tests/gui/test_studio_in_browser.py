@@ -473,7 +473,7 @@ def test_what_was_typed_outlasts_a_reload_and_a_change_by_another_program(
     expect(page.locator("#studio-conflict pre")).to_have_text("of another program")
     assert (pictures / "02.txt").read_text(encoding="utf-8") == "of another program"
     page.unroute("**/data/write")
-    answered(page, "write", lambda: page.locator("#studio-conflict button").last.click())
+    answered(page, "write", page.locator("#studio-conflict button").last.click)
     assert (pictures / "02.txt").read_text(encoding="utf-8") == "typed for long"
     page.reload()
     expect(text).to_have_value("typed for long")

@@ -31,6 +31,7 @@ TRAIN, VALIDATION = "train", "validation"
 VERSION = 1
 MOST_REPEATS, LONGEST_NAME = 10_000, 100
 WANTED = 200  # pictures times repeats that the tutorials come to: 30 x 7
+MOST_PROPOSED = 40
 Progress = Callable[[int, int], None]
 
 
@@ -72,7 +73,7 @@ class _File:
 
 def proposed_repeats(count: int) -> int:
     """The repeats with which `count` pictures come to some 200 in an epoch."""
-    return max(1, min(MOST_REPEATS, round(WANTED / count))) if count else 1
+    return max(1, min(MOST_PROPOSED, round(WANTED / count))) if count else 1
 
 
 def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequence[int]] = (),
