@@ -93,6 +93,11 @@ def test_pictures_are_culled_proofread_and_trained_on_and_a_killed_server_costs_
     expect(page.locator("#studio-findings .finding.part")).to_have_count(0)
     assert (pictures / "0000.txt").read_bytes() == b"1girl, solo, red skirt\r\n"
 
+    page.locator("[data-mode=captions]").click()
+    page.locator("#studio-tagger").click()  # to the tool that tags the pictures, and back
+    expect(page.locator("#tag_pictures-setting-pictures input")).to_have_value(str(pictures))
+    page.locator("#tab-data-button").click()
+
     page.locator("#studio-export-open").click()
     expect(page.locator("#studio-export [name=repeats]")).to_have_value("7")
     page.locator("#studio-export [name=name]").fill("nagisa")

@@ -172,7 +172,9 @@ def _captions(language: str) -> Markup:
         '</span><button type="button" class="small" id="studio-save" disabled>{save} <kbd>Ctrl ↵</kbd></button></div>'
         '<p id="studio-over" hidden></p><div class="told-here" id="studio-lint"></div></div>'
         '<div id="studio-caption-many" hidden></div><p id="studio-caption-none" hidden>{none}</p></div>'
-        '<form class="card" data-for="captions" id="studio-bulk"><h3>{bulk}</h3><div class="choices">'
+        '<form class="card" data-for="captions" id="studio-bulk"><h3>{bulk}<button type="button" class="quiet" '
+        'id="studio-tagger" data-tool="tag_pictures" data-setting="pictures" data-tab="{tools}">{tagger}</button></h3>'
+        '<div class="choices">'
         '<label>{do}<select name="do">{acts}</select></label>'
         '<label>{scope}<select name="scope"></select></label>'
         '<label data-field="tag"><span></span><input name="tag" type="text" autocomplete="off" spellcheck="false" '
@@ -187,6 +189,7 @@ def _captions(language: str) -> Markup:
         caption=_said("caption", language), view=_said("key_view", language), write=_said("caption_write", language),
         save=_said("caption_save", language), none=_said("caption_none", language), bulk=_said("bulk", language),
         do=_said("bulk_do", language), acts=acts, scope=_said("bulk_scope", language),
+        tools=text("ui.tab.tools", language), tagger=text("job.tag_pictures.title", language),
         into=_said("bulk_into", language), preview=_said("bulk_preview", language),
     )  # fmt: skip
 
