@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple
 from pathlib import Path
-
-from PIL import Image
 
 from train_core.config import places
 from train_core.config.problems import UserError
 from train_core.facts.file_cache import recall
-from train_core.facts.images.image_files import IMAGE_ENDINGS, image_size
+from train_core.facts.images.image_files import IMAGE_ENDINGS, ImageHeader, image_header
 from train_core.studio.tag_edits import natural
 
 ENDINGS = IMAGE_ENDINGS | {".gif", ".tif", ".tiff"}
 KIND = "studio-header-1"  # of fact in the cache of files
 DEEPEST = 40  # folders below each other
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a picture's header tells: its size in pixels, upright, and whether it has alpha or several frames."""
-
-    width: int
-    height: int
-    alpha: bool
-    animated: bool
 
 
 def picture_files(sources: Sequence[Path]) -> list[Path]:
@@ -55,21 +42,14 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
                 yield path
 
 
-def headers(paths: Sequence[Path]) -> dict[Path, Header]:
+def headers(paths: Sequence[Path]) -> dict[Path, ImageHeader]:
     """The headers of the readable pictures, remembered until a file changes."""
     found = recall(paths, KIND, _header, places.caches_dir() / "files.sqlite")
-    return {path: Header(*json.loads(text)) for path, text in found.items()}
+    return {path: ImageHeader(*json.loads(text)) for path, text in found.items()}
 
 
 def _header(path: Path) -> str | None:
     try:
-        width, height = image_size(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                alpha, animated = bool(image.has_transparency_data), getattr(image, "n_frames", 1) > 1
+        return json.dumps(astuple(image_header(path)))
     except UserError:
         return None
-    except Exception:  # Pillow's decoders raise whatever they like on broken files
-        return None
-    return json.dumps([width, height, alpha, animated])

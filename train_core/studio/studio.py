@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +14,14 @@ from threading import RLock
 from typing import Any
 
 from train_core.config.problems import Problem, UserError, problem
-from train_core.facts.images.image_files import content_hashes
+from train_core.facts.images.image_files import ImageHeader, content_hashes
 from train_core.studio import captions
 from train_core.studio.backups import Backups
 from train_core.studio.caption_writing import write_changes
 from train_core.studio.dataset import Dataset, Shot, with_shots
 from train_core.studio.decisions import MARKS, Decisions, Step, last_ones, together
 from train_core.studio.journal import Journal
-from train_core.studio.looking import Header, headers, picture_files
+from train_core.studio.looking import headers, picture_files
 from train_core.studio.query import Facts
 
 
@@ -30,7 +31,7 @@ class Picture:
 
     id: int
     path: Path
-    header: Header
+    header: ImageHeader
     stamp: str  # another one when the file has changed
     seconds: float  # when that was
 
@@ -314,7 +315,7 @@ def changed_outside(path: Path) -> Problem:
     )
 
 
-def _pictures(paths: Sequence[Path], heads: Mapping[Path, Header]) -> dict[int, Picture]:
+def _pictures(paths: Sequence[Path], heads: Mapping[Path, ImageHeader]) -> dict[int, Picture]:
     found: dict[int, Picture] = {}
     for path in paths:
         try:
@@ -350,5 +351,5 @@ def _digests(paths: Mapping[int, Path]) -> dict[int, str]:
 
 def _with_caption(facts: Facts, text: captions.CaptionText) -> Facts:
     shown = text.shown
-    tags = frozenset(tag.lower() for line in shown.split("\n") for tag in captions.tags_of(line))
+    tags = frozenset(sys.intern(tag.lower()) for line in shown.split("\n") for tag in captions.tags_of(line))
     return replace(facts, caption=shown, tags=tags, captioned=bool(re.search(r"\S", shown)))

@@ -70,7 +70,8 @@ def _sent(path: Path, of: Callable[[Path], Response]) -> Response:
 
 
 def _thumbnail(path: Path) -> Response:
-    return FileResponse(thumbnail(path), media_type="image/jpeg", headers=KEPT)
+    content = thumbnail(path).read_bytes()  # at once, since whoever measures pictures may put another one there
+    return Response(content, media_type="image/jpeg", headers=KEPT)
 
 
 def _whole(path: Path) -> Response:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -44,22 +45,39 @@ def orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What an image's header tells: its size in pixels after EXIF rotation, whether it has alpha or several frames."""
+
+    width: int
+    height: int
+    alpha: bool
+    animated: bool
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """(width, height) in pixels as a viewer shows the image, which is after EXIF rotation.
 
     Pixels are decoded only if the file seems to be cut short. Raises UserError if it is not a readable image.
     """
+    header = image_header(path)
+    return header.width, header.height
+
+
+def image_header(path: Path) -> ImageHeader:
+    """The header of an image. Pixels are decoded only if the file seems to be cut short. Raises as `image_size`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 width, height = image.size
                 sideways = orientation(image) in _SIDEWAYS
+                alpha, animated = bool(image.has_transparency_data), bool(getattr(image, "is_animated", False))
                 if _seems_cut(path, image.format or ""):
                     image.load()
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
         raise unreadable(path, error) from error
-    return (height, width) if sideways else (width, height)
+    return ImageHeader(*((height, width) if sideways else (width, height)), alpha, animated)
 
 
 def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
