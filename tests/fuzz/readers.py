@@ -47,6 +47,12 @@ from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
 from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
+from train_core.studio.captions import read as read_caption_text
+from train_core.studio.dataset import read as read_dataset
+from train_core.studio.decisions import Decisions, together
+from train_core.studio.exporting import _manifest
+from train_core.studio.journal import Journal
+from train_core.studio.query import parse as parse_filter
 from train_core.studio.tagging.wd_files import read_tags
 from train_core.workshop.inspect import _tell_of_training
 
@@ -72,6 +78,15 @@ class Reader:
 
 def of_file(read: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
     return lambda path, content: read(path)
+
+
+def decided(folder: Path) -> Decisions:
+    """What a journal of the studio says was decided, and could be undone."""
+    decisions = Decisions()
+    for entry in Journal(folder).new():
+        decisions.take(entry)
+    together(decisions.done), together(decisions.undone)
+    return decisions
 
 
 def of_text(read: Callable[[str], object]) -> Callable[[Path, bytes], object]:
@@ -299,6 +314,24 @@ READERS: dict[str, Reader] = {
     "accelerate file": Reader("a.yaml", (b"fsdp_config:\n  fsdp_version: 2\n  fsdp_offload_params: true\n",),
                               of_file(read_sharding)),
     "caption": Reader("c.txt", ("a dog, 狗\nsecond".encode(),), of_file(read_caption)),
+    "dataset of the studio": Reader(
+        "studio.json", (b'{"version":1,"name":"n","sources":["/a"],"shots":[{"name":"face","target":5}]}',),
+        of_file(lambda path: read_dataset(path.parent)),
+    ),
+    "journal of the studio": Reader(
+        "journal.jsonl",
+        (b'{"n":1,"at":"2026-01-01T00:00:00","do":"mark","to":{"ab":[".","k"]},"words":{"value":"k"}}\n'
+         b'{"n":2,"do":"captions","to":{"/a.txt":["x","y"]},"words":{"do":"add","group":"g"}}\n{"n":3,"do":"undo","of":2}\n',),
+        of_file(lambda path: decided(path.parent)),
+    ),
+    "list of an export": Reader(
+        "manifest.json", (b'{"version":1,"files":{"train/7_a/1.png":{"source":"/1.png","written":"ab"}}}',),
+        of_file(lambda path: _manifest(path.parent)),
+    ),
+    "caption in the studio": Reader(
+        "c.txt", ("\ufeffa dog, 狗\r\nsecond".encode(),), of_file(lambda path: read_caption_text(path).shown)
+    ),
+    "filter of pictures": Reader("x", (b'tag:"a b" -mark:keep side>=3 alpha',), of_text(parse_filter)),
     "tags of a tagger": Reader(
         "selected_tags.csv", (b"tag_id,name,category,count\n1,general,9,5\n2,1girl,0,7\n3,a_(b),4,1\n",),
         of_file(read_tags),
