@@ -33,7 +33,7 @@ class Backups:
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         ):
             for name, text in new.items():
-                archive.writestr(name, text.encode("utf-8"))
+                archive.writestr(name, text.encode("utf-8", "surrogateescape"))
         self._kept |= new.keys()
 
     def _name(self, path: Path) -> str:

@@ -23,7 +23,7 @@ def write_changes(change: Change, back: bool, backups: Backups) -> tuple[dict[Pa
     due: dict[Path, str | None] = {}
     for path, (old, new) in wanted.items():
         now = found[path]
-        if now.problem is not None or now.whole not in (old, new):
+        if now.whole not in (old, new):
             left.append(_left(path))
         else:
             (written if now.whole == new else due)[path] = new

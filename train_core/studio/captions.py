@@ -15,6 +15,12 @@ from train_core.facts.images.caption_files import likely_encoding
 ENDINGS = (".txt", ".caption")
 MARK = "\ufeff"  # at the beginning of a file that was saved as "UTF-8 with BOM"
 COMMA = re.compile("[,，、]")
+FOREIGN = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8
+# The encodings that are recognised, by the names that people know.
+CODECS = {
+    "UTF-16": "utf-16", "UTF-32": "utf-32", "Shift-JIS": "cp932", "EUC-KR": "cp949", "GBK": "gb18030",
+    "Windows-1252": "cp1252",
+}  # fmt: skip
 LINE_END = re.compile(r"\r\n|\n|\r")
 
 Edit = Callable[[Sequence[str]], list[str]]  # of the tags of a line
@@ -28,7 +34,10 @@ def caption_file(picture: Path) -> Path:
 
 @dataclass(frozen=True)
 class CaptionText:
-    """The whole text of a caption file, None without one, or what stands in the way of reading it."""
+    """The whole text of a caption file, None without one, and what stands in the way of reading it.
+
+    Bytes that are no UTF-8 stand in the text as halves of characters, so that the file can be written again as it was.
+    """
 
     whole: str | None
     problem: Problem | None = None
@@ -36,7 +45,7 @@ class CaptionText:
     @property
     def shown(self) -> str:
         """The text as a person edits it: lines without the mark, and without the end of the last one."""
-        return shown(self.whole or "")
+        return "" if self.problem is not None else shown(self.whole or "")
 
 
 def read(path: Path) -> CaptionText:
@@ -47,13 +56,8 @@ def read(path: Path) -> CaptionText:
         return CaptionText(None)
     except OSError as error:
         return CaptionText(None, _unreadable(path, cause_of(error)))
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        return CaptionText(None, _not_utf8(path, data))
-    return CaptionText(text)
+    text = data.decode("utf-8", "surrogateescape")
+    return CaptionText(text, _not_utf8(path, data) if "\0" in text or FOREIGN.search(text) else None)
 
 
 def shown(whole: str) -> str:
@@ -112,7 +116,19 @@ def write(path: Path, whole: str | None) -> None:
         path.unlink(missing_ok=True)
         return
     with write_whole(path) as temporary:
-        temporary.write_bytes(whole.encode("utf-8"))
+        temporary.write_bytes(whole.encode("utf-8", "surrogateescape"))
+
+
+def in_utf8(text: CaptionText) -> str | None:
+    """The text of a file in another encoding, read in that which it seems to have; None if it is in none of ours."""
+    if text.problem is None or text.whole is None:
+        return None
+    data = text.whole.encode("utf-8", "surrogateescape")
+    try:
+        found = data.decode(CODECS[likely_encoding(data)])
+    except (KeyError, UnicodeDecodeError):
+        return None
+    return None if "\0" in found else found.removeprefix(MARK)
 
 
 def checked(text: str) -> str:

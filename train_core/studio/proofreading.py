@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["implied", "part", "doubled", "contradiction", "rare", "missing"]
+Kind = Literal["implied", "part", "doubled", "contradiction", "rare", "missing", "encoding"]
 # A tag, and those that say the same more exactly. Written for Crucible.
 IMPLIED: Mapping[str, tuple[str, ...]] = {
     "hair ornament": ("hairclip", "hairpin", "hair ribbon", "hair bow", "hair flower", "scrunchie", "hairband"),

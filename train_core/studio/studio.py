@@ -219,6 +219,29 @@ class Studio:
             outcome = self._change_captions(changes, words)
             return replace(outcome, left=[*left, *outcome.left])
 
+    def convert(self, ids: Iterable[int]) -> Outcome:
+        """Write captions that are in other encodings as UTF-8; those in none that is known are named."""
+        with self.lock:
+            changes: dict[Path, tuple[str | None, str | None]] = {}
+            left = []
+            for id in ids:
+                path = captions.caption_file(self.pictures[id].path)
+                now = captions.read(path)
+                text = captions.in_utf8(now)
+                if text is not None:
+                    changes[path] = (now.whole, text)
+                elif now.problem is not None:
+                    left.append(now.problem)
+            outcome = self._change_captions(changes, {"do": "convert"})
+            return replace(outcome, left=[*left, *outcome.left])
+
+    def in_other_encodings(self, ids: Iterable[int]) -> list[int]:
+        """Those of the pictures whose captions are there, and not in UTF-8."""
+        with self.lock:
+            found = {id: captions.read(captions.caption_file(self.pictures[id].path)) for id in ids
+                     if id in self.pictures and not self.facts[id].captioned}  # fmt: skip
+        return [id for id, text in found.items() if text.problem is not None and text.whole is not None]
+
     def _change_captions(
         self, changes: Mapping[Path, tuple[str | None, str | None]], words: Mapping[str, Any]
     ) -> Outcome:

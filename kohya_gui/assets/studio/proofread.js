@@ -4,8 +4,8 @@ import {set, on, at, say, made, button, takeOrder, tell} from "./state.js";
 import {act, ask, complain} from "./asking.js";
 import {keyOf, shownKey} from "./keys.js";
 
-const CURES = {part: "remove", implied: "remove", contradiction: "remove", rare: "remove", doubled: "once", missing: "add"};
-const ORDER = ["contradiction", "missing", "rare", "doubled", "implied", "part"];
+const CURES = {part: "remove", implied: "remove", contradiction: "remove", rare: "remove", doubled: "once", missing: "add", encoding: "convert"};
+const ORDER = ["encoding", "contradiction", "missing", "rare", "doubled", "implied", "part"];
 let asked = 0, stale = true;
 
 export function startProofread() {
@@ -61,7 +61,7 @@ function show(pictures) {
 
 async function mend(pressed, cure, tag, pictures) {
   pressed.disabled = true;
-  const answer = await act("tags", {scope: "pictures", pictures, do: cure, tag, into: ""});
+  const answer = cure === "convert" ? await act("convert", {pictures}) : await act("tags", {scope: "pictures", pictures, do: cure, tag, into: ""});
   pressed.disabled = false;
   if (!answer) return;
   crucible.toast(say("bulk_done", {count: answer.count, key: shownKey(keyOf("undo"))}), true);

@@ -28,7 +28,7 @@ from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import KEEP, MARKS
 from train_core.studio.exporting import Plan, export, proposed_repeats
 from train_core.studio.listing import Listing
-from train_core.studio.proofreading import proofread
+from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
 
@@ -186,6 +186,12 @@ class Answers:
         told = notes_html(outcome.left, language)
         return {**self._changed(listing, outcome, language), "count": len(outcome.captioned), "left": told}
 
+    def convert(self, asked: Asked, language: str) -> Found:
+        """Write captions that are in other encodings as UTF-8."""
+        listing = self._listing(asked)
+        outcome = listing.studio.convert(_ids(asked, listing))
+        return {**self._changed(listing, outcome, language), "count": len(outcome.captioned)}
+
     def _scope(self, asked: Asked, listing: Listing) -> Sequence[int]:
         scope = asked.get("scope")
         if scope == "pictures":
@@ -198,7 +204,9 @@ class Answers:
         ids, studio = listing.order(_text(asked, "filter")), listing.studio
         tags = {id: [tag for line in studio.facts[id].caption.split("\n") for tag in tags_of(line)] for id in ids}
         listing.take_measures()
-        found = proofread(tags, [one.pictures for one in listing.alike()])
+        foreign = tuple(studio.in_other_encodings(ids))
+        found = [Finding("encoding", "", foreign)] if foreign else []
+        found += proofread(tags, [one.pictures for one in listing.alike()])
         return {
             "findings": [
                 {"kind": one.kind, "tag": one.tag, "pictures": one.pictures, "words": finding_text(one, language)}

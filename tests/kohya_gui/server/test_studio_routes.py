@@ -282,3 +282,15 @@ def test_what_is_gone_is_told_and_breaks_nothing(page: Page, source: Path, tmp_p
     assert page.client.get(f"/data/{page.id}/full/{id}").status_code == 404
     source.rename(tmp_path / "elsewhere")
     assert "no folder" in page.ask("open")["error"]
+
+
+def test_captions_in_other_encodings_are_found_and_converted(page: Page, source: Path):
+    (source / "1.txt").write_bytes("少女，微笑".encode("gb18030"))
+    page.ask("open")
+    id = page.ids()["1.png"]
+    found = page.ask("proofread")["findings"][0]
+    assert (found["kind"], found["pictures"]) == ("encoding", [id]) and "GBK" in found["words"]
+    assert "not UTF-8" in page.ask("caption", pictures=[id])["conflict"]
+    done = page.ask("convert", pictures=[id])
+    assert (done["count"], done["undo"]) == (1, "Captions written as UTF-8 (1)")
+    assert page.ask("caption", pictures=[id])["text"] == "少女，微笑"

@@ -206,6 +206,22 @@ def test_a_caption_in_another_encoding_is_left_and_named(source: Path):
     assert len(outcome.captioned) == 11
 
 
+def test_captions_in_other_encodings_are_written_as_utf_8_and_back_to_the_byte(source: Path):
+    texts = {"1": ("少女，微笑，蓝色的眼睛", "gb18030"), "3": ("女の子、ほほえみ", "cp932"), "5": ("a girl", "utf-16")}
+    for name, (text, codec) in texts.items():
+        (source / "a" / f"{name}.txt").write_bytes(text.encode(codec))
+    before = contents(source)
+    studio = opened(source)
+    foreign = studio.in_other_encodings(studio.pictures)
+    assert sorted(studio.pictures[id].path.stem for id in foreign) == ["1", "3", "5"]
+    assert studio.convert(foreign).captioned == set(foreign)
+    for name, (text, _) in texts.items():
+        assert (source / "a" / f"{name}.txt").read_text(encoding="utf-8") == text
+    assert studio.in_other_encodings(studio.pictures) == []
+    assert not opened(source).undo().left
+    assert contents(source) == before
+
+
 def test_a_line_of_the_journal_that_was_cut_short_costs_nothing_else(source: Path):
     studio = opened(source)
     ids = list(studio.pictures)
