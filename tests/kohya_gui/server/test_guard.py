@@ -163,8 +163,8 @@ def routes_of(app_: Any) -> list[tuple[str, str]]:
 
 FREE = {
     ("GET", "/"), ("HEAD", "/"), ("POST", "/login"), ("POST", "/login/"), ("GET", "/svelte/x"), ("GET", "/static/x"),
-    ("GET", "/assets/x"), ("HEAD", "/assets/x"), ("GET", "/favicon.ico"), ("GET", "/theme.css"), ("GET", "/gradio_api/theme.css"),
-    ("GET", "/robots.txt"), ("GET", "/manifest.json"),
+    ("GET", "/assets/x"), ("HEAD", "/assets/x"), ("GET", "/favicon.ico"), ("GET", "/theme.css"),
+    ("GET", "/gradio_api/theme.css"), ("GET", "/robots.txt"), ("GET", "/manifest.json"),
 }  # fmt: skip
 
 
