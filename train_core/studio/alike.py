@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -91,5 +91,4 @@ class _Sets:
 
 def best_of(ids: Sequence[Id], pixels: Mapping[Id, int], sharpness: Mapping[Id, float]) -> Id:
     """The one to keep of a group: the most pixels, and of as many, the sharpest."""
-    order: Callable[[Id], tuple[int, float]] = lambda id: (pixels.get(id, 0), sharpness.get(id, 0.0))  # noqa: E731
-    return max(ids, key=order)
+    return max(ids, key=lambda id: (pixels.get(id, 0), sharpness.get(id, 0.0)))

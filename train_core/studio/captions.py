@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train_core.config.existing import is_file
-from train_core.config.problems import Problem, UserError, cause_of, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.whole_files import write_whole
-from train_core.facts.images.caption_files import likely_encoding
+from train_core.facts.images.caption_files import likely_encoding, not_utf8, unreadable
 
 ENDINGS = (".txt", ".caption")
 MARK = "\ufeff"  # at the beginning of a file that was saved as "UTF-8 with BOM"
@@ -55,9 +55,9 @@ def read(path: Path) -> CaptionText:
     except FileNotFoundError:
         return CaptionText(None)
     except OSError as error:
-        return CaptionText(None, _unreadable(path, cause_of(error)))
+        return CaptionText(None, unreadable(path, error))
     text = data.decode("utf-8", "surrogateescape")
-    return CaptionText(text, _not_utf8(path, data) if "\0" in text or FOREIGN.search(text) else None)
+    return CaptionText(text, not_utf8(path, data) if "\0" in text or FOREIGN.search(text) else None)
 
 
 def shown(whole: str) -> str:
@@ -140,18 +140,3 @@ def checked(text: str) -> str:
             )
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _unreadable(path: Path, reason: str) -> Problem:
-    return problem(
-        "caption_unreadable", "The caption {path} cannot be read ({reason}). Restore it, or remove its image.",
-        path=str(path), reason=reason,
-    )
-
-
-def _not_utf8(path: Path, data: bytes) -> Problem:
-    return problem(
-        "caption_not_utf8",
-        "The caption {path} is not UTF-8; it looks like {encoding}. Open it in a text editor and save it as UTF-8.",
-        path=str(path), encoding=likely_encoding(data),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from train_core.config.problems import UserError, cause_of, problem
+from train_core.config.problems import Problem, UserError, cause_of, problem
 
 _UNICODE_MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -28,19 +28,13 @@ def caption_lines(path: Path) -> list[str]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(
-            problem(
-                "caption_unreadable",
-                "The caption {path} cannot be read ({reason}). Restore it, or remove its image.",
-                path=str(path), reason=cause_of(error),
-            )
-        ) from error
+        raise UserError(unreadable(path, error)) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _not_utf8(path, data) from error
+        raise UserError(not_utf8(path, data)) from error
     if "\0" in text:
-        raise _not_utf8(path, data)
+        raise UserError(not_utf8(path, data))
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -85,12 +79,18 @@ _CODECS = (
 )
 
 
-def _not_utf8(path: Path, data: bytes) -> UserError:
-    return UserError(
-        problem(
-            "caption_not_utf8",
-            "The caption {path} is not UTF-8; it looks like {encoding}. Open it in a text editor and save it as UTF-8.",
-            path=str(path),
-            encoding=likely_encoding(data),
-        )
+def unreadable(path: Path, error: OSError) -> Problem:
+    """The problem of a caption that the system does not let be read."""
+    return problem(
+        "caption_unreadable", "The caption {path} cannot be read ({reason}). Restore it, or remove its image.",
+        path=str(path), reason=cause_of(error),
+    )
+
+
+def not_utf8(path: Path, data: bytes) -> Problem:
+    """The problem of a caption whose bytes are not UTF-8, with the encoding that they seem to have."""
+    return problem(
+        "caption_not_utf8",
+        "The caption {path} is not UTF-8; it looks like {encoding}. Open it in a text editor and save it as UTF-8.",
+        path=str(path), encoding=likely_encoding(data),
     )
