@@ -20,7 +20,7 @@ from kohya_gui.page import build_page
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.train_parts import preparing_jobs
 from tests.event_lines import EventLog
-from tests.gui.opening import settle
+from tests.gui.opening import settle, wait_until_filled
 from tests.gui.test_demo_in_browser import field as setting
 from tests.gui.test_demo_in_browser import fill
 from train_core.config.jobs import table
@@ -93,6 +93,7 @@ class Window:
         """Open the page, or open it again, and wait until it shows all that there is."""
         self.page.goto(self.address)
         expect(self.page.locator("#step-line")).to_be_visible()
+        wait_until_filled(self.page)
         expect(self.page.locator("#run-status")).to_have_text(re.compile("."))
 
     def look(self) -> None:
