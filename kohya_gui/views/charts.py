@@ -117,7 +117,8 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 15) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    found = (round(i * step, 15) for i in range(first, math.floor(high / step + 1e-9) + 1))
+    return [min(max(tick, low), high) for tick in found]  # numbers that lie close together are rounded past the ends
 
 
 def tick_text(value: float) -> str:

@@ -7,7 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kohya_gui.views.charts import HEIGHT, WIDTH, Series, line_chart, tick_text, ticks
@@ -59,6 +59,7 @@ def test_values_that_are_no_numbers_leave_the_line_drawable():
 
 
 @given(low=NUMBERS, width=st.floats(1e-6, 1e9), count=st.integers(2, 8))
+@example(low=360287970189.6875, width=6.103515625e-05, count=4)
 def test_ticks_lie_between_the_ends(low: float, width: float, count: int):
     high = low + width
     for tick in ticks(low, high, count) if high > low else []:
