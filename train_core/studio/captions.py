@@ -91,6 +91,11 @@ def tags_of(line: str) -> list[str]:
     return [tag for part in COMMA.split(line) if (tag := part.strip())]
 
 
+def all_tags(text: str) -> list[str]:
+    """The tags of all lines of a text, in their order."""
+    return [tag for line in text.split("\n") for tag in tags_of(line)]
+
+
 def edited(text: str, edit: Edit) -> str:
     """`text`, as a person edits it, with the tags of each of its lines changed by `edit`.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from train_core.studio import measures
 from train_core.studio.alike import Group, best_of, groups
-from train_core.studio.captions import tags_of
+from train_core.studio.captions import all_tags
 from train_core.studio.decisions import MARKS, REJECT
 from train_core.studio.measures import Measures
 from train_core.studio.query import Facts, parse
@@ -127,7 +127,7 @@ class Listing:
         found: Counter[str] = Counter()
         for id in ids:
             if id in facts:
-                found.update({tag for line in facts[id].caption.split("\n") for tag in tags_of(line)})
+                found.update(set(all_tags(facts[id].caption)))
         return found.most_common(MOST_TAGS)
 
     def facets(self, ids: Sequence[int]) -> list[tuple[str, int]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
 from train_core.config import places
-from train_core.config.problems import UserError
+from train_core.config.problems import UserError, problem
 from train_core.facts.file_cache import recall
 from train_core.facts.images.image_files import IMAGE_ENDINGS, ImageHeader, image_header
-from train_core.studio.tag_edits import natural
 
 ENDINGS = IMAGE_ENDINGS | {".gif", ".tif", ".tiff"}
 KIND = "studio-header-1"  # of fact in the cache of files
@@ -22,7 +22,7 @@ DEEPEST = 40  # folders below each other
 def picture_files(sources: Sequence[Path]) -> list[Path]:
     """All files below `sources` that are pictures by their names, sorted as people count; links are not followed."""
     found = {path for source in sources for path in _below(source, 0)}
-    return sorted(found, key=lambda path: [natural(part) for part in path.parts])
+    return sorted(found, key=lambda path: [_natural(part) for part in path.parts])
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -53,3 +53,18 @@ def _header(path: Path) -> str | None:
         return json.dumps(astuple(image_header(path)))
     except UserError:
         return None
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts names as people do: 2 before 10."""
+    return tuple(
+        (0, int(part), "") if part.isascii() and part.isdecimal() else (1, 0, part.casefold())
+        for part in re.split(r"(\d{1,18})", name)
+    )
+
+
+def no_pictures(folder: str) -> UserError:
+    """The error for a folder in which there is no picture that can be read."""
+    return UserError(
+        problem("studio_no_pictures", "No pictures were found in {path}. Choose another folder.", path=folder)
+    )

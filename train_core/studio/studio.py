@@ -206,33 +206,34 @@ class Studio:
         Steps that follow each other and have the same `group` among their words are undone and redone together: a tool
         that is stopped between two of them has done the first for good.
         """
-        with self.lock:
-            changes: dict[Path, tuple[str | None, str | None]] = {}
-            left = []
-            for id, edit in edits.items():
-                path = captions.caption_file(self.pictures[id].path)
-                now = captions.read(path)
-                if now.problem is not None:
-                    left.append(now.problem)
-                    continue
-                changes[path] = (now.whole, captions.rewritten(now.whole, captions.checked(edit(now.shown))))
-            outcome = self._change_captions(changes, words)
-            return replace(outcome, left=[*left, *outcome.left])
+
+        def text(id: int, now: captions.CaptionText) -> str | None:
+            if now.problem is not None:
+                return None
+            return captions.rewritten(now.whole, captions.checked(edits[id](now.shown)))
+
+        return self._rewrite(edits, text, words)
 
     def convert(self, ids: Iterable[int]) -> Outcome:
         """Write captions that are in other encodings as UTF-8; those in none that is known are named."""
+        return self._rewrite(ids, lambda _, now: captions.in_utf8(now), {"do": "convert"})
+
+    def _rewrite(
+        self, ids: Iterable[int], text: Callable[[int, captions.CaptionText], str | None], words: Mapping[str, Any]
+    ) -> Outcome:
+        """Give captions the `text` of picture and present text; None leaves one, and names what is wrong with it."""
         with self.lock:
             changes: dict[Path, tuple[str | None, str | None]] = {}
             left = []
             for id in ids:
                 path = captions.caption_file(self.pictures[id].path)
                 now = captions.read(path)
-                text = captions.in_utf8(now)
-                if text is not None:
-                    changes[path] = (now.whole, text)
+                wanted = text(id, now)
+                if wanted is not None:
+                    changes[path] = (now.whole, wanted)
                 elif now.problem is not None:
                     left.append(now.problem)
-            outcome = self._change_captions(changes, {"do": "convert"})
+            outcome = self._change_captions(changes, words)
             return replace(outcome, left=[*left, *outcome.left])
 
     def in_other_encodings(self, ids: Iterable[int]) -> list[int]:
@@ -374,5 +375,5 @@ def _digests(paths: Mapping[int, Path]) -> dict[int, str]:
 
 def _with_caption(facts: Facts, text: captions.CaptionText) -> Facts:
     shown = text.shown
-    tags = frozenset(sys.intern(tag.lower()) for line in shown.split("\n") for tag in captions.tags_of(line))
+    tags = frozenset(sys.intern(tag.lower()) for tag in captions.all_tags(shown))
     return replace(facts, caption=shown, tags=tags, captioned=bool(re.search(r"\S", shown)))

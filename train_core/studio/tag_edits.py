@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -79,11 +78,3 @@ def edit_of(do: str, tag: str, into: str) -> Callable[[str], str]:
             problem("studio_no_tag", "A tag is missing. Type the tag to change, and for renaming the new one too.")
         )
     return partial(edited, edit=edit)
-
-
-def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts names as people do: 2 before 10."""
-    return tuple(
-        (0, int(part), "") if part.isascii() and part.isdecimal() else (1, 0, part.casefold())
-        for part in re.split(r"(\d{1,18})", name)
-    )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_core.config.jobs.tools import MeasurePictures
-from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio.alike import Group, groups
-from train_core.studio.looking import headers, picture_files
+from train_core.studio.looking import headers, no_pictures, picture_files
 from train_core.studio.measures import AT_ONCE, Measures, measured, percentiles
 from train_core.workshop.common.report import Report
 
@@ -21,9 +20,7 @@ def run(config: MeasurePictures, report: Report) -> None:
     paths = picture_files([folder]) if folder.is_dir() else []
     readable = list(headers(paths))
     if not readable:
-        raise UserError(
-            problem("studio_no_pictures", "No pictures were found in {path}. Choose another folder.", path=str(folder))
-        )
+        raise no_pictures(str(folder))
     progress = report.stage("measuring")
     found: dict[Path, Measures] = {}
     for start in range(0, len(readable), AT_ONCE):

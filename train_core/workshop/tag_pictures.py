@@ -16,6 +16,7 @@ from train_core.config.problems import UserError, problem
 from train_core.studio.captions import tags_of
 from train_core.studio.dataset import dataset_of
 from train_core.studio.decisions import REJECT
+from train_core.studio.looking import no_pictures
 from train_core.studio.studio import Studio
 from train_core.studio.tagging.choosing import Choice, categories_of, chosen, combined, excluded_by
 from train_core.studio.tagging.scores import KeptScores, Scores, scores_of
@@ -33,12 +34,7 @@ def run(config: TagPictures, report: Report) -> None:
     tagger = read_tagger(Path(settings.tagger))
     studio = Studio(dataset_of(Path(settings.pictures)))
     if not studio.pictures:
-        raise UserError(
-            problem(
-                "studio_no_pictures", "No pictures were found in {path}. Choose another folder.",
-                path=settings.pictures,
-            )
-        )  # fmt: skip
+        raise no_pictures(settings.pictures)
     if studio.unreadable:
         report.warning(
             problem(

@@ -23,7 +23,7 @@ from train_core.facts.captions.sets import Captioned, CaptionSet
 from train_core.facts.captions.token_count import fit_tokens
 from train_core.facts.images.caption_draws import CaptionRules
 from train_core.studio import captions
-from train_core.studio.captions import tags_of
+from train_core.studio.captions import all_tags
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import KEEP, MARKS
 from train_core.studio.exporting import Plan, export, proposed_repeats
@@ -202,7 +202,7 @@ class Answers:
         """What is redundant, suspicious or missing among the tags of the pictures that a filter shows."""
         listing = self._listing(asked)
         ids, studio = listing.order(_text(asked, "filter")), listing.studio
-        tags = {id: [tag for line in studio.facts[id].caption.split("\n") for tag in tags_of(line)] for id in ids}
+        tags = {id: all_tags(studio.facts[id].caption) for id in ids}
         listing.take_measures()
         foreign = tuple(studio.in_other_encodings(ids))
         found = [Finding("encoding", "", foreign)] if foreign else []
