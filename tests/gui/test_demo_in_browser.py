@@ -239,6 +239,7 @@ def test_the_page_speaks_chinese_when_asked(page: Page, address: str):
     open_page(page, address)
     page.locator("#language-zh-CN").click()
     expect(page.locator("#start")).to_have_text("开始训练")
+    wait_until_filled(page)
     unfold(page, "optimizer")
     expect(page.locator("#setting-learning_rate")).to_contain_text("学习率")
     expect(page.get_by_role("tab", name="训练", exact=True)).to_be_visible()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.gui.opening import wait_until_filled
 from tests.pictures import image_folder
 
 
@@ -51,6 +52,7 @@ def test_a_table_is_filled_from_the_folder_changed_and_trained_on(window, place:
     written = list((place / "home" / "datasets").glob("*.toml"))
     assert len(written) == 1 and "resolution = 64" in written[0].read_text(encoding="utf-8")
     page.reload()
+    wait_until_filled(page)
     expect(page.locator("#step-line")).to_contain_text("7 images")
     page.locator("#as-table").click()
     expect(cell(page, 1, "folder")).to_have_value(str(place / "cats"))
