@@ -22,7 +22,10 @@ FLOORS = (
 WITHOUT_TORCH = ("kinds", "config", "events", "facts", "studio")
 MOST_FILES = 25
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "bitsandbytes"}
-ALSO_NOT_ON_THE_PAGE = "train_core.studio.tagging.wd_model"  # imports onnxruntime
+RUN_MODELS = {"onnxruntime", "cv2"}
+# What imports these: never for the page as such, only when somebody has pictures looked at.
+TAGGER, LOOKER = "train_core.studio.tagging.wd_model", "train_core.studio.vision.looker"
+FINDERS = tuple(f"train_core.studio.vision.{name}" for name in ("faces", "nets", "persons", "texts"))
 
 
 def sources(package: str) -> list[Path]:
@@ -52,17 +55,19 @@ def test_the_page_never_imports_torch_and_of_the_trainer_only_what_needs_none() 
         (path.name, name)
         for path in sources("kohya_gui")
         for name in imports(path)
-        if name.split(".")[0] in HEAVY | {"onnxruntime"} or name.startswith(ALSO_NOT_ON_THE_PAGE)
+        if name.split(".")[0] in HEAVY | RUN_MODELS or name.startswith((TAGGER, LOOKER, *FINDERS))
         or (name.startswith("train_core.") and name.split(".")[1] not in WITHOUT_TORCH)
     }
     assert not wrong
 
 
-def test_onnxruntime_is_imported_in_one_file_that_only_a_tool_imports() -> None:
+def test_what_runs_models_is_imported_in_a_few_files_that_are_loaded_late() -> None:
     ways = {module_of(path): set(imports(path)) for path in sources("train_core")}
-    assert [name for name, used in ways.items() if "onnxruntime" in used] == [ALSO_NOT_ON_THE_PAGE]
-    users = {name for name, used in ways.items() if ALSO_NOT_ON_THE_PAGE in used}
+    assert {name for name, used in ways.items() if used & RUN_MODELS} == {TAGGER, *FINDERS}
+    users = {name for name, used in ways.items() if TAGGER in used}
     assert {name.rpartition(".")[0] for name in users} == {"train_core.workshop"}
+    assert {name for name, used in ways.items() if used & set(FINDERS)} == {LOOKER, *FINDERS[:1], *FINDERS[2:]}
+    assert {name for name, used in ways.items() if LOOKER in used} == {"train_core.studio.vision.found"}
 
 
 def test_the_trainer_never_imports_the_page() -> None:
@@ -147,7 +152,7 @@ def test_rooms_of_the_page_do_not_import_each_other_in_circles() -> None:
 def test_importing_the_whole_page_brings_no_torch_in() -> None:
     code = (
         "import sys, kohya_gui.server.app, kohya_gui.page, kohya_gui.runs.terminal\n"
-        "sys.exit(bool({'torch', 'onnxruntime'} & set(sys.modules)))"
+        "sys.exit(bool({'torch', 'onnxruntime', 'cv2', 'rapidocr'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=app_dir(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -157,7 +162,7 @@ def test_help_needs_neither_gradio_nor_torch() -> None:
     code = (
         "import sys\nfrom kohya_gui.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "sys.exit(bool({'gradio', 'torch', 'onnxruntime'} & set(sys.modules)))"
+        "sys.exit(bool({'gradio', 'torch', 'onnxruntime', 'cv2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=app_dir(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

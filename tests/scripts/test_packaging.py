@@ -15,7 +15,7 @@ from kohya_gui.i18n.languages import languages
 
 APP = Path(__file__).parents[2]
 # Modules that have another name than the package that brings them.
-BROUGHT_BY = {"yaml": "pyyaml", "pil": "pillow"}
+BROUGHT_BY = {"yaml": "pyyaml", "pil": "pillow", "cv2": "opencv-python-headless"}
 BUILT_FROM = ("kohya_gui", "train_core", "presets", "demo", "docs", "setup.py", "MANIFEST.in", "pyproject.toml",
               "requirements.txt", "README.md", "LICENSE", "NOTICE")
 
