@@ -17,7 +17,7 @@ from train_core.events.reading import KINDS
 
 FLOORS = (
     "kinds", "config", "events", "facts", "studio", "data", "models", "networks", "diffusion", "optim", "sampling",
-    "methods", "run", "workshop", "jobs",
+    "methods", "run", "captioning", "workshop", "jobs",
 )
 WITHOUT_TORCH = ("kinds", "config", "events", "facts", "studio")
 MOST_FILES = 25

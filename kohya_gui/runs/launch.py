@@ -17,7 +17,7 @@ from kohya_gui.runs.registry import ACTIVE, AT_WORK, RunInfo, read_run
 from kohya_gui.runs.shells import shells
 from kohya_gui.runs.tools import active_tool
 from train_core.config.files import Overrides, read_config, read_job, write_toml
-from train_core.config.job import Job
+from train_core.config.job import Job, Tool
 from train_core.config.jobs.table import key_of
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
@@ -61,12 +61,10 @@ def start(job: type[Job], settings: Job) -> RunHandle:
 
 def may_start(job: type[Job]) -> Problem | None:
     """Reason why `job` may not start now, for page and terminal alike: one job uses the device, one tool runs."""
-    if job.uses == "cpu":
-        tool = active_tool()
-        return None if tool is None else problem(
-            "tool_active", "A tool is still running. Wait until it ends, or cancel it first."
-        )
-    active = run_on_device()
+    tool = active_tool()
+    if tool is not None and (job.uses == "cpu" or issubclass(job, Tool) or _uses_device(tool)):
+        return problem("tool_active", "A tool is still running. Wait until it ends, or cancel it first.")
+    active = run_on_device() if job.uses != "cpu" else None
     return None if active is None else problem(
         "run_active",
         "The training {name} is still running. Stop it or wait until it ends, then start again.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from kohya_gui.runs.devices import Hardware, find_hardware
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import AT_WORK
+from kohya_gui.runs.tools import active_tool
 from train_core.config.files import flatten, read_tables
 from train_core.config.problems import UserError
 from train_core.facts.machine import nvidia
@@ -38,8 +39,10 @@ def devices_of(folder: Path) -> frozenset[str]:
 
 
 def occupied() -> Counter[str]:
-    """How many runs compute on each device now, whoever started them."""
-    working = (run.folder for run in list_runs() if run.status in AT_WORK)
+    """How many runs and tools compute on each device now, whoever started them."""
+    working = [run.folder for run in list_runs() if run.status in AT_WORK]
+    tool = active_tool()
+    working += [tool] if tool is not None else []
     return Counter(device for folder in working for device in devices_of(folder))
 
 

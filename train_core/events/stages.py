@@ -21,6 +21,7 @@ STAGES = {
     "converting": "Converting",
     "measuring": "Measuring",
     "tagging": "Tagging pictures",
+    "captioning": "Captioning pictures",
     "reading": "Reading",
 }
 

@@ -14,7 +14,8 @@ from train_core.config.problems import Problem
 from train_core.studio.decisions import Step
 from train_core.studio.proofreading import Finding
 
-KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort", "once", "tagger", "convert")
+KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort", "once", "tagger",
+                  "captioner", "convert")
 MARK_NAMES = {"k": "keep", "r": "reject", "s": "skip", ".": "undecided"}
 MOST_NOTES, MOST_NAMES = 5, 3
 

@@ -58,6 +58,7 @@ OURS = (
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
     Row(name="measure_pictures", settings=f"{JOBS}.tools:MeasurePictures"),
     Row(name="tag_pictures", settings=f"{JOBS}.tools:TagPictures"),
+    Row(name="caption_pictures", settings=f"{JOBS}.tools:CaptionPictures"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}

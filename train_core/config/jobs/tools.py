@@ -251,6 +251,28 @@ def _pictures() -> Any:
     )
 
 
+Existing = Literal["keep", "append", "prepend", "replace"]
+
+
+def _existing() -> Any:
+    return setting(
+        "keep", "For pictures that have a caption: keep leaves it as it is, append and prepend add what is missing, "
+        "replace overwrites it. Everything can be undone on the Data tab, and each caption's first state is kept.",
+        label="Existing captions",
+    )  # fmt: skip
+
+
+def _trigger() -> Any:
+    return setting("", "Put in front of every caption that is written; several with commas.", label="Trigger word")
+
+
+def _brackets() -> Any:
+    return setting(
+        False, "Write \\( and \\) for brackets, as prompts do. Needed if the training reads weights in captions.",
+        label="Escape brackets",
+    )  # fmt: skip
+
+
 class MeasurePicturesSettings(Section, title="Measure pictures"):
     pictures: str = _pictures()
 
@@ -268,14 +290,8 @@ class TagPicturesSettings(Section, title="Tag pictures"):
         "SmilingWolf/wd-vit-tagger-v3 on Hugging Face. Nothing is downloaded by itself.", label="Tagger",
         path="folder", required=True,
     )
-    existing_captions: Literal["keep", "append", "prepend", "replace"] = setting(
-        "keep", "For pictures that have a caption: keep leaves it as it is, append and prepend add the tags that are "
-        "missing, replace overwrites it. Everything can be undone on the Data tab, and each caption's first state is "
-        "kept.", label="Existing captions",
-    )
-    tag_trigger: str = setting(
-        "", "Put in front of every caption that is written; several with commas.", label="Trigger word",
-    )
+    existing_captions: Existing = _existing()
+    tag_trigger: str = _trigger()
     tagger_mcut: bool = setting(
         False, "Find the thresholds for each picture by itself, at the largest gap between its scores (MCut).",
         label="Thresholds by MCut",
@@ -301,10 +317,7 @@ class TagPicturesSettings(Section, title="Tag pictures"):
     tag_spaces: bool = setting(
         True, "Write long_hair as long hair; faces such as ^_^ stay as they are.", label="Spaces for underscores",
     )
-    escape_brackets: bool = setting(
-        False, "Write \\( and \\) for brackets, as prompts do. Needed if the training reads weights in captions.",
-        label="Escape brackets",
-    )
+    escape_brackets: bool = _brackets()
     tagger_batch_size: int = setting(
         4, "Pictures that are calculated at once; does not change the tags.", label="Batch size", ge=1, le=64,
         advanced=True,
@@ -315,3 +328,54 @@ class TagPictures(Tool, name="tag_pictures"):
     """Captions of tags by a WD tagger. Pictures that are rejected on the Data tab are left out."""
 
     tag_pictures: TagPicturesSettings = TagPicturesSettings()
+
+
+class CaptionPicturesSettings(Section, title="Caption pictures"):
+    pictures: str = _pictures()
+    captioner: str = setting(
+        "", "The folder of a model that describes pictures in sentences, with config.json and model.safetensors: BLIP, "
+        "GIT, Florence-2, or another that transformers knows, such as Qwen-VL, LLaVA or SmolVLM. Nothing is downloaded "
+        "by itself, and no program code in the folder is run.", label="Captioner", path="folder",
+    )
+    caption_prompt: str = setting(
+        "", "For BLIP and GIT the beginning of every caption, for Florence-2 its task, for chat models what they are "
+        "asked. Empty: nothing, <DETAILED_CAPTION>, and a request for one or two sentences.", label="Prompt or task",
+        suggestions=("<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>"),
+    )
+    existing_captions: Existing = _existing()
+    tag_trigger: str = _trigger()
+    sentence_suffix: str = setting(
+        "", "Put behind every sentence that is written; several with commas.", label="Words behind it",
+    )
+    caption_beams: int = setting(
+        1, "Beams of the search for the likeliest sentence; more take longer, and as much more memory.", label="Beams",
+        ge=1, le=32,
+    )
+    caption_least_tokens: int | None = setting(
+        None, "A caption has at least so many new tokens, of about four letters each; empty means 5.",
+        label="Fewest tokens", unit="tokens", ge=0, le=1024, advanced=True,
+    )
+    caption_most_tokens: int | None = setting(
+        None, "A caption ends after so many new tokens at the latest. Empty takes what suits the model: 75 for BLIP, "
+        "50 for GIT, 75 to 300 for Florence-2 by its task, 200 for others.", label="Most tokens", unit="tokens", ge=1,
+        le=1024,
+    )
+    escape_brackets: bool = _brackets()
+    caption_batch_size: int = setting(
+        1, "Pictures that are calculated at once; more need more memory.", label="Batch size", ge=1, le=64,
+    )
+    caption_precision: Literal["auto", "float", "bf16", "fp16"] = setting(
+        "auto", "Number format of the calculations: auto is bf16 on cards that have it, else float (fp32).",
+        label="Precision", advanced=True,
+    )
+    caption_on_cpu: bool = setting(
+        False, "Calculate on the processor even if there is a graphics card.", label="On the processor", advanced=True,
+    )
+
+
+class CaptionPictures(
+    Tool, name="caption_pictures", uses="device", checks="train_core.studio.captioning.model_folders:examine"
+):
+    """Captions in sentences by a model such as BLIP, GIT or Florence-2. Rejected pictures are left out."""
+
+    caption_pictures: CaptionPicturesSettings = CaptionPicturesSettings()

@@ -39,6 +39,11 @@ class Choice:
 
 def chosen(scores: Scores, categories: Mapping[str, int], choice: Choice) -> list[str]:
     """The tags of a picture as a caption has them: characters, then general ones, the surest first; its rating last."""
+    return list(scored(scores, categories, choice))
+
+
+def scored(scores: Scores, categories: Mapping[str, int], choice: Choice) -> dict[str, float]:
+    """The tags of a picture as `chosen` has them, each with its score."""
     general, character = choice.general, choice.character
     if choice.mcut:
         general, character = scores.general_cut or general, max(scores.character_cut, CHARACTER_FLOOR)
@@ -47,8 +52,12 @@ def chosen(scores: Scores, categories: Mapping[str, int], choice: Choice) -> lis
         *_surest(scores, categories, GENERAL, general),
         *(_surest(scores, categories, RATING, 0.0)[:1] if choice.rating else ()),
     ]
-    wanted = [name for name in names if alike(name) not in choice.excluded]
-    return list(dict.fromkeys(tag for name in wanted if (tag := written(name, choice.spaces, choice.escaped))))
+    found: dict[str, float] = {}
+    for name in names:
+        tag = written(name, choice.spaces, choice.escaped)
+        if tag and alike(name) not in choice.excluded:
+            found.setdefault(tag, scores.tags[name])
+    return found
 
 
 def _surest(scores: Scores, categories: Mapping[str, int], category: int, lowest: float) -> list[str]:

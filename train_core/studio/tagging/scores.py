@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from train_core.config.untrusted import NotReadable, json_of
-from train_core.studio.dataset import not_written
+from train_core.studio.kept_lines import Kept, Line
 from train_core.studio.tagging.wd_files import CHARACTER, GENERAL, Tagger
 
 FILE = "tags.jsonl"
@@ -57,69 +53,39 @@ def mcut(scores: Sequence[float]) -> float:
     return round((ordered[place] + ordered[place + 1]) / 2, DIGITS)
 
 
-class KeptScores:
+class KeptScores(Kept[Scores]):
     """The scores that one tagger gave pictures of a dataset, by the digest of their content."""
 
     def __init__(self, folder: Path, tagger: Tagger) -> None:
-        self._file = folder / FILE
-        self._tagger = tagger
-        self.known: dict[str, Scores] = dict(_read(self._file, tagger.digest))
+        """Read what is there. Raises UserError for a file that cannot be read."""
+        self._of_tagger = dict(zip(tagger.tags, tagger.categories, strict=True))
+        super().__init__(folder / FILE, {"model": tagger.digest}, {"tagger": tagger.name})
 
-    def add(self, found: Mapping[str, Scores]) -> None:
-        """Keep scores; they are on the drive when this returns. Raises UserError where that cannot be."""
-        at = f"{datetime.now():%Y-%m-%dT%H:%M:%S}"
-        lines = [
-            json.dumps({
-                "digest": digest, "tagger": self._tagger.name, "model": self._tagger.digest, "at": at,
-                "tags": dict(one.tags), "cuts": [one.general_cut, one.character_cut],
-            }) for digest, one in found.items()
-        ]  # fmt: skip
-        try:
-            with self._file.open("a+b") as file:
-                beginning = b"\n" if _is_cut_short(file) else b""
-                file.write(beginning + "".join(f"{line}\n" for line in lines).encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise not_written(self._file.parent, error) from error
-        self.known.update(found)
+    def read(self, line: Line) -> Scores | None:
+        """The scores in a line."""
+        return scores_in(line)
+
+    def written(self, said: Scores) -> Line:
+        """The scores, and the categories of tags that are no general ones."""
+        categories = {tag: its for tag in said.tags if (its := self._of_tagger.get(tag, GENERAL)) != GENERAL}
+        return {
+            "tags": dict(said.tags), "cuts": [said.general_cut, said.character_cut], "categories": categories,
+        }  # fmt: skip
 
 
-def _is_cut_short(file: Any) -> bool:
-    """Whether the last line has no end, as a killed process leaves it."""
-    length = file.seek(0, os.SEEK_END)
-    if not length:
-        return False
-    file.seek(length - 1)
-    return bool(file.read(1) != b"\n")
-
-
-def _read(path: Path, model: str) -> Mapping[str, Scores]:
-    """The scores by this model; lines that are none, or were cut short, do not count."""
-    found: dict[str, Scores] = {}
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if model.encode() in line and (kept := _of_line(line, model)) is not None:
-                    found[kept[0]] = kept[1]
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise not_written(path.parent, error) from error
-    return found
-
-
-def _of_line(line: bytes, model: str) -> tuple[str, Scores] | None:
-    try:
-        said = json_of(line)
-    except (NotReadable, UnicodeDecodeError):  # the rest of a line that was cut short
+def scores_in(line: Line) -> Scores | None:
+    """The scores in a line of the file, None if it has none."""
+    tags, cuts = line.get("tags"), line.get("cuts")
+    if not isinstance(tags, dict) or not isinstance(cuts, list) or len(cuts) != 2:
         return None
-    if not isinstance(said, dict) or said.get("model") != model:
-        return None
-    digest, tags, cuts = said.get("digest"), said.get("tags"), said.get("cuts")
-    if not isinstance(digest, str) or not isinstance(tags, dict) or not isinstance(cuts, list) or len(cuts) != 2:
-        return None
-    return (digest, Scores(tags, *cuts)) if all(map(_is_score, [*tags.values(), *cuts])) else None
+    return Scores(tags, *cuts) if all(map(_is_score, [*tags.values(), *cuts])) else None
+
+
+def categories_in(line: Line) -> dict[str, int]:
+    """The categories of the tags in a line of the file; those that it does not name are general."""
+    named = line.get("categories")
+    known = named if isinstance(named, dict) else {}
+    return {tag: its if type(its := known.get(tag)) is int else GENERAL for tag in line["tags"]}
 
 
 def _is_score(value: Any) -> bool:

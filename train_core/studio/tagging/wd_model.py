@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from train_core.config.problems import UserError, problem
-from train_core.facts.images.image_files import unreadable
-from train_core.facts.models.thumbnails import whole_picture
+from train_core.studio.decoding import decoded
 from train_core.studio.tagging.wd_files import Tagger
 
 Floats = NDArray[np.float32]
@@ -114,12 +112,7 @@ def pixels(path: Path, side: int) -> Floats:
     It is upright, white where it was transparent, in the middle of a white square, and scaled to `side` bicubically.
     Raises UserError for what is no picture.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = whole_picture(path)
-    except Exception as error:  # Pillow's decoders raise whatever they like on broken files
-        raise unreadable(path, error) from error
+    picture = decoded(path)
     longest = max(picture.size)
     square = Image.new("RGB", (longest, longest), "white")
     square.paste(picture, ((longest - picture.width) // 2, (longest - picture.height) // 2))

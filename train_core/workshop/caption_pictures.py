@@ -1,0 +1,88 @@
+"""Captions in sentences by a model of the user's for all pictures of a folder; the Data tab can undo them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from PIL import Image
+
+from train_core.captioning.captioner import LEAST, Captioner
+from train_core.captioning.choose import captioner_of
+from train_core.config.jobs.tools import CaptionPictures, CaptionPicturesSettings
+from train_core.config.problems import UserError, problem
+from train_core.studio.captioning.model_folders import find_caption_model
+from train_core.studio.captioning.sentences import Asking, KeptSentences, cleaned, escaped, with_sentence
+from train_core.studio.captions import tags_of
+from train_core.studio.decoding import decoded
+from train_core.workshop.common.describing import Looking, described, opened, step_words, wanted, write
+from train_core.workshop.common.report import Report
+
+DTYPES = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+MOST_ROWS = 50  # of the table
+
+
+def run(config: CaptionPictures, report: Report) -> None:
+    """Caption what is to be captioned."""
+    settings = config.caption_pictures
+    model = find_caption_model(settings.captioner)
+    kind = captioner_of(model)
+    asking = _asking(kind, settings)
+    device, dtype = _place(settings)
+    studio = opened(settings.pictures, report)
+    kept = KeptSentences(studio.dataset.folder, model, asking)
+    looking = Looking(studio, kept, lambda: LoadedCaptioner(kind(model, device, dtype), asking, report), report)
+    ids, words = wanted(studio, settings.existing_captions), step_words("captioner", model.name)
+    rows: list[tuple[str, str]] = []
+    for sentences in described(ids, looking, settings.caption_batch_size, "captioning", report):
+        edits = {
+            id: partial(
+                with_sentence, sentence=escaped(its) if settings.escape_brackets else its,
+                existing=settings.existing_captions, trigger=tags_of(settings.tag_trigger),
+                behind=settings.sentence_suffix,
+            )
+            for id, its in sentences.items()
+        }  # fmt: skip
+        write(studio, edits, words, report)
+        rows += [(studio.facts[id].name, its) for id, its in sentences.items()][: MOST_ROWS - len(rows)]
+    report.table("captions", ("picture", "caption"), rows)
+
+
+def _asking(kind: type[Captioner], settings: CaptionPicturesSettings) -> Asking:
+    """How the model is asked, with its own values where a person has given none."""
+    prompt, usual = kind.usual(settings.caption_prompt.strip())
+    most = settings.caption_most_tokens or usual
+    return Asking(prompt, settings.caption_beams, min(LEAST, most) if settings.caption_least_tokens is None
+                  else min(settings.caption_least_tokens, most), most)  # fmt: skip
+
+
+def _place(settings: CaptionPicturesSettings) -> tuple[torch.device, torch.dtype]:
+    """Where the model computes, and in which numbers. Raises UserError for numbers that cannot be there."""
+    device = Accelerator(mixed_precision="no", cpu=settings.caption_on_cpu).device
+    if settings.caption_precision == "auto":
+        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return device, torch.bfloat16 if has_bf16 else torch.float32
+    if settings.caption_precision == "fp16" and device.type == "cpu":
+        raise UserError(problem("captioner_fp16", "Precision fp16 does not work on a processor. Set it to auto."))
+    return device, DTYPES[settings.caption_precision]
+
+
+class LoadedCaptioner:
+    """A captioner that looks at pictures."""
+
+    def __init__(self, captioner: Captioner, asking: Asking, report: Report) -> None:
+        self._captioner = captioner
+        self._asking = asking
+        if captioner.missing is not None:
+            report.warning(captioner.missing)
+
+    def prepared(self, path: Path) -> Image.Image:
+        """A picture upright and on white. Raises UserError for what is no picture."""
+        return decoded(path)
+
+    def look(self, pictures: Sequence[Image.Image]) -> list[str]:
+        """A sentence for each picture."""
+        return [cleaned(text) for text in self._captioner.captions(pictures, self._asking)]
