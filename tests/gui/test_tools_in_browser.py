@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import load_file
 
 from tests.gui.opening import open_page, settle
+from tests.photographs import astronaut, coffee, hopper
 from tests.pictures import image_folder
 from tests.taggers import BLUE, RED, Tag, write_tagger
 from tests.tiny import tiny_file
@@ -73,6 +75,31 @@ def test_pictures_are_tagged_and_a_folder_without_a_tagger_is_told(page: Page, t
     page.screenshot(path=tmp_path / "tagged.png", full_page=True)
     captions = [(pictures / f"{number:02d}.txt").read_text() for number in range(3)]
     assert captions == ["mascot, red dress", "by hand", "mascot, red dress"]
+
+
+def test_faces_are_looked_for_from_the_data_tab_which_then_filters_by_them(page: Page, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in (astronaut(), coffee(), hopper()):
+        shutil.copy(path, pictures)
+    page.locator("#tab-data-button").click()
+    page.locator("#studio-path").fill(str(pictures))
+    page.locator("#studio-open [type=submit]").click()
+    facets = page.locator("#studio-facets .facet")
+    expect(facets.filter(has_text="Without a caption")).to_contain_text("3")
+    expect(facets.filter(has_text="No face")).to_have_count(0)
+    page.locator("#studio-finder").click()
+    expect(page.locator("#find_faces-setting-pictures input")).to_have_value(str(pictures))
+    run(page, "find_faces")
+    expect(page.locator("#table-found")).to_contain_text("faces:1")
+    page.screenshot(path=tmp_path / "found.png", full_page=True)
+    page.locator("#tab-data-button").click()
+    facets.filter(has_text="One face").click()
+    expect(page.locator("#studio-count")).to_have_text("2 of 3")
+    facets.filter(has_text="No face").click()  # in place of the other
+    expect(page.locator("#studio-filter")).to_have_value("faces:0")
+    expect(page.locator("#studio-count")).to_have_text("1 of 3")
+    page.screenshot(path=tmp_path / "filtered.png", full_page=True)
 
 
 def test_a_lora_is_resized_looked_into_and_merged(page: Page, tmp_path: Path) -> None:

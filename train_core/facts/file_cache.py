@@ -41,6 +41,25 @@ def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | No
     return known | found
 
 
+def revise(
+    paths: Sequence[Path], kind: str, say_more: Callable[[Path, str | None], str | None], database: Path
+) -> dict[Path, str]:
+    """The `kind` of fact for each of `paths`, after `say_more` was asked what there is to say beyond what is known.
+
+    It gets a file and what is known of it, None if nothing is; what it returns is kept instead, unless that is None.
+    Files are asked for one after the other. `database` is as in `recall`.
+    """
+    stamps = {path: _stamp(path) for path in paths}
+    with _ONE_AT_A_TIME.setdefault(kind, Lock()):
+        known = _read(database, kind, {path: stamp for path, stamp in stamps.items() if stamp is not None})
+        asked = {path: say_more(path, known.get(path)) for path in stamps}
+        more = {path: value for path, value in asked.items() if value is not None}
+        stamped = {stamp: value for path, value in more.items() if (stamp := stamps[path]) is not None}
+        if stamped:
+            _write(database, kind, stamped)
+    return known | more
+
+
 def _answers(find_out: Callable[[Path], str | None], paths: Sequence[Path]) -> list[str | None]:
     """The facts of `paths`, in several threads unless it goes so quickly that these would be in each other's way."""
     began = time.perf_counter()

@@ -14,14 +14,18 @@ from train_core.studio.decisions import MARKS, REJECT
 from train_core.studio.measures import Measures
 from train_core.studio.query import Facts, parse
 from train_core.studio.studio import Studio
+from train_core.studio.vision import found
+from train_core.studio.vision.found import FACES, PERSON, TEXT
 
 MOST_TAGS = 300
 # Filters that are offered with how many pictures each would show.
 FACETS = (
     "side>=768", "side>=1024", "sharp>=20", "dark", "light", "aspect>1.3", "aspect<0.6", "alpha", "animated",
     "captioned", "uncaptioned", "same", "alike",
-)  # fmt: skip
-SORTS = ("name", "changed", "size", "aspect", "sharpness", "brightness", "tags", "mark", "alike")
+)
+# The same, by what somebody has to look for before.
+FOUND_FACETS = {FACES: ("faces:0", "faces:1", "faces>=2"), PERSON: ("person",), TEXT: ("text",)}  # fmt: skip
+SORTS = ("name", "changed", "size", "aspect", "sharpness", "brightness", "tags", "faces", "mark", "alike")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Listing:
         self.studio = studio
         self.measures: dict[int, Measures] = {}
         self._taken = (0, 0, -1)  # looks at the folders, pictures, measured ones
+        self._found = (0, -1)  # looks at the folders, and the last time that somebody looked for faces
+        self.looked: dict[str, int] = {}  # how many pictures were looked at, by what was looked for
         self._groups: list[AlikeGroup] | None = None
         self._place: dict[int, int] = {}  # of a picture in the list of groups
 
@@ -65,6 +71,24 @@ class Listing:
                 studio.facts[id] = replace(studio.facts[id], sharp=share, brightness=one.brightness)
             studio.revision += 1
         return len(found)
+
+    def take_found(self) -> None:
+        """Take in what was found on pictures since this was asked last."""
+        studio = self.studio
+        with studio.lock:
+            state = (studio.looks, found.last_look())
+            if self._found == state:
+                return
+            paths = {picture.path: id for id, picture in studio.pictures.items()}
+        known = found.known(list(paths))
+        with studio.lock:
+            self._found = state
+            self.looked = dict(Counter(what for one in known.values() for what in one.looked))
+            for path, one in known.items():
+                facts = studio.facts.get(paths[path])
+                if facts is not None and facts != (more := _with_found(facts, one)):
+                    studio.facts[paths[path]] = more
+                    studio.revision += 1
 
     def alike(self) -> list[AlikeGroup]:
         """Near-duplicates among the measured pictures, those that are the same first."""
@@ -106,6 +130,7 @@ class Listing:
             "sharpness": lambda id: self.measures[id].sharpness if id in self.measures else -1,
             "brightness": lambda id: self.measures[id].brightness if id in self.measures else -1,
             "tags": lambda id: len(facts[id].tags),
+            "faces": lambda id: -1 if (count := facts[id].faces) is None else count,
             "mark": lambda id: MARKS.index(facts[id].mark),
             "alike": lambda id: self._place.get(id, len(facts)),
         }
@@ -133,8 +158,18 @@ class Listing:
     def facets(self, ids: Sequence[int]) -> list[tuple[str, int]]:
         """The filters that are offered, each with how many of these pictures it would leave."""
         shown = [facts for id in ids if (facts := self.studio.facts.get(id)) is not None]
-        return [(facet, sum(map(parse(facet), shown))) for facet in FACETS]
+        more = (facet for what, facets in FOUND_FACETS.items() if self.looked.get(what) for facet in facets)
+        return [(facet, sum(map(parse(facet), shown))) for facet in (*FACETS, *more)]
 
     def column(self, of: Callable[[Facts], Any]) -> list[Any]:
         """Something of all pictures, in the order of their names."""
         return [of(facts) for facts in self.studio.facts.values()]
+
+
+def _with_found(facts: Facts, one: found.Found) -> Facts:
+    """The facts of a picture with what was found on it."""
+    return replace(
+        facts, faces=len(one.faces) if FACES in one.looked else None,
+        person=one.person is not None if PERSON in one.looked else None,
+        text=bool(one.text) if TEXT in one.looked else None,
+    )  # fmt: skip

@@ -20,7 +20,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What can be asked about one picture. Measures are None until they were taken; sizes are in pixels."""
+    """What can be asked about one picture. Measures, and what is found on it, are None until then. Sizes in pixels."""
 
     name: str
     width: int
@@ -34,6 +34,9 @@ class Facts:
     animated: bool = False
     sharp: int | None = None
     brightness: float | None = None
+    faces: int | None = None
+    person: bool | None = None
+    text: bool | None = None
     group: str = ""
 
 
@@ -47,7 +50,9 @@ NUMBERS: Mapping[str, Callable[[Facts], float | None]] = {
     "sharp": lambda one: one.sharp,
     "bright": lambda one: None if one.brightness is None else 100 * one.brightness,
     "tags": lambda one: len(one.tags),
+    "faces": lambda one: one.faces,
 }
+COUNTS = ("faces",)  # numbers that may also stand behind a colon
 TEXTS: Mapping[str, Callable[[Facts, str], bool]] = {
     "tag": lambda one, text: text in one.tags,
     "missing": lambda one, text: text not in one.tags,
@@ -63,6 +68,8 @@ WORDS: Mapping[str, Test] = {
     "animated": lambda one: one.animated,
     "captioned": lambda one: one.captioned,
     "uncaptioned": lambda one: not one.captioned,
+    "person": lambda one: one.person is True,
+    "text": lambda one: one.text is True,
     "same": lambda one: one.group == "same",
     "alike": lambda one: one.group != "",
 }
@@ -88,6 +95,8 @@ def _positive(key: str | None, sign: str | None, value: str, term: str) -> Test:
     if key is None:
         return WORDS.get(value) or (lambda one: value in one.name.lower() or value in one.caption.lower())
     name = key.lower()
+    if sign == ":" and name in COUNTS:
+        sign = "="
     if sign in COMPARISONS and name in NUMBERS:
         return _comparison(NUMBERS[name], COMPARISONS[str(sign)], _number(value, term))
     if sign in (":", "=") and name in TEXTS:

@@ -2,7 +2,7 @@
 
 const WORD = /-?[^\s"]*"(?:[^"\\]|\\.)*"?|\S+/g;
 // Of these only one can hold at a time.
-const ALONE = ["mark:", "shot:"];
+const ALONE = [/^mark:/, /^shot:/, /^faces[:<>=]/];
 
 export const wordsOf = (filter) => filter.match(WORD) || [];
 export const has = (filter, word) => wordsOf(filter).includes(word);
@@ -11,8 +11,8 @@ export const has = (filter, word) => wordsOf(filter).includes(word);
 export function toggled(filter, word) {
   const words = wordsOf(filter);
   if (words.includes(word)) return words.filter((one) => one !== word).join(" ");
-  const alone = ALONE.find((start) => word.startsWith(start));
-  return [...words.filter((one) => !alone || !one.startsWith(alone)), word].join(" ");
+  const alone = ALONE.find((start) => start.test(word));
+  return [...words.filter((one) => !alone?.test(one)), word].join(" ");
 }
 
 // `name:value` with the value in quotes where it needs them.

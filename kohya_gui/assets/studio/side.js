@@ -20,9 +20,17 @@ export function startSide(toggleWord) {
   at("studio-tags-search").addEventListener("input", drawTags);
   at("studio-shots-edit").addEventListener("click", editShots);
   on("counts", () => { drawCounts(); if (!editing) drawShots(); });
-  on("opened", () => { tags = []; editing = false; drawTags(); at("studio-facets").replaceChildren(); });
+  on("opened", () => {
+    tags = [];
+    editing = false;
+    drawTags();
+    at("studio-facets").replaceChildren();
+    at("studio-finder").dataset.path = set.sources[0] ?? "";
+  });
   on("listed", () => look());
   on("captions", () => soon(SOON));
+  // Whoever comes back from another tab may have had something looked for there.
+  new IntersectionObserver(([work]) => { if (work.isIntersecting) soon(0); }).observe(at("studio-work"));
 }
 
 function soon(wait) {
@@ -44,6 +52,7 @@ async function look() {
     drawFacets(answer.facets);
     drawTags();
     drawMeasured(answer.measured);
+    drawLooked(answer.looked);
     tell("side");
     if (answer.measured[0] < answer.measured[1]) soon(EVERY);
   } catch (error) {
@@ -149,6 +158,10 @@ function drawMeasured([done, all]) {
   const meter = made("div", {className: "meter"}, made("i", {}));
   meter.firstElementChild.style.width = `${(100 * done) / all}%`;
   place.replaceChildren(made("span", {}, say("measured", {done, all})), meter);
+}
+
+function drawLooked([done, all]) {
+  at("studio-looked").textContent = done && done < all ? say("looked", {done, all}) : "";
 }
 
 function drawTags() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from train_core.studio.listing import Listing
 from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
+from train_core.studio.vision import found as vision
 
 MOST_EXAMPLES, MOST_LETTERS, MOST_PATH, MOST_TEXT = 5, 500, 4096, 100_000
 MOST_FINDINGS = 200
@@ -90,6 +92,8 @@ class Answers:
         listing = self._listing(asked)
         listing.studio.follow()
         bad = ""
+        if _text(asked, "filter") or asked.get("sort") == "faces":
+            listing.take_found()
         try:
             order = listing.order(_text(asked, "filter"), _text(asked, "sort"), asked.get("down") is True)
         except UserError as error:
@@ -108,6 +112,7 @@ class Answers:
         complete = done >= len(listing.studio.pictures)
         if complete:
             listing.alike()
+        listing.take_found()
         try:
             shown = listing.order(_text(asked, "filter"))
         except UserError:
@@ -119,6 +124,24 @@ class Answers:
                 for key, count in listing.facets(shown)
             ],
             "measured": [done, len(listing.studio.pictures)],
+            "looked": [max(listing.looked.values(), default=0), len(listing.studio.pictures)],
+        }  # fmt: skip
+
+    def found(self, asked: Asked, _language: str) -> Found:
+        """What is on a picture, in pixels of it upright; with `look`, faces and people are looked for unless known.
+
+        `looked` says for what somebody has looked at all.
+        """
+        listing = self._listing(asked)
+        picture = listing.studio.pictures.get(_whole(asked, "picture"))
+        if picture is None:
+            raise _meaningless()
+        seen = vision.look(picture.path) if asked.get("look") is True else None
+        seen = vision.found(picture.path) or seen or vision.Found()
+        return {
+            "width": picture.header.width, "height": picture.header.height, "looked": sorted(seen.looked),
+            "faces": [astuple(box) for box in seen.faces], "text": [astuple(box) for box in seen.text],
+            "person": astuple(seen.person) if seen.person is not None else None,
         }  # fmt: skip
 
     def mark(self, asked: Asked, language: str) -> Found:

@@ -9,14 +9,14 @@ from kohya_gui.views.markup import joined
 from kohya_gui.views.picker_html import ICONS
 
 GROUP = "data"
-SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike")
+SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces")
 # Acts with a button under the grid, in the viewer and on a phone.
 MARKS = ("keep", "reject", "skip", "undecided")
 # What the filter understands, each with the words that explain it: put into the filter when it is pressed.
 FILTERS = (
     ('tag:"blue eyes"', "tag"), ("missing:solo", "missing"), ("mark:keep", "mark"), ("shot:portrait", "shot"),
     ("side>=768", "side"), ("aspect>1.2", "aspect"), ("sharp>40", "sharp"), ("dark", "light"), ("alike", "alike"),
-    ("caption:smile", "caption"), ("uncaptioned", "none"),
+    ("caption:smile", "caption"), ("uncaptioned", "none"), ("faces:1", "faces"), ("text", "text"),
 )  # fmt: skip
 BULK = ("add", "remove", "rename", "front", "replace", "bind", "sort")
 
@@ -145,6 +145,8 @@ def _cull(language: str) -> Markup:
         '</button></h3><div id="studio-shots"></div></div>'
         '<div class="card" data-for="cull" id="studio-facets-card"><h3>{facets}'
         '<button type="button" class="quiet" data-do="alike">{alike}</button></h3><div id="studio-facets"></div>'
+        '<p class="line"><button type="button" class="quiet" id="studio-finder" data-tool="find_faces" '
+        'data-setting="pictures" data-tab="{tools}">{finder}</button><span class="soft" id="studio-looked"></span></p>'
         '<div id="studio-measured" hidden></div></div>'
         '<div class="card" data-for="proofread"><h3>{findings}</h3><p class="soft">{findings_lead}</p>'
         '<div id="studio-findings"></div></div>'
@@ -154,7 +156,8 @@ def _cull(language: str) -> Markup:
         counts=_said("counts", language), shots=_said("shots", language), edit=_said("shots_edit", language),
         facets=_said("facets", language), alike=_said("alike", language), tags=_said("tags", language),
         search=_said("tags_search", language), findings=_said("findings", language),
-        findings_lead=_said("findings_lead", language),
+        findings_lead=_said("findings_lead", language), tools=text("ui.tab.tools", language),
+        finder=text("job.find_faces.title", language),
     )  # fmt: skip
 
 

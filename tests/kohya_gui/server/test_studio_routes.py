@@ -16,7 +16,9 @@ from starlette.testclient import TestClient
 from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
+from tests.photographs import HOPPERS_FACE, hopper
 from tests.pictures import noise_image
+from train_core.studio.vision.box import Box, overlap
 
 NAMES = ("1.png", "2.jpg", "<img src=x onerror=alert(1)>.png", "空 & 'x'.webp", "sideways.jpg", "clear.png", "10.tiff")
 
@@ -153,6 +155,28 @@ def test_counts_of_filters_are_of_what_is_shown(page: Page):
     assert facets["alpha"] == facets["captioned"] == 1 and facets["side>=768"] == 0
     assert side["measured"] == [0, 7]
     assert "not understood" in page.ask("list", filter="colour:red")["bad"]
+
+
+def test_what_is_on_a_picture_is_told_in_pixels_of_it_upright(source: Path):
+    with Image.open(hopper()) as image:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        image.transpose(Image.Transpose.ROTATE_90).save(source / "hopper.jpg", exif=exif)
+    page = Page(visit(), source)
+    id = page.ids()["hopper.jpg"]
+    assert page.ask("side")["looked"] == [0, 8]
+    assert page.ask("found", picture=id) == {
+        "width": 512, "height": 600, "looked": [], "faces": [], "person": None, "text": [],
+    }  # fmt: skip
+    told = page.ask("found", picture=id, look=True)
+    assert told == page.ask("found", picture=id) and told["looked"] == ["faces", "person"]
+    [[left, top, right, bottom, score]] = told["faces"]
+    assert overlap(Box(left, top, right, bottom), HOPPERS_FACE) >= 0.5 and score > 0.7
+    assert told["person"][3] == 600
+    assert page.ask("list", filter="faces:1")["order"] == [id] == page.ask("list", filter="person")["order"]
+    side = page.ask("side")
+    assert side["looked"] == [1, 8] and {"key": "faces:1", "words": "One face", "count": 1} in side["facets"]
+    assert "Reload" in page.ask("found", picture=-1)["error"] == page.ask("found", picture="x")["error"]
 
 
 def test_pictures_are_sent_small_and_whole_as_browsers_show_them(page: Page):

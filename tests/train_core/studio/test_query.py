@@ -11,12 +11,14 @@ from train_core.studio.query import Facts, parse, quoted
 
 PICTURE = Facts(
     "My 01.png", 1024, 768, caption="1girl, blue eyes, Hat", tags=frozenset({"1girl", "blue eyes", "hat"}),
-    captioned=True, mark="k", shot="cowboy shot", alpha=True, sharp=40, brightness=0.9, group="alike",
+    captioned=True, mark="k", shot="cowboy shot", alpha=True, sharp=40, brightness=0.9, group="alike", faces=1,
+    person=True, text=True,
 )  # fmt: skip
 HOLD = (
     'tag:"blue eyes"', "tag:hat", "tag:HAT", "missing:solo", 'shot:"cowboy shot"', "mark:keep", "side>=768", "side=768",
     "size>1000", "width<=1024", "height<769", "aspect>1.3", "sharp>=40", "bright>80", "light", "alpha", "captioned",
     "alike", "name:01", "caption:girl", "blue", '"blue eyes"', "tags=3", "is:alpha",
+    "faces:1", "faces=1", "faces>=1", "person", "text", "has:text",
 )  # fmt: skip
 
 
@@ -34,10 +36,13 @@ def test_all_terms_have_to_hold():
 
 def test_what_was_not_measured_yet_fits_no_number():
     plain = Facts("a.png", 10, 10)
+    assert not parse("faces:0")(plain) and not parse("person")(plain) and not parse("text")(plain)
     assert not parse("sharp>=0")(plain) and not parse("dark")(plain) and parse("-dark")(plain)
 
 
-@pytest.mark.parametrize("term", ["sidee>3", "side>x", "mark:kept", "side:3", "tag>3", "colour:red", "side>9e99"])
+@pytest.mark.parametrize(
+    "term", ["sidee>3", "side>x", "mark:kept", "side:3", "faces:many", "tag>3", "colour:red", "side>9e99"]
+)
 def test_what_cannot_be_meant_is_told_with_what_can(term):
     with pytest.raises(UserError) as told:
         parse(term)

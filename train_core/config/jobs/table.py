@@ -57,6 +57,7 @@ OURS = (
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
     Row(name="measure_pictures", settings=f"{JOBS}.tools:MeasurePictures"),
+    Row(name="find_faces", settings=f"{JOBS}.tools:FindFaces"),
     Row(name="tag_pictures", settings=f"{JOBS}.tools:TagPictures"),
     Row(name="caption_pictures", settings=f"{JOBS}.tools:CaptionPictures"),
 )  # fmt: skip

@@ -283,6 +283,26 @@ class MeasurePictures(Tool, name="measure_pictures"):
     measure_pictures: MeasurePicturesSettings = MeasurePicturesSettings()
 
 
+class FindFacesSettings(Section, title="Look for faces and text"):
+    pictures: str = _pictures()
+    look_for_faces: bool = setting(
+        True, "How many faces a picture has, and where. The models that come with Crucible know photographs; drawn "
+        "faces are often missed.", label="Faces",
+    )
+    look_for_people: bool = setting(
+        True, "Where people are, all of them together, by their outline. For photographs, too.", label="People",
+    )
+    look_for_text: bool = setting(
+        True, "Where text is: signatures, watermarks, speech. It is not read.", label="Text",
+    )
+
+
+class FindFaces(Tool, name="find_faces"):
+    """Where on pictures faces, people and text are, for the Data tab. Nothing is written beside them."""
+
+    find_faces: FindFacesSettings = FindFacesSettings()
+
+
 class TagPicturesSettings(Section, title="Tag pictures"):
     pictures: str = _pictures()
     tagger: str = setting(

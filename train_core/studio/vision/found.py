@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from train_core.config import places
-from train_core.facts.file_cache import known_of, recall
+from train_core.facts.file_cache import known_of, recall, revise
 from train_core.facts.images.image_files import image_size, unreadable
 from train_core.studio.vision.box import Box
 
+if TYPE_CHECKING:
+    from train_core.studio.vision.looker import Looker
+
 FACES, PERSON, TEXT = WHAT = ("faces", "person", "text")
-# Of facts in the cache of files; other numbers when something else is found.
-KINDS: Mapping[str, str] = {FACES: "studio-faces-1", PERSON: "studio-person-1", TEXT: "studio-text-1"}
+KIND = "studio-found-1"  # of fact in the cache of files; another number when something else is found
+BROKEN = "broken"
 AT_ONCE = 8  # pictures to look at together
+LAST = "studio-looked"  # among the caches: a file that is touched when something was looked at
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,21 @@ class Found:
 
 def found(path: Path) -> Found | None:
     """What was found on a picture as it is now; None if nobody has looked yet, or if it cannot be read."""
-    said = {what: text for what, kind in KINDS.items() if (text := known_of(path, kind, _database())) is not None}
-    return _of_texts(said) if said else None
+    said = known_of(path, KIND, _database())
+    return None if said is None else _of_text(said)
 
 
 def known(paths: Sequence[Path]) -> dict[Path, Found]:
     """What was found already, on those of the pictures that were looked at as they are now."""
-    said = {what: recall(paths, kind, lambda _: None, _database()) for what, kind in KINDS.items()}
-    return _by_path(paths, said)
+    return _readable(recall(paths, KIND, lambda _: None, _database()))
+
+
+def last_look() -> int:
+    """Another number whenever something was looked at; 0 if nothing ever was."""
+    try:
+        return _last().stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def look(path: Path, what: Sequence[str] = (FACES, PERSON)) -> Found:
@@ -58,34 +71,41 @@ def looked(paths: Sequence[Path], what: Sequence[str]) -> dict[Path, Found]:
 
     All of `paths` may be in memory together, at 1,280 pixels: give it `AT_ONCE` at a time.
     """
-    from train_core.studio.vision.looker import Looker  # noqa: PLC0415 - loads OpenCV
+    said = recall(paths, KIND, lambda _: None, _database())
+    missing = [path for path in paths if path not in said or _missing(json.loads(said[path]), what)]
+    if missing:
+        from train_core.studio.vision.looker import Looker  # noqa: PLC0415 - loads OpenCV
 
-    looker = Looker()
-    said = {
-        one: recall(paths, KINDS[one], partial(_look_for, looker.finders[one]), _database())
-        for one in WHAT if one in what
-    }  # fmt: skip
-    return _by_path(paths, said)
+        said |= revise(missing, KIND, partial(_more, Looker(), tuple(what)), _database())
+        with suppress(OSError):  # caches that cannot be written hold nothing new either
+            _last().touch()
+    return _readable(said)
 
 
-def _look_for(finder: Callable[[Path], Sequence[Box]], path: Path) -> str:
-    """What is on the picture, as text for the cache."""
+def _missing(said: Mapping[str, Any], what: Sequence[str]) -> list[str]:
+    return [one for one in what if one not in said and BROKEN not in said]
+
+
+def _more(looker: Looker, what: Sequence[str], path: Path, known: str | None) -> str | None:
+    """What is known of a picture with what was not looked for before; None if there is nothing more to say."""
+    said: dict[str, Any] = json.loads(known) if known is not None else {}
+    missing = _missing(said, what)
+    if not missing:
+        return None
     try:
-        boxes = finder(path)
+        more = {one: [astuple(box) for box in looker.finders[one](path)] for one in missing}
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
-        return json.dumps({"broken": str(error)[:200]})
-    return json.dumps([astuple(box) for box in boxes])
+        return json.dumps({BROKEN: str(error)[:200]})
+    return json.dumps({**said, **more})
 
 
-def _by_path(paths: Sequence[Path], said: Mapping[str, Mapping[Path, str]]) -> dict[Path, Found]:
-    of_each = {path: {what: texts[path] for what, texts in said.items() if path in texts} for path in paths}
-    return {path: one for path, texts in of_each.items() if (one := _of_texts(texts)) is not None}
+def _readable(said: dict[Path, str]) -> dict[Path, Found]:
+    return {path: one for path, text in said.items() if (one := _of_text(text)) is not None}
 
 
-def _of_texts(texts: Mapping[str, str]) -> Found | None:
-    """What the texts of the cache say, by what was looked for; None for a picture that cannot be read, or for none."""
-    said = {what: json.loads(text) for what, text in texts.items()}
-    if not said or any("broken" in one for one in said.values()):
+def _of_text(text: str) -> Found | None:
+    said = json.loads(text)
+    if BROKEN in said:
         return None
     boxes = {what: tuple(Box(*row) for row in rows) for what, rows in said.items()}
     return Found(
@@ -95,3 +115,7 @@ def _of_texts(texts: Mapping[str, str]) -> Found | None:
 
 def _database() -> Path:
     return places.caches_dir() / "files.sqlite"
+
+
+def _last() -> Path:
+    return places.caches_dir() / LAST
