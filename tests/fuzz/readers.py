@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from kohya_gui.server.studio.said import _sentence as said_sentence
+from kohya_gui.server.studio.said import _tags as said_tags
 from kohya_gui.views.import_html import report_html
 from kohya_gui.views.import_words import report_lines
 from train_core.config.files import read_config, to_toml
@@ -47,11 +49,13 @@ from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
 from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
+from train_core.studio.captioning.model_folders import _config
 from train_core.studio.captions import read as read_caption_text
 from train_core.studio.dataset import read as read_dataset
 from train_core.studio.decisions import Decisions, together
 from train_core.studio.exporting import _manifest
 from train_core.studio.journal import Journal
+from train_core.studio.kept_lines import LinesOfPictures
 from train_core.studio.query import parse as parse_filter
 from train_core.studio.tagging.wd_files import read_tags
 from train_core.workshop.inspect import _tell_of_training
@@ -331,6 +335,14 @@ READERS: dict[str, Reader] = {
     "caption in the studio": Reader(
         "c.txt", ("\ufeffa dog, 狗\r\nsecond".encode(),), of_file(lambda path: read_caption_text(path).shown)
     ),
+    "what models said of pictures": Reader(
+        "tags.jsonl",
+        (b'{"digest": "ab", "model": "cd", "tagger": "t", "at": "2026-01-01T00:00:00", "tags": {"a_b": 0.5, "c": 1},'
+         b' "cuts": [0.4, 0], "categories": {"c": 4}}\n{"digest": "ab", "captioner": "c", "text": "A fox.\\u0000"}\n',),
+        of_file(lambda path: [(said_tags(line), said_sentence(line)) for line in LinesOfPictures(path).of("ab")]),
+    ),
+    "config of a captioner": Reader("config.json", (b'{"model_type": "blip", "auto_map": {"AutoModel": "a.B"}}',),
+                                    of_file(_config)),
     "filter of pictures": Reader("x", (b'tag:"a b" -mark:keep side>=3 alpha',), of_text(parse_filter)),
     "tags of a tagger": Reader(
         "selected_tags.csv", (b"tag_id,name,category,count\n1,general,9,5\n2,1girl,0,7\n3,a_(b),4,1\n",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from kohya_gui.server.board import Board
 from kohya_gui.server.listener import listen_from
 from kohya_gui.tabs.data import build_data_tab
 from train_core.config.places import runs_dir
+from train_core.facts.images.image_files import content_hashes
+from train_core.studio.dataset import dataset_of
 
 COLOURS = ("red", "green", "blue", "gold", "navy", "teal", "pink", "gray", "olive", "brown", "black", "white")
 HOSTILE = "\"'><img src=x onerror=hacked=1>" if os.name != "nt" else "'&lt;b&gt;&amp;"
@@ -510,3 +513,39 @@ def test_a_filter_is_what_a_change_of_many_means_and_pictures_out_of_sight_are_n
     expect(page.locator("#studio-count")).to_have_text("12 pictures")
     answered(page, "mark", lambda: press(page, "r"))
     counts(page, "0", "1", "0", "11")
+
+
+def test_what_models_said_is_taken_or_added_and_undone_like_any_edit(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    page = window(pictures)
+    folder, digest = dataset_of(pictures).folder, content_hashes([pictures / "00.png"])[pictures / "00.png"]
+    line = {"digest": digest, "model": "a", "at": "2026-01-01T00:00:00"}
+    said = {"tags.jsonl": {**line, "tagger": "wd", "tags": {"hat": 0.9, "<i>smile</i>": 0.5}, "cuts": [0, 0]},
+            "captions.jsonl": {**line, "captioner": HOSTILE, "prompt": "", "text": "<img src=x onerror=hacked=1> fox."}}
+    page.locator("#studio [data-mode=captions]").first.click()
+    box, field = page.locator("#studio-said"), page.locator("#studio-text")
+    expect(field).to_have_value("1girl, red, hat")
+    expect(box).to_be_hidden()
+    for name, one in said.items():
+        (folder / name).write_text(json.dumps(one) + "\n", encoding="utf-8")
+    cell(page, "01.png").click()
+    expect(field).to_have_value("")
+    expect(box).to_be_hidden()
+    cell(page, "00.png").click()
+    box.locator("summary").click()
+    expect(box.locator("article")).to_have_count(2)
+    tags, sentence = box.locator("article", has_text="wd"), box.locator("article", has_text="fox")
+    expect(tags).to_contain_text("hat 0.90")
+    tags.get_by_role("button", name="Add").click()
+    expect(field).to_have_value("1girl, red, hat, <i>smile</i>")
+    assert (pictures / "00.txt").read_text("utf-8") == "1girl, red, hat\n"  # not written yet
+    sentence.get_by_role("button", name="Use").click()
+    expect(field).to_have_value("<img src=x onerror=hacked=1> fox.")
+    answered(page, "write", page.locator("#studio-save").click)
+    assert (pictures / "00.txt").read_text("utf-8") == "<img src=x onerror=hacked=1> fox.\n"
+    page.locator("#studio-grid").focus()
+    press(page, "z")
+    expect(field).to_have_value("1girl, red, hat")
+    assert (pictures / "00.txt").read_text("utf-8") == "1girl, red, hat\n"
+    assert page.evaluate("window.hacked === undefined")

@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from threading import Lock
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from train_core.config.untrusted import NotReadable, json_of
 from train_core.studio.dataset import not_written
@@ -65,22 +66,21 @@ class Kept(ABC, Generic[Said]):
 
 
 class LinesOfPictures:
-    """The lines of such a file by picture, whoever said them; the file may grow meanwhile."""
+    """The lines of such a file by picture, whoever said them. The file may grow meanwhile; safe for several threads."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._places: dict[str, list[int]] = {}  # where lines begin
         self._end = 0
+        self._lock = Lock()
 
     def of(self, digest: str) -> list[Line]:
         """All lines about a picture, the newest last. Raises UserError for a file that cannot be read."""
         try:
-            self._look()
-            if digest not in self._places:
-                return []
-            with self._file.open("rb") as file:
+            with self._lock, self._file.open("rb") as file:
+                self._look(file)
                 found = []
-                for place in self._places[digest]:
+                for place in self._places.get(digest, ()):
                     file.seek(place)
                     found.append(_line(file.readline()))
         except FileNotFoundError:
@@ -89,18 +89,17 @@ class LinesOfPictures:
             raise not_written(self._file.parent, error) from error
         return [line for line in found if line is not None]
 
-    def _look(self) -> None:
+    def _look(self, file: BinaryIO) -> None:
         """Note where the lines are that are new."""
-        with self._file.open("rb") as file:
-            if file.seek(0, os.SEEK_END) < self._end:  # another file
-                self._places, self._end = {}, 0
-            file.seek(self._end)
-            for raw in file:
-                if not raw.endswith(b"\n"):
-                    break
-                if (found := DIGEST.match(raw)) is not None:
-                    self._places.setdefault(found[1].decode(), []).append(self._end)
-                self._end += len(raw)
+        if file.seek(0, os.SEEK_END) < self._end:  # another file
+            self._places, self._end = {}, 0
+        file.seek(self._end)
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                break
+            if (found := DIGEST.match(raw)) is not None:
+                self._places.setdefault(found[1].decode(), []).append(self._end)
+            self._end += len(raw)
 
 
 def _raw_lines(path: Path) -> Iterator[bytes]:

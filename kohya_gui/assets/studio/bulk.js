@@ -20,7 +20,7 @@ export function startBulk() {
   form().elements.do.addEventListener("change", fields);
   form().elements.scope.addEventListener("change", () => { isOwn = true; });
   at("studio-bulk-go").addEventListener("click", go);
-  on("opened", () => { at("studio-tagger").dataset.path = set.sources[0] ?? ""; });
+  on("opened", () => { for (const name of ["studio-tagger", "studio-captioner"]) at(name).dataset.path = set.sources[0] ?? ""; });
   on("chosen list opened mode", () => { scopes(); stale(); });
   on("side", () => at("studio-tag-names").replaceChildren(...tagNames().map((tag) => new Option(tag, tag))));
   fields();

@@ -48,6 +48,13 @@ export function startCaption(removing) {
   });
 }
 
+// Puts a text into the field as if it had been typed; it is written when what is typed would be.
+export function put(text) {
+  if (shown === null || field().readOnly) return;
+  field().value = text;
+  field().dispatchEvent(new Event("input"));
+}
+
 const isChanged = () => shown !== null && field().value !== seen;
 
 // Another picture is chosen: what was typed is written, or kept until somebody comes back where it cannot be.

@@ -8,6 +8,7 @@ import * as viewer from "./viewer.js";
 import {startSide} from "./side.js";
 import {startCaption, edit} from "./caption.js";
 import {startBulk, removeTag} from "./bulk.js";
+import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
 import {startExport} from "./export.js";
 import {startProofread} from "./proofread.js";
@@ -26,6 +27,7 @@ export function start(words) {
   startSide(toggleWord);
   startCaption(removeTag);
   startBulk();
+  startSaid();
   startGroups();
   startProofread();
   startExport();

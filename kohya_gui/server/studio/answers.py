@@ -12,6 +12,7 @@ from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
 from kohya_gui.server.studio.opened_sets import Studios
+from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
@@ -196,6 +197,18 @@ class Answers:
             **self._changed(listing, outcome, language), **_caption(listing, id, now, language),
             "conflict": notes_html(outcome.left, language),
         }  # fmt: skip
+
+    def said(self, asked: Asked, _language: str) -> Found:
+        """What taggers and captioners said of a picture."""
+        listing = self._listing(asked)
+        ids = _ids(asked, listing)
+        return {"said": said_of(listing.studio, ids[0]) if len(ids) == 1 else []}
+
+    def merge(self, asked: Asked, _language: str) -> Found:
+        """A caption that is being edited with the tags, or the sentence, that it lacks."""
+        given = asked.get("tags")
+        tags = [str(one)[:MOST_LETTERS] for one in given[:MOST_TAGS]] if isinstance(given, list) else []
+        return {"text": merged(_text(asked, "text", MOST_TEXT), tags, _text(asked, "sentence", MOST_TEXT))}
 
     def tags(self, asked: Asked, language: str) -> Found:
         """Change tags of many captions, or show what that would change."""

@@ -51,7 +51,7 @@ def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = 
         return Route(f"/data/{{set}}/{name}/{{picture:int}}", handler)
 
     names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups",
-             "plan", "export", "proofread", "convert", "found")  # fmt: skip
+             "plan", "export", "proofread", "convert", "found", "said", "merge")  # fmt: skip
     return [
         route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),

@@ -173,10 +173,14 @@ def _captions(language: str) -> Markup:
         'aria-label="{caption}" placeholder="{write}"></textarea><div class="told-here" id="studio-conflict" '
         'role="alert"></div><div class="line"><span id="studio-tokens"></span><span id="studio-saved" role="status">'
         '</span><button type="button" class="small" id="studio-save" disabled>{save} <kbd>Ctrl ↵</kbd></button></div>'
-        '<p id="studio-over" hidden></p><div class="told-here" id="studio-lint"></div></div>'
+        '<p id="studio-over" hidden></p><div class="told-here" id="studio-lint"></div>'
+        '<details id="studio-said" hidden><summary>{said} <b></b></summary><div></div></details></div>'
         '<div id="studio-caption-many" hidden></div><p id="studio-caption-none" hidden>{none}</p></div>'
-        '<form class="card" data-for="captions" id="studio-bulk"><h3>{bulk}<button type="button" class="quiet" '
-        'id="studio-tagger" data-tool="tag_pictures" data-setting="pictures" data-tab="{tools}">{tagger}</button></h3>'
+        '<form class="card" data-for="captions" id="studio-bulk"><h3>{bulk}<span>'
+        '<button type="button" class="quiet" id="studio-tagger" data-tool="tag_pictures" data-setting="pictures" '
+        'data-tab="{tools}">{tagger}</button>'
+        '<button type="button" class="quiet" id="studio-captioner" data-tool="caption_pictures" '
+        'data-setting="pictures" data-tab="{tools}">{captioner}</button></span></h3>'
         '<div class="choices">'
         '<label>{do}<select name="do">{acts}</select></label>'
         '<label>{scope}<select name="scope"></select></label>'
@@ -190,9 +194,11 @@ def _captions(language: str) -> Markup:
         '<button type="button" class="small primary" id="studio-bulk-go" hidden></button></div></form>'
     ).format(
         caption=_said("caption", language), view=_said("key_view", language), write=_said("caption_write", language),
-        save=_said("caption_save", language), none=_said("caption_none", language), bulk=_said("bulk", language),
+        save=_said("caption_save", language), said=_said("said", language), none=_said("caption_none", language),
+        bulk=_said("bulk", language),
         do=_said("bulk_do", language), acts=acts, scope=_said("bulk_scope", language),
         tools=text("ui.tab.tools", language), tagger=text("job.tag_pictures.title", language),
+        captioner=text("job.caption_pictures.title", language),
         into=_said("bulk_into", language), preview=_said("bulk_preview", language),
     )  # fmt: skip
 

@@ -18,6 +18,8 @@ from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
 from tests.photographs import HOPPERS_FACE, hopper
 from tests.pictures import noise_image
+from train_core.facts.images.image_files import content_hashes
+from train_core.studio.dataset import dataset_of
 from train_core.studio.vision.box import Box, overlap
 
 NAMES = ("1.png", "2.jpg", "<img src=x onerror=alert(1)>.png", "空 & 'x'.webp", "sideways.jpg", "clear.png", "10.tiff")
@@ -318,3 +320,49 @@ def test_captions_in_other_encodings_are_found_and_converted(page: Page, source:
     done = page.ask("convert", pictures=[id])
     assert (done["count"], done["undo"]) == (1, "Captions written as UTF-8 (1)")
     assert page.ask("caption", pictures=[id])["text"] == "少女，微笑"
+
+
+def keep(source: Path, name: str, *lines: dict[str, Any]) -> None:
+    """Have lines in a file of the dataset, each about the picture 1.png."""
+    picture = source / "1.png"
+    digest = content_hashes([picture])[picture]
+    with (dataset_of(source).folder / name).open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps({"digest": digest, **line}) + "\n" for line in lines)
+
+
+def test_what_models_said_of_a_picture_is_shown_as_text_the_newest_of_each(page: Page, source: Path):
+    id, other = page.ids()["1.png"], page.ids()["2.jpg"]
+    assert page.ask("said", pictures=[id]) == {"said": []}
+    tags = {"red_dress": 0.9, "<b>x</b>": 0.5, "faint": 0.2, "saber": 0.9, "miku": 0.5, "general": 0.99}
+    keep(
+        source, "tags.jsonl",
+        {"model": "a", "tagger": "wd", "at": "2026-01-02T10:00:00", "tags": tags, "cuts": [0, 0],
+         "categories": {"saber": 4, "miku": 4, "general": 9}},
+    )  # fmt: skip
+    one = {"model": "b", "settings": "s", "captioner": "<img src=x onerror=alert(1)>", "prompt": "a photo"}
+    keep(
+        source, "captions.jsonl", {**one, "at": "2026-01-01T09:00:00", "text": "old"},
+        {**one, "at": "2026-01-03T09:30:00", "text": "<script>alert(1)</script>\u2028a fox"},
+        {**one, "settings": "t", "at": "2026-01-01T08:00:00", "text": "in another way"}, {"text": 7},
+        {"at": [], "text": ""},
+    )  # fmt: skip
+    newest, tagged, *rest = page.ask("said", pictures=[id])["said"]
+    assert newest == {
+        "by": "<img src=x onerror=alert(1)>", "prompt": "a photo", "at": "2026-01-03 09:30", "tags": [],
+        "text": "<script>alert(1)</script> a fox",
+    }  # fmt: skip
+    assert tagged["tags"] == [["saber", 0.9], ["red dress", 0.9], ["<b>x</b>", 0.5]]
+    assert tagged["text"] == "saber, red dress, <b>x</b>"
+    assert [one["text"] for one in rest] == ["in another way", ""]
+    assert page.ask("said", pictures=[other]) == page.ask("said", pictures=[id, other]) == {"said": []}
+    keep(source, "captions.jsonl", {**one, "at": "2026-01-04T09:30:00", "text": "newer"})
+    assert page.ask("said", pictures=[id])["said"][0]["text"] == "newer"
+
+
+def test_what_models_said_is_added_once(page: Page):
+    assert page.ask("merge", text="1girl, red_dress", tags=["red dress", "hat"])["text"] == "1girl, red_dress, hat"
+    assert page.ask("merge", text="1girl", sentence="A fox.")["text"] == "1girl, A fox."
+    assert page.ask("merge", text="1girl, A fox.", sentence="A fox.")["text"] == "1girl, A fox."
+    assert page.ask("merge", text="", sentence="A fox.")["text"] == "A fox."
+    assert page.ask("merge", text="x", tags=[{"a": 1}, None, 7])["text"].startswith("x, ")
+    assert page.ask("merge", text=["x"], tags="x")["text"] == ""
