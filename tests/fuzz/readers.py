@@ -53,7 +53,7 @@ from train_core.studio.captioning.model_folders import _config
 from train_core.studio.captions import read as read_caption_text
 from train_core.studio.dataset import read as read_dataset
 from train_core.studio.decisions import Decisions, together
-from train_core.studio.exporting import _manifest
+from train_core.studio.exporting.export import _manifest
 from train_core.studio.journal import Journal
 from train_core.studio.kept_lines import LinesOfPictures
 from train_core.studio.query import parse as parse_filter

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from train_core.config.existing import is_dir, is_file
 from train_core.config.places import datasets_dir, real_path
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import text_of
 from train_core.config.whole_files import write_text
+from train_core.studio.boxes import is_box_name
 
 FILE = "studio.json"
 VERSION = 1
 ID = re.compile(r"[0-9a-f]{12}")
 LONGEST_NAME, MOST_SHOTS, LARGEST_TARGET = 100, 12, 10_000
+MOST_BOX_KINDS = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,23 @@ class Shot:
 SHOTS = tuple(Shot(name, 5) for name in ("close-up", "portrait", "upper body", "cowboy shot", "full body", "poses"))
 
 
+Use = Literal["train", "reg"]
+
+
+@dataclass(frozen=True)
+class BoxKind:
+    """A kind of box: what its parts are for, with which repeats (0: as many as fit their number), in which folder."""
+
+    name: str
+    repeats: int = 0
+    use: Use = "train"
+    folder: str = ""  # the words of the folder's name; "" is the name
+
+
+# What people cut out of one picture: `body` is usually drawn without the face.
+BOXES = tuple(BoxKind(name) for name in ("face", "clothes", "shoes", "body", "whole"))
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A set of pictures: all below its `sources`. Its `folder` holds this description, the journal and backups."""
@@ -43,6 +62,7 @@ class Dataset:
     name: str
     sources: tuple[Path, ...]
     shots: tuple[Shot, ...] = SHOTS
+    boxes: tuple[BoxKind, ...] = BOXES
 
     @property
     def id(self) -> str:
@@ -118,11 +138,40 @@ def with_shots(dataset: Dataset, shots: Sequence[Shot]) -> Dataset:
     return changed
 
 
+def with_box_kinds(dataset: Dataset, kinds: Sequence[BoxKind]) -> Dataset:
+    """The dataset with other kinds of boxes, written. Raises UserError for names that are none or alike."""
+    names = [kind.name.lower() for kind in kinds]
+    right = 0 < len(kinds) <= MOST_BOX_KINDS and len({*names}) == len(names)
+    if not right or not all(is_box_name(kind.name) and 0 <= kind.repeats <= LARGEST_TARGET for kind in kinds):
+        raise UserError(
+            problem(
+                "studio_box_kinds", "The kinds of boxes need up to {most} names, each of them only once.",
+                most=MOST_BOX_KINDS,
+            )
+        )  # fmt: skip
+    changed = replace(dataset, boxes=tuple(kinds))
+    write(changed)
+    return changed
+
+
+def box_kinds(given: Any) -> tuple[BoxKind, ...]:
+    """The kinds of boxes in whatever a page or a file says."""
+    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return tuple(
+        BoxKind(
+            row["name"][:LONGEST_NAME], row["repeats"] if type(row.get("repeats")) is int else 0,
+            "reg" if row.get("use") == "reg" else "train",
+            row["folder"][:LONGEST_NAME] if isinstance(row.get("folder"), str) else "",
+        )
+        for row in rows if isinstance(row.get("name"), str)
+    )  # fmt: skip
+
+
 def write(dataset: Dataset) -> None:
     """Write the description. Raises UserError where that cannot be done."""
     said = {
         "version": VERSION, "name": dataset.name, "sources": [str(path) for path in dataset.sources],
-        "shots": [asdict(shot) for shot in dataset.shots],
+        "shots": [asdict(shot) for shot in dataset.shots], "boxes": [asdict(kind) for kind in dataset.boxes],
     }  # fmt: skip
     try:
         write_text(dataset.folder / FILE, json.dumps(said, indent=1) + "\n")
@@ -156,8 +205,12 @@ def read(folder: Path) -> Dataset | None:
     if not sources or not all(path.is_absolute() for path in sources):
         return None
     shots = _shots(said.get("shots"))
+    kinds = tuple(kind for kind in box_kinds(said.get("boxes")) if is_box_name(kind.name) and kind.repeats >= 0)
     name = said.get("name")
-    return Dataset(folder, name if isinstance(name, str) and name else sources[0].name, tuple(sources), shots or SHOTS)
+    return Dataset(
+        folder, name if isinstance(name, str) and name else sources[0].name, tuple(sources), shots or SHOTS,
+        kinds[:MOST_BOX_KINDS] or BOXES,
+    )  # fmt: skip
 
 
 def _texts(given: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What was decided about pictures, told from the journal: marks and shots by the pictures' content, and what undo does.
+"""What was decided about pictures, told from the journal: marks, shots and boxes by content, and what undo does.
 
 An entry says what was there before and what is there now, so that undoing it needs nothing else.
 """
@@ -11,14 +11,14 @@ from itertools import takewhile
 from typing import Any
 
 KEEP, REJECT, SKIP, UNDECIDED = MARKS = ("k", "r", "s", ".")
-NO_SHOT = ""
+NO_SHOT = NO_BOXES = ""
 
 Change = Mapping[str, Sequence[str | None]]  # (before, after) by a picture's digest, or by a caption's path
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that can be undone: `kind` is mark, shot or captions; `words` tell captions' changes apart."""
+    """Something that can be undone: `kind` is mark, shot, boxes or captions; `words` tell captions' changes apart."""
 
     number: int
     kind: str
@@ -32,6 +32,7 @@ class Decisions:
     def __init__(self) -> None:
         self.marks: dict[str, str] = {}
         self.shots: dict[str, str] = {}
+        self.boxes: dict[str, str] = {}  # as text, see boxes.py
         self.done: list[Step] = []
         self.undone: list[Step] = []
         self.last = 0  # number of an entry
@@ -56,7 +57,7 @@ class Decisions:
             self.unfinished = None
             if entry.get("nothing") is True and self.done and self.done[-1].number == entry.get("of"):
                 self.done.pop()  # no file could be written, so there is nothing to undo
-        elif kind in ("mark", "shot", "captions"):
+        elif kind in ("mark", "shot", "boxes", "captions"):
             words = entry.get("words")
             step = Step(number, kind, _change(entry.get("to")), words if isinstance(words, dict) else {})
             self.done.append(step)
@@ -68,7 +69,9 @@ class Decisions:
         if step.kind == "captions":
             self.unfinished = (step, back)
             return
-        values, nothing = (self.marks, UNDECIDED) if step.kind == "mark" else (self.shots, NO_SHOT)
+        values, nothing = {
+            "mark": (self.marks, UNDECIDED), "shot": (self.shots, NO_SHOT), "boxes": (self.boxes, NO_BOXES),
+        }[step.kind]  # fmt: skip
         for digest, (before, after) in step.change.items():
             value = before if back else after
             if value is None or value == nothing:

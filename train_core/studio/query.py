@@ -38,6 +38,7 @@ class Facts:
     person: bool | None = None
     text: bool | None = None
     group: str = ""
+    boxes: frozenset[str] = frozenset()  # names in lower case
 
 
 Test = Callable[[Facts], bool]
@@ -60,6 +61,7 @@ TEXTS: Mapping[str, Callable[[Facts, str], bool]] = {
     "name": lambda one, text: text in one.name.lower(),
     "caption": lambda one, text: text in one.caption.lower(),
     "mark": lambda one, text: one.mark == MARK_WORDS.get(text),
+    "box": lambda one, text: text in one.boxes,
 }
 WORDS: Mapping[str, Test] = {
     "dark": lambda one: one.brightness is not None and one.brightness < DARK,
@@ -72,6 +74,7 @@ WORDS: Mapping[str, Test] = {
     "text": lambda one: one.text is True,
     "same": lambda one: one.group == "same",
     "alike": lambda one: one.group != "",
+    "boxes": lambda one: bool(one.boxes),
 }
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.images.image_files import ImageHeader, content_hashes
-from train_core.studio import captions
+from train_core.studio import boxes, captions
 from train_core.studio.backups import Backups
+from train_core.studio.boxes import Box, Boxed
 from train_core.studio.caption_writing import write_changes
-from train_core.studio.dataset import Dataset, Shot, with_shots
+from train_core.studio.dataset import BoxKind, Dataset, Shot, with_box_kinds, with_shots
 from train_core.studio.decisions import MARKS, Decisions, Step, last_ones, together
 from train_core.studio.journal import Journal
 from train_core.studio.looking import headers, picture_files
@@ -63,6 +64,7 @@ class Studio:
         self._backups = Backups(dataset.folder, dataset.sources)
         self._by_digest: dict[str, list[int]] = {}
         self._digests: dict[int, str] = {}
+        self._turned: dict[str, str] = {}  # digests of files with the pixels of others, to those that had their boxes
         self._by_caption: dict[Path, list[int]] = {}
         self._by_others: set[int] = set()  # pictures whose captions other programs have changed, which is still to tell
         self.look()
@@ -81,8 +83,15 @@ class Studio:
                 self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
             self.facts = {id: self._seen(picture) for id, picture in self.pictures.items()}
             self._catch_up(captions_known=True)
-            if self._decisions.marks or self._decisions.shots:
+            if self._decisions.marks or self._decisions.shots or self._decisions.boxes:
                 self.identify(self.pictures)
+            without = {id: (picture.path, picture.header) for id, picture in self.pictures.items()
+                       if self._digests.get(id, "") not in self._decisions.boxes}  # fmt: skip
+            gone = {digest: text for digest, text in self._decisions.boxes.items() if digest not in self._by_digest}
+            self._turned = {}
+            for id, digest in boxes.turned(gone, without).items():
+                self._turned[self._digests[id]] = digest
+                self._decide(id, self._digests[id])
             if self._decisions.unfinished is not None:
                 with self._journal.alone():  # another process may be at it
                     self._catch_up()
@@ -111,9 +120,10 @@ class Studio:
 
     def _decide(self, id: int, digest: str) -> None:
         mark, shot = self._decisions.marks.get(digest, MARKS[-1]), self._decisions.shots.get(digest, "")
+        named = boxes.names_of(self._boxes(digest))
         facts = self.facts[id]
-        if (facts.mark, facts.shot) != (mark, shot):
-            self.facts[id] = replace(facts, mark=mark, shot=shot)
+        if (facts.mark, facts.shot, facts.boxes) != (mark, shot, named):
+            self.facts[id] = replace(facts, mark=mark, shot=shot, boxes=named)
 
     def mark(self, ids: Sequence[int], mark: str) -> Outcome:
         """Give pictures a mark. Raises UserError where that cannot be written."""
@@ -133,6 +143,39 @@ class Studio:
             if not change:
                 return Outcome()
             return self._take({"do": kind, "to": change, "words": {"value": value}})
+
+    # Boxes
+
+    def _boxes(self, digest: str) -> str:
+        """The boxes of a picture with this content, as text."""
+        known = self._decisions.boxes
+        return known.get(digest) or known.get(self._turned.get(digest, ""), "")
+
+    def boxes(self, id: int) -> tuple[Box, ...]:
+        """The boxes of a picture, in pixels of the upright picture. Raises UserError if it cannot be read any more."""
+        digest = self.identify([id]).get(id, "")
+        said = self._boxes(digest)
+        if not said:
+            return ()
+        kept, (size, turn) = boxes.from_text(said), boxes.stored_size(self.pictures[id].path)
+        return tuple(boxes.upright(box, size, turn) for box in kept.boxes) if kept.size == size else ()
+
+    def put_boxes(self, id: int, given: Any) -> Outcome:
+        """Give a picture other boxes, as rows in pixels of the upright picture. Raises UserError for what is none."""
+        picture = self.pictures[id]
+        wanted = boxes.checked(given, picture.header.width, picture.header.height)
+        size, turn = boxes.stored_size(picture.path)
+        text = boxes.as_text(
+            Boxed(boxes.pixels_of(picture.path), size, tuple(boxes.stored(box, size, turn) for box in wanted))
+        )
+        with self.lock, self._journal.alone():
+            self._catch_up()
+            digest = self.identify([id]).get(id, "")
+            before = self._boxes(digest)
+            after = text if wanted or digest in self._turned else ""  # else the boxes of the file before would return
+            if not digest or before == after:
+                return Outcome()
+            return self._take({"do": "boxes", "to": {digest: [before, after]}})
 
     # Undo and redo
 
@@ -321,12 +364,18 @@ class Studio:
             self.facts[id] = facts
             self.revision += 1
 
-    # Kinds of pictures
+    # Kinds of pictures and boxes
 
     def set_shots(self, shots: Sequence[Shot]) -> None:
         """Have other kinds of pictures. Raises UserError for names that cannot be."""
         with self.lock:
             self.dataset = with_shots(self.dataset, shots)
+            self.revision += 1
+
+    def set_box_kinds(self, kinds: Sequence[BoxKind]) -> None:
+        """Have other kinds of boxes. Raises UserError for names that cannot be."""
+        with self.lock:
+            self.dataset = with_box_kinds(self.dataset, kinds)
             self.revision += 1
 
 

@@ -28,7 +28,8 @@ from train_core.studio import captions
 from train_core.studio.captions import all_tags
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import KEEP, MARKS
-from train_core.studio.exporting import Plan, export, proposed_repeats
+from train_core.studio.exporting.export import export
+from train_core.studio.exporting.plan import Plan, proposed_repeats
 from train_core.studio.listing import Listing
 from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.studio import Outcome

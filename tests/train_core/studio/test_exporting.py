@@ -16,7 +16,8 @@ from train_core.config.problems import UserError
 from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.folders import look
 from train_core.studio.dataset import dataset_of
-from train_core.studio.exporting import Plan, export, proposed_repeats
+from train_core.studio.exporting.export import export
+from train_core.studio.exporting.plan import Plan, proposed_repeats
 from train_core.studio.holding_out import hold_out
 from train_core.studio.studio import Studio
 
