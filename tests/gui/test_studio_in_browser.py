@@ -549,3 +549,70 @@ def test_what_models_said_is_taken_or_added_and_undone_like_any_edit(
     expect(field).to_have_value("1girl, red, hat")
     assert (pictures / "00.txt").read_text("utf-8") == "1girl, red, hat\n"
     assert page.evaluate("window.hacked === undefined")
+
+
+def draw_box(page: Page, left: float, top: float, right: float, bottom: float) -> None:
+    """Drag a box over the picture, given in shares of its width and height, and wait until it is kept."""
+    area = page.locator("#studio-crops .sheet").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + left * area["width"], area["y"] + top * area["height"])
+    page.mouse.down()
+    page.mouse.move(area["x"] + right * area["width"], area["y"] + bottom * area["height"], steps=3)
+    answered(page, "put_boxes", page.mouse.up)
+
+
+def test_boxes_are_drawn_moved_named_and_undone_and_become_folders(
+    window: Callable[..., Page], tmp_path: Path
+) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    Image.effect_noise((640, 960), 40).convert("RGB").save(folder / "one.png")
+    page = window(folder)
+    press(page, "k")
+    page.locator("button[data-mode=crops]").click()
+    expect(page.locator("#studio-crops .sheet img")).to_be_visible()
+    boxes = page.locator("#studio-crops .box")
+    draw_box(page, 0.2, 0.1, 0.6, 0.37)
+    expect(boxes).to_have_text(["face · 256 × 256"])
+    page.locator("#studio-crops-kind").fill("body")
+    draw_box(page, 0.02, 0.42, 0.98, 0.98)
+    expect(boxes).to_have_count(2)
+    page.locator("#studio-crops-rows .on select").first.select_option("face")
+    expect(page.locator("#studio-crops-rows .on select").nth(1)).to_be_visible()
+    boxes.first.focus()
+    answered(page, "put_boxes", lambda: press(page, "Shift+ArrowRight"))
+    name = page.locator("#studio-crops-rows .on input")
+    name.fill(HOSTILE)
+    answered(page, "put_boxes", lambda: press(page, "Tab"))
+    expect(boxes.first).to_contain_text(HOSTILE[:20])
+    assert page.evaluate("window.hacked") is None
+    page.locator("#studio-grid").focus()
+    answered(page, "undo", lambda: press(page, "z"))
+    expect(boxes.first).to_have_text("face · 256 × 256")
+    page.reload()
+    expect(boxes).to_have_count(2)
+    page.locator("#studio-export-open").click()
+    page.locator("#studio-export [name=folder]").fill(str(tmp_path / "out"))
+    expect(page.locator("#studio-export [name=boxes]")).to_be_checked()
+    answered(page, "export", page.locator("#studio-export-go").click)
+    expect(page.locator("#studio-export .done")).to_be_visible()
+    assert sorted(path.name for path in (tmp_path / "out" / "train").iterdir()) == [
+        "40_body", "40_face", "40_large",
+    ]  # fmt: skip
+    assert [path.name for path in (tmp_path / "out").rglob("one_face.png")] == ["one_face.png"]
+
+
+def test_kinds_of_boxes_are_added_and_say_what_their_folders_are_for(window: Callable[..., Page], pictures: Path) -> None:
+    page = window(pictures)
+    page.locator("button[data-mode=crops]").click()
+    page.locator("#studio-kinds-add").click()
+    row = page.locator("#studio-kinds-rows .kind").last
+    row.locator("[name=name]").fill("hands")
+    row.locator("[name=use]").select_option("reg")
+    answered(page, "box_kinds", page.locator("#studio-kinds [type=submit]").click)
+    page.reload()
+    expect(page.locator("#studio-kinds-rows .kind").last.locator("[name=name]")).to_have_value("hands")
+    expect(page.locator("#studio-kinds-rows .kind").last.locator("[name=use]")).to_have_value("reg")
+    page.locator("#studio-kinds-rows .kind").last.locator("[name=name]").fill("face")
+    answered(page, "box_kinds", page.locator("#studio-kinds [type=submit]").click)
+    expect(page.locator("#told")).to_contain_text("only once")

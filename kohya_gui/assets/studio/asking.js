@@ -118,7 +118,8 @@ export async function open(what) {
   asked++;
   waiting = [];
   Object.assign(set, {
-    id: answer.id, name: answer.name, count: answer.count, sources: answer.sources, shots: answer.shots, revision: null,
+    id: answer.id, name: answer.name, count: answer.count, sources: answer.sources, shots: answer.shots, kinds: answer.kinds,
+    revision: null,
     filter: "", chosen: new Set(), current: null, anchor: null, order: [], place: new Map(), groups: null, undo: "", redo: "",
   });
   tell("opened");

@@ -37,6 +37,12 @@ async function show() {
       for (const name of ["name", "repeats", "folder"]) field(name).value = plan[name];
       field("held_out").value = 0;
     }
+    form().querySelector(".what").hidden = !plan.boxed;
+    if (form().dataset.boxed !== `${set.id} ${plan.boxed > 0}`) {
+      form().dataset.boxed = `${set.id} ${plan.boxed > 0}`;
+      field("whole").checked = true;
+      field("boxes").checked = plan.boxed > 0;
+    }
     at("studio-export-kept").textContent = say("export_kept", {count: plan.kept});
     weigh(plan.kept);
     form().oninput = () => weigh(plan.kept);
@@ -65,7 +71,7 @@ async function write() {
   try {
     const answer = await ask("export", {
       name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
-      held_out: Math.trunc(Number(field("held_out").value || 0)),
+      held_out: Math.trunc(Number(field("held_out").value || 0)), whole: field("whole").checked, boxes: field("boxes").checked,
     });
     written = {...answer, name: field("name").value.trim()};
     at("studio-export-told").innerHTML = answer.left;
@@ -88,7 +94,9 @@ function refuse(error) {
 function train() {
   if (!written) return;
   crucible.put({
-    train_data_dir: written.train, validation_data_dir: written.validation, dataset_config: "", in_json: "", class_folders: false,
+    train_data_dir: written.train, validation_data_dir: written.validation,
+    ...(written.regularisation ? {reg_data_dir: written.regularisation} : {}),
+    ...(written.masks ? {masked_loss: true, conditioning_data_dir: written.masks} : {}), dataset_config: "", in_json: "", class_folders: false,
     caption_extension: ".txt", output_name: written.name,
   });
   at("studio-export").close();

@@ -9,12 +9,12 @@ export const set = {
   chosen: new Set(), current: null, anchor: null,
   filter: "", sort: "name", down: false,
   counts: {k: 0, r: 0, s: 0, ".": 0}, shotCounts: [], undo: "", redo: "",
-  mode: "cull",
+  mode: "cull", kinds: [],
 };
 export const MARKS = {keep: "k", reject: "r", skip: "s", undecided: "."};
 export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter) || "undecided";
 
-// Whoever shows something listens here: "opened", "list", "marks", "current", "chosen", "counts", "captions", "mode", "shots".
+// Whoever shows something listens here: "opened", "list", "marks", "current", "chosen", "counts", "captions", "mode", "shots", "boxes".
 const listeners = {};
 export function on(names, listener) {
   for (const name of names.split(" ")) (listeners[name] ??= []).push(listener);

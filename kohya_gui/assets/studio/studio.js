@@ -11,6 +11,7 @@ import {startBulk, removeTag} from "./bulk.js";
 import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
 import {startExport} from "./export.js";
+import {startCrops} from "./crops.js";
 import {startProofread} from "./proofread.js";
 import {startGroups, showGroups, leaveGroups, keepBest} from "./groups.js";
 import {toggled, wordsOf} from "./filter.js";
@@ -31,6 +32,7 @@ export function start(words) {
   startGroups();
   startProofread();
   startExport();
+  startCrops();
   startOpening((pid) => {
     choose(pid);
     reveal(pid, "center");
@@ -166,6 +168,7 @@ async function goBack(what) {
   if (!answer) return list({anew: true}); // another window has done something since
   const pids = (answer.changed || []).map(([pid]) => pid), captions = answer.captions || [];
   if (captions.length) tell("captions", captions);
+  tell("boxes");
   const place = [...pids, ...captions].find((pid) => set.place.has(pid));
   if (place !== undefined && !viewer.isPair()) {
     choose(place);

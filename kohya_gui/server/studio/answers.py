@@ -11,6 +11,7 @@ from kohya_gui.files.arrivals import ZIP
 from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
+from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
 from kohya_gui.views.markup import joined, message
@@ -73,7 +74,7 @@ class Answers:
     def open(self, asked: Asked, language: str) -> Found:
         """Open a folder, or a dataset that is there already, and look at its files again."""
         path = _text(asked, "path", MOST_PATH)
-        listing = self._studios.open_folder(_folder(self._reach.must_find(path))) if path else self._listing(asked)
+        listing = self._studios.open_folder(_folder(self._reach.must_find(path))) if path else self.listing(asked)
         if not path:
             for source in listing.studio.dataset.sources:
                 must_be_there(source)
@@ -87,11 +88,12 @@ class Answers:
             "id": studio.dataset.id, "name": studio.dataset.name, "count": len(studio.pictures),
             "sources": [str(path) for path in studio.dataset.sources], "skipped": studio.unreadable,
             "shots": [{"name": shot.name, "target": shot.target} for shot in studio.dataset.shots],
+            "kinds": kinds(listing),
         }  # fmt: skip
 
     def list(self, asked: Asked, language: str) -> Found:
         """Which pictures a filter shows, in which order; and all that is shown of pictures if that is not known yet."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         listing.studio.follow()
         bad = ""
         if _text(asked, "filter") or asked.get("sort") == "faces":
@@ -108,7 +110,7 @@ class Answers:
 
     def side(self, asked: Asked, language: str) -> Found:
         """Counts, tags and filters for the pictures that a filter shows."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         self._studios.measure(listing)
         done = listing.take_measures()
         complete = done >= len(listing.studio.pictures)
@@ -148,32 +150,32 @@ class Answers:
 
     def mark(self, asked: Asked, language: str) -> Found:
         """Mark pictures, or say what kind of shot they are."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         studio, ids = listing.studio, _ids(asked, listing)
         if "mark" in asked:
             if asked["mark"] not in MARKS:
                 raise _meaningless()
-            return self._changed(listing, studio.mark(ids, asked["mark"]), language)
+            return self.changed(listing, studio.mark(ids, asked["mark"]), language)
         shot, shots = asked.get("shot"), studio.dataset.shots
         if type(shot) is not int or not -1 <= shot < len(shots):
             raise _meaningless()
-        return self._changed(listing, studio.shoot(ids, shots[shot].name if shot >= 0 else ""), language)
+        return self.changed(listing, studio.shoot(ids, shots[shot].name if shot >= 0 else ""), language)
 
     def undo(self, asked: Asked, language: str) -> Found:
         """Take the last change back."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         _same_step(asked, step_text(listing.studio.last_step, language))
-        return self._changed(listing, listing.studio.undo(), language)
+        return self.changed(listing, listing.studio.undo(), language)
 
     def redo(self, asked: Asked, language: str) -> Found:
         """Do again what was taken back last."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         _same_step(asked, step_text(listing.studio.next_step, language))
-        return self._changed(listing, listing.studio.redo(), language)
+        return self.changed(listing, listing.studio.redo(), language)
 
     def caption(self, asked: Asked, language: str) -> Found:
         """The caption of a picture, or the tags of several."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         ids = _ids(asked, listing)
         if len(ids) != 1:
             return {"tags": listing.tags(ids)}
@@ -183,7 +185,7 @@ class Answers:
 
     def write(self, asked: Asked, language: str) -> Found:
         """Write a caption, unless its file says something else than what was edited; then that is told."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         id = next(iter(_ids({"pictures": [asked.get("picture")]}, listing)), None)
         if id is None:
             raise _meaningless()
@@ -195,7 +197,7 @@ class Answers:
             return {**self._state(listing, language), **_caption(listing, id, now, language), "conflict": told}
         now = listing.studio.caption(id).shown
         return {
-            **self._changed(listing, outcome, language), **_caption(listing, id, now, language),
+            **self.changed(listing, outcome, language), **_caption(listing, id, now, language),
             "conflict": notes_html(outcome.left, language),
         }  # fmt: skip
 
@@ -213,7 +215,7 @@ class Answers:
 
     def tags(self, asked: Asked, language: str) -> Found:
         """Change tags of many captions, or show what that would change."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         do, tag, into = (_text(asked, name, MOST_TEXT) for name in ("do", "tag", "into"))
         edit, ids = edit_of(do, tag, into), self._scope(asked, listing)
         if asked.get("preview") is True:
@@ -221,13 +223,13 @@ class Answers:
             return {"count": len(found), "examples": [[before, after] for _, before, after in found[:MOST_EXAMPLES]]}
         outcome = listing.studio.edit(ids, edit, {"do": do, "tag": tag, "into": into})
         told = notes_html(outcome.left, language)
-        return {**self._changed(listing, outcome, language), "count": len(outcome.captioned), "left": told}
+        return {**self.changed(listing, outcome, language), "count": len(outcome.captioned), "left": told}
 
     def convert(self, asked: Asked, language: str) -> Found:
         """Write captions that are in other encodings as UTF-8."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         outcome = listing.studio.convert(_ids(asked, listing))
-        return {**self._changed(listing, outcome, language), "count": len(outcome.captioned)}
+        return {**self.changed(listing, outcome, language), "count": len(outcome.captioned)}
 
     def _scope(self, asked: Asked, listing: Listing) -> Sequence[int]:
         scope = asked.get("scope")
@@ -237,7 +239,7 @@ class Answers:
 
     def proofread(self, asked: Asked, language: str) -> Found:
         """What is redundant, suspicious or missing among the tags of the pictures that a filter shows."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         ids, studio = listing.order(_text(asked, "filter")), listing.studio
         tags = {id: all_tags(studio.facts[id].caption) for id in ids}
         listing.take_measures()
@@ -254,7 +256,7 @@ class Answers:
 
     def shots(self, asked: Asked, language: str) -> Found:
         """Have other kinds of shots."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         given = asked.get("shots")
         rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
         listing.studio.set_shots([
@@ -265,20 +267,21 @@ class Answers:
 
     def plan(self, asked: Asked, language: str) -> Found:
         """What an export would start from: how many pictures are kept, and what is proposed for it."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         dataset, kept = listing.studio.dataset, listing.counts()[KEEP]
+        boxes = sum(bool(facts.boxes) for facts in listing.studio.facts.values() if facts.mark == KEEP)
         return {
-            "kept": kept, "name": dataset.name, "repeats": proposed_repeats(kept),
+            "kept": kept, "boxed": boxes, "name": dataset.name, "repeats": proposed_repeats(kept),
             "folder": str(home() / EXPORTS / dataset.name),
         }  # fmt: skip
 
     def export(self, asked: Asked, language: str) -> Found:
         """Write the pictures that are kept, with their captions, as folders to train on."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         folder = self._reach.must_find(_text(asked, "folder", MOST_PATH))
         plan = Plan(
             folder, _text(asked, "name"), _whole(asked, "repeats"), max(0, _whole(asked, "held_out")),
-            max(0, _whole(asked, "seed")),
+            max(0, _whole(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True,
         )  # fmt: skip
         listing.take_measures()
         kept = listing.order("mark:keep")
@@ -288,14 +291,17 @@ class Answers:
             key, language, trained=done.trained, held=done.held_out, folder=str(folder), written=done.written,
             unchanged=done.unchanged, removed=done.removed,
         )  # fmt: skip
+        if done.regular:
+            told += " " + text("ui.studio.exported_regular", language, count=f"{done.regular:,}")
         return {
             "told": told, "left": notes_html(done.left, language), "trained": done.trained, "held_out": done.held_out,
             "train": str(done.train), "validation": str(done.validation or ""),
+            "regularisation": str(done.regularisation or ""), "masks": str(done.masks or ""),
         }  # fmt: skip
 
     def groups(self, asked: Asked, language: str) -> Found:
         """Near-duplicates, as far as pictures are measured."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         self._studios.measure(listing)
         done = listing.take_measures()
         return {
@@ -305,7 +311,8 @@ class Answers:
             "measured": [done, len(listing.studio.pictures)], "revision": listing.studio.revision,
         }  # fmt: skip
 
-    def _listing(self, asked: Asked) -> Listing:
+    def listing(self, asked: Asked) -> Listing:
+        """The dataset that is asked about. Raises UserError if there is none, or this page may not show it."""
         return self._within(self._studios.find(_text(asked, "id")))
 
     def picture(self, set: str, id: int) -> Path | None:
@@ -329,7 +336,8 @@ class Answers:
             "undo": step_text(studio.last_step, language), "redo": step_text(studio.next_step, language),
         }  # fmt: skip
 
-    def _changed(self, listing: Listing, outcome: Outcome, language: str) -> Found:
+    def changed(self, listing: Listing, outcome: Outcome, language: str) -> Found:
+        """What a change has done."""
         facts, shots = listing.studio.facts, _shot_places(listing)
         return {
             **self._state(listing, language),

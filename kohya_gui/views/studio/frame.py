@@ -7,6 +7,7 @@ from markupsafe import Markup
 from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.views.markup import joined
 from kohya_gui.views.picker_html import ICONS
+from kohya_gui.views.studio.crops import crops_html
 
 GROUP = "data"
 SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces")
@@ -16,7 +17,7 @@ MARKS = ("keep", "reject", "skip", "undecided")
 FILTERS = (
     ('tag:"blue eyes"', "tag"), ("missing:solo", "missing"), ("mark:keep", "mark"), ("shot:portrait", "shot"),
     ("side>=768", "side"), ("aspect>1.2", "aspect"), ("sharp>40", "sharp"), ("dark", "light"), ("alike", "alike"),
-    ("caption:smile", "caption"), ("uncaptioned", "none"), ("faces:1", "faces"), ("text", "text"),
+    ("caption:smile", "caption"), ("uncaptioned", "none"), ("faces:1", "faces"), ("text", "text"), ("box:face", "box"),
 )  # fmt: skip
 BULK = ("add", "remove", "rename", "front", "replace", "bind", "sort")
 
@@ -66,10 +67,10 @@ def _work(language: str) -> Markup:
         '<div class="pictures card"><div id="studio-groups" hidden></div>'
         '<div id="studio-grid" role="listbox" aria-multiselectable="true" tabindex="0" aria-label="{pictures}">'
         '<div class="space" role="presentation"></div></div><p id="studio-none" hidden></p>{foot}</div>'
-        '<aside id="studio-side">{captions}{cull}</aside></div></section>'
+        '<aside id="studio-side">{crops}{captions}{cull}</aside></div></section>'
     ).format(
         bar=_bar(language), pictures=_said("pictures", language), foot=_foot(language), captions=_captions(language),
-        cull=_cull(language),
+        crops=crops_html(language), cull=_cull(language),
     )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def _bar(language: str) -> Markup:
     )
     modes = joined(
         Markup('<button type="button" data-mode="{}">{}</button>').format(mode, _said(f"mode_{mode}", language))
-        for mode in ("cull", "captions", "proofread")
+        for mode in ("cull", "crops", "captions", "proofread")
     )
     filters = joined(
         Markup('<button type="button" data-word="{}"><code>{}</code><span>{}</span></button>').format(
@@ -150,7 +151,7 @@ def _cull(language: str) -> Markup:
         '<div id="studio-measured" hidden></div></div>'
         '<div class="card" data-for="proofread"><h3>{findings}</h3><p class="soft">{findings_lead}</p>'
         '<div id="studio-findings"></div></div>'
-        '<div class="card tags"><h3>{tags}<input id="studio-tags-search" type="search" autocomplete="off" '
+        '<div class="card tags" data-for="cull captions proofread"><h3>{tags}<input id="studio-tags-search" type="search" autocomplete="off" '
         'spellcheck="false" placeholder="{search}" aria-label="{search}"></h3><div id="studio-tags"></div></div>'
     ).format(
         counts=_said("counts", language), shots=_said("shots", language), edit=_said("shots_edit", language),
@@ -232,7 +233,9 @@ def _export(language: str) -> Markup:
         '<label>{held_out}<input name="held_out" type="number" min="0" step="1"></label>'
         '<label class="wide">{folder}<span class="in"><input name="folder" type="text" autocomplete="off" '
         'spellcheck="false"><button type="button" id="studio-export-pick" title="{pick}" aria-label="{pick}">{icon}'
-        '</button></span></label><p class="soft wide" id="studio-export-sum" role="status"></p>'
+        '</button></span></label><span class="wide what"><label><input name="whole" type="checkbox" checked>{whole}'
+        '</label><label><input name="boxes" type="checkbox">{boxes}</label></span>'
+        '<p class="soft wide" id="studio-export-sum" role="status"></p>'
         '<div class="told-here wide" id="studio-export-told" role="alert"></div>'
         '<div class="line wide"><button type="submit" class="small" id="studio-export-go">{go}</button>'
         '<button type="button" class="small primary" id="studio-export-train" hidden>{train}</button></div></form>'
@@ -242,7 +245,8 @@ def _export(language: str) -> Markup:
         name=_said("export_name", language), repeats=_said("export_repeats", language),
         held_out=_said("export_held_out", language), folder=_said("export_folder", language),
         pick=_said("pick", language), icon=ICONS["folder"], go=_said("export_go", language),
-        train=_said("export_train", language),
+        train=_said("export_train", language), whole=_said("export_whole", language),
+        boxes=_said("export_boxes", language),
     )  # fmt: skip
 
 

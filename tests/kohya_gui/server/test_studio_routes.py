@@ -244,13 +244,33 @@ def test_what_is_kept_is_exported_and_described(page: Page, tmp_path: Path):
     assert "No picture is kept" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)["error"]
     page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"], ids["10.tiff"]], mark="k")
     assert page.ask("plan") == {
-        "kept": 3, "name": "pictures", "repeats": 40, "folder": str(tmp_path / "home" / "exports" / "pictures"),
+        "kept": 3, "boxed": 0, "name": "pictures", "repeats": 40, "folder": str(tmp_path / "home" / "exports" / "pictures"),
     }  # fmt: skip
     done = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, held_out=1)
     assert "to train on: 2, for validation: 1" in done["told"]
     assert len(list((tmp_path / "out" / "train" / "7_nagisa").iterdir())) == 4
     assert done["validation"] == str(tmp_path / "out" / "validation")
     assert "Repeats" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats="7")["error"]
+
+
+def test_boxes_are_kept_within_the_picture_and_exported_into_the_folders_of_their_names(page: Page, tmp_path: Path):
+    id = page.ids()["1.png"]
+    assert page.ask("boxes", picture=id) == {"boxes": []}
+    drawn = {"name": "face", "left": -5, "top": 2, "right": 10_000, "bottom": 9, "snap": "1:1"}
+    done = page.ask("put_boxes", picture=id, boxes=[drawn])
+    [box] = done["boxes"]
+    assert box["left"] >= 0 and box["right"] - box["left"] == box["bottom"] - box["top"]
+    assert done["undo"] == "boxes of a picture" and page.ask("boxes", picture=id)["boxes"] == [box]
+    assert page.ask("list", filter="box:face")["order"] == [id]
+    kinds = page.ask("box_kinds", kinds=[{"name": "face", "repeats": 3, "use": "reg", "folder": "a face"}])["kinds"]
+    assert kinds == page.ask("open")["kinds"]
+    page.ask("mark", pictures=list(page.ids().values()), mark="k")
+    told = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, boxes=True)
+    assert "Regularisation pictures: 1." in told["told"] and told["regularisation"] == str(tmp_path / "out" / "reg")
+    assert (tmp_path / "out" / "reg" / "3_a face" / "1_face.png").is_file()
+    assert "no longer there" in page.ask("boxes", picture=0)["error"]
+    assert "need names" in page.ask("put_boxes", picture=id, boxes=[{"name": ""}])["error"]
+    assert "only once" in page.ask("box_kinds", kinds="x")["error"]
 
 
 def test_an_export_goes_only_where_the_page_may_look(source: Path, tmp_path: Path):

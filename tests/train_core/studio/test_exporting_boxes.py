@@ -91,8 +91,8 @@ def test_what_is_masked_out_of_a_box_is_black_in_its_mask_and_all_others_have_wh
     found = look(done.train, ".txt")
     images = [image for folder in found.folders for image in folder.images]
     surveyed = survey_masks([Masked(one.path, image_size(one.path), True) for one in images], str(done.masks))
-    assert (found.problems, surveyed.problems, surveyed.warnings) == ((), [], [])
-    assert len(surveyed.masks) == len(images) == 7
+    assert (found.problems, surveyed.problems, surveyed.warnings) == ((), (), ())
+    assert len(surveyed.files) == len(images) == 7
     white = [path for path in done.masks.rglob("*.png") if np.asarray(Image.open(path)).min() == 255]
     assert len(white) == 6
     described = read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings())

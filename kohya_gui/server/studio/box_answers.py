@@ -1,0 +1,64 @@
+"""What the Data tab's routes answer of boxes: those of a picture, other ones for it, and the kinds there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from train_core.config.problems import UserError, problem
+from train_core.studio.dataset import box_kinds
+from train_core.studio.listing import Listing
+from train_core.studio.studio import Outcome
+
+Asked = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+class BoxAnswers:
+    """What the routes answer; everything that comes in may be anything.
+
+    `listing` finds the dataset that is asked about, `changed` says what a change has done in a language.
+    """
+
+    def __init__(
+        self, listing: Callable[[Asked], Listing], changed: Callable[[Listing, Outcome, str], Found]
+    ) -> None:
+        self._listing = listing
+        self._changed = changed
+
+    def boxes(self, asked: Asked, _language: str) -> Found:
+        """The boxes of a picture, in pixels of the upright picture."""
+        listing = self._listing(asked)
+        return _boxes(listing, _picture(asked, listing))
+
+    def put_boxes(self, asked: Asked, language: str) -> Found:
+        """Give a picture other boxes; they come back as they lie now, within the picture and as large as they may be."""
+        listing = self._listing(asked)
+        id = _picture(asked, listing)
+        outcome = listing.studio.put_boxes(id, asked.get("boxes"))
+        return {**self._changed(listing, outcome, language), **_boxes(listing, id)}
+
+    def box_kinds(self, asked: Asked, _language: str) -> Found:
+        """Have other kinds of boxes."""
+        listing = self._listing(asked)
+        listing.studio.set_box_kinds(box_kinds(asked.get("kinds")))
+        return {"kinds": kinds(listing)}
+
+
+def kinds(listing: Listing) -> list[dict[str, Any]]:
+    """The kinds of boxes of a dataset."""
+    return [asdict(kind) for kind in listing.studio.dataset.boxes]
+
+
+def _boxes(listing: Listing, id: int) -> Found:
+    return {"boxes": [asdict(box) for box in listing.studio.boxes(id)]}
+
+
+def _picture(asked: Asked, listing: Listing) -> int:
+    id = asked.get("picture")
+    if type(id) is not int or id not in listing.studio.pictures:
+        raise UserError(
+            problem("studio_no_picture", "This picture is no longer there. Press F5 to look at the folder again.")
+        )
+    return id

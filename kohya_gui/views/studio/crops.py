@@ -1,0 +1,39 @@
+"""The panel for crops as HTML: the picture to draw boxes on, what each box is, and the kinds of boxes."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from kohya_gui.i18n.messages import text
+from kohya_gui.views.markup import joined
+
+SNAPS = ("64", "", "1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9")
+
+
+def crops_html(language: str) -> Markup:
+    """The frame of the panel; scripts fill in the picture and its boxes."""
+
+    def said(name: str) -> str:
+        return text(f"ui.data.{name}", language)
+
+    named = {"64": said("snap_64"), "": said("snap_free")}
+    snaps = joined(Markup('<option value="{}">{}</option>').format(snap, named.get(snap, snap)) for snap in SNAPS)
+    return Markup(
+        '<div class="card" data-for="crops" id="studio-crops"><h3>{title}<span id="studio-crops-file"></span></h3>'
+        '<div class="work"><div class="drawn"><div class="line"><label>{kind}<input id="studio-crops-kind" type="text" '
+        'list="studio-crops-kinds" maxlength="60" autocomplete="off" spellcheck="false"></label>'
+        '<datalist id="studio-crops-kinds"></datalist>'
+        '<label>{snap}<select id="studio-crops-snap">{snaps}</select></label></div>'
+        '<div class="stage" tabindex="-1"><div class="sheet"><img alt="" draggable="false"><div class="boxes"></div>'
+        '</div></div><p class="soft">{how}</p></div>'
+        '<div class="rows"><div id="studio-crops-rows"></div><p class="soft" id="studio-crops-none">{none}</p></div>'
+        "</div></div>"
+        '<form class="card" data-for="crops" id="studio-kinds"><h3>{kinds}</h3><p class="soft">{kinds_lead}</p>'
+        '<div id="studio-kinds-rows"></div><div class="line">'
+        '<button type="button" class="small" id="studio-kinds-add">{add}</button>'
+        '<button type="submit" class="small primary" hidden>{save}</button></div></form>'
+    ).format(
+        title=said("crops"), kind=said("crops_kind"), snap=said("crops_snap"), snaps=snaps, how=said("crops_how"),
+        none=said("crops_none"), kinds=said("kinds"), kinds_lead=said("kinds_lead"), add=said("kinds_add"),
+        save=said("shots_save"),
+    )  # fmt: skip
