@@ -244,7 +244,8 @@ def test_what_is_kept_is_exported_and_described(page: Page, tmp_path: Path):
     assert "No picture is kept" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)["error"]
     page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"], ids["10.tiff"]], mark="k")
     assert page.ask("plan") == {
-        "kept": 3, "boxed": 0, "name": "pictures", "repeats": 40, "folder": str(tmp_path / "home" / "exports" / "pictures"),
+        "kept": 3, "boxed": 0, "name": "pictures", "repeats": 40,
+        "folder": str(tmp_path / "home" / "exports" / "pictures"),
     }  # fmt: skip
     done = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, held_out=1)
     assert "to train on: 2, for validation: 1" in done["told"]
