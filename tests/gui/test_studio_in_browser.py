@@ -602,7 +602,9 @@ def test_boxes_are_drawn_moved_named_and_undone_and_become_folders(
     assert [path.name for path in (tmp_path / "out").rglob("one_face.png")] == ["one_face.png"]
 
 
-def test_kinds_of_boxes_are_added_and_say_what_their_folders_are_for(window: Callable[..., Page], pictures: Path) -> None:
+def test_kinds_of_boxes_are_added_and_say_what_their_folders_are_for(
+    window: Callable[..., Page], pictures: Path
+) -> None:
     page = window(pictures)
     page.locator("button[data-mode=crops]").click()
     page.locator("#studio-kinds-add").click()

@@ -20,6 +20,7 @@ from PIL import Image
 
 from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import ImageHeader, orientation, unreadable
+from train_core.studio.vision.box import Box as Rectangle
 
 SMALLEST = 64  # pixels of a side, which is what trainings take at least
 STEP = 64
@@ -55,6 +56,10 @@ class Box:
     @property
     def size(self) -> tuple[int, int]:
         return self.right - self.left, self.bottom - self.top
+
+    @property
+    def rectangle(self) -> Rectangle:
+        return Rectangle(self.left, self.top, self.right, self.bottom)
 
 
 @dataclass(frozen=True)
@@ -117,17 +122,6 @@ def _of_aspect(across: int, down: int, aspect: float, width: int, height: int) -
     wanted = max((across * down * aspect) ** 0.5, SMALLEST, SMALLEST * aspect)
     across = max(1, int(min(wanted, width, height * aspect)))
     return across, min(max(1, round(across / aspect)), height)
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes."""
-    across = min(one.right, other.right) - max(one.left, other.left)
-    down = min(one.bottom, other.bottom) - max(one.top, other.top)
-    if across <= 0 or down <= 0:
-        return 0.0
-    both = across * down
-    sizes = (one.size[0] * one.size[1], other.size[0] * other.size[1])
-    return both / (sum(sizes) - both)
 
 
 # Upright and stored

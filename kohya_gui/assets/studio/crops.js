@@ -20,6 +20,7 @@ export function startCrops() {
   sheet().addEventListener("keydown", nudge);
   at("studio-crops-snap").addEventListener("change", () => change({snap: at("studio-crops-snap").value}, false));
   sheet().querySelector("img").addEventListener("load", draw);
+  at("studio-crops-propose").addEventListener("click", propose);
 }
 
 function offerKinds() {
@@ -72,6 +73,21 @@ async function keep() {
   const answer = await act("put_boxes", {picture, boxes});
   if (shown !== picture || mine !== kept) return;
   if (!answer) return look(true);
+  boxes = answer.boxes;
+  draw();
+}
+
+// Boxes for the faces and people that are found on the picture.
+async function propose() {
+  const picture = shown, there = boxes.length, go = at("studio-crops-propose");
+  if (picture === null) return;
+  go.disabled = true;
+  const answer = await act("propose", {picture, snap: at("studio-crops-snap").value});
+  go.disabled = false;
+  if (!answer) return;
+  if (!answer.proposed) crucible.toast(say("crops_proposed_none"), true);
+  if (shown !== picture) return;
+  if (answer.proposed) chosen = there;
   boxes = answer.boxes;
   draw();
 }

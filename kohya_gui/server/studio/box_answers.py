@@ -9,7 +9,9 @@ from typing import Any
 from train_core.config.problems import UserError, problem
 from train_core.studio.dataset import box_kinds
 from train_core.studio.listing import Listing
+from train_core.studio.proposing import proposed
 from train_core.studio.studio import Outcome
+from train_core.studio.vision.found import look
 
 Asked = Mapping[str, Any]
 Found = dict[str, Any]
@@ -33,11 +35,22 @@ class BoxAnswers:
         return _boxes(listing, _picture(asked, listing))
 
     def put_boxes(self, asked: Asked, language: str) -> Found:
-        """Give a picture other boxes; they come back as they lie now, within the picture and as large as they may be."""
+        """Give a picture other boxes; they come back as they lie now, within the picture."""
         listing = self._listing(asked)
         id = _picture(asked, listing)
         outcome = listing.studio.put_boxes(id, asked.get("boxes"))
         return {**self._changed(listing, outcome, language), **_boxes(listing, id)}
+
+    def propose(self, asked: Asked, language: str) -> Found:
+        """Give a picture the boxes that are proposed for it, besides those that it has; `proposed` counts them."""
+        listing = self._listing(asked)
+        id, studio = _picture(asked, listing), listing.studio
+        picture, there = studio.pictures[id], studio.boxes(id)
+        snap = asked.get("snap")
+        size = (picture.header.width, picture.header.height)
+        rows = proposed(look(picture.path), size, snap if isinstance(snap, str) else "", there)
+        outcome = studio.put_boxes(id, [*map(asdict, there), *rows]) if rows else Outcome()
+        return {**self._changed(listing, outcome, language), **_boxes(listing, id), "proposed": len(rows)}
 
     def box_kinds(self, asked: Asked, _language: str) -> Found:
         """Have other kinds of boxes."""

@@ -57,7 +57,7 @@ def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = 
     return [
         route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),
-        *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "box_kinds")),
+        *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),

@@ -23,7 +23,8 @@ def crops_html(language: str) -> Markup:
         '<div class="work"><div class="drawn"><div class="line"><label>{kind}<input id="studio-crops-kind" type="text" '
         'list="studio-crops-kinds" maxlength="60" autocomplete="off" spellcheck="false"></label>'
         '<datalist id="studio-crops-kinds"></datalist>'
-        '<label>{snap}<select id="studio-crops-snap">{snaps}</select></label></div>'
+        '<label>{snap}<select id="studio-crops-snap">{snaps}</select></label>'
+        '<button type="button" class="small" id="studio-crops-propose" title="{propose_how}">{propose}</button></div>'
         '<div class="stage" tabindex="-1"><div class="sheet"><img alt="" draggable="false"><div class="boxes"></div>'
         '</div></div><p class="soft">{how}</p></div>'
         '<div class="rows"><div id="studio-crops-rows"></div><p class="soft" id="studio-crops-none">{none}</p></div>'
@@ -35,5 +36,5 @@ def crops_html(language: str) -> Markup:
     ).format(
         title=said("crops"), kind=said("crops_kind"), snap=said("crops_snap"), snaps=snaps, how=said("crops_how"),
         none=said("crops_none"), kinds=said("kinds"), kinds_lead=said("kinds_lead"), add=said("kinds_add"),
-        save=said("shots_save"),
+        save=said("shots_save"), propose=said("crops_propose"), propose_how=said("crops_propose_how"),
     )  # fmt: skip

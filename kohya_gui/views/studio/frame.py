@@ -151,7 +151,8 @@ def _cull(language: str) -> Markup:
         '<div id="studio-measured" hidden></div></div>'
         '<div class="card" data-for="proofread"><h3>{findings}</h3><p class="soft">{findings_lead}</p>'
         '<div id="studio-findings"></div></div>'
-        '<div class="card tags" data-for="cull captions proofread"><h3>{tags}<input id="studio-tags-search" type="search" autocomplete="off" '
+        '<div class="card tags" data-for="cull captions proofread"><h3>{tags}'
+        '<input id="studio-tags-search" type="search" autocomplete="off" '
         'spellcheck="false" placeholder="{search}" aria-label="{search}"></h3><div id="studio-tags"></div></div>'
     ).format(
         counts=_said("counts", language), shots=_said("shots", language), edit=_said("shots_edit", language),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import skimage.data
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -272,6 +273,23 @@ def test_boxes_are_kept_within_the_picture_and_exported_into_the_folders_of_thei
     assert "no longer there" in page.ask("boxes", picture=0)["error"]
     assert "need names" in page.ask("put_boxes", picture=id, boxes=[{"name": ""}])["error"]
     assert "only once" in page.ask("box_kinds", kinds="x")["error"]
+
+
+def test_boxes_are_proposed_for_the_face_and_the_person_of_a_photograph(tmp_path: Path):
+    source = tmp_path / "photographs"
+    source.mkdir()
+    Image.fromarray(skimage.data.astronaut()).save(source / "astronaut.jpg")
+    noise_image((256, 256), 1).save(source / "noise.png")
+    page = Page(visit(), source)
+    id = page.ids()["astronaut.jpg"]
+    done = page.ask("propose", picture=id, snap="64")
+    assert [(box["name"], box["minus"]) for box in done["boxes"]] == [("face", ""), ("body", "face")]
+    face, body = done["boxes"]
+    assert all((box["right"] - box["left"]) % 64 == (box["bottom"] - box["top"]) % 64 == 0 for box in (face, body))
+    assert face["left"] < 224 < face["right"] and face["top"] < 120 < face["bottom"]
+    again = page.ask("propose", picture=id, snap="64")
+    assert (again["proposed"], again["boxes"]) == (0, done["boxes"])
+    assert page.ask("propose", picture=page.ids()["noise.png"])["boxes"] == []
 
 
 def test_an_export_goes_only_where_the_page_may_look(source: Path, tmp_path: Path):

@@ -13,9 +13,12 @@ from PIL import Image, ImageOps
 
 from tests.pictures import noise_image
 from train_core.config.problems import UserError
-from train_core.studio.boxes import Box, Boxed, as_text, checked, from_text, overlap, snapped, stored, upright
+from train_core.studio.boxes import Box, Boxed, as_text, checked, from_text, snapped, stored, upright
 from train_core.studio.dataset import dataset_of
+from train_core.studio.proposing import proposed
 from train_core.studio.studio import Studio
+from train_core.studio.vision.box import Box as Rectangle
+from train_core.studio.vision.found import Found
 
 ORIENTATION = 0x0112
 KEYS = ["name", "left", "top", "right", "bottom", "minus", "how", "snap", "caption", "boxes", "size", "pixels"]
@@ -82,11 +85,6 @@ def test_boxes_without_names_or_less_what_is_not_there_are_refused(rows):
         checked(rows, 640, 640)
 
 
-def test_overlap_is_intersection_over_union():
-    assert overlap(Box("a", 0, 0, 10, 10), Box("b", 5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert overlap(Box("a", 0, 0, 10, 10), Box("b", 10, 0, 20, 10)) == 0
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
@@ -142,3 +140,13 @@ def test_boxes_stay_on_their_pixels_when_another_program_turns_the_picture_by_ex
     assert studio.boxes(two) == () and studio.facts[two].boxes == frozenset()
     studio.undo()
     assert [one.name for one in studio.boxes(two)] == ["face"]
+
+
+def test_a_face_and_a_body_without_it_are_proposed_once():
+    found = Found((Rectangle(100, 100, 200, 220),), Rectangle(40, 60, 400, 620), (), frozenset({"faces", "person"}))
+    face, body = checked(proposed(found, (640, 640), "64", ()), 640, 640)
+    assert (face.name, body.name, body.minus) == ("face", "body", "face")
+    assert face.left <= 100 and face.top <= 100 and face.right >= 200 and face.bottom >= 220
+    assert all(side % 64 == 0 for box in (face, body) for side in box.size)
+    assert proposed(found, (640, 640), "64", (face, body)) == []
+    assert proposed(Found(), (640, 640), "", ()) == []

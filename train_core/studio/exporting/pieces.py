@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from train_core.config.problems import UserError, problem
-from train_core.studio.boxes import Box, overlap
+from train_core.studio.boxes import Box
 from train_core.studio.dataset import BoxKind
 from train_core.studio.exporting.plan import Plan, proposed_repeats
 from train_core.studio.studio import Studio
+from train_core.studio.vision.box import overlap
 
 TRAIN, VALIDATION, REGULARISATION = USES = ("train", "validation", "reg")
 SAME = 0.9  # intersection over union from which two parts of one picture are the same picture
@@ -76,7 +77,7 @@ def _check_apart(studio: Studio, digests: Mapping[int, str], found: Iterable[Pie
         regular = [one for one in same if one.use == REGULARISATION]
         trained = [one for one in same if one.use != REGULARISATION]
         for one, other in product(regular, trained):
-            if _areas(one.less) == _areas(other.less) and overlap(one.box, other.box) >= SAME:
+            if _areas(one.less) == _areas(other.less) and overlap(one.box.rectangle, other.box.rectangle) >= SAME:
                 raise UserError(
                     problem(
                         "export_both",
