@@ -136,7 +136,7 @@ class Answers:
 
         `looked` says for what somebody has looked at all.
         """
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         picture = listing.studio.pictures.get(_whole(asked, "picture"))
         if picture is None:
             raise _meaningless()
@@ -203,7 +203,7 @@ class Answers:
 
     def said(self, asked: Asked, _language: str) -> Found:
         """What taggers and captioners said of a picture."""
-        listing = self._listing(asked)
+        listing = self.listing(asked)
         ids = _ids(asked, listing)
         return {"said": said_of(listing.studio, ids[0]) if len(ids) == 1 else []}
 
