@@ -1,16 +1,17 @@
-// Opens a file in a tool: its tab, and the file in its form.
+// Opens a file in a tool: its tab, and the file in its form, with the other paths in `more` (JSON, by setting).
 
 document.addEventListener("click", async (event) => {
   const choice = event.target.closest && event.target.closest("[data-tool]");
   if (!choice) return;
-  const {tool, setting, path} = choice.dataset, id = `${tool}-setting-${setting}`;
+  const {tool, setting, path, more} = choice.dataset, id = `${tool}-setting-${setting}`;
   choice.closest("dialog")?.close();
   crucible.tab("tab-tools-button", choice.dataset.tab)?.click();
   (await crucible.drawn(() => crucible.tab(`tool-${tool}-button`, choice.textContent)))?.click();
   const field = await crucible.drawn(() => [document.getElementById(id)].find((one) => one?.offsetParent));
   if (!field) return;
   field.scrollIntoView({block: "center"});
-  await fill(id, path);
+  const others = Object.entries(JSON.parse(more || "{}")).map(([name, other]) => fill(`${tool}-setting-${name}`, other));
+  await Promise.all([fill(id, path), ...others]);
   field.querySelector("textarea, input").focus({preventScroll: true});
 });
 

@@ -22,6 +22,7 @@ from train_core.config.problems import Problem
 from train_core.facts.advice import cure_of
 from train_core.facts.models.webuis import ModelKind
 from train_core.facts.run.steps import StepCount, Suggestion, Workload, suggest
+from train_core.studio.tagging.wd_files import demo_tagger
 
 MOST_REPEATS = 100  # that are offered; so few images are learnt by heart, however often they come
 
@@ -174,7 +175,15 @@ def offered_paths(form: Form, name: str, typed: str, reach: Reach = EVERYWHERE) 
     declared = next((s for s in form.settings if s.name == name), None)
     if declared is None or declared.traits.path is None or declared.traits.lines > 1:
         return None
-    return [*_in_webuis(name, typed, reach), *paths_below(typed, OFFERED.get(declared.traits.path, ()), reach)]
+    own = [*_in_webuis(name, typed, reach), *_of_the_demo(name, typed, reach)]
+    return [*own, *paths_below(typed, OFFERED.get(declared.traits.path, ()), reach)]
+
+
+def _of_the_demo(name: str, typed: str, reach: Reach) -> list[str]:
+    """The demo's tagger in the field for one, while nothing else is typed than the beginning of its name."""
+    tagger, words = str(demo_tagger()), typed.strip().lower()
+    is_meant = name == "tagger" and any(word.startswith(words) for word in ("demo tagger", "demo/tagger", "tagger"))
+    return [tagger] if is_meant and reach.find(tagger) is not None else []
 
 
 def _in_webuis(name: str, typed: str, reach: Reach) -> list[str]:

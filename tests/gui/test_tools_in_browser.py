@@ -17,6 +17,7 @@ from tests.pictures import image_folder
 from tests.taggers import BLUE, RED, Tag, write_tagger
 from tests.tiny import tiny_file
 from tests.train_core.workshop.conftest import VERSIONS, random_adapter
+from train_core.config.places import app_dir
 from train_core.networks.files.adapter_file import save_adapter
 
 WORKING = 60_000  # milliseconds that a tool may take on a slow, busy machine
@@ -100,6 +101,19 @@ def test_faces_are_looked_for_from_the_data_tab_which_then_filters_by_them(page:
     expect(page.locator("#studio-filter")).to_have_value("faces:0")
     expect(page.locator("#studio-count")).to_have_text("1 of 3")
     page.screenshot(path=tmp_path / "filtered.png", full_page=True)
+
+
+def test_from_the_demo_s_pictures_the_tool_opens_with_their_tagger(page: Page) -> None:
+    images = app_dir() / "demo" / "images"
+    page.locator("#tab-data-button").click()
+    page.locator("#studio-path").fill(str(images))
+    page.keyboard.press("Enter")
+    expect(page.locator("#studio-count")).to_have_text("16 pictures")
+    page.locator("[data-mode=captions]").click()
+    page.locator("#studio-tagger").click()
+    expect(page.locator("#tag_pictures-setting-tagger input")).to_have_value(str(images.parent / "tagger"))
+    expect(page.locator("#tag_pictures-setting-pictures input")).to_have_value(str(images))
+    expect(page.locator("#tag_pictures-setting-pictures input")).to_be_focused()
 
 
 def test_a_lora_is_resized_looked_into_and_merged(page: Page, tmp_path: Path) -> None:

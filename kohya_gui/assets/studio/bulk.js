@@ -20,7 +20,10 @@ export function startBulk() {
   form().elements.do.addEventListener("change", fields);
   form().elements.scope.addEventListener("change", () => { isOwn = true; });
   at("studio-bulk-go").addEventListener("click", go);
-  on("opened", () => { for (const name of ["studio-tagger", "studio-captioner"]) at(name).dataset.path = set.sources[0] ?? ""; });
+  on("opened", () => {
+    for (const name of ["studio-tagger", "studio-captioner"]) at(name).dataset.path = set.sources[0] ?? "";
+    at("studio-tagger").dataset.more = JSON.stringify(set.tagger ? {tagger: set.tagger} : {}); // the demo's pictures have one
+  });
   on("chosen list opened mode", () => { scopes(); stale(); });
   on("side", () => at("studio-tag-names").replaceChildren(...tagNames().map((tag) => new Option(tag, tag))));
   fields();

@@ -19,7 +19,7 @@ from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
 from kohya_gui.views.studio.words import facet_text, finding_text, notes_html, step_text
 from train_core.config.existing import is_file
-from train_core.config.places import home
+from train_core.config.places import app_dir, home
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
 from train_core.facts.captions.sets import Captioned, CaptionSet
@@ -35,6 +35,7 @@ from train_core.studio.listing import Listing
 from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
+from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision
 
 MOST_EXAMPLES, MOST_LETTERS, MOST_PATH, MOST_TEXT = 5, 500, 4096, 100_000
@@ -89,6 +90,7 @@ class Answers:
             "sources": [str(path) for path in studio.dataset.sources], "skipped": studio.unreadable,
             "shots": [{"name": shot.name, "target": shot.target} for shot in studio.dataset.shots],
             "kinds": kinds(listing),
+            "tagger": str(demo_tagger()) if _is_of_the_demo(studio.dataset.sources) else "",
         }  # fmt: skip
 
     def list(self, asked: Asked, language: str) -> Found:
@@ -357,6 +359,11 @@ def _columns(listing: Listing) -> Found:
         "shot": listing.column(lambda one: shots.get(one.shot, -1)),
         "captioned": "".join(listing.column(lambda one: str(int(one.captioned)))),
     }  # fmt: skip
+
+
+def _is_of_the_demo(sources: Sequence[Path]) -> bool:
+    """Whether the pictures are those that come with the program."""
+    return all(source.is_relative_to(app_dir() / "demo" / "images") for source in sources)
 
 
 def _shot_places(listing: Listing) -> dict[str, int]:

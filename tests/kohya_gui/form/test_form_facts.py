@@ -29,8 +29,10 @@ from kohya_gui.preferring import name_webui
 from kohya_gui.views.sources_html import sources_html
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
+from train_core.config.jobs.tools import TagPictures
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.tables import dump_tables
+from train_core.studio.tagging.wd_files import demo_tagger
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +281,13 @@ def test_absurd_repeats_are_not_offered(images: Path):
     offered = offers_html(checked(images), "900000", "en")
     assert "epochs" in offered
     assert "repeats" not in offered
+
+
+def test_the_demo_s_tagger_is_offered_where_one_is_asked_for(tmp_path: Path) -> None:
+    with gr.Blocks():
+        tools = build_form(TagPictures, "tag_pictures-")
+    for typed in ("", "Demo", "tag"):
+        assert offered_paths(tools, "tagger", typed)[0] == str(demo_tagger())
+    for name, typed in (("pictures", ""), ("tagger", f"{tmp_path}/")):
+        assert str(demo_tagger()) not in offered_paths(tools, name, typed)
+    assert offered_paths(tools, "tagger", "", Reach((tmp_path,))) == [str(tmp_path)]

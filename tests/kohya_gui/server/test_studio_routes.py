@@ -19,8 +19,10 @@ from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
 from tests.photographs import HOPPERS_FACE, hopper
 from tests.pictures import noise_image
+from train_core.config.places import app_dir
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio.dataset import dataset_of
+from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision.box import Box, overlap
 
 NAMES = ("1.png", "2.jpg", "<img src=x onerror=alert(1)>.png", "空 & 'x'.webp", "sideways.jpg", "clear.png", "10.tiff")
@@ -91,6 +93,11 @@ def test_a_folder_opens_with_its_pictures_and_what_was_skipped(page: Page, sourc
     assert len(found["order"]) == 7 and found["bad"] == ""
     assert page.ask("list", revision=found["revision"])["pictures"] is None
     assert page.ask("sets")["sets"][0]["count"] == 7
+
+
+def test_the_demo_s_pictures_come_with_their_tagger_and_others_without(page: Page):
+    assert page.opened["tagger"] == ""
+    assert Page(visit(), app_dir() / "demo" / "images").opened["tagger"] == str(demo_tagger())
 
 
 def test_marks_count_and_are_undone(page: Page):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from demo.world import MASCOT_BACKGROUNDS
 from kohya_gui.views.studio.words import step_text
 from tests.event_lines import Event
 from tests.pictures import noise_image
@@ -87,6 +89,17 @@ def test_pictures_get_their_tags_and_captions_that_are_there_stay(run_tool: RunT
     assert warnings(events) == ["caption_not_utf8"]
     assert dict(map(tuple, table(events, "tags")))["red dress"] == COUNT - 2
     assert {path: path.read_bytes() for path in source.rglob("*.png")} == pictures
+
+
+def test_the_demo_s_tagger_writes_the_words_of_the_demo_s_pictures(run_tool: RunTool, tmp_path: Path):
+    shutil.copytree(app_dir() / "demo" / "images", tmp_path / "tried")
+    run_tool("tag_pictures", pictures=tmp_path / "tried", tagger="{app}/demo/tagger", existing_captions="replace")
+    captions = {path.read_text(encoding="utf-8").strip() for path in (tmp_path / "tried").rglob("*.txt")}
+    assert all(caption.startswith("crux robot, ") for caption in captions)
+    worn = {"crux robot", "cyan robot", "red hat", "yellow belly"}
+    assert {frozenset(caption.split(", ")) for caption in captions} == {
+        frozenset({*worn, f"{background} background"}) for background in MASCOT_BACKGROUNDS
+    }
 
 
 @pytest.mark.parametrize(("existing", "first", "third"), [

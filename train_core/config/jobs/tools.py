@@ -307,8 +307,9 @@ class TagPicturesSettings(Section, title="Tag pictures"):
     pictures: str = _pictures()
     tagger: str = setting(
         "", "The folder of a WD tagger: model.onnx and selected_tags.csv, such as those of "
-        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face. Nothing is downloaded by itself.", label="Tagger",
-        path="folder", required=True,
+        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face. Nothing is downloaded by itself. demo/tagger in the program's "
+        "folder, which the field offers, is there to try this out: it knows the demo's pictures, but not yours.",
+        label="Tagger", path="folder", required=True,
     )
     existing_captions: Existing = _existing()
     tag_trigger: str = _trigger()

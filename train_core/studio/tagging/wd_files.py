@@ -11,6 +11,7 @@ from pathlib import Path
 
 from train_core.config.existing import is_file
 from train_core.config.phrases import phrase
+from train_core.config.places import app_dir
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import NotReadable, reason_of, text_of
 from train_core.facts.images.image_files import content_hashes
@@ -32,6 +33,11 @@ class Tagger:
     digest: str
     tags: tuple[str, ...]
     categories: tuple[int, ...]
+
+
+def demo_tagger() -> Path:
+    """The folder of the program's own tagger, which knows what the demo's pictures show and nothing else."""
+    return app_dir() / "demo" / "tagger"
 
 
 def read_tagger(folder: Path) -> Tagger:
