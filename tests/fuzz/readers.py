@@ -57,6 +57,7 @@ from train_core.studio.exporting.export import _manifest
 from train_core.studio.journal import Journal
 from train_core.studio.kept_lines import LinesOfPictures
 from train_core.studio.query import parse as parse_filter
+from train_core.studio.tagging.deepdanbooru_file import read_deepdanbooru
 from train_core.studio.tagging.wd_files import read_tags
 from train_core.workshop.inspect import _tell_of_training
 
@@ -341,6 +342,8 @@ READERS: dict[str, Reader] = {
          b' "cuts": [0.4, 0], "categories": {"c": 4}}\n{"digest": "ab", "captioner": "c", "text": "A fox.\\u0000"}\n',),
         of_file(lambda path: [(said_tags(line), said_sentence(line)) for line in LinesOfPictures(path).of("ab")]),
     ),
+    "DeepDanbooru": Reader("model-resnet_custom_v3.pt", (archive(pickle.dumps({"tags": ["a_b", "rating:safe"]}, 2)),),
+                           of_file(lambda path: read_deepdanbooru(path.parent))),
     "config of a captioner": Reader("config.json", (b'{"model_type": "blip", "auto_map": {"AutoModel": "a.B"}}',),
                                     of_file(_config)),
     "filter of pictures": Reader("x", (b'tag:"a b" -mark:keep side>=3 alpha',), of_text(parse_filter)),

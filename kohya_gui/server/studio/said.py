@@ -13,7 +13,7 @@ from train_core.studio.kept_lines import Line, LinesOfPictures
 from train_core.studio.studio import Studio
 from train_core.studio.tagging import scores
 from train_core.studio.tagging.choosing import Choice, combined, scored
-from train_core.studio.tagging.scores import categories_in, scores_in
+from train_core.studio.tagging.scores import categories_in, scores_in, threshold_in
 
 MOST, MOST_TAGS, MOST_LETTERS = 20, 300, 200  # answers on a picture, tags of one, letters of a name
 Shown = dict[str, Any]
@@ -51,7 +51,7 @@ def _tags(line: Line) -> Shown | None:
     found = scores_in(line)
     if found is None:
         return None
-    tags = list(scored(found, categories_in(line), Choice()).items())[:MOST_TAGS]
+    tags = list(scored(found, categories_in(line), Choice(general=threshold_in(line))).items())[:MOST_TAGS]
     return {**_about(line, "tagger"), "tags": tags, "text": ", ".join(tag for tag, _ in tags)}
 
 

@@ -307,9 +307,9 @@ class TagPicturesSettings(Section, title="Tag pictures"):
     pictures: str = _pictures()
     tagger: str = setting(
         "", "The folder of a WD tagger: model.onnx and selected_tags.csv, such as those of "
-        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face. Nothing is downloaded by itself. demo/tagger in the program's "
-        "folder, which the field offers, is there to try this out: it knows the demo's pictures, but not yours.",
-        label="Tagger", path="folder", required=True,
+        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face; or one with DeepDanbooru's model-resnet_custom_v3.pt. Nothing "
+        "is downloaded by itself. demo/tagger in the program's folder, which the field offers, is there to try this "
+        "out: it knows the demo's pictures, but not yours.", label="Tagger", path="folder", required=True,
     )
     existing_captions: Existing = _existing()
     tag_trigger: str = _trigger()
@@ -317,8 +317,9 @@ class TagPicturesSettings(Section, title="Tag pictures"):
         False, "Find the thresholds for each picture by itself, at the largest gap between its scores (MCut).",
         label="Thresholds by MCut",
     )
-    general_threshold: float = setting(
-        0.35, "Tags with at least this score are taken; a higher one takes fewer, but surer ones.",
+    general_threshold: float | None = setting(
+        None, "Tags with at least this score are taken; a higher one takes fewer, but surer ones. Empty means 0.35, "
+        "and 0.5 for DeepDanbooru.",
         label="Threshold of general tags", ge=0.05, le=1, applies_to=when("tagger_mcut", False),
     )
     character_tags: bool = setting(
@@ -346,7 +347,7 @@ class TagPicturesSettings(Section, title="Tag pictures"):
 
 
 class TagPictures(Tool, name="tag_pictures"):
-    """Captions of tags by a WD tagger. Pictures that are rejected on the Data tab are left out."""
+    """Captions of tags by a WD tagger or DeepDanbooru. Pictures that are rejected on the Data tab are left out."""
 
     tag_pictures: TagPicturesSettings = TagPicturesSettings()
 

@@ -16,13 +16,13 @@ from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import NotReadable, json_of, reason_of, text_of
 from train_core.facts.images.image_files import content_hashes
 from train_core.facts.preflight import Findings
+from train_core.studio.tagging.deepdanbooru_file import FILE as DEEPDANBOORU
 
 CONFIG = "config.json"
 WEIGHTS = (".safetensors", ".bin")  # endings; .bin is read without running what it holds
 SETTINGS = ("preprocessor_config.json", "processor_config.json")  # of how pictures are prepared: one of them
 OF_TEXT = (".json", ".txt", ".jinja", ".model")  # endings of what else decides what a model says
 FOLDER = "captioners"  # below the home, proposed for models
-DEEPDANBOORU = "model-resnet_custom_v3.pt"
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,8 @@ def _deepdanbooru(folder: Path) -> UserError:
     return UserError(
         problem(
             "captioner_deepdanbooru",
-            "{file} is DeepDanbooru, which is not read. For tags, use a WD tagger with the tool {tool}, such as "
-            "{repository}.",
-            file=str(folder / DEEPDANBOORU), tool="tag_pictures", repository="SmilingWolf/wd-vit-tagger-v3",
+            "{file} is DeepDanbooru, which gives tags and no sentences. Use it with the tool {tool}.",
+            file=str(folder / DEEPDANBOORU), tool="tag_pictures",
         )
     )
 

@@ -59,6 +59,7 @@ class KeptScores(Kept[Scores]):
     def __init__(self, folder: Path, tagger: Tagger) -> None:
         """Read what is there. Raises UserError for a file that cannot be read."""
         self._of_tagger = dict(zip(tagger.tags, tagger.categories, strict=True))
+        self._threshold = tagger.threshold
         super().__init__(folder / FILE, {"model": tagger.digest}, {"tagger": tagger.name})
 
     def read(self, line: Line) -> Scores | None:
@@ -70,6 +71,7 @@ class KeptScores(Kept[Scores]):
         categories = {tag: its for tag in said.tags if (its := self._of_tagger.get(tag, GENERAL)) != GENERAL}
         return {
             "tags": dict(said.tags), "cuts": [said.general_cut, said.character_cut], "categories": categories,
+            "threshold": self._threshold,
         }  # fmt: skip
 
 
@@ -86,6 +88,12 @@ def categories_in(line: Line) -> dict[str, int]:
     named = line.get("categories")
     known = named if isinstance(named, dict) else {}
     return {tag: its if type(its := known.get(tag)) is int else GENERAL for tag in line["tags"]}
+
+
+def threshold_in(line: Line) -> float:
+    """The usual threshold of the tagger that a line of the file is of."""
+    value: Any = line.get("threshold")
+    return float(value) if _is_score(value) else Tagger.threshold
 
 
 def _is_score(value: Any) -> bool:

@@ -25,14 +25,15 @@ TAGS_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Tagger:
-    """A WD tagger on this machine. `tags` and `categories` have one entry for each output of the model, in its order;
-    `digest` is another one when either file has another content."""
+    """A tagger on this machine. `tags` and `categories` have one entry for each output of the model, in its order;
+    `digest` is another one when any of its files has another content; tags with a score of `threshold` are usual."""
 
     name: str
     model: Path
     digest: str
     tags: tuple[str, ...]
     categories: tuple[int, ...]
+    threshold: float = 0.35
 
 
 def demo_tagger() -> Path:
@@ -49,8 +50,8 @@ def read_tagger(folder: Path) -> Tagger:
             problem(
                 "tagger_missing",
                 "{folder} does not have {files}. Download model.onnx and selected_tags.csv, for example those of "
-                "{repository} on Hugging Face, and put both into this folder, or choose a folder that has them. "
-                "Nothing is downloaded by itself.",
+                "{repository} on Hugging Face, and put both into this folder, or choose a folder that has them. A "
+                "folder with DeepDanbooru's model-resnet_custom_v3.pt is read too. Nothing is downloaded by itself.",
                 files=", ".join(missing), folder=str(folder), repository=REPOSITORY,
             )
         )
@@ -97,5 +98,17 @@ def _unreadable(path: Path, reason: str) -> UserError:
             "tagger_tags_unreadable",
             "The tags in {path} cannot be read: {reason}. Download the file again from where the tagger came from.",
             path=str(path), reason=reason,
+        )
+    )
+
+
+def broken(path: Path, error: Exception) -> UserError:
+    """The error for a tagger's model that cannot be used."""
+    reason = error.reason if isinstance(error, NotReadable) else (str(error) or type(error).__name__).splitlines()[0]
+    return UserError(
+        problem(
+            "tagger_broken",
+            "The tagger {model} cannot be used ({reason}). Download the file again, or use another tagger.",
+            model=str(path), reason=reason,
         )
     )

@@ -13,7 +13,7 @@ from PIL import Image
 
 from train_core.config.problems import UserError, problem
 from train_core.studio.decoding import decoded
-from train_core.studio.tagging.wd_files import Tagger
+from train_core.studio.tagging.wd_files import Tagger, broken
 
 Floats = NDArray[np.float32]
 USUAL_SIDE = 448  # of models that take any size
@@ -34,7 +34,7 @@ class WdModel:
         try:
             self._session = onnxruntime.InferenceSession(str(self._path), options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common class
-            raise _broken(self._path, error) from error
+            raise broken(self._path, error) from error
         takes, *others = self._session.get_inputs()
         shape = list(takes.shape)
         if others or len(shape) != 4 or 3 not in (shape[1], shape[3]) or takes.type not in NUMBERS:
@@ -72,7 +72,7 @@ class WdModel:
         try:
             outputs = np.asarray(self._session.run([self._output], given)[0], np.float32)[:count]
         except Exception as error:  # onnxruntime's errors have no common class
-            raise _broken(self._path, error) from error
+            raise broken(self._path, error) from error
         if outputs.shape != (count, self._count):
             raise UserError(
                 problem(
@@ -128,13 +128,3 @@ def _leaves_unit(outputs: Floats) -> NDArray[np.bool_]:
 
 def _sigmoid(values: Floats) -> Floats:
     return (1 / (1 + np.exp(-np.clip(values, -80, 80)))).astype(np.float32)  # type: ignore[no-any-return]
-
-
-def _broken(path: Path, error: Exception) -> UserError:
-    return UserError(
-        problem(
-            "tagger_broken",
-            "The tagger {model} cannot be used ({reason}). Download the file again, or use another tagger.",
-            model=str(path), reason=(str(error) or type(error).__name__).splitlines()[0],
-        )
-    )
