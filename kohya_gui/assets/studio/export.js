@@ -1,11 +1,12 @@
 // The dialog that writes the kept pictures as folders to train on, and takes them to the Train tab.
 
 import {set, at, say} from "./state.js";
-import {ask, Refusal} from "./asking.js";
+import {ask, post, Refusal} from "./asking.js";
 
 const form = () => at("studio-export").querySelector("form");
 const field = (name) => form().elements[name];
 let written = null; // where the last export went
+let writes = false, stops = false; // whether one is under way, and is to end
 
 export function startExport() {
   at("studio-export-open").addEventListener("click", show);
@@ -25,6 +26,7 @@ export function startExport() {
     if (event.target === at("studio-export") || event.target.closest("[data-shut]")) at("studio-export").close();
   });
   at("studio-export-train").addEventListener("click", train);
+  at("studio-export-stop").addEventListener("click", () => { stops = true; });
 }
 
 async function show() {
@@ -46,6 +48,7 @@ async function show() {
     at("studio-export-kept").textContent = say("export_kept", {count: plan.kept});
     weigh(plan.kept);
     form().oninput = () => weigh(plan.kept);
+    if (plan.writes) follow(() => ask("exported"));
   } catch (error) {
     refuse(error);
   }
@@ -58,32 +61,55 @@ function weigh(kept) {
 }
 
 function forget() {
+  if (writes) return;
   written = null;
   at("studio-export-told").replaceChildren();
   at("studio-export-train").hidden = true;
 }
 
-async function write() {
+function write() {
   forget();
+  follow(() => ask("export", {
+    name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
+    held_out: Math.trunc(Number(field("held_out").value || 0)), whole: field("whole").checked, boxes: field("boxes").checked,
+    form: field("form").value, zip: field("zip").checked,
+  }));
+}
+
+// Asks how far it is until everything is written; the answers wait for that a while by themselves.
+async function follow(begin) {
+  if (writes) return;
+  const id = set.id;
+  [writes, stops] = [true, false];
   const go = at("studio-export-go");
   go.disabled = true;
   go.textContent = say("export_writing");
   try {
-    const answer = await ask("export", {
-      name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
-      held_out: Math.trunc(Number(field("held_out").value || 0)), whole: field("whole").checked, boxes: field("boxes").checked,
-    });
-    written = {...answer, name: field("name").value.trim()};
+    let answer = await begin();
+    while (answer.writes) {
+      far(answer.writes);
+      answer = await post("exported", {id, stop: stops});
+    }
+    written = answer;
     at("studio-export-told").innerHTML = answer.left;
     at("studio-export-told").prepend(Object.assign(document.createElement("p"), {className: "done", textContent: answer.told}));
-    at("studio-export-train").hidden = false;
-    at("studio-export-train").focus();
+    at("studio-export-train").hidden = !answer.trains;
+    if (answer.trains) at("studio-export-train").focus();
   } catch (error) {
     refuse(error);
   } finally {
+    writes = false;
+    far(null);
     go.disabled = false;
     go.textContent = say("export_go");
   }
+}
+
+function far(counts) {
+  const [done, all] = counts ?? [0, 0], place = at("studio-export-far");
+  place.hidden = at("studio-export-stop").hidden = !counts;
+  place.firstElementChild.textContent = say("export_far", {done, all: all || "…"});
+  place.querySelector("i").style.width = `${all ? (100 * done) / all : 0}%`;
 }
 
 function refuse(error) {
@@ -94,9 +120,9 @@ function refuse(error) {
 function train() {
   if (!written) return;
   crucible.put({
-    train_data_dir: written.train, validation_data_dir: written.validation,
+    train_data_dir: written.description ? "" : written.train, dataset_config: written.description, validation_data_dir: written.validation,
     ...(written.regularisation ? {reg_data_dir: written.regularisation} : {}),
-    ...(written.masks ? {masked_loss: true, conditioning_data_dir: written.masks} : {}), dataset_config: "", in_json: "", class_folders: false,
+    ...(written.masks ? {masked_loss: true, conditioning_data_dir: written.masks} : {}), in_json: "", class_folders: false,
     caption_extension: ".txt", output_name: written.name,
   });
   at("studio-export").close();

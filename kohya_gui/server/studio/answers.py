@@ -10,7 +10,6 @@ from typing import Any
 from kohya_gui.files.arrivals import ZIP
 from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
-from kohya_gui.i18n.messages import text
 from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
@@ -19,7 +18,7 @@ from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
 from kohya_gui.views.studio.words import facet_text, finding_text, notes_html, step_text
 from train_core.config.existing import is_file
-from train_core.config.places import app_dir, home
+from train_core.config.places import app_dir
 from train_core.config.problems import UserError, problem
 from train_core.facts.captions.lint import LIMITS, lint
 from train_core.facts.captions.sets import Captioned, CaptionSet
@@ -28,9 +27,7 @@ from train_core.facts.images.caption_draws import CaptionRules
 from train_core.studio import captions
 from train_core.studio.captions import all_tags
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
-from train_core.studio.decisions import KEEP, MARKS
-from train_core.studio.exporting.export import export
-from train_core.studio.exporting.plan import Plan, proposed_repeats
+from train_core.studio.decisions import MARKS
 from train_core.studio.listing import Listing
 from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.studio import Outcome
@@ -40,7 +37,6 @@ from train_core.studio.vision import found as vision
 
 MOST_EXAMPLES, MOST_LETTERS, MOST_PATH, MOST_TEXT = 5, 500, 4096, 100_000
 MOST_FINDINGS = 200
-EXPORTS = "exports"  # below the home
 
 Asked = Mapping[str, Any]
 Found = dict[str, Any]
@@ -266,40 +262,6 @@ class Answers:
             for row in rows
         ])  # fmt: skip
         return self._described(listing)
-
-    def plan(self, asked: Asked, language: str) -> Found:
-        """What an export would start from: how many pictures are kept, and what is proposed for it."""
-        listing = self.listing(asked)
-        dataset, kept = listing.studio.dataset, listing.counts()[KEEP]
-        boxes = sum(bool(facts.boxes) for facts in listing.studio.facts.values() if facts.mark == KEEP)
-        return {
-            "kept": kept, "boxed": boxes, "name": dataset.name, "repeats": proposed_repeats(kept),
-            "folder": str(home() / EXPORTS / dataset.name),
-        }  # fmt: skip
-
-    def export(self, asked: Asked, language: str) -> Found:
-        """Write the pictures that are kept, with their captions, as folders to train on."""
-        listing = self.listing(asked)
-        folder = self._reach.must_find(_text(asked, "folder", MOST_PATH))
-        plan = Plan(
-            folder, _text(asked, "name"), _whole(asked, "repeats"), max(0, _whole(asked, "held_out")),
-            max(0, _whole(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True,
-        )  # fmt: skip
-        listing.take_measures()
-        kept = listing.order("mark:keep")
-        done = export(listing.studio, kept, plan, [one.pictures for one in listing.alike()])
-        key = "ui.studio.exported_held" if done.held_out else "ui.studio.exported"
-        told = text(
-            key, language, trained=done.trained, held=done.held_out, folder=str(folder), written=done.written,
-            unchanged=done.unchanged, removed=done.removed,
-        )  # fmt: skip
-        if done.regular:
-            told += " " + text("ui.studio.exported_regular", language, count=f"{done.regular:,}")
-        return {
-            "told": told, "left": notes_html(done.left, language), "trained": done.trained, "held_out": done.held_out,
-            "train": str(done.train), "validation": str(done.validation or ""),
-            "regularisation": str(done.regularisation or ""), "masks": str(done.masks or ""),
-        }  # fmt: skip
 
     def groups(self, asked: Asked, language: str) -> Found:
         """Near-duplicates, as far as pictures are measured."""

@@ -15,6 +15,7 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.server.answering import answer
 from kohya_gui.server.studio.answers import Answers, Asked, Found
 from kohya_gui.server.studio.box_answers import BoxAnswers
+from kohya_gui.server.studio.export_answers import ExportAnswers
 from kohya_gui.server.studio.opened_sets import Studios
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.thumbnails import thumbnail
@@ -52,12 +53,14 @@ def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = 
         return Route(f"/data/{{set}}/{name}/{{picture:int}}", handler)
 
     boxes = BoxAnswers(answers.listing, answers.changed)
+    exports = ExportAnswers(answers.listing, reach)
     names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups",
-             "plan", "export", "proofread", "convert", "found", "said", "merge")  # fmt: skip
+             "proofread", "convert", "found", "said", "merge")  # fmt: skip
     return [
         route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
+        *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from markupsafe import Markup
 
 from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.views.markup import joined
 from kohya_gui.views.picker_html import ICONS
 from kohya_gui.views.studio.crops import crops_html
+from train_core.studio.exporting.plan import Form
 
 GROUP = "data"
 SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces")
@@ -225,6 +228,10 @@ def _viewer(language: str) -> Markup:
 
 def _export(language: str) -> Markup:
     """The dialog that writes what is kept as folders to train on."""
+    forms = joined(
+        Markup('<option value="{}">{}</option>').format(form, _said(f"form_{form.lower()}", language))
+        for form in get_args(Form)
+    )
     return Markup(
         '<dialog id="studio-export" class="card" aria-labelledby="studio-export-title"><header>'
         '<h3 id="studio-export-title">{title}</h3><button type="button" class="icon" data-shut aria-label="{close}">×'
@@ -236,9 +243,13 @@ def _export(language: str) -> Markup:
         'spellcheck="false"><button type="button" id="studio-export-pick" title="{pick}" aria-label="{pick}">{icon}'
         '</button></span></label><span class="wide what"><label><input name="whole" type="checkbox" checked>{whole}'
         '</label><label><input name="boxes" type="checkbox">{boxes}</label></span>'
+        '<label class="wide">{form}<select name="form">{forms}</select></label>'
+        '<span class="wide what"><label><input name="zip" type="checkbox">{zip}</label></span>'
         '<p class="soft wide" id="studio-export-sum" role="status"></p>'
+        '<div class="wide" id="studio-export-far" hidden><span></span><div class="meter"><i class="k"></i></div></div>'
         '<div class="told-here wide" id="studio-export-told" role="alert"></div>'
-        '<div class="line wide"><button type="submit" class="small" id="studio-export-go">{go}</button>'
+        '<div class="line wide"><button type="button" class="small" id="studio-export-stop" hidden>{stop}</button>'
+        '<button type="submit" class="small" id="studio-export-go">{go}</button>'
         '<button type="button" class="small primary" id="studio-export-train" hidden>{train}</button></div></form>'
         "</dialog>"
     ).format(
@@ -247,7 +258,8 @@ def _export(language: str) -> Markup:
         held_out=_said("export_held_out", language), folder=_said("export_folder", language),
         pick=_said("pick", language), icon=ICONS["folder"], go=_said("export_go", language),
         train=_said("export_train", language), whole=_said("export_whole", language),
-        boxes=_said("export_boxes", language),
+        boxes=_said("export_boxes", language), form=_said("export_form", language), forms=forms,
+        zip=_said("export_zip", language), stop=_said("export_stop", language),
     )  # fmt: skip
 
 

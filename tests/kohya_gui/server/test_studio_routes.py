@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kohya_gui.files.reach import EVERYWHERE, Reach
+from kohya_gui.server.studio import export_answers
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
 from tests.photographs import HOPPERS_FACE, hopper
@@ -22,6 +24,9 @@ from tests.pictures import noise_image
 from train_core.config.places import app_dir
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio.dataset import dataset_of
+from train_core.studio.exporting.export import Exported, Progress, export_kept
+from train_core.studio.exporting.plan import Plan
+from train_core.studio.listing import Listing
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision.box import Box, overlap
 
@@ -253,13 +258,40 @@ def test_what_is_kept_is_exported_and_described(page: Page, tmp_path: Path):
     page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"], ids["10.tiff"]], mark="k")
     assert page.ask("plan") == {
         "kept": 3, "boxed": 0, "name": "pictures", "repeats": 40,
-        "folder": str(tmp_path / "home" / "exports" / "pictures"),
+        "folder": str(tmp_path / "home" / "exports" / "pictures"), "writes": False,
     }  # fmt: skip
     done = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, held_out=1)
     assert "to train on: 2, for validation: 1" in done["told"]
     assert len(list((tmp_path / "out" / "train" / "7_nagisa").iterdir())) == 4
     assert done["validation"] == str(tmp_path / "out" / "validation")
     assert "Repeats" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats="7")["error"]
+    listed = page.ask("export", folder=str(tmp_path / "list"), name="nagisa", repeats=7, form="JSON", zip=True)
+    assert listed["description"] == str(tmp_path / "list" / "dataset.toml") and "nagisa.zip" in listed["told"]
+    assert page.ask("export", folder=str(tmp_path / "in"), name="n", repeats=7, form="imagefolder")["trains"] is False
+
+
+def test_an_export_tells_how_far_it_is_and_can_be_stopped(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    page.ask("mark", pictures=list(page.ids().values()), mark="k")
+    seen, goes_on = threading.Event(), threading.Event()
+
+    def slowly(listing: Listing, plan: Plan, progress: Progress) -> Exported:
+        progress(1, 7)
+        seen.set()
+        goes_on.wait()
+        return export_kept(listing, plan, progress)
+
+    monkeypatch.setattr(export_answers, "PATIENCE", 0.01)
+    monkeypatch.setattr(export_answers, "export_kept", slowly)
+    page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)
+    seen.wait()
+    assert page.ask("plan")["writes"] is True
+    assert page.ask("exported", stop=True)["writes"] == [1, 7]
+    monkeypatch.setattr(export_answers, "PATIENCE", 60)
+    goes_on.set()
+    assert "was stopped" in page.ask("exported")["error"]
+    assert page.ask("plan")["writes"] is False
 
 
 def test_boxes_are_kept_within_the_picture_and_exported_into_the_folders_of_their_names(page: Page, tmp_path: Path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,9 +17,10 @@ from train_core.config.image_settings import DataSettings
 from train_core.config.problems import UserError
 from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.folders import look
-from train_core.studio.dataset import dataset_of
-from train_core.studio.exporting.export import export
-from train_core.studio.exporting.plan import Plan, proposed_repeats
+from train_core.facts.datasets.metadata_files import read_metadata
+from train_core.studio.dataset import BoxKind, dataset_of
+from train_core.studio.exporting.export import Exported, export
+from train_core.studio.exporting.plan import Form, Plan, proposed_repeats
 from train_core.studio.holding_out import hold_out
 from train_core.studio.studio import Studio
 
@@ -132,6 +135,75 @@ def test_a_killed_export_is_done_again(studio: Studio, tmp_path: Path):
         export(studio, list(studio.pictures), plan, progress=killed)
     done = export(studio, list(studio.pictures), plan)
     assert (done.trained, done.left) == (8, ())
+
+
+def exported(studio: Studio, form: Form, folder: Path, **more: Any) -> Exported:
+    texts = ("nagisa, solo", "A girl stands.\nShe smiles.", "“空”, 帽子", "")
+    for id, text in zip(studio.pictures, texts, strict=False):
+        studio.write(id, text, studio.caption(id).shown)
+    return export(studio, list(studio.pictures), Plan(folder, "nagisa", 7, form=form, **more))
+
+
+@pytest.mark.parametrize("form", ["JSON", "JSONL"])
+def test_metadata_is_read_back_by_the_house_with_every_caption(studio: Studio, tmp_path: Path, form: Form):
+    done = exported(studio, form, tmp_path / "out", held_out=1)
+    assert done.left == () and done.description == tmp_path / "out" / "dataset.toml"
+    assert not list((tmp_path / "out" / "train").rglob("*.txt"))
+    [subset] = read_dataset_file(done.description, DataSettings()).subsets
+    assert subset.metadata_file is not None and subset.repeats == 7
+    found = read_metadata(subset.metadata_file, subset.image_dir, 7, ", ")
+    assert found.problems == ()
+    said = {one.path.name: one.caption for one in found.folders[0].images}
+    rows = json.loads((tmp_path / "out" / "manifest.json").read_text())["files"]
+    expected = {
+        Path(place).name: studio.caption(id).shown.strip() for id, one in studio.pictures.items()
+        for place, row in rows.items() if row["source"] == str(one.path) and place.startswith("train/7_nagisa/")
+        and place.endswith(".png")
+    }  # fmt: skip
+    assert said == expected and len(said) == 7
+    assert done.validation is not None and look(done.validation, ".txt").problems == ()
+    tags = {one.tags for one in found.folders[0].images}
+    assert not any("smiles" in (one or "") for one in tags) and "nagisa, tag 1" in tags
+
+
+def test_an_imagefolder_lists_every_picture_with_its_text(studio: Studio, tmp_path: Path):
+    export(studio, list(studio.pictures), Plan(tmp_path / "out", "nagisa", 7))
+    done = exported(studio, "imagefolder", tmp_path / "out", held_out=2)
+    assert not list((tmp_path / "out").rglob("*.txt")) and not (tmp_path / "out" / "dataset.toml").exists()
+    texts = []
+    for part in ("train", "validation"):
+        lines = (tmp_path / "out" / part / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        assert all((tmp_path / "out" / part / row["file_name"]).is_file() for row in rows)
+        texts += [row["text"] for row in rows]
+    assert sorted(texts) == sorted(one.caption.strip() for one in studio.facts.values())
+    assert (done.trained, done.held_out, done.description) == (6, 2, None)
+
+
+def test_a_zip_holds_what_is_trained_on_and_is_written_over_only_if_it_is_ours(studio: Studio, tmp_path: Path):
+    done = exported(studio, "folders", tmp_path / "out", zipped=True)
+    assert done.archive == tmp_path / "out" / "nagisa.zip"
+    with zipfile.ZipFile(done.archive) as opened:
+        packed = {name: opened.read(name) for name in opened.namelist()}
+    there = {place.replace("\\", "/"): content for place, content in files(tmp_path / "out").items()}
+    del there["manifest.json"], there["nagisa.zip"]
+    assert packed == there
+    before = done.archive.read_bytes()
+    assert exported(studio, "folders", tmp_path / "out", zipped=True).left == ()
+    assert done.archive.read_bytes() == before
+    done.archive.write_bytes(b"mine")
+    assert [one.code for one in exported(studio, "folders", tmp_path / "out", zipped=True).left] == ["export_foreign"]
+    assert done.archive.read_bytes() == b"mine"
+
+
+def test_regularisation_and_masks_have_no_place_in_a_list(studio: Studio, tmp_path: Path):
+    studio.set_box_kinds([BoxKind("face", use="reg")])
+    id = next(iter(studio.pictures))
+    studio.put_boxes(id, [{"name": "face", "left": 0, "top": 0, "right": 64, "bottom": 64}])
+    plan = Plan(tmp_path / "out", "nagisa", 7, whole=False, boxes=True, form="JSON")
+    with pytest.raises(UserError, match="no place for regularisation"):
+        export(studio, [id], plan)
+    assert not (tmp_path / "out").exists()
 
 
 HASH = st.text("abcdef0123456789", min_size=4, max_size=4)

@@ -60,6 +60,7 @@ OURS = (
     Row(name="find_faces", settings=f"{JOBS}.tools:FindFaces"),
     Row(name="tag_pictures", settings=f"{JOBS}.tools:TagPictures"),
     Row(name="caption_pictures", settings=f"{JOBS}.tools:CaptionPictures"),
+    Row(name="export_dataset", settings=f"{JOBS}.tools:ExportDataset"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}

@@ -401,3 +401,41 @@ class CaptionPictures(
     """Captions in sentences by a model such as BLIP, GIT or Florence-2. Rejected pictures are left out."""
 
     caption_pictures: CaptionPicturesSettings = CaptionPicturesSettings()
+
+
+class ExportDatasetSettings(Section, title="Export a dataset"):
+    pictures: str = _pictures()
+    export_folder: str = setting(
+        "", "Where to: a new or empty folder, or one that was exported to before. Only what differs is written.",
+        label="Export to", path="output", required=True,
+    )
+    export_name: str = setting(
+        "", "The words in the folder's name, which are the trigger word where a picture has no caption.", label="Name",
+        required=True,
+    )
+    export_repeats: int | None = setting(
+        None, "How often each picture is shown in an epoch; empty takes what comes to some 200 in all.",
+        label="Repeats", ge=1, le=10_000,
+    )
+    export_form: Literal["folders", "JSON", "JSONL", "imagefolder"] = setting(
+        "folders", "Where captions are: folders beside the pictures; JSON and JSONL in a metadata file for sd-scripts; "
+        "imagefolder in metadata.jsonl as Hugging Face's datasets read it.", label="Captions as",
+    )
+    export_zip: bool = setting(False, "Also make a zip file of it, in the same folder.", label="Zip file")
+    export_whole: bool = setting(True, "Export the pictures themselves.", label="Whole pictures")
+    export_boxes: bool = setting(
+        False, "Export the boxes drawn under Crops, each name in its own folder.", label="Boxes",
+    )
+    export_held_out: int = setting(
+        0, "Pictures that are not trained on, but validated on; near-duplicates stay together.",
+        label="Held out for validation", ge=0, le=100_000,
+    )
+    export_seed: int = setting(
+        0, "Another number holds out other pictures.", label="Seed of the choice", ge=0, le=2**31, advanced=True,
+    )
+
+
+class ExportDataset(Tool, name="export_dataset"):
+    """The pictures that are kept on the Data tab, with their captions, as folders to train on."""
+
+    export_dataset: ExportDatasetSettings = ExportDatasetSettings()

@@ -19,14 +19,18 @@ from train_core.config.problems import Problem, UserError, cause_of, problem
 from train_core.config.tables import dump_tables
 from train_core.config.untrusted import text_of
 from train_core.config.whole_files import write_text, write_whole
+from train_core.studio.exporting.archive import write_archive
 from train_core.studio.exporting.files import MASKS, File, files
+from train_core.studio.exporting.listed import LISTED, check_form, list_place, listed
 from train_core.studio.exporting.pieces import REGULARISATION, TRAIN, USES, VALIDATION, Piece, pieces
 from train_core.studio.exporting.plan import MANIFEST, Plan, check, is_empty
 from train_core.studio.holding_out import hold_out
+from train_core.studio.listing import Listing
 from train_core.studio.studio import Studio
 
 DATASET = "dataset.toml"
 VERSION = 1
+PIECE = 1 << 20  # bytes
 Progress = Callable[[int, int], None]
 
 
@@ -34,7 +38,8 @@ Progress = Callable[[int, int], None]
 class Exported:
     """What an export has done: pictures by what they are for, files written and removed, what was left.
 
-    `validation`, `regularisation` and `masks` are folders, None where nothing was written there.
+    `validation`, `regularisation` and `masks` are folders, None where nothing was written there. `description` is the
+    dataset file where captions are not beside the pictures, and `archive` the zip file, None without one.
     """
 
     train: Path
@@ -48,6 +53,16 @@ class Exported:
     unchanged: int
     removed: int
     left: tuple[Problem, ...] = ()
+    description: Path | None = None
+    archive: Path | None = None
+
+
+def export_kept(listing: Listing, plan: Plan, progress: Progress = lambda done, total: None) -> Exported:
+    """Export the pictures of a dataset that are kept, near-duplicates as far as they are known. Raises UserError."""
+    listing.take_measures()
+    return export(
+        listing.studio, listing.order("mark:keep"), plan, [one.pictures for one in listing.alike()], progress
+    )
 
 
 def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequence[int]] = (),
@@ -62,6 +77,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     digests = studio.identify(ids)
     held = set(hold_out(digests, groups, plan.held_out, plan.seed)) if plan.held_out else set()
     parts = pieces(studio, digests, held, plan)
+    check_form(plan.form, parts)
     before = _manifest(plan.folder)
     left = [_fewer(plan.held_out, len(held))] if len(held) < plan.held_out else []
     written: dict[str, dict[str, Any]] = {}
@@ -69,16 +85,19 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     uses: Counter[str] = Counter()
     try:
         _note(plan, before)  # so that an export that is killed can be done again
-        for file in files(studio, digests, parts, left):
+        for file in listed(files(studio, digests, parts, left), plan.form):
             state = _put(plan.folder, file, before.get(file.place), left)
             states[state] += 1
             if state != "left":
                 written[file.place] = _row(file)
             uses[file.use] += 1
             progress(sum(uses[use] for use in USES), len(parts))
-        removed = _remove(plan.folder, {place: row for place, row in before.items() if place not in written}, left)
+        if plan.form != "imagefolder":
+            written[DATASET] = _write_dataset_file(plan, parts, written)
+        removed = _remove(plan.folder, {place: row for place, row in before.items() if place not in written
+                                        and not (plan.zipped and place == plan.archive)}, left)  # fmt: skip
+        archive = _zip(plan, before, written, left)
         _note(plan, written)
-        _write_dataset_file(plan, parts, written)
     except OSError as error:
         raise _not_written(plan.folder, error) from error
     progress(1, 1)
@@ -89,6 +108,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     return Exported(
         plan.folder / TRAIN, folder(VALIDATION), folder(REGULARISATION), folder(MASKS), uses[TRAIN], uses[VALIDATION],
         uses[REGULARISATION], states["written"], states["unchanged"], removed, tuple(left),
+        plan.folder / DATASET if plan.form in ("JSON", "JSONL") else None, archive,
     )  # fmt: skip
 
 
@@ -107,6 +127,22 @@ def _put(folder: Path, file: File, before: Mapping[str, Any] | None, left: list[
     return "written"
 
 
+def _zip(
+    plan: Plan, before: Mapping[str, Any], written: dict[str, dict[str, Any]], left: list[Problem]
+) -> Path | None:
+    """Write the zip file if one is asked for, unless there is one that no export has written."""
+    path = plan.folder / plan.archive
+    if not plan.zipped:
+        return None
+    if exists(path) and before.get(plan.archive, {}).get("written") != _sum_of(path):
+        left.append(_foreign(path))
+        return None
+    with write_whole(path) as temporary:
+        write_archive(temporary, plan.folder, written)
+    written[plan.archive] = _made(path, "zip")
+    return path
+
+
 def _remove(folder: Path, rows: Mapping[str, Mapping[str, Any]], left: list[Problem]) -> int:
     """Remove what an earlier export wrote and this one does not want, unless somebody has changed it."""
     removed = 0
@@ -114,7 +150,7 @@ def _remove(folder: Path, rows: Mapping[str, Mapping[str, Any]], left: list[Prob
         path = folder / place
         if not is_file(path):
             continue
-        if row.get("written") != _sum(path.read_bytes()):
+        if row.get("written") != _sum_of(path):
             left.append(_foreign(path))
             continue
         path.unlink()
@@ -130,24 +166,28 @@ def _note(plan: Plan, files: Mapping[str, dict[str, Any]]) -> None:
     """Write the list of files."""
     said = {
         "version": VERSION, "name": plan.name, "repeats": plan.repeats, "held_out": plan.held_out, "seed": plan.seed,
-        "whole": plan.whole, "boxes": plan.boxes,
+        "whole": plan.whole, "boxes": plan.boxes, "form": plan.form,
         "files": files,
     }  # fmt: skip
     write_text(plan.folder / MANIFEST, json.dumps(said, indent=1) + "\n")
 
 
-def _write_dataset_file(plan: Plan, parts: Sequence[Piece], written: Mapping[str, Any]) -> None:
-    """Write the dataset file, whose paths are relative to it."""
+def _write_dataset_file(plan: Plan, parts: Sequence[Piece], written: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the dataset file, whose paths are relative to it; its row in the list of files."""
     masked = {place.split("/")[1] for place in written if place.startswith(f"{MASKS}/")}
     folders = {piece.folder: piece for piece in parts if piece.use != VALIDATION}
-    subsets = [_subset(folder, piece, masked) for folder, piece in folders.items()]
+    subsets = [_subset(folder, piece, masked, plan) for folder, piece in folders.items()]
     tables = {"datasets": [{"subsets": subsets}]}
     validates = any(piece.use == VALIDATION for piece in parts)
     heading = "# Written by the Data tab. Held-out pictures are in validation/.\n" if validates else ""
     write_text(plan.folder / DATASET, heading + dump_tables(tables))
+    return _made(plan.folder / DATASET, "dataset")
 
 
-def _subset(folder: str, piece: Piece, masked: set[str]) -> dict[str, Any]:
+def _subset(folder: str, piece: Piece, masked: set[str], plan: Plan) -> dict[str, Any]:
+    if piece.use in LISTED[plan.form]:
+        place = list_place(f"{folder}/", plan.form)
+        return {"metadata_file": place, "image_dir": folder, "num_repeats": piece.repeats}
     said: dict[str, Any] = {
         "image_dir": folder, "num_repeats": piece.repeats, "class_tokens": piece.name, "caption_extension": ".txt",
     }  # fmt: skip
@@ -165,6 +205,11 @@ def _row(file: File) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _made(path: Path, operation: str) -> dict[str, Any]:
+    """The row of a file that is made of the export as a whole."""
+    return {"source": "", "digest": "", "operations": [operation], "written": _sum_of(path)}
+
+
 def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
     """The files of an earlier export by their places; what no export can have written does not count."""
     if not is_file(folder / MANIFEST):
@@ -176,8 +221,27 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
     files = said.get("files") if isinstance(said, dict) else None
     return {
         place: row for place, row in (files.items() if isinstance(files, dict) else ())
-        if isinstance(row, dict) and place.split("/")[0] in (*USES, MASKS) and ".." not in place.split("/")
+        if isinstance(row, dict) and _is_ours(place)
     }  # fmt: skip
+
+
+def _is_ours(place: str) -> bool:
+    """Whether an export may have written this: below one of its folders, or the zip file."""
+    first, *below = place.split("/")
+    if below:
+        return first in (*USES, MASKS) and ".." not in below
+    return first == DATASET or (first.endswith(".zip") and not first.startswith("."))
+
+
+def _sum_of(path: Path) -> str:
+    """As `_sum`, of a file piece by piece; "" for one that is none."""
+    if not is_file(path):
+        return ""
+    found = hashlib.blake2b(digest_size=20)
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def _sum(content: bytes) -> str:

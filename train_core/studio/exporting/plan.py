@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from train_core.config.existing import exists, is_file
 from train_core.config.file_names import refused_name
@@ -12,6 +13,8 @@ from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.studio.studio import Studio
 
 MANIFEST = "manifest.json"
+# How captions are written: beside the pictures, as sd-scripts' metadata file, or as an imagefolder's.
+Form = Literal["folders", "JSON", "JSONL", "imagefolder"]
 MOST_REPEATS, LONGEST_NAME = 10_000, 100
 WANTED = 200  # pictures times repeats that the tutorials come to: 30 x 7
 MOST_PROPOSED = 40
@@ -21,7 +24,7 @@ MOST_PROPOSED = 40
 class Plan:
     """What is asked for: the folder to write, the words that name the subject, repeats, and what is held out.
 
-    `whole` exports the pictures themselves, `boxes` the named parts of them.
+    `whole` exports the pictures themselves, `boxes` the named parts of them. `zipped` makes a zip file of it as well.
     """
 
     folder: Path
@@ -31,6 +34,13 @@ class Plan:
     seed: int = 0
     whole: bool = True
     boxes: bool = False
+    form: Form = "folders"
+    zipped: bool = False
+
+    @property
+    def archive(self) -> str:
+        """The name of the zip file, which lies in the folder."""
+        return f"{self.name}.zip"
 
 
 def proposed_repeats(count: int) -> int:

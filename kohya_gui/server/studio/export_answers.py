@@ -1,0 +1,152 @@
+"""What the Data tab's routes answer of an export: what it would start from, how far it is, and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
+from typing import Any, get_args
+
+from kohya_gui.files.reach import Reach
+from kohya_gui.i18n.messages import text
+from kohya_gui.views.studio.words import notes_html
+from train_core.config.places import home
+from train_core.config.problems import UserError, problem
+from train_core.studio.decisions import KEEP
+from train_core.studio.exporting.export import Exported, export_kept
+from train_core.studio.exporting.plan import Form, Plan, proposed_repeats
+from train_core.studio.listing import Listing
+
+EXPORTS = "exports"  # below the home
+PATIENCE = 1.0  # seconds that an answer waits for the end
+MOST_PATH, MOST_LETTERS = 4096, 500
+
+Asked = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+class Writing:
+    """An export under way in a thread of its own."""
+
+    def __init__(self, listing: Listing, plan: Plan) -> None:
+        self.plan = plan
+        self.done, self.total = 0, 0
+        self._listing = listing
+        self._found: Exported | None = None
+        self._error: BaseException | None = None
+        self._stopped = False
+        self._ended = Event()
+        Thread(target=self._write, name="export", daemon=True).start()
+
+    def _write(self) -> None:
+        try:
+            self._found = export_kept(self._listing, self.plan, self._progress)
+        except BaseException as error:  # raised again where it is asked for
+            self._error = error
+        self._ended.set()
+
+    def _progress(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+        if self._stopped:
+            raise _stopped()
+
+    def stop(self) -> None:
+        """Have it end after the picture that it is at."""
+        self._stopped = True
+
+    def result(self, patience: float) -> Exported | None:
+        """What was exported, None if it takes longer than `patience` in seconds. Raises what the export has raised."""
+        self._ended.wait(patience)
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+
+class ExportAnswers:
+    """What the routes answer; everything that comes in may be anything. `listing` finds the dataset asked about."""
+
+    def __init__(self, listing: Callable[[Asked], Listing], reach: Reach) -> None:
+        self._listing = listing
+        self._reach = reach
+        self._writing: dict[str, Writing] = {}  # by dataset
+
+    def plan(self, asked: Asked, _language: str) -> Found:
+        """What an export would start from: how many pictures are kept, and what is proposed for it."""
+        listing = self._listing(asked)
+        dataset, kept = listing.studio.dataset, listing.counts()[KEEP]
+        boxes = sum(bool(facts.boxes) for facts in listing.studio.facts.values() if facts.mark == KEEP)
+        writing = self._writing.get(dataset.id)
+        return {
+            "kept": kept, "boxed": boxes, "name": dataset.name, "repeats": proposed_repeats(kept),
+            "folder": str(home() / EXPORTS / dataset.name), "writes": writing is not None and not writing.ended,
+        }  # fmt: skip
+
+    def export(self, asked: Asked, language: str) -> Found:
+        """Write the pictures that are kept, with their captions, as folders to train on; many take a while."""
+        listing = self._listing(asked)
+        folder = self._reach.must_find(_text(asked, "folder", MOST_PATH))
+        form: Form = next((one for one in get_args(Form) if one == asked.get("form")), "folders")
+        plan = Plan(
+            folder, _text(asked, "name"), _whole(asked, "repeats"), max(0, _whole(asked, "held_out")),
+            max(0, _whole(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True, form,
+            asked.get("zip") is True,
+        )  # fmt: skip
+        id = listing.studio.dataset.id
+        writing = self._writing.get(id)
+        if writing is None or writing.ended:
+            writing = self._writing[id] = Writing(listing, plan)
+        return self._state(writing, language)
+
+    def exported(self, asked: Asked, language: str) -> Found:
+        """How far the export is, or what it has done; with `stop` it ends."""
+        writing = self._writing.get(self._listing(asked).studio.dataset.id)
+        if writing is None:
+            raise _stopped()
+        if asked.get("stop") is True:
+            writing.stop()
+        return self._state(writing, language)
+
+    def _state(self, writing: Writing, language: str) -> Found:
+        done = writing.result(PATIENCE)
+        if done is None:
+            return {"writes": [writing.done, writing.total]}
+        return _described(done, writing.plan, language)
+
+
+def _described(done: Exported, plan: Plan, language: str) -> Found:
+    key = "ui.studio.exported_held" if done.held_out else "ui.studio.exported"
+    told = text(
+        key, language, trained=done.trained, held=done.held_out, folder=str(plan.folder), written=done.written,
+        unchanged=done.unchanged, removed=done.removed,
+    )  # fmt: skip
+    if done.regular:
+        told += " " + text("ui.studio.exported_regular", language, count=f"{done.regular:,}")
+    if done.archive is not None:
+        told += " " + text("ui.studio.exported_zip", language, file=done.archive.name)
+    return {
+        "told": told, "left": notes_html(done.left, language), "trained": done.trained, "held_out": done.held_out,
+        "train": str(done.train), "validation": str(done.validation or ""), "trains": plan.form != "imagefolder",
+        "regularisation": str(done.regularisation or ""), "masks": str(done.masks or ""),
+        "description": str(done.description or ""), "name": plan.name,
+    }  # fmt: skip
+
+
+def _stopped() -> UserError:
+    return UserError(
+        problem(
+            "export_stopped", "The export was stopped. What is written stays; exporting again goes on from there."
+        )
+    )
+
+
+def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
+    given = asked.get(name)
+    return given[:most] if isinstance(given, str) else ""
+
+
+def _whole(asked: Asked, name: str) -> int:
+    given = asked.get(name)
+    return given if type(given) is int else 0
