@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ LEAST = 5  # new tokens of a caption
 LARGEST_GAP = 0.1  # share of a model's weights that may be missing
 # Nothing from anywhere but the folder, no code of others, no pickled objects.
 SAFELY: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+PACKAGE = re.compile(r"pip install `?([\w.-]+)|requires the ([\w.-]+) library", re.IGNORECASE)  # in transformers' words
 OF_MEMORY = ("MemoryError", "OutOfMemoryError")  # told by whoever started the job, with what to do
 
 
@@ -97,10 +99,25 @@ class Captioner(ABC):
         """The error to tell of what the model raised; errors of memory stay as they are."""
         if isinstance(error, UserError) or type(error).__name__ in OF_MEMORY:
             return error
+        if isinstance(error, ImportError):
+            return self._needs_package(str(error))
         return UserError(
             problem(
                 "captioner_broken",
                 "The captioner {folder} cannot be used ({reason}). Download its files again, or use another model.",
                 folder=str(self.folder), reason=(str(error).strip() or type(error).__name__).splitlines()[0][:300],
+            )
+        )
+
+    def _needs_package(self, told: str) -> UserError:
+        """The error for a kind of model that needs a package which does not come with the program."""
+        found = PACKAGE.search(told)
+        return UserError(
+            problem(
+                "captioner_package",
+                "Models such as {folder} need the Python package {package}, which does not come with this program. "
+                "Install it into the program's environment, in the build that belongs to its torch, or use BLIP, GIT "
+                "or Florence-2, which need none.",
+                folder=str(self.folder), package=(found[1] or found[2]).lower() if found else told.strip()[:100],
             )
         )

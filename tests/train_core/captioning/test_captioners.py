@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import AutoProcessor
 
 from tests.captioners import WRITERS, captioner, changed_copy
 from tests.pictures import noise_image
@@ -133,6 +134,19 @@ def test_a_model_without_its_weights_is_refused_and_one_that_lacks_few_says_so(t
     assert its.missing.params["missing"] == 1
     save_file({name: lacking[name] for name in list(lacking)[:5]}, folder / "model.safetensors", {"format": "pt"})
     assert refused(folder).code == "captioner_incomplete"
+
+
+@pytest.mark.parametrize(("told", "package"), [
+    ("\nX requires the Torchvision library but it was not found", "torchvision"),
+    ("Package `num2words` is required. Install it with `pip install num2words`.", "num2words"),
+])  # fmt: skip
+def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, told: str, package: str) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ImportError(told)
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", fail)
+    found = refused(captioner("llava"))
+    assert (found.code, found.params["package"]) == ("captioner_package", package)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b'{"model_type": 7}', b'{"model_type": ["blip"]}'])

@@ -356,8 +356,9 @@ class CaptionPicturesSettings(Section, title="Caption pictures"):
     pictures: str = _pictures()
     captioner: str = setting(
         "", "The folder of a model that describes pictures in sentences, with config.json and model.safetensors: BLIP, "
-        "GIT, Florence-2, or another that transformers knows, such as Qwen-VL, LLaVA or SmolVLM. Nothing is downloaded "
-        "by itself, and no program code in the folder is run.", label="Captioner", path="folder",
+        "GIT, Florence-2, or another that transformers knows, such as LLaVA or BLIP-2; Qwen-VL and SmolVLM need the "
+        "package torchvision as well. Nothing is downloaded by itself, and no program code in the folder is run.",
+        label="Captioner", path="folder",
     )
     caption_prompt: str = setting(
         "", "For BLIP and GIT the beginning of every caption, for Florence-2 its task, for chat models what they are "
