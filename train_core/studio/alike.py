@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from array import array
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -26,17 +27,22 @@ class Group:
     members: tuple[int, ...]
 
 
-def groups(pictures: Sequence[Measures]) -> list[Group]:
+def groups(pictures: Iterable[Measures]) -> list[Group]:
     """Groups of near-duplicates, larger ones first; a picture may be in one of each kind.
 
     The same: hashes within 8 bits, also mirrored, and colours within 20 on average. Alike: the hash alone; only groups
     that hold more than one group of the same are named so.
     """
-    hashes = np.array([one.hash for one in pictures], dtype=np.uint64)
-    mirrored = np.array([one.mirrored for one in pictures], dtype=np.uint64)
-    colours = np.array([np.frombuffer(one.colours, dtype=np.uint8) for one in pictures], dtype=np.int16)
-    same, alike = _Sets(len(pictures)), _Sets(len(pictures))
+    numbers, pixels = array("Q"), bytearray()  # so that the measures of thousands need not be there together
+    for one in pictures:
+        numbers.extend((one.hash, one.mirrored))
+        pixels += one.colours
+    hashes, mirrored = np.frombuffer(numbers, dtype=np.uint64).reshape(-1, 2).T.copy()
+    colours = np.frombuffer(pixels, dtype=np.uint8).reshape(len(hashes), -1) if len(hashes) else np.empty((0, 0))
+    same, alike = _Sets(len(hashes)), _Sets(len(hashes))
     for first, second, is_mirrored in _close(hashes, mirrored):
+        if same.joined(first, second):
+            continue
         alike.join(first, second)
         if _colour_difference(colours[first], colours[second], is_mirrored) <= MOST_COLOUR:
             same.join(first, second)
@@ -46,9 +52,8 @@ def groups(pictures: Sequence[Measures]) -> list[Group]:
     return sorted(found, key=lambda group: (group.kind != "same", -len(group.members), group.members))
 
 
-def _close(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> list[tuple[int, int, bool]]:
+def _close(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> Iterator[tuple[int, int, bool]]:
     """All pairs whose hashes differ in 8 bits at most, and whether the second one is mirrored for that."""
-    found: list[tuple[int, int, bool]] = []
     for start in range(0, len(hashes), ROWS):
         rows = hashes[start : start + ROWS, None]
         for others, is_mirrored in ((hashes, False), (mirrored, True)):
@@ -56,14 +61,14 @@ def _close(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> list[tup
             firsts, seconds = np.nonzero(close)
             firsts = firsts + start
             wanted = firsts < seconds
-            found += [(int(a), int(b), is_mirrored) for a, b in zip(firsts[wanted], seconds[wanted], strict=True)]
-    return found
+            for first, second in zip(firsts[wanted].tolist(), seconds[wanted].tolist(), strict=True):
+                yield first, second, is_mirrored
 
 
-def _colour_difference(first: NDArray[np.int16], second: NDArray[np.int16], mirrored: bool) -> float:
+def _colour_difference(first: NDArray[np.uint8], second: NDArray[np.uint8], mirrored: bool) -> float:
     """The mean difference of 16 x 16 colours, in 0..255."""
     other = second.reshape(16, 16, 3)[:, ::-1].reshape(-1) if mirrored else second
-    return float(np.abs(first - other).mean())
+    return float(np.abs(first.astype(np.int16) - other).mean())
 
 
 class _Sets:
@@ -77,6 +82,10 @@ class _Sets:
             self._parent[place] = self._parent[self._parent[place]]
             place = self._parent[place]
         return place
+
+    def joined(self, first: int, second: int) -> bool:
+        """Whether both are in one set already."""
+        return self._root(first) == self._root(second)
 
     def join(self, first: int, second: int) -> None:
         self._parent[self._root(first)] = self._root(second)

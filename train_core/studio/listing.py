@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from train_core.studio import measures
@@ -18,6 +19,7 @@ from train_core.studio.vision import found
 from train_core.studio.vision.found import FACES, PERSON, TEXT
 
 MOST_TAGS = 300
+PORTION = 500  # pictures whose measures are read together
 # Filters that are offered with how many pictures each would show.
 FACETS = (
     "side>=768", "side>=1024", "sharp>=20", "dark", "light", "aspect>1.3", "aspect<0.6", "alpha", "animated",
@@ -42,8 +44,9 @@ class Listing:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.measures: dict[int, Measures] = {}
-        self._taken = (0, 0, -1)  # looks at the folders, pictures, measured ones
+        self._sharpness: dict[int, float] = {}  # of the measured pictures
+        self._broken: set[int] = set()  # pictures that could not be measured
+        self._looks = 0  # at the folders, when that was taken in
         self._found = (0, -1)  # looks at the folders, and the last time that somebody looked for faces
         self.looked: dict[str, int] = {}  # how many pictures were looked at, by what was looked for
         self._groups: list[AlikeGroup] | None = None
@@ -53,24 +56,42 @@ class Listing:
         """Take in what was measured since this was asked last, and return of how many pictures that is known."""
         studio = self.studio
         with studio.lock:
-            paths = {picture.path: id for id, picture in studio.pictures.items()}
-            seen = (studio.looks, len(paths))
-        if self._taken == (*seen, len(paths)):
-            return len(paths)
-        found = measures.known(list(paths))
-        if self._taken == (*seen, len(found)):
-            return len(found)
-        with studio.lock:
-            self._taken = (*seen, len(found))
-            self.measures = {
-                paths[path]: one for path, one in found.items() if one is not None and paths[path] in studio.pictures
+            if self._looks != studio.looks:
+                self._looks, self._sharpness, self._broken, self._groups = studio.looks, {}, set(), None
+            paths = {
+                picture.path: id for id, picture in studio.pictures.items()
+                if id not in self._sharpness and id not in self._broken
             }
-            self._groups = None
-            shares = measures.percentiles(one.sharpness for one in self.measures.values())
-            for (id, one), share in zip(self.measures.items(), shares, strict=True):
-                studio.facts[id] = replace(studio.facts[id], sharp=share, brightness=one.brightness)
-            studio.revision += 1
-        return len(found)
+            looks, before = self._looks, len(self._sharpness)
+        for portion in _portions(list(paths)):
+            with studio.lock:
+                if studio.looks != looks:  # the folders were looked at again meanwhile
+                    return self.take_measures()
+                self._take(paths, portion)
+        with studio.lock:
+            if len(self._sharpness) > before:
+                self._rank()
+            return len(self._sharpness) + len(self._broken)
+
+    def _take(self, paths: Mapping[Path, int], portion: Mapping[Path, Measures | None]) -> None:
+        facts = self.studio.facts
+        for path, one in portion.items():
+            id = paths[path]
+            if one is None:
+                self._broken.add(id)
+                continue
+            self._sharpness[id] = one.sharpness
+            facts[id] = replace(facts[id], brightness=one.brightness)
+
+    def _rank(self) -> None:
+        """Note how sharp each picture is among all that are measured."""
+        facts = self.studio.facts
+        shares = measures.percentiles(self._sharpness.values())
+        for id, share in zip(self._sharpness, shares, strict=True):
+            if facts[id].sharp != share:
+                facts[id] = replace(facts[id], sharp=share)
+        self._groups = None
+        self.studio.revision += 1
 
     def take_found(self) -> None:
         """Take in what was found on pictures since this was asked last."""
@@ -94,8 +115,16 @@ class Listing:
         """Near-duplicates among the measured pictures, those that are the same first."""
         with self.studio.lock:
             if self._groups is None:
-                ids = list(self.measures)
-                self._groups = [self._group(ids, one) for one in groups([self.measures[id] for id in ids])]
+                ids, paths = [], {self.studio.pictures[id].path: id for id in self._sharpness}
+
+                def measured() -> Iterator[Measures]:
+                    for portion in _portions(list(paths)):
+                        for path, one in portion.items():
+                            if one is not None:
+                                ids.append(paths[path])
+                                yield one
+
+                self._groups = [self._group(ids, one) for one in groups(measured())]
                 places = list(enumerate(self._groups))[::-1]
                 self._place = {id: place for place, one in places for id in one.pictures}
                 kinds = {id: one.kind for one in reversed(self._groups) for id in one.pictures}
@@ -109,8 +138,7 @@ class Listing:
         members = tuple(ids[place] for place in group.members)
         facts = self.studio.facts
         pixels = {id: facts[id].width * facts[id].height for id in members}
-        sharpness = {id: self.measures[id].sharpness for id in members}
-        return AlikeGroup(group.kind, members, best_of(members, pixels, sharpness))
+        return AlikeGroup(group.kind, members, best_of(members, pixels, self._sharpness))
 
     def order(self, filter: str, sort: str = "name", down: bool = False) -> list[int]:
         """The pictures that the filter shows, sorted. Raises UserError for a filter that is none."""
@@ -127,8 +155,8 @@ class Listing:
             "changed": lambda id: pictures[id].seconds,
             "size": lambda id: facts[id].width * facts[id].height,
             "aspect": lambda id: facts[id].width / facts[id].height,
-            "sharpness": lambda id: self.measures[id].sharpness if id in self.measures else -1,
-            "brightness": lambda id: self.measures[id].brightness if id in self.measures else -1,
+            "sharpness": lambda id: self._sharpness.get(id, -1),
+            "brightness": lambda id: -1 if (mean := facts[id].brightness) is None else mean,
             "tags": lambda id: len(facts[id].tags),
             "faces": lambda id: -1 if (count := facts[id].faces) is None else count,
             "mark": lambda id: MARKS.index(facts[id].mark),
@@ -164,6 +192,15 @@ class Listing:
     def column(self, of: Callable[[Facts], Any]) -> list[Any]:
         """Something of all pictures, in the order of their names."""
         return [of(facts) for facts in self.studio.facts.values()]
+
+
+def _portions(paths: Sequence[Path]) -> Iterator[dict[Path, Measures | None]]:
+    """What is known of pictures, portion by portion, up to one of which nothing is: they are measured in order."""
+    for start in range(0, len(paths), PORTION):
+        known = measures.known(paths[start : start + PORTION])
+        if not known:
+            return
+        yield known
 
 
 def _with_found(facts: Facts, one: found.Found) -> Facts:

@@ -121,4 +121,4 @@ def test_measures_are_remembered_and_come_into_the_listing(tmp_path: Path):
 
 def test_no_pictures_have_no_groups():
     assert groups([]) == []
-    assert groups([Measures(0, 0, bytes(768), 1, 0.5, 0.1)]) == []
+    assert groups([Measures(0, 0, bytes(768), 1, 0.5)]) == []
