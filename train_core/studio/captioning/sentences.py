@@ -80,9 +80,17 @@ def with_sentence(
     added = tags_of(behind)
     followed = added or (existing == "prepend" and text.strip())
     body = ", ".join([sentence.rstrip(". ") if followed else sentence, *added])
+    if not {*trigger}.isdisjoint(tags_of(body)):  # the trigger stands in front and not within
+        body = ", ".join(part for part in tags_of(body) if part not in trigger)
     if not text.strip() or existing == "replace":
-        return combined(text, [body], existing, trigger)
+        return combined(text, [body] if body else [], existing, trigger)
     return "\n".join(
-        combined(line, [] if body in line else [body], existing, trigger) if line.strip() else line
+        combined(line, [] if _holds(line, body) else [body], existing, trigger) if line.strip() else line
         for line in text.split("\n")
     )
+
+
+def _holds(line: str, body: str) -> bool:
+    """Whether the parts of `body` stand one after the other in a line, whatever full stops they end in."""
+    parts, wanted = ([part.rstrip(". ") for part in tags_of(text)] for text in (line, body))
+    return any(parts[start : start + len(wanted)] == wanted for start in range(len(parts) - len(wanted) + 1))
