@@ -1,19 +1,29 @@
-"""What tags are about, in thirteen categories, and the order of a caption that follows from them."""
+"""What tags are about, in categories, and the order of a caption that follows from them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("tag_categories.txt")
-# The tutorials' order behind the trigger: 角色, 视角, 镜头, 姿势, 头发, 面部, 动作, 身体, 服装, 场景, 时间, 天气, 事物
+# The tutorials' order behind the trigger: 角色, 视角, 镜头, 姿势, 头发, 面部, 动作, 身体, 服装, 场景, 时间, 天气, 事物;
+# behind them what the other usual order puts in front.
 CATEGORIES = (
     "character", "view", "shot", "pose", "hair", "face", "action", "body", "clothes", "scene", "time", "weather",
-    "object",
+    "object", "style", "artist", "quality",
 )  # fmt: skip
+UNKNOWN = "object"
+WORD = re.compile(r"[^\W_]{2}")  # which faces such as ^_^ and o_o have not
+# Orders that can be chosen: the tutorials', and quality, subject, style, artist, then all details.
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "parts": CATEGORIES,
+    "quality": ("quality", "character", "style", "artist", *CATEGORIES[1:13]),
+}
+# What the types of a site's list say of tags (1 artist, 3 copyright, 4 character, 5 meta).
+OF_TYPES = {1: "artist", 3: "character", 4: "character", 5: "quality"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ def rules() -> Rules:
         category, _, tags = line.partition(": ")
         if line.startswith("#") or category not in CATEGORIES:
             continue
-        for tag in map(str.strip, tags.split(",")):
+        for tag in map(plain, tags.split(",")):
             before, star, behind = tag.partition("*")
             if star:
                 patterns.append((before, behind, category))
@@ -42,22 +52,48 @@ def rules() -> Rules:
     return Rules(exact, patterns)
 
 
-@cache
-def category_of(tag: str) -> str:
-    """What a tag is about; `object` for what is not known."""
-    plain = re.sub(r"\s+", " ", tag.replace("_", " ") if len(tag) > 3 else tag).strip().lower()
-    known = rules()
-    if plain in known.exact:
-        return known.exact[plain]
-    for before, behind, category in known.patterns:
-        if plain.startswith(before) and plain.endswith(behind):
-            return category
-    return CATEGORIES[-1]
+@dataclass(frozen=True)
+class Categories:
+    """Somebody's categories: their order, the tags that were put into others, and what a site's list says of tags."""
+
+    order: tuple[str, ...] = CATEGORIES
+    own: Mapping[str, str] = field(default_factory=dict)
+    type_of: Callable[[str], int | None] = lambda _: None
+
+    def of(self, tag: str) -> str:
+        """What a tag is about; `object` for what is not known."""
+        name = plain(tag)
+        known = self.own.get(name) or rules().exact.get(name)
+        if known is None and (type := self.type_of(name)) is not None:
+            known = OF_TYPES.get(type)
+        return known or _by_pattern(name)
+
+    def sort(self, tags: Sequence[str], trigger: Sequence[str] = ()) -> list[str]:
+        """`tags` by what they are about: the trigger's first; tags of one category keep their order."""
+        first = [tag for tag in dict.fromkeys(trigger) if tag in tags]
+        places = {category: place for place, category in enumerate(self.order)}
+        rest = [tag for tag in tags if tag not in first]
+        return [*first, *sorted(rest, key=lambda tag: places.get(self.of(tag), len(places)))]
 
 
-def sort_tags(tags: Sequence[str], trigger: Sequence[str] = (), order: Sequence[str] = CATEGORIES) -> list[str]:
-    """`tags` by what they are about: the trigger's first, then by `order`; tags of one category keep their order."""
-    first = [tag for tag in dict.fromkeys(trigger) if tag in tags]
-    places = {category: place for place, category in enumerate(order)}
-    rest = [tag for tag in tags if tag not in first]
-    return [*first, *sorted(rest, key=lambda tag: places.get(category_of(tag), len(places)))]
+USUAL = Categories()
+
+
+def plain(tag: str) -> str:
+    """A tag as it is compared: in lower case, with blanks for underscores but in faces, brackets not escaped."""
+    return _plain(tag)
+
+
+def plain_anew(tag: str) -> str:
+    """The same, not remembered: for long lists."""
+    spaced = tag.replace("_", " ") if WORD.search(tag) else tag
+    return " ".join(spaced.replace("\\(", "(").replace("\\)", ")").lower().split())
+
+
+_plain = lru_cache(maxsize=32_768)(plain_anew)
+
+
+@lru_cache(maxsize=32_768)
+def _by_pattern(name: str) -> str:
+    found = (one for before, behind, one in rules().patterns if name.startswith(before) and name.endswith(behind))
+    return next(found, UNKNOWN)

@@ -7,7 +7,7 @@ from functools import partial
 
 from train_core.config.problems import UserError, problem
 from train_core.studio.captions import Edit, edited, tags_of
-from train_core.studio.categories import sort_tags
+from train_core.studio.categories import USUAL, Categories
 
 
 def add(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -54,11 +54,12 @@ def bind(tags: Sequence[str], trigger: Sequence[str], bound: Sequence[str]) -> l
     return [*trigger, *(tag for tag in tags if tag not in bound and tag not in trigger)]
 
 
-def edit_of(do: str, tag: str, into: str) -> Callable[[str], str]:
+def edit_of(do: str, tag: str, into: str, categories: Categories = USUAL) -> Callable[[str], str]:
     """The change of a caption's text that is asked for: `do` with `tag`, which may be several with commas, and `into`.
 
     `replace` takes `tag` as plain text, and `into` in its place. `bind` puts `tag` in front, in place of the tags
-    `into`. `sort` sorts by what tags are about, `tag` first. Raises UserError where there is nothing to do it with.
+    `into`. `sort` sorts by what tags are about, in the order of `categories`, `tag` first. Raises UserError
+    where there is nothing to do it with.
     """
     if do == "replace" and tag:
         return lambda text: text.replace(tag, into)
@@ -70,7 +71,7 @@ def edit_of(do: str, tag: str, into: str) -> Callable[[str], str]:
         "once": (bool(tags), lambda found: once(found, tags)),
         "front": (bool(tags), lambda found: move_to_front(found, tags)),
         "bind": (bool(tags), lambda found: bind(found, tags, new)),
-        "sort": (True, lambda found: sort_tags(found, tags)),
+        "sort": (True, lambda found: categories.sort(found, tags)),
     }
     can, edit = of_tags.get(do, (False, list))
     if not can:

@@ -3,7 +3,6 @@
 import {set, on, at, say, made, tell} from "./state.js";
 import {act, ask, Refusal} from "./asking.js";
 import {keyOf, shownKey} from "./keys.js";
-import {tagNames} from "./side.js";
 
 const WITH_SECOND = ["rename", "replace", "bind"]; // they need what it becomes
 let isOwn = false; // whether somebody has chosen the scope
@@ -25,7 +24,6 @@ export function startBulk() {
     at("studio-tagger").dataset.more = JSON.stringify(set.tagger ? {tagger: set.tagger} : {}); // the demo's pictures have one
   });
   on("chosen list opened mode", () => { scopes(); stale(); });
-  on("side", () => at("studio-tag-names").replaceChildren(...tagNames().map((tag) => new Option(tag, tag))));
   fields();
 }
 

@@ -8,7 +8,6 @@ const SOON = 250, EVERY = 1500; // milliseconds after a change, and between two 
 const COUNTS = [["k", "mark:keep"], ["r", "mark:reject"], ["s", "mark:skip"], [".", "mark:undecided"]];
 const MOST = 300; // tags that are drawn
 let timer = 0, asked = 0, tags = [], editing = false, toggle = () => {};
-export const tagNames = () => tags.map(([tag]) => tag);
 
 // `toggleWord` puts a word into the filter, or takes it out.
 export function startSide(toggleWord) {
@@ -18,6 +17,8 @@ export function startSide(toggleWord) {
     if (found) toggle(found.dataset.word);
   });
   at("studio-tags-search").addEventListener("input", drawTags);
+  at("studio-tags-kind").addEventListener("change", drawTags);
+  on("categories", () => soon(0));
   at("studio-shots-edit").addEventListener("click", editShots);
   on("counts", () => { drawCounts(); if (!editing) drawShots(); });
   on("opened", () => {
@@ -53,7 +54,6 @@ async function look() {
     drawTags();
     drawMeasured(answer.measured);
     drawLooked(answer.looked);
-    tell("side");
     if (answer.measured[0] < answer.measured[1]) soon(EVERY);
   } catch (error) {
     if (mine === asked) complain(error);
@@ -164,16 +164,40 @@ function drawLooked([done, all]) {
   at("studio-looked").textContent = done && done < all ? say("looked", {done, all}) : "";
 }
 
+// The tags, of all categories or one; "groups" draws them by category.
 function drawTags() {
-  const letters = at("studio-tags-search").value.trim().toLowerCase();
-  const found = tags.filter(([tag]) => tag.toLowerCase().includes(letters)).slice(0, MOST), most = Math.max(1, ...tags.map(([, count]) => count));
+  drawKinds();
+  const letters = at("studio-tags-search").value.trim().toLowerCase(), kind = at("studio-tags-kind").value;
+  const fits = ([tag, , category]) => tag.toLowerCase().includes(letters) && (["", "groups"].includes(kind) || category === kind);
+  const found = tags.filter(fits).slice(0, MOST), most = Math.max(1, ...tags.map(([, count]) => count));
   if (!found.length) {
     return at("studio-tags").replaceChildren(made("p", {className: "soft"}, say(tags.length ? "tags_unfound" : "tags_none")));
   }
-  at("studio-tags").replaceChildren(...found.map(([tag, count, kind]) => {
-    const wanted = word("tag", tag), one = button({className: "tag-row", title: kind, data: {word: wanted}}, made("span", {}, tag), made("b", {}, figure(count)));
+  const row = ([tag, count, category]) => {
+    const wanted = word("tag", tag), one = button({className: "tag-row", data: {word: wanted}}, made("span", {}, tag), made("small", {}, kind ? "" : say(`category_${category}`)), made("b", {}, figure(count)));
     one.style.setProperty("--share", `${(100 * count) / most}%`);
     one.setAttribute("aria-pressed", has(set.filter, wanted));
     return one;
+  };
+  if (kind !== "groups") return at("studio-tags").replaceChildren(...found.map(row));
+  at("studio-tags").replaceChildren(...categories().flatMap((category) => {
+    const its = found.filter((one) => one[2] === category);
+    return its.length ? [made("h4", {}, say(`category_${category}`), made("b", {}, figure(its.length))), ...its.map(row)] : [];
   }));
+}
+
+// The categories that tags have, the one with the most tags first.
+function categories() {
+  const counts = {};
+  for (const [, , category] of tags) counts[category] = (counts[category] || 0) + 1;
+  return Object.keys(counts).sort((one, other) => counts[other] - counts[one]);
+}
+
+function drawKinds() {
+  const select = at("studio-tags-kind"), before = select.value;
+  const offered = [["", say("category_all")], ["groups", say("category_groups")], ...categories().map((one) => [one, say(`category_${one}`)])];
+  if (select.dataset.offered === String(offered)) return;
+  select.dataset.offered = String(offered);
+  select.replaceChildren(...offered.map(([value, words]) => new Option(words, value)));
+  select.value = offered.some(([value]) => value === before) ? before : "";
 }

@@ -7,6 +7,8 @@ import {startKeys, showKeys, areShown, actOf, nameOfKey, isPlain} from "./keys.j
 import * as viewer from "./viewer.js";
 import {startSide} from "./side.js";
 import {startCaption, edit} from "./caption.js";
+import {startComplete} from "./complete.js";
+import {startCategories} from "./categories.js";
 import {startBulk, removeTag} from "./bulk.js";
 import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
@@ -28,6 +30,8 @@ export function start(words) {
   startSide(toggleWord);
   startCaption(removeTag);
   startBulk();
+  startComplete();
+  startCategories();
   startSaid();
   startGroups();
   startProofread();

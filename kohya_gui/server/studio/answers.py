@@ -13,6 +13,8 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
+from kohya_gui.server.studio.site_tags import SiteTags
+from kohya_gui.server.studio.word_answers import WordAnswers
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
@@ -45,9 +47,10 @@ Found = dict[str, Any]
 class Answers:
     """What the routes answer; everything that comes in may be anything."""
 
-    def __init__(self, studios: Studios, reach: Reach) -> None:
+    def __init__(self, studios: Studios, reach: Reach, site: SiteTags) -> None:
         self._studios = studios
         self._reach = reach
+        self.words = WordAnswers(self.listing, site)
 
     def shell(self, _asked: Asked, language: str) -> Found:
         """The tab's frame, and the words that its scripts say."""
@@ -119,8 +122,10 @@ class Answers:
             shown = listing.order(_text(asked, "filter"))
         except UserError:
             shown = []
+        categories = self.words.categories_of_all()
         return {
-            **self._state(listing, language), "tags": [[tag, count, ""] for tag, count in listing.tags(shown)],
+            **self._state(listing, language),
+            "tags": [[tag, count, categories.of(tag)] for tag, count in listing.tags(shown)],
             "facets": [
                 {"key": key, "words": facet_text(key, language), "count": count}
                 for key, count in listing.facets(shown)
@@ -215,7 +220,8 @@ class Answers:
         """Change tags of many captions, or show what that would change."""
         listing = self.listing(asked)
         do, tag, into = (_text(asked, name, MOST_TEXT) for name in ("do", "tag", "into"))
-        edit, ids = edit_of(do, tag, into), self._scope(asked, listing)
+        edit = edit_of(do, tag, into, self.words.categories_of_all())
+        ids = self._scope(asked, listing)
         if asked.get("preview") is True:
             found = listing.studio.preview(ids, edit)
             return {"count": len(found), "examples": [[before, after] for _, before, after in found[:MOST_EXAMPLES]]}

@@ -17,6 +17,7 @@ from kohya_gui.server.studio.answers import Answers, Asked, Found
 from kohya_gui.server.studio.box_answers import BoxAnswers
 from kohya_gui.server.studio.export_answers import ExportAnswers
 from kohya_gui.server.studio.opened_sets import Studios
+from kohya_gui.server.studio.site_tags import SiteTags
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.thumbnails import thumbnail
 
@@ -32,12 +33,14 @@ KEPT = {**SAFE, "Cache-Control": "private, max-age=31536000, immutable"}  # the 
 FRESH = {**SAFE, "Cache-Control": "no-cache"}
 
 
-def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = None) -> list[BaseRoute]:
+def studio_routes(
+    forced_language: str, reach: Reach, studios: Studios | None = None, site: SiteTags | None = None
+) -> list[BaseRoute]:
     """The routes of the Data tab. `reach` is what the page may show of the disk.
 
     `forced_language` is the language of every page, "" lets each browser have its own.
     """
-    answers = Answers(studios or Studios(), reach)
+    answers = Answers(studios or Studios(), reach, site or SiteTags())
 
     def route(name: str, of: Callable[[Asked, str], Found]) -> Route:
         async def handler(request: Request) -> Response:
@@ -61,6 +64,7 @@ def studio_routes(forced_language: str, reach: Reach, studios: Studios | None = 
         *(route(name, getattr(answers, name)) for name in names),
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
         *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
+        *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),

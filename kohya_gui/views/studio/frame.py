@@ -9,6 +9,7 @@ from markupsafe import Markup
 from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.views.markup import joined
 from kohya_gui.views.picker_html import ICONS
+from kohya_gui.views.studio.categories import categories_html
 from kohya_gui.views.studio.crops import crops_html
 from train_core.studio.exporting.plan import Form
 
@@ -34,7 +35,8 @@ def words(language: str) -> dict[str, str]:
 
 def shell_html(language: str) -> Markup:
     """The frame: how to begin, the work itself, the large picture, and the keys. Scripts fill in what is the user's."""
-    return joined((_start(language), _work(language), _viewer(language), _keys(language), _export(language)))
+    parts = (_start, _work, _viewer, _keys, _export, categories_html)
+    return joined(part(language) for part in parts)
 
 
 def _said(name: str, language: str) -> str:
@@ -155,6 +157,8 @@ def _cull(language: str) -> Markup:
         '<div class="card" data-for="proofread"><h3>{findings}</h3><p class="soft">{findings_lead}</p>'
         '<div id="studio-findings"></div></div>'
         '<div class="card tags" data-for="cull captions proofread"><h3>{tags}'
+        '<select id="studio-tags-kind" aria-label="{category}" title="{category}"></select><button type="button" '
+        'class="quiet" data-categories title="{order_title}">{order}</button>'
         '<input id="studio-tags-search" type="search" autocomplete="off" '
         'spellcheck="false" placeholder="{search}" aria-label="{search}"></h3><div id="studio-tags"></div></div>'
     ).format(
@@ -162,7 +166,8 @@ def _cull(language: str) -> Markup:
         facets=_said("facets", language), alike=_said("alike", language), tags=_said("tags", language),
         search=_said("tags_search", language), findings=_said("findings", language),
         findings_lead=_said("findings_lead", language), tools=text("ui.tab.tools", language),
-        finder=text("job.find_faces.title", language),
+        finder=text("job.find_faces.title", language), category=_said("category", language),
+        order=_said("order", language), order_title=_said("categories", language),
     )  # fmt: skip
 
 
@@ -175,6 +180,7 @@ def _captions(language: str) -> Markup:
         '<div class="card" data-for="captions" id="studio-caption"><h3>{caption}<span id="studio-caption-file"></span>'
         '</h3><div id="studio-caption-one"><button type="button" id="studio-preview" data-do="view" '
         'title="{view}"><img alt="" draggable="false"></button><textarea id="studio-text" rows="7" spellcheck="false" '
+        'data-complete="line" aria-autocomplete="list" '
         'aria-label="{caption}" placeholder="{write}"></textarea><div class="told-here" id="studio-conflict" '
         'role="alert"></div><div class="line"><span id="studio-tokens"></span><span id="studio-saved" role="status">'
         '</span><button type="button" class="small" id="studio-save" disabled>{save} <kbd>Ctrl ↵</kbd></button></div>'
@@ -190,9 +196,9 @@ def _captions(language: str) -> Markup:
         '<label>{do}<select name="do">{acts}</select></label>'
         '<label>{scope}<select name="scope"></select></label>'
         '<label data-field="tag"><span></span><input name="tag" type="text" autocomplete="off" spellcheck="false" '
-        'list="studio-tag-names"></label>'
+        'data-complete="tag" aria-autocomplete="list"></label>'
         '<label data-field="into"><span>{into}</span><input name="into" type="text" autocomplete="off" '
-        'spellcheck="false" list="studio-tag-names"></label></div><datalist id="studio-tag-names"></datalist>'
+        'spellcheck="false" data-complete="tag" aria-autocomplete="list"></label></div>'
         '<div class="told-here" id="studio-bulk-refused" role="alert"></div>'
         '<div id="studio-examples" aria-live="polite"></div>'
         '<div class="line"><button type="submit" class="small">{preview}</button>'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.studio.categories import CATEGORIES, category_of, rules, sort_tags
+from train_core.studio.categories import CATEGORIES, USUAL, rules
 from train_core.studio.proofreading import Finding, proofread, redundant
 from train_core.studio.tag_edits import bind, edit_of
 
@@ -41,7 +41,7 @@ TRIGGER = "furukawa nagisa"
 
 def places(found: list[str]) -> list[int]:
     """The categories' numbers, view and shot as one, in the order of the tags behind the trigger."""
-    names = ["view" if category_of(tag) == "shot" else category_of(tag) for tag in found if tag != TRIGGER]
+    names = ["view" if USUAL.of(tag) == "shot" else USUAL.of(tag) for tag in found if tag != TRIGGER]
     return [CATEGORIES.index(name) for name in names]
 
 
@@ -52,10 +52,10 @@ def test_the_tutorials_sorting_never_falls_in_our_categories():
 
 
 def test_sorting_is_a_permutation_that_never_falls():
-    found = sort_tags(RAW, [TRIGGER])
+    found = USUAL.sort(RAW, [TRIGGER])
     assert found[0] == TRIGGER and sorted(found) == sorted(SORTED)
     assert places(found) == sorted(places(found))
-    assert sort_tags(found, [TRIGGER]) == found
+    assert USUAL.sort(found, [TRIGGER]) == found
 
 
 def test_what_the_tutorial_prunes_is_proposed_and_nothing_else():
@@ -81,7 +81,7 @@ def test_binding_takes_what_belongs_to_the_subject_into_its_name():
     assert bind(before, ["Smith"], ["1boy", "facial hair"]) == after
     assert bind(after, ["Smith"], ["1boy", "facial hair"]) == after
     assert edit_of("bind", "Smith", "1boy, facial hair")(", ".join(before)) == ", ".join(after)
-    assert edit_of("sort", TRIGGER, "")(", ".join(RAW)) == ", ".join(sort_tags(RAW, [TRIGGER]))
+    assert edit_of("sort", TRIGGER, "")(", ".join(RAW)) == ", ".join(USUAL.sort(RAW, [TRIGGER]))
 
 
 def test_splitting_renames_a_tag_in_the_chosen_pictures():
@@ -125,7 +125,7 @@ def test_doubled_tags_are_named():
     ],
 )  # fmt: skip
 def test_tags_are_about_what_people_think(tag: str, category: str):
-    assert category_of(tag) == category
+    assert USUAL.of(tag) == category
 
 
 def test_there_are_enough_rules_and_each_has_its_category():
@@ -136,7 +136,7 @@ def test_there_are_enough_rules_and_each_has_its_category():
 
 @given(st.lists(st.text(max_size=12), max_size=12), st.lists(st.text(max_size=12), max_size=3))
 def test_sorting_loses_and_adds_nothing(found, trigger):
-    assert sorted(sort_tags(found, trigger)) == sorted(
+    assert sorted(USUAL.sort(found, trigger)) == sorted(
         [*dict.fromkeys(one for one in trigger if one in found), *(one for one in found if one not in trigger)]
     )
     proofread(dict(enumerate([found, trigger])), [(0, 1)])

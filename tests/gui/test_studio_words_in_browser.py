@@ -1,0 +1,73 @@
+"""Words on the Data tab in a real browser: tags are completed while they are typed, grouped and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.gui import test_studio_in_browser as studio
+
+address, pictures, window, cell = studio.address, studio.pictures, studio.window, studio.cell
+
+
+def test_tags_are_completed_by_keys_and_mouse_and_never_in_the_way(window: Callable[..., Page], pictures: Path):
+    page = window(pictures)
+    page.locator("[data-mode=captions]").first.click()
+    cell(page, "01.png").click()
+    text, listed = page.locator("#studio-text"), page.locator("#studio-complete")
+    expect(page.locator("#studio-caption-file")).to_have_text("01.txt")
+    text.press_sequentially("1g")
+    expect(listed.locator(".offer").first).to_contain_text("1girl")
+    expect(listed.locator(".offer b").first).to_have_text("6")
+    text.press("Tab")
+    expect(text).to_have_value("1girl, ")
+    expect(listed).to_be_hidden()
+    text.press_sequentially("cowb")
+    expect(listed).to_be_visible()
+    text.press("ArrowDown")
+    expect(listed.locator("[aria-selected=true]")).to_contain_text("cowboy shot")
+    text.press("Enter")
+    expect(text).to_have_value("1girl, cowboy shot, ")
+    text.press_sequentially("ha")
+    expect(listed).to_be_visible()
+    text.press("Escape")
+    expect(listed).to_be_hidden()
+    expect(text).to_be_focused()
+    text.press("Backspace")
+    listed.locator(".offer", has_text="hat").first.click()
+    expect(text).to_have_value("1girl, cowboy shot, hat, ")
+    text.press_sequentially("smil")
+    expect(listed).to_be_visible()
+    text.press("Control+Enter")
+    expect(listed).to_be_hidden()
+    expect(page.locator("#studio-saved")).to_contain_text("01.txt")
+    assert (pictures / "01.txt").read_text() == "1girl, cowboy shot, hat, smil"
+    page.locator("#studio-bulk [name=tag]").press_sequentially("oliv")
+    page.locator("#studio-complete .offer").first.wait_for()
+    page.keyboard.press("Tab")
+    expect(page.locator("#studio-bulk [name=tag]")).to_have_value("olive")
+
+
+def test_tags_are_shown_by_category_and_sorted_in_another_order(window: Callable[..., Page], pictures: Path):
+    page = window(pictures)
+    page.locator("[data-mode=captions]").first.click()
+    page.locator("#studio-tags-kind").select_option("groups")
+    expect(page.locator("#studio-tags h4").filter(has_text="Clothes")).to_be_visible()
+    page.locator("#studio-tags-kind").select_option("clothes")
+    expect(page.locator("#studio-tags .tag-row")).to_have_count(1)
+    page.locator("[data-categories]").first.click()
+    dialog = page.locator("#studio-categories")
+    dialog.locator("[data-order=quality]").click()
+    expect(dialog.locator("li").first).to_contain_text("Quality")
+    dialog.locator("li").nth(1).locator("[data-way='-1']").click()
+    expect(dialog.locator("li").first).to_contain_text("Character")
+    dialog.locator("[name=tag]").fill("hat")
+    dialog.locator("[name=category]").select_option("object")
+    dialog.locator("[type=submit]").click()
+    expect(dialog.locator(".of-several")).to_contain_text("Object")
+    dialog.locator("[data-gone=hat]").click()
+    expect(dialog.locator(".of-several")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
