@@ -53,7 +53,7 @@ from train_core.studio.captioning.model_folders import _config
 from train_core.studio.captions import read as read_caption_text
 from train_core.studio.dataset import read as read_dataset
 from train_core.studio.decisions import Decisions, together
-from train_core.studio.exporting.export import _manifest
+from train_core.studio.exporting.export import read_manifest
 from train_core.studio.journal import Journal
 from train_core.studio.kept_lines import LinesOfPictures
 from train_core.studio.query import parse as parse_filter
@@ -331,7 +331,7 @@ READERS: dict[str, Reader] = {
     ),
     "list of an export": Reader(
         "manifest.json", (b'{"version":1,"files":{"train/7_a/1.png":{"source":"/1.png","written":"ab"}}}',),
-        of_file(lambda path: _manifest(path.parent)),
+        of_file(lambda path: read_manifest(path.parent)),
     ),
     "caption in the studio": Reader(
         "c.txt", ("\ufeffa dog, 狗\r\nsecond".encode(),), of_file(lambda path: read_caption_text(path).shown)

@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from train_core.config.file_names import refused_name
-from train_core.config.problems import Problem, cause_of, problem
+from train_core.config.problems import Problem
 from train_core.facts.images.image_files import IMAGE_ENDINGS
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio import captions
 from train_core.studio.boxes import Box
 from train_core.studio.exporting.pieces import TRAIN, Piece
-from train_core.studio.exporting.plan import LONGEST_NAME
+from train_core.studio.exporting.writing import File, free_name, not_readable
 from train_core.studio.studio import Studio
 
 MASKS = "masks"
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of the export: its place below the folder, its bytes, and what they are made from.
-
-    `use` says what a picture is for; "" for captions and masks.
-    """
-
-    place: str
-    content: bytes
-    source: Path
-    digest: str
-    operations: tuple[str, ...] = ()
-    use: str = ""
 
 
 def files(
@@ -52,16 +36,16 @@ def files(
             left.append(caption.problem)
         try:
             for piece, content, ending, operations in _contents(path, list(its)):
-                stem = _free_name(path.stem if piece.whole else f"{path.stem}_{piece.box.name}", taken)
+                stem = free_name(path.stem if piece.whole else f"{path.stem}_{piece.box.name}", taken)
                 file = File(f"{piece.folder}/{stem}{ending}", content, path, digest, operations, piece.use)
                 yield file
                 yield from _caption(file, piece, caption, captions.caption_file(path))
                 if masked and piece.use == TRAIN:
                     folder = piece.folder.removeprefix(f"{TRAIN}/")
-                    drawn = _png(_mask(piece))
+                    drawn = png(_mask(piece))
                     yield replace(file, place=f"{MASKS}/{folder}/{stem}.png", content=drawn, use="")
         except Exception as error:  # Pillow's decoders raise whatever they like on broken files
-            left.append(_unreadable(path, error))
+            left.append(not_readable(path, error))
 
 
 def has_mask(piece: Piece) -> bool:
@@ -86,7 +70,7 @@ def _contents(path: Path, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, byte
             continue
         decoded = decoded or whole_picture(path)
         if piece.whole:
-            yield piece, _png(decoded), ".png", ("png",)
+            yield piece, png(decoded), ".png", ("png",)
             continue
         box = piece.box
         cut = decoded.crop((box.left, box.top, box.right, box.bottom))
@@ -94,7 +78,7 @@ def _contents(path: Path, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, byte
         if piece.less and not has_mask(piece):
             cut = _filled(cut, _within(piece))
             done += [f"fill {one.left},{one.top},{one.right},{one.bottom}" for one in piece.less]
-        yield piece, _png(cut), ".png", tuple(done)
+        yield piece, png(cut), ".png", tuple(done)
 
 
 def _within(piece: Piece) -> list[tuple[slice, slice]]:
@@ -129,26 +113,8 @@ def _mask(piece: Piece) -> Image.Image:
     return Image.fromarray(mask)
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """The picture as a PNG file."""
     content = io.BytesIO()
     picture.save(content, "PNG")
     return content.getvalue()
-
-
-def _free_name(stem: str, taken: set[str]) -> str:
-    """`stem` as a name that every system has, with a number if another picture has it."""
-    plain = "".join("_" if refused_name(letter) or not letter.isprintable() else letter for letter in stem)
-    plain = plain.strip(" .")[:LONGEST_NAME] or "picture"
-    plain = f"_{plain}" if refused_name(plain) or plain.startswith(".") else plain
-    name, number = plain, 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{plain}_{number}"
-    taken.add(name.casefold())
-    return name
-
-
-def _unreadable(path: Path, error: Exception) -> Problem:
-    return problem(
-        "export_unreadable", "{file} cannot be read ({reason}) and is left out.", file=str(path), reason=cause_of(error)
-    )

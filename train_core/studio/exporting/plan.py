@@ -10,12 +10,13 @@ from typing import Literal
 from train_core.config.existing import exists, is_file
 from train_core.config.file_names import refused_name
 from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.studio.exporting.writing import LONGEST_NAME, is_empty
 from train_core.studio.studio import Studio
 
 MANIFEST = "manifest.json"
 # How captions are written: beside the pictures, as sd-scripts' metadata file, or as an imagefolder's.
 Form = Literal["folders", "JSON", "JSONL", "imagefolder"]
-MOST_REPEATS, LONGEST_NAME = 10_000, 100
+MOST_REPEATS = 10_000
 WANTED = 200  # pictures times repeats that the tutorials come to: 30 x 7
 MOST_PROPOSED = 40
 
@@ -96,11 +97,3 @@ def name_problems(name: str) -> list[Problem]:
             )
         ]  # fmt: skip
     return []
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether a folder is there with nothing in it."""
-    try:
-        return next(folder.iterdir(), None) is None
-    except OSError:
-        return False
