@@ -26,6 +26,8 @@ RUN_MODELS = {"onnxruntime", "cv2"}
 # What imports these: never for the page as such, only when somebody has pictures looked at.
 TAGGER, LOOKER = "train_core.studio.tagging.wd_model", "train_core.studio.vision.looker"
 FINDERS = tuple(f"train_core.studio.vision.{name}" for name in ("faces", "nets", "persons", "texts"))
+CHANGERS = tuple(f"train_core.studio.pixels.{name}" for name in ("cut_out_model", "grab_cut", "inpainting"))
+CUT_OUTS, TREATING = "train_core.studio.pixels.cut_outs", "train_core.studio.pixels.treating"
 
 
 def sources(package: str) -> list[Path]:
@@ -55,7 +57,7 @@ def test_the_page_never_imports_torch_and_of_the_trainer_only_what_needs_none() 
         (path.name, name)
         for path in sources("kohya_gui")
         for name in imports(path)
-        if name.split(".")[0] in HEAVY | RUN_MODELS or name.startswith((TAGGER, LOOKER, *FINDERS))
+        if name.split(".")[0] in HEAVY | RUN_MODELS or name.startswith((TAGGER, LOOKER, *FINDERS, *CHANGERS))
         or (name.startswith("train_core.") and name.split(".")[1] not in WITHOUT_TORCH)
     }
     assert not wrong
@@ -63,10 +65,13 @@ def test_the_page_never_imports_torch_and_of_the_trainer_only_what_needs_none() 
 
 def test_what_runs_models_is_imported_in_a_few_files_that_are_loaded_late() -> None:
     ways = {module_of(path): set(imports(path)) for path in sources("train_core")}
-    assert {name for name, used in ways.items() if used & RUN_MODELS} == {TAGGER, *FINDERS}
+    assert {name for name, used in ways.items() if used & RUN_MODELS} == {TAGGER, *FINDERS, *CHANGERS}
     users = {name for name, used in ways.items() if TAGGER in used}
     assert {name.rpartition(".")[0] for name in users} == {"train_core.workshop"}
-    assert {name for name, used in ways.items() if used & set(FINDERS)} == {LOOKER, *FINDERS[:1], *FINDERS[2:]}
+    assert {name for name, used in ways.items() if used & set(FINDERS)} == {
+        LOOKER, *FINDERS[:1], *FINDERS[2:], CUT_OUTS,
+    }  # fmt: skip
+    assert {name for name, used in ways.items() if used & set(CHANGERS)} == {CUT_OUTS, TREATING}
     assert {name for name, used in ways.items() if LOOKER in used} == {"train_core.studio.vision.found"}
 
 

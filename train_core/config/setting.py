@@ -15,7 +15,8 @@ from train_core.config.conditions import ALWAYS, Condition, all_of
 # images, "image" a picture or a data URL that holds one; "prompts" is text, or the path of a file that holds it;
 # "layers" is the name of a preset of layers, or the path of a file with one.
 PathKind = Literal[
-    "file", "adapter", "adapters", "data", "folder", "image", "layers", "output", "prompts", "result", "state", "yaml"
+    "file", "adapter", "adapters", "data", "folder", "image", "layers", "onnx", "output", "prompts", "result", "state",
+    "yaml",
 ]
 
 

@@ -20,6 +20,7 @@ STAGES = {
     "comparing": "Comparing",
     "converting": "Converting",
     "measuring": "Measuring",
+    "preprocessing": "Preparing pictures",
     "looking": "Looking for faces and text",
     "tagging": "Tagging pictures",
     "captioning": "Captioning pictures",

@@ -61,6 +61,7 @@ OURS = (
     Row(name="tag_pictures", settings=f"{JOBS}.tools:TagPictures"),
     Row(name="caption_pictures", settings=f"{JOBS}.tools:CaptionPictures"),
     Row(name="export_dataset", settings=f"{JOBS}.tools:ExportDataset"),
+    Row(name="preprocess_pictures", settings=f"{JOBS}.tools:PreprocessPictures"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}

@@ -254,16 +254,27 @@ def _pictures() -> Any:
 Existing = Literal["keep", "append", "prepend", "replace"]
 
 
-def _existing() -> Any:
+def _existing(**declared: Any) -> Any:
     return setting(
         "keep", "For pictures that have a caption: keep leaves it as it is, append and prepend add what is missing, "
         "replace overwrites it. Everything can be undone on the Data tab, and each caption's first state is kept.",
-        label="Existing captions",
+        label="Existing captions", **declared,
     )  # fmt: skip
 
 
-def _trigger() -> Any:
-    return setting("", "Put in front of every caption that is written; several with commas.", label="Trigger word")
+def _trigger(**declared: Any) -> Any:
+    return setting(
+        "", "Put in front of every caption that is written; several with commas.", label="Trigger word", **declared,
+    )
+
+
+def _tagger(**declared: Any) -> Any:
+    return setting(
+        "", "The folder of a WD tagger: model.onnx and selected_tags.csv, such as those of "
+        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face; or one with DeepDanbooru's model-resnet_custom_v3.pt. Nothing "
+        "is downloaded by itself. demo/tagger in the program's folder, which the field offers, is there to try this "
+        "out: it knows the demo's pictures, but not yours.", label="Tagger", path="folder", **declared,
+    )
 
 
 def _brackets() -> Any:
@@ -305,12 +316,7 @@ class FindFaces(Tool, name="find_faces"):
 
 class TagPicturesSettings(Section, title="Tag pictures"):
     pictures: str = _pictures()
-    tagger: str = setting(
-        "", "The folder of a WD tagger: model.onnx and selected_tags.csv, such as those of "
-        "SmilingWolf/wd-vit-tagger-v3 on Hugging Face; or one with DeepDanbooru's model-resnet_custom_v3.pt. Nothing "
-        "is downloaded by itself. demo/tagger in the program's folder, which the field offers, is there to try this "
-        "out: it knows the demo's pictures, but not yours.", label="Tagger", path="folder", required=True,
-    )
+    tagger: str = _tagger(required=True)
     existing_captions: Existing = _existing()
     tag_trigger: str = _trigger()
     tagger_mcut: bool = setting(
@@ -440,3 +446,62 @@ class ExportDataset(Tool, name="export_dataset"):
     """The pictures that are kept on the Data tab, with their captions, as folders to train on."""
 
     export_dataset: ExportDatasetSettings = ExportDatasetSettings()
+
+
+class PreprocessPicturesSettings(Section, title="Preprocess pictures"):
+    pictures: str = _pictures()
+    preprocessed_to: str = setting(
+        "", "The folder for the new pictures: empty or new, or one that this tool has written before. The pictures "
+        "themselves are never touched.", label="Save to", path="output", required=True,
+    )
+    target_width: int = setting(
+        0, "0 follows from the height; if both are 0, the size stays.", label="Width", unit="px", ge=0, le=16384,
+    )
+    target_height: int = setting(
+        0, "0 follows from the width; if both are 0, the size stays.", label="Height", unit="px", ge=0, le=16384,
+    )
+    fit_by: Literal["crop", "pad", "resize"] = setting(
+        "crop", "crop fills width and height and cuts off the rest; pad shows everything and fills the rest with the "
+        "background; resize only makes the picture as large as fits.", label="Fit by",
+    )
+    fit_around: Literal["face", "person", "middle"] = setting(
+        "face", "What stays in the picture where something is cut off: faces, people, or the middle, which is also "
+        "taken where nobody is found. The models that come with Crucible know photographs.", label="Cut around",
+        applies_to=when("fit_by", "crop"),
+    )
+    sides_of_64: bool = setting(False, "Make both sides multiples of 64.", label="Multiples of 64")
+    background_color: str = setting(
+        "white", "Stands behind transparent parts, beside padded pictures and behind what is cut out: white, black, "
+        "grey or a number such as #ffcc00.", label="Background", suggestions=("white", "black", "grey"),
+    )
+    cut_out_by: Literal["no", "person", "model", "box"] = setting(
+        "no", "Put what the picture is of onto the background. person: people, by a model that comes with Crucible; "
+        "model: a U2-Net or IS-Net of your own; box: what stands out where a person was found, by OpenCV's GrabCut.",
+        label="Cut out",
+    )
+    cut_out_model: str = setting(
+        "", "An ONNX file: u2net, u2netp or isnet. Empty takes one from ~/.u2net, where rembg keeps them.",
+        label="Model for cut-outs", path="onnx", applies_to=when("cut_out_by", "model"),
+    )
+    blank_faces: bool = setting(
+        False, "Fill faces with the colour around them, for regularisation pictures of clothes or poses.",
+        label="Blank faces",
+    )
+    erase_text: Literal["no", "inpaint", "fill"] = setting(
+        "no", "Paint over lines of text: inpaint continues what is around them, fill takes its mean colour.",
+        label="Erase text",
+    )
+    mirrored_copies: bool = setting(
+        False, "Also write a mirrored copy of each picture. In its caption left and right are swapped; what a mirror "
+        "image shows wrongly, such as an eyepatch or text, is named.", label="Mirrored copies",
+    )
+    copy_captions: bool = setting(True, "Copy the captions as well.", label="Captions")
+    tagger: str = _tagger()
+    existing_captions: Existing = _existing(applies_to=when_set("tagger"))
+    tag_trigger: str = _trigger(applies_to=when_set("tagger"))
+
+
+class PreprocessPictures(Tool, name="preprocess_pictures"):
+    """New pictures of one size, with what disturbs erased, cut out or mirrored. The originals are never touched."""
+
+    preprocess_pictures: PreprocessPicturesSettings = PreprocessPicturesSettings()

@@ -15,6 +15,8 @@ DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=\s]+")
 LARGEST_SIDE = 512  # pixels
 QUALITY = 85
 ORIENTATION = 0x0112  # the EXIF tag
+Colour = tuple[int, int, int]
+WHITE: Colour = (255, 255, 255)
 
 
 def thumbnail_url(text: str) -> str:
@@ -66,16 +68,16 @@ def small_picture(path: Path, side: int) -> Image.Image:
         image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
         shown = _shown(image)
     shown.thumbnail((side, side))
-    return _on_white(shown)
+    return _on(shown, WHITE)
 
 
-def whole_picture(path: Path) -> Image.Image:
-    """The picture at `path` as RGB in its own size: upright, what is transparent white.
+def whole_picture(path: Path, behind: Colour = WHITE) -> Image.Image:
+    """The picture at `path` as RGB in its own size: upright, with the colour `behind` its transparent parts.
 
     Raises whatever Pillow raises for what is no picture.
     """
     with Image.open(path) as image:
-        return _on_white(_shown(image))
+        return _on(_shown(image), behind)
 
 
 def _shown(image: Image.Image) -> Image.Image:
@@ -89,7 +91,7 @@ def _shown(image: Image.Image) -> Image.Image:
     return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
 
 
-def _on_white(shown: Image.Image) -> Image.Image:
+def _on(shown: Image.Image, behind: Colour) -> Image.Image:
     if shown.mode == "RGB":
         return shown
-    return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", shown.size, (*behind, 255)), shown).convert("RGB")
