@@ -37,10 +37,11 @@ class Place:
     kin: tuple[str, ...]
 
 
-def place_of(name: str, subset: str) -> Place | None:
+def place_of(name: str, subset: str | None) -> Place | None:
     """The place of the file called `name`, which may have folders in front; None for what systems leave in folders.
 
     Folders called `<repeats>_<name>`, masks and regularisation images stay apart; everything else goes to `subset`.
+    None keeps all folders as they are.
     Raises `Unfit` for a name that leads out of its folder or is none, and for files of other kinds.
     """
     written = name.replace("\\", "/")
@@ -54,6 +55,8 @@ def place_of(name: str, subset: str) -> Place | None:
     if PurePosixPath(parts[-1]).suffix.lower() not in ENDINGS:
         raise Unfit(phrase("upload_other_kind", "only pictures, captions and metadata are taken"))
     *folders, last = parts
+    if subset is None:
+        return Place(PurePosixPath(*parts), (*folders, PurePosixPath(last).stem.lower()))
     marked = [folder for folder in folders if not _means_something(folder)]
     return Place(PurePosixPath(*_kept(folders, subset), last), (*marked, PurePosixPath(last).stem.lower()))
 

@@ -39,7 +39,7 @@ def unfolded(archive: Path, limits: Limits | None = None) -> Path:
 def _unfold(archive: Path, folder: Path, limits: Limits) -> None:
     staging = staging_place() / secrets.token_hex(8)
     try:
-        arrived = [one for one in unpack(archive, staging, "pictures", limits) if isinstance(one, Arrived)]
+        arrived = [one for one in unpack(archive, staging, None, limits) if isinstance(one, Arrived)]
         with write_whole(folder) as temporary:
             temporary.mkdir(parents=True)
             put_arrived(temporary, arrived, [])

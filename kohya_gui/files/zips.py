@@ -47,7 +47,7 @@ class Left:
     reason: str
 
 
-def unpack(archive: Path, into: Path, subset: str, limits: Limits) -> Iterator[Arrived | Left]:
+def unpack(archive: Path, into: Path, subset: str | None, limits: Limits) -> Iterator[Arrived | Left]:
     """Write the files of `archive` to numbered names in `into`, each with its place or the reason why it is left out.
 
     Sizes are counted as they unfold. Raises `Unfit` if the whole file is none, or unfolds to more than the limits.
@@ -84,7 +84,7 @@ class _Full(Unfit):
     """A file that is larger than there is room."""
 
 
-def _place(info: zipfile.ZipInfo, name: str, subset: str) -> Place | None:
+def _place(info: zipfile.ZipInfo, name: str, subset: str | None) -> Place | None:
     if stat.S_ISLNK(info.external_attr >> 16):
         raise Unfit(phrase("zip_link", "it is a link to another file"))
     place = place_of(name, subset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -37,12 +38,10 @@ class Backups:
         self._kept |= new.keys()
 
     def _name(self, path: Path) -> str:
-        number, source = next(
-            ((n, one) for n, one in enumerate(self._sources) if path.is_relative_to(one)), (0, path.parent)
-        )
+        source = next((one for one in self._sources if path.is_relative_to(one)), path.parent)
         named = path.relative_to(source).as_posix().encode("utf-8", "surrogateescape")
         name = named.decode("utf-8", "backslashreplace")  # a zip file has no place for halves of characters
-        return name if len(self._sources) == 1 else f"{number}/{name}"
+        return name if source == self._sources[0] else f"{_folder_name(source)}/{name}"
 
     def _free_place(self) -> Path:
         stem = f"{datetime.now():%Y-%m-%d %H%M%S}"
@@ -50,6 +49,12 @@ class Backups:
         while exists(place := self._folder / (f"{stem}.zip" if number == 1 else f"{stem} {number}.zip")):
             number += 1
         return place
+
+
+def _folder_name(source: Path) -> str:
+    """A name of its own for a folder that was added, whichever others there are."""
+    said = str(source).encode("utf-8", "surrogateescape")
+    return f"+{hashlib.blake2b(said, digest_size=4).hexdigest()}"
 
 
 def _names(archive: Path) -> list[str]:

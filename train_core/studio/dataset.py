@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from train_core.config.existing import is_dir, is_file
-from train_core.config.places import datasets_dir, real_path
+from train_core.config.places import datasets_dir, home, real_path
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import text_of
 from train_core.config.whole_files import write_text
 from train_core.studio.boxes import is_box_name
 
 FILE = "studio.json"
+TRASH = "trash"  # below the home
 VERSION = 1
 ID = re.compile(r"[0-9a-f]{12}")
 LONGEST_NAME, MOST_SHOTS, LARGEST_TARGET = 100, 12, 10_000
@@ -76,12 +77,64 @@ def dataset_of(source: Path) -> Dataset:
     """
     must_be_there(source)
     place = real_path(source)
-    known = next((one for one in datasets() if one.sources == (place,)), None)
+    known = _known(place)
     if known is not None:
         return known
     made = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
     write(made)
     return made
+
+
+def _known(place: Path) -> Dataset | None:
+    """The dataset of this folder alone, else one that was begun with it."""
+    there = datasets()
+    alone = [one for one in there if one.sources == (place,)]
+    return next(iter([*alone, *(one for one in there if one.sources[0] == place)]), None)
+
+
+def sources_of(folder: Path) -> tuple[Path, ...]:
+    """The folders of the dataset that was begun with `folder`; without one, it alone."""
+    known = _known(real_path(folder))
+    return (folder, *(known.sources[1:] if known is not None else ()))
+
+
+def with_source(dataset: Dataset, source: Path) -> Dataset:
+    """The dataset with one more folder, written. Raises UserError for none, and for one that is in it already."""
+    must_be_there(source)
+    place = real_path(source)
+    there = next((one for one in dataset.sources if place.is_relative_to(one) or one.is_relative_to(place)), None)
+    if there is not None:
+        raise UserError(
+            problem(
+                "studio_source_there",
+                "{path} and {other}, which is part of this dataset, lie within each other. Choose "
+                "another folder.", path=str(place), other=str(there),
+            )
+        )  # fmt: skip
+    changed = replace(dataset, sources=(*dataset.sources, place))
+    write(changed)
+    return changed
+
+
+def without_source(dataset: Dataset, source: Path) -> Dataset:
+    """The dataset without a folder that was added, written; the one that it was begun with stays."""
+    changed = replace(dataset, sources=(dataset.sources[0], *(one for one in dataset.sources[1:] if one != source)))
+    write(changed)
+    return changed
+
+
+def forget(dataset: Dataset) -> Path:
+    """Take a dataset from the list: what was decided goes to a dated folder below the home, which is returned.
+
+    Pictures and captions stay as they are. Raises UserError where that cannot be done.
+    """
+    place = home() / TRASH / f"{datetime.now():%Y-%m-%d %H%M%S} {dataset.id}"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        dataset.folder.rename(place)
+    except OSError as error:
+        raise not_written(dataset.folder, error) from error
+    return place
 
 
 def must_be_there(source: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from train_core.studio import measures
 from train_core.studio.alike import Group, best_of, groups
+from train_core.studio.arriving.listed_captions import Listed, captions_in, metadata_files
 from train_core.studio.captions import all_tags
 from train_core.studio.decisions import MARKS, REJECT
 from train_core.studio.measures import Measures
@@ -49,6 +50,8 @@ class Listing:
         self._looks = 0  # at the folders, when that was taken in
         self._found = (0, -1)  # looks at the folders, and the last time that somebody looked for faces
         self.looked: dict[str, int] = {}  # how many pictures were looked at, by what was looked for
+        self.listed: dict[int, Listed] = {}  # captions that a metadata file has for pictures
+        self._files: set[Path] = set()  # metadata files that were opened themselves
         self._groups: list[AlikeGroup] | None = None
         self._place: dict[int, int] = {}  # of a picture in the list of groups
 
@@ -110,6 +113,19 @@ class Listing:
                 if facts is not None and facts != (more := _with_found(facts, one)):
                     studio.facts[paths[path]] = more
                     studio.revision += 1
+
+    def take_listed(self, file: Path | None = None) -> None:
+        """Look for captions in metadata files below the folders, and in `file`, which somebody has opened."""
+        if file is not None:
+            self._files.add(file)
+        pictures = {id: picture.path for id, picture in self.studio.pictures.items()}
+        files = [*sorted(self._files), *metadata_files(self.studio.dataset.sources)]
+        self.listed = captions_in(files, pictures) if files else {}
+
+    def unwritten(self) -> dict[int, Listed]:
+        """The captions that stand only in a metadata file, as far as is known without reading captions again."""
+        facts = self.studio.facts
+        return {id: one for id, one in self.listed.items() if id in facts and not facts[id].captioned}
 
     def alike(self) -> list[AlikeGroup]:
         """Near-duplicates among the measured pictures, those that are the same first."""

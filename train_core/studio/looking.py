@@ -21,8 +21,14 @@ DEEPEST = 40  # folders below each other
 
 def picture_files(sources: Sequence[Path]) -> list[Path]:
     """All files below `sources` that are pictures by their names, sorted as people count; links are not followed."""
-    found = {path for source in sources for path in _below(source, 0)}
+    found = {path for path in files_below(sources) if path.suffix.lower() in ENDINGS}
     return sorted(found, key=lambda path: [_natural(part) for part in path.parts])
+
+
+def files_below(sources: Sequence[Path]) -> Iterator[Path]:
+    """All files below `sources` that are not hidden, some of them twice where sources overlap."""
+    for source in sources:
+        yield from _below(source, 0)
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -37,9 +43,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             if depth < DEEPEST:
                 yield from _below(Path(entry.path), depth + 1)
         elif entry.is_file(follow_symlinks=False):
-            path = Path(entry.path)
-            if path.suffix.lower() in ENDINGS:
-                yield path
+            yield Path(entry.path)
 
 
 def headers(paths: Sequence[Path]) -> dict[Path, ImageHeader]:
@@ -61,6 +65,11 @@ def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
         (0, int(part), "") if part.isascii() and part.isdecimal() else (1, 0, part.casefold())
         for part in re.split(r"(\d{1,18})", name)
     )
+
+
+def name_below(path: Path, folder: Path) -> str:
+    """A picture's path as it is told: below `folder`, or as a whole where another of the dataset's folders has it."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def no_pictures(folder: str) -> UserError:

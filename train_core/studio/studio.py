@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -364,7 +365,23 @@ class Studio:
             self.facts[id] = facts
             self.revision += 1
 
-    # Kinds of pictures and boxes
+    def fill(self, texts: Mapping[int, str], words: Mapping[str, Any]) -> Outcome:
+        """Write captions for those of the pictures that have no caption file, as one step that `words` describe."""
+        without = [
+            id for id in texts
+            if id in self.pictures and captions.read(captions.caption_file(self.pictures[id].path)).whole is None
+        ]  # fmt: skip
+        return self.edit_each({id: partial(_unless_there, text=texts[id]) for id in without}, words)
+
+    # What belongs to the dataset
+
+    def set_sources(self, dataset: Dataset) -> None:
+        """Be the same dataset with other folders, and look at them."""
+        with self.lock:
+            self.dataset = dataset
+            self._backups = Backups(dataset.folder, dataset.sources)
+            self.look()
+
 
     def set_shots(self, shots: Sequence[Shot]) -> None:
         """Have other kinds of pictures. Raises UserError for names that cannot be."""
@@ -377,6 +394,10 @@ class Studio:
         with self.lock:
             self.dataset = with_box_kinds(self.dataset, kinds)
             self.revision += 1
+
+
+def _unless_there(shown: str, text: str) -> str:
+    return shown or text
 
 
 def changed_outside(path: Path) -> Problem:

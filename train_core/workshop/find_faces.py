@@ -8,7 +8,8 @@ from pathlib import Path
 from train_core.config.jobs.tools import FindFaces, FindFacesSettings
 from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import image_size, unreadable
-from train_core.studio.looking import headers, no_pictures, picture_files
+from train_core.studio.dataset import sources_of
+from train_core.studio.looking import headers, name_below, no_pictures, picture_files
 from train_core.studio.vision.found import AT_ONCE, FACES, PERSON, TEXT, Found, looked
 from train_core.workshop.common.report import Report
 
@@ -20,7 +21,7 @@ def run(config: FindFaces, report: Report) -> None:
     """Look at what was not looked at yet, a few pictures at a time, so that a stopped tool goes on where it was."""
     what = _what(config.find_faces)
     folder = Path(config.find_faces.pictures)
-    paths = picture_files([folder]) if folder.is_dir() else []
+    paths = picture_files(sources_of(folder)) if folder.is_dir() else []
     readable = list(headers(paths))
     if not readable:
         raise no_pictures(str(folder))
@@ -76,7 +77,7 @@ def _tell(folder: Path, found: Mapping[Path, Found], what: Sequence[str], report
     }  # fmt: skip
     report.table("found", ("filter", "pictures"), [row for one in what for row in counts[one]])
     rows = sorted(
-        (-len(one.text), -len(one.faces), str(path.relative_to(folder))) for path, one in found.items()
+        (-len(one.text), -len(one.faces), name_below(path, folder)) for path, one in found.items()
         if one.faces or one.text
     )  # fmt: skip
     if rows:

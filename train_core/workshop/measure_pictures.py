@@ -7,7 +7,8 @@ from pathlib import Path
 from train_core.config.jobs.tools import MeasurePictures
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio.alike import Group, groups
-from train_core.studio.looking import headers, no_pictures, picture_files
+from train_core.studio.dataset import sources_of
+from train_core.studio.looking import headers, name_below, no_pictures, picture_files
 from train_core.studio.measures import AT_ONCE, Measures, measured, percentiles
 from train_core.workshop.common.report import Report
 
@@ -17,7 +18,7 @@ MOST_ROWS = 50  # of a table
 def run(config: MeasurePictures, report: Report) -> None:
     """Measure what is not measured yet, portion by portion, so that a stopped tool goes on where it was."""
     folder = Path(config.measure_pictures.pictures)
-    paths = picture_files([folder]) if folder.is_dir() else []
+    paths = picture_files(sources_of(folder)) if folder.is_dir() else []
     readable = list(headers(paths))
     if not readable:
         raise no_pictures(str(folder))
@@ -37,7 +38,7 @@ def _tell(folder: Path, found: dict[Path, Measures], report: Report) -> None:
     rows = sorted(zip(shares, paths, strict=True))[:MOST_ROWS]
     report.table(
         "pictures", ("picture", "sharper_than", "brightness"),
-        [(_name(path, folder), share, round(100 * found[path].brightness)) for share, path in rows],
+        [(name_below(path, folder), share, round(100 * found[path].brightness)) for share, path in rows],
     )  # fmt: skip
     near = groups(list(found.values()))
     if near:
@@ -48,8 +49,4 @@ def _tell(folder: Path, found: dict[Path, Measures], report: Report) -> None:
 
 
 def _names(group: Group, paths: list[Path], folder: Path) -> str:
-    return " · ".join(_name(paths[place], folder) for place in group.members)
-
-
-def _name(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder))
+    return " · ".join(name_below(paths[place], folder) for place in group.members)

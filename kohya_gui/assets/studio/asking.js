@@ -119,7 +119,7 @@ export async function open(what) {
   waiting = [];
   Object.assign(set, {
     id: answer.id, name: answer.name, count: answer.count, sources: answer.sources, shots: answer.shots, kinds: answer.kinds,
-    tagger: answer.tagger, revision: null,
+    tagger: answer.tagger, listed: answer.listed, revision: null,
     filter: "", chosen: new Set(), current: null, anchor: null, order: [], place: new Map(), groups: null, undo: "", redo: "",
   });
   tell("opened");

@@ -87,7 +87,7 @@ function spot(place) {
 
 function draw() {
   drawing = 0;
-  if (!drawnWidth || !sections.length) return;
+  if (!drawnWidth || !sections.length || !set.id) return;
   const seen = [grid().scrollTop, grid().scrollTop + grid().clientHeight], more = MORE * (height + GAP);
   const wanted = [], wantedHeads = new Set();
   for (let number = sectionAt(seen[0] - more, "head"); number < sections.length; number++) {

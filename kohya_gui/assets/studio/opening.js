@@ -50,14 +50,46 @@ export async function offer() {
 }
 
 function card({id, name, count, kept, sources, changed}) {
-  return button(
-    {className: "set card", onclick: () => show({id})},
-    made("b", {}, name),
-    ...(count === null ? [] : [made("span", {className: "pills"}, // known of those that are open
-      made("span", {className: "pill"}, say("known_count", {count})), made("span", {className: "pill ok"}, say("known_kept", {count: kept})))]),
-    made("span", {className: "where", title: sources.join("\n")}, made("bdi", {}, sources.join(" · "))),
-    made("small", {}, changed),
+  const place = made("div", {className: "set card"},
+    button(
+      {className: "go", onclick: () => show({id})},
+      made("b", {}, name),
+      ...(count === null ? [] : [made("span", {className: "pills"}, // known of those that are open
+        made("span", {className: "pill"}, say("known_count", {count})), made("span", {className: "pill ok"}, say("known_kept", {count: kept})))]),
+      made("small", {}, changed),
+    ),
+    ...sources.map((path, number) => made("div", {className: "source"}, made("span", {className: "where", title: path}, made("bdi", {}, path)), ...(number ? [button({
+      className: "quiet out", title: say("source_remove"), ariaLabel: say("source_remove"), onclick: () => change("remove_source", {id, path}),
+    }, "×")] : []))),
+    made("div", {className: "line"},
+      button({className: "quiet", onclick: () => crucible.pick({form: "train", setting: "train_data_dir", at: sources.at(-1), done: (path) => change("add_source", {id, path})})}, say("source_add")),
+      button({className: "quiet", onclick: () => askToForget(place, id)}, say("forget"))),
   );
+  return place;
+}
+
+// In place of the card's buttons, whether to take the dataset from the list.
+function askToForget(place, id) {
+  const line = place.querySelector(".line"), before = [...line.children];
+  const stay = () => { line.replaceChildren(...before); before[1].focus(); };
+  line.replaceChildren(
+    made("p", {className: "soft"}, say("forget_lead")),
+    button({className: "small", onclick: stay}, say("forget_not")),
+    button({className: "small primary", onclick: () => change("forget", {id})}, say("forget_go")),
+  );
+  line.querySelector("button").focus();
+}
+
+async function change(what, body) {
+  try {
+    const answer = await post(what, body);
+    if (what === "add_source") return await show({id: body.id});
+    await offer();
+    if (answer.folder) crucible.toast(say("forgotten", {folder: answer.folder}), true);
+  } catch (error) {
+    refuse(error);
+  }
+  return false;
 }
 
 // Opens what was named, and says whether it did.

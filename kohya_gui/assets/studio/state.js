@@ -1,7 +1,7 @@
 // The dataset that is open: its pictures in columns, in which order they are shown, which are chosen, and who wants to know.
 
 export const set = {
-  id: "", name: "", count: 0, sources: [], shots: [], tagger: "",
+  id: "", name: "", count: 0, sources: [], shots: [], tagger: "", listed: {count: 0, files: [], examples: []},
   revision: null, pictures: null, row: new Map(), // the columns, and the row in them of each picture
   marks: [], shotOf: [], captioned: [], // of the columns those that change
   order: [], place: new Map(), // what is shown, and where in it each picture is

@@ -13,6 +13,7 @@ import {startBulk, removeTag} from "./bulk.js";
 import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
 import {startExport} from "./export.js";
+import {startListed} from "./listed.js";
 import {startCrops} from "./crops.js";
 import {startProofread} from "./proofread.js";
 import {startGroups, showGroups, leaveGroups, keepBest} from "./groups.js";
@@ -37,6 +38,7 @@ export function start(words) {
   startProofread();
   startExport();
   startCrops();
+  startListed();
   startOpening((pid) => {
     choose(pid);
     reveal(pid, "center");

@@ -7,13 +7,12 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from kohya_gui.files.arrivals import ZIP
-from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
 from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
 from kohya_gui.server.studio.site_tags import SiteTags
+from kohya_gui.server.studio.source_answers import listed, opened
 from kohya_gui.server.studio.word_answers import WordAnswers
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
@@ -74,11 +73,16 @@ class Answers:
     def open(self, asked: Asked, language: str) -> Found:
         """Open a folder, or a dataset that is there already, and look at its files again."""
         path = _text(asked, "path", MOST_PATH)
-        listing = self._studios.open_folder(_folder(self._reach.must_find(path))) if path else self.listing(asked)
-        if not path:
+        file = None
+        if path:
+            folder, file = opened(self._reach.must_find(path))
+            listing = self._within(self._studios.open_folder(self._reach.must_find(str(folder))))
+        else:
+            listing = self.listing(asked)
             for source in listing.studio.dataset.sources:
                 must_be_there(source)
             listing.studio.look()
+        listing.take_listed(file)
         finished, listing.studio.finished = listing.studio.finished, None
         return {**self._described(listing), "finished": step_text(finished, language)}
 
@@ -88,7 +92,7 @@ class Answers:
             "id": studio.dataset.id, "name": studio.dataset.name, "count": len(studio.pictures),
             "sources": [str(path) for path in studio.dataset.sources], "skipped": studio.unreadable,
             "shots": [{"name": shot.name, "target": shot.target} for shot in studio.dataset.shots],
-            "kinds": kinds(listing),
+            "kinds": kinds(listing), "listed": listed(listing),
             "tagger": str(demo_tagger()) if _is_of_the_demo(studio.dataset.sources) else "",
         }  # fmt: skip
 
@@ -208,7 +212,7 @@ class Answers:
         """What taggers and captioners said of a picture."""
         listing = self.listing(asked)
         ids = _ids(asked, listing)
-        return {"said": said_of(listing.studio, ids[0]) if len(ids) == 1 else []}
+        return {"said": [*_listed_of(listing, ids[0]), *said_of(listing.studio, ids[0])] if len(ids) == 1 else []}
 
     def merge(self, asked: Asked, _language: str) -> Found:
         """A caption that is being edited with the tags, or the sentence, that it lacks."""
@@ -354,9 +358,10 @@ def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
     return given[:most] if isinstance(given, str) else ""
 
 
-def _folder(path: Path) -> Path:
-    """The folder that is meant: that of its pictures for a zip file."""
-    return unfolded(path) if path.suffix.lower() == ZIP and is_file(path) else path
+def _listed_of(listing: Listing, id: int) -> list[Found]:
+    """What a metadata file says of a picture, as what models said."""
+    one = listing.listed.get(id)
+    return [] if one is None else [{"by": one.file.name, "prompt": "", "at": "", "tags": [], "text": one.text}]
 
 
 def _whole(asked: Asked, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
@@ -14,7 +15,7 @@ from kohya_gui.runs.command import child_environment
 from kohya_gui.runs.devices import World, usable_cores
 from kohya_gui.runs.process import spawn
 from train_core.config.problems import UserError
-from train_core.studio.dataset import Dataset, dataset_of, find_dataset
+from train_core.studio.dataset import Dataset, dataset_of, find_dataset, forget
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Studio
 
@@ -58,6 +59,22 @@ class Studios:
                 for id in list(self._open)[:-MOST_OPEN]:
                     del self._open[id]
             return found
+
+    def change_sources(self, listing: Listing, change: Callable[[Dataset, Path], Dataset], source: Path) -> None:
+        """Have a dataset with one folder more or less. Raises UserError where that cannot be."""
+        with listing.studio.lock:
+            listing.studio.set_sources(change(listing.studio.dataset, source))
+
+    def forget(self, id: str) -> Path:
+        """Take a dataset from the list; where its decisions are from now on. Raises UserError if it is gone."""
+        dataset = find_dataset(id)
+        with self._lock:
+            process = self._at_work.pop(id, None)
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.wait()
+            self._open.pop(id, None)
+            return forget(dataset)
 
     def measure(self, listing: Listing) -> None:
         """Have the pictures measured by a process of its own, once for each look at the files."""

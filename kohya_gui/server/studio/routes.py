@@ -18,6 +18,7 @@ from kohya_gui.server.studio.box_answers import BoxAnswers
 from kohya_gui.server.studio.export_answers import ExportAnswers
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.site_tags import SiteTags
+from kohya_gui.server.studio.source_answers import SourceAnswers
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.thumbnails import thumbnail
 
@@ -40,7 +41,8 @@ def studio_routes(
 
     `forced_language` is the language of every page, "" lets each browser have its own.
     """
-    answers = Answers(studios or Studios(), reach, site or SiteTags())
+    studios = studios or Studios()
+    answers = Answers(studios, reach, site or SiteTags())
 
     def route(name: str, of: Callable[[Asked, str], Found]) -> Route:
         async def handler(request: Request) -> Response:
@@ -57,6 +59,7 @@ def studio_routes(
 
     boxes = BoxAnswers(answers.listing, answers.changed)
     exports = ExportAnswers(answers.listing, reach)
+    sources = SourceAnswers(studios, reach, answers.listing, answers.changed)
     names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups",
              "proofread", "convert", "found", "said", "merge")  # fmt: skip
     return [
@@ -65,6 +68,7 @@ def studio_routes(
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
         *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
         *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
+        *(route(name, getattr(sources, name)) for name in ("add_source", "remove_source", "forget", "take_listed")),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),

@@ -68,14 +68,18 @@ def _start(language: str) -> Markup:
 def _work(language: str) -> Markup:
     """The bar, the grid with what lies under it, and the panel beside it."""
     return Markup(
-        '<section id="studio-work" hidden>{bar}<div class="columns">'
+        '<section id="studio-work" hidden>{bar}<div id="studio-listed" class="card" role="status" hidden><span></span>'
+        '<details><summary>{listed_show}</summary><dl></dl></details>'
+        '<button type="button" class="small primary">{listed_take}</button>'
+        '<button type="button" class="icon" title="{close}" aria-label="{close}">×</button></div><div class="columns">'
         '<div class="pictures card"><div id="studio-groups" hidden></div>'
         '<div id="studio-grid" role="listbox" aria-multiselectable="true" tabindex="0" aria-label="{pictures}">'
         '<div class="space" role="presentation"></div></div><p id="studio-none" hidden></p>{foot}</div>'
         '<aside id="studio-side">{crops}{captions}{cull}</aside></div></section>'
     ).format(
         bar=_bar(language), pictures=_said("pictures", language), foot=_foot(language), captions=_captions(language),
-        crops=crops_html(language), cull=_cull(language),
+        crops=crops_html(language), cull=_cull(language), listed_show=_said("listed_show", language),
+        listed_take=_said("listed_take", language), close=_said("close", language),
     )  # fmt: skip
 
 

@@ -362,12 +362,55 @@ def test_a_zip_file_opens_as_the_folder_of_its_pictures(source: Path, tmp_path: 
         opened.writestr("../out.png", b"x")
         opened.writestr("tool.exe", b"MZ")
     page = Page(visit(), archive)
-    assert page.opened["count"] == 2  # of two pictures that are the same, one is enough
+    assert page.opened["count"] == 4
     page.ask("mark", pictures=list(page.ids().values()), mark="k")
     assert Page(visit(), archive).id == page.id
     assert not (tmp_path / "home" / "out.png").exists()
     (tmp_path / "broken.zip").write_bytes(b"PK nothing")
     assert "cannot be opened" in page.ask("open", path=str(tmp_path / "broken.zip"))["error"]
+
+
+def test_captions_of_a_metadata_file_are_shown_and_written_when_somebody_agrees(source: Path, tmp_path: Path):
+    (source / "1.txt").unlink()
+    (source / "list.json").write_text(json.dumps({"1.png": {"tags": "hat"}, "2.jpg": {"tags": "theirs"}}))
+    page = Page(visit(), source / "list.json")
+    assert page.opened["sources"] == [str(source)]
+    assert page.opened["listed"] == {"count": 1, "files": ["list.json"], "examples": [["1.png", "hat"]]}
+    assert page.ask("said", pictures=[page.ids()["1.png"]])["said"][0]["text"] == "hat"
+    done = page.ask("take_listed")
+    assert (done["count"], done["listed"]["count"], done["undo"]) == (1, 0, "Captions from list.json (1)")
+    assert (source / "1.txt").read_text() == "hat" and "solo" in (source / "2.txt").read_text()
+    assert page.ask("undo")["captions"] and not (source / "1.txt").exists()
+
+
+def test_a_zip_of_an_imagefolder_opens_with_its_captions(source: Path, tmp_path: Path):
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for folder in ("a", "b"):
+            opened.write(source / "1.png", f"train/{folder}/1.png")
+        lines = [json.dumps({"file_name": f"{folder}/1.png", "text": folder}) for folder in ("a", "b")]
+        opened.writestr("train/metadata.jsonl", "\n".join(lines))
+    page = Page(visit(), archive)
+    assert page.opened["listed"]["count"] == 2
+    assert sorted(row[1] for row in page.opened["listed"]["examples"]) == ["a", "b"]
+
+
+def test_folders_are_added_and_removed_and_datasets_forgotten(page: Page, source: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.mkdir()
+    noise_image((64, 64), 50).save(other / "more.png")
+    assert page.ask("add_source", path=str(other))["sources"] == [str(source), str(other)]
+    assert "more.png" in page.ids() and page.ask("open")["count"] == 8
+    assert "no folder" in page.ask("add_source", path=str(tmp_path / "none"))["error"]
+    assert page.ask("remove_source", path=str(other))["sources"] == [str(source)]
+    assert Path(page.ask("forget")["folder"]).parent == tmp_path / "home" / "trash"
+    assert page.ask("sets")["sets"] == [] and "no longer known" in page.ask("list")["error"]
+    assert "no longer known" in page.ask("forget")["error"]
+
+
+def test_a_folder_out_of_reach_is_not_added(source: Path, tmp_path: Path):
+    page = Page(visit(Reach((source,))), source)
+    assert "outside" in page.ask("add_source", path=str(tmp_path))["error"]
 
 
 def test_another_windows_change_is_not_taken_back_by_mistake(page: Page, source: Path):

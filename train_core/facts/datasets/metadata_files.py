@@ -37,22 +37,25 @@ def read_metadata(path: Path, image_dir: Path | None, repeats: int, separator: s
     only compared with them.
     """
     try:
-        records, problems = _records(path)
+        found_records, problems = records(path)
     except UserError as error:
         return Survey((), error.problems, ())
-    found = {record.key: _find(record.key, image_dir or real_path(path).parent) for record in records}
-    problems += _absent(path, [key for key, image in found.items() if image is None], len(records))
+    found = {record.key: find_image(record.key, image_dir or real_path(path).parent) for record in found_records}
+    problems += _absent(path, [key for key, image in found.items() if image is None], len(found_records))
     sizes, unreadable = image_sizes([image for image in found.values() if image is not None])
-    there = [(record, image) for record in records if (image := found[record.key]) in sizes and image is not None]
+    there = [(record, image) for record in found_records if (image := found[record.key]) in sizes and image is not None]
     images = tuple(
-        ImageFile(image, None, sizes[image], _caption(record, separator), record.tags) for record, image in there
+        ImageFile(image, None, sizes[image], caption_of(record, separator), record.tags) for record, image in there
     )
     warnings = [*_other_sizes(path, there, sizes), *_no_captions(path, [record for record, _ in there])]
     return Survey((ImageFolder(path, repeats, "", images),), (*problems, *unreadable), tuple(warnings))
 
 
-def _records(path: Path) -> tuple[list[Record], list[Problem]]:
-    """The entries of the file. Raises UserError if it cannot be read at all."""
+def records(path: Path) -> tuple[list[Record], list[Problem]]:
+    """The entries of the file, and those that are none. Raises UserError if it cannot be read at all.
+
+    A line of an imagefolder, with `file_name` and `text`, is one as well.
+    """
     try:
         text = text_of(path, DATA_BYTES)
         entries = list(_lines(path, text) if path.suffix.lower() == ".jsonl" else _object(path, text))
@@ -60,14 +63,14 @@ def _records(path: Path) -> tuple[list[Record], list[Problem]]:
         raise UserError(_unusable(path, cause_of(error))) from None
     except ValueError as error:  # neither UTF-8 nor JSON
         raise UserError(_unusable(path, reason_of(error))) from None
-    records, problems = [], []
+    found, problems = [], []
     for key, fields in entries:
         record = _record(key, fields)
         if record is None:
             problems.append(_bad_entry(path, key))
         else:
-            records.append(record)
-    return records, problems if entries else [_unusable(path, phrase("metadata_no_images", "it lists no images"))]
+            found.append(record)
+    return found, problems if entries else [_unusable(path, phrase("metadata_no_images", "it lists no images"))]
 
 
 def _object(path: Path, text: str) -> Iterator[tuple[str, Any]]:
@@ -87,7 +90,7 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
         except ValueError as error:
             reason = phrase("metadata_line", "line {number}: {error}", number=number, error=reason_of(error))
             raise UserError(_unusable(path, reason)) from None
-        key = content.pop("image_path", None) if isinstance(content, dict) else None
+        key = content.pop("image_path", content.get("file_name")) if isinstance(content, dict) else None
         if not isinstance(key, str):
             reason = phrase("metadata_line_without_image", "line {number} has no image_path", number=number)
             raise UserError(_unusable(path, reason))
@@ -99,6 +102,7 @@ def _record(key: str, fields: Any) -> Record | None:
     if not isinstance(fields, dict):
         return None
     caption, tags, size, _ = (fields.get(name) for name in _FIELDS)
+    caption = fields.get("text") if caption is None and "file_name" in fields else caption
     tags = ", ".join(tags) if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) else tags
     if size is not None and not (isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)):
         return None
@@ -107,7 +111,7 @@ def _record(key: str, fields: Any) -> Record | None:
     return Record(key, (caption or "").strip(), (tags or "").strip(), (size[0], size[1]) if size else None)
 
 
-def _find(key: str, folder: Path) -> Path | None:
+def find_image(key: str, folder: Path) -> Path | None:
     """The image that `key` names; older files leave its ending out."""
     path = absolute_path(key, folder)
     if is_image(path):
@@ -116,7 +120,8 @@ def _find(key: str, folder: Path) -> Path | None:
     return next((candidate for candidate in candidates if is_file(candidate)), None)
 
 
-def _caption(record: Record, separator: str) -> str:
+def caption_of(record: Record, separator: str) -> str:
+    """The record's caption, each line of it followed by `separator` and the tags."""
     if not record.tags:
         return record.caption
     lines = [line.strip() for line in record.caption.splitlines() if line.strip()]

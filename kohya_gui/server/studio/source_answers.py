@@ -1,0 +1,102 @@
+"""What the Data tab's routes answer of where a dataset comes from: its folders, and captions in metadata files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kohya_gui.files.arrivals import ZIP
+from kohya_gui.files.opened_zips import unfolded
+from kohya_gui.files.reach import Reach
+from kohya_gui.server.studio.opened_sets import Studios
+from train_core.config.existing import is_file
+from train_core.studio.arriving.listed_captions import ENDINGS, folder_of
+from train_core.studio.dataset import find_dataset, with_source, without_source
+from train_core.studio.listing import Listing
+from train_core.studio.studio import Outcome
+
+MOST_PATH, MOST_EXAMPLES, MOST_SHOWN = 4096, 3, 200
+
+Asked = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+class SourceAnswers:
+    """What the routes answer; everything that comes in may be anything.
+
+    `listing` finds the dataset that is asked about, `changed` says what a change has done in a language.
+    """
+
+    def __init__(
+        self, studios: Studios, reach: Reach, listing: Callable[[Asked], Listing],
+        changed: Callable[[Listing, Outcome, str], Found],
+    ) -> None:  # fmt: skip
+        self._studios = studios
+        self._reach = reach
+        self._listing = listing
+        self._changed = changed
+
+    def add_source(self, asked: Asked, _language: str) -> Found:
+        """Have one more folder, or zip file, in a dataset."""
+        folder, file = opened(self._reach.must_find(_path(asked)))
+        listing = self._listing(asked)
+        self._studios.change_sources(listing, with_source, folder)
+        listing.take_listed(file)
+        return _sources(listing)
+
+    def remove_source(self, asked: Asked, _language: str) -> Found:
+        """Have one of the folders that were added no longer; the pictures in it stay as they are."""
+        listing = self._listing(asked)
+        self._studios.change_sources(listing, without_source, Path(_path(asked)))
+        return _sources(listing)
+
+    def forget(self, asked: Asked, _language: str) -> Found:
+        """Take a dataset from the list; its pictures and captions stay as they are."""
+        dataset = find_dataset(str(asked.get("id")))
+        for source in dataset.sources:
+            self._reach.must_find(str(source))
+        return {"folder": str(self._studios.forget(dataset.id))}
+
+    def take_listed(self, asked: Asked, language: str) -> Found:
+        """Write the captions that only a metadata file has beside their pictures."""
+        listing = self._listing(asked)
+        unwritten = listing.unwritten()
+        files = sorted({one.file.name for one in unwritten.values()})
+        outcome = listing.studio.fill(
+            {id: one.text for id, one in unwritten.items()}, {"do": "listed", "tag": ", ".join(files)}
+        )
+        return {**self._changed(listing, outcome, language), "count": len(outcome.captioned), "listed": listed(listing)}
+
+
+def opened(path: Path) -> tuple[Path, Path | None]:
+    """The folder that is meant by a path, and the metadata file if it is one. Raises UserError for one of no pictures.
+
+    A zip file is unfolded.
+    """
+    if path.suffix.lower() == ZIP and is_file(path):
+        return unfolded(path), None
+    if path.suffix.lower() in ENDINGS and is_file(path):
+        return folder_of(path), path
+    return path, None
+
+
+def listed(listing: Listing) -> Found:
+    """How many captions stand only in metadata files, in which ones, and a few of them."""
+    unwritten = listing.unwritten()
+    pictures = listing.studio.pictures
+    return {
+        "count": len(unwritten), "files": sorted({one.file.name for one in unwritten.values()})[:MOST_EXAMPLES],
+        "examples": [
+            [pictures[id].path.name, one.text[:MOST_SHOWN]] for id, one in list(unwritten.items())[:MOST_EXAMPLES]
+        ],
+    }  # fmt: skip
+
+
+def _sources(listing: Listing) -> Found:
+    return {"sources": [str(path) for path in listing.studio.dataset.sources]}
+
+
+def _path(asked: Asked) -> str:
+    given = asked.get("path")
+    return given[:MOST_PATH] if isinstance(given, str) else ""
