@@ -71,3 +71,12 @@ def test_tags_are_shown_by_category_and_sorted_in_another_order(window: Callable
     expect(dialog.locator(".of-several")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def test_what_is_there_leads_to_its_pictures(window: Callable[..., Page], pictures: Path):
+    page = window(pictures)
+    page.locator("[data-mode=proofread]").first.click()
+    missing = page.locator("#studio-coverage .finding", has_text="Without a caption: 6 of 12.")
+    expect(page.locator("#studio-coverage")).to_contain_text("No picture from behind.")
+    missing.locator("button").click()
+    expect(page.locator("#studio-count")).to_have_text("6 of 12")

@@ -39,6 +39,7 @@ class Facts:
     text: bool | None = None
     group: str = ""
     boxes: frozenset[str] = frozenset()  # names in lower case
+    folder: str = ""  # below that of the dataset, with slashes
 
 
 Test = Callable[[Facts], bool]
@@ -62,6 +63,7 @@ TEXTS: Mapping[str, Callable[[Facts, str], bool]] = {
     "caption": lambda one, text: text in one.caption.lower(),
     "mark": lambda one, text: one.mark == MARK_WORDS.get(text),
     "box": lambda one, text: text in one.boxes,
+    "folder": lambda one, text: f"{one.folder}/".lower().startswith(text.removesuffix("/") + "/"),
 }
 WORDS: Mapping[str, Test] = {
     "dark": lambda one: one.brightness is not None and one.brightness < DARK,

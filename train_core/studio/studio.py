@@ -105,6 +105,7 @@ class Studio:
         head = picture.header
         plain = Facts(
             picture.path.name, head.width, head.height, alpha=head.alpha, animated=head.animated,
+            folder=_below(picture.path.parent, self.dataset.sources),
         )  # fmt: skip
         return _with_caption(plain, captions.read(captions.caption_file(picture.path)))
 
@@ -421,6 +422,14 @@ def _pictures(paths: Sequence[Path], heads: Mapping[Path, ImageHeader]) -> dict[
             id += 1
         found[id] = Picture(id, path, heads[path], f"{state.st_mtime_ns:x}-{state.st_size:x}", state.st_mtime)
     return found
+
+
+def _below(folder: Path, sources: Sequence[Path]) -> str:
+    """A folder's place below that of the dataset, "" for that itself; of several, with their names."""
+    source = next((one for one in sources if folder.is_relative_to(one)), folder)
+    place = folder.relative_to(source).as_posix()
+    inside = "" if place == "." else place
+    return inside if len(sources) == 1 else f"{source.name}/{inside}".removesuffix("/")
 
 
 def _id_of(path: Path) -> int:

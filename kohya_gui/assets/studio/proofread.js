@@ -47,13 +47,13 @@ function row({kind, tag, pictures, words}) {
   return made(
     "div", {className: `finding ${kind}`}, made("span", {}, words),
     made("span", {className: "ways"},
-      button({className: "small", onclick: () => show(pictures)}, say("finding_show")),
+      button({className: "small", onclick: () => showOnly(pictures)}, say("finding_show")),
       button({className: "small", onclick: (event) => mend(event.target, cure, tag, pictures)}, say(`finding_${cure}`, {tag}))),
   );
 }
 
 // Shows just these pictures, until the filter changes.
-function show(pictures) {
+export function showOnly(pictures) {
   takeOrder(pictures.filter((pid) => set.row.has(pid)));
   tell("chosen");
   at("studio-again").disabled = false;

@@ -9,6 +9,7 @@ import {startSide} from "./side.js";
 import {startCaption, edit} from "./caption.js";
 import {startComplete} from "./complete.js";
 import {startCategories} from "./categories.js";
+import {startCoverage} from "./coverage.js";
 import {startBulk, removeTag} from "./bulk.js";
 import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
@@ -32,6 +33,7 @@ export function start(words) {
   startCaption(removeTag);
   startBulk();
   startComplete();
+  startCoverage();
   startCategories();
   startSaid();
   startGroups();

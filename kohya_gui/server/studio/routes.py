@@ -15,6 +15,7 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.server.answering import answer
 from kohya_gui.server.studio.answers import Answers, Asked, Found
 from kohya_gui.server.studio.box_answers import BoxAnswers
+from kohya_gui.server.studio.coverage_answers import CoverageAnswers
 from kohya_gui.server.studio.export_answers import ExportAnswers
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.site_tags import SiteTags
@@ -69,6 +70,7 @@ def studio_routes(
         *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
         *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
         *(route(name, getattr(sources, name)) for name in ("add_source", "remove_source", "forget", "take_listed")),
+        route("coverage", CoverageAnswers(answers.listing).coverage),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),

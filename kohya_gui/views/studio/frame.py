@@ -21,7 +21,8 @@ MARKS = ("keep", "reject", "skip", "undecided")
 FILTERS = (
     ('tag:"blue eyes"', "tag"), ("missing:solo", "missing"), ("mark:keep", "mark"), ("shot:portrait", "shot"),
     ("side>=768", "side"), ("aspect>1.2", "aspect"), ("sharp>40", "sharp"), ("dark", "light"), ("alike", "alike"),
-    ("caption:smile", "caption"), ("uncaptioned", "none"), ("faces:1", "faces"), ("text", "text"), ("box:face", "box"),
+    ("caption:smile", "caption"), ("uncaptioned", "none"),
+    ("folder:beach", "folder"), ("faces:1", "faces"), ("text", "text"), ("box:face", "box"),
 )  # fmt: skip
 BULK = ("add", "remove", "rename", "front", "replace", "bind", "sort")
 
@@ -158,6 +159,8 @@ def _cull(language: str) -> Markup:
         '<p class="line"><button type="button" class="quiet" id="studio-finder" data-tool="find_faces" '
         'data-setting="pictures" data-tab="{tools}">{finder}</button><span class="soft" id="studio-looked"></span></p>'
         '<div id="studio-measured" hidden></div></div>'
+        '<div class="card" data-for="proofread"><h3>{there}</h3><p class="soft">{there_lead}</p>'
+        '<div id="studio-coverage"></div></div>'
         '<div class="card" data-for="proofread"><h3>{findings}</h3><p class="soft">{findings_lead}</p>'
         '<div id="studio-findings"></div></div>'
         '<div class="card tags" data-for="cull captions proofread"><h3>{tags}'
@@ -171,6 +174,7 @@ def _cull(language: str) -> Markup:
         search=_said("tags_search", language), findings=_said("findings", language),
         findings_lead=_said("findings_lead", language), tools=text("ui.tab.tools", language),
         finder=text("job.find_faces.title", language), category=_said("category", language),
+        there=_said("coverage", language), there_lead=_said("coverage_lead", language),
         order=_said("order", language), order_title=_said("categories", language),
     )  # fmt: skip
 

@@ -81,3 +81,18 @@ def test_sorting_goes_by_the_chosen_order_and_the_tags_table_shows_categories(tm
     page.ask("tags", scope="all", do="sort", tag="", into="")
     assert (tmp_path / "pictures" / "a.txt").read_text() == "masterpiece, 1girl, long hair, kite"
     assert page.ask("put_categories", order=7, tags="x")["order"][0] == "character"
+
+
+def test_what_is_there_is_told_with_pictures(tmp_path: Path):
+    captions = {f"{number}": "zuko, smile, <b>background" for number in range(8)} | {"8": "zuko", "9": ""}
+    page = opened(tmp_path, SiteTags(), captions)
+    ids = page.ids()
+    page.ask("mark", pictures=[ids["0.png"]], mark="r")
+    found = {one["words"]: one for one in page.ask("coverage")["statements"]}
+    smiling = found["7 of 8 smile, so the smile may be learnt as part of the subject."]
+    assert smiling["pictures"] == [ids[f"{number}.png"] for number in range(1, 8)]
+    assert smiling["others"] == [ids["8.png"], ids["9.png"]]
+    assert found["No picture from behind."]["pictures"] == []
+    assert found["Without a caption: 1 of 9."]["pictures"] == [ids["9.png"]]
+    assert page.ask("list", filter="folder:beach")["order"] == []
+    assert "error" in page.ask("coverage", filter="side>=x")

@@ -1,0 +1,43 @@
+// The card "What is there": sentences about what the pictures show and what they lack, each with a way to its pictures.
+
+import {set, on, at, say, made, button, figure} from "./state.js";
+import {ask, complain} from "./asking.js";
+import {showOnly} from "./proofread.js";
+
+const GAPS = ["none", "few", "shot", "uncaptioned"]; // what is lacking, before what all share
+let asked = 0, stale = true, known = "";
+
+export function startCoverage() {
+  on("mode", lookIfShown);
+  on("opened captions listed marks", () => { stale = true; lookIfShown(); });
+}
+
+function lookIfShown() {
+  if (set.mode === "proofread" && set.id && stale) look();
+}
+
+async function look() {
+  const mine = ++asked, id = set.id;
+  stale = false;
+  try {
+    const answer = await ask("coverage", {filter: set.filter});
+    if (mine === asked && id === set.id && known !== JSON.stringify(answer)) draw(answer);
+  } catch (error) {
+    if (mine === asked) complain(error);
+  }
+}
+
+function draw(answer) {
+  known = JSON.stringify(answer);
+  const {statements} = answer, gaps = statements.filter((one) => GAPS.includes(one.kind)), others = statements.filter((one) => !GAPS.includes(one.kind));
+  at("studio-coverage").replaceChildren(...[...others, ...gaps].map(row));
+  if (!statements.length) at("studio-coverage").append(made("p", {className: "soft"}, say("coverage_none")));
+}
+
+function row({kind, words, pictures, others, parts}) {
+  const way = (title, its) => button({className: "small", onclick: () => showOnly(its)}, title, " ", made("b", {}, figure(its.length)));
+  const ways = parts.length ? parts.map(([name, its]) => way(name, its)) : [
+    ...(pictures.length ? [way(say("finding_show"), pictures)] : []), ...(others.length ? [way(say("coverage_others"), others)] : []),
+  ];
+  return made("div", {className: `finding there-${kind}`}, made("span", {}, words), ...(ways.length ? [made("span", {className: "ways"}, ...ways)] : []));
+}

@@ -1,0 +1,52 @@
+"""What the Data tab's route answers of coverage: statements about what a dataset shows, with their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kohya_gui.views.studio.coverage_words import part_text, statement_text
+from train_core.studio.captions import all_tags
+from train_core.studio.coverage import Shown, coverage
+from train_core.studio.decisions import REJECT
+from train_core.studio.listing import Listing
+from train_core.studio.query import Facts
+
+Asked = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+class CoverageAnswers:
+    """What the route answers; everything that comes in may be anything. `listing` finds the dataset asked about."""
+
+    def __init__(self, listing: Callable[[Asked], Listing]) -> None:
+        self._listing = listing
+
+    def coverage(self, asked: Asked, language: str) -> Found:
+        """What there is to say of the pictures that a filter shows and that are not rejected."""
+        listing = self._listing(asked)
+        given = asked.get("filter")
+        listing.take_measures()
+        listing.alike()
+        ids = listing.order(given if isinstance(given, str) else "")
+        facts = {id: one for id in ids if (one := listing.studio.facts.get(id)) is not None and one.mark != REJECT}
+        found = coverage(
+            {id: _shown(one) for id, one in facts.items()},
+            {shot.name: shot.target for shot in listing.studio.dataset.shots},
+        )
+        return {
+            "of": len(facts),
+            "statements": [
+                {
+                    "kind": one.kind, "words": statement_text(one, language), "pictures": one.pictures,
+                    "others": [] if one.kind != "most" else sorted(set(facts) - set(one.pictures), key=ids.index),
+                    "parts": [[part_text(one, name, language), its] for name, its in one.parts],
+                }
+                for one in found
+            ],
+        }  # fmt: skip
+
+
+def _shown(facts: Facts) -> Shown:
+    tags = tuple(tag.lower() for tag in all_tags(facts.caption))
+    return Shown(tags, facts.shot, facts.folder, bool(facts.group))
