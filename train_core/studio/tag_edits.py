@@ -7,7 +7,7 @@ from functools import partial
 
 from train_core.config.problems import UserError, problem
 from train_core.studio.captions import Edit, edited, tags_of
-from train_core.studio.categories import USUAL, Categories
+from train_core.studio.words.categories import USUAL, Categories
 
 
 def add(tags: Sequence[str], wanted: Sequence[str]) -> list[str]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from kohya_gui.views.studio.coverage_words import part_text, statement_text
 from train_core.studio.captions import all_tags
-from train_core.studio.coverage import Shown, coverage
 from train_core.studio.decisions import REJECT
 from train_core.studio.listing import Listing
 from train_core.studio.query import Facts
+from train_core.studio.words.coverage import Shown, coverage
 
 Asked = Mapping[str, Any]
 Found = dict[str, Any]

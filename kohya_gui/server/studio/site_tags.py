@@ -8,7 +8,7 @@ from threading import Lock, Thread
 
 from kohya_gui.preferring import known_webuis
 from train_core.config.places import home
-from train_core.studio.tag_list import TagList, read
+from train_core.studio.words.tag_list import TagList, read
 
 OWN = "tags"  # folder of the home
 BESIDE = ("extensions/a1111-sd-webui-tagcomplete/tags", "custom_nodes/ComfyUI-Custom-Scripts/user")

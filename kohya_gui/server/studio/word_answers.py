@@ -8,10 +8,10 @@ from typing import Any
 
 from kohya_gui.server.studio.site_tags import SiteTags
 from train_core.studio.captions import all_tags
-from train_core.studio.categories import ORDERS, Categories
-from train_core.studio.completing import offers
 from train_core.studio.listing import Listing
-from train_core.studio.own_categories import keep, of, own_categories
+from train_core.studio.words.categories import ORDERS, Categories
+from train_core.studio.words.completing import offers
+from train_core.studio.words.own_categories import keep, of, own_categories
 
 MOST_LETTERS = 100
 

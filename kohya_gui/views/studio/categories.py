@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from kohya_gui.i18n.messages import text
 from kohya_gui.views.markup import joined
-from train_core.studio.categories import CATEGORIES, ORDERS
+from train_core.studio.words.categories import CATEGORIES, ORDERS
 
 
 def categories_html(language: str) -> Markup:

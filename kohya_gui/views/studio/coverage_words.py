@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kohya_gui.i18n.messages import dictionary, text
-from train_core.studio.coverage import Statement
+from train_core.studio.words.coverage import Statement
 
 
 def statement_text(one: Statement, language: str) -> str:

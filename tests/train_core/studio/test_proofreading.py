@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.studio.categories import CATEGORIES, USUAL, rules
 from train_core.studio.proofreading import Finding, proofread, redundant
 from train_core.studio.tag_edits import bind, edit_of
+from train_core.studio.words.categories import CATEGORIES, USUAL, rules
 
 
 def tags(text: str) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from train_core.studio.categories import plain, rules
-from train_core.studio.tag_list import TagList
+from train_core.studio.words.categories import plain, rules
+from train_core.studio.words.tag_list import TagList
 
 MOST = 12
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from train_core.config.untrusted import text_of
-from train_core.studio.categories import plain, plain_anew
+from train_core.studio.words.categories import plain, plain_anew
 
 MOST_BYTES, LONGEST = 64 << 20, 200  # of a file; letters of a name
 LARGEST_COUNT = 2**31 - 1

@@ -13,7 +13,7 @@ from train_core.config.problems import UserError, cause_of
 from train_core.config.untrusted import NotReadable, json_of, text_of
 from train_core.config.whole_files import write_text
 from train_core.facts.run.writable import not_written
-from train_core.studio.categories import CATEGORIES, Categories, plain
+from train_core.studio.words.categories import CATEGORIES, Categories, plain
 
 FILE = "tag_categories.json"
 MOST_TAGS, LONGEST = 5000, 200

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.studio.coverage import Shown, Statement, coverage
+from train_core.studio.words.coverage import Shown, Statement, coverage
 
 
 def shown(*captions: str, **more: str) -> dict[int, Shown]:

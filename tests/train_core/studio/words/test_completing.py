@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_core.studio.categories import CATEGORIES, ORDERS
-from train_core.studio.completing import Offer, offers
-from train_core.studio.own_categories import OwnCategories, keep, of, own_categories
-from train_core.studio.tag_list import Match, TagList, read
+from train_core.studio.words.categories import CATEGORIES, ORDERS
+from train_core.studio.words.completing import Offer, offers
+from train_core.studio.words.own_categories import OwnCategories, keep, of, own_categories
+from train_core.studio.words.tag_list import Match, TagList, read
 
 LIST = (
     "name,type,count,aliases\n"
