@@ -24,11 +24,11 @@ PORTION = 500  # pictures whose measures are read together
 # Filters that are offered with how many pictures each would show.
 FACETS = (
     "side>=768", "side>=1024", "sharp>=20", "dark", "light", "aspect>1.3", "aspect<0.6", "alpha", "animated",
-    "captioned", "uncaptioned", "same", "alike", "boxes",
+    "captioned", "uncaptioned", "same", "alike", "boxes", "rating>=4",
 )
 # The same, by what somebody has to look for before.
 FOUND_FACETS = {FACES: ("faces:0", "faces:1", "faces>=2"), PERSON: ("person",), TEXT: ("text",)}  # fmt: skip
-SORTS = ("name", "changed", "size", "aspect", "sharpness", "brightness", "tags", "faces", "mark", "alike")
+SORTS = ("name", "changed", "size", "aspect", "sharpness", "brightness", "tags", "faces", "mark", "alike", "rating")
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ class Listing:
             "tags": lambda id: len(facts[id].tags),
             "faces": lambda id: -1 if (count := facts[id].faces) is None else count,
             "mark": lambda id: MARKS.index(facts[id].mark),
+            "rating": lambda id: -facts[id].rating,
             "alike": lambda id: self._place.get(id, len(facts)),
         }
         return first[sort]

@@ -40,6 +40,7 @@ class Facts:
     group: str = ""
     boxes: frozenset[str] = frozenset()  # names in lower case
     folder: str = ""  # below that of the dataset, with slashes
+    rating: int = 0  # 1 to 5, 0 for none
 
 
 Test = Callable[[Facts], bool]
@@ -52,6 +53,7 @@ NUMBERS: Mapping[str, Callable[[Facts], float | None]] = {
     "sharp": lambda one: one.sharp,
     "bright": lambda one: None if one.brightness is None else 100 * one.brightness,
     "tags": lambda one: len(one.tags),
+    "rating": lambda one: one.rating,
     "faces": lambda one: one.faces,
 }
 COUNTS = ("faces",)  # numbers that may also stand behind a colon

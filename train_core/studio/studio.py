@@ -26,6 +26,7 @@ from train_core.studio.journal import Journal
 from train_core.studio.looking import headers, picture_files
 from train_core.studio.query import Facts
 
+RATINGS = ("1", "2", "3", "4", "5")  # stars
 
 @dataclass(frozen=True)
 class Picture:
@@ -84,7 +85,7 @@ class Studio:
                 self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
             self.facts = {id: self._seen(picture) for id, picture in self.pictures.items()}
             self._catch_up(captions_known=True)
-            if self._decisions.marks or self._decisions.shots or self._decisions.boxes:
+            if any((self._decisions.marks, self._decisions.shots, self._decisions.boxes, self._decisions.ratings)):
                 self.identify(self.pictures)
             without = {id: (picture.path, picture.header) for id, picture in self.pictures.items()
                        if self._digests.get(id, "") not in self._decisions.boxes}  # fmt: skip
@@ -123,13 +124,19 @@ class Studio:
     def _decide(self, id: int, digest: str) -> None:
         mark, shot = self._decisions.marks.get(digest, MARKS[-1]), self._decisions.shots.get(digest, "")
         named = boxes.names_of(self._boxes(digest))
+        stars = self._decisions.ratings.get(digest, "")
+        rating = int(stars) if stars in RATINGS else 0
         facts = self.facts[id]
-        if (facts.mark, facts.shot, facts.boxes) != (mark, shot, named):
-            self.facts[id] = replace(facts, mark=mark, shot=shot, boxes=named)
+        if (facts.mark, facts.shot, facts.boxes, facts.rating) != (mark, shot, named, rating):
+            self.facts[id] = replace(facts, mark=mark, shot=shot, boxes=named, rating=rating)
 
     def mark(self, ids: Sequence[int], mark: str) -> Outcome:
         """Give pictures a mark. Raises UserError where that cannot be written."""
         return self._decide_all("mark", ids, mark, self._decisions.marks, MARKS[-1])
+
+    def rate(self, ids: Sequence[int], rating: int) -> Outcome:
+        """Give pictures 1 to 5 stars, or with 0 none. Raises UserError where that cannot be written."""
+        return self._decide_all("rating", ids, str(rating) if rating else "", self._decisions.ratings, "")
 
     def shoot(self, ids: Sequence[int], shot: str) -> Outcome:
         """Say what kind of picture these are, "" for none. Raises UserError where that cannot be written."""

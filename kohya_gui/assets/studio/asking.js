@@ -1,6 +1,6 @@
 // What is asked of the server (server/studio.py): questions at any time, acts one after the other, drawn before they are answered.
 
-import {set, apply, say, takeOrder, takePictures, tell, markOf, shotOf, recount} from "./state.js";
+import {set, apply, say, takeOrder, takePictures, tell, markOf, shotOf, starsOf, recount} from "./state.js";
 
 const SOON = 180, AGAIN = 4000; // milliseconds after a key, and in which the same complaint isn't repeated
 let waiting = []; // acts that are not answered yet
@@ -72,18 +72,27 @@ function take(answer) {
   if (differs && !waiting.length) list({anew: true}); // another window has marked pictures as well
 }
 
+const asDrawn = (pids) => pids.map((pid) => [pid, markOf(pid), shotOf(pid), starsOf(pid)]);
+
 // Marks pictures; drawn at once.
 export function mark(pids, letter) {
-  const before = pids.map((pid) => [pid, markOf(pid), shotOf(pid)]);
-  apply(before.map(([pid, , shot]) => [pid, letter, shot]));
+  const before = asDrawn(pids);
+  apply(before.map(([pid, , shot, stars]) => [pid, letter, shot, stars]));
   return act("mark", {pictures: pids, mark: letter}, before);
 }
 // Gives pictures a type of shot; the one that all have is taken away.
 export function shoot(pids, index) {
-  const before = pids.map((pid) => [pid, markOf(pid), shotOf(pid)]);
+  const before = asDrawn(pids);
   const shot = before.every(([, , had]) => had === index) ? -1 : index;
-  apply(before.map(([pid, letter]) => [pid, letter, shot]));
+  apply(before.map(([pid, letter, , stars]) => [pid, letter, shot, stars]));
   return act("mark", {pictures: pids, shot}, before);
+}
+// Gives pictures so many stars; those that all have are taken away.
+export function rate(pids, stars) {
+  const before = asDrawn(pids);
+  const rating = before.every(([, , , had]) => had === stars) ? 0 : stars;
+  apply(before.map(([pid, letter, shot]) => [pid, letter, shot, rating]));
+  return act("mark", {pictures: pids, rating}, before);
 }
 
 // Asks which pictures fit the filter, in their order; `anew` where the columns that are known cannot be trusted.

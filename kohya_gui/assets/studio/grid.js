@@ -1,7 +1,7 @@
 // The grid: of thousands of pictures only the cells that are in view exist, and are used again for others.
 
 import {
-  set, on, at, say, made, button, remember, remembered, nameOf, markOf, shotOf, nameOfMark, choose, toggle, extend, select,
+  set, on, at, say, made, button, remember, remembered, nameOf, markOf, shotOf, starsOf, nameOfMark, choose, toggle, extend, select,
   titleOf,
 } from "./state.js";
 import {Thumbnails} from "./thumbnails.js";
@@ -147,12 +147,13 @@ function dress(cell, pid) {
   const mark = markOf(pid), shot = set.shots[shotOf(pid)];
   cell.dataset.mark = mark;
   cell.dataset.sign = SIGNS[mark];
-  cell.dataset.shot = shot ? titleOf(shot) : "";
+  const stars = "★".repeat(starsOf(pid));
+  cell.dataset.shot = [...(stars ? [stars] : []), ...(shot ? [titleOf(shot)] : [])].join(" ");
   cell.dataset.best = set.groups && sections[sectionAt(set.place.get(pid))]?.group?.best === pid ? say("best") : "";
   cell.classList.toggle("current", pid === set.current);
   cell.setAttribute("aria-selected", set.chosen.has(pid));
   cell.title = nameOf(pid);
-  cell.setAttribute("aria-label", [nameOf(pid), say(nameOfMark(mark)), ...(shot ? [titleOf(shot)] : [])].join(", "));
+  cell.setAttribute("aria-label", [nameOf(pid), say(nameOfMark(mark)), ...(stars ? [stars] : []), ...(shot ? [titleOf(shot)] : [])].join(", "));
   if (pid === set.current) grid().setAttribute("aria-activedescendant", cell.id);
 }
 

@@ -6,7 +6,7 @@ const SHOTS = [1, 2, 3, 4, 5, 6];
 // Acts by name, with the key that each has until somebody changes it. Letters mean the key, with Shift or without it.
 const USUAL = {
   keep: "K", reject: "R", skip: "S", undecided: "U", ...Object.fromEntries(SHOTS.map((one) => [`shot${one}`, String(one)])),
-  undo: "Z", redo: "Shift+Z", view: "Enter", compare: "C", zoom: "Space", alike: "D", filter: "/", caption: "E", help: "?",
+  undo: "Z", redo: "Shift+Z", view: "Enter", compare: "C", zoom: "Space", alike: "D", filter: "/", caption: "E", better: "+", worse: "-", help: "?",
 };
 const FIXED = /^(Shift\+)?(Arrow\w+|Page\w+|Home|End|Tab|Escape)$/;
 const NO_KEYS = ["Shift", "Control", "Alt", "Meta", "CapsLock", "Dead", "Unidentified"];

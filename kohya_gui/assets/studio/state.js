@@ -3,7 +3,7 @@
 export const set = {
   id: "", name: "", count: 0, sources: [], shots: [], tagger: "", listed: {count: 0, files: [], examples: []},
   revision: null, pictures: null, row: new Map(), // the columns, and the row in them of each picture
-  marks: [], shotOf: [], captioned: [], // of the columns those that change
+  marks: [], shotOf: [], stars: [], captioned: [], // of the columns those that change
   order: [], place: new Map(), // what is shown, and where in it each picture is
   groups: null, // of look-alikes, while these are shown
   chosen: new Set(), current: null, anchor: null,
@@ -68,6 +68,7 @@ export function remembered(name, usual) {
 // One picture.
 export const nameOf = (pid) => set.pictures.name[set.row.get(pid)];
 export const markOf = (pid) => set.marks[set.row.get(pid)];
+export const starsOf = (pid) => set.stars[set.row.get(pid)];
 export const shotOf = (pid) => set.shotOf[set.row.get(pid)];
 export const sizeOf = (pid) => [set.pictures.width[set.row.get(pid)], set.pictures.height[set.row.get(pid)]];
 export const isCaptioned = (pid) => set.captioned[set.row.get(pid)];
@@ -84,16 +85,18 @@ export function takePictures(pictures) {
   set.row = new Map(pictures.id.map((pid, row) => [pid, row]));
   set.marks = [...pictures.mark];
   set.shotOf = [...pictures.shot];
+  set.stars = [...pictures.rating].map(Number);
   set.captioned = [...pictures.captioned].map((one) => one === "1");
 }
 
-// Draws marks and shots: [[pid, mark, shot], …].
+// Draws marks, shots and stars: [[pid, mark, shot, stars], …].
 export function apply(changed) {
-  for (const [pid, mark, shot] of changed) {
+  for (const [pid, mark, shot, stars] of changed) {
     const row = set.row.get(pid);
     if (row === undefined) continue;
     set.marks[row] = mark;
     set.shotOf[row] = shot;
+    set.stars[row] = stars;
   }
   recount();
   tell("marks", changed.map(([pid]) => pid));

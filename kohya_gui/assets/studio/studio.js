@@ -1,7 +1,7 @@
 // The dataset studio: puts its parts together, and does what keys and buttons say.
 
-import {set, MARKS, on, at, say, setWords, remember, remembered, setMode, choose, select, tell, figure, isCaptioned, nameOf, sizeOf} from "./state.js";
-import {act, list, listSoon, mark, shoot} from "./asking.js";
+import {set, MARKS, on, at, say, setWords, remember, remembered, setMode, choose, select, tell, figure, isCaptioned, nameOf, sizeOf, starsOf} from "./state.js";
+import {act, list, listSoon, mark, rate, shoot} from "./asking.js";
 import {startGrid, moved, chooseAll, reveal} from "./grid.js";
 import {startKeys, showKeys, areShown, actOf, nameOfKey, isPlain} from "./keys.js";
 import * as viewer from "./viewer.js";
@@ -21,7 +21,7 @@ import {startGroups, showGroups, leaveGroups, keepBest} from "./groups.js";
 import {toggled, wordsOf} from "./filter.js";
 
 // Words of a filter that marks, and changes of captions, may make untrue; a word alone may be one of a caption.
-const OF_MARKS = /^-?(mark|shot)[:=]/, OF_CAPTIONS = /^-?(caption|tag|missing)[:=]|^-?tags[<>=]|^[^:<>=]+$/;
+const OF_MARKS = /^-?(mark|shot)[:=]|^-?rating/, OF_CAPTIONS = /^-?(caption|tag|missing)[:=]|^-?tags[<>=]|^[^:<>=]+$/;
 
 export function start(words) {
   setWords(words);
@@ -51,8 +51,9 @@ export function start(words) {
   on("opened", opened);
   on("listed", listed);
   on("list chosen current marks captions", describe);
+  on("list chosen marks", describeStars);
   on("counts", offerUndo);
-  on("marks", () => noteChange(OF_MARKS, ["mark"]));
+  on("marks", () => noteChange(OF_MARKS, ["mark", "rating"]));
   on("captions", () => noteChange(OF_CAPTIONS, ["changed"]));
   on("mode", showMode);
   on("current", () => { if (set.id && set.current !== null) remember("at", {id: set.id, pid: set.current}); });
@@ -142,6 +143,12 @@ function describe() {
   about.title = about.textContent;
 }
 
+// How many stars all chosen pictures have.
+function describeStars() {
+  const has = [...new Set([...set.chosen].filter((pid) => set.row.has(pid)).map(starsOf))], stars = has.length === 1 ? has[0] : 0;
+  for (const one of document.querySelectorAll("#studio [data-stars]")) one.classList.toggle("on", Number(one.dataset.stars) <= stars);
+}
+
 function offerUndo() {
   for (const one of document.querySelectorAll("#studio [data-do=undo]")) {
     one.title = set.undo ? say("would_undo", {what: set.undo}) : say("nothing_undo");
@@ -204,11 +211,18 @@ const DOING = {
   zoom: () => (viewer.isOpen() ? viewer.zoom() : viewer.open()),
   alike: () => { if (!viewer.isOpen()) (set.groups ? backToAll() : showGroups()); },
   filter: () => { if (!viewer.isOpen()) { at("studio-filter").focus(); at("studio-filter").select(); } },
+  better: () => more(1), worse: () => more(-1),
   caption: () => { if (!viewer.isOpen()) { setMode("captions"); edit(); } },
 };
 function backToAll() {
   if (set.groups) leaveGroups();
   list();
+}
+function more(by) {
+  const pids = targets();
+  if (!pids.length) return;
+  const now = starsOf(pids[0]), stars = Math.max(0, Math.min(5, now + by));
+  if (stars !== now) rate(pids, stars);
 }
 function doAct(name) {
   const shot = /^shot(\d)$/.exec(name);
@@ -264,6 +278,8 @@ function leave(event) {
 
 function clicked(event) {
   if (!event.target.closest || !event.target.closest("#studio")) return;
+  const stars = event.target.closest("[data-stars]"), pids = stars ? targets() : [];
+  if (pids.length) rate(pids, Number(stars.dataset.stars));
   const act = event.target.closest("[data-do]"), mode = event.target.closest("button[data-mode]"), way = event.target.closest("#studio-filter-ways [data-word]");
   if (act) doAct(act.dataset.do);
   if (mode) setMode(mode.dataset.mode);

@@ -1,6 +1,6 @@
 // The large picture over everything, or two of them side by side, whole or pixel by pixel; neighbours are fetched ahead.
 
-import {set, on, at, say, made, figure, addressOf, nameOf, markOf, shotOf, sizeOf, nameOfMark, choose, button, titleOf} from "./state.js";
+import {set, on, at, say, made, figure, addressOf, nameOf, markOf, shotOf, starsOf, sizeOf, nameOfMark, choose, button, titleOf} from "./state.js";
 
 const AHEAD = 3; // pictures on each side that are fetched before they are asked for
 const images = new Map(); // by address
@@ -155,7 +155,7 @@ function describe() {
 
 export function about(pid) {
   const shot = set.shots[shotOf(pid)];
-  return [nameOf(pid), sizeOf(pid).map(figure).join(" × "), say(nameOfMark(markOf(pid))), ...(shot ? [titleOf(shot)] : [])].join(" · ");
+  return [nameOf(pid), sizeOf(pid).map(figure).join(" × "), say(nameOfMark(markOf(pid))), ...(starsOf(pid) ? ["★".repeat(starsOf(pid))] : []), ...(shot ? [titleOf(shot)] : [])].join(" · ");
 }
 
 // Draws the picture about at 100 %; two that are compared move together.

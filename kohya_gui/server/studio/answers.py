@@ -31,7 +31,7 @@ from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import MARKS
 from train_core.studio.listing import Listing
 from train_core.studio.proofreading import Finding, proofread
-from train_core.studio.studio import Outcome
+from train_core.studio.studio import RATINGS, Outcome
 from train_core.studio.tag_edits import edit_of
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision
@@ -156,13 +156,18 @@ class Answers:
         }  # fmt: skip
 
     def mark(self, asked: Asked, language: str) -> Found:
-        """Mark pictures, or say what kind of shot they are."""
+        """Mark pictures, rate them, or say what kind of shot they are."""
         listing = self.listing(asked)
         studio, ids = listing.studio, _ids(asked, listing)
         if "mark" in asked:
             if asked["mark"] not in MARKS:
                 raise _meaningless()
             return self.changed(listing, studio.mark(ids, asked["mark"]), language)
+        if "rating" in asked:
+            rating = asked["rating"]
+            if type(rating) is not int or not 0 <= rating <= len(RATINGS):
+                raise _meaningless()
+            return self.changed(listing, studio.rate(ids, rating), language)
         shot, shots = asked.get("shot"), studio.dataset.shots
         if type(shot) is not int or not -1 <= shot < len(shots):
             raise _meaningless()
@@ -315,7 +320,9 @@ class Answers:
         facts, shots = listing.studio.facts, _shot_places(listing)
         return {
             **self._state(listing, language),
-            "changed": [[id, facts[id].mark, shots.get(facts[id].shot, -1)] for id in outcome.decided],
+            "changed": [
+                [id, facts[id].mark, shots.get(facts[id].shot, -1), facts[id].rating] for id in outcome.decided
+            ],
             "captions": sorted(outcome.captioned), "told": step_text(outcome.step, language),
             "left": notes_html(outcome.left, language),
         }  # fmt: skip
@@ -329,6 +336,7 @@ def _columns(listing: Listing) -> Found:
         "name": listing.column(lambda one: one.name), "width": listing.column(lambda one: one.width),
         "height": listing.column(lambda one: one.height), "mark": "".join(listing.column(lambda one: one.mark)),
         "shot": listing.column(lambda one: shots.get(one.shot, -1)),
+        "rating": "".join(listing.column(lambda one: str(one.rating))),
         "captioned": "".join(listing.column(lambda one: str(int(one.captioned)))),
     }  # fmt: skip
 

@@ -14,15 +14,15 @@ from kohya_gui.views.studio.crops import crops_html
 from train_core.studio.exporting.plan import Form
 
 GROUP = "data"
-SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces")
+SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces", "rating")
 # Acts with a button under the grid, in the viewer and on a phone.
 MARKS = ("keep", "reject", "skip", "undecided")
 # What the filter understands, each with the words that explain it: put into the filter when it is pressed.
 FILTERS = (
     ('tag:"blue eyes"', "tag"), ("missing:solo", "missing"), ("mark:keep", "mark"), ("shot:portrait", "shot"),
     ("side>=768", "side"), ("aspect>1.2", "aspect"), ("sharp>40", "sharp"), ("dark", "light"), ("alike", "alike"),
-    ("caption:smile", "caption"), ("uncaptioned", "none"),
-    ("folder:beach", "folder"), ("faces:1", "faces"), ("text", "text"), ("box:face", "box"),
+    ("caption:smile", "caption"), ("uncaptioned", "none"), ("folder:beach", "folder"), ("faces:1", "faces"),
+    ("text", "text"), ("box:face", "box"), ("rating>=4", "rating"),
 )  # fmt: skip
 BULK = ("add", "remove", "rename", "front", "replace", "bind", "sort")
 
@@ -152,6 +152,8 @@ def _cull(language: str) -> Markup:
     """The panel for choosing: how far it is, shots, what to find, tags."""
     return Markup(
         '<div class="card" data-for="cull"><h3>{counts}</h3><div id="studio-counts"></div></div>'
+        '<div class="card" data-for="cull" id="studio-rating"><h3>{rating}<span class="stars" role="group" '
+        'aria-label="{rating}">{stars}</span></h3></div>'
         '<div class="card" data-for="cull"><h3>{shots}<button type="button" class="quiet" id="studio-shots-edit">{edit}'
         '</button></h3><div id="studio-shots"></div></div>'
         '<div class="card" data-for="cull" id="studio-facets-card"><h3>{facets}'
@@ -169,7 +171,8 @@ def _cull(language: str) -> Markup:
         '<input id="studio-tags-search" type="search" autocomplete="off" '
         'spellcheck="false" placeholder="{search}" aria-label="{search}"></h3><div id="studio-tags"></div></div>'
     ).format(
-        counts=_said("counts", language), shots=_said("shots", language), edit=_said("shots_edit", language),
+        counts=_said("counts", language), rating=_said("rating", language), stars=_stars(language),
+        shots=_said("shots", language), edit=_said("shots_edit", language),
         facets=_said("facets", language), alike=_said("alike", language), tags=_said("tags", language),
         search=_said("tags_search", language), findings=_said("findings", language),
         findings_lead=_said("findings_lead", language), tools=text("ui.tab.tools", language),
@@ -177,6 +180,16 @@ def _cull(language: str) -> Markup:
         there=_said("coverage", language), there_lead=_said("coverage_lead", language),
         order=_said("order", language), order_title=_said("categories", language),
     )  # fmt: skip
+
+
+def _stars(language: str) -> Markup:
+    """A button for each number of stars."""
+    return joined(
+        Markup('<button type="button" data-stars="{}" aria-label="{}" title="{}">★</button>').format(
+            count, f"{_said('rating', language)}: {count}", _said("rating_how", language)
+        )
+        for count in range(1, 6)
+    )
 
 
 def _captions(language: str) -> Markup:

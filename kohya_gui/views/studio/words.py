@@ -31,6 +31,9 @@ def step_text(step: Step | None, language: str) -> str:
     if step.kind == "shot":
         key = "ui.studio.step.shot" if value else "ui.studio.step.no_shot"
         return text(key, language, count=count, shot=dictionary(language).get(f"ui.data.kind_{value}", value))
+    if step.kind == "rating":
+        key = "ui.studio.step.rating" if value else "ui.studio.step.no_rating"
+        return text(key, language, count=count, rating=value)
     if step.kind == "boxes":
         return text("ui.studio.step.boxes", language)
     do = step.words.get("do")

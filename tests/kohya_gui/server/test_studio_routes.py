@@ -108,7 +108,7 @@ def test_the_demo_s_pictures_come_with_their_tagger_and_others_without(page: Pag
 def test_marks_count_and_are_undone(page: Page):
     ids = page.ids()
     done = page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"]], mark="k")
-    assert sorted(done["changed"]) == sorted([[ids["1.png"], "k", -1], [ids["2.jpg"], "k", -1]])
+    assert sorted(done["changed"]) == sorted([[ids["1.png"], "k", -1, 0], [ids["2.jpg"], "k", -1, 0]])
     assert done["counts"] == {"k": 2, "r": 0, "s": 0, ".": 5}
     assert done["undo"] == "Keep (2)"
     shot = page.ask("mark", pictures=[ids["1.png"]], shot=1)
@@ -120,7 +120,8 @@ def test_marks_count_and_are_undone(page: Page):
     assert again["counts"]["k"] == 2 and again["redo"] == "portrait (1)"
 
 
-@pytest.mark.parametrize("asked", [{"mark": "x"}, {"mark": None}, {"shot": 99}, {"shot": "1"}, {"shot": True}, {}])
+@pytest.mark.parametrize("asked", [{"mark": "x"}, {"mark": None}, {"shot": 99}, {"shot": "1"}, {"shot": True},
+                                  {"rating": 6}, {"rating": "1"}, {}])
 def test_a_mark_that_is_none_is_refused(page: Page, asked: dict[str, Any]):
     assert "Reload" in page.ask("mark", pictures=list(page.ids().values()), **asked)["error"]
 
