@@ -53,6 +53,8 @@ from train_core.facts.run.writable import not_written
 MODEL = "pretrained_model_name_or_path"
 OUTPUT = "output_dir"
 PRESET = "@preset"  # beside the settings: the preset that was loaded, or that is to be
+IF_TAGS_MOVE = "when_tags_move"  # values that count only if one of the settings moves or drops tags
+MOVING_TAGS = ("shuffle_caption", "caption_tag_dropout_rate", "token_warmup_step")
 OPENED = "@opened"  # the values come from a file, and so from no preset
 
 
@@ -279,11 +281,13 @@ class TrainForm(FormController):
         """Put values into the form that the page's script has written as JSON: a cure, or a way to so many steps.
 
         A preset instead of values is loaded; "" only lists again what presets there are. Values of an opened file are
-        those of no preset.
+        those of no preset. Those under `when_tags_move` count if captions are shuffled or tags dropped.
         """
         asked = read_json(sent)
         given = readable(asked, self.fields.widgets)
         before = self.fields.read(shown)
+        if isinstance(asked, dict) and any(_is_on({**before, **given}.get(name)) for name in MOVING_TAGS):
+            given = {**given, **readable(asked.get(IF_TAGS_MOVE), self.fields.widgets)}
         session = self.session(request)
         chosen = asked.get(PRESET) if isinstance(asked, dict) else None
         if isinstance(chosen, str):
@@ -376,6 +380,11 @@ def _is_found(found: CheckedForm) -> bool:
     """Whether the model field names a file or folder here that holds a base model."""
     model = found.config.model.pretrained_model_name_or_path
     return bool(model) and exists(Path(model)) and not any(p.code.startswith("model_") for p in found.errors)
+
+
+def _is_on(value: Any) -> bool:
+    """Whether a setting is on, as a field has it: ticked, or a number other than 0."""
+    return str(value).strip() not in ("", "None", "False", "0", "0.0")
 
 
 def _choices(chosen: str | None, session: Session) -> Any:

@@ -334,6 +334,16 @@ def test_values_that_the_script_puts_into_the_form_replace_what_was_there(page: 
     assert page.put(request(), "{}", None, *fields) == gr.skip()
 
 
+@pytest.mark.parametrize(("shuffled", "kept"), [(True, {"keep_tokens": 2}), (False, {})])
+def test_tags_to_keep_in_front_are_put_in_only_where_tags_move(page: TrainForm, shuffled: bool, kept: dict[str, Any]):
+    fields = shown(page, output_name="a", shuffle_caption=shuffled)
+    sent = json.dumps({"output_name": "b", "when_tags_move": {"keep_tokens": 2}})
+    after = page.put(request(), sent, None, *fields)
+    assert {name: after[widget] for name, widget in page.fields.widgets.items() if widget in after} == {
+        "output_name": "b", **kept,
+    }  # fmt: skip
+
+
 def test_what_was_typed_loaded_and_reset_is_undone_and_redone(page: TrainForm):
     page.opened(request("eva"))
     typed(page, "eva", output_name="m")

@@ -123,7 +123,7 @@ function train() {
     train_data_dir: written.description ? "" : written.train, dataset_config: written.description, validation_data_dir: written.validation,
     ...(written.regularisation ? {reg_data_dir: written.regularisation} : {}),
     ...(written.masks ? {masked_loss: true, conditioning_data_dir: written.masks} : {}), in_json: "", class_folders: false,
-    caption_extension: ".txt", output_name: written.name,
+    caption_extension: ".txt", output_name: written.name, ...(written.keep_tokens ? {when_tags_move: {keep_tokens: written.keep_tokens}} : {}),
   });
   at("studio-export").close();
   at("tab-train-button").click();

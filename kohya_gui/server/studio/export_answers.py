@@ -130,7 +130,7 @@ def _described(done: Exported, plan: Plan, language: str) -> Found:
         "told": told, "left": notes_html(done.left, language), "trained": done.trained, "held_out": done.held_out,
         "train": str(done.train), "validation": str(done.validation or ""), "trains": plan.form != "imagefolder",
         "regularisation": str(done.regularisation or ""), "masks": str(done.masks or ""),
-        "description": str(done.description or ""), "name": plan.name,
+        "description": str(done.description or ""), "name": plan.name, "keep_tokens": done.keep_tokens,
     }  # fmt: skip
 
 

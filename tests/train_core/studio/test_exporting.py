@@ -56,6 +56,17 @@ def test_pictures_and_captions_are_copied_to_the_byte_and_train_without_a_remark
     assert [one.repeats for one in described.subsets] == [7]
 
 
+def test_tags_that_open_every_caption_are_kept_in_front(studio: Studio, tmp_path: Path):
+    ids = list(studio.pictures)
+    plan = Plan(tmp_path / "out", "nagisa", 7, boxes=True)
+    assert export(studio, ids, plan).keep_tokens == 1
+    (subset,) = read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings()).subsets
+    assert subset.settings.captions.keep_tokens == 1
+    studio.put_boxes(ids[0], [{"name": "face", "left": 0, "top": 0, "right": 64, "bottom": 64, "caption": "a face"}])
+    assert export(studio, ids, plan).keep_tokens == 0
+    assert "keep_tokens" not in (tmp_path / "out" / "dataset.toml").read_text()
+
+
 def test_what_is_the_same_is_not_written_again_and_what_is_not_wanted_goes(studio: Studio, tmp_path: Path):
     plan = Plan(tmp_path / "out", "nagisa", 7)
     ids = list(studio.pictures)

@@ -128,7 +128,7 @@ def _full_width(looks: Looks) -> Advice | None:
     return Advice(
         problem(
             "lint_full_width_commas",
-            "{count} captions have full-width commas, for example {path}. They separate tags here but not in other "
+            "Captions with full-width commas: {count}, for example {path}. They separate tags here but not in other "
             "programs; replace them with ordinary commas.",
             count=len(odd), path=odd[0][0].name,
         ),
@@ -143,7 +143,7 @@ def _weights(looks: Looks) -> Advice | None:
     return Advice(
         problem(
             "lint_weights_unread",
-            "{count} captions have weights, for example {example} in {path}, which are trained as plain text. Turn on "
+            "Captions with weights: {count}, for example {example} in {path}. They are trained as plain text. Turn on "
             "weighted_captions to read them as weights.",
             count=len(odd), example=odd[0][1].weights, path=odd[0][0].name,
         ),
@@ -158,7 +158,7 @@ def _choices(looks: Looks) -> Advice | None:
     return Advice(
         problem(
             "lint_wildcards_unread",
-            "{count} captions offer choices, for example {example} in {path}, which are trained as plain text. Turn on "
+            "Captions with choices: {count}, for example {example} in {path}. They are trained as plain text. Turn on "
             "enable_wildcard to pick one each time.",
             count=len(odd), example=odd[0][1].choices, path=odd[0][0].name,
         ),
@@ -173,8 +173,8 @@ def _brackets(looks: Looks) -> Advice | None:
     return Advice(
         problem(
             "lint_brackets",
-            "{count} captions have brackets, for example {example} in {path}. They are trained as they are; in prompts "
-            "ordinary ones mean weights and need a backslash: \\( and \\).",
+            "Captions with brackets: {count}, for example {example} in {path}. They are trained as they are; in "
+            "prompts ordinary ones mean weights and need a backslash: \\( and \\).",
             count=len(odd), example=odd[0][1].brackets, path=odd[0][0].name,
         ),
         files=_paths(odd),
@@ -188,7 +188,7 @@ def _underscores(looks: Looks) -> Advice | None:
     return Advice(
         problem(
             "lint_underscores",
-            "{count} captions write tags with underscores, for example {example} in {path}, while others have spaces. "
+            "Captions with underscores in tags: {count}, for example {example} in {path}, while others have spaces. "
             "These are different words to the text encoder; write all tags the same way, usually with spaces.",
             count=len(odd), example=odd[0][1].underscores, path=odd[0][0].name,
         ),
@@ -208,14 +208,14 @@ def _too_long(looks: Looks, limit: int) -> Advice | None:
     if better <= limit:
         told = problem(
             "lint_too_long",
-            "{count} captions have more than {limit} tokens, at most {most}. What comes after is not read, for example "
-            "\"{lost}\" in {path}. Shorten them.",
+            "Captions with more than {limit} tokens: {count}, at most {most}. What comes after is not read, for "
+            "example \"{lost}\" in {path}. Shorten them.",
             **params,
         )  # fmt: skip
         return Advice(told, files=_paths(odd))
     told = problem(
         "lint_longer_than_set",
-        "{count} captions have more than {limit} tokens, at most {most}. What comes after is not read, for example "
+        "Captions with more than {limit} tokens: {count}, at most {most}. What comes after is not read, for example "
         "\"{lost}\" in {path}. Set max_token_length to {better}.",
         better=better, **params,
     )  # fmt: skip
@@ -265,7 +265,8 @@ def _flipped(looks: Looks) -> Advice | None:
     return Advice(
         problem(
             "lint_flipped",
-            "flip_aug mirrors images, but {count} captions name things that have a side: {tags}. Turn flip_aug off.",
+            "flip_aug mirrors images, but captions name things that have a side: {tags} (captions: {count}). Turn "
+            "flip_aug off.",
             count=len(odd), tags=joined("comma", tags[:MOST_TAGS]),
         ),
         _cure(looks, Cure("flip_aug", False)), _paths(odd),

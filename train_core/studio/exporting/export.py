@@ -17,6 +17,7 @@ from train_core.config.tables import dump_tables
 from train_core.config.whole_files import write_text, write_whole
 from train_core.studio.exporting.archive import write_archive
 from train_core.studio.exporting.files import MASKS, files
+from train_core.studio.exporting.front import shared_front
 from train_core.studio.exporting.listed import LISTED, check_form, list_place, listed
 from train_core.studio.exporting.pieces import REGULARISATION, TRAIN, USES, VALIDATION, Piece, pieces
 from train_core.studio.exporting.plan import MANIFEST, Plan, check
@@ -34,7 +35,8 @@ class Exported:
     """What an export has done: pictures by what they are for, files written and removed, what was left.
 
     `validation`, `regularisation` and `masks` are folders, None where nothing was written there. `description` is the
-    dataset file where captions are not beside the pictures, and `archive` the zip file, None without one.
+    dataset file where captions are not beside the pictures, and `archive` the zip file, None without one. `keep_tokens`
+    tags open every caption.
     """
 
     train: Path
@@ -50,6 +52,7 @@ class Exported:
     left: tuple[Problem, ...] = ()
     description: Path | None = None
     archive: Path | None = None
+    keep_tokens: int = 0
 
 
 def export_kept(listing: Listing, plan: Plan, progress: Progress = lambda done, total: None) -> Exported:
@@ -73,6 +76,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     held = set(hold_out(digests, groups, plan.held_out, plan.seed)) if plan.held_out else set()
     parts = pieces(studio, digests, held, plan)
     check_form(plan.form, parts)
+    keep_tokens = shared_front(studio, parts)
     left = [_fewer(plan.held_out, len(held))] if len(held) < plan.held_out else []
     written = Written(plan.folder, read_manifest(plan.folder))
     uses: Counter[str] = Counter()
@@ -83,7 +87,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
             uses[file.use] += 1
             progress(sum(uses[use] for use in USES), len(parts))
         if plan.form != "imagefolder":
-            _write_dataset_file(plan, parts, written.rows)
+            _write_dataset_file(plan, parts, written.rows, keep_tokens)
             written.take_over(DATASET, _made("dataset"))
         written.remove_others(spared=plan.archive if plan.zipped else "")
         archive = _zip(plan, written)
@@ -97,7 +101,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
         plan.folder / TRAIN, folder(VALIDATION), folder(REGULARISATION), folder(MASKS), uses[TRAIN], uses[VALIDATION],
         uses[REGULARISATION], written.counts["written"], written.counts["unchanged"], written.counts["removed"],
         (*left, *written.left),
-        plan.folder / DATASET if plan.form in ("JSON", "JSONL") else None, archive,
+        plan.folder / DATASET if plan.form in ("JSON", "JSONL") else None, archive, keep_tokens,
     )  # fmt: skip
 
 
@@ -123,11 +127,14 @@ def _said(plan: Plan) -> Row:
     }  # fmt: skip
 
 
-def _write_dataset_file(plan: Plan, parts: Sequence[Piece], written: Mapping[str, Any]) -> None:
+def _write_dataset_file(plan: Plan, parts: Sequence[Piece], written: Mapping[str, Any], keep_tokens: int) -> None:
     """Write the dataset file, whose paths are relative to it."""
     masked = {place.split("/")[1] for place in written if place.startswith(f"{MASKS}/")}
     folders = {piece.folder: piece for piece in parts if piece.use != VALIDATION}
     subsets = [_subset(folder, piece, masked, plan) for folder, piece in folders.items()]
+    for subset in subsets if keep_tokens else ():
+        if not subset.get("is_reg"):
+            subset["keep_tokens"] = keep_tokens  # has an effect only where tags are shuffled or dropped
     tables = {"datasets": [{"subsets": subsets}]}
     validates = any(piece.use == VALIDATION for piece in parts)
     heading = "# Written by the Data tab. Held-out pictures are in validation/.\n" if validates else ""
