@@ -16,12 +16,19 @@ function sized(bytes) {
 
 // Takes what is dropped if it is pictures, captions, a zip or a folder; says whether it has.
 crucible.takeDropped = (transfer) => {
-  const items = [...transfer.items].filter((item) => item.kind === "file");
-  const entries = items.map((item) => (item.webkitGetAsEntry && item.webkitGetAsEntry()) || item.getAsFile());
+  const entries = entriesOf(transfer);
   if (!entries.some((entry) => entry.isDirectory || TAKEN.test(entry.name))) return false;
   found(entries).then(ask, (error) => crucible.toast(error.message, true));
   return true;
 };
+
+function entriesOf(transfer) {
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  return items.map((item) => (item.webkitGetAsEntry && item.webkitGetAsEntry()) || item.getAsFile());
+}
+
+// All files of what is dropped or pasted: [[path, File], …].
+crucible.filesOf = (transfer) => found(entriesOf(transfer));
 
 async function found(entries) {
   const all = [];
@@ -90,12 +97,26 @@ async function send() {
   part("send").disabled = true;
   part("progress").hidden = false;
   try {
-    const begun = await post("begin", {
-      name: part("name").value, repeats: Number(part("repeats").value),
-      into: !part("into-row").hidden && part("into").checked ? part("into-path").textContent : "",
-      files: files.map(([path, file]) => [path, file.size]),
+    const into = !part("into-row").hidden && part("into").checked ? part("into-path").textContent : "";
+    const ended = await crucible.transfer(files, {name: part("name").value, repeats: Number(part("repeats").value), into}, mine, (sent) => {
+      part("progress").value = total ? sent / total : 1;
     });
-    if (begun.error) return complain(begun.error);
+    if (ended?.error) return complain(ended.error);
+    if (ended) show(ended);
+  } catch (error) {
+    complain(error.message);
+  } finally {
+    sending = null;
+  }
+  return undefined;
+}
+
+// Sends files in pieces, and resolves to what has become of them, {error} where that is refused, or null once `mine.stopped` is set.
+crucible.transfer = async (files, {name, repeats, into}, mine = {}, progress = () => {}) => {
+  mine.id = "";
+  try {
+    const begun = await post("begin", {name, repeats, into, files: files.map(([path, file]) => [path, file.size])});
+    if (begun.error) return begun;
     mine.id = begun.id;
     let sent = 0;
     for (const number of begun.wanted) {
@@ -104,24 +125,19 @@ async function send() {
         const piece = file.slice(at, at + PIECE);
         const response = await fetch(`files/upload/part?id=${mine.id}&number=${number}&at=${at}`, {method: "POST", body: piece});
         const answer = response.ok ? await response.json() : {error: await response.text()};
-        if (answer.error) return complain(answer.error);
+        if (answer.error) return answer;
         sent += piece.size;
-        part("progress").value = total ? sent / total : 1;
+        progress(sent);
       }
-      if (mine.stopped) return undefined;
+      if (mine.stopped) return null;
     }
     const ended = await post("end", {id: mine.id});
-    if (ended.error) return complain(ended.error);
-    mine.id = "";
-    show(ended);
-  } catch (error) {
-    complain(error.message);
+    if (!ended.error) mine.id = "";
+    return ended;
   } finally {
     if (mine.id) post("drop", {id: mine.id}).catch(() => null); // the server is away, and forgets it by itself
-    sending = null;
   }
-  return undefined;
-}
+};
 
 function complain(html) {
   if (!dialog.open) return;

@@ -15,7 +15,7 @@ from train_core.facts.file_cache import recall
 from train_core.facts.images.image_files import IMAGE_ENDINGS, ImageHeader, image_header
 
 ENDINGS = IMAGE_ENDINGS | {".gif", ".tif", ".tiff"}
-KIND = "studio-header-1"  # of fact in the cache of files
+KIND = "studio-header-2"  # of fact in the cache of files
 DEEPEST = 40  # folders below each other
 
 

@@ -41,6 +41,7 @@ class Facts:
     boxes: frozenset[str] = frozenset()  # names in lower case
     folder: str = ""  # below that of the dataset, with slashes
     rating: int = 0  # 1 to 5, 0 for none
+    generated: bool = False
 
 
 Test = Callable[[Facts], bool]
@@ -79,6 +80,7 @@ WORDS: Mapping[str, Test] = {
     "same": lambda one: one.group == "same",
     "alike": lambda one: one.group != "",
     "boxes": lambda one: bool(one.boxes),
+    "generated": lambda one: one.generated,
 }
 
 

@@ -107,6 +107,7 @@ class Studio:
         plain = Facts(
             picture.path.name, head.width, head.height, alpha=head.alpha, animated=head.animated,
             folder=_below(picture.path.parent, self.dataset.sources),
+            generated=head.generated,
         )  # fmt: skip
         return _with_caption(plain, captions.read(captions.caption_file(picture.path)))
 

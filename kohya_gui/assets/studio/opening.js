@@ -65,6 +65,7 @@ function card({id, name, count, kept, sources, changed}) {
       button({className: "quiet", onclick: () => crucible.pick({form: "train", setting: "train_data_dir", at: sources.at(-1), done: (path) => change("add_source", {id, path})})}, say("source_add")),
       button({className: "quiet", onclick: () => askToForget(place, id)}, say("forget"))),
   );
+  place.addEventListener("click", (event) => { if (!event.target.closest("button, .line")) show({id}); }); // all of it, for the mouse
   return place;
 }
 

@@ -14,6 +14,7 @@ import {startBulk, removeTag} from "./bulk.js";
 import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
 import {startExport} from "./export.js";
+import {startArriving} from "./arriving.js";
 import {startListed} from "./listed.js";
 import {startCrops} from "./crops.js";
 import {startProofread} from "./proofread.js";
@@ -41,6 +42,7 @@ export function start(words) {
   startExport();
   startCrops();
   startListed();
+  startArriving();
   startOpening((pid) => {
     choose(pid);
     reveal(pid, "center");

@@ -25,6 +25,7 @@ from train_core.studio.thumbnails import thumbnail
 
 ASSETS = Path(__file__).parents[2] / "assets" / "studio"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
+OF_SOURCES = ("add_source", "remove_source", "forget", "take_listed", "place", "added")
 # What browsers show by themselves; anything else is sent to them as PNG.
 SHOWN = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
@@ -69,8 +70,8 @@ def studio_routes(
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
         *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
         *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
-        *(route(name, getattr(sources, name)) for name in ("add_source", "remove_source", "forget", "take_listed")),
         route("coverage", CoverageAnswers(answers.listing).coverage),
+        *(route(name, getattr(sources, name)) for name in OF_SOURCES),
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),

@@ -11,6 +11,7 @@ from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
 from kohya_gui.server.studio.opened_sets import Studios
 from train_core.config.existing import is_file
+from train_core.studio.arriving.added import place_of, take_added
 from train_core.studio.arriving.listed_captions import ENDINGS, folder_of
 from train_core.studio.dataset import find_dataset, with_source, without_source
 from train_core.studio.listing import Listing
@@ -44,6 +45,18 @@ class SourceAnswers:
         self._studios.change_sources(listing, with_source, folder)
         listing.take_listed(file)
         return _sources(listing)
+
+    def place(self, asked: Asked, _language: str) -> Found:
+        """Where new pictures of a dataset are to be sent."""
+        return {"folder": str(place_of(self._listing(asked).studio.dataset))}
+
+    def added(self, asked: Asked, language: str) -> Found:
+        """Have the pictures that were sent in the dataset, those with a prompt in them captioned by it."""
+        listing = self._listing(asked)
+        before = {*listing.studio.pictures}
+        outcome = take_added(listing.studio)
+        new = [id for id in listing.studio.pictures if id not in before]
+        return {**self._changed(listing, outcome, language), **_sources(listing), "new": new}
 
     def remove_source(self, asked: Asked, _language: str) -> Found:
         """Have one of the folders that were added no longer; the pictures in it stay as they are."""

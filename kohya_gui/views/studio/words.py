@@ -15,7 +15,7 @@ from train_core.studio.decisions import Step
 from train_core.studio.proofreading import Finding
 
 KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort", "once", "tagger",
-                  "captioner", "convert", "listed")
+                  "captioner", "convert", "listed", "prompts")
 MARK_NAMES = {"k": "keep", "r": "reject", "s": "skip", ".": "undecided"}
 MOST_NOTES, MOST_NAMES = 5, 3
 

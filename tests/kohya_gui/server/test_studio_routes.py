@@ -23,6 +23,7 @@ from tests.photographs import HOPPERS_FACE, hopper
 from tests.pictures import noise_image
 from train_core.config.places import app_dir
 from train_core.facts.images.image_files import content_hashes
+from train_core.sampling.png import save_png
 from train_core.studio.dataset import dataset_of
 from train_core.studio.exporting.export import Exported, Progress, export_kept
 from train_core.studio.exporting.plan import Plan
@@ -407,6 +408,15 @@ def test_folders_are_added_and_removed_and_datasets_forgotten(page: Page, source
     assert Path(page.ask("forget")["folder"]).parent == tmp_path / "home" / "trash"
     assert page.ask("sets")["sets"] == [] and "no longer known" in page.ask("list")["error"]
     assert "no longer known" in page.ask("forget")["error"]
+
+
+def test_pictures_that_were_sent_belong_to_the_dataset(page: Page):
+    place = Path(page.ask("place")["folder"])
+    save_png(noise_image((64, 64), 60), place / "1_added" / "new.png", "a cat\nSteps: 20, Sampler: x")
+    done = page.ask("added")
+    assert done["sources"][1:] == [str(place)] and done["undo"] == "Prompts as captions (1)"
+    assert done["new"] == page.ask("list", filter="generated")["order"] == [page.ids()["new.png"]]
+    assert page.ask("caption", pictures=done["new"])["text"] == "a cat"
 
 
 def test_a_folder_out_of_reach_is_not_added(source: Path, tmp_path: Path):

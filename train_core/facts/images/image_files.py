@@ -15,6 +15,7 @@ from train_core.config import places
 from train_core.config.phrases import phrase
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.facts.file_cache import recall
+from train_core.facts.images.prompts_in_pictures import CHUNKS
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,16 @@ def orientation(image: Image.Image) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What an image's header tells: its size in pixels after EXIF rotation, whether it has alpha or several frames."""
+    """What an image's header tells: its size in pixels after EXIF rotation, whether it has alpha or several frames.
+
+    `generated` says that it is a PNG with the prompt that it was made from.
+    """
 
     width: int
     height: int
     alpha: bool
     animated: bool
+    generated: bool = False
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -73,11 +78,12 @@ def image_header(path: Path) -> ImageHeader:
                 width, height = image.size
                 sideways = orientation(image) in _SIDEWAYS
                 alpha, animated = bool(image.has_transparency_data), bool(getattr(image, "is_animated", False))
+                generated = image.format == "PNG" and any(name in image.info for name in CHUNKS)
                 if _seems_cut(path, image.format or ""):
                     image.load()
     except Exception as error:  # Pillow's decoders raise whatever they like on broken files
         raise unreadable(path, error) from error
-    return ImageHeader(*((height, width) if sideways else (width, height)), alpha, animated)
+    return ImageHeader(*((height, width) if sideways else (width, height)), alpha, animated, generated)
 
 
 def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
