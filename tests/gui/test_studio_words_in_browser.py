@@ -80,3 +80,26 @@ def test_what_is_there_leads_to_its_pictures(window: Callable[..., Page], pictur
     expect(page.locator("#studio-coverage")).to_contain_text("No picture from behind.")
     missing.locator("button").click()
     expect(page.locator("#studio-count")).to_have_text("6 of 12")
+
+
+def test_pictures_are_grouped_by_what_is_known_of_them_under_heads(window: Callable[..., Page], pictures: Path):
+    (pictures / "more").mkdir()
+    for name in ("00.png", "00.txt"):
+        (pictures / name).rename(pictures / "more" / name)
+    page = window(pictures)
+    heads = page.locator("#studio-grid .head b")
+    cell(page, "03.png").click()
+    page.keyboard.press("k")
+    page.locator("#studio-group").select_option("mark")
+    expect(heads).to_have_text(["keep", "undecided"])
+    page.locator("#studio-group").select_option("folder")
+    expect(heads).to_have_text(["The folder itself", "more"])
+    page.locator("#studio-grid .head button").last.click()
+    page.keyboard.press("r")
+    expect(cell(page, "00.png")).to_have_attribute("data-mark", "r")
+    page.locator("#studio-group").select_option("caption")
+    expect(heads).to_have_text(["captioned", "no caption"])
+    page.keyboard.press("End")
+    expect(page.locator("#studio-about")).to_contain_text("11.png")
+    page.locator("#studio-group").select_option("")
+    expect(heads).to_have_count(0)

@@ -1,6 +1,7 @@
 // What is asked of the server (server/studio.py): questions at any time, acts one after the other, drawn before they are answered.
 
 import {set, apply, say, takeOrder, takePictures, tell, markOf, shotOf, starsOf, recount} from "./state.js";
+import {groupsOf} from "./grouping.js";
 
 const SOON = 180, AGAIN = 4000; // milliseconds after a key, and in which the same complaint isn't repeated
 let waiting = []; // acts that are not answered yet
@@ -109,11 +110,15 @@ export async function list({anew = false} = {}) {
       takePictures(answer.pictures);
       recount();
     }
-    if (!set.groups && (!answer.bad || !set.order.length)) takeOrder(answer.order);
+    if (!set.groups && (!answer.bad || !set.order.length)) takeInGroups(answer.order);
     tell("listed", answer.bad);
   } catch (error) {
     if (mine === asked) complain(error);
   }
+}
+function takeInGroups(order) {
+  const heads = groupsOf(order);
+  takeOrder(heads ? heads.flatMap((one) => one.pictures) : order, heads);
 }
 export function listSoon() {
   clearTimeout(timer);

@@ -1,7 +1,7 @@
 // The grid: of thousands of pictures only the cells that are in view exist, and are used again for others.
 
 import {
-  set, on, at, say, made, button, remember, remembered, nameOf, markOf, shotOf, starsOf, nameOfMark, choose, toggle, extend, select,
+  set, on, at, say, made, button, remember, remembered, nameOf, markOf, shotOf, starsOf, nameOfMark, choose, toggle, extend, select, figure,
   titleOf,
 } from "./state.js";
 import {Thumbnails} from "./thumbnails.js";
@@ -46,7 +46,7 @@ export function startGrid(doing) {
 
 const drawSoon = () => { drawing ||= requestAnimationFrame(draw); };
 
-// Where everything lies: one section with all pictures, or one for each group of look-alikes with a head above it.
+// Where everything lies: one section with all pictures, or one for each group with a head above it.
 function layOut() {
   drawnWidth = grid().clientWidth;
   if (!drawnWidth) return;
@@ -55,7 +55,7 @@ function layOut() {
   width = Math.floor((inner - GAP * (columns - 1)) / columns);
   height = Math.round(width * HIGH);
   let top = GAP, start = 0;
-  sections = (set.groups || [null]).map((group) => {
+  sections = (set.groups || set.heads || [null]).map((group) => {
     const count = group ? group.pictures.length : set.order.length, head = group ? HEAD : 0;
     const section = {group, start, count, top: top + head, head: top};
     top += head + Math.ceil(count / columns) * (height + GAP);
@@ -161,8 +161,13 @@ function drawHead(number) {
   const {group, head} = sections[number];
   const row = made(
     "div", {className: "head"},
-    made("b", {}, say(`group_${group.kind}`, {count: group.pictures.length})),
-    button({className: "small", onclick: () => acts.keepBest([group])}, say("group_keep")),
+    ...(group.kind ? [
+      made("b", {}, say(`group_${group.kind}`, {count: group.pictures.length})),
+      button({className: "small", onclick: () => acts.keepBest([group])}, say("group_keep")),
+    ] : [
+      made("b", {}, group.title), made("span", {className: "pill"}, figure(group.pictures.length)),
+      button({className: "small", onclick: () => select(group.pictures[0], group.pictures)}, say("group_choose")),
+    ]),
   );
   row.style.transform = `translateY(${head}px)`;
   space().append(row);

@@ -6,6 +6,7 @@ export const set = {
   marks: [], shotOf: [], stars: [], captioned: [], // of the columns those that change
   order: [], place: new Map(), // what is shown, and where in it each picture is
   groups: null, // of look-alikes, while these are shown
+  group: "", heads: null, // by what pictures are grouped, and these groups
   chosen: new Set(), current: null, anchor: null,
   filter: "", sort: "name", down: false,
   counts: {k: 0, r: 0, s: 0, ".": 0}, shotCounts: [], undo: "", redo: "",
@@ -110,7 +111,9 @@ export function recount() {
 }
 
 // Shows pictures in `order`; whoever looked at one goes on looking at it, or at what is in its place.
-export function takeOrder(order) {
+// `heads` are groups of them, as they stand in it.
+export function takeOrder(order, heads = null) {
+  set.heads = heads;
   const before = set.place.get(set.current) ?? 0;
   set.order = order;
   set.place = new Map(order.map((pid, place) => [pid, place]));

@@ -10,6 +10,7 @@ import {startCaption, edit} from "./caption.js";
 import {startComplete} from "./complete.js";
 import {startCategories} from "./categories.js";
 import {startCoverage} from "./coverage.js";
+import {startGrouping} from "./grouping.js";
 import {startBulk, removeTag} from "./bulk.js";
 import {startSaid} from "./said.js";
 import {startOpening, begin, offer} from "./opening.js";
@@ -35,6 +36,7 @@ export function start(words) {
   startBulk();
   startComplete();
   startCoverage();
+  startGrouping(groupBy);
   startCategories();
   startSaid();
   startGroups();
@@ -55,8 +57,8 @@ export function start(words) {
   on("list chosen current marks captions", describe);
   on("list chosen marks", describeStars);
   on("counts", offerUndo);
-  on("marks", () => noteChange(OF_MARKS, ["mark", "rating"]));
-  on("captions", () => noteChange(OF_CAPTIONS, ["changed"]));
+  on("marks", () => noteChange(OF_MARKS, ["mark", "rating", "shot", "stars"]));
+  on("captions", () => noteChange(OF_CAPTIONS, ["changed", "caption"]));
   on("mode", showMode);
   on("current", () => { if (set.id && set.current !== null) remember("at", {id: set.id, pid: set.current}); });
   showMode();
@@ -86,6 +88,15 @@ function startBar() {
     backToAll();
   });
   at("studio-size").addEventListener("change", toGrid);
+}
+
+// Look-alikes are a way of grouping that the server knows.
+function groupBy(way) {
+  if (set.groups) leaveGroups();
+  set.group = way === "alike" ? "" : way;
+  if (way === "alike") showGroups();
+  else list();
+  toGrid();
 }
 
 function showWays(shows) {
@@ -125,7 +136,7 @@ function listed(bad) {
 
 // Pictures stay where they are while they are marked; the button says that the filter or the order is no longer true.
 function noteChange(words, sorts) {
-  const matters = sorts.includes(set.sort) || wordsOf(set.filter).some((word) => words.test(word));
+  const matters = sorts.includes(set.sort) || sorts.includes(set.group) || wordsOf(set.filter).some((word) => words.test(word));
   if (matters && set.order.length && !set.groups) at("studio-again").disabled = false;
 }
 

@@ -331,6 +331,8 @@ class Answers:
 def _columns(listing: Listing) -> Found:
     """What is shown of all pictures, each kind of fact as a list."""
     shots, pictures = _shot_places(listing), listing.studio.pictures.values()
+    names = sorted({facts.folder for facts in listing.studio.facts.values()})
+    folders = {name: place for place, name in enumerate(names)}
     return {
         "id": [one.id for one in pictures], "stamp": [one.stamp for one in pictures],
         "name": listing.column(lambda one: one.name), "width": listing.column(lambda one: one.width),
@@ -338,6 +340,7 @@ def _columns(listing: Listing) -> Found:
         "shot": listing.column(lambda one: shots.get(one.shot, -1)),
         "rating": "".join(listing.column(lambda one: str(one.rating))),
         "captioned": "".join(listing.column(lambda one: str(int(one.captioned)))),
+        "folders": list(folders), "folder": listing.column(lambda one: folders[one.folder]),
     }  # fmt: skip
 
 

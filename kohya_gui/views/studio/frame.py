@@ -15,6 +15,7 @@ from train_core.studio.exporting.plan import Form
 
 GROUP = "data"
 SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces", "rating")
+GROUPS = ("", "mark", "shot", "stars", "folder", "side", "caption", "alike")
 # Acts with a button under the grid, in the viewer and on a phone.
 MARKS = ("keep", "reject", "skip", "undecided")
 # What the filter understands, each with the words that explain it: put into the filter when it is pressed.
@@ -88,6 +89,10 @@ def _bar(language: str) -> Markup:
     sorts = joined(
         Markup('<option value="{}">{}</option>').format(sort, _said(f"sort_{sort}", language)) for sort in SORTS
     )
+    groups = joined(
+        Markup('<option value="{}">{}</option>').format(group, _said(f"grouped_{group or 'none'}", language))
+        for group in GROUPS
+    )
     modes = joined(
         Markup('<button type="button" data-mode="{}">{}</button>').format(mode, _said(f"mode_{mode}", language))
         for mode in ("cull", "crops", "captions", "proofread")
@@ -109,7 +114,8 @@ def _bar(language: str) -> Markup:
         '<span class="told-here" id="studio-filter-bad" role="alert"></span></span>'
         '<button type="button" class="small icon" id="studio-again" title="{again}" aria-label="{again}" disabled>↻'
         '</button><span class="pill" id="studio-count" role="status"></span>'
-        '<span class="order"><select id="studio-sort" aria-label="{sort}" title="{sort}">{sorts}</select>'
+        '<span class="order"><select id="studio-group" aria-label="{group}" title="{group}">{groups}</select>'
+        '<select id="studio-sort" aria-label="{sort}" title="{sort}">{sorts}</select>'
         '<button type="button" class="small icon" id="studio-down" title="{down}" aria-label="{down}" '
         'aria-pressed="false">↑</button></span>'
         '<input id="studio-size" type="range" min="110" max="380" step="10" title="{cell}" aria-label="{cell}">'
@@ -120,7 +126,8 @@ def _bar(language: str) -> Markup:
         example=_said("filter_example", language), filter=_said("filter", language),
         clear=_said("filter_clear", language), help=_said("filter_help", language),
         lead=_said("filter_lead", language), filters=filters, again=_said("again", language),
-        sort=_said("sort", language), sorts=sorts, down=_said("sort_down", language), cell=_said("cell", language),
+        sort=_said("sort", language), sorts=sorts, groups=groups, group=_said("group", language),
+        down=_said("sort_down", language), cell=_said("cell", language),
         export=_said("export", language), export_lead=_said("export_lead", language),
     )  # fmt: skip
 
