@@ -27,7 +27,8 @@ RUN_MODELS = {"onnxruntime", "cv2"}
 TAGGER, LOOKER = "train_core.studio.tagging.wd_model", "train_core.studio.vision.looker"
 FINDERS = tuple(f"train_core.studio.vision.{name}" for name in ("faces", "nets", "persons", "texts"))
 CHANGERS = tuple(f"train_core.studio.pixels.{name}" for name in ("cut_out_model", "grab_cut", "inpainting"))
-CUT_OUTS, TREATING = "train_core.studio.pixels.cut_outs", "train_core.studio.pixels.treating"
+CUT_OUTS = "train_core.studio.pixels.cut_outs"
+ERASERS = tuple(f"train_core.studio.pixels.{name}" for name in ("treating", "unpainting"))
 
 
 def sources(package: str) -> list[Path]:
@@ -71,7 +72,7 @@ def test_what_runs_models_is_imported_in_a_few_files_that_are_loaded_late() -> N
     assert {name for name, used in ways.items() if used & set(FINDERS)} == {
         LOOKER, *FINDERS[:1], *FINDERS[2:], CUT_OUTS,
     }  # fmt: skip
-    assert {name for name, used in ways.items() if used & set(CHANGERS)} == {CUT_OUTS, TREATING}
+    assert {name for name, used in ways.items() if used & set(CHANGERS)} == {CUT_OUTS, *ERASERS}
     assert {name for name, used in ways.items() if LOOKER in used} == {"train_core.studio.vision.found"}
 
 

@@ -602,6 +602,53 @@ def test_boxes_are_drawn_moved_named_and_undone_and_become_folders(
     assert [path.name for path in (tmp_path / "out").rglob("one_face.png")] == ["one_face.png"]
 
 
+def test_strokes_and_lassos_are_drawn_undone_and_erased_by_the_export(
+    window: Callable[..., Page], tmp_path: Path
+) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    Image.effect_noise((640, 960), 40).convert("RGB").save(folder / "one.png")
+    page = window(folder)
+    press(page, "k")
+    page.locator("button[data-mode=crops]").click()
+    expect(page.locator("#studio-crops .sheet img")).to_be_visible()
+
+    def draw(*shares: tuple[float, float]) -> None:
+        """Draw through places given in shares of the picture's width and height, and wait until it is kept."""
+        area = page.locator("#studio-crops .sheet").bounding_box()
+        assert area is not None
+        places = [(area["x"] + across * area["width"], area["y"] + down * area["height"]) for across, down in shares]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=3)
+        answered(page, "paint", page.mouse.up)
+
+    page.locator("button[data-draws=brush]").click()
+    draw((0.2, 0.2), (0.4, 0.2))
+    page.locator("button[data-paints=mask]").click()
+    page.locator("button[data-draws=lasso]").click()
+    draw((0.1, 0.6), (0.5, 0.6), (0.5, 0.9), (0.1, 0.9))
+    draw((0.7, 0.7), (0.9, 0.7), (0.9, 0.8))
+    painted = page.locator("#studio-paint g path")
+    expect(painted).to_have_count(3)
+    answered(page, "undo", lambda: press(page, "z"))
+    expect(painted).to_have_count(2)
+    page.reload()
+    expect(painted).to_have_count(2)
+    expect(page.locator("#studio-crops .box")).to_have_count(0)
+    page.locator("#studio-export-open").click()
+    page.locator("#studio-export [name=folder]").fill(str(tmp_path / "out"))
+    answered(page, "export", page.locator("#studio-export-go").click)
+    expect(page.locator("#studio-export .done")).to_be_visible()
+    exported = next((tmp_path / "out").rglob("train/*/one.png"))
+    with Image.open(folder / "one.png") as before, Image.open(exported) as after:
+        assert before.getpixel((20, 900)) == after.getpixel((20, 900))
+        assert after.getpixel((160, 192)) == after.getpixel((220, 196)) != before.getpixel((160, 192))
+    with Image.open(next((tmp_path / "out").rglob("masks/*/one.png"))) as mask:
+        assert (mask.getpixel((200, 720)), mask.getpixel((500, 720))) == (0, 255)
+
+
 def test_kinds_of_boxes_are_added_and_say_what_their_folders_are_for(
     window: Callable[..., Page], pictures: Path
 ) -> None:

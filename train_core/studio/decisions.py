@@ -1,4 +1,4 @@
-"""What was decided about pictures, told from the journal: marks, ratings, shots and boxes, and what undo does.
+"""What was decided about pictures, told from the journal: marks, ratings, shots, boxes, paint, and what undo does.
 
 An entry says what was there before and what is there now, so that undoing it needs nothing else.
 """
@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 KEEP, REJECT, SKIP, UNDECIDED = MARKS = ("k", "r", "s", ".")
-NO_SHOT = NO_BOXES = NO_RATING = ""
+NO_SHOT = NO_BOXES = NO_RATING = NO_PAINT = ""
 
 Change = Mapping[str, Sequence[str | None]]  # (before, after) by a picture's digest, or by a caption's path
 
@@ -20,7 +20,7 @@ Change = Mapping[str, Sequence[str | None]]  # (before, after) by a picture's di
 class Step:
     """Something that can be undone.
 
-    `kind` is mark, rating, shot, boxes or captions; `words` tell captions' changes apart.
+    `kind` is mark, rating, shot, boxes, painted or captions; `words` tell captions' changes apart.
     """
 
     number: int
@@ -37,6 +37,7 @@ class Decisions:
         self.shots: dict[str, str] = {}
         self.ratings: dict[str, str] = {}  # "1" to "5"
         self.boxes: dict[str, str] = {}  # as text, see boxes.py
+        self.painted: dict[str, str] = {}  # as text, see painting.py
         self.done: list[Step] = []
         self.undone: list[Step] = []
         self.last = 0  # number of an entry
@@ -61,7 +62,7 @@ class Decisions:
             self.unfinished = None
             if entry.get("nothing") is True and self.done and self.done[-1].number == entry.get("of"):
                 self.done.pop()  # no file could be written, so there is nothing to undo
-        elif kind in ("mark", "rating", "shot", "boxes", "captions"):
+        elif kind in ("mark", "rating", "shot", "boxes", "painted", "captions"):
             words = entry.get("words")
             step = Step(number, kind, _change(entry.get("to")), words if isinstance(words, dict) else {})
             self.done.append(step)
@@ -75,7 +76,7 @@ class Decisions:
             return
         values, nothing = {
             "mark": (self.marks, UNDECIDED), "shot": (self.shots, NO_SHOT), "boxes": (self.boxes, NO_BOXES),
-            "rating": (self.ratings, NO_RATING),
+            "rating": (self.ratings, NO_RATING), "painted": (self.painted, NO_PAINT),
         }[step.kind]  # fmt: skip
         for digest, (before, after) in step.change.items():
             value = before if back else after

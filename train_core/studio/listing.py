@@ -24,7 +24,7 @@ PORTION = 500  # pictures whose measures are read together
 # Filters that are offered with how many pictures each would show.
 FACETS = (
     "side>=768", "side>=1024", "sharp>=20", "dark", "light", "aspect>1.3", "aspect<0.6", "alpha", "animated",
-    "captioned", "uncaptioned", "same", "alike", "boxes", "rating>=4", "generated",
+    "captioned", "uncaptioned", "same", "alike", "boxes", "painted", "rating>=4", "generated",
 )
 # The same, by what somebody has to look for before.
 FOUND_FACETS = {FACES: ("faces:0", "faces:1", "faces>=2"), PERSON: ("person",), TEXT: ("text",)}  # fmt: skip

@@ -39,6 +39,7 @@ class Facts:
     text: bool | None = None
     group: str = ""
     boxes: frozenset[str] = frozenset()  # names in lower case
+    painted: frozenset[str] = frozenset()  # what becomes of it, see painting.py
     folder: str = ""  # below that of the dataset, with slashes
     rating: int = 0  # 1 to 5, 0 for none
     generated: bool = False
@@ -81,6 +82,7 @@ WORDS: Mapping[str, Test] = {
     "alike": lambda one: one.group != "",
     "boxes": lambda one: bool(one.boxes),
     "generated": lambda one: one.generated,
+    "painted": lambda one: bool(one.painted),
 }
 
 

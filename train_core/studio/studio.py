@@ -16,7 +16,7 @@ from typing import Any
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.images.image_files import ImageHeader, content_hashes
-from train_core.studio import boxes, captions
+from train_core.studio import boxes, captions, painting
 from train_core.studio.backups import Backups
 from train_core.studio.boxes import Box, Boxed
 from train_core.studio.caption_writing import write_changes
@@ -24,6 +24,7 @@ from train_core.studio.dataset import BoxKind, Dataset, Shot, with_box_kinds, wi
 from train_core.studio.decisions import MARKS, Decisions, Step, last_ones, together
 from train_core.studio.journal import Journal
 from train_core.studio.looking import headers, picture_files
+from train_core.studio.painting import Painted
 from train_core.studio.query import Facts
 
 RATINGS = ("1", "2", "3", "4", "5")  # stars
@@ -85,11 +86,12 @@ class Studio:
                 self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
             self.facts = {id: self._seen(picture) for id, picture in self.pictures.items()}
             self._catch_up(captions_known=True)
-            if any((self._decisions.marks, self._decisions.shots, self._decisions.boxes, self._decisions.ratings)):
+            drawn = (self._decisions.boxes, self._decisions.painted)
+            if any((self._decisions.marks, self._decisions.shots, self._decisions.ratings, *drawn)):
                 self.identify(self.pictures)
             without = {id: (picture.path, picture.header) for id, picture in self.pictures.items()
-                       if self._digests.get(id, "") not in self._decisions.boxes}  # fmt: skip
-            gone = {digest: text for digest, text in self._decisions.boxes.items() if digest not in self._by_digest}
+                       if any(self._digests.get(id, "") not in one for one in drawn)}  # fmt: skip
+            gone = {digest: text for one in drawn for digest, text in one.items() if digest not in self._by_digest}
             self._turned = {}
             for id, digest in boxes.turned(gone, without).items():
                 self._turned[self._digests[id]] = digest
@@ -124,12 +126,13 @@ class Studio:
 
     def _decide(self, id: int, digest: str) -> None:
         mark, shot = self._decisions.marks.get(digest, MARKS[-1]), self._decisions.shots.get(digest, "")
-        named = boxes.names_of(self._boxes(digest))
+        named = boxes.names_of(self._drawn(self._decisions.boxes, digest))
+        painted = painting.kinds_of(self._drawn(self._decisions.painted, digest))
         stars = self._decisions.ratings.get(digest, "")
         rating = int(stars) if stars in RATINGS else 0
         facts = self.facts[id]
-        if (facts.mark, facts.shot, facts.boxes, facts.rating) != (mark, shot, named, rating):
-            self.facts[id] = replace(facts, mark=mark, shot=shot, boxes=named, rating=rating)
+        if (facts.mark, facts.shot, facts.boxes, facts.painted, facts.rating) != (mark, shot, named, painted, rating):
+            self.facts[id] = replace(facts, mark=mark, shot=shot, boxes=named, painted=painted, rating=rating)
 
     def mark(self, ids: Sequence[int], mark: str) -> Outcome:
         """Give pictures a mark. Raises UserError where that cannot be written."""
@@ -154,17 +157,15 @@ class Studio:
                 return Outcome()
             return self._take({"do": kind, "to": change, "words": {"value": value}})
 
-    # Boxes
+    # Boxes, and what is painted
 
-    def _boxes(self, digest: str) -> str:
-        """The boxes of a picture with this content, as text."""
-        known = self._decisions.boxes
+    def _drawn(self, known: Mapping[str, str], digest: str) -> str:
+        """What is drawn on a picture with this content, as text, of what is `known` of either kind."""
         return known.get(digest) or known.get(self._turned.get(digest, ""), "")
 
     def boxes(self, id: int) -> tuple[Box, ...]:
         """The boxes of a picture, in pixels of the upright picture. Raises UserError if it cannot be read any more."""
-        digest = self.identify([id]).get(id, "")
-        said = self._boxes(digest)
+        said = self._drawn(self._decisions.boxes, self.identify([id]).get(id, ""))
         if not said:
             return ()
         kept, (size, turn) = boxes.from_text(said), boxes.stored_size(self.pictures[id].path)
@@ -172,20 +173,52 @@ class Studio:
 
     def put_boxes(self, id: int, given: Any) -> Outcome:
         """Give a picture other boxes, as rows in pixels of the upright picture. Raises UserError for what is none."""
-        picture = self.pictures[id]
-        wanted = boxes.checked(given, picture.header.width, picture.header.height)
-        size, turn = boxes.stored_size(picture.path)
-        text = boxes.as_text(
-            Boxed(boxes.pixels_of(picture.path), size, tuple(boxes.stored(box, size, turn) for box in wanted))
-        )
+        head = self.pictures[id].header
+        wanted = boxes.checked(given, head.width, head.height)
+
+        def text(pixels: str, size: tuple[int, int], turn: int) -> str:
+            return boxes.as_text(Boxed(pixels, size, tuple(boxes.stored(box, size, turn) for box in wanted)))
+
+        return self._draw("boxes", self._decisions.boxes, id, text, anything=bool(wanted))
+
+    def painted(self, id: int) -> tuple[Painted, int] | None:
+        """What is painted on a picture as it is stored, and its EXIF orientation; None if nothing is.
+
+        Raises UserError if it cannot be read any more.
+        """
+        said = self._drawn(self._decisions.painted, self.identify([id]).get(id, ""))
+        kept = painting.from_text(said)
+        if not kept.strokes:
+            return None
+        size, turn = boxes.stored_size(self.pictures[id].path)
+        return (kept, turn) if kept.size == size else None
+
+    def paint(self, id: int, given: Any) -> Outcome:
+        """Have this painted on a picture, as rows in pixels of the upright one. Raises UserError for what cannot be."""
+        head = self.pictures[id].header
+        wanted = painting.checked(given, head.width, head.height)
+
+        def text(pixels: str, size: tuple[int, int], turn: int) -> str:
+            return painting.as_text(Painted(pixels, size, painting.stored_strokes(wanted, size, turn)))
+
+        return self._draw("painted", self._decisions.painted, id, text, anything=bool(wanted))
+
+    def _draw(
+        self, kind: str, known: Mapping[str, str], id: int, text: Callable[[str, tuple[int, int], int], str],
+        anything: bool,
+    ) -> Outcome:  # fmt: skip
+        """Keep what is drawn on a picture; `text` says it for the digest of its pixels, stored size and orientation."""
+        path = self.pictures[id].path
+        size, turn = boxes.stored_size(path)
+        said = text(boxes.pixels_of(path), size, turn)
         with self.lock, self._journal.alone():
             self._catch_up()
             digest = self.identify([id]).get(id, "")
-            before = self._boxes(digest)
-            after = text if wanted or digest in self._turned else ""  # else the boxes of the file before would return
+            before = self._drawn(known, digest)
+            after = said if anything or digest in self._turned else ""  # else that of the file before would return
             if not digest or before == after:
                 return Outcome()
-            return self._take({"do": "boxes", "to": {digest: [before, after]}})
+            return self._take({"do": kind, "to": {digest: [before, after]}})
 
     # Undo and redo
 

@@ -1,6 +1,6 @@
 // Boxes on the chosen picture: drawn, moved and named; each is kept at once, and comes back as it lies within the picture.
 
-import {set, on, at, say, made, button, figure, addressOf, nameOf, sizeOf} from "./state.js";
+import {set, on, tell, at, say, made, button, figure, addressOf, nameOf, sizeOf} from "./state.js";
 import {act, ask, complain} from "./asking.js";
 import {startKinds} from "./kinds.js";
 
@@ -64,6 +64,7 @@ function show(pid, its) {
   }
   sheet().hidden = pid === null;
   draw();
+  tell("sheet", pid);
 }
 
 // Keeps the boxes as they are; what comes back is drawn unless something else was done meanwhile.

@@ -15,7 +15,7 @@ export const set = {
 export const MARKS = {keep: "k", reject: "r", skip: "s", undecided: "."};
 export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter) || "undecided";
 
-// Whoever shows something listens here: "opened", "list", "marks", "current", "chosen", "counts", "captions", "mode", "shots", "boxes".
+// Whoever shows something listens here: "opened", "list", "marks", "current", "chosen", "counts", "captions", "mode", "shots", "boxes", "sheet".
 const listeners = {};
 export function on(names, listener) {
   for (const name of names.split(" ")) (listeners[name] ??= []).push(listener);

@@ -18,6 +18,7 @@ import {startExport} from "./export.js";
 import {startArriving} from "./arriving.js";
 import {startListed} from "./listed.js";
 import {startCrops} from "./crops.js";
+import {startPaint} from "./paint.js";
 import {startProofread} from "./proofread.js";
 import {startGroups, showGroups, leaveGroups, keepBest} from "./groups.js";
 import {toggled, wordsOf} from "./filter.js";
@@ -43,6 +44,7 @@ export function start(words) {
   startProofread();
   startExport();
   startCrops();
+  startPaint();
   startListed();
   startArriving();
   startOpening((pid) => {

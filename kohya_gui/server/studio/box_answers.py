@@ -32,19 +32,19 @@ class BoxAnswers:
     def boxes(self, asked: Asked, _language: str) -> Found:
         """The boxes of a picture, in pixels of the upright picture."""
         listing = self._listing(asked)
-        return _boxes(listing, _picture(asked, listing))
+        return _boxes(listing, picture_of(asked, listing))
 
     def put_boxes(self, asked: Asked, language: str) -> Found:
         """Give a picture other boxes; they come back as they lie now, within the picture."""
         listing = self._listing(asked)
-        id = _picture(asked, listing)
+        id = picture_of(asked, listing)
         outcome = listing.studio.put_boxes(id, asked.get("boxes"))
         return {**self._changed(listing, outcome, language), **_boxes(listing, id)}
 
     def propose(self, asked: Asked, language: str) -> Found:
         """Give a picture the boxes that are proposed for it, besides those that it has; `proposed` counts them."""
         listing = self._listing(asked)
-        id, studio = _picture(asked, listing), listing.studio
+        id, studio = picture_of(asked, listing), listing.studio
         picture, there = studio.pictures[id], studio.boxes(id)
         snap = asked.get("snap")
         size = (picture.header.width, picture.header.height)
@@ -68,7 +68,8 @@ def _boxes(listing: Listing, id: int) -> Found:
     return {"boxes": [asdict(box) for box in listing.studio.boxes(id)]}
 
 
-def _picture(asked: Asked, listing: Listing) -> int:
+def picture_of(asked: Asked, listing: Listing) -> int:
+    """The picture that is asked about. Raises UserError where there is none."""
     id = asked.get("picture")
     if type(id) is not int or id not in listing.studio.pictures:
         raise UserError(

@@ -18,6 +18,7 @@ from kohya_gui.server.studio.box_answers import BoxAnswers
 from kohya_gui.server.studio.coverage_answers import CoverageAnswers
 from kohya_gui.server.studio.export_answers import ExportAnswers
 from kohya_gui.server.studio.opened_sets import Studios
+from kohya_gui.server.studio.paint_answers import PaintAnswers
 from kohya_gui.server.studio.site_tags import SiteTags
 from kohya_gui.server.studio.source_answers import SourceAnswers
 from train_core.facts.models.thumbnails import whole_picture
@@ -60,6 +61,7 @@ def studio_routes(
         return Route(f"/data/{{set}}/{name}/{{picture:int}}", handler)
 
     boxes = BoxAnswers(answers.listing, answers.changed)
+    paint = PaintAnswers(answers.listing, answers.changed)
     exports = ExportAnswers(answers.listing, reach)
     sources = SourceAnswers(studios, reach, answers.listing, answers.changed)
     names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups",
@@ -68,6 +70,7 @@ def studio_routes(
         route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
+        *(route(name, getattr(paint, name)) for name in ("painted", "paint")),
         *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
         *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
         route("coverage", CoverageAnswers(answers.listing).coverage),

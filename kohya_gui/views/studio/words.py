@@ -34,8 +34,8 @@ def step_text(step: Step | None, language: str) -> str:
     if step.kind == "rating":
         key = "ui.studio.step.rating" if value else "ui.studio.step.no_rating"
         return text(key, language, count=count, rating=value)
-    if step.kind == "boxes":
-        return text("ui.studio.step.boxes", language)
+    if step.kind in ("boxes", "painted"):
+        return text(f"ui.studio.step.{step.kind}", language)
     do = step.words.get("do")
     known = str(do) if do in KINDS_OF_EDITS else "edit"
     tag, into, tagger = (str(step.words.get(name) or "") for name in ("tag", "into", "tagger"))

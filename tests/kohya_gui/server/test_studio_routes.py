@@ -296,6 +296,17 @@ def test_an_export_tells_how_far_it_is_and_can_be_stopped(
     assert page.ask("plan")["writes"] is False
 
 
+def test_what_is_painted_comes_back_and_is_undone(page: Page):
+    id = page.ask("list")["order"][0]
+    stroke = {"what": "mask", "radius": 3, "points": [[1, 2], [5, 6]]}
+    done = page.ask("paint", picture=id, strokes=[stroke, {"what": "else"}, 7])
+    assert done["strokes"] == [stroke] == page.ask("painted", picture=id)["strokes"]
+    assert page.ask("list", filter="painted")["order"] == [id]
+    assert page.ask("undo", seen=done["undo"])["told"] == done["undo"]
+    assert page.ask("painted", picture=id) == {"strokes": []}
+    assert "error" in page.ask("paint", picture=-1, strokes=[stroke])
+
+
 def test_boxes_are_kept_within_the_picture_and_exported_into_the_folders_of_their_names(page: Page, tmp_path: Path):
     id = page.ids()["1.png"]
     assert page.ask("boxes", picture=id) == {"boxes": []}

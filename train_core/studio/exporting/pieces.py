@@ -11,6 +11,7 @@ from train_core.config.problems import UserError, problem
 from train_core.studio.boxes import Box
 from train_core.studio.dataset import BoxKind
 from train_core.studio.exporting.plan import Plan, proposed_repeats
+from train_core.studio.painting import MASK
 from train_core.studio.studio import Studio
 from train_core.studio.vision.box import overlap
 
@@ -22,7 +23,8 @@ SAME = 0.9  # intersection over union from which two parts of one picture are th
 class Piece:
     """A picture to write: of which picture, what for, into which folder, and the box; `whole` is the whole picture.
 
-    `less` are the boxes that are taken out of it.
+    `less` are the boxes that are taken out of it; `unlearnt` says whether paint leaves parts of the picture out of the
+    loss.
     """
 
     id: int
@@ -32,6 +34,7 @@ class Piece:
     box: Box
     whole: bool
     less: tuple[Box, ...] = ()
+    unlearnt: bool = False
 
     @property
     def folder(self) -> str:
@@ -55,6 +58,7 @@ def pieces(studio: Studio, digests: Mapping[int, str], held: set[int], plan: Pla
                 less = tuple(one for one in boxes if box.minus and one.name == box.minus)
                 found.append(_piece(id, id in held, kind.use, kind.folder or box.name, kind.repeats, box, less))
     found = [one for one in found if one.use != REGULARISATION or one.id not in held]
+    found = [replace(one, unlearnt=MASK in studio.facts[one.id].painted) for one in found]
     counts = Counter((one.use, one.name) for one in found)
     found = [
         one if one.repeats else replace(one, repeats=proposed_repeats(counts[one.use, one.name])) for one in found

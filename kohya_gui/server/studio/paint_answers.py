@@ -1,0 +1,45 @@
+"""What the Data tab's routes answer of what is painted on pictures: that of a picture, and something else for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from kohya_gui.server.studio.box_answers import picture_of
+from train_core.studio.listing import Listing
+from train_core.studio.painting import upright_strokes
+from train_core.studio.studio import Outcome
+
+Asked = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+class PaintAnswers:
+    """What the routes answer; everything that comes in may be anything.
+
+    `listing` finds the dataset that is asked about, `changed` says what a change has done in a language.
+    """
+
+    def __init__(
+        self, listing: Callable[[Asked], Listing], changed: Callable[[Listing, Outcome, str], Found]
+    ) -> None:
+        self._listing = listing
+        self._changed = changed
+
+    def painted(self, asked: Asked, _language: str) -> Found:
+        """What is painted on a picture, in pixels of the upright picture."""
+        listing = self._listing(asked)
+        return _strokes(listing, picture_of(asked, listing))
+
+    def paint(self, asked: Asked, language: str) -> Found:
+        """Have something else painted on a picture; it comes back as it is kept."""
+        listing = self._listing(asked)
+        id = picture_of(asked, listing)
+        outcome = listing.studio.paint(id, asked.get("strokes"))
+        return {**self._changed(listing, outcome, language), **_strokes(listing, id)}
+
+
+def _strokes(listing: Listing, id: int) -> Found:
+    found = listing.studio.painted(id)
+    return {"strokes": [asdict(one) for one in upright_strokes(*found)] if found is not None else []}
