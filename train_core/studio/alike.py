@@ -27,11 +27,12 @@ class Group:
     members: tuple[int, ...]
 
 
-def groups(pictures: Iterable[Measures]) -> list[Group]:
+def groups(pictures: Iterable[Measures], parts: Iterable[tuple[int, int]] = ()) -> list[Group]:
     """Groups of near-duplicates, larger ones first; a picture may be in one of each kind.
 
-    The same: hashes within 8 bits, also mirrored, and colours within 20 on average. Alike: the hash alone; only groups
-    that hold more than one group of the same are named so.
+    The same: hashes within 8 bits, also mirrored, and colours within 20 on average. Alike: the hash alone, and the
+    pairs in `parts`, of which one is a part of the other; only groups that hold more than one group of the same are
+    named so.
     """
     numbers, pixels = array("Q"), bytearray()  # so that the measures of thousands need not be there together
     for one in pictures:
@@ -46,6 +47,8 @@ def groups(pictures: Iterable[Measures]) -> list[Group]:
         alike.join(first, second)
         if _colour_difference(colours[first], colours[second], is_mirrored) <= MOST_COLOUR:
             same.join(first, second)
+    for pair in parts:
+        alike.join(*pair)
     found = [Group("same", members) for members in same.groups()]
     whole = {group.members for group in found}
     found += [Group("alike", members) for members in alike.groups() if members not in whole]

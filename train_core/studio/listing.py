@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from train_core.studio import measures
+from train_core.studio import cropped, measures
 from train_core.studio.alike import Group, best_of, groups
 from train_core.studio.arriving.listed_captions import Listed, captions_in, metadata_files
 from train_core.studio.captions import all_tags
@@ -127,6 +127,11 @@ class Listing:
         facts = self.studio.facts
         return {id: one for id, one in self.listed.items() if id in facts and not facts[id].captioned}
 
+    def compare_again(self) -> None:
+        """Find near-duplicates anew when they are asked for next."""
+        with self.studio.lock:
+            self._groups = None
+
     def alike(self) -> list[AlikeGroup]:
         """Near-duplicates among the measured pictures, those that are the same first."""
         with self.studio.lock:
@@ -140,7 +145,7 @@ class Listing:
                                 ids.append(paths[path])
                                 yield one
 
-                self._groups = [self._group(ids, one) for one in groups(measured())]
+                self._groups = [self._group(ids, one) for one in groups(measured(), self._parts(ids))]
                 places = list(enumerate(self._groups))[::-1]
                 self._place = {id: place for place, one in places for id in one.pictures}
                 kinds = {id: one.kind for one in reversed(self._groups) for id in one.pictures}
@@ -149,6 +154,16 @@ class Listing:
                         self.studio.facts[id] = replace(facts, group=kinds.get(id, ""))
                 self.studio.revision += 1
             return self._groups
+
+    def _parts(self, ids: list[int]) -> Iterator[tuple[int, int]]:
+        """Pairs of places in `ids`, once that is filled, of pictures of which one is a cropped copy of the other."""
+        place = {id: number for number, id in enumerate(ids)}
+        paths = {self.studio.pictures[id].path: id for id in ids}
+        by_path = {path: wholes for path, wholes in cropped.known(list(paths)).items() if wholes}
+        digests = self.studio.identify(ids) if by_path else {}
+        by_content = {digest: id for id, digest in digests.items()}
+        for path, wholes in by_path.items():
+            yield from ((place[by_content[one]], place[paths[path]]) for one in wholes if one in by_content)
 
     def _group(self, ids: Sequence[int], group: Group) -> AlikeGroup:
         members = tuple(ids[place] for place in group.members)

@@ -70,15 +70,15 @@ def perceptual_hash(grey: Image.Image) -> int:
     """
     shrunk = grey if grey.size == (SHRUNK, SHRUNK) else grey.resize((SHRUNK, SHRUNK), Image.Resampling.LANCZOS)
     pixels = np.asarray(shrunk, dtype=np.float64)
-    matrix = _cosines()
+    matrix = cosines()
     lowest = (matrix @ pixels @ matrix.T)[:HASH_SIDE, :HASH_SIDE]
     bits = lowest > np.median(lowest)
     return int("".join("1" if bit else "0" for bit in bits.flatten()), 2)
 
 
 @cache
-def _cosines() -> Floats:
-    """The matrix of the discrete cosine transform (type 2) of 32 numbers, not normalised."""
+def cosines() -> Floats:
+    """The matrix (32, 32) of the discrete cosine transform (type 2), not normalised."""
     place = np.arange(SHRUNK)
     return 2 * np.cos(np.pi * place[:, None] * (2 * place[None, :] + 1) / (2 * SHRUNK))  # type: ignore[no-any-return]
 

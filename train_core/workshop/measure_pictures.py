@@ -6,6 +6,7 @@ from pathlib import Path
 
 from train_core.config.jobs.tools import MeasurePictures
 from train_core.facts.images.image_files import content_hashes
+from train_core.studio import cropped
 from train_core.studio.alike import Group, groups
 from train_core.studio.dataset import sources_of
 from train_core.studio.looking import headers, name_below, no_pictures, picture_files
@@ -29,10 +30,30 @@ def run(config: MeasurePictures, report: Report) -> None:
         content_hashes(portion)  # by which decisions about them are known
         found |= measured(portion)
         progress(min(start + AT_ONCE, len(readable)), len(readable))
-    _tell(folder, found, report)
+    parts = _compare(found)
+    _tell(folder, found, parts, report)
 
 
-def _tell(folder: Path, found: dict[Path, Measures], report: Report) -> None:
+def _compare(found: dict[Path, Measures]) -> list[tuple[int, int]]:
+    """Look for cropped copies and keep them, unless all of these pictures were compared before."""
+    paths = list(found)
+    digests = content_hashes(paths)
+    known = cropped.known(paths)
+    if len(known) < len(paths):
+        heads = headers(paths)
+        pairs = cropped.cropped(list(found.values()), [(heads[path].width, heads[path].height) for path in paths])
+        wholes: dict[Path, list[str]] = {path: [] for path in paths}
+        for whole, part in pairs:
+            wholes[paths[part]].append(digests[paths[whole]])
+        cropped.keep(wholes)
+        return pairs
+    place = {digests[path]: number for number, path in enumerate(paths)}
+    return [
+        (place[digest], number) for number, path in enumerate(paths) for digest in known[path] if digest in place
+    ]
+
+
+def _tell(folder: Path, found: dict[Path, Measures], parts: list[tuple[int, int]], report: Report) -> None:
     paths = list(found)
     shares = percentiles(one.sharpness for one in found.values())
     rows = sorted(zip(shares, paths, strict=True))[:MOST_ROWS]
@@ -40,7 +61,7 @@ def _tell(folder: Path, found: dict[Path, Measures], report: Report) -> None:
         "pictures", ("picture", "sharper_than", "brightness"),
         [(name_below(path, folder), share, round(100 * found[path].brightness)) for share, path in rows],
     )  # fmt: skip
-    near = groups(list(found.values()))
+    near = groups(found.values(), parts)
     if near:
         report.table(
             "near_duplicates", ("likeness", "pictures"),

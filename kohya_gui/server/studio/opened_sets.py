@@ -81,6 +81,9 @@ class Studios:
         dataset, looks = listing.studio.dataset, listing.studio.looks
         with self._lock:
             process = self._at_work.get(dataset.id)
+            if process is not None and process.poll() is not None:
+                del self._at_work[dataset.id]
+                listing.compare_again()  # it has looked for cropped copies as well, once all were measured
             if self._measured.get(dataset.id) == looks or (process is not None and process.poll() is None):
                 return
             self._measured[dataset.id] = looks

@@ -1,0 +1,33 @@
+"""The tool that measures pictures: near-duplicates and cropped copies are known to the Data tab afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import skimage.data
+from PIL import Image
+
+from tests.train_core.workshop.conftest import RunTool
+from train_core.studio.dataset import dataset_of
+from train_core.studio.listing import Listing
+from train_core.studio.studio import Studio
+
+
+def test_the_tool_finds_them_and_the_data_tab_groups_them(
+    run_tool: RunTool, tmp_path: Path
+):
+    astronaut, chelsea = (Image.fromarray(one()) for one in (skimage.data.astronaut, skimage.data.chelsea))
+    source = tmp_path / "pictures"
+    source.mkdir()
+    astronaut.save(source / "whole.png")
+    width, height = astronaut.size
+    astronaut.crop((0, 0, round(0.76 * width), round(0.76 * height))).save(source / "part.png")
+    chelsea.save(source / "other.png")
+    for _ in range(2):  # the second time from what is known
+        run_tool("measure_pictures", pictures=source)
+        listing = Listing(Studio(dataset_of(source)))
+        listing.take_measures()
+        [group] = listing.alike()
+        names = {listing.studio.pictures[id].path.name for id in group.pictures}
+        assert (group.kind, names) == ("alike", {"whole.png", "part.png"})
+        assert listing.studio.pictures[group.best].path.name == "whole.png"
