@@ -27,6 +27,7 @@ RUN_MODELS = {"onnxruntime", "cv2"}
 TAGGER, LOOKER = "train_core.studio.tagging.wd_model", "train_core.studio.vision.looker"
 FINDERS = tuple(f"train_core.studio.vision.{name}" for name in ("faces", "nets", "persons", "texts"))
 CHANGERS = tuple(f"train_core.studio.pixels.{name}" for name in ("cut_out_model", "grab_cut", "inpainting"))
+VIDEOS = "train_core.studio.video.reading"
 CUT_OUTS = "train_core.studio.pixels.cut_outs"
 ERASERS = tuple(f"train_core.studio.pixels.{name}" for name in ("treating", "unpainting"))
 
@@ -58,7 +59,7 @@ def test_the_page_never_imports_torch_and_of_the_trainer_only_what_needs_none() 
         (path.name, name)
         for path in sources("kohya_gui")
         for name in imports(path)
-        if name.split(".")[0] in HEAVY | RUN_MODELS or name.startswith((TAGGER, LOOKER, *FINDERS, *CHANGERS))
+        if name.split(".")[0] in HEAVY | RUN_MODELS or name.startswith((TAGGER, LOOKER, VIDEOS, *FINDERS, *CHANGERS))
         or (name.startswith("train_core.") and name.split(".")[1] not in WITHOUT_TORCH)
     }
     assert not wrong
@@ -66,13 +67,14 @@ def test_the_page_never_imports_torch_and_of_the_trainer_only_what_needs_none() 
 
 def test_what_runs_models_is_imported_in_a_few_files_that_are_loaded_late() -> None:
     ways = {module_of(path): set(imports(path)) for path in sources("train_core")}
-    assert {name for name, used in ways.items() if used & RUN_MODELS} == {TAGGER, *FINDERS, *CHANGERS}
+    assert {name for name, used in ways.items() if used & RUN_MODELS} == {TAGGER, VIDEOS, *FINDERS, *CHANGERS}
     users = {name for name, used in ways.items() if TAGGER in used}
     assert {name.rpartition(".")[0] for name in users} == {"train_core.workshop"}
     assert {name for name, used in ways.items() if used & set(FINDERS)} == {
         LOOKER, *FINDERS[:1], *FINDERS[2:], CUT_OUTS,
     }  # fmt: skip
     assert {name for name, used in ways.items() if used & set(CHANGERS)} == {CUT_OUTS, *ERASERS}
+    assert {name for name, used in ways.items() if VIDEOS in used} == {"train_core.workshop.video_frames"}
     assert {name for name, used in ways.items() if LOOKER in used} == {"train_core.studio.vision.found"}
 
 

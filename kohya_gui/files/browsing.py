@@ -27,7 +27,8 @@ _WEIGHTS = (".safetensors", ".ckpt", ".pt")
 OFFERED: dict[PathKind, tuple[str, ...]] = {
     "file": _WEIGHTS, "data": (".toml", ".json", ".jsonl"), "yaml": (".yaml", ".yml"),
     "image": (".png", ".jpg", ".jpeg", ".webp"), "adapter": _WEIGHTS, "adapters": _WEIGHTS, "layers": (".toml",),
-    "onnx": (".onnx",), "result": (".safetensors", ".ckpt"), "prompts": (".txt", ".toml", ".json"),
+    "onnx": (".onnx",), "video": (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v"),
+    "result": (".safetensors", ".ckpt"), "prompts": (".txt", ".toml", ".json"),
 }  # fmt: skip
 FOLDERS: tuple[PathKind, ...] = ("folder", "output", "state")  # kinds of paths that name a folder
 MODEL_SIGNS = ("model_index.json", "config.json")  # by which a folder is a model's in the format of diffusers

@@ -16,7 +16,7 @@ from train_core.config.conditions import ALWAYS, Condition, all_of
 # "layers" is the name of a preset of layers, or the path of a file with one.
 PathKind = Literal[
     "file", "adapter", "adapters", "data", "folder", "image", "layers", "onnx", "output", "prompts", "result", "state",
-    "yaml",
+    "video", "yaml",
 ]
 
 

@@ -21,6 +21,7 @@ STAGES = {
     "converting": "Converting",
     "measuring": "Measuring",
     "preprocessing": "Preparing pictures",
+    "exporting": "Exporting",
     "looking": "Looking for faces and text",
     "tagging": "Tagging pictures",
     "captioning": "Captioning pictures",

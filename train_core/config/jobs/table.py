@@ -62,6 +62,7 @@ OURS = (
     Row(name="caption_pictures", settings=f"{JOBS}.tools:CaptionPictures"),
     Row(name="export_dataset", settings=f"{JOBS}.tools:ExportDataset"),
     Row(name="preprocess_pictures", settings=f"{JOBS}.tools:PreprocessPictures"),
+    Row(name="video_frames", settings=f"{JOBS}.videos:VideoFrames"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}
