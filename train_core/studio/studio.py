@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -465,7 +465,8 @@ def _pictures(paths: Sequence[Path], heads: Mapping[Path, ImageHeader]) -> dict[
     return found
 
 
-def _below(folder: Path, sources: Sequence[Path]) -> str:
+@lru_cache(maxsize=256)
+def _below(folder: Path, sources: tuple[Path, ...]) -> str:
     """A folder's place below that of the dataset, "" for that itself; of several, with their names."""
     source = next((one for one in sources if folder.is_relative_to(one)), folder)
     place = folder.relative_to(source).as_posix()
