@@ -637,6 +637,7 @@ def test_strokes_and_lassos_are_drawn_undone_and_erased_by_the_export(
     page.reload()
     expect(painted).to_have_count(2)
     expect(page.locator("#studio-crops .box")).to_have_count(0)
+    expect(page.locator("#studio-preprocessor")).to_have_attribute("data-path", str(folder))
     page.locator("#studio-export-open").click()
     page.locator("#studio-export [name=folder]").fill(str(tmp_path / "out"))
     answered(page, "export", page.locator("#studio-export-go").click)

@@ -14,7 +14,11 @@ const sheet = () => card().querySelector(".sheet");
 export function startCrops() {
   startKinds(offerKinds);
   on("current mode", () => soon(SOON));
-  on("opened", () => { show(null, []); offerKinds(); });
+  on("opened", () => {
+    show(null, []);
+    offerKinds();
+    at("studio-preprocessor").dataset.path = set.sources[0] ?? "";
+  });
   on("boxes", () => look(true));
   sheet().addEventListener("pointerdown", grab);
   sheet().addEventListener("keydown", nudge);

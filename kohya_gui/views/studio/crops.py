@@ -39,7 +39,9 @@ def crops_html(language: str) -> Markup:
         '<button type="button" class="small" id="studio-crops-propose" title="{propose_how}">{propose}</button></div>'
         '<div class="stage" tabindex="-1"><div class="sheet"><img alt="" draggable="false"><div class="boxes"></div>'
         '</div></div><p class="soft" id="studio-crops-how">{how}</p>'
-        '<p class="soft" id="studio-paint-how" hidden>{paint_how}</p></div>'
+        '<p class="soft" id="studio-paint-how" hidden>{paint_how}</p><p class="line tool">'
+        '<button type="button" class="quiet" id="studio-preprocessor" data-tool="preprocess_pictures" '
+        'data-setting="pictures" data-tab="{tools_tab}">{preprocessor}</button></p></div>'
         '<div class="rows"><div id="studio-crops-rows"></div><p class="soft" id="studio-crops-none">{none}</p></div>'
         "</div></div>"
         '<form class="card" data-for="crops" id="studio-kinds"><h3>{kinds}</h3><p class="soft">{kinds_lead}</p>'
@@ -49,6 +51,7 @@ def crops_html(language: str) -> Markup:
     ).format(
         title=said("crops"), kind=said("crops_kind"), snap=said("crops_snap"), snaps=snaps, how=said("crops_how"),
         none=said("crops_none"), kinds=said("kinds"), kinds_lead=said("kinds_lead"), add=said("kinds_add"),
+        tools_tab=text("ui.tab.tools", language), preprocessor=text("job.preprocess_pictures.title", language),
         tool=said("paint_tool"), tools=buttons("draws", TOOLS), becomes=said("paint_becomes"),
         paints=buttons("paints", PAINTS), thick=said("paint_size"), clear=said("paint_clear"),
         paint_how=said("paint_how"), save=said("shots_save"),
