@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -632,6 +633,11 @@ def test_strokes_and_lassos_are_drawn_undone_and_erased_by_the_export(
     draw((0.7, 0.7), (0.9, 0.7), (0.9, 0.8))
     painted = page.locator("#studio-paint g path")
     expect(painted).to_have_count(3)
+    with page.expect_response(lambda response: "/erased/" in response.url) as erased:
+        page.locator("#studio-paint-result").click()
+    with Image.open(io.BytesIO(erased.value.body())) as result:
+        assert result.getpixel((160, 192)) == result.getpixel((220, 196))
+    expect(painted.first).to_be_hidden()
     answered(page, "undo", lambda: press(page, "z"))
     expect(painted).to_have_count(2)
     page.reload()

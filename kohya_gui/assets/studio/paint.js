@@ -1,13 +1,14 @@
 // Painting on the chosen picture with a brush or a lasso: what is covered is erased, or left out of the loss. Strokes are kept as
 // points in the picture's pixels, each at once.
 
-import {on, at, sizeOf, remember, remembered} from "./state.js";
+import {on, at, addressOf, sizeOf, remember, remembered} from "./state.js";
 import {act, ask, complain} from "./asking.js";
 
 const SVG = "http://www.w3.org/2000/svg", KINDS = ["fill", "inpaint", "mask"];
 const SMOOTH = 0.7; // pixels of the screen that a point may lie beside the line between others to be left out
 const LEAST = 4; // pixels of the screen that a lasso goes around
 let shown = null, strokes = [], asked = 0, kept = 0;
+let results = 0; // that were looked at, so that each has an address of its own
 let tool = "box", kind = "fill", drawing = null; // {pointer, points, path} while a stroke is drawn
 let layer, ring;
 const card = () => at("studio-crops");
@@ -30,6 +31,7 @@ export function startPaint() {
   card().addEventListener("click", pick);
   at("studio-paint-size").addEventListener("change", () => remember("brush", Number(at("studio-paint-size").value)));
   at("studio-paint-clear").addEventListener("click", () => { strokes = []; keep(); });
+  at("studio-paint-result").addEventListener("click", () => showResult(!isResult()));
   layer.addEventListener("pointerdown", begin);
   layer.addEventListener("pointermove", go);
   layer.addEventListener("pointerup", end);
@@ -66,6 +68,7 @@ function pick(event) {
 // Which tool is at hand.
 function show() {
   const paints = tool !== "box";
+  showResult(false);
   for (const one of card().querySelectorAll("button[data-draws]")) one.setAttribute("aria-pressed", one.dataset.draws === tool);
   for (const one of card().querySelectorAll("button[data-paints]")) one.setAttribute("aria-pressed", one.dataset.paints === kind);
   card().querySelector(".paints").hidden = !paints;
@@ -78,9 +81,19 @@ function show() {
   ring.hidden = true;
 }
 
+// The picture as it is exported, in place of what is painted on it.
+const isResult = () => at("studio-paint-result").getAttribute("aria-pressed") === "true";
+function showResult(is) {
+  if (is === isResult()) return;
+  at("studio-paint-result").setAttribute("aria-pressed", is);
+  sheet().classList.toggle("result", is);
+  if (shown !== null) sheet().querySelector("img").src = is ? `${addressOf(shown, "erased")}&v=${++results}` : addressOf(shown, "full");
+}
+
 // What is painted on the picture that the panel shows.
 async function look(pid) {
   const mine = ++asked;
+  showResult(false);
   if (pid !== shown) {
     [strokes, drawing] = [[], null];
     shown = pid;
@@ -101,6 +114,7 @@ async function look(pid) {
 async function keep() {
   const picture = shown, mine = ++kept;
   asked++;
+  showResult(false);
   draw();
   const answer = await act("paint", {picture, strokes});
   if (shown !== picture || mine !== kept || drawing) return;
@@ -119,6 +133,7 @@ function draw() {
   layer.querySelectorAll("g").forEach((group) => group.remove());
   layer.append(...groups);
   at("studio-paint-clear").disabled = !strokes.length;
+  at("studio-paint-result").disabled = !strokes.some((one) => one.what !== "mask");
   if (shown === null) return;
   const [width, height] = sizeOf(shown);
   layer.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -148,6 +163,7 @@ function begin(event) {
   event.stopPropagation(); // else a box would be drawn
   if (event.button || shown === null || drawing) return;
   event.preventDefault();
+  showResult(false);
   at("studio-grid").focus({preventScroll: true}); // so that Z is a key again after the slider was moved
   layer.setPointerCapture(event.pointerId);
   const radius = tool === "brush" ? Math.max(1, Math.round((at("studio-paint-size").value / 2) * perPixel())) : 0;

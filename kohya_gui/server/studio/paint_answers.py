@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from PIL import Image
+
 from kohya_gui.server.studio.box_answers import picture_of
+from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.listing import Listing
-from train_core.studio.painting import upright_strokes
+from train_core.studio.painting import FILL, INPAINT, layers, upright_strokes
+from train_core.studio.pixels.unpainting import without_paint
 from train_core.studio.studio import Outcome
 
 Asked = Mapping[str, Any]
@@ -38,6 +42,14 @@ class PaintAnswers:
         id = picture_of(asked, listing)
         outcome = listing.studio.paint(id, asked.get("strokes"))
         return {**self._changed(listing, outcome, language), **_strokes(listing, id)}
+
+    def erased(self, asked: Asked) -> Image.Image:
+        """A picture as an export would erase it. Raises UserError, and whatever Pillow raises for what is none."""
+        listing = self._listing(asked)
+        id = picture_of(asked, listing)
+        found = listing.studio.painted(id)
+        picture = whole_picture(listing.studio.pictures[id].path)
+        return without_paint(picture, layers(*found), (FILL, INPAINT)) if found is not None else picture
 
 
 def _strokes(listing: Listing, id: int) -> Found:

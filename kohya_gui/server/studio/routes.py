@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -60,6 +60,14 @@ def studio_routes(
 
         return Route(f"/data/{{set}}/{name}/{{picture:int}}", handler)
 
+    def erased(request: Request) -> Response:
+        """A picture as an export would erase it."""
+        set, id = request.path_params["set"], request.path_params["picture"]
+        path = answers.picture(set, id)
+        if path is None:
+            return _nothing()
+        return _sent(path, lambda _: _png(paint.erased({"id": set, "picture": id}), FRESH))
+
     boxes = BoxAnswers(answers.listing, answers.changed)
     paint = PaintAnswers(answers.listing, answers.changed)
     exports = ExportAnswers(answers.listing, reach)
@@ -78,6 +86,7 @@ def studio_routes(
         Route("/data/assets/{name}", _asset),
         picture("small", _thumbnail),
         picture("full", _whole),
+        Route("/data/{set}/erased/{picture:int}", erased),
     ]
 
 
@@ -98,10 +107,13 @@ def _whole(path: Path) -> Response:
     kind = SHOWN.get(path.suffix.lower())
     if kind is not None:
         return FileResponse(path, media_type=kind, headers=KEPT)
+    return _png(whole_picture(path), KEPT)
+
+
+def _png(picture: Image.Image, headers: Mapping[str, str]) -> Response:
     content = io.BytesIO()
-    picture: Image.Image = whole_picture(path)
     picture.save(content, "PNG", compress_level=1)
-    return Response(content.getvalue(), media_type="image/png", headers=KEPT)
+    return Response(content.getvalue(), media_type="image/png", headers=dict(headers))
 
 
 def _asset(request: Request) -> Response:

@@ -31,7 +31,9 @@ def crops_html(language: str) -> Markup:
         '<span class="modes" role="group" aria-label="{tool}">{tools}</span>'
         '<label id="studio-paint-thick">{thick}<input id="studio-paint-size" type="range" min="6" max="160" step="2" '
         'value="36"></label><button type="button" class="small" id="studio-paint-clear" disabled>{clear}</button></div>'
-        '<div class="line paints" hidden><span class="modes" role="group" aria-label="{becomes}">{paints}</span></div>'
+        '<div class="line paints" hidden><span class="modes" role="group" aria-label="{becomes}">{paints}</span>'
+        '<button type="button" class="small" id="studio-paint-result" title="{result_how}" aria-pressed="false" '
+        'disabled>{result}</button></div>'
         '<div class="line boxes-line"><label>{kind}<input id="studio-crops-kind" type="text" '
         'list="studio-crops-kinds" maxlength="60" autocomplete="off" spellcheck="false"></label>'
         '<datalist id="studio-crops-kinds"></datalist>'
@@ -54,6 +56,7 @@ def crops_html(language: str) -> Markup:
         tools_tab=text("ui.tab.tools", language), preprocessor=text("job.preprocess_pictures.title", language),
         tool=said("paint_tool"), tools=buttons("draws", TOOLS), becomes=said("paint_becomes"),
         paints=buttons("paints", PAINTS), thick=said("paint_size"), clear=said("paint_clear"),
+        result=said("paint_result"), result_how=said("paint_result_how"),
         paint_how=said("paint_how"), save=said("shots_save"),
         propose=said("crops_propose"), propose_how=said("crops_propose_how"),
     )  # fmt: skip

@@ -302,6 +302,8 @@ def test_what_is_painted_comes_back_and_is_undone(page: Page):
     done = page.ask("paint", picture=id, strokes=[stroke, {"what": "else"}, 7])
     assert done["strokes"] == [stroke] == page.ask("painted", picture=id)["strokes"]
     assert page.ask("list", filter="painted")["order"] == [id]
+    assert page.client.get(f"/data/{page.id}/erased/{id}").headers["content-type"] == "image/png"
+    assert page.client.get(f"/data/{page.id}/erased/1").status_code == 404
     assert page.ask("undo", seen=done["undo"])["told"] == done["undo"]
     assert page.ask("painted", picture=id) == {"strokes": []}
     assert "error" in page.ask("paint", picture=-1, strokes=[stroke])
