@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,7 +129,13 @@ class _Work:
     def _place(self, path: Path) -> str:
         """Where the new picture lies below the target, without its ending."""
         folder = "/".join(free_name(part, set()) for part in path.relative_to(self._source).parts[:-1])
-        return f"{folder}/{free_name(path.stem, self._places.setdefault(folder, set()))}".lstrip("/")
+        taken = self._places.setdefault(folder, set())
+        name = free_name(path.stem, taken)
+        if self.settings.mirrored_copies:
+            while f"{name}{MIRRORED}".casefold() in taken:
+                name = free_name(path.stem, taken)
+            taken.add(f"{name}{MIRRORED}".casefold())
+        return f"{folder}/{name}".lstrip("/")
 
     def _pictures(self, path: Path, digest: str, place: str) -> tuple[str, ...]:
         """Write a picture, and its mirrored copy if that is wanted, unless both are there; what was done to it."""
@@ -166,10 +172,7 @@ class _Work:
 
     def note(self) -> None:
         """Write the list of files: those of earlier stay in it until they are removed."""
-        self.written.note(LIST, {"source": str(self._source)}, {**self._kept_before(), **self.written.rows})
-
-    def _kept_before(self) -> Mapping[str, dict[str, object]]:
-        return {place: row for place, row in self.written.before.items() if is_file(self.written.folder / place)}
+        self.written.note(LIST, {"source": str(self._source)}, self.written.so_far())
 
     def take_captions(self) -> None:
         """Know the captions that a tagger has written again as what this tool has written."""

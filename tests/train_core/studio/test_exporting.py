@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.pictures import noise_image
 from train_core.config.image_settings import DataSettings
-from train_core.config.problems import UserError
+from train_core.config.problems import UserError, problem
 from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.folders import look
 from train_core.facts.datasets.metadata_files import read_metadata
@@ -146,6 +146,22 @@ def test_a_killed_export_is_done_again(studio: Studio, tmp_path: Path):
         export(studio, list(studio.pictures), plan, progress=killed)
     done = export(studio, list(studio.pictures), plan)
     assert (done.trained, done.left) == (8, ())
+
+
+def test_what_a_stopped_export_has_written_is_replaced_and_removed_by_the_next_one(studio: Studio, tmp_path: Path):
+    plan, ids = Plan(tmp_path / "out", "nagisa", 7), list(studio.pictures)
+
+    def stopped(done: int, total: int) -> None:
+        if done == 5:
+            raise UserError(problem("export_stopped", "Stopped."))
+
+    with pytest.raises(UserError):
+        export(studio, ids, plan, progress=stopped)
+    studio.write(ids[0], "nagisa, hat", studio.caption(ids[0]).shown)
+    done = export(studio, [ids[0], *ids[5:]], plan)
+    assert (done.trained, done.left, done.removed) == (4, (), 1)  # others have the names of those that are gone
+    copied = files(tmp_path / "out" / "train" / "7_nagisa")
+    assert len(copied) == 8 and any("hat" in content.decode("utf-8", "replace") for content in copied.values())
 
 
 def exported(studio: Studio, form: Form, folder: Path, **more: Any) -> Exported:

@@ -160,3 +160,20 @@ def test_boxes_taken_away_later_are_removed_from_the_export(studio: Studio, tmp_
     done = export(studio, list(studio.pictures), plan)
     assert sorted(path.name for path in (tmp_path / "out" / "train").iterdir()) == ["40_face", "7_zuko"]
     assert not (tmp_path / "out" / "masks").exists() and done.masks is None
+
+
+@pytest.mark.parametrize("name", ["../../out of here", "a/b", "nul"])
+def test_a_box_of_no_kind_whose_name_no_folder_can_have_is_refused(studio: Studio, tmp_path: Path, name: str):
+    studio.put_boxes(one_of(studio), [{**FACE, "name": name}])
+    before = sorted(tmp_path.rglob("*.png"))
+    with pytest.raises(UserError, match="cannot be that of a folder"):
+        export(studio, list(studio.pictures), Plan(tmp_path / "out", "zuko", 7, boxes=True))
+    assert sorted(tmp_path.rglob("*.png")) == before
+
+
+def test_boxes_of_one_kind_go_into_one_folder_however_their_names_are_written(studio: Studio, tmp_path: Path):
+    studio.put_boxes(one_of(studio), [FACE])
+    studio.put_boxes(one_of(studio, "two.png"), [{**FACE, "name": "Face"}])
+    export(studio, list(studio.pictures), Plan(tmp_path / "out", "zuko", 7, whole=False, boxes=True))
+    (folder,) = (tmp_path / "out" / "train").iterdir()
+    assert folder.name.endswith("_face") and len(list(folder.glob("*.png"))) == 2

@@ -214,3 +214,16 @@ def test_a_tagger_captions_the_new_pictures_again_and_again(run_tool: RunTool, t
         assert codes(run_tool("preprocess_pictures", **wish, tag_trigger="nagisa")) == []
         assert [(out / name).read_text() for name in ("a.txt", "b.txt")] == ["nagisa, own, red", "nagisa, red"]
     assert (folder / "a.txt").read_text() == "own" and not (folder / "b.txt").exists()
+
+
+def test_a_picture_that_is_called_as_a_mirrored_copy_takes_nobodys_place(run_tool: RunTool, tmp_path: Path):
+    source, out = tmp_path / "pictures", tmp_path / "out"
+    source.mkdir()
+    for number, name in enumerate(("a.png", "a_mirrored.png")):
+        noise_image((70, 70), number).save(source / name)
+    events = run_tool("preprocess_pictures", pictures=source, preprocessed_to=out, mirrored_copies=True)
+    assert codes(events) == []
+    pictures = {path.stem: opened(path) for path in out.glob("*.png")}
+    assert len(pictures) == 4
+    assert np.array_equal(pictures["a_mirrored"], pictures["a"][:, ::-1])
+    assert np.array_equal(pictures["a_mirrored_2"], opened(source / "a_mirrored.png"))

@@ -27,6 +27,7 @@ from train_core.studio.listing import Listing
 from train_core.studio.studio import Studio
 
 DATASET = "dataset.toml"
+PORTION = 1000  # pictures after which the list of files is written, so that what a killed export has left is known
 Progress = Callable[[int, int], None]
 
 
@@ -80,17 +81,29 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     left = [_fewer(plan.held_out, len(held))] if len(held) < plan.held_out else []
     written = Written(plan.folder, read_manifest(plan.folder))
     uses: Counter[str] = Counter()
-    with writing_to(plan.folder):
-        written.note(MANIFEST, _said(plan), written.before)  # so that an export that is killed can be done again
+    archive = None
+
+    def put_all() -> None:
         for file in listed(files(studio, digests, parts, left), plan.form):
             written.put(file)
             uses[file.use] += 1
-            progress(sum(uses[use] for use in USES), len(parts))
-        if plan.form != "imagefolder":
-            _write_dataset_file(plan, parts, written.rows, keep_tokens)
-            written.take_over(DATASET, _made("dataset"))
-        written.remove_others(spared=plan.archive if plan.zipped else "")
-        archive = _zip(plan, written)
+            done = sum(uses[use] for use in USES)
+            if file.use and done % PORTION == 0:
+                written.note(MANIFEST, _said(plan), written.so_far())
+            progress(done, len(parts))
+
+    with writing_to(plan.folder):
+        written.note(MANIFEST, _said(plan), written.so_far())
+        try:
+            put_all()
+            if plan.form != "imagefolder":
+                _write_dataset_file(plan, parts, written.rows, keep_tokens)
+                written.take_over(DATASET, _made("dataset"))
+            written.remove_others(spared=plan.archive if plan.zipped else "")
+            archive = _zip(plan, written)
+        except BaseException:  # stopped, or no room: what is written is known when it is done again
+            written.note(MANIFEST, _said(plan), written.so_far())
+            raise
         written.note(MANIFEST, _said(plan), written.rows)
     progress(1, 1)
 

@@ -56,7 +56,7 @@ def pieces(studio: Studio, digests: Mapping[int, str], held: set[int], plan: Pla
             for box in boxes:
                 kind = kinds.get(box.name.lower(), BoxKind(box.name))
                 less = tuple(one for one in boxes if box.minus and one.name == box.minus)
-                found.append(_piece(id, id in held, kind.use, kind.folder or box.name, kind.repeats, box, less))
+                found.append(_piece(id, id in held, kind.use, kind.folder or kind.name, kind.repeats, box, less))
     found = [one for one in found if one.use != REGULARISATION or one.id not in held]
     found = [replace(one, unlearnt=MASK in studio.facts[one.id].painted) for one in found]
     counts = Counter((one.use, one.name) for one in found)

@@ -53,7 +53,10 @@ def check(studio: Studio, ids: Sequence[int], plan: Plan) -> None:
     """Raise UserError for everything in the plan that cannot be."""
     found = name_problems(plan.name)
     if plan.boxes:
-        found += [one for kind in studio.dataset.boxes for one in name_problems(kind.folder or kind.name)]
+        kinds = studio.dataset.boxes
+        without = {name for id in ids for name in studio.facts[id].boxes} - {kind.name.lower() for kind in kinds}
+        names = [*(kind.folder or kind.name for kind in kinds), *sorted(without)]
+        found += [one for name in names for one in name_problems(name)]
     if not 1 <= plan.repeats <= MOST_REPEATS:
         found.append(problem("export_repeats", "Repeats have to be from 1 to {most}.", most=MOST_REPEATS))
     if not ids:

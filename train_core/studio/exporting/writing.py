@@ -123,6 +123,11 @@ class Written:
                     break
                 parent.rmdir()
 
+    def so_far(self) -> dict[str, Row]:
+        """The rows of all files that are there, of earlier and of now: the list to keep while not all is done."""
+        earlier = {place: row for place, row in self.before.items() if is_file(self.folder / place)}
+        return {**earlier, **self.rows}
+
     def note(self, name: str, said: Mapping[str, Any], rows: Mapping[str, Row]) -> None:
         """Write `rows` as the list of files, which is called `name`; `said` stands before them."""
         content = {"version": VERSION, **said, "files": rows}
