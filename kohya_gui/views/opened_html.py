@@ -198,11 +198,13 @@ def _viewer(language: str) -> Markup:
         '<p class="soft" id="viewer-seed" data-word="{seed}"></p>'
         '<div class="marks">{marks}</div><p class="soft" id="viewer-told" role="status"></p>'
         '<button type="button" class="small" id="viewer-use" hidden></button>'
-        '<button type="button" class="small" id="viewer-send" data-dialog="send" hidden>{send}</button></div></div>'
+        '<button type="button" class="small" id="viewer-send" data-dialog="send" hidden>{send}</button>'
+        '<button type="button" class="small" id="viewer-data">{data}</button></div></div>'
         '<div class="scrolled"><table class="sheet" id="viewer-sheet"></table></div></section>'
     ).format(
         title=text("ui.opened.pictures", language), modes=modes, marks=marks, keys=text("ui.opened.keys", language),
         other=text("ui.opened.compare_with", language), training=text("ui.opened.training", language),
         step=text("ui.opened.slider", language), wipe=text("ui.opened.wipe", language),
         seed=text("setting.seed.label", language), send=text("ui.act.send", language),
+        data=text("ui.to_data", language),
     )

@@ -15,6 +15,7 @@ from kohya_gui.runs.follow import RunView, Sample
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.charts import Series, line_chart
 from kohya_gui.views.markup import joined, message
+from kohya_gui.views.studio.to_data import to_data_button
 
 MOST_CLASS_IMAGES = 24  # are shown; there may be hundreds
 
@@ -168,7 +169,12 @@ def _when(step: int, epoch: int, language: str) -> str:
 
 def _pictures(run_id: str, samples: Sequence[Sample], pictures_path: str, language: str) -> Markup:
     place = f"{pictures_path}{quote(run_id)}/"
-    pictures = joined(_picture(s, f"{place}{quote(s.path.name)}", language) for s in samples)
+    pictures = joined(
+        Markup('<span class="sample">{}{}</span>').format(
+            _picture(s, f"{place}{quote(s.path.name)}", language), to_data_button(run_id, s.path.name, language)
+        )
+        for s in samples
+    )
     return Markup('<div class="samples">{}</div>').format(pictures)
 
 

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from kohya_gui.runs.details.record import record_of
+from tests.gui.opening import settle
 from tests.pictures import noise_image
+from tests.trained import trained_run
 from train_core.sampling.png import save_png
+from train_core.studio.dataset import dataset_of
 
 GIVE = """([kind, files]) => {
   const transfer = new DataTransfer();
@@ -66,3 +70,22 @@ def test_what_is_dropped_and_pasted_becomes_part_of_the_dataset_and_the_dataset_
     page.locator("#studio-known .set .line button.primary").click()
     expect(page.locator("#studio-known .set")).to_have_count(0)
     assert list(home.glob("trash/*/journal.jsonl")) and (pictures / "0.png").is_file()
+
+
+def test_a_sample_of_a_run_goes_to_the_data(
+    window: Callable[..., Page], home: Path, pictures: Path, tmp_path: Path
+) -> None:
+    run = trained_run("20260101-000000-fox", tmp_path / "place")
+    for one in record_of(run).samples:
+        save_png(noise_image((64, 64), 70), Path(one.path), "a fox\nSteps: 20, Sampler: Euler a")
+    dataset = dataset_of(pictures)
+    page = window(1280)
+    page.locator("#tab-runs-button").click()
+    settle(page)
+    page.locator(f'[data-open="{run.name}"]').first.click()
+    page.locator("#viewer-data").click()
+    page.locator(f'#to-data [data-set="{dataset.id}"]').click()
+    expect(page.locator("#to-data")).to_be_hidden()
+    expect(page.locator(".told").first).to_contain_text("Copied to some")
+    [copy] = (home / "data" / f"added-{dataset.id}" / "generated").glob("*.png")
+    assert copy.with_suffix(".txt").read_text() == "a fox"

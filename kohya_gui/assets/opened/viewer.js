@@ -117,6 +117,8 @@ export class Viewer {
     at("viewer-use").classList.toggle("primary", column.own);
     at("viewer-send").hidden = mark !== "good" || !column.file;
     Object.assign(at("viewer-send").dataset, {file: column.file, run: this.run});
+    at("viewer-data").hidden = !picture;
+    Object.assign(at("viewer-data").dataset, {toData: picture ? picture.name : "", run: this.run});
     at("viewer-told").textContent = mark === "good" ? column.told : "";
     this.drawOthers();
     this.drawStage(picture);

@@ -26,7 +26,7 @@ from train_core.studio.thumbnails import thumbnail
 
 ASSETS = Path(__file__).parents[2] / "assets" / "studio"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-OF_SOURCES = ("add_source", "remove_source", "forget", "take_listed", "place", "added")
+OF_SOURCES = ("add_source", "remove_source", "forget", "take_listed", "place", "added", "to_data")
 # What browsers show by themselves; anything else is sent to them as PNG.
 SHOWN = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",

@@ -9,15 +9,20 @@ from typing import Any
 from kohya_gui.files.arrivals import ZIP
 from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
+from kohya_gui.i18n.messages import text
+from kohya_gui.runs.details.record import sample_named
+from kohya_gui.runs.registry import find_run
 from kohya_gui.server.studio.opened_sets import Studios
+from kohya_gui.views.studio.to_data import to_data_html
 from train_core.config.existing import is_file
-from train_core.studio.arriving.added import place_of, take_added
+from train_core.config.problems import UserError, problem
+from train_core.studio.arriving.added import add_sample, place_of, take_added, with_place
 from train_core.studio.arriving.listed_captions import ENDINGS, folder_of
-from train_core.studio.dataset import find_dataset, with_source, without_source
+from train_core.studio.dataset import datasets, find_dataset, with_source, without_source
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Outcome
 
-MOST_PATH, MOST_EXAMPLES, MOST_SHOWN = 4096, 3, 200
+MOST_PATH, MOST_EXAMPLES, MOST_SHOWN, MOST_SETS = 4096, 3, 200, 12
 
 Asked = Mapping[str, Any]
 Found = dict[str, Any]
@@ -57,6 +62,25 @@ class SourceAnswers:
         outcome = take_added(listing.studio)
         new = [id for id in listing.studio.pictures if id not in before]
         return {**self._changed(listing, outcome, language), **_sources(listing), "new": new}
+
+    def to_data(self, asked: Asked, language: str) -> Found:
+        """Copy a sample picture of a run into a dataset; without one, which there are, the one used last first."""
+        chosen, last = asked.get("set"), asked.get("last")
+        if not isinstance(chosen, str):
+            sets = [one for one in datasets() if all(self._reach.find(str(path)) is not None for path in one.sources)]
+            return {"html": to_data_html(sorted(sets, key=lambda one: one.id != last)[:MOST_SETS], language)}
+        folder = find_run(str(asked.get("run")))
+        sample = sample_named(folder, str(asked.get("name"))) if folder is not None else None
+        if sample is None or not is_file(sample):
+            raise UserError(problem("sample_gone", "This sample picture is no longer there."))
+        dataset = find_dataset(chosen)
+        copy = add_sample(dataset, sample)
+        listing = self._studios.opened(chosen)
+        if listing is not None:
+            take_added(listing.studio)
+        else:
+            with_place(dataset)
+        return {"told": text("ui.to_data.done", language, name=dataset.name, file=str(copy))}
 
     def remove_source(self, asked: Asked, _language: str) -> Found:
         """Have one of the folders that were added no longer; the pictures in it stay as they are."""

@@ -16,11 +16,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kohya_gui.files.reach import EVERYWHERE, Reach
+from kohya_gui.runs.details.record import record_of
 from kohya_gui.server.studio import export_answers
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
 from tests.photographs import HOPPERS_FACE, hopper
 from tests.pictures import noise_image
+from tests.trained import trained_run
 from train_core.config.places import app_dir
 from train_core.facts.images.image_files import content_hashes
 from train_core.sampling.png import save_png
@@ -430,6 +432,24 @@ def test_pictures_that_were_sent_belong_to_the_dataset(page: Page):
     assert done["sources"][1:] == [str(place)] and done["undo"] == "Prompts as captions (1)"
     assert done["new"] == page.ask("list", filter="generated")["order"] == [page.ids()["new.png"]]
     assert page.ask("caption", pictures=done["new"])["text"] == "a cat"
+
+
+def test_a_sample_of_a_run_is_copied_into_the_dataset_that_is_chosen(page: Page, tmp_path: Path):
+    run = trained_run("20260101-000000-fox", tmp_path / "place")
+    sample = Path(record_of(run).samples[0].path)
+    save_png(noise_image((64, 64), 70), sample, "a fox\nSteps: 20, Sampler: x")
+    asked = {"run": run.name, "name": sample.name}
+    assert page.id in page.ask("to_data", **asked)["html"]
+    told = page.ask("to_data", **asked, set=page.id)["told"]
+    assert told.startswith("Copied to pictures: ")
+    [new] = page.ask("list", filter="generated")["order"]
+    assert page.ask("caption", pictures=[new])["text"] == "a fox"
+    other = dataset_of(tmp_path / "place")  # which is not open
+    assert "error" not in page.ask("to_data", **asked, set=other.id)
+    assert len(dataset_of(tmp_path / "place").sources) == 2
+    for wrong in ({"name": "../config.toml"}, {"run": "..", "name": sample.name}, {"run": None, "name": None}):
+        assert "no longer there" in page.ask("to_data", **{**asked, **wrong}, set=page.id)["error"]
+    assert "no longer known" in page.ask("to_data", **asked, set="x")["error"]
 
 
 def test_a_folder_out_of_reach_is_not_added(source: Path, tmp_path: Path):

@@ -27,8 +27,8 @@ def take_added(studio: Studio) -> Outcome:
     Raises UserError where that cannot be written.
     """
     place = place_of(studio.dataset)
-    if place.is_dir() and not any(place.is_relative_to(source) for source in studio.dataset.sources):
-        studio.set_sources(with_source(studio.dataset, place))
+    if place.is_dir():
+        studio.set_sources(with_place(studio.dataset))
     else:
         studio.look()
     prompts = {
@@ -37,6 +37,13 @@ def take_added(studio: Studio) -> Outcome:
         and (prompt := prompt_of(picture.path))
     }  # fmt: skip
     return studio.fill(prompts, {"do": "prompts"})
+
+
+def with_place(dataset: Dataset) -> Dataset:
+    """The dataset with the folder of its new pictures, which is there, among its folders. Raises UserError."""
+    place = place_of(dataset)
+    there = any(place.is_relative_to(source) for source in dataset.sources)
+    return dataset if there else with_source(dataset, place)
 
 
 def add_sample(dataset: Dataset, sample: Path) -> Path:
