@@ -103,3 +103,24 @@ def test_pictures_are_grouped_by_what_is_known_of_them_under_heads(window: Calla
     expect(page.locator("#studio-about")).to_contain_text("11.png")
     page.locator("#studio-group").select_option("")
     expect(heads).to_have_count(0)
+
+
+def test_tags_and_a_sentence_are_edited_side_by_side_and_undone(window: Callable[..., Page], pictures: Path):
+    (pictures / "02.caption").write_text("A blue square, and nothing else.\n", encoding="utf-8")
+    page = window(pictures)
+    page.locator("[data-mode=captions]").first.click()
+    cell(page, "02.png").click()
+    tags, sentence = page.locator("#studio-text"), page.locator("#studio-sentence")
+    expect(tags).to_have_value("1girl, blue, hat")
+    expect(sentence).to_be_hidden()
+    page.locator("#studio-apart-on").check()
+    page.locator("#studio-beside").click()
+    expect(sentence).to_have_value("A blue square, and nothing else.")
+    expect(page.locator("#studio-beside")).to_be_hidden()
+    tags.fill("1girl, blue")
+    tags.press("Control+Enter")
+    expect(page.locator("#studio-saved")).to_contain_text("02.txt")
+    assert (pictures / "02.txt").read_text() == "1girl, blue\nA blue square, and nothing else.\n"
+    page.locator("#studio-grid").focus()
+    page.keyboard.press("z")
+    expect(tags).to_have_value("1girl, blue, hat")

@@ -21,6 +21,8 @@ CODECS = {
     "UTF-16": "utf-16", "UTF-32": "utf-32", "Shift-JIS": "cp932", "EUC-KR": "cp949", "GBK": "gb18030",
     "Windows-1252": "cp1252",
 }  # fmt: skip
+STOPS, WIDE_STOPS, QUOTES = ".!?…", "。！？", "\"'”’)」』"
+FEWEST_WORDS, FEWEST_LETTERS = 4, 5  # of a sentence; letters where a script has no blanks
 LINE_END = re.compile(r"\r\n|\n|\r")
 
 Edit = Callable[[Sequence[str]], list[str]]  # of the tags of a line
@@ -91,18 +93,44 @@ def tags_of(line: str) -> list[str]:
     return [tag for part in COMMA.split(line) if (tag := part.strip())]
 
 
+def is_sentence(line: str) -> bool:
+    """Whether a line is a sentence and no list of tags: several words that end in a full stop or the like."""
+    said = line.strip().rstrip(QUOTES)
+    if said.endswith(tuple(STOPS)):
+        return len(said.split()) >= FEWEST_WORDS
+    return said.endswith(tuple(WIDE_STOPS)) and len(said) >= FEWEST_LETTERS
+
+
+def with_tags(lines: Sequence[str]) -> list[bool]:
+    """Which lines of a caption hold tags: the first one, and those behind it that are not blank and no sentences."""
+    return [not place or (bool(line.strip()) and not is_sentence(line)) for place, line in enumerate(lines)]
+
+
 def all_tags(text: str) -> list[str]:
-    """The tags of all lines of a text, in their order."""
-    return [tag for line in text.split("\n") for tag in tags_of(line)]
+    """The tags of all lines of a text that hold tags, in their order."""
+    lines = text.split("\n")
+    return [tag for line, holds in zip(lines, with_tags(lines), strict=True) if holds for tag in tags_of(line)]
+
+
+def parts(text: str) -> tuple[str, str]:
+    """A caption's first line, which holds its tags, and the sentences in the lines behind it as one line."""
+    first, *others = text.split("\n")
+    return first.strip(), " ".join(line.strip() for line in others if line.strip())
 
 
 def edited(text: str, edit: Edit) -> str:
     """`text`, as a person edits it, with the tags of each of its lines changed by `edit`.
 
-    A line whose tags stay the same stays as it is written, and so does a blank one unless it is all there is.
+    A line whose tags stay the same stays as it is written, and so do sentences behind the first line, and a blank line
+    unless there is nothing else to edit.
     """
-    blank = not text.strip()
-    return "\n".join(_edited_line(line, edit) if line.strip() or blank else line for line in text.split("\n"))
+    lines = text.split("\n")
+    holds = [tags and bool(line.strip()) for line, tags in zip(lines, with_tags(lines), strict=True)]
+    if not any(holds):
+        holds[0] = True
+    return "\n".join(
+        _edited_line(line, edit) if edits else line for line, edits in zip(lines, holds, strict=True)
+    )
 
 
 def _edited_line(line: str, edit: Edit) -> str:

@@ -15,7 +15,17 @@ const drafts = {
     remember("drafts", Object.fromEntries([...Object.entries(others).slice(1 - MOST_DRAFTS), ...(draft ? [[drafts.name(pid), draft]] : [])]));
   },
 };
-const field = () => at("studio-text");
+const field = () => at("studio-text"), sentence = () => at("studio-sentence");
+let blankLines = ""; // behind the only line that says something, which stay as they are
+export const isApart = () => !sentence().hidden;
+// The caption that the fields show: where they are two, the sentence is all that follows the first line.
+export const typed = () => field().value + (!isApart() ? "" : sentence().value ? `\n${sentence().value}` : blankLines);
+function show(text) {
+  const [first, ...others] = text.split("\n");
+  blankLines = others.some(Boolean) ? "" : "\n".repeat(others.length);
+  field().value = isApart() ? first : text;
+  sentence().value = isApart() && !blankLines ? others.join("\n") : "";
+}
 
 // `removing` opens the change that takes a tag out of the chosen pictures.
 export function startCaption(removing) {
@@ -27,35 +37,48 @@ export function startCaption(removing) {
   on("mode", () => soon(0));
   on("captions", (pids) => { if (!pids || set.chosen.size > 1 || pids.includes(shown)) soon(0, true); });
   on("opened", () => fill(null));
-  field().addEventListener("input", () => {
-    drafts.put(shown, isChanged() ? {text: field().value, seen, html: told} : null);
-    changed();
+  for (const one of [field(), sentence()]) {
+    one.addEventListener("input", () => {
+      drafts.put(shown, isChanged() ? {text: typed(), seen, html: told} : null);
+      changed();
+    });
+    one.addEventListener("blur", save);
+    one.addEventListener("keydown", key);
+  }
+  at("studio-apart-on").checked = remembered("apart", false);
+  sentence().hidden = !at("studio-apart-on").checked;
+  at("studio-apart-on").addEventListener("change", () => {
+    const text = typed();
+    sentence().hidden = !at("studio-apart-on").checked;
+    remember("apart", isApart());
+    show(text);
   });
-  field().addEventListener("blur", save);
-  field().addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      save();
-    } else if (event.key === "Escape" && !event.isComposing) {
-      at("studio-grid").focus({preventScroll: true});
-    }
-  });
+  at("studio-beside").addEventListener("click", () => put(`${typed().split("\n")[0]}\n${at("studio-beside").dataset.text}`));
   at("studio-save").addEventListener("click", () => save());
   addEventListener("pagehide", () => {
     if (!isChanged() || told) return;
-    const said = JSON.stringify({id: set.id, picture: shown, text: field().value, seen});
+    const said = JSON.stringify({id: set.id, picture: shown, text: typed(), seen});
     navigator.sendBeacon("data/write", new Blob([said], {type: "application/json"}));
   });
+}
+
+function key(event) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    save();
+  } else if (event.key === "Escape" && !event.isComposing) {
+    at("studio-grid").focus({preventScroll: true});
+  }
 }
 
 // Puts a text into the field as if it had been typed; it is written when what is typed would be.
 export function put(text) {
   if (shown === null || field().readOnly) return;
-  field().value = text;
+  show(text);
   field().dispatchEvent(new Event("input"));
 }
 
-const isChanged = () => shown !== null && field().value !== seen;
+const isChanged = () => shown !== null && typed() !== seen;
 
 // Another picture is chosen: what was typed is written, or kept until somebody comes back where it cannot be.
 function leave() {
@@ -88,7 +111,7 @@ async function look(anew = false) {
     const answer = await ask("caption", {pictures: pids});
     if (mine !== asked) return;
     if (!one) return drawTags(answer.tags, pids.length);
-    if (shown === pids[0] && field().value !== seen) return; // somebody types; the file is compared when it is saved
+    if (shown === pids[0] && typed() !== seen) return; // somebody types; the file is compared when it is saved
     shown = pids[0];
     fill(answer);
   } catch (error) {
@@ -99,13 +122,13 @@ async function look(anew = false) {
 function fill(answer) {
   if (!answer) shown = null;
   seen = answer ? answer.text : "";
-  if (field().value !== seen) field().value = seen;
+  if (typed() !== seen) show(seen);
   at("studio-saved").textContent = "";
   describe(answer, false);
   const draft = answer && drafts.get(shown);
   if (draft && draft.text === seen) drafts.put(shown, null);
   else if (draft) {
-    field().value = draft.text;
+    show(draft.text);
     if (draft.seen !== seen) conflict(draft.html || made("div", {}, say("draft_kept")).outerHTML, seen);
     changed();
   }
@@ -128,13 +151,23 @@ function describe(answer, written) {
   at("studio-lint").innerHTML = answer ? answer.lint || "" : "";
   if (written && answer.conflict) conflict(answer.conflict, answer.text);
   else conflict("", "");
-  field().readOnly = Boolean(answer && answer.conflict && !written); // a caption that cannot be read would be lost
+  drawBeside(answer);
+  field().readOnly = sentence().readOnly = Boolean(answer && answer.conflict && !written); // a caption that cannot be read would be lost
   if (field().readOnly) at("studio-conflict").innerHTML = answer.conflict;
   changed();
 }
 
+// A second caption file, which other programs have left beside the first.
+function drawBeside(answer) {
+  const [file, text] = answer?.beside ?? [], place = at("studio-beside");
+  place.dataset.text = text ?? "";
+  place.textContent = text ? say("sentence_beside", {file}) : "";
+  place.title = text ?? "";
+}
+
 function changed() {
-  const differs = isChanged();
+  const differs = isChanged(), beside = at("studio-beside");
+  beside.hidden = !beside.dataset.text || typed().split("\n").slice(1).join(" ").includes(beside.dataset.text);
   at("studio-save").disabled = !differs;
   if (differs) at("studio-saved").textContent = say("caption_unsaved");
   else if (at("studio-saved").textContent === say("caption_unsaved")) at("studio-saved").textContent = "";
@@ -142,7 +175,7 @@ function changed() {
 
 // Writes what was typed, unless nothing was; the file is left alone where it has changed since it was read.
 async function save() {
-  const picture = shown, text = field().value;
+  const picture = shown, text = typed();
   if (!isChanged() || told) return;
   const before = seen;
   seen = text;
@@ -159,14 +192,14 @@ async function save() {
     drafts.put(picture, answer.conflict ? {text, seen: before, html: answer.conflict} : null);
     return;
   }
-  const typed = field().value;
-  drafts.put(picture, answer.conflict || typed !== text ? {text: typed, seen: answer.conflict ? before : answer.text, html: answer.conflict} : null);
+  const now = typed();
+  drafts.put(picture, answer.conflict || now !== text ? {text: now, seen: answer.conflict ? before : answer.text, html: answer.conflict} : null);
   if (!answer.conflict) {
     seen = answer.text;
-    if (typed === text && typed !== seen) field().value = seen;
+    if (now === text && now !== seen) show(seen);
   }
   describe(answer, true);
-  if (!answer.conflict && field().value === seen) at("studio-saved").textContent = say("caption_saved", {file: answer.file});
+  if (!answer.conflict && typed() === seen) at("studio-saved").textContent = say("caption_saved", {file: answer.file});
 }
 
 // The file was changed by someone else: nothing is written until somebody has said whose words count.
@@ -178,13 +211,13 @@ function conflict(html, text) {
   place.append(made("pre", {}, text || say("empty_caption"))); // what the file says now
   place.append(made("div", {className: "line"},
     button({className: "small", onclick: () => settle(text, text)}, say("conflict_theirs")),
-    button({className: "small", onclick: () => settle(field().value, text)}, say("conflict_mine"))));
+    button({className: "small", onclick: () => settle(typed(), text)}, say("conflict_mine"))));
 }
 function settle(text, fileText) {
   told = "";
   at("studio-conflict").replaceChildren();
   seen = fileText;
-  field().value = text;
+  show(text);
   changed();
   save();
 }

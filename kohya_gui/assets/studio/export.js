@@ -40,6 +40,8 @@ async function show() {
       field("held_out").value = 0;
     }
     form().querySelector(".what").hidden = !plan.boxed;
+    field("captions").parentElement.hidden = !plan.both;
+    if (!plan.both) field("captions").value = "whole";
     if (form().dataset.boxed !== `${set.id} ${plan.boxed > 0}`) {
       form().dataset.boxed = `${set.id} ${plan.boxed > 0}`;
       field("whole").checked = true;
@@ -72,7 +74,7 @@ function write() {
   follow(() => ask("export", {
     name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
     held_out: Math.trunc(Number(field("held_out").value || 0)), whole: field("whole").checked, boxes: field("boxes").checked,
-    form: field("form").value, zip: field("zip").checked,
+    form: field("form").value, zip: field("zip").checked, captions: field("captions").value,
   }));
 }
 
@@ -123,7 +125,7 @@ function train() {
     train_data_dir: written.description ? "" : written.train, dataset_config: written.description, validation_data_dir: written.validation,
     ...(written.regularisation ? {reg_data_dir: written.regularisation} : {}),
     ...(written.masks ? {masked_loss: true, conditioning_data_dir: written.masks} : {}), in_json: "", class_folders: false,
-    caption_extension: ".txt", output_name: written.name, ...(written.keep_tokens ? {when_tags_move: {keep_tokens: written.keep_tokens}} : {}),
+    caption_extension: ".txt", output_name: written.name, ...(written.picks_lines ? {enable_wildcard: true} : {}), ...(written.keep_tokens ? {when_tags_move: {keep_tokens: written.keep_tokens}} : {}),
   });
   at("studio-export").close();
   at("tab-train-button").click();

@@ -2,7 +2,7 @@
 
 import {set, on, at, say, made, button, figure, remember, remembered} from "./state.js";
 import {ask, complain} from "./asking.js";
-import {put} from "./caption.js";
+import {put, typed, isApart} from "./caption.js";
 
 const SOON = 150; // milliseconds on a picture until what was said of it is asked for
 let timer = 0, asked = 0;
@@ -48,16 +48,28 @@ function drawOne(one) {
     made("header", {}, made("b", {}, one.by), made("span", {}, one.prompt), made("time", {}, one.at)),
     words,
     made("div", {className: "line"},
-      button({className: "small", disabled: !one.text, onclick: () => put(one.text)}, say("said_use")),
+      button({className: "small", disabled: !one.text, onclick: () => use(one)}, say("said_use")),
       button({className: "small", disabled: !one.text, onclick: () => add(one)}, say("said_add"))));
 }
 
+// Where tags and sentence have fields of their own, what was said goes into its field.
+function use(one) {
+  const [tags, ...sentences] = typed().split("\n");
+  if (!isApart()) put(one.text);
+  else if (one.tags.length) put([one.text, ...sentences].join("\n"));
+  else put(`${tags}\n${one.text}`);
+}
+
 async function add(one) {
-  const picture = set.current, text = at("studio-text").value;
+  if (isApart() && !one.tags.length) {
+    const [tags, ...sentences] = typed().split("\n");
+    return put(`${tags}\n${[...sentences, one.text].filter(Boolean).join(" ")}`);
+  }
+  const picture = set.current, text = typed();
   const what = one.tags.length ? {tags: one.tags.map(([tag]) => tag)} : {sentence: one.text};
   try {
     const answer = await ask("merge", {text, ...what});
-    if (set.current === picture && at("studio-text").value === text) put(answer.text); // else somebody went on typing
+    if (set.current === picture && typed() === text) put(answer.text); // else somebody went on typing
   } catch (error) {
     complain(error);
   }

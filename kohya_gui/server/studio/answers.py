@@ -359,9 +359,19 @@ def _caption(listing: Listing, id: int, text: str, language: str) -> Found:
     fit = max((fit_tokens(line, LIMITS[0]) for line in text.split("\n")), key=lambda one: one.count)
     one = CaptionSet(path.parent, CaptionRules(), (Captioned(path, text),))
     return {
-        "text": text, "file": captions.caption_file(path).name, "tokens": fit.count, "limit": LIMITS[0],
-        "over": fit.lost, "lint": joined(note("warning", message(found.found, language)) for found in lint([one])),
+        "text": text, "file": captions.caption_file(path).name, "beside": _beside(path),
+        "tokens": fit.count, "limit": LIMITS[0], "over": fit.lost,
+        "lint": joined(note("warning", message(found.found, language)) for found in lint([one])),
     }  # fmt: skip
+
+
+def _beside(path: Path) -> list[str]:
+    """The other caption file of a picture that has two, as old tools leave them, and its text in one line."""
+    other = path.with_suffix(captions.ENDINGS[1])
+    if captions.caption_file(path) == other or not is_file(other):
+        return []
+    said = " ".join(captions.read(other).shown.split())
+    return [other.name, said] if said else []
 
 
 def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:

@@ -14,6 +14,7 @@ from train_core.config.problems import UserError, problem
 from train_core.studio.decisions import KEEP
 from train_core.studio.exporting.export import Exported, export_kept
 from train_core.studio.exporting.plan import Form, Plan, proposed_repeats
+from train_core.studio.exporting.wording import Wording, has_both
 from train_core.studio.listing import Listing
 
 EXPORTS = "exports"  # below the home
@@ -77,10 +78,11 @@ class ExportAnswers:
         """What an export would start from: how many pictures are kept, and what is proposed for it."""
         listing = self._listing(asked)
         dataset, kept = listing.studio.dataset, listing.counts()[KEEP]
-        boxes = sum(bool(facts.boxes) for facts in listing.studio.facts.values() if facts.mark == KEEP)
+        chosen = [facts for facts in list(listing.studio.facts.values()) if facts.mark == KEEP]
+        boxes, both = sum(bool(facts.boxes) for facts in chosen), has_both(facts.caption for facts in chosen)
         writing = self._writing.get(dataset.id)
         return {
-            "kept": kept, "boxed": boxes, "name": dataset.name, "repeats": proposed_repeats(kept),
+            "kept": kept, "boxed": boxes, "both": both, "name": dataset.name, "repeats": proposed_repeats(kept),
             "folder": str(home() / EXPORTS / dataset.name), "writes": writing is not None and not writing.ended,
         }  # fmt: skip
 
@@ -93,6 +95,7 @@ class ExportAnswers:
             folder, _text(asked, "name"), _whole(asked, "repeats"), max(0, _whole(asked, "held_out")),
             max(0, _whole(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True, form,
             asked.get("zip") is True,
+            next((one for one in get_args(Wording) if one == asked.get("captions")), "whole"),
         )  # fmt: skip
         id = listing.studio.dataset.id
         writing = self._writing.get(id)
@@ -131,6 +134,7 @@ def _described(done: Exported, plan: Plan, language: str) -> Found:
         "train": str(done.train), "validation": str(done.validation or ""), "trains": plan.form != "imagefolder",
         "regularisation": str(done.regularisation or ""), "masks": str(done.masks or ""),
         "description": str(done.description or ""), "name": plan.name, "keep_tokens": done.keep_tokens,
+        "picks_lines": done.picks_lines,
     }  # fmt: skip
 
 

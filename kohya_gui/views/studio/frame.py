@@ -12,6 +12,7 @@ from kohya_gui.views.picker_html import ICONS
 from kohya_gui.views.studio.categories import categories_html
 from kohya_gui.views.studio.crops import crops_html
 from train_core.studio.exporting.plan import Form
+from train_core.studio.exporting.wording import Wording
 
 GROUP = "data"
 SORTS = ("name", "size", "sharpness", "brightness", "aspect", "mark", "changed", "alike", "faces", "rating")
@@ -209,7 +210,11 @@ def _captions(language: str) -> Markup:
         '</h3><div id="studio-caption-one"><button type="button" id="studio-preview" data-do="view" '
         'title="{view}"><img alt="" draggable="false"></button><textarea id="studio-text" rows="7" spellcheck="false" '
         'data-complete="line" aria-autocomplete="list" '
-        'aria-label="{caption}" placeholder="{write}"></textarea><div class="told-here" id="studio-conflict" '
+        'aria-label="{caption}" placeholder="{write}"></textarea>'
+        '<div id="studio-apart"><label><input id="studio-apart-on" type="checkbox">{apart}</label>'
+        '<button type="button" class="quiet" id="studio-beside" hidden></button></div>'
+        '<textarea id="studio-sentence" rows="4" spellcheck="false" aria-label="{sentence}" '
+        'placeholder="{sentence_write}" hidden></textarea><div class="told-here" id="studio-conflict" '
         'role="alert"></div><div class="line"><span id="studio-tokens"></span><span id="studio-saved" role="status">'
         '</span><button type="button" class="small" id="studio-save" disabled>{save} <kbd>Ctrl ↵</kbd></button></div>'
         '<p id="studio-over" hidden></p><div class="told-here" id="studio-lint"></div>'
@@ -233,6 +238,8 @@ def _captions(language: str) -> Markup:
         '<button type="button" class="small primary" id="studio-bulk-go" hidden></button></div></form>'
     ).format(
         caption=_said("caption", language), view=_said("key_view", language), write=_said("caption_write", language),
+        apart=_said("apart", language), sentence=_said("sentence", language),
+        sentence_write=_said("sentence_write", language),
         save=_said("caption_save", language), said=_said("said", language), none=_said("caption_none", language),
         bulk=_said("bulk", language),
         do=_said("bulk_do", language), acts=acts, scope=_said("bulk_scope", language),
@@ -266,6 +273,10 @@ def _export(language: str) -> Markup:
         Markup('<option value="{}">{}</option>').format(form, _said(f"form_{form.lower()}", language))
         for form in get_args(Form)
     )
+    wordings = joined(
+        Markup('<option value="{}">{}</option>').format(one, _said(f"wording_{one}", language))
+        for one in get_args(Wording)
+    )
     return Markup(
         '<dialog id="studio-export" class="card" aria-labelledby="studio-export-title"><header>'
         '<h3 id="studio-export-title">{title}</h3><button type="button" class="icon" data-shut aria-label="{close}">×'
@@ -277,6 +288,7 @@ def _export(language: str) -> Markup:
         'spellcheck="false"><button type="button" id="studio-export-pick" title="{pick}" aria-label="{pick}">{icon}'
         '</button></span></label><span class="wide what"><label><input name="whole" type="checkbox" checked>{whole}'
         '</label><label><input name="boxes" type="checkbox">{boxes}</label></span>'
+        '<label class="wide" hidden>{words}<select name="captions">{wordings}</select></label>'
         '<label class="wide">{form}<select name="form">{forms}</select></label>'
         '<span class="wide what"><label><input name="zip" type="checkbox">{zip}</label></span>'
         '<p class="soft wide" id="studio-export-sum" role="status"></p>'
@@ -293,6 +305,7 @@ def _export(language: str) -> Markup:
         pick=_said("pick", language), icon=ICONS["folder"], go=_said("export_go", language),
         train=_said("export_train", language), whole=_said("export_whole", language),
         boxes=_said("export_boxes", language), form=_said("export_form", language), forms=forms,
+        words=_said("wording", language), wordings=wordings,
         zip=_said("export_zip", language), stop=_said("export_stop", language),
     )  # fmt: skip
 

@@ -50,6 +50,10 @@ def test_a_tag_renamed_to_itself_and_back_changes_nothing(tags, data):
         ("add", "solo", "", "1girl,solo", "1girl,solo"),
         ("add", "a, b", "", "", "a, b"),
         ("add", "x", "", "one\n\ntwo", "one, x\n\ntwo, x"),
+        ("add", "x", "", "one\nHer hat, a red one, is new.", "one, x\nHer hat, a red one, is new."),
+        ("add", "x", "", "\nHer hat, a red one, is new.", "x\nHer hat, a red one, is new."),
+        ("add", "x", "", "Her hat, a red one, is new.", "Her hat, a red one, is new., x"),
+        ("sort", "", "", "hat, 1girl\n他在公园里，戴着帽子。", "1girl, hat\n他在公园里，戴着帽子。"),
         ("remove", "solo", "", "1girl, solo, hat", "1girl, hat"),
         ("remove", "solo", "", "solo", ""),
         ("rename", "leaf", "maple leaves", "tree, leaf", "tree, maple leaves"),
@@ -64,6 +68,13 @@ def test_a_tag_renamed_to_itself_and_back_changes_nothing(tags, data):
 )
 def test_tags_change_as_people_expect(do, tag, into, before, after):
     assert edit_of(do, tag, into)(before) == after
+
+
+def test_sentences_behind_the_first_line_are_no_tags():
+    text = "1girl, hat\nHer hat, a red one, is new.\n1boy, tie\nHe smiles."
+    assert captions.all_tags(text) == ["1girl", "hat", "1boy", "tie", "He smiles."]
+    assert captions.parts(text) == ("1girl, hat", "Her hat, a red one, is new. 1boy, tie He smiles.")
+    assert captions.parts("") == ("", "")
 
 
 @pytest.mark.parametrize(("do", "tag", "into"), [("add", " , ", ""), ("rename", "a, b", "c"), ("what", "a", "b"),

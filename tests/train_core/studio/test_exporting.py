@@ -21,6 +21,7 @@ from train_core.facts.datasets.metadata_files import read_metadata
 from train_core.studio.dataset import BoxKind, dataset_of
 from train_core.studio.exporting.export import Exported, export
 from train_core.studio.exporting.plan import Form, Plan, proposed_repeats
+from train_core.studio.exporting.wording import Wording
 from train_core.studio.holding_out import hold_out
 from train_core.studio.studio import Studio
 
@@ -54,6 +55,39 @@ def test_pictures_and_captions_are_copied_to_the_byte_and_train_without_a_remark
     described = read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings())
     assert described.problems == ()
     assert [one.repeats for one in described.subsets] == [7]
+
+
+BOTH = "\ufeffnagisa, tag 0\r\nA hat, red.\r\n"
+
+
+@pytest.mark.parametrize(
+    ("wording", "written"),
+    [
+        ("whole", (BOTH, "\ufeffnagisa, tag 1\r\n")), ("tags", ("nagisa, tag 0\n", "nagisa, tag 1\n")),
+        ("sentence", ("A hat, red.\n", "nagisa, tag 1\n")),
+        ("together", ("nagisa, tag 0, A hat, red.\n", "nagisa, tag 1\n")),
+    ],
+)  # fmt: skip
+def test_of_tags_and_sentences_that_is_written_which_was_chosen(
+    studio: Studio, tmp_path: Path, wording: Wording, written: tuple[str, str]
+):
+    by_name = {str(picture.path.relative_to(tmp_path / "pictures")): id for id, picture in studio.pictures.items()}
+    ids = [by_name[str(Path("0", "0.png"))], by_name[str(Path("1", "0.png"))]]
+    studio.write(ids[0], "nagisa, tag 0\nA hat, red.", "nagisa, tag 0")
+    done = export(studio, ids, Plan(tmp_path / "out", "nagisa", 7, wording=wording))
+    texts = {path.read_bytes().decode() for path in done.train.rglob("*.txt")}
+    assert texts == {*written} and not done.picks_lines
+    assert done.keep_tokens == int(wording != "sentence")
+
+
+def test_lines_of_captions_are_for_the_trainer_to_pick(studio: Studio, tmp_path: Path):
+    plan = Plan(tmp_path / "out", "nagisa", 7, wording="lines")
+    ids = list(studio.pictures)
+    assert not export(studio, ids, plan).picks_lines
+    studio.write(ids[0], "nagisa\nA hat.", studio.caption(ids[0]).shown)
+    assert export(studio, ids, plan).picks_lines
+    (subset,) = read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings()).subsets
+    assert subset.settings.captions.enable_wildcard
 
 
 def test_tags_that_open_every_caption_are_kept_in_front(studio: Studio, tmp_path: Path):

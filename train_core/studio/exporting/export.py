@@ -17,10 +17,11 @@ from train_core.config.tables import dump_tables
 from train_core.config.whole_files import write_text, write_whole
 from train_core.studio.exporting.archive import write_archive
 from train_core.studio.exporting.files import MASKS, files
-from train_core.studio.exporting.front import shared_front
+from train_core.studio.exporting.front import shared_front, training_texts
 from train_core.studio.exporting.listed import LISTED, check_form, list_place, listed
 from train_core.studio.exporting.pieces import REGULARISATION, TRAIN, USES, VALIDATION, Piece, pieces
 from train_core.studio.exporting.plan import MANIFEST, Plan, check
+from train_core.studio.exporting.wording import has_both, worded
 from train_core.studio.exporting.writing import Row, Written, read_list, writing_to
 from train_core.studio.holding_out import hold_out
 from train_core.studio.listing import Listing
@@ -37,7 +38,7 @@ class Exported:
 
     `validation`, `regularisation` and `masks` are folders, None where nothing was written there. `description` is the
     dataset file where captions are not beside the pictures, and `archive` the zip file, None without one. `keep_tokens`
-    tags open every caption.
+    tags open every caption; with `picks_lines` captions have several lines, of which one is to be taken each time.
     """
 
     train: Path
@@ -54,6 +55,7 @@ class Exported:
     description: Path | None = None
     archive: Path | None = None
     keep_tokens: int = 0
+    picks_lines: bool = False
 
 
 def export_kept(listing: Listing, plan: Plan, progress: Progress = lambda done, total: None) -> Exported:
@@ -77,14 +79,16 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     held = set(hold_out(digests, groups, plan.held_out, plan.seed)) if plan.held_out else set()
     parts = pieces(studio, digests, held, plan)
     check_form(plan.form, parts)
-    keep_tokens = shared_front(studio, parts)
+    texts = training_texts(studio, parts)
+    keep_tokens = shared_front([worded(text, plan.wording) for text in texts]) if plan.wording != "sentence" else 0
+    picks_lines = plan.wording == "lines" and has_both(texts) > 0
     left = [_fewer(plan.held_out, len(held))] if len(held) < plan.held_out else []
     written = Written(plan.folder, read_manifest(plan.folder))
     uses: Counter[str] = Counter()
     archive = None
 
     def put_all() -> None:
-        for file in listed(files(studio, digests, parts, left), plan.form):
+        for file in listed(files(studio, digests, parts, left, plan.wording), plan.form):
             written.put(file)
             uses[file.use] += 1
             done = sum(uses[use] for use in USES)
@@ -97,7 +101,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
         try:
             put_all()
             if plan.form != "imagefolder":
-                _write_dataset_file(plan, parts, written.rows, keep_tokens)
+                _write_dataset_file(plan, parts, written.rows, keep_tokens, picks_lines)
                 written.take_over(DATASET, _made("dataset"))
             written.remove_others(spared=plan.archive if plan.zipped else "")
             archive = _zip(plan, written)
@@ -114,7 +118,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
         plan.folder / TRAIN, folder(VALIDATION), folder(REGULARISATION), folder(MASKS), uses[TRAIN], uses[VALIDATION],
         uses[REGULARISATION], written.counts["written"], written.counts["unchanged"], written.counts["removed"],
         (*left, *written.left),
-        plan.folder / DATASET if plan.form in ("JSON", "JSONL") else None, archive, keep_tokens,
+        plan.folder / DATASET if plan.form in ("JSON", "JSONL") else None, archive, keep_tokens, picks_lines,
     )  # fmt: skip
 
 
@@ -136,18 +140,22 @@ def _said(plan: Plan) -> Row:
     """What stands in the list of files before them."""
     return {
         "name": plan.name, "repeats": plan.repeats, "held_out": plan.held_out, "seed": plan.seed, "whole": plan.whole,
-        "boxes": plan.boxes, "form": plan.form,
+        "boxes": plan.boxes, "form": plan.form, "captions": plan.wording,
     }  # fmt: skip
 
 
-def _write_dataset_file(plan: Plan, parts: Sequence[Piece], written: Mapping[str, Any], keep_tokens: int) -> None:
+def _write_dataset_file(
+    plan: Plan, parts: Sequence[Piece], written: Mapping[str, Any], keep_tokens: int, picks_lines: bool
+) -> None:
     """Write the dataset file, whose paths are relative to it."""
     masked = {place.split("/")[1] for place in written if place.startswith(f"{MASKS}/")}
     folders = {piece.folder: piece for piece in parts if piece.use != VALIDATION}
     subsets = [_subset(folder, piece, masked, plan) for folder, piece in folders.items()]
-    for subset in subsets if keep_tokens else ():
-        if not subset.get("is_reg"):
+    for subset in subsets:
+        if keep_tokens and not subset.get("is_reg"):
             subset["keep_tokens"] = keep_tokens  # has an effect only where tags are shuffled or dropped
+        if picks_lines:
+            subset["enable_wildcard"] = True
     tables = {"datasets": [{"subsets": subsets}]}
     validates = any(piece.use == VALIDATION for piece in parts)
     heading = "# Written by the Data tab. Held-out pictures are in validation/.\n" if validates else ""

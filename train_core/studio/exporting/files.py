@@ -17,6 +17,7 @@ from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio import captions
 from train_core.studio.boxes import Box
 from train_core.studio.exporting.pieces import TRAIN, Piece
+from train_core.studio.exporting.wording import Wording, worded
 from train_core.studio.exporting.writing import File, free_name, not_readable
 from train_core.studio.painting import FILL, INPAINT, MASK, Layers, layers
 from train_core.studio.pixels.filling import filled
@@ -27,7 +28,8 @@ MASKS = "masks"
 
 
 def files(
-    studio: Studio, digests: Mapping[int, str], pieces: Sequence[Piece], left: list[Problem]
+    studio: Studio, digests: Mapping[int, str], pieces: Sequence[Piece], left: list[Problem],
+    wording: Wording = "whole",
 ) -> Iterator[File]:
     """Every picture, caption and mask, under names that no two pictures share. What cannot be read goes to `left`."""
     taken: set[str] = set()
@@ -44,7 +46,7 @@ def files(
                 stem = free_name(path.stem if piece.whole else f"{path.stem}_{piece.box.name}", taken)
                 file = File(f"{piece.folder}/{stem}{ending}", content, path, digest, operations, piece.use)
                 yield file
-                yield from _caption(file, piece, caption, captions.caption_file(path))
+                yield from _caption(file, piece, caption, captions.caption_file(path), wording)
                 if masked and piece.use == TRAIN:
                     folder = piece.folder.removeprefix(f"{TRAIN}/")
                     drawn = png(_mask(piece, paint))
@@ -62,8 +64,12 @@ def _masks_boxes(piece: Piece) -> bool:
     return piece.use == TRAIN and bool(piece.less) and piece.box.how == "mask"
 
 
-def _caption(file: File, piece: Piece, caption: captions.CaptionText, source: Path) -> Iterator[File]:
+def _caption(
+    file: File, piece: Piece, caption: captions.CaptionText, source: Path, wording: Wording
+) -> Iterator[File]:
     text = piece.box.caption or caption.whole
+    if text is not None and wording not in ("whole", "lines"):
+        text = worded(captions.shown(text), wording) + "\n"
     if text is not None and (piece.box.caption or caption.problem is None):
         place = file.place[: file.place.rindex(".")] + ".txt"
         yield File(place, text.encode(), source, file.digest)

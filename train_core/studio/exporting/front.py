@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from train_core.facts.captions.lint import opening
 from train_core.studio.captions import tags_of
@@ -10,7 +10,12 @@ from train_core.studio.exporting.pieces import TRAIN, Piece
 from train_core.studio.studio import Studio
 
 
-def shared_front(studio: Studio, parts: Sequence[Piece]) -> int:
-    """The number of tags that open all captions to train on; 0 where there are none, or all captions are the same."""
+def training_texts(studio: Studio, parts: Iterable[Piece]) -> list[str]:
+    """The captions that are trained on, as people edit them; those that say nothing are left out."""
     texts = [part.box.caption or studio.facts[part.id].caption for part in parts if part.use == TRAIN]
-    return opening([tags_of(text.split("\n")[0]) for text in texts if text.strip()]) or 0
+    return [text for text in texts if text.strip()]
+
+
+def shared_front(texts: Sequence[str]) -> int:
+    """The number of tags that open all captions; 0 where there are none, or all captions are the same."""
+    return opening([tags_of(text.split("\n")[0]) for text in texts]) or 0

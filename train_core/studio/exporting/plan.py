@@ -10,6 +10,7 @@ from typing import Literal
 from train_core.config.existing import exists, is_file
 from train_core.config.file_names import refused_name
 from train_core.config.problems import Problem, problem, raise_if_any
+from train_core.studio.exporting.wording import Wording
 from train_core.studio.exporting.writing import LONGEST_NAME, is_empty
 from train_core.studio.studio import Studio
 
@@ -26,6 +27,7 @@ class Plan:
     """What is asked for: the folder to write, the words that name the subject, repeats, and what is held out.
 
     `whole` exports the pictures themselves, `boxes` the named parts of them. `zipped` makes a zip file of it as well.
+    `wording` says what is written of captions with tags and sentences.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class Plan:
     boxes: bool = False
     form: Form = "folders"
     zipped: bool = False
+    wording: Wording = "whole"
 
     @property
     def archive(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from train_core.studio.captions import edited, tags_of
+from train_core.studio.captions import edited, tags_of, with_tags
 from train_core.studio.tag_edits import move_to_front
 from train_core.studio.tagging.scores import Scores
 from train_core.studio.tagging.wd_files import CHARACTER, GENERAL, RATING, Tagger
@@ -99,8 +99,10 @@ def combined(text: str, tags: Sequence[str], existing: Existing, trigger: Sequen
         return ", ".join([*trigger, *_missing(tags, trigger)])
     if existing == "keep":
         return text
+    lines = text.split("\n")
     return "\n".join(
-        _combined_line(line, tags, existing, trigger) if line.strip() else line for line in text.split("\n")
+        _combined_line(line, tags, existing, trigger) if holds and line.strip() else line
+        for line, holds in zip(lines, with_tags(lines), strict=True)
     )
 
 
