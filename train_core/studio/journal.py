@@ -16,6 +16,8 @@ from train_core.studio.dataset import not_written
 
 FILE, LOCK = "journal.jsonl", "journal.lock"
 LOOKS, SECONDS_BETWEEN_LOOKS = 200, 0.05  # while another process writes
+# By file: a lock of the system keeps out other processes alone, and a dataset may be open twice in this one.
+_ONE_AT_A_TIME: dict[Path, RLock] = {}
 
 Entry = dict[str, Any]
 
@@ -27,7 +29,7 @@ class Journal:
         self._file = folder / FILE
         self._lock = folder / LOCK
         self._place = 0  # bytes that were read
-        self._threads = RLock()
+        self._threads = _ONE_AT_A_TIME.setdefault(self._file, RLock())
         self._depth = 0
 
     @contextmanager

@@ -72,7 +72,7 @@ class Listing:
                     return self.take_measures()
                 self._take(paths, portion)
         with studio.lock:
-            if len(self._sharpness) > before:
+            if studio.looks == looks and len(self._sharpness) > before:
                 self._rank()
             return len(self._sharpness) + len(self._broken)
 
@@ -135,6 +135,8 @@ class Listing:
     def alike(self) -> list[AlikeGroup]:
         """Near-duplicates among the measured pictures, those that are the same first."""
         with self.studio.lock:
+            if self._looks != self.studio.looks:  # what was measured is of pictures that may be gone
+                self.take_measures()
             if self._groups is None:
                 ids, paths = [], {self.studio.pictures[id].path: id for id in self._sharpness}
 

@@ -78,10 +78,12 @@ class Answers:
             folder, file = opened(self._reach.must_find(path))
             listing = self._within(self._studios.open_folder(self._reach.must_find(str(folder))))
         else:
+            was_open = self._studios.opened(_text(asked, "id")) is not None
             listing = self.listing(asked)
             for source in listing.studio.dataset.sources:
                 must_be_there(source)
-            listing.studio.look()
+            if was_open:  # else this has just been done
+                listing.studio.look()
         listing.take_listed(file)
         finished, listing.studio.finished = listing.studio.finished, None
         return {**self._described(listing), "finished": step_text(finished, language)}
@@ -103,15 +105,16 @@ class Answers:
         bad = ""
         if _text(asked, "filter") or asked.get("sort") == "faces":
             listing.take_found()
-        try:
-            order = listing.order(_text(asked, "filter"), _text(asked, "sort"), asked.get("down") is True)
-        except UserError as error:
-            order, bad = [], joined(note("error", message(one, language)) for one in error.problems)
-        revision = listing.studio.revision
-        return {
-            "order": order, "bad": bad, "revision": revision,
-            "pictures": None if asked.get("revision") == revision else _columns(listing),
-        }  # fmt: skip
+        with listing.studio.lock:  # so that order, revision and columns are of one state
+            try:
+                order = listing.order(_text(asked, "filter"), _text(asked, "sort"), asked.get("down") is True)
+            except UserError as error:
+                order, bad = [], joined(note("error", message(one, language)) for one in error.problems)
+            revision = listing.studio.revision
+            return {
+                "order": order, "bad": bad, "revision": revision,
+                "pictures": None if asked.get("revision") == revision else _columns(listing),
+            }  # fmt: skip
 
     def side(self, asked: Asked, language: str) -> Found:
         """Counts, tags and filters for the pictures that a filter shows."""
@@ -321,7 +324,8 @@ class Answers:
         return {
             **self._state(listing, language),
             "changed": [
-                [id, facts[id].mark, shots.get(facts[id].shot, -1), facts[id].rating] for id in outcome.decided
+                [id, one.mark, shots.get(one.shot, -1), one.rating]
+                for id in outcome.decided if (one := facts.get(id)) is not None
             ],
             "captions": sorted(outcome.captioned), "told": step_text(outcome.step, language),
             "left": notes_html(outcome.left, language),

@@ -31,16 +31,15 @@ class Writing:
     def __init__(self, listing: Listing, plan: Plan) -> None:
         self.plan = plan
         self.done, self.total = 0, 0
-        self._listing = listing
         self._found: Exported | None = None
         self._error: BaseException | None = None
         self._stopped = False
         self._ended = Event()
-        Thread(target=self._write, name="export", daemon=True).start()
+        Thread(target=self._write, args=(listing,), name="export", daemon=True).start()
 
-    def _write(self) -> None:
+    def _write(self, listing: Listing) -> None:
         try:
-            self._found = export_kept(self._listing, self.plan, self._progress)
+            self._found = export_kept(listing, self.plan, self._progress)
         except BaseException as error:  # raised again where it is asked for
             self._error = error
         self._ended.set()

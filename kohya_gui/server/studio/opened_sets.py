@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
+from time import monotonic
 
 import psutil
 
@@ -25,11 +26,13 @@ BEHIND = 10  # niceness: what people do at the same time comes first
 
 
 class Studios:
-    """Datasets by their id, opened when they are first asked for; beyond a few, the one opened first is closed."""
+    """Datasets by their id, opened when they are first asked for; beyond a few, that which is longest unused is closed.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._open: dict[str, Listing] = {}
+        self._used: dict[str, float] = {}  # when each was asked for last
         self._measured: dict[str, int] = {}  # the look at a dataset's files that was measured last
         self._at_work: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -40,12 +43,14 @@ class Studios:
     def find(self, id: str) -> Listing:
         """The dataset with this id, opened if it is not. Raises UserError if it is gone."""
         found = self._open.get(id)
+        self._used[id] = monotonic()
         return found if found is not None else self._opening(find_dataset(id))
 
     def open_folder(self, folder: Path) -> Listing:
         """The dataset of a folder, its files looked at again. Raises UserError if there is no such folder."""
         dataset = dataset_of(folder)
         found = self._open.get(dataset.id)
+        self._used[dataset.id] = monotonic()
         if found is None:
             return self._opening(dataset)
         found.studio.look()
@@ -56,8 +61,9 @@ class Studios:
             found = self._open.get(dataset.id)
             if found is None:
                 found = self._open[dataset.id] = Listing(Studio(dataset))
-                for id in list(self._open)[:-MOST_OPEN]:
+                for id in sorted(self._open, key=lambda id: self._used.get(id, 0.0))[:-MOST_OPEN]:
                     del self._open[id]
+                    self._measured.pop(id, None)  # whoever opens it again counts its looks anew
             return found
 
     def change_sources(self, listing: Listing, change: Callable[[Dataset, Path], Dataset], source: Path) -> None:

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from kohya_gui.files.reach import EVERYWHERE, Reach
 from kohya_gui.runs.details.record import record_of
-from kohya_gui.server.studio import export_answers
+from kohya_gui.server.studio import export_answers, opened_sets
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
 from tests.photographs import HOPPERS_FACE, hopper
@@ -30,6 +30,7 @@ from train_core.studio.dataset import dataset_of
 from train_core.studio.exporting.export import Exported, Progress, export_kept
 from train_core.studio.exporting.plan import Plan
 from train_core.studio.listing import Listing
+from train_core.studio.studio import Studio
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision.box import Box, overlap
 
@@ -296,6 +297,45 @@ def test_an_export_tells_how_far_it_is_and_can_be_stopped(
     goes_on.set()
     assert "was stopped" in page.ask("exported")["error"]
     assert page.ask("plan")["writes"] is False
+
+
+class Ended:
+    """A process that has measured everything."""
+
+    def poll(self) -> int:
+        return 0
+
+
+def test_a_dataset_that_was_closed_for_others_is_measured_when_it_is_opened_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started: list[str] = []
+    monkeypatch.setattr(opened_sets, "MOST_OPEN", 2)
+    monkeypatch.setattr(opened_sets, "_start", lambda dataset: started.append(dataset.name) or Ended())
+    folders = [source, tmp_path / "b", tmp_path / "c"]
+    for folder in folders[1:]:
+        folder.mkdir()
+    studios = Studios()
+    first, second = (studios.open_folder(folder) for folder in folders[:2])
+    for _ in range(2):
+        studios.measure(first)
+        studios.measure(second)
+    studios.find(first.studio.dataset.id)
+    studios.open_folder(folders[2])
+    assert studios.opened(first.studio.dataset.id) is first  # the other one is longer unused
+    assert studios.opened(second.studio.dataset.id) is None
+    studios.measure(studios.find(second.studio.dataset.id))
+    assert started == ["pictures", "b", "b"]
+
+
+def test_a_known_dataset_is_looked_at_once_when_it_is_opened(page: Page, monkeypatch: pytest.MonkeyPatch):
+    looks: list[str] = []
+    look = Studio.look
+    monkeypatch.setattr(Studio, "look", lambda studio: looks.append(studio.dataset.id) or look(studio))
+    visit().post("/data/open", content=json.dumps({"id": page.id}))
+    assert looks == [page.id]
+    page.ask("open")
+    assert looks == [page.id] * 2
 
 
 def test_what_is_painted_comes_back_and_is_undone(page: Page):

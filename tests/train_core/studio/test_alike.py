@@ -117,6 +117,9 @@ def test_measures_are_remembered_and_come_into_the_listing(tmp_path: Path):
     assert names == {"0.png", "copy.jpg"}
     assert set(listing.order("same")) == set(group.pictures)
     assert listing.studio.pictures[listing.order("sharp>=100")[0]].path.name in names | {"1.png", "2.png", "3.png"}
+    (folder / "copy.jpg").unlink()
+    listing.studio.look()  # as another request may do before this one has its answer
+    assert listing.alike() == []
 
 
 def test_no_pictures_have_no_groups():

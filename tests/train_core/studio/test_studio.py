@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -242,6 +244,25 @@ def test_two_programs_with_one_dataset_see_what_the_other_has_done(source: Path)
     assert [other.facts[id].mark for id in ids[:2]] == ["k", "r"]
     one.undo()
     assert [one.facts[id].mark for id in ids[:2]] == ["k", "."]
+
+
+def test_a_dataset_that_is_open_twice_in_one_process_has_one_journal(source: Path):
+    studios = [opened(source) for _ in range(3)]
+    ids = list(studios[0].pictures)
+
+    def mark_all(studio: Studio) -> None:
+        for number in range(30):
+            studio.mark(ids, "krs"[number % 3])
+
+    threads = [threading.Thread(target=mark_all, args=(studio,)) for studio in studios]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = (studios[0].dataset.folder / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["n"] for line in lines] == list(range(1, len(lines) + 1))
+    studios[0].follow()
+    assert studios[0].facts == opened(source).facts
 
 
 def test_captions_that_another_program_has_written_are_seen_without_looking_at_all_files_again(source: Path):

@@ -34,8 +34,9 @@ def files(
     """Every picture, caption and mask, under names that no two pictures share. What cannot be read goes to `left`."""
     taken: set[str] = set()
     masked = any(has_mask(piece) for piece in pieces)
+    pictures = studio.pictures  # as they are now, whoever looks at the folders meanwhile
     for id, its in groupby(pieces, lambda piece: piece.id):
-        path, digest = studio.pictures[id].path, digests[id]
+        path, digest = pictures[id].path, digests[id]
         caption = captions.read(captions.caption_file(path))
         if caption.problem is not None:
             left.append(caption.problem)
