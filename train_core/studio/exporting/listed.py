@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import UserError, problem
+from train_core.facts.images.image_files import is_image
 from train_core.studio import captions
 from train_core.studio.captions import tags_of
 from train_core.studio.exporting.files import File, has_mask
@@ -65,12 +67,18 @@ def list_place(picture: str, form: Form) -> str:
 
 def _written(rows: Iterable[tuple[str, str]], form: Form) -> str:
     if form == "JSON":
-        return json.dumps({name: _fields(text) for name, text in rows}, ensure_ascii=False, indent=1) + "\n"
+        return json.dumps({_key(name): _fields(text) for name, text in rows}, ensure_ascii=False, indent=1) + "\n"
     lines: Iterable[dict[str, Any]] = (
         {"image_path": name, **_fields(text)} if form == "JSONL" else {"file_name": name, "text": text}
         for name, text in rows
     )
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _key(name: str) -> str:
+    """A picture's name without its ending, with which sd-scripts before 2025 find no picture in a folder."""
+    stem = name[: name.rindex(".")]
+    return name if is_image(Path(stem)) else stem
 
 
 def _fields(text: str) -> dict[str, str]:
