@@ -1,27 +1,56 @@
-"""What was decided about pictures, told from the journal: marks, ratings, shots, boxes, paint, and what undo does.
+"""What was decided about pictures, told from the journal, of each kind in `KINDS`, and what undo does.
 
 An entry says what was there before and what is there now, so that undoing it needs nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
+from train_core.studio import boxes, painting
+
 KEEP, REJECT, SKIP, UNDECIDED = MARKS = ("k", "r", "s", ".")
-NO_SHOT = NO_BOXES = NO_RATING = NO_PAINT = ""
+RATINGS = ("1", "2", "3", "4", "5")  # stars
+CAPTIONS = "captions"  # what an entry is called that changes these, and decides nothing about pictures
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of decision, whose values are text. `name` is what it is called in the journal and among `Facts`.
+
+    `nothing` stands for no decision; `shown` makes of a value what the facts have. What is `drawn` belongs to the
+    picture's pixels, and holds for another file with the same ones.
+    """
+
+    name: str
+    nothing: str = ""
+    shown: Callable[[str], Any] = str
+    drawn: bool = False
+
+
+def _stars(value: str) -> int:
+    return int(value) if value in RATINGS else 0
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (
+        Kind("mark", UNDECIDED),
+        Kind("rating", shown=_stars),
+        Kind("shot"),
+        Kind("boxes", shown=boxes.names_of, drawn=True),
+        Kind("painted", shown=painting.kinds_of, drawn=True),
+    )
+}  # fmt: skip
 
 Change = Mapping[str, Sequence[str | None]]  # (before, after) by a picture's digest, or by a caption's path
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that can be undone.
-
-    `kind` is mark, rating, shot, boxes, painted or captions; `words` tell captions' changes apart.
-    """
+    """Something that can be undone. `kind` is one of `KINDS` or `CAPTIONS`; `words` tell these changes apart."""
 
     number: int
     kind: str
@@ -33,11 +62,7 @@ class Decisions:
     """The state of all decisions after the entries that were taken in so far."""
 
     def __init__(self) -> None:
-        self.marks: dict[str, str] = {}
-        self.shots: dict[str, str] = {}
-        self.ratings: dict[str, str] = {}  # "1" to "5"
-        self.boxes: dict[str, str] = {}  # as text, see boxes.py
-        self.painted: dict[str, str] = {}  # as text, see painting.py
+        self.values: Mapping[str, dict[str, str]] = {kind: {} for kind in KINDS}  # by the digest of a picture
         self.done: list[Step] = []
         self.undone: list[Step] = []
         self.last = 0  # number of an entry
@@ -62,7 +87,7 @@ class Decisions:
             self.unfinished = None
             if entry.get("nothing") is True and self.done and self.done[-1].number == entry.get("of"):
                 self.done.pop()  # no file could be written, so there is nothing to undo
-        elif kind in ("mark", "rating", "shot", "boxes", "painted", "captions"):
+        elif isinstance(kind, str) and (kind in KINDS or kind == CAPTIONS):
             words = entry.get("words")
             step = Step(number, kind, _change(entry.get("to")), words if isinstance(words, dict) else {})
             self.done.append(step)
@@ -71,13 +96,10 @@ class Decisions:
 
     def _put(self, step: Step, back: bool) -> None:
         self.put = step
-        if step.kind == "captions":
+        if step.kind == CAPTIONS:
             self.unfinished = (step, back)
             return
-        values, nothing = {
-            "mark": (self.marks, UNDECIDED), "shot": (self.shots, NO_SHOT), "boxes": (self.boxes, NO_BOXES),
-            "rating": (self.ratings, NO_RATING), "painted": (self.painted, NO_PAINT),
-        }[step.kind]  # fmt: skip
+        values, nothing = self.values[step.kind], KINDS[step.kind].nothing
         for digest, (before, after) in step.change.items():
             value = before if back else after
             if value is None or value == nothing:

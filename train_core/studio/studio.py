@@ -21,13 +21,12 @@ from train_core.studio.backups import Backups
 from train_core.studio.boxes import Box, Boxed
 from train_core.studio.caption_writing import write_changes
 from train_core.studio.dataset import BoxKind, Dataset, Shot, with_box_kinds, with_shots
-from train_core.studio.decisions import MARKS, Decisions, Step, last_ones, together
+from train_core.studio.decisions import CAPTIONS, KINDS, Decisions, Step, last_ones, together
 from train_core.studio.journal import Journal
 from train_core.studio.looking import headers, picture_files
 from train_core.studio.painting import Painted
 from train_core.studio.query import Facts
 
-RATINGS = ("1", "2", "3", "4", "5")  # stars
 
 @dataclass(frozen=True)
 class Picture:
@@ -86,8 +85,8 @@ class Studio:
                 self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
             self.facts = {id: self._seen(picture) for id, picture in self.pictures.items()}
             self._catch_up(captions_known=True)
-            drawn = (self._decisions.boxes, self._decisions.painted)
-            if any((self._decisions.marks, self._decisions.shots, self._decisions.ratings, *drawn)):
+            drawn = [values for kind, values in self._decisions.values.items() if KINDS[kind].drawn]
+            if any(self._decisions.values.values()):
                 self.identify(self.pictures)
             without = {id: (picture.path, picture.header) for id, picture in self.pictures.items()
                        if any(self._digests.get(id, "") not in one for one in drawn)}  # fmt: skip
@@ -125,47 +124,45 @@ class Studio:
         return {id: self._digests[id] for id in ids if id in self._digests}
 
     def _decide(self, id: int, digest: str) -> None:
-        mark, shot = self._decisions.marks.get(digest, MARKS[-1]), self._decisions.shots.get(digest, "")
-        named = boxes.names_of(self._drawn(self._decisions.boxes, digest))
-        painted = painting.kinds_of(self._drawn(self._decisions.painted, digest))
-        stars = self._decisions.ratings.get(digest, "")
-        rating = int(stars) if stars in RATINGS else 0
         facts = self.facts[id]
-        if (facts.mark, facts.shot, facts.boxes, facts.painted, facts.rating) != (mark, shot, named, painted, rating):
-            self.facts[id] = replace(facts, mark=mark, shot=shot, boxes=named, painted=painted, rating=rating)
+        told = {name: kind.shown(self._value(name, digest)) for name, kind in KINDS.items()}
+        if any(getattr(facts, name) != value for name, value in told.items()):
+            self.facts[id] = replace(facts, **told)
+
+    def _value(self, kind: str, digest: str) -> str:
+        """What is decided about pictures with this content; what is drawn also where other files had their pixels."""
+        values, nothing = self._decisions.values[kind], KINDS[kind].nothing
+        found = values.get(digest, nothing)
+        if found == nothing and KINDS[kind].drawn:
+            return values.get(self._turned.get(digest, ""), nothing)
+        return found
 
     def mark(self, ids: Sequence[int], mark: str) -> Outcome:
         """Give pictures a mark. Raises UserError where that cannot be written."""
-        return self._decide_all("mark", ids, mark, self._decisions.marks, MARKS[-1])
+        return self._decide_all("mark", ids, mark)
 
     def rate(self, ids: Sequence[int], rating: int) -> Outcome:
         """Give pictures 1 to 5 stars, or with 0 none. Raises UserError where that cannot be written."""
-        return self._decide_all("rating", ids, str(rating) if rating else "", self._decisions.ratings, "")
+        return self._decide_all("rating", ids, str(rating) if rating else "")
 
     def shoot(self, ids: Sequence[int], shot: str) -> Outcome:
         """Say what kind of picture these are, "" for none. Raises UserError where that cannot be written."""
-        return self._decide_all("shot", ids, shot, self._decisions.shots, "")
+        return self._decide_all("shot", ids, shot)
 
-    def _decide_all(self, kind: str, ids: Sequence[int], value: str, now: Mapping[str, str], nothing: str) -> Outcome:
+    def _decide_all(self, kind: str, ids: Sequence[int], value: str) -> Outcome:
         with self.lock, self._journal.alone():
             self._catch_up()
-            digests = dict.fromkeys(self.identify(ids).values())
-            change = {
-                digest: [now.get(digest, nothing), value] for digest in digests if now.get(digest, nothing) != value
-            }
+            before = {digest: self._value(kind, digest) for digest in self.identify(ids).values()}
+            change = {digest: [had, value] for digest, had in before.items() if had != value}
             if not change:
                 return Outcome()
             return self._take({"do": kind, "to": change, "words": {"value": value}})
 
     # Boxes, and what is painted
 
-    def _drawn(self, known: Mapping[str, str], digest: str) -> str:
-        """What is drawn on a picture with this content, as text, of what is `known` of either kind."""
-        return known.get(digest) or known.get(self._turned.get(digest, ""), "")
-
     def boxes(self, id: int) -> tuple[Box, ...]:
         """The boxes of a picture, in pixels of the upright picture. Raises UserError if it cannot be read any more."""
-        said = self._drawn(self._decisions.boxes, self.identify([id]).get(id, ""))
+        said = self._value("boxes", self.identify([id]).get(id, ""))
         if not said:
             return ()
         kept, (size, turn) = boxes.from_text(said), boxes.stored_size(self.pictures[id].path)
@@ -179,14 +176,14 @@ class Studio:
         def text(pixels: str, size: tuple[int, int], turn: int) -> str:
             return boxes.as_text(Boxed(pixels, size, tuple(boxes.stored(box, size, turn) for box in wanted)))
 
-        return self._draw("boxes", self._decisions.boxes, id, text, anything=bool(wanted))
+        return self._draw("boxes", id, text, anything=bool(wanted))
 
     def painted(self, id: int) -> tuple[Painted, int] | None:
         """What is painted on a picture as it is stored, and its EXIF orientation; None if nothing is.
 
         Raises UserError if it cannot be read any more.
         """
-        said = self._drawn(self._decisions.painted, self.identify([id]).get(id, ""))
+        said = self._value("painted", self.identify([id]).get(id, ""))
         kept = painting.from_text(said)
         if not kept.strokes:
             return None
@@ -201,12 +198,11 @@ class Studio:
         def text(pixels: str, size: tuple[int, int], turn: int) -> str:
             return painting.as_text(Painted(pixels, size, painting.stored_strokes(wanted, size, turn)))
 
-        return self._draw("painted", self._decisions.painted, id, text, anything=bool(wanted))
+        return self._draw("painted", id, text, anything=bool(wanted))
 
     def _draw(
-        self, kind: str, known: Mapping[str, str], id: int, text: Callable[[str, tuple[int, int], int], str],
-        anything: bool,
-    ) -> Outcome:  # fmt: skip
+        self, kind: str, id: int, text: Callable[[str, tuple[int, int], int], str], anything: bool
+    ) -> Outcome:
         """Keep what is drawn on a picture; `text` says it for the digest of its pixels, stored size and orientation."""
         path = self.pictures[id].path
         size, turn = boxes.stored_size(path)
@@ -214,7 +210,7 @@ class Studio:
         with self.lock, self._journal.alone():
             self._catch_up()
             digest = self.identify([id]).get(id, "")
-            before = self._drawn(known, digest)
+            before = self._value(kind, digest)
             after = said if anything or digest in self._turned else ""  # else that of the file before would return
             if not digest or before == after:
                 return Outcome()
@@ -340,7 +336,7 @@ class Studio:
             return Outcome()
         with self._journal.alone():
             self._catch_up()
-            return self._take({"do": "captions", "to": change, "words": dict(words)})
+            return self._take({"do": CAPTIONS, "to": change, "words": dict(words)})
 
     # The journal
 
@@ -373,7 +369,7 @@ class Studio:
             if unfinished is not None and self._decisions.unfinished is None and not captions_known:
                 written |= {Path(name).with_suffix("") for name in unfinished[0].change}
             step = self._decisions.put
-            digests: Iterable[str] = step.change if step is not None and step.kind != "captions" else ()
+            digests: Iterable[str] = step.change if step is not None and step.kind != CAPTIONS else ()
             if any(digest not in self._by_digest for digest in digests):  # decided by another program, or elsewhere
                 self.identify(self.pictures)
             for digest in digests:

@@ -28,10 +28,10 @@ from train_core.facts.images.caption_draws import CaptionRules
 from train_core.studio import captions
 from train_core.studio.captions import all_tags
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
-from train_core.studio.decisions import MARKS
+from train_core.studio.decisions import MARKS, RATINGS
 from train_core.studio.listing import Listing
 from train_core.studio.proofreading import Finding, proofread
-from train_core.studio.studio import RATINGS, Outcome
+from train_core.studio.studio import Outcome
 from train_core.studio.tag_edits import edit_of
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision

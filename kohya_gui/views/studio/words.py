@@ -11,7 +11,7 @@ from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config import phrases
 from train_core.config.problems import Problem
-from train_core.studio.decisions import Step
+from train_core.studio.decisions import KINDS, Step
 from train_core.studio.proofreading import Finding
 
 KINDS_OF_EDITS = ("edit", "add", "remove", "rename", "front", "replace", "bind", "sort", "once", "tagger",
@@ -28,14 +28,10 @@ def step_text(step: Step | None, language: str) -> str:
     value = str(step.words.get("value") or "")
     if step.kind == "mark":
         return text(f"ui.studio.step.{MARK_NAMES.get(value, 'undecided')}", language, count=count)
-    if step.kind == "shot":
-        key = "ui.studio.step.shot" if value else "ui.studio.step.no_shot"
-        return text(key, language, count=count, shot=dictionary(language).get(f"ui.data.kind_{value}", value))
-    if step.kind == "rating":
-        key = "ui.studio.step.rating" if value else "ui.studio.step.no_rating"
-        return text(key, language, count=count, rating=value)
-    if step.kind in ("boxes", "painted"):
-        return text(f"ui.studio.step.{step.kind}", language)
+    if step.kind in KINDS:
+        key = step.kind if value or KINDS[step.kind].drawn else f"no_{step.kind}"
+        named = dictionary(language).get(f"ui.data.kind_{value}", value)  # the usual shots have words of the language
+        return text(f"ui.studio.step.{key}", language, count=count, **{step.kind: named})
     do = step.words.get("do")
     known = str(do) if do in KINDS_OF_EDITS else "edit"
     tag, into, tagger = (str(step.words.get(name) or "") for name in ("tag", "into", "tagger"))

@@ -19,6 +19,7 @@ from train_core.config.places import app_dir, datasets_dir
 from train_core.config.problems import UserError
 from train_core.studio import captions
 from train_core.studio.dataset import Shot, dataset_of, datasets, find_dataset
+from train_core.studio.decisions import KINDS
 from train_core.studio.studio import Outcome, Studio
 from train_core.studio.tag_edits import edit_of
 
@@ -76,6 +77,38 @@ def test_marks_hold_for_the_next_time_and_for_moved_pictures(source: Path):
     assert facts["1.png"].mark == facts["moved.png"].mark == "k"
     assert facts["moved.png"].shot == "portrait"
     assert facts["5.png"].mark == "."
+
+
+def test_every_kind_of_decision_is_a_fact_about_pictures_and_is_undone(source: Path):
+    studio = opened(source)
+    id = next(iter(studio.pictures))
+    plain = studio.facts[id]
+    box = {"name": "Face", "left": 0, "top": 0, "right": 20, "bottom": 20}
+    done = {
+        "mark": (lambda: studio.mark([id], "k"), "k"),
+        "rating": (lambda: studio.rate([id], 4), 4),
+        "shot": (lambda: studio.shoot([id], "portrait"), "portrait"),
+        "boxes": (lambda: studio.put_boxes(id, [box]), frozenset({"face"})),
+        "painted": (
+            lambda: studio.paint(id, [{"what": "mask", "radius": 3, "points": [[5, 5]]}]), frozenset({"mask"})
+        ),
+    }  # fmt: skip
+    assert done.keys() == KINDS.keys()
+    for name, (do, value) in done.items():
+        assert do().decided == {id}
+        assert getattr(studio.facts[id], name) == getattr(opened(source).facts[id], name) == value
+    for _ in done:
+        studio.undo()
+    assert studio.facts[id] == plain
+
+
+@pytest.mark.parametrize("line", ["[]", '{"n":1,"do":[]}', '{"n":1,"do":{}}', '{"n":1,"do":"x","to":{"a":["",""]}}'])
+def test_a_line_of_the_journal_that_says_nothing_known_has_no_effect(source: Path, line: str):
+    folder = opened(source).dataset.folder
+    (folder / "journal.jsonl").write_text(line + "\n")
+    studio = opened(source)
+    assert studio.last_step is None
+    assert studio.mark(list(studio.pictures)[:1], "k").decided
 
 
 def test_other_content_in_a_picture_is_another_picture(source: Path):
