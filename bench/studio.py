@@ -118,8 +118,9 @@ def in_browser(address: str, folder: Path, count: int) -> None:
         browser.close()
 
 
-# Whether every cell in view has its thumbnail.
+# Whether the dataset is open and every cell in view has its thumbnail.
 SHOWN = """() => {
+  if (!document.getElementById('studio-grid').offsetParent) return false;
   const cells = [...document.querySelectorAll('#studio-grid .cell')];
   const images = cells.map((cell) => cell.querySelector('img'));
   return cells.length > 4 && images.slice(0, 8).every((one) => one && one.complete && one.naturalWidth);
