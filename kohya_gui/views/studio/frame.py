@@ -59,12 +59,16 @@ def _start(language: str) -> Markup:
         '<span class="in"><input id="studio-path" type="text" autocomplete="off" spellcheck="false" '
         'placeholder="{example}"><button type="button" id="studio-pick" title="{pick}" aria-label="{pick}">{icon}'
         '</button></span><button type="submit" class="small primary">{open}</button></div>'
-        '<div class="told-here" id="studio-refused" role="alert"></div></form></div>'
+        '<div class="told-here" id="studio-refused" role="alert"></div></form>'
+        '<p class="soft" id="studio-video">{video} <button type="button" class="quiet" data-tool="video_frames" '
+        'data-setting="video" data-path="" data-tab="{tools}">{frames}</button></p></div>'
         '<div id="studio-known" hidden><h3>{known}</h3><div class="sets"></div></div></section>'
     ).format(
         opening=_said("opening", language), title=_said("title", language), lead=_said("lead", language), steps=steps,
         label=_said("path", language), example=_said("path_example", language), pick=_said("pick", language),
         icon=ICONS["folder"], open=_said("open", language), known=_said("known", language),
+        video=_said("from_video", language), tools=text("ui.tab.tools", language),
+        frames=text("job.video_frames.title", language),
     )  # fmt: skip
 
 
