@@ -1,46 +1,31 @@
-"""What the Data tab's routes answer: lists of pictures, what is decided about them, their captions and likeness."""
+"""What the Data tab's routes answer: datasets, lists of pictures, what is decided about them, and their likeness."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 from kohya_gui.files.reach import Reach
+from kohya_gui.server.studio.asked import MOST_PATH, Asked, Found, meaningless, pictures_in, text_in, whole_in
 from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
-from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
 from kohya_gui.server.studio.site_tags import SiteTags
 from kohya_gui.server.studio.source_answers import listed, opened
 from kohya_gui.server.studio.word_answers import WordAnswers
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from kohya_gui.views.studio.frame import shell_html, words
-from kohya_gui.views.studio.words import facet_text, finding_text, notes_html, step_text
+from kohya_gui.views.studio.words import facet_text, notes_html, step_text
 from train_core.config.existing import is_file
 from train_core.config.places import app_dir
 from train_core.config.problems import UserError, problem
-from train_core.facts.captions.lint import LIMITS, lint
-from train_core.facts.captions.sets import Captioned, CaptionSet
-from train_core.facts.captions.token_count import fit_tokens
-from train_core.facts.images.caption_draws import CaptionRules
-from train_core.studio import captions
-from train_core.studio.captions import all_tags
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import MARKS, RATINGS
 from train_core.studio.listing import Listing
-from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.studio import Outcome
-from train_core.studio.tag_edits import edit_of
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision
-
-MOST_EXAMPLES, MOST_LETTERS, MOST_PATH, MOST_TEXT = 5, 500, 4096, 100_000
-MOST_FINDINGS = 200
-
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
 
 
 class Answers:
@@ -72,13 +57,13 @@ class Answers:
 
     def open(self, asked: Asked, language: str) -> Found:
         """Open a folder, or a dataset that is there already, and look at its files again."""
-        path = _text(asked, "path", MOST_PATH)
+        path = text_in(asked, "path", MOST_PATH)
         file = None
         if path:
             folder, file = opened(self._reach.must_find(path))
             listing = self._within(self._studios.open_folder(self._reach.must_find(str(folder))))
         else:
-            was_open = self._studios.opened(_text(asked, "id")) is not None
+            was_open = self._studios.opened(text_in(asked, "id")) is not None
             listing = self.listing(asked)
             for source in listing.studio.dataset.sources:
                 must_be_there(source)
@@ -103,11 +88,11 @@ class Answers:
         listing = self.listing(asked)
         listing.studio.follow()
         bad = ""
-        if _text(asked, "filter") or asked.get("sort") == "faces":
+        if text_in(asked, "filter") or asked.get("sort") == "faces":
             listing.take_found()
         with listing.studio.lock:  # so that order, revision and columns are of one state
             try:
-                order = listing.order(_text(asked, "filter"), _text(asked, "sort"), asked.get("down") is True)
+                order = listing.order(text_in(asked, "filter"), text_in(asked, "sort"), asked.get("down") is True)
             except UserError as error:
                 order, bad = [], joined(note("error", message(one, language)) for one in error.problems)
             revision = listing.studio.revision
@@ -126,12 +111,12 @@ class Answers:
             listing.alike()
         listing.take_found()
         try:
-            shown = listing.order(_text(asked, "filter"))
+            shown = listing.order(text_in(asked, "filter"))
         except UserError:
             shown = []
         categories = self.words.categories_of_all()
         return {
-            **self._state(listing, language),
+            **self.state(listing, language),
             "tags": [[tag, count, categories.of(tag)] for tag, count in listing.tags(shown)],
             "facets": [
                 {"key": key, "words": facet_text(key, language), "count": count}
@@ -147,9 +132,9 @@ class Answers:
         `looked` says for what somebody has looked at all.
         """
         listing = self.listing(asked)
-        picture = listing.studio.pictures.get(_whole(asked, "picture"))
+        picture = listing.studio.pictures.get(whole_in(asked, "picture"))
         if picture is None:
-            raise _meaningless()
+            raise meaningless()
         seen = vision.look(picture.path) if asked.get("look") is True else None
         seen = vision.found(picture.path) or seen or vision.Found()
         return {
@@ -161,19 +146,19 @@ class Answers:
     def mark(self, asked: Asked, language: str) -> Found:
         """Mark pictures, rate them, or say what kind of shot they are."""
         listing = self.listing(asked)
-        studio, ids = listing.studio, _ids(asked, listing)
+        studio, ids = listing.studio, pictures_in(asked, listing)
         if "mark" in asked:
             if asked["mark"] not in MARKS:
-                raise _meaningless()
+                raise meaningless()
             return self.changed(listing, studio.mark(ids, asked["mark"]), language)
         if "rating" in asked:
             rating = asked["rating"]
             if type(rating) is not int or not 0 <= rating <= len(RATINGS):
-                raise _meaningless()
+                raise meaningless()
             return self.changed(listing, studio.rate(ids, rating), language)
         shot, shots = asked.get("shot"), studio.dataset.shots
         if type(shot) is not int or not -1 <= shot < len(shots):
-            raise _meaningless()
+            raise meaningless()
         return self.changed(listing, studio.shoot(ids, shots[shot].name if shot >= 0 else ""), language)
 
     def undo(self, asked: Asked, language: str) -> Found:
@@ -187,88 +172,6 @@ class Answers:
         listing = self.listing(asked)
         _same_step(asked, step_text(listing.studio.next_step, language))
         return self.changed(listing, listing.studio.redo(), language)
-
-    def caption(self, asked: Asked, language: str) -> Found:
-        """The caption of a picture, or the tags of several."""
-        listing = self.listing(asked)
-        ids = _ids(asked, listing)
-        if len(ids) != 1:
-            return {"tags": listing.tags(ids)}
-        found = listing.studio.caption(ids[0])
-        told = joined([note("error", message(found.problem, language))] if found.problem else [])
-        return {**_caption(listing, ids[0], found.shown, language), "conflict": told}
-
-    def write(self, asked: Asked, language: str) -> Found:
-        """Write a caption, unless its file says something else than what was edited; then that is told."""
-        listing = self.listing(asked)
-        id = next(iter(_ids({"pictures": [asked.get("picture")]}, listing)), None)
-        if id is None:
-            raise _meaningless()
-        try:
-            outcome = listing.studio.write(id, _text(asked, "text", MOST_TEXT), _text(asked, "seen", MOST_TEXT))
-        except UserError as error:
-            told = joined(note("error", message(one, language)) for one in error.problems)
-            now = listing.studio.caption(id).shown
-            return {**self._state(listing, language), **_caption(listing, id, now, language), "conflict": told}
-        now = listing.studio.caption(id).shown
-        return {
-            **self.changed(listing, outcome, language), **_caption(listing, id, now, language),
-            "conflict": notes_html(outcome.left, language),
-        }  # fmt: skip
-
-    def said(self, asked: Asked, _language: str) -> Found:
-        """What taggers and captioners said of a picture."""
-        listing = self.listing(asked)
-        ids = _ids(asked, listing)
-        return {"said": [*_listed_of(listing, ids[0]), *said_of(listing.studio, ids[0])] if len(ids) == 1 else []}
-
-    def merge(self, asked: Asked, _language: str) -> Found:
-        """A caption that is being edited with the tags, or the sentence, that it lacks."""
-        given = asked.get("tags")
-        tags = [str(one)[:MOST_LETTERS] for one in given[:MOST_TAGS]] if isinstance(given, list) else []
-        return {"text": merged(_text(asked, "text", MOST_TEXT), tags, _text(asked, "sentence", MOST_TEXT))}
-
-    def tags(self, asked: Asked, language: str) -> Found:
-        """Change tags of many captions, or show what that would change."""
-        listing = self.listing(asked)
-        do, tag, into = (_text(asked, name, MOST_TEXT) for name in ("do", "tag", "into"))
-        edit = edit_of(do, tag, into, self.words.categories_of_all())
-        ids = self._scope(asked, listing)
-        if asked.get("preview") is True:
-            found = listing.studio.preview(ids, edit)
-            return {"count": len(found), "examples": [[before, after] for _, before, after in found[:MOST_EXAMPLES]]}
-        outcome = listing.studio.edit(ids, edit, {"do": do, "tag": tag, "into": into})
-        told = notes_html(outcome.left, language)
-        return {**self.changed(listing, outcome, language), "count": len(outcome.captioned), "left": told}
-
-    def convert(self, asked: Asked, language: str) -> Found:
-        """Write captions that are in other encodings as UTF-8."""
-        listing = self.listing(asked)
-        outcome = listing.studio.convert(_ids(asked, listing))
-        return {**self.changed(listing, outcome, language), "count": len(outcome.captioned)}
-
-    def _scope(self, asked: Asked, listing: Listing) -> Sequence[int]:
-        scope = asked.get("scope")
-        if scope == "pictures":
-            return _ids(asked, listing)
-        return listing.order(_text(asked, "filter") if scope == "filter" else "")
-
-    def proofread(self, asked: Asked, language: str) -> Found:
-        """What is redundant, suspicious or missing among the tags of the pictures that a filter shows."""
-        listing = self.listing(asked)
-        ids, studio = listing.order(_text(asked, "filter")), listing.studio
-        tags = {id: all_tags(studio.facts[id].caption) for id in ids}
-        listing.take_measures()
-        foreign = tuple(studio.in_other_encodings(ids))
-        found = [Finding("encoding", "", foreign)] if foreign else []
-        found += proofread(tags, [one.pictures for one in listing.alike()])
-        return {
-            "findings": [
-                {"kind": one.kind, "tag": one.tag, "pictures": one.pictures, "words": finding_text(one, language)}
-                for one in found[:MOST_FINDINGS]
-            ],
-            "more": max(0, len(found) - MOST_FINDINGS),
-        }  # fmt: skip
 
     def shots(self, asked: Asked, language: str) -> Found:
         """Have other kinds of shots."""
@@ -295,7 +198,7 @@ class Answers:
 
     def listing(self, asked: Asked) -> Listing:
         """The dataset that is asked about. Raises UserError if there is none, or this page may not show it."""
-        return self._within(self._studios.find(_text(asked, "id")))
+        return self._within(self._studios.find(text_in(asked, "id")))
 
     def picture(self, set: str, id: int) -> Path | None:
         """The file of a picture of a dataset, if there is one within the page's reach."""
@@ -311,7 +214,8 @@ class Answers:
             self._reach.must_find(str(source))
         return listing
 
-    def _state(self, listing: Listing, language: str) -> Found:
+    def state(self, listing: Listing, language: str) -> Found:
+        """What is decided in a dataset as a whole, and what could be undone."""
         studio = listing.studio
         return {
             "revision": studio.revision, "counts": listing.counts(), "shots": listing.shots(),
@@ -322,7 +226,7 @@ class Answers:
         """What a change has done."""
         facts, shots = listing.studio.facts, _shot_places(listing)
         return {
-            **self._state(listing, language),
+            **self.state(listing, language),
             "changed": [
                 [id, one.mark, shots.get(one.shot, -1), one.rating]
                 for id in outcome.decided if (one := facts.get(id)) is not None
@@ -357,50 +261,6 @@ def _shot_places(listing: Listing) -> dict[str, int]:
     return {shot.name: place for place, shot in enumerate(listing.studio.dataset.shots)}
 
 
-def _caption(listing: Listing, id: int, text: str, language: str) -> Found:
-    """What is shown of a caption that is being edited."""
-    path = listing.studio.pictures[id].path
-    fit = max((fit_tokens(line, LIMITS[0]) for line in text.split("\n")), key=lambda one: one.count)
-    one = CaptionSet(path.parent, CaptionRules(), (Captioned(path, text),))
-    return {
-        "text": text, "file": captions.caption_file(path).name, "beside": _beside(path),
-        "tokens": fit.count, "limit": LIMITS[0], "over": fit.lost,
-        "lint": joined(note("warning", message(found.found, language)) for found in lint([one])),
-    }  # fmt: skip
-
-
-def _beside(path: Path) -> list[str]:
-    """The other caption file of a picture that has two, as old tools leave them, and its text in one line."""
-    other = path.with_suffix(captions.ENDINGS[1])
-    if captions.caption_file(path) == other or not is_file(other):
-        return []
-    said = " ".join(captions.read(other).shown.split())
-    return [other.name, said] if said else []
-
-
-def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
-    given = asked.get(name)
-    return given[:most] if isinstance(given, str) else ""
-
-
-def _listed_of(listing: Listing, id: int) -> list[Found]:
-    """What a metadata file says of a picture, as what models said."""
-    one = listing.listed.get(id)
-    return [] if one is None else [{"by": one.file.name, "prompt": "", "at": "", "tags": [], "text": one.text}]
-
-
-def _whole(asked: Asked, name: str) -> int:
-    given = asked.get(name)
-    return given if type(given) is int else 0
-
-
-def _ids(asked: Asked, listing: Listing) -> list[int]:
-    """The pictures that are asked for, those alone that there are."""
-    given = asked.get("pictures")
-    known = listing.studio.pictures
-    return [id for id in given if type(id) is int and id in known] if isinstance(given, list) else []
-
-
 def _same_step(asked: Asked, step: str) -> None:
     """Raise UserError if what is to be taken back is not what the page has shown as that."""
     seen = asked.get("seen")
@@ -413,7 +273,3 @@ def _same_step(asked: Asked, step: str) -> None:
                 step=step,
             )
         )
-
-
-def _meaningless() -> UserError:
-    return UserError(problem("studio_meaningless", "The page has asked for something that is not there. Reload it."))

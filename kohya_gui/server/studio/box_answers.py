@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from train_core.config.problems import UserError, problem
+from kohya_gui.server.studio.asked import Asked, Changed, Finds, Found, picture_in
 from train_core.studio.dataset import box_kinds
 from train_core.studio.listing import Listing
 from train_core.studio.proposing import proposed
 from train_core.studio.studio import Outcome
 from train_core.studio.vision.found import look
 
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
-
 
 class BoxAnswers:
-    """What the routes answer; everything that comes in may be anything.
+    """What the routes answer; everything that comes in may be anything."""
 
-    `listing` finds the dataset that is asked about, `changed` says what a change has done in a language.
-    """
-
-    def __init__(
-        self, listing: Callable[[Asked], Listing], changed: Callable[[Listing, Outcome, str], Found]
-    ) -> None:
+    def __init__(self, listing: Finds, changed: Changed) -> None:
         self._listing = listing
         self._changed = changed
 
     def boxes(self, asked: Asked, _language: str) -> Found:
         """The boxes of a picture, in pixels of the upright picture."""
         listing = self._listing(asked)
-        return _boxes(listing, picture_of(asked, listing))
+        return _boxes(listing, picture_in(asked, listing))
 
     def put_boxes(self, asked: Asked, language: str) -> Found:
         """Give a picture other boxes; they come back as they lie now, within the picture."""
         listing = self._listing(asked)
-        id = picture_of(asked, listing)
+        id = picture_in(asked, listing)
         outcome = listing.studio.put_boxes(id, asked.get("boxes"))
         return {**self._changed(listing, outcome, language), **_boxes(listing, id)}
 
     def propose(self, asked: Asked, language: str) -> Found:
         """Give a picture the boxes that are proposed for it, besides those that it has; `proposed` counts them."""
         listing = self._listing(asked)
-        id, studio = picture_of(asked, listing), listing.studio
+        id, studio = picture_in(asked, listing), listing.studio
         picture, there = studio.pictures[id], studio.boxes(id)
         snap = asked.get("snap")
         size = (picture.header.width, picture.header.height)
@@ -66,13 +57,3 @@ def kinds(listing: Listing) -> list[dict[str, Any]]:
 
 def _boxes(listing: Listing, id: int) -> Found:
     return {"boxes": [asdict(box) for box in listing.studio.boxes(id)]}
-
-
-def picture_of(asked: Asked, listing: Listing) -> int:
-    """The picture that is asked about. Raises UserError where there is none."""
-    id = asked.get("picture")
-    if type(id) is not int or id not in listing.studio.pictures:
-        raise UserError(
-            problem("studio_no_picture", "This picture is no longer there. Press F5 to look at the folder again.")
-        )
-    return id

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+from kohya_gui.server.studio.asked import Asked, Finds, Found
 from kohya_gui.views.studio.coverage_words import part_text, statement_text
 from train_core.studio.captions import all_tags
 from train_core.studio.decisions import REJECT
-from train_core.studio.listing import Listing
 from train_core.studio.query import Facts
 from train_core.studio.words.coverage import Shown, coverage
-
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
 
 
 class CoverageAnswers:
     """What the route answers; everything that comes in may be anything. `listing` finds the dataset asked about."""
 
-    def __init__(self, listing: Callable[[Asked], Listing]) -> None:
+    def __init__(self, listing: Finds) -> None:
         self._listing = listing
 
     def coverage(self, asked: Asked, language: str) -> Found:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from threading import Event, Thread
-from typing import Any, get_args
+from typing import get_args
 
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
+from kohya_gui.server.studio.asked import MOST_PATH, Asked, Finds, Found, text_in, whole_in
 from kohya_gui.views.studio.words import notes_html
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
@@ -19,10 +19,6 @@ from train_core.studio.listing import Listing
 
 EXPORTS = "exports"  # below the home
 PATIENCE = 1.0  # seconds that an answer waits for the end
-MOST_PATH, MOST_LETTERS = 4096, 500
-
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
 
 
 class Writing:
@@ -68,7 +64,7 @@ class Writing:
 class ExportAnswers:
     """What the routes answer; everything that comes in may be anything. `listing` finds the dataset asked about."""
 
-    def __init__(self, listing: Callable[[Asked], Listing], reach: Reach) -> None:
+    def __init__(self, listing: Finds, reach: Reach) -> None:
         self._listing = listing
         self._reach = reach
         self._writing: dict[str, Writing] = {}  # by dataset
@@ -88,11 +84,11 @@ class ExportAnswers:
     def export(self, asked: Asked, language: str) -> Found:
         """Write the pictures that are kept, with their captions, as folders to train on; many take a while."""
         listing = self._listing(asked)
-        folder = self._reach.must_find(_text(asked, "folder", MOST_PATH))
+        folder = self._reach.must_find(text_in(asked, "folder", MOST_PATH))
         form: Form = next((one for one in get_args(Form) if one == asked.get("form")), "folders")
         plan = Plan(
-            folder, _text(asked, "name"), _whole(asked, "repeats"), max(0, _whole(asked, "held_out")),
-            max(0, _whole(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True, form,
+            folder, text_in(asked, "name"), whole_in(asked, "repeats"), max(0, whole_in(asked, "held_out")),
+            max(0, whole_in(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True, form,
             asked.get("zip") is True,
             next((one for one in get_args(Wording) if one == asked.get("captions")), "whole"),
         )  # fmt: skip
@@ -143,13 +139,3 @@ def _stopped() -> UserError:
             "export_stopped", "The export was stopped. What is written stays; exporting again goes on from there."
         )
     )
-
-
-def _text(asked: Asked, name: str, most: int = MOST_LETTERS) -> str:
-    given = asked.get(name)
-    return given[:most] if isinstance(given, str) else ""
-
-
-def _whole(asked: Asked, name: str) -> int:
-    given = asked.get(name)
-    return given if type(given) is int else 0

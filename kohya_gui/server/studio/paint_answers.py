@@ -2,51 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 from PIL import Image
 
-from kohya_gui.server.studio.box_answers import picture_of
+from kohya_gui.server.studio.asked import Asked, Changed, Finds, Found, picture_in
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.listing import Listing
 from train_core.studio.painting import FILL, INPAINT, layers, upright_strokes
 from train_core.studio.pixels.unpainting import without_paint
-from train_core.studio.studio import Outcome
-
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
 
 
 class PaintAnswers:
-    """What the routes answer; everything that comes in may be anything.
+    """What the routes answer; everything that comes in may be anything."""
 
-    `listing` finds the dataset that is asked about, `changed` says what a change has done in a language.
-    """
-
-    def __init__(
-        self, listing: Callable[[Asked], Listing], changed: Callable[[Listing, Outcome, str], Found]
-    ) -> None:
+    def __init__(self, listing: Finds, changed: Changed) -> None:
         self._listing = listing
         self._changed = changed
 
     def painted(self, asked: Asked, _language: str) -> Found:
         """What is painted on a picture, in pixels of the upright picture."""
         listing = self._listing(asked)
-        return _strokes(listing, picture_of(asked, listing))
+        return _strokes(listing, picture_in(asked, listing))
 
     def paint(self, asked: Asked, language: str) -> Found:
         """Have something else painted on a picture; it comes back as it is kept."""
         listing = self._listing(asked)
-        id = picture_of(asked, listing)
+        id = picture_in(asked, listing)
         outcome = listing.studio.paint(id, asked.get("strokes"))
         return {**self._changed(listing, outcome, language), **_strokes(listing, id)}
 
     def erased(self, asked: Asked) -> Image.Image:
         """A picture as an export would erase it. Raises UserError, and whatever Pillow raises for what is none."""
         listing = self._listing(asked)
-        id = picture_of(asked, listing)
+        id = picture_in(asked, listing)
         found = listing.studio.painted(id)
         picture = whole_picture(listing.studio.pictures[id].path)
         return without_paint(picture, layers(*found), (FILL, INPAINT)) if found is not None else picture

@@ -13,8 +13,10 @@ from starlette.routing import BaseRoute, Route
 
 from kohya_gui.files.reach import Reach
 from kohya_gui.server.answering import answer
-from kohya_gui.server.studio.answers import Answers, Asked, Found
+from kohya_gui.server.studio.answers import Answers
+from kohya_gui.server.studio.asked import Asked, Found
 from kohya_gui.server.studio.box_answers import BoxAnswers
+from kohya_gui.server.studio.caption_answers import OF_CAPTIONS, CaptionAnswers
 from kohya_gui.server.studio.coverage_answers import CoverageAnswers
 from kohya_gui.server.studio.export_answers import ExportAnswers
 from kohya_gui.server.studio.opened_sets import Studios
@@ -72,11 +74,12 @@ def studio_routes(
     paint = PaintAnswers(answers.listing, answers.changed)
     exports = ExportAnswers(answers.listing, reach)
     sources = SourceAnswers(studios, reach, answers.listing, answers.changed)
-    names = ("sets", "open", "list", "side", "mark", "undo", "redo", "caption", "write", "tags", "shots", "groups",
-             "proofread", "convert", "found", "said", "merge")  # fmt: skip
+    captions = CaptionAnswers(answers.listing, answers.changed, answers.state, answers.words.categories_of_all)
+    names = ("sets", "open", "list", "side", "mark", "undo", "redo", "shots", "groups", "found")
     return [
         route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),
+        *(route(name, getattr(captions, name)) for name in OF_CAPTIONS),
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
         *(route(name, getattr(paint, name)) for name in ("painted", "paint")),
         *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),

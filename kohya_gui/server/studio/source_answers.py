@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from kohya_gui.files.arrivals import ZIP
 from kohya_gui.files.opened_zips import unfolded
@@ -12,32 +10,25 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.details.record import sample_named
 from kohya_gui.runs.registry import find_run
+from kohya_gui.server.studio.asked import MOST_PATH, Asked, Changed, Finds, Found, text_in
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.views.studio.to_data import to_data_html
 from train_core.config.existing import is_file
 from train_core.config.problems import UserError, problem
 from train_core.studio.arriving.added import add_sample, place_of, take_added, with_place
 from train_core.studio.arriving.listed_captions import ENDINGS, folder_of
-from train_core.studio.dataset import datasets, find_dataset, with_source, without_source
+from train_core.studio.dataset import Dataset, datasets, find_dataset, with_source, without_source
 from train_core.studio.listing import Listing
-from train_core.studio.studio import Outcome
 
-MOST_PATH, MOST_EXAMPLES, MOST_SHOWN, MOST_SETS = 4096, 3, 200, 12
-
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
+MOST_EXAMPLES, MOST_SHOWN, MOST_SETS = 3, 200, 12
 
 
 class SourceAnswers:
-    """What the routes answer; everything that comes in may be anything.
-
-    `listing` finds the dataset that is asked about, `changed` says what a change has done in a language.
-    """
+    """What the routes answer; everything that comes in may be anything."""
 
     def __init__(
-        self, studios: Studios, reach: Reach, listing: Callable[[Asked], Listing],
-        changed: Callable[[Listing, Outcome, str], Found],
-    ) -> None:  # fmt: skip
+        self, studios: Studios, reach: Reach, listing: Finds, changed: Changed
+    ) -> None:
         self._studios = studios
         self._reach = reach
         self._listing = listing
@@ -45,7 +36,7 @@ class SourceAnswers:
 
     def add_source(self, asked: Asked, _language: str) -> Found:
         """Have one more folder, or zip file, in a dataset."""
-        folder, file = opened(self._reach.must_find(_path(asked)))
+        folder, file = opened(self._reach.must_find(text_in(asked, "path", MOST_PATH)))
         listing = self._listing(asked)
         self._studios.change_sources(listing, with_source, folder)
         listing.take_listed(file)
@@ -73,7 +64,7 @@ class SourceAnswers:
         sample = sample_named(folder, str(asked.get("name"))) if folder is not None else None
         if sample is None or not is_file(sample):
             raise UserError(problem("sample_gone", "This sample picture is no longer there."))
-        dataset = find_dataset(chosen)
+        dataset = self._within(find_dataset(chosen))
         copy = add_sample(dataset, sample)
         listing = self._studios.opened(chosen)
         if listing is not None:
@@ -85,15 +76,19 @@ class SourceAnswers:
     def remove_source(self, asked: Asked, _language: str) -> Found:
         """Have one of the folders that were added no longer; the pictures in it stay as they are."""
         listing = self._listing(asked)
-        self._studios.change_sources(listing, without_source, Path(_path(asked)))
+        self._studios.change_sources(listing, without_source, Path(text_in(asked, "path", MOST_PATH)))
         return _sources(listing)
 
     def forget(self, asked: Asked, _language: str) -> Found:
         """Take a dataset from the list; its pictures and captions stay as they are."""
-        dataset = find_dataset(str(asked.get("id")))
+        dataset = self._within(find_dataset(str(asked.get("id"))))
+        return {"folder": str(self._studios.forget(dataset.id))}
+
+    def _within(self, dataset: Dataset) -> Dataset:
+        """The dataset, if this page may show its folders."""
         for source in dataset.sources:
             self._reach.must_find(str(source))
-        return {"folder": str(self._studios.forget(dataset.id))}
+        return dataset
 
     def take_listed(self, asked: Asked, language: str) -> Found:
         """Write the captions that only a metadata file has beside their pictures."""
@@ -132,8 +127,3 @@ def listed(listing: Listing) -> Found:
 
 def _sources(listing: Listing) -> Found:
     return {"sources": [str(path) for path in listing.studio.dataset.sources]}
-
-
-def _path(asked: Asked) -> str:
-    given = asked.get("path")
-    return given[:MOST_PATH] if isinstance(given, str) else ""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
 
+from kohya_gui.server.studio.asked import Asked, Finds, Found
 from kohya_gui.server.studio.site_tags import SiteTags
 from train_core.studio.captions import all_tags
 from train_core.studio.listing import Listing
@@ -15,14 +14,11 @@ from train_core.studio.words.own_categories import keep, of, own_categories
 
 MOST_LETTERS = 100
 
-Asked = Mapping[str, Any]
-Found = dict[str, Any]
-
 
 class WordAnswers:
     """What the routes answer; everything that comes in may be anything. `listing` finds the dataset asked about."""
 
-    def __init__(self, listing: Callable[[Asked], Listing], site: SiteTags) -> None:
+    def __init__(self, listing: Finds, site: SiteTags) -> None:
         self._listing = listing
         self._site = site
         self._counted: tuple[str, int, Counter[str]] | None = None  # of a dataset at a revision

@@ -490,6 +490,8 @@ def test_a_sample_of_a_run_is_copied_into_the_dataset_that_is_chosen(page: Page,
     for wrong in ({"name": "../config.toml"}, {"run": "..", "name": sample.name}, {"run": None, "name": None}):
         assert "no longer there" in page.ask("to_data", **{**asked, **wrong}, set=page.id)["error"]
     assert "no longer known" in page.ask("to_data", **asked, set="x")["error"]
+    elsewhere = Page(visit(Reach((tmp_path / "pictures", tmp_path / "home"))), tmp_path / "pictures")
+    assert "outside" in elsewhere.ask("to_data", **asked, set=other.id)["error"]
 
 
 def test_a_folder_out_of_reach_is_not_added(source: Path, tmp_path: Path):
