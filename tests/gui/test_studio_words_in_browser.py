@@ -124,3 +124,24 @@ def test_tags_and_a_sentence_are_edited_side_by_side_and_undone(window: Callable
     page.locator("#studio-grid").focus()
     page.keyboard.press("z")
     expect(tags).to_have_value("1girl, blue, hat")
+
+
+def test_the_weight_of_sub_folders_is_shown_and_changed_before_writing(window: Callable[..., Page], pictures: Path):
+    for name in ("cat", "dog"):
+        (pictures / name).mkdir()
+    for number in range(12):
+        (pictures / f"{number:02d}.png").rename(pictures / ("cat" if number < 9 else "dog") / f"{number:02d}.png")
+    page = window(pictures)
+    page.locator("#studio-grid").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("k")
+    page.locator("#studio-export-open").click()
+    page.locator("#studio-export [name=by_folder]").check()
+    table = page.locator("#studio-export-folders")
+    expect(table.locator("tr td:last-child")).to_have_text(["198", "120"])
+    table.locator("input").last.fill("30")
+    expect(table.locator("tr td:last-child")).to_have_text(["198", "90"])
+    page.locator("#studio-export [name=folder]").fill(str(pictures.parent / "out"))
+    page.locator("#studio-export-go").click()
+    expect(page.locator("#studio-export-told .done")).to_be_visible()
+    assert {path.name for path in (pictures.parent / "out" / "train").iterdir()} == {"22_cat", "30_dog"}

@@ -2,6 +2,7 @@
 
 import {set, at, say} from "./state.js";
 import {ask, post, Refusal} from "./asking.js";
+import {ownRepeats, weighSoon} from "./balance.js";
 
 const form = () => at("studio-export").querySelector("form");
 const field = (name) => form().elements[name];
@@ -49,7 +50,13 @@ async function show() {
     }
     at("studio-export-kept").textContent = say("export_kept", {count: plan.kept});
     weigh(plan.kept);
-    form().oninput = () => weigh(plan.kept);
+    field("by_folder").parentElement.hidden = plan.folders < 2;
+    if (plan.folders < 2) field("by_folder").checked = false;
+    weighSoon(wanted, 0);
+    form().oninput = () => {
+      weigh(plan.kept);
+      weighSoon(wanted);
+    };
     if (plan.writes) follow(() => ask("exported"));
   } catch (error) {
     refuse(error);
@@ -58,7 +65,8 @@ async function show() {
 
 // How many pictures an epoch shows.
 function weigh(kept) {
-  const trained = Math.max(0, kept - Number(field("held_out").value || 0));
+  const held = Math.max(0, kept - Number(field("held_out").value || 0)), trained = field("regular_half").checked ? Math.ceil(held / 2) : held;
+  at("studio-export-sum").hidden = field("by_folder").checked; // the table says it of each folder
   at("studio-export-sum").textContent = say("export_sum", {count: trained, repeats: Number(field("repeats").value || 0), all: trained * Number(field("repeats").value || 0)});
 }
 
@@ -71,11 +79,17 @@ function forget() {
 
 function write() {
   forget();
-  follow(() => ask("export", {
+  follow(() => ask("export", wanted()));
+}
+
+// What the form asks for.
+function wanted() {
+  return {
     name: field("name").value.trim(), folder: field("folder").value.trim(), repeats: Math.trunc(Number(field("repeats").value)),
     held_out: Math.trunc(Number(field("held_out").value || 0)), whole: field("whole").checked, boxes: field("boxes").checked,
     form: field("form").value, zip: field("zip").checked, captions: field("captions").value,
-  }));
+    by_folder: field("by_folder").checked, own_repeats: field("by_folder").checked ? ownRepeats() : {}, regular_half: field("regular_half").checked,
+  };
 }
 
 // Asks how far it is until everything is written; the answers wait for that a while by themselves.

@@ -12,7 +12,7 @@ from kohya_gui.views.studio.words import notes_html
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.studio.decisions import KEEP
-from train_core.studio.exporting.export import Exported, export_kept
+from train_core.studio.exporting.export import Exported, export_kept, folders_of
 from train_core.studio.exporting.plan import Form, Plan, proposed_repeats
 from train_core.studio.exporting.wording import Wording, has_both
 from train_core.studio.listing import Listing
@@ -77,26 +77,41 @@ class ExportAnswers:
         boxes, both = sum(bool(facts.boxes) for facts in chosen), has_both(facts.caption for facts in chosen)
         writing = self._writing.get(dataset.id)
         return {
-            "kept": kept, "boxed": boxes, "both": both, "name": dataset.name, "repeats": proposed_repeats(kept),
+            "kept": kept, "boxed": boxes, "both": both,
+            "folders": len({facts.folder for facts in chosen}), "name": dataset.name, "repeats": proposed_repeats(kept),
             "folder": str(home() / EXPORTS / dataset.name), "writes": writing is not None and not writing.ended,
         }  # fmt: skip
 
     def export(self, asked: Asked, language: str) -> Found:
         """Write the pictures that are kept, with their captions, as folders to train on; many take a while."""
         listing = self._listing(asked)
-        folder = self._reach.must_find(text_in(asked, "folder", MOST_PATH))
-        form: Form = next((one for one in get_args(Form) if one == asked.get("form")), "folders")
-        plan = Plan(
-            folder, text_in(asked, "name"), whole_in(asked, "repeats"), max(0, whole_in(asked, "held_out")),
-            max(0, whole_in(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True, form,
-            asked.get("zip") is True,
-            next((one for one in get_args(Wording) if one == asked.get("captions")), "whole"),
-        )  # fmt: skip
+        plan = self._plan(asked)
         id = listing.studio.dataset.id
         writing = self._writing.get(id)
         if writing is None or writing.ended:
             writing = self._writing[id] = Writing(listing, plan)
         return self._state(writing, language)
+
+    def _plan(self, asked: Asked) -> Plan:
+        folder = self._reach.must_find(text_in(asked, "folder", MOST_PATH))
+        form: Form = next((one for one in get_args(Form) if one == asked.get("form")), "folders")
+        return Plan(
+            folder, text_in(asked, "name"), whole_in(asked, "repeats"), max(0, whole_in(asked, "held_out")),
+            max(0, whole_in(asked, "seed")), asked.get("whole") is not False, asked.get("boxes") is True, form,
+            asked.get("zip") is True,
+            next((one for one in get_args(Wording) if one == asked.get("captions")), "whole"),
+            asked.get("by_folder") is True, _repeats(asked.get("own_repeats")), asked.get("regular_half") is True,
+        )  # fmt: skip
+
+    def balance(self, asked: Asked, language: str) -> Found:
+        """The folders that the export would write: what for, name, pictures, repeats, and what words say of them."""
+        found = folders_of(self._listing(asked), self._plan(asked))
+        return {
+            "folders": [
+                [one.use, one.name, one.pictures, one.repeats, text(f"ui.data.use_{one.use}", language)]
+                for one in found
+            ],
+        }  # fmt: skip
 
     def exported(self, asked: Asked, language: str) -> Found:
         """How far the export is, or what it has done; with `stop` it ends."""
@@ -139,3 +154,9 @@ def _stopped() -> UserError:
             "export_stopped", "The export was stopped. What is written stays; exporting again goes on from there."
         )
     )
+
+
+def _repeats(given: Any) -> dict[str, int]:
+    """Repeats by the names of folders."""
+    pairs = given.items() if isinstance(given, dict) else ()
+    return {name: count for name, count in pairs if type(count) is int}

@@ -82,7 +82,7 @@ def studio_routes(
         *(route(name, getattr(captions, name)) for name in OF_CAPTIONS),
         *(route(name, getattr(boxes, name)) for name in ("boxes", "put_boxes", "propose", "box_kinds")),
         *(route(name, getattr(paint, name)) for name in ("painted", "paint")),
-        *(route(name, getattr(exports, name)) for name in ("plan", "export", "exported")),
+        *(route(name, getattr(exports, name)) for name in ("plan", "balance", "export", "exported")),
         *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
         route("coverage", CoverageAnswers(answers.listing).coverage),
         *(route(name, getattr(sources, name)) for name in OF_SOURCES),

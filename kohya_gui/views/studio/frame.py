@@ -294,7 +294,10 @@ def _export(language: str) -> Markup:
         '</label><label><input name="boxes" type="checkbox">{boxes}</label></span>'
         '<label class="wide" hidden>{words}<select name="captions">{wordings}</select></label>'
         '<label class="wide">{form}<select name="form">{forms}</select></label>'
-        '<span class="wide what"><label><input name="zip" type="checkbox">{zip}</label></span>'
+        '<span class="wide what"><label><input name="by_folder" type="checkbox">{by_folder}</label>'
+        '<label><input name="regular_half" type="checkbox">{regular_half}</label>'
+        '<label><input name="zip" type="checkbox">{zip}</label></span>'
+        '<table id="studio-export-folders" class="wide" hidden></table>'
         '<p class="soft wide" id="studio-export-sum" role="status"></p>'
         '<div class="wide" id="studio-export-far" hidden><span></span><div class="meter"><i class="k"></i></div></div>'
         '<div class="told-here wide" id="studio-export-told" role="alert"></div>'
@@ -309,7 +312,8 @@ def _export(language: str) -> Markup:
         pick=_said("pick", language), icon=ICONS["folder"], go=_said("export_go", language),
         train=_said("export_train", language), whole=_said("export_whole", language),
         boxes=_said("export_boxes", language), form=_said("export_form", language), forms=forms,
-        words=_said("wording", language), wordings=wordings,
+        words=_said("wording", language), by_folder=_said("export_by_folder", language),
+        regular_half=_said("export_regular_half", language), wordings=wordings,
         zip=_said("export_zip", language), stop=_said("export_stop", language),
     )  # fmt: skip
 

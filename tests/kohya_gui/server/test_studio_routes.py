@@ -262,7 +262,7 @@ def test_what_is_kept_is_exported_and_described(page: Page, tmp_path: Path):
     assert "No picture is kept" in page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7)["error"]
     page.ask("mark", pictures=[ids["1.png"], ids["2.jpg"], ids["10.tiff"]], mark="k")
     assert page.ask("plan") == {
-        "kept": 3, "both": 0, "boxed": 0, "name": "pictures", "repeats": 40,
+        "kept": 3, "both": 0, "folders": 1, "boxed": 0, "name": "pictures", "repeats": 40,
         "folder": str(tmp_path / "home" / "exports" / "pictures"), "writes": False,
     }  # fmt: skip
     done = page.ask("export", folder=str(tmp_path / "out"), name="nagisa", repeats=7, held_out=1)

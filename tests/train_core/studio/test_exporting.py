@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.folders import look
 from train_core.facts.datasets.metadata_files import read_metadata
 from train_core.studio.dataset import BoxKind, dataset_of
+from train_core.studio.exporting.dividing import divided, weights
 from train_core.studio.exporting.export import Exported, export
 from train_core.studio.exporting.plan import Form, Plan, proposed_repeats
 from train_core.studio.exporting.wording import Wording
@@ -55,6 +57,35 @@ def test_pictures_and_captions_are_copied_to_the_byte_and_train_without_a_remark
     described = read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings())
     assert described.problems == ()
     assert [one.repeats for one in described.subsets] == [7]
+
+
+def test_sub_folders_become_folders_that_weigh_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    for number, place in enumerate(["cat"] * 8 + ["deep/dog"] * 4 + ["3_fox"] * 2 + ["."]):
+        path = tmp_path / "animals" / place / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise_image((64, 64), number).save(path)
+    studio = Studio(dataset_of(tmp_path / "animals"))
+    ids, plan = list(studio.pictures), Plan(tmp_path / "out", "animals", 5, by_folder=True, own_repeats={"dog": 30})
+    found = {(one.name, one.pictures, one.repeats) for one in weights(divided(studio, ids, plan, ()).pieces)}
+    assert found == {("cat", 8, 25), ("dog", 4, 30), ("fox", 2, 3), ("animals", 1, 5)}
+    done = export(studio, ids, plan)
+    assert {path.name for path in done.train.iterdir()} == {"25_cat", "30_dog", "3_fox", "5_animals"}
+    with pytest.raises(UserError, match="Repeats"):
+        export(studio, ids, replace(plan, own_repeats={"dog": 0}))
+
+
+def test_half_regularises_the_same_half_for_the_same_seed_and_groups_stay_together(studio: Studio, tmp_path: Path):
+    ids = list(studio.pictures)
+    plan, groups = Plan(tmp_path / "out", "ink", 4, held_out=2, regular_half=True), [ids[:3], ids[3:5]]
+    parts = divided(studio, ids, plan, groups).pieces
+    assert parts == divided(studio, ids[::-1], plan, groups[::-1]).pieces[::-1]
+    uses = {part.id: part.use for part in parts}
+    assert all(len({uses[id] for id in group}) == 1 for group in groups)
+    assert {*uses.values()} == {"train", "validation", "reg"} and list(uses.values()).count("reg") in (2, 3)
+    done = export(studio, ids, plan, groups)
+    assert done.regularisation is not None and done.regular + done.trained + done.held_out == 8
+    assert read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings()).problems == ()
 
 
 BOTH = "\ufeffnagisa, tag 0\r\nA hat, red.\r\n"

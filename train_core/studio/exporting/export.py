@@ -16,14 +16,14 @@ from train_core.config.problems import Problem, problem
 from train_core.config.tables import dump_tables
 from train_core.config.whole_files import write_text, write_whole
 from train_core.studio.exporting.archive import write_archive
+from train_core.studio.exporting.dividing import Weight, divided, weights
 from train_core.studio.exporting.files import MASKS, files
 from train_core.studio.exporting.front import shared_front, training_texts
 from train_core.studio.exporting.listed import LISTED, check_form, list_place, listed
-from train_core.studio.exporting.pieces import REGULARISATION, TRAIN, USES, VALIDATION, Piece, pieces
+from train_core.studio.exporting.pieces import REGULARISATION, TRAIN, USES, VALIDATION, Piece
 from train_core.studio.exporting.plan import MANIFEST, Plan, check
 from train_core.studio.exporting.wording import has_both, worded
 from train_core.studio.exporting.writing import Row, Written, read_list, writing_to
-from train_core.studio.holding_out import hold_out
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Studio
 
@@ -66,6 +66,14 @@ def export_kept(listing: Listing, plan: Plan, progress: Progress = lambda done, 
     )
 
 
+def folders_of(listing: Listing, plan: Plan) -> list[Weight]:
+    """The folders that `export_kept` would write, with their pictures and repeats. Raises UserError as that does."""
+    ids = listing.order("mark:keep")
+    check(listing.studio, ids, plan)
+    listing.take_measures()
+    return weights(divided(listing.studio, ids, plan, [one.pictures for one in listing.alike()]).pieces)
+
+
 def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequence[int]] = (),
            progress: Progress = lambda done, total: None) -> Exported:  # fmt: skip
     """Write the pictures `ids`, or their boxes, and their captions below the plan's folder.
@@ -75,9 +83,8 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     nothing can be written.
     """
     check(studio, ids, plan)
-    digests = studio.identify(ids)
-    held = set(hold_out(digests, groups, plan.held_out, plan.seed)) if plan.held_out else set()
-    parts = pieces(studio, digests, held, plan)
+    found = divided(studio, ids, plan, groups)
+    parts, digests, held = found.pieces, found.digests, found.held
     check_form(plan.form, parts)
     texts = training_texts(studio, parts)
     keep_tokens = shared_front([worded(text, plan.wording) for text in texts]) if plan.wording != "sentence" else 0
@@ -141,6 +148,7 @@ def _said(plan: Plan) -> Row:
     return {
         "name": plan.name, "repeats": plan.repeats, "held_out": plan.held_out, "seed": plan.seed, "whole": plan.whole,
         "boxes": plan.boxes, "form": plan.form, "captions": plan.wording,
+        "by_folder": plan.by_folder, "own_repeats": plan.own_repeats, "regular_half": plan.regular_half,
     }  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import product
 
 from train_core.config.problems import UserError, problem
 from train_core.studio.boxes import Box
 from train_core.studio.dataset import BoxKind
+from train_core.studio.exporting.concepts import concept_of
 from train_core.studio.exporting.plan import Plan, proposed_repeats
 from train_core.studio.painting import MASK
 from train_core.studio.studio import Studio
@@ -42,16 +43,22 @@ class Piece:
         return f"{self.use}/{self.repeats}_{self.name}"
 
 
-def pieces(studio: Studio, digests: Mapping[int, str], held: set[int], plan: Plan) -> list[Piece]:
-    """All pieces of these pictures. Raises UserError where a picture would be trained on and regularise as well."""
+def pieces(
+    studio: Studio, digests: Mapping[int, str], held: set[int], plan: Plan, regular: Set[int] = frozenset()
+) -> list[Piece]:
+    """All pieces of these pictures; those of `held` are to validate on, `regular` ones regularise as wholes.
+
+    Raises UserError where a picture would be trained on and regularise as well.
+    """
     kinds = {kind.name.lower(): kind for kind in studio.dataset.boxes}
     found: list[Piece] = []
     for id in digests:
         if plan.whole:
             head = studio.pictures[id].header
             whole = Box("", 0, 0, head.width, head.height)
-            found.append(_piece(id, id in held, TRAIN, plan.name, plan.repeats, whole))
-        if plan.boxes:
+            name, repeats = concept_of(studio.facts[id].folder, plan)
+            found.append(_piece(id, id in held, REGULARISATION if id in regular else TRAIN, name, repeats, whole))
+        if plan.boxes and id not in regular:
             boxes = studio.boxes(id)
             for box in boxes:
                 kind = kinds.get(box.name.lower(), BoxKind(box.name))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,8 @@ class Plan:
     """What is asked for: the folder to write, the words that name the subject, repeats, and what is held out.
 
     `whole` exports the pictures themselves, `boxes` the named parts of them. `zipped` makes a zip file of it as well.
-    `wording` says what is written of captions with tags and sentences.
+    `wording` says what is written of captions with tags and sentences. `by_folder` makes a folder of each sub-folder of
+    the pictures, with `own_repeats` by name; `regular_half` makes regularisation pictures of half of them.
     """
 
     folder: Path
@@ -40,6 +41,9 @@ class Plan:
     form: Form = "folders"
     zipped: bool = False
     wording: Wording = "whole"
+    by_folder: bool = False
+    own_repeats: Mapping[str, int] = field(default_factory=dict)
+    regular_half: bool = False
 
     @property
     def archive(self) -> str:
@@ -60,7 +64,7 @@ def check(studio: Studio, ids: Sequence[int], plan: Plan) -> None:
         without = {name for id in ids for name in studio.facts[id].boxes} - {kind.name.lower() for kind in kinds}
         names = [*(kind.folder or kind.name for kind in kinds), *sorted(without)]
         found += [one for name in names for one in name_problems(name)]
-    if not 1 <= plan.repeats <= MOST_REPEATS:
+    if not all(1 <= repeats <= MOST_REPEATS for repeats in (plan.repeats, *plan.own_repeats.values())):
         found.append(problem("export_repeats", "Repeats have to be from 1 to {most}.", most=MOST_REPEATS))
     if not ids:
         found.append(problem("export_nothing", "No picture is kept. Mark the pictures to train on with K first."))
