@@ -83,6 +83,8 @@ def test_half_regularises_the_same_half_for_the_same_seed_and_groups_stay_togeth
     uses = {part.id: part.use for part in parts}
     assert all(len({uses[id] for id in group}) == 1 for group in groups)
     assert {*uses.values()} == {"train", "validation", "reg"} and list(uses.values()).count("reg") in (2, 3)
+    one_group = export(studio, ids, replace(plan, held_out=0), [ids])
+    assert one_group.regular == 0 and [one.code for one in one_group.left] == ["export_less_than_half"]
     done = export(studio, ids, plan, groups)
     assert done.regularisation is not None and done.regular + done.trained + done.held_out == 8
     assert read_dataset_file(tmp_path / "out" / "dataset.toml", DataSettings()).problems == ()

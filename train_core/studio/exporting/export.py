@@ -90,6 +90,9 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
     keep_tokens = shared_front([worded(text, plan.wording) for text in texts]) if plan.wording != "sentence" else 0
     picks_lines = plan.wording == "lines" and has_both(texts) > 0
     left = [_fewer(plan.held_out, len(held))] if len(held) < plan.held_out else []
+    halves = sum(part.use == REGULARISATION and part.whole for part in parts), (len(digests) - len(held)) // 2
+    if plan.regular_half and halves[0] < halves[1]:
+        left.append(_less_than_half(*halves))
     written = Written(plan.folder, read_manifest(plan.folder))
     uses: Counter[str] = Counter()
     archive = None
@@ -208,3 +211,11 @@ def _fewer(wanted: int, held: int) -> Problem:
         "Held out: {held}, not {wanted}. Near-duplicates stay together, and at least one picture has to be trained on.",
         wanted=wanted, held=held,
     )
+
+
+def _less_than_half(count: int, wanted: int) -> Problem:
+    return problem(
+        "export_less_than_half",
+        "Regularisation pictures: {count}, not {wanted}. Near-duplicates stay together in one half.",
+        count=count, wanted=wanted,
+    )  # fmt: skip
