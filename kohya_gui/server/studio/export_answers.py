@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Event, Thread
-from typing import get_args
+from typing import Any, get_args
 
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
