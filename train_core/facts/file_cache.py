@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
+from train_core.config import places
+
 logger = logging.getLogger(__name__)
 
 Stamp = tuple[str, int, int]
@@ -20,6 +22,11 @@ _TRIED, _QUICK = 16, 0.0005  # facts found out one after the other first, and se
 _ONE_AT_A_TIME: dict[str, Lock] = {}  # by kind of fact
 _TABLE = """CREATE TABLE IF NOT EXISTS known (
     path TEXT, kind TEXT, size INTEGER, mtime_ns INTEGER, value TEXT, PRIMARY KEY (path, kind))"""
+
+
+def shared_database() -> Path:
+    """The file of facts among the caches, which all programs of this user share."""
+    return places.caches_dir() / "files.sqlite"
 
 
 def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path) -> dict[Path, str]:

@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from train_core.config import places
 from train_core.config.existing import is_dir
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Entry, Library
 from train_core.data.masks import mask_files
+from train_core.facts.file_cache import shared_database
 from train_core.facts.images.image_files import content_hashes
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.run.contents import Contents
@@ -76,7 +76,7 @@ def _digest_of_use(entry: Entry) -> str:
 
 def _digest_of_model(path: Path) -> str:
     """Stands for what is in a model's file, or in those of a diffusers folder that hold weights or describe them."""
-    memory = places.caches_dir() / "files.sqlite"
+    memory = shared_database()
     if not is_dir(path):
         return remembered_hashes(path, memory).sha256
     inside = sorted(file for file in _to_depth_two(path) if file.suffix in WEIGHTS)

@@ -9,10 +9,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from train_core.config import places
 from train_core.config.jobs.train import TrainConfig
 from train_core.data.library import Library
 from train_core.data.summary import bucket_summary, dataset_summary, folder_summary, registered, tag_frequency
+from train_core.facts.file_cache import shared_database
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.run.steps import StepCount
 from train_core.methods.method import Method
@@ -39,7 +39,7 @@ class MetadataWriter:
     session_id: int = field(default_factory=lambda: secrets.randbits(32))
 
     def __post_init__(self) -> None:
-        memory = places.caches_dir() / "files.sqlite"
+        memory = shared_database()
         files = self.family.files
         assert files is not None
         self.base, self.vae = files.model.path, files.vae_path

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,9 +18,11 @@ from typing import Any, Literal, get_args
 from PIL import Image
 
 from train_core.config.problems import UserError, problem
+from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.image_files import ImageHeader, orientation, unreadable
 from train_core.studio.vision.box import Box as Rectangle
 
+KIND = "studio-pixels-1"  # of fact in the cache of files
 SMALLEST = 64  # pixels of a side, which is what trainings take at least
 STEP = 64
 MOST_BOXES, LONGEST_NAME, LONGEST_CAPTION = 20, 60, 20_000
@@ -179,19 +180,28 @@ def _of_picture(path: Path, what: Callable[[Image.Image], Any]) -> Any:
 def turned(gone: Mapping[str, str], pictures: Mapping[int, tuple[Path, ImageHeader]]) -> dict[int, str]:
     """Pictures without boxes whose pixels had some in a file that is gone, with that file's digest.
 
-    `gone` are the boxes of such files as text. Only pictures of their sizes are decoded.
+    `gone` are the boxes of such files as text. Only pictures of their sizes are decoded, and each of them once for as
+    long as its file stays as it is: a picture that was deleted must not cost this whenever a dataset is opened.
     """
     wanted = {(kept.pixels, kept.size): digest for digest, text in gone.items() if (kept := from_text(text)).pixels}
     sizes = {frozenset(size) for _, size in wanted}
+    paths = {id: path for id, (path, head) in pictures.items() if frozenset((head.width, head.height)) in sizes}
+    known = recall(list(paths.values()), KIND, _pixels_as_text, shared_database())
     found = {}
-    for id, (path, head) in pictures.items():
-        if frozenset((head.width, head.height)) not in sizes:
-            continue
-        with suppress(UserError):  # it cannot be read any more, which whoever looks at it is told
-            digest = wanted.get((pixels_of(path), stored_size(path)[0]))
+    for id, path in paths.items():
+        if path in known:
+            pixels, width, height = json.loads(known[path])
+            digest = wanted.get((pixels, (width, height)))
             if digest is not None:
                 found[id] = digest
     return found
+
+
+def _pixels_as_text(path: Path) -> str | None:
+    try:
+        return json.dumps([pixels_of(path), *stored_size(path)[0]])
+    except UserError:  # it cannot be read any more, which whoever looks at it is told
+        return None
 
 
 # As text, for the journal

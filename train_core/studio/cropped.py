@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train_core.config import places
-from train_core.facts.file_cache import recall, revise
+from train_core.facts.file_cache import recall, revise, shared_database
 from train_core.studio.measures import COLOURS, HASH_SIDE, SHRUNK, Measures, cosines
 
 KIND = "studio-crop-1"  # of fact in the cache of files
@@ -112,13 +111,9 @@ def _averages(start: float, length: float, count: int) -> Floats:
 def keep(parts: Mapping[Path, Sequence[str]]) -> None:
     """Keep of which pictures, by the digests of their contents, each of these is a part."""
     said = {path: json.dumps(list(wholes)) for path, wholes in parts.items()}
-    revise(list(parts), KIND, lambda path, now: said[path] if now != said[path] else None, _database())
+    revise(list(parts), KIND, lambda path, now: said[path] if now != said[path] else None, shared_database())
 
 
 def known(paths: Sequence[Path]) -> dict[Path, list[str]]:
     """Of which pictures each of those that were compared is a part, by the digests of their contents."""
-    return {path: json.loads(text) for path, text in recall(paths, KIND, lambda _: None, _database()).items()}
-
-
-def _database() -> Path:
-    return places.caches_dir() / "files.sqlite"
+    return {path: json.loads(text) for path, text in recall(paths, KIND, lambda _: None, shared_database()).items()}

@@ -10,9 +10,8 @@ from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 
-from train_core.config import places
 from train_core.config.problems import UserError, problem
-from train_core.facts.file_cache import recall
+from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.image_files import IMAGE_ENDINGS, ImageHeader, image_header
 
 ENDINGS = IMAGE_ENDINGS | {".gif", ".tif", ".tiff"}
@@ -60,7 +59,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 
 def headers(paths: Sequence[Path]) -> dict[Path, ImageHeader]:
     """The headers of the readable pictures, remembered until a file changes."""
-    found = recall(paths, KIND, _header, places.caches_dir() / "files.sqlite")
+    found = recall(paths, KIND, _header, shared_database())
     return {path: ImageHeader(*json.loads(text)) for path, text in found.items()}
 
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from train_core.config import places
-from train_core.facts.file_cache import recall
+from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.thumbnails import keep_thumbnail
 
@@ -95,13 +94,13 @@ def laplacian_variance(pixels: Floats) -> float:
 
 def measured(paths: Sequence[Path]) -> dict[Path, Measures]:
     """The measures of pictures, those that are not known yet taken now. Pictures that cannot be read are left out."""
-    found = recall(paths, KIND, _measured_as_text, _database())
+    found = recall(paths, KIND, _measured_as_text, shared_database())
     return {path: one for path, text in found.items() if (one := _of_text(text)) is not None}
 
 
 def known(paths: Sequence[Path]) -> dict[Path, Measures | None]:
     """The measures that were taken already, of pictures that have not changed since; None for unreadable ones."""
-    return {path: _of_text(text) for path, text in recall(paths, KIND, lambda _: None, _database()).items()}
+    return {path: _of_text(text) for path, text in recall(paths, KIND, lambda _: None, shared_database()).items()}
 
 
 def _measured_as_text(path: Path) -> str:
@@ -117,10 +116,6 @@ def _of_text(text: str) -> Measures | None:
     return None if "broken" in said else Measures(**{**said, "colours": base64.b64decode(said["colours"])})
 
 
-def _database() -> Path:
-    return places.caches_dir() / "files.sqlite"
-
-
 def percentiles(values: Iterable[float]) -> list[int]:
     """The share in percent, 0 to 100, of the other values that each one is greater than."""
     numbers = np.asarray(list(values), dtype=np.float64)
@@ -128,5 +123,3 @@ def percentiles(values: Iterable[float]) -> list[int]:
         return [100] * len(numbers)
     lower = np.searchsorted(np.sort(numbers), numbers, side="left")
     return [int(share) for share in np.round(100 * lower / (len(numbers) - 1))]
-
-

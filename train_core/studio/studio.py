@@ -79,7 +79,7 @@ class Studio:
             self.unreadable = len(paths) - len(found)
             self.looks += 1
             self.pictures = _pictures([path for path in paths if path in found], found)
-            self._digests, self._by_digest, self._by_caption = {}, {}, {}
+            self._digests, self._by_digest, self._by_caption, self._turned = {}, {}, {}, {}
             self._by_others.clear()
             for id, picture in self.pictures.items():
                 self._by_caption.setdefault(picture.path.with_suffix(""), []).append(id)
@@ -91,7 +91,6 @@ class Studio:
             without = {id: (picture.path, picture.header) for id, picture in self.pictures.items()
                        if any(self._digests.get(id, "") not in one for one in drawn)}  # fmt: skip
             gone = {digest: text for one in drawn for digest, text in one.items() if digest not in self._by_digest}
-            self._turned = {}
             for id, digest in boxes.turned(gone, without).items():
                 self._turned[self._digests[id]] = digest
                 self._decide(id, self._digests[id])

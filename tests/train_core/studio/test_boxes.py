@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from tests.pictures import noise_image
 from train_core.config.problems import UserError
+from train_core.studio import boxes
 from train_core.studio.boxes import Box, Boxed, as_text, checked, from_text, snapped, stored, upright
 from train_core.studio.dataset import dataset_of
 from train_core.studio.proposing import proposed
@@ -140,6 +141,39 @@ def test_boxes_stay_on_their_pixels_when_another_program_turns_the_picture_by_ex
     assert studio.boxes(two) == () and studio.facts[two].boxes == frozenset()
     studio.undo()
     assert [one.name for one in studio.boxes(two)] == ["face"]
+
+
+def test_a_picture_that_is_deleted_does_not_have_the_others_decoded_at_every_look(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    studio = Studio(dataset_of(folder))
+    studio.put_boxes(by_name(studio, "two.png"), [ROW])
+    (folder / "two.png").unlink()
+    decoded: list[str] = []
+    pixels_of = boxes.pixels_of
+    monkeypatch.setattr(boxes, "pixels_of", lambda path: decoded.append(path.name) or pixels_of(path))
+    for _ in range(3):
+        studio.look()
+        Studio(studio.dataset)
+    assert decoded == ["one.jpg"]
+
+
+def test_boxes_of_a_turned_picture_go_when_the_one_before_is_there_again(folder: Path):
+    path = folder / "two.png"
+    studio = Studio(dataset_of(folder))
+    studio.put_boxes(by_name(studio, "two.png"), [ROW])
+    before = path.read_bytes()
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    with Image.open(path) as image:
+        image.save(path, exif=exif)
+    studio.look()
+    assert studio.facts[by_name(studio, "two.png")].boxes == {"face"}
+    (folder / "three.png").write_bytes(before)
+    studio.look()
+    for name in ("two.png", "three.png"):
+        id = by_name(studio, name)
+        assert studio.facts[id].boxes == {box.name for box in studio.boxes(id)}
 
 
 def test_a_face_and_a_body_without_it_are_proposed_once():

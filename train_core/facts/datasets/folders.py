@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_core.config import places
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.datasets import layout
 from train_core.facts.datasets.layout import NamedFolder
-from train_core.facts.file_cache import recall
+from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.faces import without_face
 from train_core.facts.images.image_files import image_size
 
@@ -106,7 +105,7 @@ def image_sizes(images: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], li
             problems[path] = error.problems
             return None
 
-    known = recall(images, "size", find_out, places.caches_dir() / "files.sqlite")
+    known = recall(images, "size", find_out, shared_database())
     sizes = {path: _parse_size(value) for path, value in known.items()}
     return sizes, _told_together([found for path in images for found in problems.get(path, ())])
 

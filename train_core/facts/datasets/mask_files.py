@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_core.config import places
 from train_core.config.existing import is_dir
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.facts.datasets.folders import image_sizes
-from train_core.facts.file_cache import recall
+from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.buckets import Size
 from train_core.facts.images.image_files import is_image
 from train_core.facts.images.transparency import has_alpha
@@ -67,7 +66,7 @@ def survey_masks(images: Sequence[Masked], directory: str) -> MaskSurvey:
 
 def alpha_warnings(images: Sequence[Path]) -> list[Problem]:
     """A warning when none of `images` has an alpha channel to be a mask."""
-    known = recall(images, "alpha", lambda path: str(has_alpha(path)), places.caches_dir() / "files.sqlite")
+    known = recall(images, "alpha", lambda path: str(has_alpha(path)), shared_database())
     if not images or "True" in known.values():
         return []
     return [

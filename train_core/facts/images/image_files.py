@@ -11,10 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from train_core.config import places
 from train_core.config.phrases import phrase
 from train_core.config.problems import UserError, cause_of, problem
-from train_core.facts.file_cache import recall
+from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.prompts_in_pictures import CHUNKS
 
 logger = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ def content_hashes(paths: Sequence[Path]) -> dict[Path, str]:
 
     Raises UserError for a file that cannot be read.
     """
-    return recall(paths, "content", _hash, places.caches_dir() / "files.sqlite")
+    return recall(paths, "content", _hash, shared_database())
 
 
 def _hash(path: Path) -> str:

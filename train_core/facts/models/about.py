@@ -9,9 +9,8 @@ from math import prod
 from pathlib import Path
 
 from train_core.config.existing import is_file
-from train_core.config.places import caches_dir
 from train_core.config.problems import UserError
-from train_core.facts.file_cache import known_of
+from train_core.facts.file_cache import known_of, shared_database
 from train_core.facts.models.base_of_part import base_of_part
 from train_core.facts.models.headers import ModelFile, identify
 from train_core.facts.models.webuis import ModelKind
@@ -86,7 +85,7 @@ def place_of(found: ModelFile) -> ModelKind | None:
 
 def _known_hash(path: Path) -> str:
     """A1111's hash, if a run has read the file as it is now."""
-    known = known_of(path, FILE_HASHES, caches_dir() / "files.sqlite")
+    known = known_of(path, FILE_HASHES, shared_database())
     return known.split()[-1][:SHORT] if known else ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train_core.config import places
-from train_core.facts.file_cache import known_of, recall, revise
+from train_core.facts.file_cache import known_of, recall, revise, shared_database
 from train_core.facts.images.image_files import image_size, unreadable
 from train_core.studio.vision.box import Box
 
@@ -40,13 +40,13 @@ class Found:
 
 def found(path: Path) -> Found | None:
     """What was found on a picture as it is now; None if nobody has looked yet, or if it cannot be read."""
-    said = known_of(path, KIND, _database())
+    said = known_of(path, KIND, shared_database())
     return None if said is None else _of_text(said)
 
 
 def known(paths: Sequence[Path]) -> dict[Path, Found]:
     """What was found already, on those of the pictures that were looked at as they are now."""
-    return _readable(recall(paths, KIND, lambda _: None, _database()))
+    return _readable(recall(paths, KIND, lambda _: None, shared_database()))
 
 
 def last_look() -> int:
@@ -71,12 +71,12 @@ def looked(paths: Sequence[Path], what: Sequence[str]) -> dict[Path, Found]:
 
     All of `paths` may be in memory together, at 1,280 pixels: give it `AT_ONCE` at a time.
     """
-    said = recall(paths, KIND, lambda _: None, _database())
+    said = recall(paths, KIND, lambda _: None, shared_database())
     missing = [path for path in paths if path not in said or _missing(json.loads(said[path]), what)]
     if missing:
         from train_core.studio.vision.looker import Looker  # noqa: PLC0415 - loads OpenCV
 
-        said |= revise(missing, KIND, partial(_more, Looker(), tuple(what)), _database())
+        said |= revise(missing, KIND, partial(_more, Looker(), tuple(what)), shared_database())
         with suppress(OSError):  # caches that cannot be written hold nothing new either
             _last().touch()
     return _readable(said)
@@ -111,10 +111,6 @@ def _of_text(text: str) -> Found | None:
     return Found(
         boxes.get(FACES, ()), next(iter(boxes.get(PERSON, ())), None), boxes.get(TEXT, ()), frozenset(boxes)
     )
-
-
-def _database() -> Path:
-    return places.caches_dir() / "files.sqlite"
 
 
 def _last() -> Path:
