@@ -23,7 +23,7 @@ from train_core.config.problems import UserError, problem
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import MARKS, RATINGS
 from train_core.studio.listing import Listing
-from train_core.studio.studio import Outcome
+from train_core.studio.opened import Outcome
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision
 

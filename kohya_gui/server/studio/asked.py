@@ -7,7 +7,7 @@ from typing import Any
 
 from train_core.config.problems import UserError, problem
 from train_core.studio.listing import Listing
-from train_core.studio.studio import Outcome
+from train_core.studio.opened import Outcome
 
 MOST_LETTERS, MOST_PATH, MOST_TEXT = 500, 4096, 100_000
 

@@ -8,8 +8,8 @@ from typing import Any
 from kohya_gui.server.studio.asked import Asked, Changed, Finds, Found, picture_in
 from train_core.studio.dataset import box_kinds
 from train_core.studio.listing import Listing
+from train_core.studio.opened import Outcome
 from train_core.studio.proposing import proposed
-from train_core.studio.studio import Outcome
 from train_core.studio.vision.found import look
 
 

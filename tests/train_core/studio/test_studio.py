@@ -20,7 +20,8 @@ from train_core.config.problems import UserError
 from train_core.studio import captions
 from train_core.studio.dataset import Shot, dataset_of, datasets, find_dataset
 from train_core.studio.decisions import KINDS
-from train_core.studio.studio import Outcome, Studio
+from train_core.studio.opened import Outcome
+from train_core.studio.studio import Studio
 from train_core.studio.tag_edits import edit_of
 
 
@@ -117,6 +118,22 @@ def test_other_content_in_a_picture_is_another_picture(source: Path):
     noise_image((40, 30), 99).save(source / "a" / "1.png")
     again = opened(source)
     assert again.facts[by_name(again)["1.png"]].mark == "."
+
+
+def test_decisions_about_pictures_that_are_gone_cost_one_look_at_all_others(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+):
+    studio = opened(source)
+    ids = by_name(studio)
+    for number in range(8):
+        studio.mark([ids[f"{number}.png"]], "r")
+    for number in range(8):
+        (source / ("a" if number % 2 else "b") / f"{number}.png").unlink()
+    asked: list[int] = []
+    identify = Studio.identify
+    monkeypatch.setattr(Studio, "identify", lambda self, ids: asked.append(len(ids)) or identify(self, ids))
+    assert len(opened(source).pictures) == 4
+    assert asked == [4, 4]  # for the journal, and for the pictures
 
 
 def test_nothing_is_written_beside_the_pictures_by_marks(source: Path):

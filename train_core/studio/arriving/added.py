@@ -11,7 +11,8 @@ from train_core.config.places import home
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.images.prompts_in_pictures import prompt_of
 from train_core.studio.dataset import Dataset, not_written, with_source
-from train_core.studio.studio import Outcome, Studio
+from train_core.studio.opened import Outcome
+from train_core.studio.studio import Studio
 
 GENERATED = "generated"  # the folder of samples
 
