@@ -6,8 +6,9 @@ whose own hash and colours are those of a part is taken for a copy of that part,
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from train_core.facts.file_cache import recall, revise, shared_database
 from train_core.studio.measures import COLOURS, HASH_SIDE, SHRUNK, Measures, cosines
 
-KIND = "studio-crop-1"  # of fact in the cache of files
+KIND = "studio-crop-2"  # of fact in the cache of files
 SCALES, PLACES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6), (0.0, 0.25, 0.5, 0.75, 1.0)
 MOST_BITS, MOST_COLOUR = 12, 20  # of 64 bits, of 255
 ROUGH = 4  # parts of a side whose colours are compared
@@ -108,12 +109,28 @@ def _averages(start: float, length: float, count: int) -> Floats:
 # What was found, kept by the part's file
 
 
-def keep(parts: Mapping[Path, Sequence[str]]) -> None:
-    """Keep of which pictures, by the digests of their contents, each of these is a part."""
-    said = {path: json.dumps(list(wholes)) for path, wholes in parts.items()}
+def keep(parts: Mapping[Path, Sequence[str]], digests: Iterable[str]) -> None:
+    """Keep of which pictures, by the digests of their contents, each of these is a part.
+
+    `digests` are those of all contents that were compared with each other.
+    """
+    together = hashlib.blake2b("".join(sorted(digests)).encode(), digest_size=8).hexdigest()
+    said = {path: json.dumps([together, *wholes]) for path, wholes in parts.items()}
     revise(list(parts), KIND, lambda path, now: said[path] if now != said[path] else None, shared_database())
 
 
 def known(paths: Sequence[Path]) -> dict[Path, list[str]]:
     """Of which pictures each of those that were compared is a part, by the digests of their contents."""
+    return {path: wholes for path, (_, *wholes) in _known(paths).items()}
+
+
+def known_together(paths: Sequence[Path]) -> dict[Path, list[str]] | None:
+    """The same if all of these were compared with each other; None where some may be parts of others all the same."""
+    found = _known(paths)
+    if len(found) < len(paths) or len({together for together, *_ in found.values()}) > 1:
+        return None
+    return {path: wholes for path, (_, *wholes) in found.items()}
+
+
+def _known(paths: Sequence[Path]) -> dict[Path, list[str]]:
     return {path: json.loads(text) for path, text in recall(paths, KIND, lambda _: None, shared_database()).items()}

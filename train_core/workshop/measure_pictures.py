@@ -35,17 +35,17 @@ def run(config: MeasurePictures, report: Report) -> None:
 
 
 def _compare(found: dict[Path, Measures]) -> list[tuple[int, int]]:
-    """Look for cropped copies and keep them, unless all of these pictures were compared before."""
+    """Look for cropped copies and keep them, unless all of these pictures were compared with each other before."""
     paths = list(found)
     digests = content_hashes(paths)
-    known = cropped.known(paths)
-    if len(known) < len(paths):
+    known = cropped.known_together(paths)
+    if known is None:
         heads = headers(paths)
         pairs = cropped.cropped(list(found.values()), [(heads[path].width, heads[path].height) for path in paths])
         wholes: dict[Path, list[str]] = {path: [] for path in paths}
         for whole, part in pairs:
             wholes[paths[part]].append(digests[paths[whole]])
-        cropped.keep(wholes)
+        cropped.keep(wholes, digests.values())
         return pairs
     place = {digests[path]: number for number, path in enumerate(paths)}
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kohya_gui.server.studio.asked import Asked, Finds, Found
 from kohya_gui.views.studio.coverage_words import part_text, statement_text
 from train_core.studio.captions import all_tags
@@ -33,7 +35,7 @@ class CoverageAnswers:
             "statements": [
                 {
                     "kind": one.kind, "words": statement_text(one, language), "pictures": one.pictures,
-                    "others": [] if one.kind != "most" else sorted(set(facts) - set(one.pictures), key=ids.index),
+                    "others": _others(facts, one.pictures) if one.kind == "most" else [],
                     "parts": [[part_text(one, name, language), its] for name, its in one.parts],
                 }
                 for one in found
@@ -44,3 +46,9 @@ class CoverageAnswers:
 def _shown(facts: Facts) -> Shown:
     tags = tuple(tag.lower() for tag in all_tags(facts.caption))
     return Shown(tags, facts.shot, facts.folder, bool(facts.group))
+
+
+def _others(facts: Iterable[int], pictures: Iterable[int]) -> list[int]:
+    """The pictures that are not among these, in their order."""
+    those = set(pictures)
+    return [id for id in facts if id not in those]

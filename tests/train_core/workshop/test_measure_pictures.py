@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import skimage.data
 from PIL import Image
 
-from tests.train_core.workshop.conftest import RunTool
+from tests.train_core.workshop.conftest import RunTool, table
+from train_core.studio import cropped
 from train_core.studio.dataset import dataset_of
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Studio
@@ -31,3 +33,27 @@ def test_the_tool_finds_them_and_the_data_tab_groups_them(
         names = {listing.studio.pictures[id].path.name for id in group.pictures}
         assert (group.kind, names) == ("alike", {"whole.png", "part.png"})
         assert listing.studio.pictures[group.best].path.name == "whole.png"
+
+
+def test_a_copy_in_another_folder_is_found_though_each_folder_was_compared_by_itself(
+    run_tool: RunTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    astronaut = Image.fromarray(skimage.data.astronaut())
+    source = tmp_path / "pictures"
+    for name in ("x", "y"):
+        (source / name).mkdir(parents=True)
+    astronaut.save(source / "x" / "whole.png")
+    astronaut.crop((0, 0, 389, 389)).save(source / "y" / "part.png")
+    Image.fromarray(skimage.data.chelsea()).save(source / "y" / "other.png")
+    compared: list[int] = []
+    compare = cropped.cropped
+    monkeypatch.setattr(cropped, "cropped", lambda found, sizes: compared.append(len(found)) or compare(found, sizes))
+    for folder in (source / "x", source / "y"):
+        events = run_tool("measure_pictures", pictures=folder)
+        assert [event["name"] for event in events if event["kind"] == "table"] == ["pictures"]
+    for _ in range(2):
+        [(likeness, names)] = table(run_tool("measure_pictures", pictures=source), "near_duplicates")
+        assert likeness == "alike" and "whole.png" in names and "part.png" in names
+    (source / "y" / "other.png").unlink()
+    run_tool("measure_pictures", pictures=source)  # the others were compared already
+    assert compared == [1, 2, 3]
