@@ -145,3 +145,12 @@ def test_the_weight_of_sub_folders_is_shown_and_changed_before_writing(window: C
     page.locator("#studio-export-go").click()
     expect(page.locator("#studio-export-told .done")).to_be_visible()
     assert {path.name for path in (pictures.parent / "out" / "train").iterdir()} == {"22_cat", "30_dog"}
+
+
+def test_what_another_window_does_is_seen_without_asking(window: Callable[..., Page], pictures: Path):
+    one, other = window(pictures), window(pictures)
+    cell(one, "03.png").click()
+    one.keyboard.press("k")
+    expect(cell(other, "03.png")).to_have_attribute("data-mark", "k")
+    one.keyboard.press("z")
+    expect(cell(other, "03.png")).to_have_attribute("data-mark", ".")

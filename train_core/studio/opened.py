@@ -173,6 +173,11 @@ class OpenDataset:
         self.revision += 1
         return outcome
 
+    @property
+    def entries(self) -> int:
+        """The number of the journal's last entry: another one when anybody has decided or changed something."""
+        return self._decisions.last
+
     def follow(self) -> None:
         """Take in what other programs, such as a tagger's, have decided and written since."""
         with self.lock:

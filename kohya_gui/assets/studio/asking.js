@@ -1,9 +1,9 @@
 // What is asked of the server (server/studio.py): questions at any time, acts one after the other, drawn before they are answered.
 
-import {set, apply, say, takeOrder, takePictures, tell, markOf, shotOf, starsOf, recount} from "./state.js";
+import {set, at, apply, say, takeOrder, takePictures, tell, markOf, shotOf, starsOf, recount} from "./state.js";
 import {groupsOf} from "./grouping.js";
 
-const SOON = 180, AGAIN = 4000; // milliseconds after a key, and in which the same complaint isn't repeated
+const SOON = 180, AGAIN = 4000, WATCH = 3000; // milliseconds after a key, in which the same complaint isn't repeated, between two looks
 let waiting = []; // acts that are not answered yet
 let trusted = true; // whether the columns are as the server has them; what a change to captions made of them is not known here
 let line = Promise.resolve(), asked = 0, timer = 0, lastSaid = "", lastTime = 0;
@@ -61,6 +61,7 @@ function still(changed) {
 }
 
 function take(answer) {
+  set.last = answer.last ?? set.last;
   set.revision = answer.revision ?? set.revision;
   if (answer.captions && answer.captions.length > 1) trusted = false;
   if (answer.left) crucible.toast(answer.left);
@@ -105,6 +106,7 @@ export async function list({anew = false} = {}) {
     const answer = await ask("list", {filter, sort, down, revision: anew || !trusted ? null : set.revision});
     if (mine !== asked || id !== set.id) return;
     set.revision = answer.revision;
+    set.last = answer.last;
     if (answer.pictures) {
       trusted = true;
       takePictures(answer.pictures);
@@ -125,6 +127,22 @@ export function listSoon() {
   timer = setTimeout(list, SOON);
 }
 
+// Looks now and then whether another window, or a tool, has changed something.
+export function startWatching() {
+  setInterval(async () => {
+    const {id, last} = set;
+    if (!id || last === null || waiting.length || document.visibilityState !== "visible" || !at("studio-work").offsetParent) return;
+    try {
+      const answer = await ask("pulse");
+      if (id !== set.id || waiting.length || last !== set.last || answer.last === last) return;
+      await list({anew: true});
+      tell("captions", null);
+    } catch {
+      // whoever does something is told that nobody listens
+    }
+  }, WATCH);
+}
+
 // Opens a folder, a zip or a dataset that is known. Throws what is refused.
 export async function open(what) {
   await line;
@@ -133,7 +151,7 @@ export async function open(what) {
   waiting = [];
   Object.assign(set, {
     id: answer.id, name: answer.name, count: answer.count, sources: answer.sources, shots: answer.shots, kinds: answer.kinds,
-    tagger: answer.tagger, listed: answer.listed, revision: null,
+    tagger: answer.tagger, listed: answer.listed, revision: null, last: null,
     filter: "", chosen: new Set(), current: null, anchor: null, order: [], place: new Map(), groups: null, undo: "", redo: "",
   });
   tell("opened");

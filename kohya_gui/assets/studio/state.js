@@ -2,7 +2,7 @@
 
 export const set = {
   id: "", name: "", count: 0, sources: [], shots: [], tagger: "", listed: {count: 0, files: [], examples: []},
-  revision: null, pictures: null, row: new Map(), // the columns, and the row in them of each picture
+  revision: null, last: null, pictures: null, row: new Map(), // the columns, and the row in them of each picture
   marks: [], shotOf: [], stars: [], captioned: [], // of the columns those that change
   order: [], place: new Map(), // what is shown, and where in it each picture is
   groups: null, // of look-alikes, while these are shown

@@ -1,7 +1,7 @@
 // The dataset studio: puts its parts together, and does what keys and buttons say.
 
 import {set, MARKS, on, at, say, setWords, remember, remembered, setMode, choose, select, tell, figure, isCaptioned, nameOf, sizeOf, starsOf} from "./state.js";
-import {act, list, listSoon, mark, rate, shoot} from "./asking.js";
+import {act, list, listSoon, mark, rate, shoot, startWatching} from "./asking.js";
 import {startGrid, moved, chooseAll, reveal} from "./grid.js";
 import {startKeys, showKeys, areShown, actOf, nameOfKey, isPlain} from "./keys.js";
 import * as viewer from "./viewer.js";
@@ -38,6 +38,7 @@ export function start(words) {
   startComplete();
   startCoverage();
   startGrouping(groupBy);
+  startWatching();
   startCategories();
   startSaid();
   startGroups();

@@ -97,9 +97,15 @@ class Answers:
                 order, bad = [], joined(note("error", message(one, language)) for one in error.problems)
             revision = listing.studio.revision
             return {
-                "order": order, "bad": bad, "revision": revision,
+                "order": order, "bad": bad, "revision": revision, "last": listing.studio.entries,
                 "pictures": None if asked.get("revision") == revision else _columns(listing),
             }  # fmt: skip
+
+    def pulse(self, asked: Asked, _language: str) -> Found:
+        """Whether anybody has decided or changed something: another number than before."""
+        studio = self.listing(asked).studio
+        studio.follow()
+        return {"last": studio.entries}
 
     def side(self, asked: Asked, language: str) -> Found:
         """Counts, tags and filters for the pictures that a filter shows."""
@@ -218,7 +224,7 @@ class Answers:
         """What is decided in a dataset as a whole, and what could be undone."""
         studio = listing.studio
         return {
-            "revision": studio.revision, "counts": listing.counts(), "shots": listing.shots(),
+            "revision": studio.revision, "last": studio.entries, "counts": listing.counts(), "shots": listing.shots(),
             "undo": step_text(studio.last_step, language), "redo": step_text(studio.next_step, language),
         }  # fmt: skip
 
