@@ -26,6 +26,8 @@ import {toggled, wordsOf} from "./filter.js";
 // Words of a filter that marks, and changes of captions, may make untrue; a word alone may be one of a caption.
 const OF_MARKS = /^-?(mark|shot)[:=]|^-?rating/, OF_CAPTIONS = /^-?(caption|tag|missing)[:=]|^-?tags[<>=]|^[^:<>=]+$/;
 
+const SLOW = 400; // milliseconds after which it is said that undoing is under way
+
 export function start(words) {
   setWords(words);
   set.mode = remembered("mode", "cull");
@@ -195,7 +197,9 @@ function cull(letter) {
 }
 
 async function goBack(what) {
+  const slow = setTimeout(() => told(say(`${what}_slow`, {what: set[what]})), SLOW); // thousands of captions take a while
   const answer = await act(what, () => ({seen: set[what]}));
+  clearTimeout(slow);
   if (!answer) return list({anew: true}); // another window has done something since
   const pids = (answer.changed || []).map(([pid]) => pid), captions = answer.captions || [];
   if (captions.length) tell("captions", captions);
