@@ -154,3 +154,14 @@ def test_what_another_window_does_is_seen_without_asking(window: Callable[..., P
     expect(cell(other, "03.png")).to_have_attribute("data-mark", "k")
     one.keyboard.press("z")
     expect(cell(other, "03.png")).to_have_attribute("data-mark", ".")
+
+
+def test_findings_are_those_of_the_pictures_that_the_filter_shows(window: Callable[..., Page], pictures: Path):
+    (pictures / "01.txt").write_text("1girl, hat, hat")
+    page = window(pictures)
+    page.locator("[data-mode=proofread]").first.click()
+    doubled = page.locator("#studio-findings .finding.doubled")
+    expect(doubled).to_have_count(1)
+    page.locator("#studio-filter").fill("name:02")
+    page.locator("#studio-filter").press("Enter")
+    expect(doubled).to_have_count(0)

@@ -1,4 +1,4 @@
-// What is asked of the server (server/studio.py): questions at any time, acts one after the other, drawn before they are answered.
+// What is asked of the server (server/studio/): questions at any time, acts one after the other, drawn before they are answered.
 
 import {set, at, apply, say, takeOrder, takePictures, tell, markOf, shotOf, starsOf, recount} from "./state.js";
 import {groupsOf} from "./grouping.js";
@@ -40,11 +40,11 @@ export function act(what, body = {}, before = []) {
   const done = line.then(async () => {
     try {
       const answer = await ask(what, {id: mine.id, ...(typeof body === "function" ? body() : body)});
-      waiting.shift();
+      answered(mine);
       if (mine.id === set.id) take(answer);
       return answer;
     } catch (error) {
-      waiting.shift();
+      answered(mine);
       if (mine.id === set.id) apply(still(before));
       complain(error);
       return null;
@@ -52,6 +52,11 @@ export function act(what, body = {}, before = []) {
   });
   line = done;
   return done;
+}
+
+// Another dataset may have been opened meanwhile, for which other acts wait.
+function answered(mine) {
+  waiting = waiting.filter((one) => one !== mine);
 }
 
 // Those of `changed` that nothing which waits will change again.

@@ -9,10 +9,8 @@ const ORDER = ["encoding", "contradiction", "missing", "rare", "doubled", "impli
 let asked = 0, stale = true;
 
 export function startProofread() {
-  on("mode opened listed", lookIfShown);
-  on("captions", () => { stale = true; lookIfShown(); });
-  on("opened", () => { stale = true; });
-  on("listed", () => { stale = true; });
+  on("mode", lookIfShown);
+  on("captions listed", () => { stale = true; lookIfShown(); });
 }
 
 function lookIfShown() {

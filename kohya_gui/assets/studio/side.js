@@ -45,7 +45,7 @@ async function look() {
   if (!at("studio").offsetParent || document.visibilityState !== "visible") return soon(EVERY);
   const mine = ++asked, id = set.id;
   try {
-    const answer = await ask("side", {filter: set.filter, revision: set.revision});
+    const answer = await ask("side", {filter: set.filter});
     if (mine !== asked || id !== set.id) return;
     Object.assign(set, {undo: answer.undo, redo: answer.redo, shotCounts: answer.shots});
     tags = answer.tags;

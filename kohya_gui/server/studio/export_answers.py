@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any, get_args
 
 from kohya_gui.files.reach import Reach
@@ -67,6 +67,7 @@ class ExportAnswers:
     def __init__(self, listing: Finds, reach: Reach) -> None:
         self._listing = listing
         self._reach = reach
+        self._lock = Lock()
         self._writing: dict[str, Writing] = {}  # by dataset
 
     def plan(self, asked: Asked, _language: str) -> Found:
@@ -87,9 +88,10 @@ class ExportAnswers:
         listing = self._listing(asked)
         plan = self._plan(asked)
         id = listing.studio.dataset.id
-        writing = self._writing.get(id)
-        if writing is None or writing.ended:
-            writing = self._writing[id] = Writing(listing, plan)
+        with self._lock:  # so that two windows do not write at once
+            writing = self._writing.get(id)
+            if writing is None or writing.ended:
+                writing = self._writing[id] = Writing(listing, plan)
         return self._state(writing, language)
 
     def _plan(self, asked: Asked) -> Plan:

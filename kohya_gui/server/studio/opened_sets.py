@@ -32,6 +32,7 @@ class Studios:
     def __init__(self) -> None:
         self._lock = RLock()
         self._open: dict[str, Listing] = {}
+        self._turns: dict[str, RLock] = {}  # to open each of them
         self._used: dict[str, float] = {}  # when each was asked for last
         self._measured: dict[str, int] = {}  # the look at a dataset's files that was measured last
         self._at_work: dict[str, subprocess.Popen[bytes]] = {}
@@ -58,9 +59,14 @@ class Studios:
 
     def _opening(self, dataset: Dataset) -> Listing:
         with self._lock:
+            turn = self._turns.setdefault(dataset.id, RLock())
+        with turn:  # thousands of pictures take seconds, in which other datasets can be used
             found = self._open.get(dataset.id)
-            if found is None:
-                found = self._open[dataset.id] = Listing(Studio(dataset))
+            if found is not None:
+                return found
+            found = Listing(Studio(dataset))
+            with self._lock:
+                self._open[dataset.id] = found
                 for id in sorted(self._open, key=lambda id: self._used.get(id, 0.0))[:-MOST_OPEN]:
                     del self._open[id]
                     self._measured.pop(id, None)  # whoever opens it again counts its looks anew

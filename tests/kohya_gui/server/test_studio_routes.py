@@ -26,7 +26,7 @@ from tests.trained import trained_run
 from train_core.config.places import app_dir
 from train_core.facts.images.image_files import content_hashes
 from train_core.sampling.png import save_png
-from train_core.studio.dataset import dataset_of
+from train_core.studio.dataset import Dataset, dataset_of
 from train_core.studio.exporting.export import Exported, Progress, export_kept
 from train_core.studio.exporting.plan import Plan
 from train_core.studio.listing import Listing
@@ -326,6 +326,37 @@ def test_a_dataset_that_was_closed_for_others_is_measured_when_it_is_opened_agai
     assert studios.opened(second.studio.dataset.id) is None
     studios.measure(studios.find(second.studio.dataset.id))
     assert started == ["pictures", "b", "b"]
+
+
+def test_while_a_large_dataset_is_being_opened_others_are_measured_and_it_is_opened_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun, goes_on, opened = threading.Event(), threading.Event(), []
+
+    def slowly(dataset: Dataset) -> Studio:
+        begun.set()
+        goes_on.wait()
+        return Studio(dataset)
+
+    monkeypatch.setattr(opened_sets, "_start", lambda dataset: Ended())
+    studios = Studios()
+    other = studios.open_folder(source)
+    (tmp_path / "large").mkdir()
+    monkeypatch.setattr(opened_sets, "Studio", slowly)
+    openers = [
+        threading.Thread(target=lambda: opened.append(studios.open_folder(tmp_path / "large"))) for _ in range(2)
+    ]
+    dataset_of(tmp_path / "large")
+    for opener in openers:
+        opener.start()
+    begun.wait()
+    measuring = threading.Thread(target=studios.measure, args=(other,))
+    measuring.start()
+    measuring.join()  # for ever if it had to wait
+    goes_on.set()
+    for opener in openers:
+        opener.join()
+    assert opened[0] is opened[1]
 
 
 def test_a_known_dataset_is_looked_at_once_when_it_is_opened(page: Page, monkeypatch: pytest.MonkeyPatch):
