@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from train_core.studio import cropped, measures
@@ -53,6 +54,8 @@ class Listing:
         self.listed: dict[int, Listed] = {}  # captions that a metadata file has for pictures
         self._files: set[Path] = set()  # metadata files that were opened themselves
         self._groups: list[AlikeGroup] | None = None
+        self._to_compare = 0  # another number when there is something else to compare
+        self._comparing = RLock()
         self._place: dict[int, int] = {}  # of a picture in the list of groups
 
     def take_measures(self) -> int:
@@ -60,7 +63,8 @@ class Listing:
         studio = self.studio
         with studio.lock:
             if self._looks != studio.looks:
-                self._looks, self._sharpness, self._broken, self._groups = studio.looks, {}, set(), None
+                self._looks, self._sharpness, self._broken = studio.looks, {}, set()
+                self._forget_groups()
             paths = {
                 picture.path: id for id, picture in studio.pictures.items()
                 if id not in self._sharpness and id not in self._broken
@@ -93,7 +97,7 @@ class Listing:
         for id, share in zip(self._sharpness, shares, strict=True):
             if facts[id].sharp != share:
                 facts[id] = replace(facts[id], sharp=share)
-        self._groups = None
+        self._forget_groups()
         self.studio.revision += 1
 
     def take_found(self) -> None:
@@ -130,38 +134,51 @@ class Listing:
     def compare_again(self) -> None:
         """Find near-duplicates anew when they are asked for next."""
         with self.studio.lock:
-            self._groups = None
+            self._forget_groups()
+
+    def _forget_groups(self) -> None:
+        self._groups = None
+        self._to_compare += 1
 
     def alike(self) -> list[AlikeGroup]:
-        """Near-duplicates among the measured pictures, those that are the same first."""
-        with self.studio.lock:
-            if self._looks != self.studio.looks:  # what was measured is of pictures that may be gone
-                self.take_measures()
-            if self._groups is None:
-                ids, paths = [], {self.studio.pictures[id].path: id for id in self._sharpness}
+        """Near-duplicates among the measured pictures, those that are the same first.
 
-                def measured() -> Iterator[Measures]:
-                    for portion in _portions(list(paths)):
-                        for path, one in portion.items():
-                            if one is not None:
-                                ids.append(paths[path])
-                                yield one
+        Thousands of pictures take seconds to compare, in which the dataset is not locked.
+        """
+        with self._comparing:
+            while True:
+                with self.studio.lock:
+                    if self._looks != self.studio.looks:  # what was measured is of pictures that may be gone
+                        self.take_measures()
+                    if self._groups is not None:
+                        return self._groups
+                    looks, compared = self._looks, self._to_compare
+                    paths = {self.studio.pictures[id].path: id for id in self._sharpness}
+                ids: list[int] = []
+                found = groups(_measured(paths, ids), self._parts(ids, paths))
+                with self.studio.lock:
+                    if looks != self.studio.looks:
+                        continue
+                    known = [self._group(ids, one) for one in found]
+                    if compared == self._to_compare:
+                        self._groups = known
+                    self._note_groups(known)
+                    return known
 
-                self._groups = [self._group(ids, one) for one in groups(measured(), self._parts(ids))]
-                places = list(enumerate(self._groups))[::-1]
-                self._place = {id: place for place, one in places for id in one.pictures}
-                kinds = {id: one.kind for one in reversed(self._groups) for id in one.pictures}
-                for id, facts in self.studio.facts.items():
-                    if facts.group != kinds.get(id, ""):
-                        self.studio.facts[id] = replace(facts, group=kinds.get(id, ""))
-                self.studio.revision += 1
-            return self._groups
+    def _note_groups(self, found: Sequence[AlikeGroup]) -> None:
+        places = list(enumerate(found))[::-1]
+        self._place = {id: place for place, one in places for id in one.pictures}
+        kinds = {id: one.kind for one in reversed(found) for id in one.pictures}
+        for id, facts in self.studio.facts.items():
+            if facts.group != kinds.get(id, ""):
+                self.studio.facts[id] = replace(facts, group=kinds.get(id, ""))
+        self.studio.revision += 1
 
-    def _parts(self, ids: list[int]) -> Iterator[tuple[int, int]]:
+    def _parts(self, ids: list[int], paths: Mapping[Path, int]) -> Iterator[tuple[int, int]]:
         """Pairs of places in `ids`, once that is filled, of pictures of which one is a cropped copy of the other."""
         place = {id: number for number, id in enumerate(ids)}
-        paths = {self.studio.pictures[id].path: id for id in ids}
-        by_path = {path: wholes for path, wholes in cropped.known(list(paths)).items() if wholes}
+        known = cropped.known(list(paths))
+        by_path = {path: wholes for path, wholes in known.items() if wholes and paths[path] in place}
         digests = self.studio.identify(ids) if by_path else {}
         by_content = {digest: id for id, digest in digests.items()}
         for path, wholes in by_path.items():
@@ -226,6 +243,15 @@ class Listing:
     def column(self, of: Callable[[Facts], Any]) -> list[Any]:
         """Something of all pictures, in the order of their names."""
         return [of(facts) for facts in self.studio.facts.values()]
+
+
+def _measured(paths: Mapping[Path, int], ids: list[int]) -> Iterator[Measures]:
+    """The measures of these pictures; `ids` are filled with whose they are."""
+    for portion in _portions(list(paths)):
+        for path, one in portion.items():
+            if one is not None:
+                ids.append(paths[path])
+                yield one
 
 
 def _portions(paths: Sequence[Path]) -> Iterator[dict[Path, Measures | None]]:

@@ -101,10 +101,13 @@ class OpenDataset:
     def identify(self, ids: Iterable[int]) -> dict[int, str]:
         """The digests of pictures' contents; those that cannot be read any more are left out."""
         missing = {id: self.pictures[id].path for id in ids if id not in self._digests and id in self.pictures}
-        for id, digest in digests_of(missing).items():
-            self._digests[id] = digest
-            self._by_digest.setdefault(digest, []).append(id)
-            self._decide(id, digest)
+        found = digests_of(missing)
+        with self.lock:
+            for id, digest in found.items():
+                if id in self.pictures and id not in self._digests:
+                    self._digests[id] = digest
+                    self._by_digest.setdefault(digest, []).append(id)
+                    self._decide(id, digest)
         return {id: self._digests[id] for id in ids if id in self._digests}
 
     def _decide(self, id: int, digest: str) -> None:

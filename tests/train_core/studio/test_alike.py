@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from train_core.config.places import app_dir
-from train_core.studio.alike import best_of, groups
+from train_core.studio.alike import Group, best_of, groups
 from train_core.studio.dataset import dataset_of
 from train_core.studio.listing import Listing
 from train_core.studio.measures import Measures, known, measure, measured, percentiles, perceptual_hash
@@ -125,3 +127,25 @@ def test_measures_are_remembered_and_come_into_the_listing(tmp_path: Path):
 def test_no_pictures_have_no_groups():
     assert groups([]) == []
     assert groups([Measures(0, 0, bytes(768), 1, 0.5)]) == []
+
+
+def test_pictures_are_marked_while_thousands_of_others_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number in range(3):
+        photograph(number).save(folder / f"{number}.png")
+    measured(sorted(folder.iterdir()))
+    listing = Listing(Studio(dataset_of(folder)))
+    listing.take_measures()
+    marked: list[bool] = []
+
+    def slowly(*given: Any) -> list[Group]:
+        marking = threading.Thread(target=lambda: listing.studio.mark(list(listing.studio.pictures), "k"))
+        marking.start()
+        marking.join()  # for ever if it had to wait
+        marked.append(True)
+        return groups(*given)
+
+    monkeypatch.setattr("train_core.studio.listing.groups", slowly)
+    assert listing.alike() == [] and listing.alike() == [] and marked == [True]
+    assert listing.counts()["k"] == 3
