@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from train_core.config.existing import is_dir, is_file
@@ -22,6 +23,7 @@ FILE = "studio.json"
 TRASH = "trash"  # below the home
 VERSION = 1
 ID = re.compile(r"[0-9a-f]{12}")
+_MAKING = Lock()  # else two windows that open a folder for the first time would make two datasets of it
 LONGEST_NAME, MOST_SHOTS, LARGEST_TARGET = 100, 12, 10_000
 MOST_BOX_KINDS = 20
 
@@ -77,12 +79,13 @@ def dataset_of(source: Path) -> Dataset:
     """
     must_be_there(source)
     place = real_path(source)
-    known = _known(place)
-    if known is not None:
-        return known
-    made = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
-    write(made)
-    return made
+    with _MAKING:
+        known = _known(place)
+        if known is not None:
+            return known
+        made = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
+        write(made)
+        return made
 
 
 def _known(place: Path) -> Dataset | None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def test_a_folder_that_is_opened_again_is_the_same_dataset(source: Path):
         dataset_of(source / "not there")
     with pytest.raises(UserError, match="no longer known"):
         find_dataset("../x")
+
+
+def test_a_folder_that_is_opened_twice_at_once_is_one_dataset(source: Path):
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(dataset_of, [source] * 8))
+    assert len({one.id for one in found}) == len(datasets()) == 1
 
 
 def test_marks_hold_for_the_next_time_and_for_moved_pictures(source: Path):

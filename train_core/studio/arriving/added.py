@@ -29,7 +29,8 @@ def take_added(studio: Studio) -> Outcome:
     """
     place = place_of(studio.dataset)
     if place.is_dir():
-        studio.set_sources(with_place(studio.dataset))
+        with studio.lock:  # the description is written as a whole
+            studio.set_sources(with_place(studio.dataset))
     else:
         studio.look()
     prompts = {
