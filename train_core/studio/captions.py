@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -148,6 +150,8 @@ def write(path: Path, whole: str | None) -> None:
     if whole is None:
         path.unlink(missing_ok=True)
         return
+    if not path.parent.is_dir():  # which writing would make: perhaps where a drive that is gone was mounted
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     with write_whole(path) as temporary:
         temporary.write_bytes(whole.encode("utf-8", "surrogateescape"))
 

@@ -37,11 +37,15 @@ class Studio(OpenDataset):
     def _decide_all(self, kind: str, ids: Sequence[int], value: str) -> Outcome:
         with self.lock, self._journal.alone():
             self._catch_up()
-            before = {digest: self._value(kind, digest) for digest in self.identify(ids).values()}
+            digests = self.identify(ids)
+            gone = [self.pictures[id].path for id in ids if id not in digests and id in self.pictures]
+            if gone and not digests:
+                raise UserError(_gone(gone))
+            before = {digest: self._value(kind, digest) for digest in digests.values()}
             change = {digest: [had, value] for digest, had in before.items() if had != value}
-            if not change:
-                return Outcome()
-            return self._take({"do": kind, "to": change, "words": {"value": value}})
+            outcome = self._take({"do": kind, "to": change, "words": {"value": value}}) if change else Outcome()
+            outcome.left += [_gone(gone)] if gone else []
+            return outcome
 
     # Boxes, and what is painted
 
@@ -216,6 +220,16 @@ class Studio(OpenDataset):
 
 def _unless_there(shown: str, text: str) -> str:
     return shown or text
+
+
+def _gone(paths: Sequence[Path]) -> Problem:
+    return problem(
+        "studio_gone_pictures",
+        "{picture} cannot be read in {folder} any more (pictures: {count}), so nothing is decided about it. If the "
+        "folder was moved, add its new place to this dataset, and all decisions are known again; if it is back, open "
+        "it again.",
+        picture=paths[0].name, folder=str(paths[0].parent), count=len(paths),
+    )
 
 
 def changed_outside(path: Path) -> Problem:

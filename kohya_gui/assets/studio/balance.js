@@ -22,7 +22,12 @@ async function look(wanted) {
   } catch {
     // what cannot be is told when it is to be written
   }
-  if (mine === asked) draw(folders, wanted);
+  if (mine !== asked) return;
+  draw(folders, wanted);
+  if (folders.length < 2) return;
+  const all = folders.reduce((sum, [use, , pictures, repeats]) => sum + (use === "train" ? pictures * repeats : 0), 0);
+  at("studio-export-sum").hidden = false;
+  at("studio-export-sum").textContent = say("export_all", {all});
 }
 
 function draw(folders, wanted) {

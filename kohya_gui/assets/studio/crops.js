@@ -185,7 +185,7 @@ function choose(number) {
   draw();
 }
 
-// The pointer: on nothing it draws a new box, on a box it moves it, on an edge of the chosen one it pulls that.
+// The pointer draws a new box wherever it is dragged, also within another; a box's name moves it, an edge of the chosen one pulls.
 function grab(event) {
   if (event.button || shown === null) return;
   event.preventDefault();
@@ -194,7 +194,8 @@ function grab(event) {
     Math.max(0, Math.min(width, ((one.clientX - area.left) / area.width) * width)),
     Math.max(0, Math.min(height, ((one.clientY - area.top) / area.height) * height)),
   ];
-  const from = spot(event), edge = event.target.dataset?.edge, on = event.target.closest(".box");
+  const from = spot(event), edge = event.target.dataset?.edge;
+  const on = edge || event.target.closest(".box > span") ? event.target.closest(".box") : null;
   const number = on ? Number(on.dataset.number) : -1;
   if (on && number !== chosen) choose(number);
   const before = on ? {...boxes[number]} : null;
@@ -210,7 +211,7 @@ function grab(event) {
     removeEventListener("pointercancel", cancel);
     const far = Math.max(Math.abs(up.clientX - event.clientX), Math.abs(up.clientY - event.clientY)) >= LEAST;
     if (!before) ghost.remove();
-    if (!far) return on ? layer.children[number]?.focus({preventScroll: true}) : draw();
+    if (!far) return pick(on ? number : innermost(from));
     if (before) Object.assign(boxes[number], rounded(now));
     else {
       const name = at("studio-crops-kind").value.trim() || set.kinds[0]?.name || "box";
@@ -223,6 +224,18 @@ function grab(event) {
   addEventListener("pointermove", drag);
   addEventListener("pointerup", drop);
   addEventListener("pointercancel", cancel, {once: true});
+}
+
+// The smallest box around a place, -1 where there is none.
+function innermost([x, y]) {
+  const area = (box) => (box.right - box.left) * (box.bottom - box.top);
+  const around = boxes.filter((box) => box.left <= x && x <= box.right && box.top <= y && y <= box.bottom);
+  return boxes.indexOf(around.sort((one, other) => area(one) - area(other))[0]);
+}
+function pick(number) {
+  if (number < 0) return draw();
+  choose(number);
+  sheet().querySelector(".boxes").children[number].focus({preventScroll: true});
 }
 
 function pulled(before, edge, from, to, width, height) {

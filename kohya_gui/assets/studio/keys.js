@@ -32,7 +32,7 @@ export function nameOfKey(event) {
 export const isPlain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
 export const keyOf = (act) => own[act] ?? USUAL[act];
 export const actOf = (key) => Object.keys(USUAL).find((act) => keyOf(act) === key);
-export const shownKey = (key) => key.split("+").map((one) => SHOWN[one] || one).join(" ");
+export const shownKey = (key) => (key === "+" ? key : key.split("+").map((one) => SHOWN[one] || one).join(" "));
 
 export function startKeys() {
   const kept = remembered("keys", {});

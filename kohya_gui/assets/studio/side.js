@@ -29,6 +29,7 @@ export function startSide(toggleWord) {
     at("studio-finder").dataset.path = set.sources[0] ?? "";
   });
   on("listed", () => look());
+  on("mode", () => { at("studio-side").scrollTop = 0; });
   on("captions", () => soon(SOON));
   // Whoever comes back from another tab may have had something looked for there.
   new IntersectionObserver(([work]) => { if (work.isIntersecting) soon(0); }).observe(at("studio-work"));

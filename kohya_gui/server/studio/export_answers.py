@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, get_args
 
@@ -9,6 +10,7 @@ from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
 from kohya_gui.server.studio.asked import MOST_PATH, Asked, Finds, Found, text_in, whole_in
 from kohya_gui.views.studio.words import notes_html
+from train_core.config.paths import clean_path
 from train_core.config.places import home
 from train_core.config.problems import UserError, problem
 from train_core.studio.decisions import KEEP
@@ -95,7 +97,7 @@ class ExportAnswers:
         return self._state(writing, language)
 
     def _plan(self, asked: Asked) -> Plan:
-        folder = self._reach.must_find(text_in(asked, "folder", MOST_PATH))
+        folder = self._reach.must_find(_whole_path(text_in(asked, "folder", MOST_PATH)))
         form: Form = next((one for one in get_args(Form) if one == asked.get("form")), "folders")
         return Plan(
             folder, text_in(asked, "name"), whole_in(asked, "repeats"), max(0, whole_in(asked, "held_out")),
@@ -148,6 +150,21 @@ def _described(done: Exported, plan: Plan, language: str) -> Found:
         "description": str(done.description or ""), "name": plan.name, "keep_tokens": done.keep_tokens,
         "picks_lines": done.picks_lines,
     }  # fmt: skip
+
+
+def _whole_path(text: str) -> str:
+    """The folder that was typed. Raises UserError for none, and for one that begins wherever Crucible was started."""
+    if not text.strip():
+        raise UserError(problem("export_no_folder", "Say in which folder to write: type it, or pick one."))
+    if not Path(clean_path(text)).expanduser().is_absolute():
+        raise UserError(
+            problem(
+                "export_relative",
+                "{folder} says not where it begins. Write the whole path, for example {example}.",
+                folder=text[:300], example=str(home() / EXPORTS / text.strip()[:100]),
+            )
+        )
+    return text
 
 
 def _stopped() -> UserError:

@@ -419,6 +419,16 @@ def test_boxes_are_proposed_for_the_face_and_the_person_of_a_photograph(tmp_path
     assert page.ask("propose", picture=page.ids()["noise.png"])["boxes"] == []
 
 
+def test_an_export_without_a_whole_path_is_refused(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    page.ask("mark", pictures=list(page.ids().values()), mark="k")
+    assert "Say in which folder" in page.ask("export", folder=" ", name="nagisa", repeats=7)["error"]
+    told = page.ask("export", folder="relative/x", name="nagisa", repeats=7)["error"]
+    assert "says not where it begins" in told and not (tmp_path / "relative").exists()
+    told = page.ask("export", folder=str(tmp_path / "out"), name="a<b", repeats=7, whole=False)["error"]
+    assert "a&lt;b cannot be the name of a folder" in told and "Neither whole pictures nor boxes" in told
+
+
 def test_an_export_goes_only_where_the_page_may_look(source: Path, tmp_path: Path):
     page = Page(visit(Reach((source,))), source)
     page.ask("mark", pictures=list(page.ids().values()), mark="k")

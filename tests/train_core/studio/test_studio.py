@@ -410,3 +410,23 @@ def test_a_dataset_without_its_folder_is_told(source: Path):
     shutil.rmtree(source)
     assert Studio(made).pictures == {}
     assert datasets_dir().is_dir()
+
+
+def test_a_folder_that_is_gone_is_told_and_never_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+    source = tmp_path / "drive" / "pictures"
+    source.mkdir(parents=True)
+    noise_image((64, 64), 1).save(source / "one.png")
+    noise_image((64, 64), 2).save(source / "two.png")
+    studio = Studio(dataset_of(source))
+    one, two = studio.pictures
+    (source / "two.png").unlink()
+    done = studio.mark([one, two], "k")
+    assert done.decided == {one} and [left.code for left in done.left] == ["studio_gone_pictures"]
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError) as refused:
+        studio.mark([two], "k")
+    assert "two.png" in refused.value.problems[0].text
+    done = studio.write(one, "1girl", "")
+    assert [left.code for left in done.left] == ["studio_caption_not_written"]
+    assert not source.exists()

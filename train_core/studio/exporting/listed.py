@@ -30,7 +30,7 @@ def check_form(form: Form, pieces: Iterable[Piece]) -> None:
         raise UserError(
             problem(
                 "export_form", "A list of captions ({form}) has no place for regularisation pictures and masks. Export "
-                "as folders, or give the boxes another use under Crops.",
+                "as folders, or take boxes for regularisation and what is not to be learnt away under Crops.",
                 form=form,
             )
         )  # fmt: skip

@@ -68,6 +68,10 @@ def check(studio: Studio, ids: Sequence[int], plan: Plan) -> None:
         found.append(problem("export_repeats", "Repeats have to be from 1 to {most}.", most=MOST_REPEATS))
     if not ids:
         found.append(problem("export_nothing", "No picture is kept. Mark the pictures to train on with K first."))
+    elif not plan.whole and not plan.boxes:
+        found.append(
+            problem("export_neither", "Neither whole pictures nor boxes are asked for. Choose one of them, or both.")
+        )
     elif not plan.whole and not (plan.boxes and any(studio.facts[id].boxes for id in ids)):
         found.append(
             problem(
@@ -103,7 +107,8 @@ def name_problems(name: str) -> list[Problem]:
     if (refused := refused_name(name)) is not None or name[-1] in ". ":
         return [
             problem(
-                "export_name_refused", "The name cannot be that of a folder: {reason}.", reason=refused or name
+                "export_name_refused", "{name} cannot be the name of a folder: {reason}.", name=name,
+                reason=refused or name,
             )
         ]  # fmt: skip
     return []
