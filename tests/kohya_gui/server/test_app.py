@@ -14,9 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.routing import Route
 
+from kohya_gui.files.reach import EVERYWHERE
 from kohya_gui.options import PageOptions
 from kohya_gui.server import app, listener
+from kohya_gui.server.studio.routes import studio_routes
 from tests.kohya_gui.server.serving import RUN, served
 from train_core.config.places import runs_dir
 
@@ -145,6 +148,15 @@ def test_a_stranger_is_sent_away(stranger, path):
         assert answer.status_code == 401, method
     forged = dict.fromkeys(("access-token", "access-token-unsecure-x"), "forged")
     assert stranger.get(path, cookies=forged).status_code == 401
+
+
+def test_a_stranger_is_sent_away_from_every_route_of_the_data_tab(stranger):
+    routes = [route for route in studio_routes("en", EVERYWHERE) if isinstance(route, Route)]
+    assert len(routes) > 30
+    for route in routes:
+        path = re.sub(r"\{[^}]*\}", "1", route.path)
+        for method in route.methods or ():
+            assert stranger.request(method, path).status_code == 401, (method, path)
 
 
 def test_a_wrong_password_opens_nothing(stranger):
