@@ -379,6 +379,12 @@ def test_copies_are_shown_in_groups_and_all_but_the_best_rejected(window: Callab
     expect(cell(page, "one.png")).to_have_attribute("data-mark", UNDECIDED)
     press(page, "d")
     expect(page.locator("#studio-count")).to_have_text("4 pictures")
+    page.locator("#studio-filter").fill("name:small")
+    expect(page.locator("#studio-count")).to_have_text("1 of 4")
+    page.locator("#studio-filter").press("Enter")
+    press(page, "d")  # among the pictures that the filter shows there is no copy
+    expect(page.locator("#studio-groups")).to_be_visible()
+    expect(page.locator("#studio-grid .head")).to_have_count(0)
 
 
 def test_hostile_names_and_captions_stay_text(window: Callable[..., Page], tmp_path: Path) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from train_core.studio import cropped, measures
-from train_core.studio.alike import Group, best_of, groups
 from train_core.studio.arriving.listed_captions import Listed, captions_in, metadata_files
 from train_core.studio.captions import all_tags
 from train_core.studio.decisions import MARKS, REJECT
+from train_core.studio.likeness.alike import Group, groups
+from train_core.studio.likeness.copies import Copy, Kept, kept_by, ranked
 from train_core.studio.measures import Measures
 from train_core.studio.query import Facts, parse
 from train_core.studio.studio import Studio
@@ -34,11 +35,12 @@ SORTS = ("name", "changed", "size", "aspect", "sharpness", "brightness", "tags",
 
 @dataclass(frozen=True)
 class AlikeGroup:
-    """Near-duplicates: their kind, the pictures, and which one is the best of them."""
+    """Near-duplicates: their kind, the pictures, which are mirrored as against most, and what their files keep."""
 
     kind: str
     pictures: tuple[int, ...]
-    best: int
+    mirrored: frozenset[int] = frozenset()
+    kept: Mapping[int, Kept] = field(default_factory=dict)
 
 
 class Listing:
@@ -156,10 +158,10 @@ class Listing:
                     paths = {self.studio.pictures[id].path: id for id in self._sharpness}
                 ids: list[int] = []
                 found = groups(_measured(paths, ids), self._parts(ids, paths))
+                known = _as_groups(ids, found, {id: path for path, id in paths.items()})
                 with self.studio.lock:
                     if looks != self.studio.looks:
                         continue
-                    known = [self._group(ids, one) for one in found]
                     if compared == self._to_compare:
                         self._groups = known
                     self._note_groups(known)
@@ -184,11 +186,27 @@ class Listing:
         for path, wholes in by_path.items():
             yield from ((place[by_content[one]], place[paths[path]]) for one in wholes if one in by_content)
 
-    def _group(self, ids: Sequence[int], group: Group) -> AlikeGroup:
-        members = tuple(ids[place] for place in group.members)
-        facts = self.studio.facts
-        pixels = {id: facts[id].width * facts[id].height for id in members}
-        return AlikeGroup(group.kind, members, best_of(members, pixels, self._sharpness))
+    def copies(self, filter: str = "") -> list[tuple[str, list[int]]]:
+        """Groups among the pictures that a filter shows: their kind, and the pictures, the best one first.
+
+        What is decided counts as it is now. Raises UserError for a filter that is none.
+        """
+        found, shown = self.alike(), set(self.order(filter))
+        with self.studio.lock:
+            facts = self.studio.facts
+            inside = [(one, [id for id in one.pictures if id in shown and id in facts]) for one in found]
+            same = {tuple(ids) for one, ids in inside if one.kind == "same"}
+            return [
+                (one.kind, ranked({id: self._copy(id, one) for id in ids})) for one, ids in inside
+                if len(ids) > 1 and (one.kind == "same" or tuple(ids) not in same)
+            ]  # fmt: skip
+
+    def _copy(self, id: int, group: AlikeGroup) -> Copy:
+        facts = self.studio.facts[id]
+        return Copy(
+            facts.width * facts.height, facts.captioned, id in group.mirrored, group.kept.get(id, Kept()),
+            self._sharpness.get(id, 0.0), facts.mark,
+        )  # fmt: skip
 
     def order(self, filter: str, sort: str = "name", down: bool = False) -> list[int]:
         """The pictures that the filter shows, sorted. Raises UserError for a filter that is none."""
@@ -236,13 +254,23 @@ class Listing:
 
     def facets(self, ids: Sequence[int]) -> list[tuple[str, int]]:
         """The filters that are offered, each with how many of these pictures it would leave."""
-        shown = [facts for id in ids if (facts := self.studio.facts.get(id)) is not None]
+        shown = [self.studio.facts[id] for id in ids if id in self.studio.facts]
         more = (facet for what, facets in FOUND_FACETS.items() if self.looked.get(what) for facet in facets)
         return [(facet, sum(map(parse(facet), shown))) for facet in (*FACETS, *more)]
 
     def column(self, of: Callable[[Facts], Any]) -> list[Any]:
         """Something of all pictures, in the order of their names."""
         return [of(facts) for facts in self.studio.facts.values()]
+
+
+def _as_groups(ids: Sequence[int], found: Sequence[Group], paths: Mapping[int, Path]) -> list[AlikeGroup]:
+    """Groups of places in `ids` as groups of pictures, with what their files keep."""
+    told, kept = [], kept_by([paths[id] for id in {ids[place] for group in found for place in group.members}])
+    for group in found:
+        members = tuple(ids[place] for place in group.members)
+        keeps = {id: kept[paths[id]] for id in members if paths[id] in kept}
+        told.append(AlikeGroup(group.kind, members, frozenset(ids[place] for place in group.mirrored), keeps))
+    return told
 
 
 def _measured(paths: Mapping[Path, int], ids: list[int]) -> Iterator[Measures]:

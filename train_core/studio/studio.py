@@ -37,13 +37,15 @@ class Studio(OpenDataset):
     def _decide_all(self, kind: str, ids: Sequence[int], value: str) -> Outcome:
         with self.lock, self._journal.alone():
             self._catch_up()
-            digests = self.identify(ids)
+            digests = self.identify(dict.fromkeys(ids))
             gone = [self.pictures[id].path for id in ids if id not in digests and id in self.pictures]
             if gone and not digests:
                 raise UserError(_gone(gone))
             before = {digest: self._value(kind, digest) for digest in digests.values()}
             change = {digest: [had, value] for digest, had in before.items() if had != value}
-            outcome = self._take({"do": kind, "to": change, "words": {"value": value}}) if change else Outcome()
+            count = sum(digest in change for digest in digests.values())  # files with one content share what is decided
+            words = {"value": value, "pictures": count}
+            outcome = self._take({"do": kind, "to": change, "words": words}) if change else Outcome()
             outcome.left += [_gone(gone)] if gone else []
             return outcome
 

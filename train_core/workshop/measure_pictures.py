@@ -7,8 +7,8 @@ from pathlib import Path
 from train_core.config.jobs.tools import MeasurePictures
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio import cropped
-from train_core.studio.alike import Group, groups
 from train_core.studio.dataset import sources_of
+from train_core.studio.likeness.alike import Group, groups
 from train_core.studio.looking import headers, name_below, no_pictures, picture_files
 from train_core.studio.measures import AT_ONCE, Measures, measured, percentiles
 from train_core.workshop.common.report import Report

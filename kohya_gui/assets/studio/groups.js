@@ -14,10 +14,13 @@ export async function showGroups() {
   clearTimeout(timer);
   const id = set.id;
   try {
-    const {groups, measured} = await ask("groups");
-    if (id !== set.id) return;
-    const first = (group) => [group.best, ...group.pictures.filter((pid) => pid !== group.best)];
-    const known = groups.map((group) => ({...group, pictures: first(group).filter((pid) => set.row.has(pid))}));
+    const {filter} = set;
+    const {groups, measured} = await ask("groups", {filter});
+    if (id !== set.id || filter !== set.filter) return;
+    const known = groups.map(({kind, pictures}) => {
+      const there = pictures.filter((pid) => set.row.has(pid));
+      return {kind, pictures: there, get best() { return bestOf(there); }};
+    });
     set.groups = known.filter((group) => group.pictures.length > 1);
     draw(measured);
     takeOrder(set.groups.flatMap((group) => group.pictures));
@@ -33,10 +36,16 @@ export function leaveGroups() {
   draw();
 }
 
-// Rejects all but the best of each group; what was kept by hand stays.
+// Of a group, the best ones first: one that somebody keeps, else one about which nothing is decided.
+function bestOf(pids) {
+  return pids.find((pid) => markOf(pid) === "k") ?? pids.find((pid) => markOf(pid) === ".") ?? pids[0];
+}
+
+// Rejects all but the best of each group; what was kept by hand stays, and nothing goes for one that is not wanted itself.
 export function keepBest(groups) {
-  const pids = groups.flatMap((group) => group.pictures.filter((pid) => pid !== group.best && markOf(pid) !== "k"));
-  if (pids.length) mark(pids, "r");
+  const pids = groups.filter(({best}) => "k.".includes(markOf(best))).flatMap(({best, pictures}) =>
+    pictures.filter((pid) => pid !== best && !"kr".includes(markOf(pid))));
+  if (pids.length) mark([...new Set(pids)], "r");
 }
 
 function draw(measured = [0, 0]) {

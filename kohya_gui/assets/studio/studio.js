@@ -146,7 +146,7 @@ function noteChange(words, sorts) {
 }
 
 function describe() {
-  const all = set.pictures ? set.pictures.id.length : 0, shown = set.order.length;
+  const all = set.pictures ? set.pictures.id.length : 0, shown = set.place.size; // a picture may be in two groups
   at("studio-count").textContent = shown === all ? say("known_count", {count: all}) : say("of", {count: shown, all});
   at("studio-none").hidden = shown > 0;
   if (!shown && !set.groups) at("studio-none").textContent = say(all ? "none" : "none_inside");

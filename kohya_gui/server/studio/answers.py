@@ -191,13 +191,13 @@ class Answers:
         return self._described(listing)
 
     def groups(self, asked: Asked, language: str) -> Found:
-        """Near-duplicates, as far as pictures are measured."""
+        """Near-duplicates among the pictures that a filter shows, as far as they are measured; the best ones first."""
         listing = self.listing(asked)
         self._studios.measure(listing)
         done = listing.take_measures()
         return {
             "groups": [
-                {"kind": one.kind, "pictures": one.pictures, "best": one.best} for one in listing.alike()
+                {"kind": kind, "pictures": pictures} for kind, pictures in listing.copies(text_in(asked, "filter"))
             ],
             "measured": [done, len(listing.studio.pictures)], "revision": listing.studio.revision,
         }  # fmt: skip

@@ -24,7 +24,8 @@ def step_text(step: Step | None, language: str) -> str:
     """What a step was, in a few words; "" for none."""
     if step is None:
         return ""
-    count = f"{len(step.change):,}"
+    pictures = step.words.get("pictures")
+    count = f"{pictures if type(pictures) is int else len(step.change):,}"
     value = str(step.words.get("value") or "")
     if step.kind == "mark":
         return text(f"ui.studio.step.{MARK_NAMES.get(value, 'undecided')}", language, count=count)

@@ -32,7 +32,8 @@ def test_the_tool_finds_them_and_the_data_tab_groups_them(
         [group] = listing.alike()
         names = {listing.studio.pictures[id].path.name for id in group.pictures}
         assert (group.kind, names) == ("alike", {"whole.png", "part.png"})
-        assert listing.studio.pictures[group.best].path.name == "whole.png"
+        [(_, [best, _other])] = listing.copies()
+        assert listing.studio.pictures[best].path.name == "whole.png"
 
 
 def test_a_copy_in_another_folder_is_found_though_each_folder_was_compared_by_itself(

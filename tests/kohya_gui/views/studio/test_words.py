@@ -22,3 +22,7 @@ def test_every_kind_of_decision_has_words_also_where_it_is_taken_away(kind: str,
 def test_stars_and_shots_are_named():
     assert step_text(Step(1, "rating", {"a": ("", "4")}, {"value": "4"}), "en") != step_text(None, "en") == ""
     assert "4" in step_text(Step(1, "rating", {"a": ("", "4")}, {"value": "4"}), "en")
+
+
+def test_a_step_counts_pictures_where_several_have_the_same_content():
+    assert "(96)" in step_text(Step(1, "mark", {"a": (".", "r")}, {"value": "r", "pictures": 96}), "en")

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from train_core.config.places import app_dir
-from train_core.studio.alike import Group, best_of, groups
 from train_core.studio.dataset import dataset_of
+from train_core.studio.likeness.alike import Group, groups
 from train_core.studio.listing import Listing
 from train_core.studio.measures import Measures, known, measure, measured, percentiles, perceptual_hash
 from train_core.studio.studio import Studio
@@ -81,10 +81,6 @@ def test_the_demos_pictures_of_other_colours_are_never_the_same(tmp_path: Path):
             members = [known_pictures[paths[place]] for place in group.members]
             colours = [np.frombuffer(one.colours, np.uint8).astype(int) for one in members]
             assert all(np.abs(one - colours[0]).mean() <= 20 for one in colours)
-
-
-def test_the_best_has_the_most_pixels_and_of_as_many_is_the_sharpest():
-    assert best_of([1, 2, 3], {1: 10, 2: 20, 3: 20}, {1: 9.0, 2: 1.0, 3: 2.0}) == 3
 
 
 def test_sharpness_tells_a_picture_from_its_blurred_copy(tmp_path: Path):

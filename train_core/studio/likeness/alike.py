@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,16 @@ MOST_BITS, MOST_COLOUR = 8, 20  # of 64 bits, of 255; what true copies stay with
 ROWS = 256  # compared with all others at once
 
 Kind = Literal["same", "alike"]
-Id = TypeVar("Id", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures that belong together, by their place in the list that was compared."""
+    """Pictures that belong together, by their place in the list that was compared, and which of them few others face.
+    """
 
     kind: Kind
     members: tuple[int, ...]
+    mirrored: frozenset[int] = frozenset()
 
 
 def groups(pictures: Iterable[Measures], parts: Iterable[tuple[int, int]] = ()) -> list[Group]:
@@ -49,9 +50,12 @@ def groups(pictures: Iterable[Measures], parts: Iterable[tuple[int, int]] = ()) 
             same.join(first, second)
     for pair in parts:
         alike.join(*pair)
-    found = [Group("same", members) for members in same.groups()]
+    found = [Group("same", members, _mirrored(members, hashes, mirrored)) for members in same.groups()]
     whole = {group.members for group in found}
-    found += [Group("alike", members) for members in alike.groups() if members not in whole]
+    found += [
+        Group("alike", members, _mirrored(members, hashes, mirrored)) for members in alike.groups()
+        if members not in whole
+    ]  # fmt: skip
     return sorted(found, key=lambda group: (group.kind != "same", -len(group.members), group.members))
 
 
@@ -66,6 +70,17 @@ def _close(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> Iterator
             wanted = firsts < seconds
             for first, second in zip(firsts[wanted].tolist(), seconds[wanted].tolist(), strict=True):
                 yield first, second, is_mirrored
+
+
+def _mirrored(members: tuple[int, ...], hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> frozenset[int]:
+    """Those of the members that are mirrored as against most of them; none where as many face each way."""
+    places = list(members)
+    straight = np.bitwise_count(hashes[places] ^ hashes[places[0]])
+    turned = np.bitwise_count(mirrored[places] ^ hashes[places[0]])
+    other = {place for place, is_other in zip(places, (turned < straight).tolist(), strict=True) if is_other}
+    if 2 * len(other) == len(places):
+        return frozenset()
+    return frozenset(other if 2 * len(other) < len(places) else set(places) - other)
 
 
 def _colour_difference(first: NDArray[np.uint8], second: NDArray[np.uint8], mirrored: bool) -> float:
@@ -99,8 +114,3 @@ class _Sets:
         for place in range(len(self._parent)):
             by_root.setdefault(self._root(place), []).append(place)
         return [tuple(members) for members in by_root.values() if len(members) > 1]
-
-
-def best_of(ids: Sequence[Id], pixels: Mapping[Id, int], sharpness: Mapping[Id, float]) -> Id:
-    """The one to keep of a group: the most pixels, and of as many, the sharpest."""
-    return max(ids, key=lambda id: (pixels.get(id, 0), sharpness.get(id, 0.0)))
