@@ -243,8 +243,8 @@ def _told_together(problems: list[Problem]) -> list[Problem]:
     return [
         alike[0] if len(alike) == 1 else problem(
             "captions_not_utf8",
-            "{count} captions are not UTF-8; they look like {encoding}, for example {path}. Convert them to UTF-8, or "
-            "open and save each with this encoding in a text editor.",
+            "{count} captions are not UTF-8; they look like {encoding}, for example {path}. Proofread › Write as "
+            "UTF-8 on the Data tab converts them; or open and save each with this encoding in a text editor.",
             count=len(alike), encoding=encoding, path=alike[0].params["path"],
         )
         for encoding, alike in by_encoding.items()

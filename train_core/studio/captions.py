@@ -12,17 +12,13 @@ from pathlib import Path
 from train_core.config.existing import is_file
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.whole_files import write_whole
-from train_core.facts.images.caption_files import likely_encoding, not_utf8, unreadable
+from train_core.facts.images.caption_files import not_utf8, unreadable
+from train_core.facts.images.encodings import Reading, reading
 
 ENDINGS = (".txt", ".caption")
 MARK = "\ufeff"  # at the beginning of a file that was saved as "UTF-8 with BOM"
 COMMA = re.compile("[,，、]")
 FOREIGN = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8
-# The encodings that are recognised, by the names that people know.
-CODECS = {
-    "UTF-16": "utf-16", "UTF-32": "utf-32", "Shift-JIS": "cp932", "EUC-KR": "cp949", "GBK": "gb18030",
-    "Windows-1252": "cp1252",
-}  # fmt: skip
 STOPS, WIDE_STOPS, QUOTES = ".!?…", "。！？", "\"'”’)」』"
 FEWEST_WORDS, FEWEST_LETTERS = 4, 5  # of a sentence; letters where a script has no blanks
 LINE_END = re.compile(r"\r\n|\n|\r")
@@ -156,16 +152,17 @@ def write(path: Path, whole: str | None) -> None:
         temporary.write_bytes(whole.encode("utf-8", "surrogateescape"))
 
 
-def in_utf8(text: CaptionText) -> str | None:
-    """The text of a file in another encoding, read in that which it seems to have; None if it is in none of ours."""
+def foreign(text: CaptionText) -> Reading | None:
+    """What a file that is not UTF-8 seems to say, None for other files."""
     if text.problem is None or text.whole is None:
         return None
-    data = text.whole.encode("utf-8", "surrogateescape")
-    try:
-        found = data.decode(CODECS[likely_encoding(data)])
-    except (KeyError, UnicodeDecodeError):
-        return None
-    return None if "\0" in found else found.removeprefix(MARK)
+    return reading(text.whole.encode("utf-8", "surrogateescape"))
+
+
+def in_utf8(text: CaptionText) -> str | None:
+    """The text of a file in another encoding, read in that which it has; None where that is doubtful."""
+    found = foreign(text)
+    return None if found is None else found.text
 
 
 def checked(text: str) -> str:

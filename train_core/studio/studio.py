@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.problems import Problem, UserError, problem
+from train_core.facts.images.encodings import Reading
 from train_core.studio import boxes, captions, painting
 from train_core.studio.boxes import Box, Boxed
 from train_core.studio.dataset import BoxKind, Shot, with_box_kinds, with_shots
@@ -156,7 +157,7 @@ class Studio(OpenDataset):
         return self._rewrite(edits, text, words)
 
     def convert(self, ids: Iterable[int]) -> Outcome:
-        """Write captions that are in other encodings as UTF-8; those in none that is known are named."""
+        """Write captions that are in other encodings as UTF-8; those whose encoding is doubtful are named, and stay."""
         return self._rewrite(ids, lambda _, now: captions.in_utf8(now), {"do": "convert"})
 
     def _rewrite(
@@ -179,10 +180,15 @@ class Studio(OpenDataset):
 
     def in_other_encodings(self, ids: Iterable[int]) -> list[int]:
         """Those of the pictures whose captions are there, and not in UTF-8."""
+        return list(self.foreign(ids))
+
+    def foreign(self, ids: Iterable[int]) -> dict[int, Reading]:
+        """What the captions that are there, and not in UTF-8, seem to say."""
         with self.lock:
             found = {id: captions.read(captions.caption_file(self.pictures[id].path)) for id in ids
                      if id in self.pictures and not self.facts[id].captioned}  # fmt: skip
-        return [id for id, text in found.items() if text.problem is not None and text.whole is not None]
+        read = {id: captions.foreign(text) for id, text in found.items()}
+        return {id: one for id, one in read.items() if one is not None}
 
     def _change_captions(
         self, changes: Mapping[Path, tuple[str | None, str | None]], words: Mapping[str, Any]

@@ -40,13 +40,17 @@ function draw(findings, more) {
   if (more) place.append(made("p", {className: "soft"}, say("findings_more", {count: more})));
 }
 
-function row({kind, tag, pictures, words}) {
-  const cure = CURES[kind];
+// Of captions in other encodings it is shown what would be written (`reads`); those that are doubtful are no part of `clear`.
+function row({kind, tag, pictures, words, clear = pictures, reads = [], doubtful = ""}) {
+  const cure = CURES[kind], more = clear.length - reads.length;
   return made(
     "div", {className: `finding ${kind}`}, made("span", {}, words),
+    ...reads.map(([file, encoding, text]) => made("div", {className: "read"}, made("small", {}, say("finding_read", {file, encoding})), made("div", {}, text))),
+    ...(reads.length && more ? [made("small", {}, say("finding_read_more", {count: more}))] : []),
+    ...(doubtful ? [made("p", {className: "soft"}, doubtful)] : []),
     made("span", {className: "ways"},
       button({className: "small", onclick: () => showOnly(pictures)}, say("finding_show")),
-      button({className: "small", onclick: (event) => mend(event.target, cure, tag, pictures)}, say(`finding_${cure}`, {tag}))),
+      ...(clear.length ? [button({className: "small", onclick: (event) => mend(event.target, cure, tag, clear)}, say(`finding_${cure}`, {tag}))] : [])),
   );
 }
 

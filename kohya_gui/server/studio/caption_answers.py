@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from kohya_gui.i18n.messages import text
 from kohya_gui.server.studio.asked import (
     MOST_LETTERS,
     MOST_TEXT,
@@ -19,13 +20,14 @@ from kohya_gui.server.studio.asked import (
 from kohya_gui.server.studio.said import MOST_TAGS, merged, said_of
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
-from kohya_gui.views.studio.words import finding_text, notes_html
+from kohya_gui.views.studio.words import finding_text, joined_names, notes_html
 from train_core.config.existing import is_file
 from train_core.config.problems import UserError
 from train_core.facts.captions.lint import LIMITS, lint
 from train_core.facts.captions.sets import Captioned, CaptionSet
 from train_core.facts.captions.token_count import fit_tokens
 from train_core.facts.images.caption_draws import CaptionRules
+from train_core.facts.images.encodings import Reading
 from train_core.studio import captions
 from train_core.studio.captions import all_tags
 from train_core.studio.listing import Listing
@@ -121,12 +123,13 @@ class CaptionAnswers:
         ids, studio = listing.order(text_in(asked, "filter")), listing.studio
         tags = {id: all_tags(studio.facts[id].caption) for id in ids}
         listing.take_measures()
-        foreign = tuple(studio.in_other_encodings(ids))
-        found = [Finding("encoding", "", foreign)] if foreign else []
+        foreign = studio.foreign(ids)
+        found = [Finding("encoding", "", tuple(foreign))] if foreign else []
         found += proofread(tags, [one.pictures for one in listing.alike()])
         return {
             "findings": [
-                {"kind": one.kind, "tag": one.tag, "pictures": one.pictures, "words": finding_text(one, language)}
+                {"kind": one.kind, "tag": one.tag, "pictures": one.pictures, "words": finding_text(one, language),
+                 **(_readings(listing, foreign, language) if one.kind == "encoding" else {})}
                 for one in found[:MOST_FINDINGS]
             ],
             "more": max(0, len(found) - MOST_FINDINGS),
@@ -152,6 +155,24 @@ def _beside(path: Path) -> list[str]:
         return []
     said = " ".join(captions.read(other).shown.split())
     return [other.name, said] if said else []
+
+
+def _readings(listing: Listing, foreign: Mapping[int, Reading], language: str) -> Found:
+    """The pictures whose captions can be read in other encodings, the first few of these texts, and what is left."""
+    pictures = listing.studio.pictures
+    by_file = {captions.caption_file(pictures[id].path): id for id in foreign}  # pictures of one stem share a file
+    files = {id: path.name for path, id in by_file.items()}
+    clear = [id for id in files if foreign[id].text is not None]
+    doubtful = [file for id, file in files.items() if foreign[id].text is None]
+    left = text(
+        "ui.studio.finding.doubtful", language, count=len(doubtful), names=joined_names(doubtful, language)
+    )  # fmt: skip
+    return {
+        "clear": clear, "doubtful": left if doubtful else "",
+        "reads": [
+            [files[id], foreign[id].encoding, (foreign[id].text or "")[:MOST_LETTERS]] for id in clear[:MOST_EXAMPLES]
+        ],
+    }  # fmt: skip
 
 
 def _listed_of(listing: Listing, id: int) -> list[Found]:

@@ -569,6 +569,19 @@ def test_captions_in_other_encodings_are_found_and_converted(page: Page, source:
     assert (done["count"], done["undo"]) == (1, "Captions written as UTF-8 (1)")
     assert page.ask("caption", pictures=[id])["text"] == "少女，微笑"
 
+def test_what_would_be_written_of_captions_in_other_encodings_is_shown_before(page: Page, source: Path):
+    (source / "1.txt").write_bytes("渚、女の子".encode("cp932"))
+    (source / "2.txt").write_bytes(b"a hat\0, 1girl")
+    page.ask("open")
+    found = page.ask("proofread")["findings"][0]
+    ids = page.ids()
+    assert found["reads"] == [["1.txt", "Shift-JIS", "渚、女の子"]] and found["clear"] == [ids["1.png"]]
+    assert "(1): 2.txt" in found["doubtful"]
+    done = page.ask("convert", pictures=list(ids.values()))
+    assert done["count"] == 1 and "2.txt" in done["left"]
+    assert (source / "1.txt").read_text(encoding="utf-8") == "渚、女の子"
+    assert (source / "2.txt").read_bytes() == b"a hat\0, 1girl"
+
 
 def keep(source: Path, name: str, *lines: dict[str, Any]) -> None:
     """Have lines in a file of the dataset, each about the picture 1.png."""

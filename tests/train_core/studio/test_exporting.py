@@ -177,6 +177,18 @@ def test_a_name_that_no_folder_can_have_is_refused(studio: Studio, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_picture_with_an_unreadable_caption_is_trained_on_is_told(studio: Studio, tmp_path: Path):
+    ids = list(studio.pictures)
+    path = studio.pictures[ids[0]].path.with_suffix(".txt")
+    path.write_bytes("女の子".encode("cp932"))
+    done = export(studio, ids, Plan(tmp_path / "out", "nagisa", 2))
+    told, named = done.left
+    assert (told.code, told.params["count"], told.params["word"]) == ("export_without_caption", 1, "nagisa")
+    assert (named.code, named.params["path"]) == ("caption_not_utf8", str(path))
+    listed = export(studio, ids, Plan(tmp_path / "listed", "nagisa", 2, form="JSONL"))
+    assert [one.code for one in listed.left] == ["export_listed_without_caption", "caption_not_utf8"]
+
+
 def test_what_trainers_do_not_read_becomes_png(studio: Studio, tmp_path: Path):
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "pictures" / "moving.gif", save_all=True, append_images=frames[1:])

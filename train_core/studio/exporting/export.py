@@ -30,6 +30,7 @@ from train_core.studio.studio import Studio
 DATASET = "dataset.toml"
 PORTION = 1000  # pictures after which the list of files is written, so that what a killed export has left is known
 Progress = Callable[[int, int], None]
+UNREAD = ("caption_not_utf8", "caption_zero_byte", "caption_unreadable")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def export(studio: Studio, ids: Sequence[int], plan: Plan, groups: Sequence[Sequ
         written.note(MANIFEST, _said(plan), written.so_far())
         try:
             put_all()
+            left[:0] = _without_caption(left, plan, parts)
             if plan.form != "imagefolder":
                 _write_dataset_file(plan, parts, written.rows, keep_tokens, picks_lines)
                 written.take_over(DATASET, _made("dataset"))
@@ -203,6 +205,31 @@ def _is_ours(place: str) -> bool:
     if below:
         return first in (*USES, MASKS)
     return first == DATASET or (first.endswith(".zip") and not first.startswith("."))
+
+
+def _without_caption(left: Sequence[Problem], plan: Plan, parts: Sequence[Piece]) -> list[Problem]:
+    """What becomes of the pictures whose captions cannot be read, if there are any among what was left."""
+    unread = [one for one in left if one.code in UNREAD]
+    if not unread:
+        return []
+    file = Path(unread[0].params["path"]).name
+    if plan.form != "folders":
+        return [
+            problem(
+                "export_listed_without_caption",
+                "Exported without a caption, because it cannot be read: {count} pictures, for example that of {file}. "
+                "They are trained without one.",
+                count=len(unread), file=file,
+            )
+        ]  # fmt: skip
+    return [
+        problem(
+            "export_without_caption",
+            "Exported without a caption, because it cannot be read: {count} pictures, for example that of {file}. The "
+            "training uses the word of their folder instead, such as {word}.",
+            count=len(unread), file=file, word=parts[0].name,
+        )
+    ]  # fmt: skip
 
 
 def _fewer(wanted: int, held: int) -> Problem:

@@ -35,15 +35,16 @@ def files(
     taken: set[str] = set()
     masked = any(has_mask(piece) for piece in pieces)
     pictures = studio.pictures  # as they are now, whoever looks at the folders meanwhile
-    for id, its in groupby(pieces, lambda piece: piece.id):
+    for id, group in groupby(pieces, lambda piece: piece.id):
+        its = list(group)
         path, digest = pictures[id].path, digests[id]
         caption = captions.read(captions.caption_file(path))
-        if caption.problem is not None:
+        if caption.problem is not None and not all(piece.box.caption for piece in its):
             left.append(caption.problem)
         try:
             painted = studio.painted(id)
             paint = layers(*painted) if painted is not None else None
-            for piece, content, ending, operations in _contents(path, list(its), paint):
+            for piece, content, ending, operations in _contents(path, its, paint):
                 stem = free_name(path.stem if piece.whole else f"{path.stem}_{piece.box.name}", taken)
                 file = File(f"{piece.folder}/{stem}{ending}", content, path, digest, operations, piece.use)
                 yield file
