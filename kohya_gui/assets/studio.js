@@ -20,6 +20,13 @@ async function load() {
   loaded = Promise.all([import(address("studio.js")), crucible.post("data/shell", {}), style("studio.css"), style("panel.css")]);
   try {
     const [studio, shell] = await loaded;
+    if (shell.error) { // the program is another one than this page
+      place().innerHTML = shell.error;
+      loaded = null;
+      failed = true;
+      waits = false;
+      return;
+    }
     place().innerHTML = shell.html;
     studio.start(shell.words);
     watch.disconnect();

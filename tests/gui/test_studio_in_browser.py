@@ -19,8 +19,10 @@ from kohya_gui.page import ASSETS
 from kohya_gui.server import app
 from kohya_gui.server.board import Board
 from kohya_gui.server.listener import listen_from
+from kohya_gui.server.studio.updated import Program
 from kohya_gui.tabs.data import build_data_tab
 from train_core.config.places import runs_dir
+from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio.dataset import dataset_of
 
@@ -444,6 +446,44 @@ def test_a_path_that_is_none_is_refused_and_a_dataset_is_opened_again_by_its_car
     expect(page.locator("#studio-refused .note")).to_contain_text("gone")
     page.locator("#studio-known .set", has_text="twelve").first.click()
     expect(cell(page, "00.png")).to_be_visible()
+
+
+def test_what_somebody_opens_last_wins_and_what_is_being_opened_is_stopped(
+    window: Callable[..., Page], pictures: Path, tmp_path: Path
+) -> None:
+    page = window(pictures)
+    page.locator("#studio-name").click()
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (30, 30), "red").save(other / "alone.png")
+    held: list[Route] = []
+    page.route("**/data/open", held.append)
+    page.route("**/data/opening", lambda route: route.fulfill(json={"looked": 1234}))
+    for folder in (pictures, other):
+        page.locator("#studio-path").fill(str(folder))
+        page.locator("#studio-open [type=submit]").click()
+        expect(page.locator("#studio-wait")).to_contain_text("1,234 files")
+    with page.expect_request(lambda request: request.url.endswith("/data/opening") and "stop" in request.post_data):
+        page.locator("#studio-wait button").click()
+    for route in reversed(held):
+        route.continue_()
+    expect(page.locator("#studio-name")).to_contain_text("other")
+    expect(page.locator("#studio-count")).to_have_text("1 picture")
+    expect(page.locator("#studio-wait")).to_be_hidden()
+
+
+def test_a_program_that_was_updated_meanwhile_is_told_in_place_of_the_tab(
+    browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differs(_program: Program) -> None:
+        raise UserError(problem("studio_updated", "Crucible was updated. Start it again."))
+
+    monkeypatch.setattr(Program, "must_be_as_started", differs)
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#studio-place")).to_contain_text("Start it again")
+    context.close()
 
 
 def test_a_phone_shows_the_grid_with_buttons_for_the_keys_and_the_panel_below(

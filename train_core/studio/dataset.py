@@ -18,6 +18,7 @@ from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import text_of
 from train_core.config.whole_files import write_text
 from train_core.studio.boxes import is_box_name
+from train_core.studio.looking import must_be_narrow
 
 FILE = "studio.json"
 TRASH = "trash"  # below the home
@@ -77,15 +78,26 @@ def dataset_of(source: Path) -> Dataset:
 
     Raises UserError if there is no such folder, or nothing can be written.
     """
+    return made(proposed(source))
+
+
+def proposed(source: Path) -> Dataset:
+    """The same, a new one not written yet. Raises UserError for no folder, and for one that holds far too much."""
     must_be_there(source)
     place = real_path(source)
+    must_be_narrow(place)
+    new = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
+    return _known(place) or new
+
+
+def made(dataset: Dataset) -> Dataset:
+    """A proposed dataset, now written; the one that somebody else has made meanwhile. Raises UserError."""
     with _MAKING:
-        known = _known(place)
+        known = read(dataset.folder) or _known(dataset.sources[0])
         if known is not None:
             return known
-        made = Dataset(datasets_dir() / uuid.uuid4().hex[:12], place.name or str(place), (place,))
-        write(made)
-        return made
+        write(dataset)
+        return dataset
 
 
 def _known(place: Path) -> Dataset | None:
@@ -105,6 +117,11 @@ def with_source(dataset: Dataset, source: Path) -> Dataset:
     """The dataset with one more folder, written. Raises UserError for none, and for one that is in it already."""
     must_be_there(source)
     place = real_path(source)
+    must_be_narrow(place)
+    if place in dataset.sources:
+        raise UserError(
+            problem("studio_source_part", "{path} is part of this dataset already.", path=str(place))
+        )
     there = next((one for one in dataset.sources if place.is_relative_to(one) or one.is_relative_to(place)), None)
     if there is not None:
         raise UserError(

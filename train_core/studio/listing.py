@@ -15,6 +15,7 @@ from train_core.studio.captions import all_tags
 from train_core.studio.decisions import MARKS, REJECT
 from train_core.studio.likeness.alike import Group, groups
 from train_core.studio.likeness.copies import Copy, Kept, kept_by, ranked
+from train_core.studio.looking import Watch
 from train_core.studio.measures import Measures
 from train_core.studio.query import Facts, parse
 from train_core.studio.studio import Studio
@@ -120,12 +121,12 @@ class Listing:
                     studio.facts[paths[path]] = more
                     studio.revision += 1
 
-    def take_listed(self, file: Path | None = None) -> None:
+    def take_listed(self, file: Path | None = None, watch: Watch | None = None) -> None:
         """Look for captions in metadata files below the folders, and in `file`, which somebody has opened."""
         if file is not None:
             self._files.add(file)
         pictures = {id: picture.path for id, picture in self.studio.pictures.items()}
-        files = [*sorted(self._files), *metadata_files(self.studio.dataset.sources)]
+        files = [*sorted(self._files), *metadata_files(self.studio.dataset.sources, watch)]
         self.listed = captions_in(files, pictures) if files else {}
 
     def unwritten(self) -> dict[int, Listed]:
@@ -187,26 +188,24 @@ class Listing:
             yield from ((place[by_content[one]], place[paths[path]]) for one in wholes if one in by_content)
 
     def copies(self, filter: str = "") -> list[tuple[str, list[int]]]:
-        """Groups among the pictures that a filter shows: their kind, and the pictures, the best one first.
+        """Groups among the pictures that a filter shows, each with its kind, the best one first by what is decided now.
 
-        What is decided counts as it is now. Raises UserError for a filter that is none.
+        Raises UserError for a filter that is none.
         """
-        found, shown = self.alike(), set(self.order(filter))
+        found = self.alike()
         with self.studio.lock:
-            facts = self.studio.facts
-            inside = [(one, [id for id in one.pictures if id in shown and id in facts]) for one in found]
+            shown = set(self.order(filter))
+            inside = [(one, [id for id in one.pictures if id in shown]) for one in found]
             same = {tuple(ids) for one, ids in inside if one.kind == "same"}
             return [
-                (one.kind, ranked({id: self._copy(id, one) for id in ids})) for one, ids in inside
-                if len(ids) > 1 and (one.kind == "same" or tuple(ids) not in same)
-            ]  # fmt: skip
+                (one.kind, ranked({id: self._copy(id, one) for id in ids}))
+                for one, ids in inside if len(ids) > 1 and (one.kind == "same" or tuple(ids) not in same)
+            ]
 
     def _copy(self, id: int, group: AlikeGroup) -> Copy:
-        facts = self.studio.facts[id]
-        return Copy(
-            facts.width * facts.height, facts.captioned, id in group.mirrored, group.kept.get(id, Kept()),
-            self._sharpness.get(id, 0.0), facts.mark,
-        )  # fmt: skip
+        facts, kept = self.studio.facts[id], group.kept.get(id, Kept())
+        pixels, sharpness = facts.width * facts.height, self._sharpness.get(id, 0.0)
+        return Copy(pixels, facts.captioned, id in group.mirrored, kept, sharpness, facts.mark)
 
     def order(self, filter: str, sort: str = "name", down: bool = False) -> list[int]:
         """The pictures that the filter shows, sorted. Raises UserError for a filter that is none."""

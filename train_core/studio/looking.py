@@ -6,10 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 
+from train_core.config.places import real_path
 from train_core.config.problems import UserError, problem
 from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.image_files import IMAGE_ENDINGS, ImageHeader, image_header
@@ -22,9 +23,28 @@ ALL_OF = attrgetter(*(field.name for field in fields(ImageHeader)))  # which cop
 Natural = tuple[tuple[int, int, str], ...]
 
 
-def picture_files(sources: Sequence[Path]) -> list[Path]:
+@dataclass
+class Watch:
+    """How many files were looked at, for somebody who waits, and whether that is to stop."""
+
+    looked: int = 0
+    stopped: bool = False
+
+    def step(self, files: int = 0) -> None:
+        """Count files. Raises UserError once this is to stop."""
+        self.looked += files
+        if self.stopped:
+            raise UserError(problem("studio_stopped", "Stopped: the folder was not opened."))
+
+
+def picture_files(sources: Sequence[Path], watch: Watch | None = None) -> list[Path]:
     """All files below `sources` that are pictures by their names, sorted as people count; links are not followed."""
-    found = {path for path in files_below(sources) if path.suffix.lower() in ENDINGS}
+    found = set()
+    for path in files_below(sources, watch):
+        if watch is not None:
+            watch.step(1)
+        if path.suffix.lower() in ENDINGS:
+            found.add(path)
     folders: dict[Path, list[Natural]] = {}
 
     def key(path: Path) -> list[Natural]:
@@ -36,13 +56,14 @@ def picture_files(sources: Sequence[Path]) -> list[Path]:
     return sorted(found, key=key)
 
 
-def files_below(sources: Sequence[Path]) -> Iterator[Path]:
+def files_below(sources: Sequence[Path], watch: Watch | None = None) -> Iterator[Path]:
     """All files below `sources` that are not hidden, some of them twice where sources overlap."""
     for source in sources:
-        yield from _below(source, 0)
+        yield from _below(source, 0, watch or Watch())
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
+def _below(folder: Path, depth: int, watch: Watch) -> Iterator[Path]:
+    watch.step()
     try:
         entries = list(os.scandir(folder))
     except OSError:  # a folder that this account may not look into has nothing to show
@@ -52,14 +73,20 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             continue
         if entry.is_dir(follow_symlinks=False):
             if depth < DEEPEST:
-                yield from _below(Path(entry.path), depth + 1)
+                yield from _below(Path(entry.path), depth + 1, watch)
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
 
 
-def headers(paths: Sequence[Path]) -> dict[Path, ImageHeader]:
+def headers(paths: Sequence[Path], watch: Watch | None = None) -> dict[Path, ImageHeader]:
     """The headers of the readable pictures, remembered until a file changes."""
-    found = recall(paths, KIND, _header, shared_database())
+
+    def header(path: Path) -> str | None:
+        if watch is not None:
+            watch.step()
+        return _header(path)
+
+    found = recall(paths, KIND, header, shared_database())
     return {path: ImageHeader(*json.loads(text)) for path, text in found.items()}
 
 
@@ -81,6 +108,19 @@ def _natural(name: str) -> Natural:
 def name_below(path: Path, folder: Path) -> str:
     """A picture's path as it is told: below `folder`, or as a whole where another of the dataset's folders has it."""
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def must_be_narrow(place: Path) -> None:
+    """Raise UserError for the folder of a whole drive, and for somebody's home folder."""
+    if place == Path(place.anchor) or place == real_path(Path.home()):
+        raise UserError(
+            problem(
+                "studio_too_wide",
+                "{path} holds far more than a set of pictures: programs, caches and other people's work. Choose a "
+                "folder of pictures in it.",
+                path=str(place),
+            )
+        )
 
 
 def no_pictures(folder: str) -> UserError:

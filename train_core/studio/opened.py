@@ -19,7 +19,7 @@ from train_core.studio.caption_writing import write_changes
 from train_core.studio.dataset import Dataset
 from train_core.studio.decisions import CAPTIONS, KINDS, Decisions, Step, last_ones, together
 from train_core.studio.journal import Journal
-from train_core.studio.looking import headers, picture_files
+from train_core.studio.looking import Watch, headers, picture_files
 from train_core.studio.pictures import Picture, digests_of, pictures_of, place_below
 from train_core.studio.query import Facts
 
@@ -37,7 +37,7 @@ class Outcome:
 class OpenDataset:
     """Pictures, what is known of them, and the journal. Safe for several threads and for other processes that write."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, watch: Watch | None = None) -> None:
         self.dataset = dataset
         self.lock = RLock()
         self.revision = time.time_ns() // 1_000_000  # so that none is that of an earlier start
@@ -54,12 +54,12 @@ class OpenDataset:
         self._turned: dict[str, str] = {}  # digests of files with the pixels of others, to those that had their boxes
         self._by_caption: dict[Path, list[int]] = {}
         self._by_others: set[int] = set()  # pictures whose captions other programs have changed, which is still to tell
-        self.look()
+        self.look(watch)
 
-    def look(self) -> None:
+    def look(self, watch: Watch | None = None) -> None:
         """Look at the folders again: what is there, what its captions say, what was decided about it."""
-        paths = picture_files(self.dataset.sources)
-        found = headers(paths)
+        paths = picture_files(self.dataset.sources, watch)
+        found = headers(paths, watch)
         with self.lock:
             self.unreadable = len(paths) - len(found)
             self.looks += 1

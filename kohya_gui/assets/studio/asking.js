@@ -148,10 +148,12 @@ export function startWatching() {
   }, WATCH);
 }
 
-// Opens a folder, a zip or a dataset that is known. Throws what is refused.
-export async function open(what) {
+// Opens a folder, a zip or a dataset that is known, and says whether it did; not if it is no longer `wanted` by then.
+// Throws what is refused.
+export async function open(what, wanted) {
   await line;
   const answer = await post("open", what);
+  if (!wanted()) return false;
   asked++;
   waiting = [];
   Object.assign(set, {
@@ -163,4 +165,5 @@ export async function open(what) {
   if (answer.finished) crucible.toast(say("finished", {what: answer.finished}), true);
   if (answer.skipped) crucible.toast(say("skipped", {count: answer.skipped}), true);
   await list();
+  return true;
 }

@@ -3,7 +3,8 @@
 import {set, at, say, made, button, remember, remembered} from "./state.js";
 import {open, post, Refusal} from "./asking.js";
 
-let busy = false, goTo = () => {};
+const EVERY = 700; // milliseconds between two looks at how far it is
+let opening = null, goTo = () => {}; // what is being opened, by a word that the server knows too
 
 // `going` shows a picture, where somebody has left off.
 export function startOpening(going) {
@@ -15,6 +16,7 @@ export function startOpening(going) {
     if (path) show({path});
     else at("studio-path").focus();
   });
+  at("studio-wait").querySelector("button").addEventListener("click", stop);
   at("studio-pick").addEventListener("click", () => crucible.pick({
     form: "train", setting: "train_data_dir", at: at("studio-path").value,
     done(path) {
@@ -27,9 +29,7 @@ export function startOpening(going) {
 // Opens the dataset that was open before the page was loaded again, or offers what there is.
 export async function begin() {
   const last = remembered("open", "");
-  at("studio-wait").hidden = !last;
   const opened = last && await show({id: last}, true);
-  at("studio-wait").hidden = true;
   if (!opened) await offer();
 }
 
@@ -93,32 +93,47 @@ async function change(what, body) {
   return false;
 }
 
-// Opens what was named, and says whether it did.
+// Opens what was named, and says whether it did. What somebody opens last wins; what was being opened before ends.
 async function show(what, quietly = false) {
-  if (busy) return false;
-  busy = true;
+  stop();
+  const token = String(Math.random()), wanted = () => opening === token;
+  opening = token;
   wait(true);
+  const looking = setInterval(() => far(token), EVERY);
   try {
     const last = remembered("at", {});
-    await open(what);
+    if (!await open({...what, token}, wanted)) return false;
     remember("open", set.id);
     at("studio-start").hidden = true;
     if (last.id === set.id && set.place.has(last.pid)) goTo(last.pid);
     return true;
   } catch (error) {
-    if (!quietly) refuse(error);
+    if (wanted() && !quietly) refuse(error);
     return false;
   } finally {
-    busy = false;
-    wait(false);
+    clearInterval(looking);
+    if (wanted()) {
+      opening = null;
+      wait(false);
+    }
   }
 }
 
+// Ends what is being opened, which then refuses to; without an answer it is over by itself.
+function stop() {
+  if (opening) post("opening", {token: opening, stop: true}).catch(() => null);
+}
+
+async function far(token) {
+  const {looked} = await post("opening", {token}).catch(() => ({}));
+  if (looked && opening === token) at("studio-wait").firstElementChild.textContent = say("opening_far", {count: looked});
+}
+
 function wait(waits) {
-  const submit = at("studio-open").querySelector("[type=submit]");
-  submit.disabled = waits;
-  submit.textContent = say(waits ? "opening" : "open");
-  at("studio-start").classList.toggle("waits", waits);
+  at("studio-wait").hidden = !waits;
+  at("studio-wait").firstElementChild.textContent = say("opening");
+  if (waits) at("studio-refused").replaceChildren();
+  at("studio-open").querySelector("[type=submit]").textContent = say(waits ? "opening" : "open");
 }
 
 function refuse(error) {

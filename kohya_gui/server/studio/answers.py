@@ -12,6 +12,7 @@ from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.site_tags import SiteTags
 from kohya_gui.server.studio.source_answers import listed, opened
+from kohya_gui.server.studio.updated import Program
 from kohya_gui.server.studio.word_answers import WordAnswers
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
@@ -23,6 +24,7 @@ from train_core.config.problems import UserError, problem
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import MARKS, RATINGS
 from train_core.studio.listing import Listing
+from train_core.studio.looking import Watch
 from train_core.studio.opened import Outcome
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision
@@ -34,10 +36,12 @@ class Answers:
     def __init__(self, studios: Studios, reach: Reach, site: SiteTags) -> None:
         self._studios = studios
         self._reach = reach
+        self._program = Program()
         self.words = WordAnswers(self.listing, site)
 
     def shell(self, _asked: Asked, language: str) -> Found:
-        """The tab's frame, and the words that its scripts say."""
+        """The tab's frame, and the words that its scripts say. Raises UserError if these are of another program."""
+        self._program.must_be_as_started()
         return {"html": shell_html(language), "words": words(language)}
 
     def sets(self, _asked: Asked, _language: str) -> Found:
@@ -57,19 +61,29 @@ class Answers:
 
     def open(self, asked: Asked, language: str) -> Found:
         """Open a folder, or a dataset that is there already, and look at its files again."""
+        with self._studios.watched(text_in(asked, "token")) as watch:
+            return self._opened(asked, language, watch)
+
+    def opening(self, asked: Asked, _language: str) -> Found:
+        """How many files were looked at by `open` with the same token; with `stop` it ends."""
+        watch = self._studios.watch(text_in(asked, "token"))
+        watch.stopped = watch.stopped or asked.get("stop") is True
+        return {"looked": watch.looked}
+
+    def _opened(self, asked: Asked, language: str, watch: Watch) -> Found:
         path = text_in(asked, "path", MOST_PATH)
         file = None
         if path:
             folder, file = opened(self._reach.must_find(path))
-            listing = self._within(self._studios.open_folder(self._reach.must_find(str(folder))))
+            listing = self._within(self._studios.open_folder(self._reach.must_find(str(folder)), watch))
         else:
             was_open = self._studios.opened(text_in(asked, "id")) is not None
-            listing = self.listing(asked)
+            listing = self._within(self._studios.find(text_in(asked, "id"), watch))
             for source in listing.studio.dataset.sources:
                 must_be_there(source)
             if was_open:  # else this has just been done
-                listing.studio.look()
-        listing.take_listed(file)
+                listing.studio.look(watch)
+        listing.take_listed(file, watch)
         finished, listing.studio.finished = listing.studio.finished, None
         return {**self._described(listing), "finished": step_text(finished, language)}
 

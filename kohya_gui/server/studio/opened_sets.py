@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from time import monotonic
@@ -16,8 +16,9 @@ from kohya_gui.runs.command import child_environment
 from kohya_gui.runs.devices import World, usable_cores
 from kohya_gui.runs.process import spawn
 from train_core.config.problems import UserError
-from train_core.studio.dataset import Dataset, dataset_of, find_dataset, forget
+from train_core.studio.dataset import Dataset, find_dataset, forget, made, proposed
 from train_core.studio.listing import Listing
+from train_core.studio.looking import Watch
 from train_core.studio.studio import Studio
 
 MOST_OPEN = 4  # datasets, each with up to 100 MB for 20,000 pictures
@@ -35,36 +36,56 @@ class Studios:
         self._turns: dict[str, RLock] = {}  # to open each of them
         self._used: dict[str, float] = {}  # when each was asked for last
         self._measured: dict[str, int] = {}  # the look at a dataset's files that was measured last
+        self._watches: dict[str, Watch] = {}  # of what is being opened, by what the page calls it
         self._at_work: dict[str, subprocess.Popen[bytes]] = {}
+
+    @contextmanager
+    def watched(self, token: str) -> Iterator[Watch]:
+        """What somebody who waits can ask for with `token`."""
+        watch = self._watches[token] = Watch()
+        try:
+            yield watch
+        finally:
+            self._watches.pop(token, None)
+
+    def watch(self, token: str) -> Watch:
+        """What is being opened with this token; nothing where that has ended."""
+        return self._watches.get(token) or Watch()
 
     def opened(self, id: str) -> Listing | None:
         """The dataset with this id if it is open."""
         return self._open.get(id)
 
-    def find(self, id: str) -> Listing:
+    def find(self, id: str, watch: Watch | None = None) -> Listing:
         """The dataset with this id, opened if it is not. Raises UserError if it is gone."""
         found = self._open.get(id)
         self._used[id] = monotonic()
-        return found if found is not None else self._opening(find_dataset(id))
+        return found if found is not None else self._opening(find_dataset(id), watch)
 
-    def open_folder(self, folder: Path) -> Listing:
-        """The dataset of a folder, its files looked at again. Raises UserError if there is no such folder."""
-        dataset = dataset_of(folder)
+    def open_folder(self, folder: Path, watch: Watch | None = None) -> Listing:
+        """The dataset of a folder, its files looked at again. Raises UserError if there is no such folder.
+
+        A new one is written once it is open; the one that another window has made of this folder meanwhile is taken.
+        """
+        dataset = proposed(folder)
         found = self._open.get(dataset.id)
         self._used[dataset.id] = monotonic()
         if found is None:
-            return self._opening(dataset)
-        found.studio.look()
+            return self._opening(dataset, watch)
+        found.studio.look(watch)
         return found
 
-    def _opening(self, dataset: Dataset) -> Listing:
+    def _opening(self, dataset: Dataset, watch: Watch | None) -> Listing:
         with self._lock:
             turn = self._turns.setdefault(dataset.id, RLock())
         with turn:  # thousands of pictures take seconds, in which other datasets can be used
             found = self._open.get(dataset.id)
             if found is not None:
                 return found
-            found = Listing(Studio(dataset))
+            found = Listing(Studio(dataset, watch))
+            known = made(dataset)
+            if known.id != dataset.id:
+                return self._opening(known, watch)
             with self._lock:
                 self._open[dataset.id] = found
                 for id in sorted(self._open, key=lambda id: self._used.get(id, 0.0))[:-MOST_OPEN]:

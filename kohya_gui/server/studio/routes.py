@@ -75,7 +75,7 @@ def studio_routes(
     exports = ExportAnswers(answers.listing, reach)
     sources = SourceAnswers(studios, reach, answers.listing, answers.changed)
     captions = CaptionAnswers(answers.listing, answers.changed, answers.state, answers.words.categories_of_all)
-    names = ("sets", "open", "list", "pulse", "side", "mark", "undo", "redo", "shots", "groups", "found")
+    names = ("sets", "open", "opening", "list", "pulse", "side", "mark", "undo", "redo", "shots", "groups", "found")
     return [
         route("shell", answers.shell),
         *(route(name, getattr(answers, name)) for name in names),

@@ -53,7 +53,9 @@ def _start(language: str) -> Markup:
         for step in ("open", "cull", "captions")
     )
     return Markup(
-        '<p id="studio-wait" hidden>{opening}</p><section id="studio-start" hidden><div class="card">'
+        '<p id="studio-wait" role="status" hidden><span>{opening}</span> '
+        '<button type="button" class="small">{stop}</button></p>'
+        '<section id="studio-start" hidden><div class="card">'
         '<h2>{title}</h2><p class="lead">{lead}</p><ol class="steps">{steps}</ol>'
         '<form id="studio-open"><label for="studio-path">{label}</label><div class="path">'
         '<span class="in"><input id="studio-path" type="text" autocomplete="off" spellcheck="false" '
@@ -64,7 +66,8 @@ def _start(language: str) -> Markup:
         'data-setting="video" data-path="" data-tab="{tools}">{frames}</button></p></div>'
         '<div id="studio-known" hidden><h3>{known}</h3><div class="sets"></div></div></section>'
     ).format(
-        opening=_said("opening", language), title=_said("title", language), lead=_said("lead", language), steps=steps,
+        opening=_said("opening", language), stop=text("ui.stop", language),
+        title=_said("title", language), lead=_said("lead", language), steps=steps,
         label=_said("path", language), example=_said("path_example", language), pick=_said("pick", language),
         icon=ICONS["folder"], open=_said("open", language), known=_said("known", language),
         video=_said("from_video", language), tools=text("ui.tab.tools", language),

@@ -20,16 +20,20 @@ from kohya_gui.runs.details.record import record_of
 from kohya_gui.server.studio import export_answers, opened_sets
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.server.studio.routes import studio_routes
+from kohya_gui.server.studio.updated import Program
 from tests.photographs import HOPPERS_FACE, hopper
 from tests.pictures import noise_image
 from tests.trained import trained_run
 from train_core.config.places import app_dir
+from train_core.config.problems import UserError
 from train_core.facts.images.image_files import content_hashes
 from train_core.sampling.png import save_png
+from train_core.studio import looking
 from train_core.studio.dataset import Dataset, dataset_of
 from train_core.studio.exporting.export import Exported, Progress, export_kept
 from train_core.studio.exporting.plan import Plan
 from train_core.studio.listing import Listing
+from train_core.studio.looking import Watch
 from train_core.studio.studio import Studio
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision.box import Box, overlap
@@ -333,10 +337,10 @@ def test_while_a_large_dataset_is_being_opened_others_are_measured_and_it_is_ope
 ):
     begun, goes_on, opened = threading.Event(), threading.Event(), []
 
-    def slowly(dataset: Dataset) -> Studio:
+    def slowly(dataset: Dataset, watch: Watch | None) -> Studio:
         begun.set()
         goes_on.wait()
-        return Studio(dataset)
+        return Studio(dataset, watch)
 
     monkeypatch.setattr(opened_sets, "_start", lambda dataset: Ended())
     studios = Studios()
@@ -362,7 +366,7 @@ def test_while_a_large_dataset_is_being_opened_others_are_measured_and_it_is_ope
 def test_a_known_dataset_is_looked_at_once_when_it_is_opened(page: Page, monkeypatch: pytest.MonkeyPatch):
     looks: list[str] = []
     look = Studio.look
-    monkeypatch.setattr(Studio, "look", lambda studio: looks.append(studio.dataset.id) or look(studio))
+    monkeypatch.setattr(Studio, "look", lambda one, watch=None: looks.append(one.dataset.id) or look(one, watch))
     visit().post("/data/open", content=json.dumps({"id": page.id}))
     assert looks == [page.id]
     page.ask("open")
@@ -627,3 +631,35 @@ def test_what_models_said_is_added_once(page: Page):
     assert page.ask("merge", text="", sentence="A fox.")["text"] == "A fox."
     assert page.ask("merge", text="x", tags=[{"a": 1}, None, 7])["text"].startswith("x, ")
     assert page.ask("merge", text=["x"], tags="x")["text"] == ""
+
+
+def test_whoever_opens_a_large_folder_sees_how_far_it_is_stops_it_and_nothing_is_written(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+):
+    client = visit()
+    seen: list[int] = []
+
+    def asked(path: Path) -> Any:
+        answer = client.post("/data/opening", content=json.dumps({"token": "t", "stop": True}))
+        seen.append(answer.json()["looked"])
+        return picture_header(path)
+
+    picture_header = looking._header
+    monkeypatch.setattr(looking, "_header", asked)
+    answer = client.post("/data/open", content=json.dumps({"path": str(source), "token": "t"})).json()
+    assert "Stopped" in answer["error"]
+    assert seen[0] == 2 * len(NAMES) + 1  # pictures, captions, and a broken one
+    assert client.post("/data/sets", content="{}").json()["sets"] == []
+    monkeypatch.undo()
+    monkeypatch.setenv("CRUCIBLE_HOME", str(source.parent / "home"))
+    assert Page(client, source).opened["count"] == 7
+
+
+def test_a_page_that_is_newer_than_the_program_is_told_to_restart_it(tmp_path: Path):
+    (tmp_path / "one.py").write_text("1", encoding="utf-8")
+    program = Program(tmp_path)
+    program.must_be_as_started()
+    (tmp_path / "two.py").write_text("2", encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        program.must_be_as_started()
+    assert refused.value.problems[0].code == "studio_updated"

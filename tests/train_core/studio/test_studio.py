@@ -19,7 +19,7 @@ from tests.pictures import noise_image
 from train_core.config.places import app_dir, datasets_dir
 from train_core.config.problems import UserError
 from train_core.studio import captions
-from train_core.studio.dataset import Shot, dataset_of, datasets, find_dataset
+from train_core.studio.dataset import Shot, dataset_of, datasets, find_dataset, with_source
 from train_core.studio.decisions import KINDS
 from train_core.studio.opened import Outcome
 from train_core.studio.studio import Studio
@@ -430,3 +430,23 @@ def test_a_folder_that_is_gone_is_told_and_never_made_anew(tmp_path: Path, monke
     done = studio.write(one, "1girl", "")
     assert [left.code for left in done.left] == ["studio_caption_not_written"]
     assert not source.exists()
+
+
+def test_a_whole_drive_and_a_home_folder_are_no_sets_of_pictures(source: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(source))
+    monkeypatch.setenv("USERPROFILE", str(source))
+    for folder in (source, Path(source.anchor)):
+        with pytest.raises(UserError) as refused:
+            dataset_of(folder)
+        assert refused.value.problems[0].code == "studio_too_wide"
+    assert datasets() == []
+
+
+def test_a_folder_that_is_part_of_a_dataset_already_is_told_so(source: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.mkdir()
+    dataset = with_source(dataset_of(source), other)
+    for folder in (source, other):
+        with pytest.raises(UserError) as refused:
+            with_source(dataset, folder)
+        assert refused.value.problems[0].code == "studio_source_part"

@@ -13,7 +13,7 @@ from train_core.config.paths import absolute_path
 from train_core.config.problems import UserError, problem
 from train_core.facts.datasets.metadata_files import caption_of, find_image, records
 from train_core.facts.images.image_files import is_image
-from train_core.studio.looking import files_below
+from train_core.studio.looking import Watch, files_below
 
 NAMES = re.compile(r"meta(?:data|_[\w-]+)?\.jsonl?", re.IGNORECASE)  # what sd-scripts and imagefolders call them
 ENDINGS = (".json", ".jsonl")
@@ -28,9 +28,9 @@ class Listed:
     file: Path
 
 
-def metadata_files(sources: Sequence[Path]) -> list[Path]:
+def metadata_files(sources: Sequence[Path], watch: Watch | None = None) -> list[Path]:
     """The files below `sources` that are called as metadata files are."""
-    return sorted({path for path in files_below(sources) if NAMES.fullmatch(path.name)})
+    return sorted({path for path in files_below(sources, watch) if NAMES.fullmatch(path.name)})
 
 
 def captions_in(files: Iterable[Path], pictures: Mapping[int, Path]) -> dict[int, Listed]:
