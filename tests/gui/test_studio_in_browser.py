@@ -269,7 +269,9 @@ def test_many_captions_are_changed_after_a_preview_and_changed_back(
     bulk.locator("[name=tag]").fill("hat")
     bulk.locator("[name=into]").fill("cap")
     press(page, "Enter")
-    expect(page.locator("#studio-examples p")).to_have_text("Captions that change: 6")
+    expect(page.locator("#studio-examples p").first).to_have_text("Captions that change: 6")
+    expect(page.locator("#studio-examples")).to_contain_text("since nothing in them changes: 6")
+    expect(page.locator("#studio-examples .example small").first).to_have_text("00.txt")
     expect(page.locator("#studio-examples del").first).to_have_text("hat")
     assert {path.name: path.read_bytes() for path in pictures.glob("*.txt")} == before
     bulk.locator("[name=into]").fill("caps")  # what was not looked at cannot be done
@@ -283,12 +285,13 @@ def test_many_captions_are_changed_after_a_preview_and_changed_back(
     page.locator("#studio-grid").focus()
     answered(page, "undo", lambda: press(page, "z"))
     assert {path.name: path.read_bytes() for path in pictures.glob("*.txt")} == before
+    expect(page.locator("#studio-examples")).to_be_empty()
     cell(page, "00.png").click()
     cell(page, "04.png").click(modifiers=["Control"])
     row = page.locator("#studio-caption-many .of-several", has_text="1girl")
     expect(row).to_contain_text("2 / 2")
     row.locator("button").click()
-    expect(page.locator("#studio-examples p")).to_have_text("Captions that change: 2")
+    expect(page.locator("#studio-examples p").first).to_have_text("Captions that change: 2")
     go.click()
     expect(page.locator("#studio-examples")).to_contain_text("Changed: 2")
     assert (pictures / "04.txt").read_text(encoding="utf-8") == "navy, hat\n"

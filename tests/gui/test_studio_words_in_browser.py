@@ -44,6 +44,10 @@ def test_tags_are_completed_by_keys_and_mouse_and_never_in_the_way(window: Calla
     expect(listed).to_be_hidden()
     expect(page.locator("#studio-saved")).to_contain_text("01.txt")
     assert (pictures / "01.txt").read_text() == "1girl, cowboy shot, hat, smil"
+    text.press_sequentially(", ")
+    text.press("Control+Enter")
+    expect(text).to_have_value("1girl, cowboy shot, hat, smil")
+    assert (pictures / "01.txt").read_text() == "1girl, cowboy shot, hat, smil"
     page.locator("#studio-bulk [name=tag]").press_sequentially("oliv")
     page.locator("#studio-complete .offer").first.wait_for()
     page.keyboard.press("Tab")
@@ -80,6 +84,23 @@ def test_what_is_there_leads_to_its_pictures(window: Callable[..., Page], pictur
     expect(page.locator("#studio-coverage")).to_contain_text("No picture from behind.")
     missing.locator("button").click()
     expect(page.locator("#studio-count")).to_have_text("6 of 12")
+
+
+def test_what_becomes_of_captions_in_other_encodings_is_shown_before_it_does(
+    window: Callable[..., Page], pictures: Path
+):
+    (pictures / "00.txt").write_bytes("渚、女の子".encode("cp932"))
+    (pictures / "02.txt").write_bytes(b"a hat\0, 1girl")
+    page = window(pictures)
+    page.locator("[data-mode=proofread]").first.click()
+    found = page.locator("#studio-findings .finding.encoding")
+    expect(found.locator(".read")).to_have_text("00.txt, read as Shift-JIS:渚、女の子")
+    expect(found).to_contain_text("not certain how to read them (1): 02.txt")
+    found.get_by_text("Write as UTF-8").click()
+    expect(found.locator(".read")).to_have_count(0)
+    assert (pictures / "00.txt").read_text(encoding="utf-8") == "渚、女の子"
+    expect(found).to_contain_text("02.txt")
+    expect(found.get_by_text("Write as UTF-8")).to_have_count(0)
 
 
 def test_pictures_are_grouped_by_what_is_known_of_them_under_heads(window: Callable[..., Page], pictures: Path):

@@ -18,6 +18,7 @@ from train_core.facts.images.encodings import Reading, reading
 ENDINGS = (".txt", ".caption")
 MARK = "\ufeff"  # at the beginning of a file that was saved as "UTF-8 with BOM"
 COMMA = re.compile("[,，、]")
+LAST_COMMAS = re.compile(r"[ \t]*[,，、][ \t,，、]*\Z")
 FOREIGN = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8
 STOPS, WIDE_STOPS, QUOTES = ".!?…", "。！？", "\"'”’)」』"
 FEWEST_WORDS, FEWEST_LETTERS = 4, 5  # of a sentence; letters where a script has no blanks
@@ -163,6 +164,12 @@ def in_utf8(text: CaptionText) -> str | None:
     """The text of a file in another encoding, read in that which it has; None where that is doubtful."""
     found = foreign(text)
     return None if found is None else found.text
+
+
+def without_last_commas(text: str, seen: str) -> str:
+    """`text` without commas at the ends of lines, as completing leaves them; lines that `seen` has stay as they are."""
+    before = set(seen.split("\n"))
+    return "\n".join(line if line in before else LAST_COMMAS.sub("", line) for line in text.split("\n"))
 
 
 def checked(text: str) -> str:

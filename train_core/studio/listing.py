@@ -209,8 +209,10 @@ class Listing:
 
     def order(self, filter: str, sort: str = "name", down: bool = False) -> list[int]:
         """The pictures that the filter shows, sorted. Raises UserError for a filter that is none."""
-        test = parse(filter)
         with self.studio.lock:
+            known = [shot.name for shot in self.studio.dataset.shots]
+            given = {facts.shot for facts in self.studio.facts.values()} - {"", *known}
+            test = parse(filter, [*known, *sorted(given)])
             shown = [id for id, facts in self.studio.facts.items() if test(facts)]
             if sort in SORTS and sort != "name":
                 shown.sort(key=self._key(sort))

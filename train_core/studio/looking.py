@@ -11,13 +11,14 @@ from operator import attrgetter
 from pathlib import Path
 
 from train_core.config.places import real_path
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.file_cache import recall, shared_database
 from train_core.facts.images.image_files import IMAGE_ENDINGS, ImageHeader, image_header
 
 ENDINGS = IMAGE_ENDINGS | {".gif", ".tif", ".tiff"}
 KIND = "studio-header-2"  # of fact in the cache of files
 DEEPEST = 40  # folders below each other
+MOST_NAMED = 3  # files that are no pictures
 ALL_OF = attrgetter(*(field.name for field in fields(ImageHeader)))  # which copies nothing, as astuple would
 
 Natural = tuple[tuple[int, int, str], ...]
@@ -76,6 +77,19 @@ def _below(folder: Path, depth: int, watch: Watch) -> Iterator[Path]:
                 yield from _below(Path(entry.path), depth + 1, watch)
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
+
+
+def names_of(paths: Sequence[Path]) -> str:
+    """The names of the first few files, with an ellipsis where there are more."""
+    return ", ".join([*(path.name for path in paths[:MOST_NAMED]), *(["…"] if len(paths) > MOST_NAMED else [])])
+
+
+def no_picture_in(paths: Sequence[Path]) -> Problem:
+    """The problem that these files are no pictures."""
+    return problem(
+        "studio_unreadable", "Files that cannot be read as pictures: {count} ({names}). They are left out.",
+        count=len(paths), names=names_of(paths),
+    )  # fmt: skip
 
 
 def headers(paths: Sequence[Path], watch: Watch | None = None) -> dict[Path, ImageHeader]:

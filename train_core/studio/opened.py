@@ -45,7 +45,7 @@ class OpenDataset:
         self.finished: Step | None = None  # what a killed process had begun to write, finished when this was opened
         self.pictures: dict[int, Picture] = {}
         self.facts: dict[int, Facts] = {}
-        self.unreadable = 0
+        self.unreadable: list[Path] = []
         self._journal = Journal(dataset.folder)
         self._decisions = Decisions()
         self._backups = Backups(dataset.folder, dataset.sources)
@@ -61,7 +61,7 @@ class OpenDataset:
         paths = picture_files(self.dataset.sources, watch)
         found = headers(paths, watch)
         with self.lock:
-            self.unreadable = len(paths) - len(found)
+            self.unreadable = [path for path in paths if path not in found]
             self.looks += 1
             self.pictures = pictures_of([path for path in paths if path in found], found)
             self._digests, self._by_digest, self._by_caption, self._turned = {}, {}, {}, {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from train_core.config.problems import UserError, problem
@@ -13,6 +13,14 @@ from train_core.studio.decisions import KEEP, REJECT, SKIP, UNDECIDED
 DARK, LIGHT = 0.25, 0.85  # mean brightness below and above which a picture is called so
 MARK_WORDS = {"keep": KEEP, "reject": REJECT, "skip": SKIP, "undecided": UNDECIDED}
 TERM = re.compile(r"""(-?)(?:(\w+)(:|>=|<=|>|<|=))?("(?:[^"\\]|\\.)*"?|[^\s"]\S*)""")
+CLOSED = re.compile(r'"(?:[^"\\]|\\.)*"')
+BEGUN = re.compile(r"(\w+)(?::|>=|<=|>|<|=)")
+# Of terms whose values are not pixels, or no words of captions.
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "faces": ("faces:0", "faces:1", "faces>=2"), "rating": ("rating>=4",), "tags": ("tags>20",),
+    "sharp": ("sharp>40",), "bright": ("bright>80",), "aspect": ("aspect<0.8", "aspect>1.3"),
+    "shot": ("shot:portrait",), "box": ("box:face",), "folder": ("folder:beach",),
+}  # fmt: skip
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le, "=": operator.eq,
 }  # fmt: skip
@@ -67,7 +75,7 @@ TEXTS: Mapping[str, Callable[[Facts, str], bool]] = {
     "caption": lambda one, text: text in one.caption.lower(),
     "mark": lambda one, text: one.mark == MARK_WORDS.get(text),
     "box": lambda one, text: text in one.boxes,
-    "folder": lambda one, text: f"{one.folder}/".lower().startswith(text.removesuffix("/") + "/"),
+    "folder": lambda one, text: f"/{text.strip('/')}/" in f"/{one.folder}/".lower(),  # at any depth
 }
 WORDS: Mapping[str, Test] = {
     "dark": lambda one: one.brightness is not None and one.brightness < DARK,
@@ -86,30 +94,37 @@ WORDS: Mapping[str, Test] = {
 }
 
 
-def parse(text: str) -> Test:
+def parse(text: str, shots: Collection[str] | None = None) -> Test:
     """The test that a filter asks for: all of its terms hold. Raises UserError for a term that cannot be meant.
 
-    Letters' case does not matter, except that tags are compared as they are written in lower case.
+    `shots` are the kinds of shots that there are, None where any may be. Letters' case does not matter, except that
+    tags are compared as they are written in lower case.
     """
-    tests = [_test(match) for match in TERM.finditer(text)]
+    tests = [_test(match, shots) for match in TERM.finditer(text)]
     return lambda one: all(test(one) for test in tests)
 
 
-def _test(match: re.Match[str]) -> Test:
+def _test(match: re.Match[str], shots: Collection[str] | None) -> Test:
     negated, key, sign, given = match.groups()
+    if given.startswith('"') and not CLOSED.fullmatch(given):
+        raise _unclosed(match[0])
     value = _plain(given)
     found = _positive(key, sign, value, match[0])
+    if (key or "").lower() == "shot" and shots is not None and value and value not in {one.lower() for one in shots}:
+        raise _unknown(match[0], tuple(f"shot:{quoted(one)}" for one in shots))
     return (lambda one: not found(one)) if negated else found
 
 
 def _positive(key: str | None, sign: str | None, value: str, term: str) -> Test:
     if key is None:
+        if (begun := BEGUN.fullmatch(value)) and begun[1] in (*NUMBERS, *TEXTS):
+            raise _open(term, _examples(begun[1]))
         return WORDS.get(value) or (lambda one: value in one.name.lower() or value in one.caption.lower())
     name = key.lower()
     if sign == ":" and name in COUNTS:
         sign = "="
     if sign in COMPARISONS and name in NUMBERS:
-        return _comparison(NUMBERS[name], COMPARISONS[str(sign)], _number(value, term))
+        return _comparison(NUMBERS[name], COMPARISONS[str(sign)], _number(name, value, term))
     if sign in (":", "=") and name in TEXTS:
         if name == "mark" and value not in MARK_WORDS:
             raise _unknown(term, tuple(f"mark:{word}" for word in MARK_WORDS))
@@ -128,9 +143,9 @@ def _comparison(number: Callable[[Facts], float | None], holds: Callable[[float,
     return test
 
 
-def _number(text: str, term: str) -> float:
+def _number(name: str, text: str, term: str) -> float:
     if not re.fullmatch(r"\d{1,9}(?:\.\d{1,6})?", text):
-        raise _unknown(term, ("side>=768", "sharp>40", "aspect<0.8"))
+        raise _unknown(term, _examples(name))
     return float(text)
 
 
@@ -146,6 +161,31 @@ def quoted(text: str) -> str:
         return text
     escaped = re.sub(r'(["\\])', r"\\\1", text)
     return f'"{escaped}"'
+
+
+def _examples(name: str) -> tuple[str, ...]:
+    """Terms that begin with this name."""
+    if name == "mark":
+        return tuple(f"mark:{word}" for word in MARK_WORDS)
+    return EXAMPLES.get(name, (f"{name}:hat",) if name in TEXTS else (f"{name}>=768", f"{name}<1024"))
+
+
+def _open(term: str, known: Sequence[str]) -> UserError:
+    return UserError(
+        problem(
+            "studio_filter_open", "The filter {term} is not complete. For example: {known}.",
+            term=term[:100], known=" ".join(known),
+        )
+    )  # fmt: skip
+
+
+def _unclosed(term: str) -> UserError:
+    return UserError(
+        problem(
+            "studio_filter_quote", "The filter {term} has no second quote. For example: {example}.",
+            term=term[:100], example='tag:"blue eyes"',
+        )
+    )  # fmt: skip
 
 
 def _unknown(term: str, known: Sequence[str]) -> UserError:

@@ -119,7 +119,7 @@ class Studio(OpenDataset):
 
     def write(self, id: int, text: str, seen: str) -> Outcome:
         """Write the caption `text`, which a person made of `seen`. Raises UserError if the file says something else."""
-        wanted = captions.checked(text)
+        wanted = captions.without_last_commas(captions.checked(text), seen)
         with self.lock:
             path = captions.caption_file(self.pictures[id].path)
             now = captions.read(path)

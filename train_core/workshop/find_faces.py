@@ -9,7 +9,7 @@ from train_core.config.jobs.tools import FindFaces, FindFacesSettings
 from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import image_size, unreadable
 from train_core.studio.dataset import sources_of
-from train_core.studio.looking import headers, name_below, no_pictures, picture_files
+from train_core.studio.looking import headers, name_below, no_picture_in, no_pictures, picture_files
 from train_core.studio.vision.found import AT_ONCE, FACES, PERSON, TEXT, Found, looked
 from train_core.workshop.common.report import Report
 
@@ -55,12 +55,7 @@ def _name_unreadable(paths: Sequence[Path], report: Report) -> None:
             for found in unreadable(path, ValueError("its pixels cannot be decoded")).problems:
                 report.warning(found)
     if len(paths) > MOST_NAMED:
-        report.warning(
-            problem(
-                "studio_unreadable", "Files that cannot be read as pictures: {count}. They are left out.",
-                count=len(paths),
-            )
-        )  # fmt: skip
+        report.warning(no_picture_in(paths))
 
 
 def _tell(folder: Path, found: Mapping[Path, Found], what: Sequence[str], report: Report) -> None:

@@ -9,7 +9,7 @@ from train_core.facts.images.image_files import content_hashes
 from train_core.studio import cropped
 from train_core.studio.dataset import sources_of
 from train_core.studio.likeness.alike import Group, groups
-from train_core.studio.looking import headers, name_below, no_pictures, picture_files
+from train_core.studio.looking import headers, name_below, no_picture_in, no_pictures, picture_files
 from train_core.studio.measures import AT_ONCE, Measures, measured, percentiles
 from train_core.workshop.common.report import Report
 
@@ -20,9 +20,12 @@ def run(config: MeasurePictures, report: Report) -> None:
     """Measure what is not measured yet, portion by portion, so that a stopped tool goes on where it was."""
     folder = Path(config.measure_pictures.pictures)
     paths = picture_files(sources_of(folder)) if folder.is_dir() else []
-    readable = list(headers(paths))
+    heads = headers(paths)
+    readable = list(heads)
     if not readable:
         raise no_pictures(str(folder))
+    if len(readable) < len(paths):
+        report.warning(no_picture_in([path for path in paths if path not in heads]))
     progress = report.stage("measuring")
     found: dict[Path, Measures] = {}
     for start in range(0, len(readable), AT_ONCE):

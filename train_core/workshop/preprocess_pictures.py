@@ -24,7 +24,7 @@ from train_core.studio.captions import caption_file, read
 from train_core.studio.decoding import decoded
 from train_core.studio.exporting.files import png
 from train_core.studio.exporting.writing import File, Written, free_name, is_empty, read_list, writing_to
-from train_core.studio.looking import no_pictures, picture_files
+from train_core.studio.looking import no_picture_in, no_pictures, picture_files
 from train_core.studio.pixels.backgrounds import colour_of
 from train_core.studio.pixels.cut_outs import mask_by, model_here
 from train_core.studio.pixels.framing import Frame
@@ -201,10 +201,7 @@ class _Work:
                 count=len(self.written.left),
             )  # fmt: skip
         if len(self._unreadable) > MOST_NAMED:
-            yield problem(
-                "studio_unreadable", "Files that cannot be read as pictures: {count}. They are left out.",
-                count=len(self._unreadable),
-            )  # fmt: skip
+            yield no_picture_in(self._unreadable)
         if self._not_cut:
             yield problem(
                 "preprocess_not_cut", "On {count} pictures nothing was found to cut out, so they have their own "

@@ -163,7 +163,7 @@ export async function open(what, wanted) {
   });
   tell("opened");
   if (answer.finished) crucible.toast(say("finished", {what: answer.finished}), true);
-  if (answer.skipped) crucible.toast(say("skipped", {count: answer.skipped}), true);
+  if (answer.skipped) crucible.toast(say("skipped", {count: answer.skipped, names: answer.skipped_names}), true);
   await list();
   return true;
 }

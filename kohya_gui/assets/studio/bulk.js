@@ -24,6 +24,8 @@ export function startBulk() {
     at("studio-tagger").dataset.more = JSON.stringify(set.tagger ? {tagger: set.tagger} : {}); // the demo's pictures have one
   });
   on("chosen list opened mode", () => { scopes(); stale(); });
+  on("opened", clear);
+  on("captions", (pids) => { if (!pids || pids.length) clear(); }); // what was previewed, or done, is so no longer
   fields();
 }
 
@@ -89,7 +91,9 @@ async function preview() {
     previewed = JSON.stringify(change);
     at("studio-examples").replaceChildren(
       made("p", {}, answer.count ? say("bulk_count", {count: answer.count}) : say("bulk_nothing")),
-      ...answer.examples.map(([before, after]) => made("div", {className: "example"}, ...compared(before, after))),
+      ...(answer.same ? [made("p", {className: "soft"}, say("bulk_same", {count: answer.same}))] : []),
+      ...(answer.unread ? [made("p", {className: "soft"}, say("bulk_unread", {count: answer.unread, names: answer.unread_names}))] : []),
+      ...answer.examples.map(([before, after, file]) => made("div", {className: "example"}, made("small", {}, file), ...compared(before, after))),
     );
     at("studio-bulk-go").textContent = say("bulk_go", {count: answer.count});
     at("studio-bulk-go").hidden = !answer.count;
@@ -117,6 +121,6 @@ async function go() {
   at("studio-bulk-go").disabled = false;
   if (!answer) return;
   clear();
-  if (answer.count) at("studio-examples").replaceChildren(made("p", {className: "done"}, say("bulk_done", {count: answer.count, key: shownKey(keyOf("undo"))})));
   tell("captions", null);
+  if (answer.count) at("studio-examples").replaceChildren(made("p", {className: "done"}, say("bulk_done", {count: answer.count, key: shownKey(keyOf("undo"))})));
 }

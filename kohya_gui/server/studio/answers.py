@@ -24,7 +24,7 @@ from train_core.config.problems import UserError, problem
 from train_core.studio.dataset import Shot, changed, datasets, must_be_there
 from train_core.studio.decisions import MARKS, RATINGS
 from train_core.studio.listing import Listing
-from train_core.studio.looking import Watch
+from train_core.studio.looking import Watch, names_of
 from train_core.studio.opened import Outcome
 from train_core.studio.tagging.wd_files import demo_tagger
 from train_core.studio.vision import found as vision
@@ -91,7 +91,8 @@ class Answers:
         studio = listing.studio
         return {
             "id": studio.dataset.id, "name": studio.dataset.name, "count": len(studio.pictures),
-            "sources": [str(path) for path in studio.dataset.sources], "skipped": studio.unreadable,
+            "sources": [str(path) for path in studio.dataset.sources], "skipped": len(studio.unreadable),
+            "skipped_names": names_of(studio.unreadable),
             "shots": [{"name": shot.name, "target": shot.target} for shot in studio.dataset.shots],
             "kinds": kinds(listing), "listed": listed(listing),
             "tagger": str(demo_tagger()) if _is_of_the_demo(studio.dataset.sources) else "",

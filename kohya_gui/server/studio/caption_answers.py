@@ -31,6 +31,7 @@ from train_core.facts.images.encodings import Reading
 from train_core.studio import captions
 from train_core.studio.captions import all_tags
 from train_core.studio.listing import Listing
+from train_core.studio.looking import names_of
 from train_core.studio.proofreading import Finding, proofread
 from train_core.studio.tag_edits import edit_of
 from train_core.studio.words.categories import Categories
@@ -100,7 +101,7 @@ class CaptionAnswers:
         ids = self._scope(asked, listing)
         if asked.get("preview") is True:
             found = listing.studio.preview(ids, edit)
-            return {"count": len(found), "examples": [[before, after] for _, before, after in found[:MOST_EXAMPLES]]}
+            return _previewed(listing, ids, found)
         outcome = listing.studio.edit(ids, edit, {"do": do, "tag": tag, "into": into})
         told = notes_html(outcome.left, language)
         return {**self._changed(listing, outcome, language), "count": len(outcome.captioned), "left": told}
@@ -155,6 +156,19 @@ def _beside(path: Path) -> list[str]:
         return []
     said = " ".join(captions.read(other).shown.split())
     return [other.name, said] if said else []
+
+
+def _previewed(listing: Listing, ids: Sequence[int], found: Sequence[tuple[int, str, str]]) -> Found:
+    """What a change would do: how many captions change, the first few of them, and why the others do not."""
+    studio = listing.studio
+    files = {id: captions.caption_file(studio.pictures[id].path) for id in ids}
+    change = {id for id, _, _ in found}
+    unread = [path for id, path in files.items() if id not in change and captions.read(path).problem is not None]
+    return {
+        "count": len(found), "same": len(files) - len(change) - len(unread), "unread": len(unread),
+        "unread_names": names_of(unread),
+        "examples": [[before, after, files[id].name] for id, before, after in found[:MOST_EXAMPLES]],
+    }  # fmt: skip
 
 
 def _readings(listing: Listing, foreign: Mapping[int, Reading], language: str) -> Found:

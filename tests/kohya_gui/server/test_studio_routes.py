@@ -99,6 +99,7 @@ def page(source: Path) -> Page:
 
 def test_a_folder_opens_with_its_pictures_and_what_was_skipped(page: Page, source: Path):
     assert (page.opened["count"], page.opened["skipped"]) == (7, 1)
+    assert page.opened["skipped_names"] == "broken.png"
     assert page.opened["sources"] == [str(source)]
     found = page.ask("list")
     columns = [found["pictures"][name] for name in ("name", "width", "height")]
@@ -163,7 +164,9 @@ def test_tags_of_many_change_after_a_preview(page: Page, source: Path):
     chosen = [ids["1.png"], ids["2.jpg"]]
     asked = {"scope": "pictures", "pictures": chosen, "do": "rename", "tag": "1girl", "into": "zuko"}
     shown = page.ask("tags", **asked, preview=True)
-    assert shown == {"count": 2, "examples": [["1girl, <b>solo</b>", "zuko, <b>solo</b>"]] * 2}
+    change = ["1girl, <b>solo</b>", "zuko, <b>solo</b>"]
+    assert (shown["count"], shown["same"], shown["unread"]) == (2, 0, 0)
+    assert shown["examples"] == [[*change, "1.txt"], [*change, "2.txt"]]
     assert "zuko" not in (source / "1.txt").read_text()
     done = page.ask("tags", **asked)
     assert done["count"] == 2 and done["undo"] == "“1girl” → “zuko” in 2 captions"
@@ -572,6 +575,13 @@ def test_captions_in_other_encodings_are_found_and_converted(page: Page, source:
     done = page.ask("convert", pictures=[id])
     assert (done["count"], done["undo"]) == (1, "Captions written as UTF-8 (1)")
     assert page.ask("caption", pictures=[id])["text"] == "少女，微笑"
+
+def test_a_preview_says_why_the_other_captions_stay(page: Page, source: Path):
+    (source / "1.txt").write_bytes("渚、女の子".encode("cp932"))
+    page.ask("open")
+    shown = page.ask("tags", scope="all", do="add", tag="hat", preview=True)
+    assert (shown["count"] + shown["same"], shown["unread"], shown["unread_names"]) == (6, 1, "1.txt")
+
 
 def test_what_would_be_written_of_captions_in_other_encodings_is_shown_before(page: Page, source: Path):
     (source / "1.txt").write_bytes("渚、女の子".encode("cp932"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from train_core.config.problems import UserError
 from train_core.studio import captions
-from train_core.studio.captions import edited, rewritten, shown
+from train_core.studio.captions import edited, rewritten, shown, without_last_commas
 from train_core.studio.tag_edits import edit_of
 
 LINE = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n\0\ufeff"), max_size=20)
@@ -98,3 +98,8 @@ def test_a_caption_file_is_the_one_that_is_there(tmp_path: Path):
 def test_text_that_no_file_can_hold_is_refused(text):
     with pytest.raises(UserError):
         captions.checked(text)
+
+
+def test_a_comma_that_completing_leaves_is_not_saved_and_lines_of_others_stay():
+    assert without_last_commas("bom tag, blue sky, ", "bom tag") == "bom tag, blue sky"
+    assert without_last_commas("a,\nb, \n、", "a,") == "a,\nb\n"

@@ -49,12 +49,38 @@ def test_what_cannot_be_meant_is_told_with_what_can(term):
     assert told.value.problems[0].params["known"]
 
 
+@pytest.mark.parametrize(
+    ("term", "named"),
+    [("faces:x", "faces>=2"), ("size>", "size>=768"), ("-faces>=", "faces:1"), ("tag:", "tag:hat"),
+     ("mark:", "mark:keep"), ('tag:"blue', 'tag:"blue eyes"'), ('"blue', 'tag:"blue eyes"'),
+     ("shot:nothing", 'shot:"full body"')],
+)  # fmt: skip
+def test_an_unfinished_term_is_told_with_examples_of_its_own(term, named):
+    with pytest.raises(UserError) as told:
+        parse(term, ["Portrait", "full body"])
+    assert named in str(told.value.problems[0])
+    assert "sharp>40" not in str(told.value.problems[0])
+
+
+def test_shots_that_there_are_and_smileys_are_no_mistakes():
+    assert parse('shot:"Cowboy shot"', ["cowboy shot"])(PICTURE)
+    assert not parse("shot:portrait", ["portrait"])(PICTURE)
+    assert parse(":d")(Facts("a", 1, 1, caption=":d"))
+    assert parse("x:") and parse("-shot:portrait", ["portrait"])(PICTURE)
+
+
+def test_a_folder_is_found_by_its_name_at_any_depth():
+    deep = Facts("a", 1, 1, folder="more/30_crux robot/in")
+    assert all(parse(one)(deep) for one in ('folder:"30_crux robot"', "folder:more", "folder:MORE/", "folder:in"))
+    assert not parse("folder:robot")(deep) and not parse("folder:mor")(deep)
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_filter_or_refused(text):
     try:
         assert parse(text)(PICTURE) in (True, False)
     except UserError as error:
-        assert error.problems[0].code == "studio_filter"
+        assert error.problems[0].code in ("studio_filter", "studio_filter_open", "studio_filter_quote")
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=20).filter(lambda t: t == t.strip()))

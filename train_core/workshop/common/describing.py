@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import UserError
 from train_core.studio.dataset import dataset_of
 from train_core.studio.decisions import REJECT
 from train_core.studio.kept_lines import Kept
-from train_core.studio.looking import no_pictures
+from train_core.studio.looking import no_picture_in, no_pictures
 from train_core.studio.studio import Studio
 from train_core.studio.tagging.choosing import Existing
 from train_core.workshop.common.report import Report
@@ -38,12 +38,7 @@ def opened(folder: str, report: Report) -> Studio:
     if not studio.pictures:
         raise no_pictures(folder)
     if studio.unreadable:
-        report.warning(
-            problem(
-                "studio_unreadable", "Files that cannot be read as pictures: {count}. They are left out.",
-                count=studio.unreadable,
-            )
-        )  # fmt: skip
+        report.warning(no_picture_in(studio.unreadable))
     return studio
 
 
