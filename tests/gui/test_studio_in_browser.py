@@ -460,7 +460,11 @@ def test_what_somebody_opens_last_wins_and_what_is_being_opened_is_stopped(
     other.mkdir()
     Image.new("RGB", (30, 30), "red").save(other / "alone.png")
     held: list[Route] = []
-    page.route("**/data/open", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/data/open", hold)
     page.route("**/data/opening", lambda route: route.fulfill(json={"looked": 1234}))
     for folder in (pictures, other):
         page.locator("#studio-path").fill(str(folder))
