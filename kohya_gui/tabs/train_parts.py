@@ -9,6 +9,7 @@ import gradio as gr
 
 from kohya_gui.form.widgets import key
 from kohya_gui.runs.shells import shells
+from kohya_gui.tabs.filled_dropdown import filled_dropdown
 from train_core.config.job import Job
 from train_core.config.jobs import table
 from train_core.config.jobs.table import job_of
@@ -44,7 +45,7 @@ class Toolbar:
 def build_toolbar() -> Toolbar:
     """The bar, its menu, and the row that asks for a preset's name when it is needed."""
     with gr.Row(elem_id="toolbar", equal_height=True):
-        preset = gr.Dropdown([], show_label=False, container=False, elem_id="preset", interactive=True)
+        preset = filled_dropdown("preset")
         gr.HTML('<div id="preset-state"></div>', elem_id="preset-state-box")
         gr.HTML('<div id="step-line" class="step-line"></div>', elem_id="step-line-box")
         gr.HTML('<div id="counts"></div>', elem_id="counts-box")

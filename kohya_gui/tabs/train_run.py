@@ -16,6 +16,7 @@ from kohya_gui.form.widgets import key
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.registry import AT_WORK, RunInfo
 from kohya_gui.runs.watched import Watched, watched
+from kohya_gui.tabs.filled_dropdown import filled_dropdown
 from kohya_gui.views.markup import checksum
 from train_core.config.job import Job
 
@@ -53,7 +54,7 @@ class RunPanel:
 def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, mode: gr.Radio) -> RunPanel:
     """Lay out the run's status, charts, pictures and console; what starts jobs, and `stop`, stand elsewhere."""
     with gr.Row(elem_id="run-bar", equal_height=True):
-        choice = gr.Dropdown([], show_label=False, container=False, elem_id="run-choice", interactive=True)
+        choice = filled_dropdown("run-choice")
         resume = gr.Button(key("ui.resume"), size="sm", variant="primary", visible=False, elem_id="resume")
         use_rates = gr.Button(key("ui.rates.use"), size="sm", variant="primary", visible=False, elem_id="use-rates")
     with gr.Row(elem_id="run-controls", equal_height=True, visible=False) as controls:

@@ -61,3 +61,16 @@ async def test_every_button_that_must_refuse_does_so_without_an_error_of_gradio_
             failed[fn.name, tuple(fn.targets)] = f"{type(error).__name__}: {error}"[:300]
     assert failed == {}
     assert [folder.name for folder in runs_dir().iterdir()] == [RUN]
+
+
+@in_its_own_loop
+async def test_a_page_that_was_open_before_the_server_was_started_again_still_puts_values_in(page):
+    [put] = [fn for fn in page.fns.values() if fn.fn and any(one.elem_id == "put" for one in fn.inputs)]
+    inputs = [shown(component, "as it is") for component in put.inputs]
+    for place, component in enumerate(put.inputs):
+        if component.elem_id == "put":
+            inputs[place] = '{"output_name": "zuko"}'
+        if component.elem_id == "preset":
+            inputs[place] = "program:lora/demo"
+    answer = await page.process_api(put, inputs, state=SessionState(page), request=gr.Request())
+    assert "zuko" in repr(answer["data"])
