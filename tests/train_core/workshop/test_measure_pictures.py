@@ -58,3 +58,13 @@ def test_a_copy_in_another_folder_is_found_though_each_folder_was_compared_by_it
     (source / "y" / "other.png").unlink()
     run_tool("measure_pictures", pictures=source)  # the others were compared already
     assert compared == [1, 2, 3]
+
+
+def test_files_that_are_no_pictures_are_named_the_first_few(run_tool: RunTool, tmp_path: Path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "0.png")
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(b"none")
+    events = run_tool("measure_pictures", pictures=tmp_path)
+    [told] = [event for event in events if event["kind"] == "warning"]
+    assert told["code"] == "studio_unreadable"
+    assert told["params"] == {"count": 4, "names": "a.png, b.png, c.png, …"}
