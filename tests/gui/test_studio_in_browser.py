@@ -493,6 +493,16 @@ def test_a_program_that_was_updated_meanwhile_is_told_in_place_of_the_tab(
     context.close()
 
 
+def test_a_window_draws_what_another_one_has_decided_when_somebody_comes_to_it(
+    window: Callable[..., Page], pictures: Path
+) -> None:
+    first, second = window(pictures), window(pictures)
+    press(second, "k")
+    is_marked(second, {"00": KEEP})
+    first.evaluate("window.dispatchEvent(new Event('focus'))")
+    is_marked(first, {"00": KEEP})
+
+
 def test_a_phone_shows_the_grid_with_buttons_for_the_keys_and_the_panel_below(
     window: Callable[..., Page], pictures: Path
 ) -> None:

@@ -116,6 +116,7 @@ export async function list({anew = false} = {}) {
       trusted = true;
       takePictures(answer.pictures);
       recount();
+      if (set.groups) tell("marks", set.order); // which stay in their groups
     }
     if (!set.groups && (!answer.bad || !set.order.length)) takeInGroups(answer.order);
     tell("listed", answer.bad);
@@ -132,9 +133,9 @@ export function listSoon() {
   timer = setTimeout(list, SOON);
 }
 
-// Looks now and then whether another window, or a tool, has changed something.
+// Looks now and then, and when somebody comes back, whether another window, or a tool, has changed something.
 export function startWatching() {
-  setInterval(async () => {
+  const look = async () => {
     const {id, last} = set;
     if (!id || last === null || waiting.length || document.visibilityState !== "visible" || !at("studio-work").offsetParent) return;
     try {
@@ -145,7 +146,10 @@ export function startWatching() {
     } catch {
       // whoever does something is told that nobody listens
     }
-  }, WATCH);
+  };
+  setInterval(look, WATCH);
+  addEventListener("focus", look);
+  document.addEventListener("visibilitychange", look);
 }
 
 // Opens a folder, a zip or a dataset that is known, and says whether it did; not if it is no longer `wanted` by then.
