@@ -71,8 +71,7 @@ def measure(folder: Path, count: int, home: Path) -> None:
     print(f"{count:,} pictures")
     server, address = start(home)
     try:
-        before = psutil.Process(server.pid).memory_info().rss
-        in_browser(address, folder, count)
+        before = in_browser(server.pid, address, folder, count)
         with httpx.Client(base_url=address, timeout=600, trust_env=False) as web:
             by_routes(web, folder)
         grown = (psutil.Process(server.pid).memory_info().rss - before) / 2**20
@@ -82,19 +81,25 @@ def measure(folder: Path, count: int, home: Path) -> None:
         server.wait()
 
 
-def in_browser(address: str, folder: Path, count: int) -> None:
-    """The first screen, keys, and pictures in the viewer, as a person has them."""
+def in_browser(pid: int, address: str, folder: Path, count: int) -> int:
+    """The first screen, keys, and pictures in the viewer, as a person has them.
+
+    Returns the server's memory in bytes with the page open and filled, before it has a dataset.
+    """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only the tests' packages have it
 
     program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if program is None:
         print("  no browser is installed: the first screen and the keys are not measured")
-        return
+        return int(psutil.Process(pid).memory_info().rss)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(address)
+        page.locator("#train-stamp [data-stamp]").wait_for(state="attached")
         page.locator("#tab-data-button").click()
+        page.locator("#studio-path").wait_for()
+        before = int(psutil.Process(pid).memory_info().rss)
         for name in ("first screen", "again"):
             page.locator("#studio-path").fill(str(folder))
             began = time.perf_counter()
@@ -116,6 +121,7 @@ def in_browser(address: str, folder: Path, count: int) -> None:
             page.wait_for_timeout(250)  # as fast as people cull
         show("next picture", pictures)
         browser.close()
+    return before
 
 
 # Whether the dataset is open and every cell in view has its thumbnail.

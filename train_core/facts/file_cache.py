@@ -29,11 +29,14 @@ def shared_database() -> Path:
     return places.caches_dir() / "files.sqlite"
 
 
-def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path) -> dict[Path, str]:
+def recall(
+    paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | None], database: Path, threads: int = _THREADS
+) -> dict[Path, str]:
     """The `kind` of fact for each of `paths`; `find_out` is called only for files that are new or have changed.
 
-    `find_out` may run in several threads; None means that it could not say, and such a file is not in the answer. It is
-    also called for files that no longer exist, so that it can report that.
+    `find_out` may run in up to `threads` threads, 8 since they mostly wait for the drive; None means that it could not
+    say, and such a file is not in the answer. It is also called for files that no longer exist, so that it can report
+    that.
     `database` is an SQLite file shared by all processes; when it cannot be used, everything is found out afresh.
     """
     stamps = {path: _stamp(path) for path in paths}
@@ -42,7 +45,7 @@ def recall(paths: Sequence[Path], kind: str, find_out: Callable[[Path], str | No
         missing = [path for path in stamps if path not in known]
         if not missing:
             return known
-        answers = zip(missing, _answers(find_out, missing), strict=True)
+        answers = zip(missing, _answers(find_out, missing, threads), strict=True)
         found = {path: value for path, value in answers if value is not None}
         _write(database, kind, {stamp: value for path, value in found.items() if (stamp := stamps[path]) is not None})
     return known | found
@@ -67,13 +70,13 @@ def revise(
     return known | more
 
 
-def _answers(find_out: Callable[[Path], str | None], paths: Sequence[Path]) -> list[str | None]:
+def _answers(find_out: Callable[[Path], str | None], paths: Sequence[Path], most: int) -> list[str | None]:
     """The facts of `paths`, in several threads unless it goes so quickly that these would be in each other's way."""
     began = time.perf_counter()
     first = [find_out(path) for path in paths[:_TRIED]]
     if time.perf_counter() - began < _QUICK * len(first):
         return [*first, *map(find_out, paths[_TRIED:])]
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(most) as threads:
         return [*first, *threads.map(find_out, paths[_TRIED:])]
 
 

@@ -32,7 +32,7 @@ def keep_thumbnail(path: Path, picture: Image.Image) -> None:
     place = _place(path)
     if not place.is_file():
         copy = picture.copy()
-        copy.thumbnail((SIDE, SIDE), reducing_gap=1.0)
+        copy.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0)
         _write(place, copy)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -12,6 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kohya_gui.files.reach import Reach
+from kohya_gui.runs.devices import usable_cores
 from kohya_gui.server.answering import answer
 from kohya_gui.server.studio.answers import Answers
 from kohya_gui.server.studio.asked import Asked, Found
@@ -26,6 +29,7 @@ from kohya_gui.server.studio.source_answers import SourceAnswers
 from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.thumbnails import thumbnail
 
+MOST_DECODERS = 8  # threads, each of which keeps memory that pictures needed once
 ASSETS = Path(__file__).parents[2] / "assets" / "studio"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 OF_SOURCES = ("add_source", "remove_source", "forget", "take_listed", "place", "added", "to_data")
@@ -55,10 +59,15 @@ def studio_routes(
 
         return Route(f"/data/{name}", handler, methods=["POST"])
 
+    decoders = ThreadPoolExecutor(min(MOST_DECODERS, usable_cores()), "decoding")
+
     def picture(name: str, of: Callable[[Path], Response]) -> Route:
-        def handler(request: Request) -> Response:
+        def send(request: Request) -> Response:
             path = answers.picture(request.path_params["set"], request.path_params["picture"])
             return _nothing() if path is None else _sent(path, of)
+
+        async def handler(request: Request) -> Response:
+            return await asyncio.get_running_loop().run_in_executor(decoders, send, request)
 
         return Route(f"/data/{{set}}/{name}/{{picture:int}}", handler)
 
