@@ -16,6 +16,7 @@ CACHES = {
     "texts": "texts/??/*.safetensors",
     "hashes": "files.sqlite*",
     "thumbnails": "thumbnails/*.webp",
+    "studio": "studio/??/*.jpg",
 }
 
 

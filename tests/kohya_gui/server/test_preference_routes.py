@@ -20,9 +20,11 @@ from kohya_gui.runs import registry
 from kohya_gui.server import preferences as routes
 from kohya_gui.server.app import Served
 from tests.kohya_gui.server.serving import served
+from tests.pictures import noise_image
 from tests.trained import trained_run
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import caches_dir
+from train_core.studio.thumbnails import thumbnail
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +146,13 @@ def test_a_cache_is_emptied_and_nothing_beside_it(client: httpx.Client, tmp_path
     for name in ("../runs", "gradio", "*", ""):
         assert ask(client, "clear", name)["told"] == "0 B are free again."
     assert all(path.exists() for path in (*mine, other))
+
+
+def test_the_data_tab_s_small_pictures_are_a_cache_too(client: httpx.Client, tmp_path: Path) -> None:
+    noise_image((64, 64), 1).save(tmp_path / "one.png")
+    small = thumbnail(tmp_path / "one.png")
+    assert "are free again" in ask(client, "clear", "studio")["told"]
+    assert not small.exists() and thumbnail(tmp_path / "one.png") == small and small.exists()
 
 
 def test_no_cache_is_emptied_under_a_run(client: httpx.Client, tmp_path: Path, monkeypatch) -> None:
