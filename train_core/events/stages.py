@@ -23,6 +23,7 @@ STAGES = {
     "preprocessing": "Preparing pictures",
     "exporting": "Exporting",
     "looking": "Looking for faces and text",
+    "fetching": "Fetching, in percent of a file",
     "tagging": "Tagging pictures",
     "captioning": "Captioning pictures",
     "reading": "Reading",

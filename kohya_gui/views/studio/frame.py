@@ -231,7 +231,9 @@ def _captions(language: str) -> Markup:
         '<button type="button" class="quiet" id="studio-tagger" data-tool="tag_pictures" data-setting="pictures" '
         'data-tab="{tools}">{tagger}</button>'
         '<button type="button" class="quiet" id="studio-captioner" data-tool="caption_pictures" '
-        'data-setting="pictures" data-tab="{tools}">{captioner}</button></span></h3>'
+        'data-setting="pictures" data-tab="{tools}">{captioner}</button>'
+        '<button type="button" class="quiet" data-tool="fetch_model" data-setting="fetch_to" data-path="" '
+        'data-tab="{tools}">{fetching}</button></span></h3>'
         '<div class="choices">'
         '<label>{do}<select name="do">{acts}</select></label>'
         '<label>{scope}<select name="scope"></select></label>'
@@ -251,7 +253,7 @@ def _captions(language: str) -> Markup:
         bulk=_said("bulk", language),
         do=_said("bulk_do", language), acts=acts, scope=_said("bulk_scope", language),
         tools=text("ui.tab.tools", language), tagger=text("job.tag_pictures.title", language),
-        captioner=text("job.caption_pictures.title", language),
+        captioner=text("job.caption_pictures.title", language), fetching=text("job.fetch_model.title", language),
         into=_said("bulk_into", language), preview=_said("bulk_preview", language),
     )  # fmt: skip
 

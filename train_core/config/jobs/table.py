@@ -63,6 +63,7 @@ OURS = (
     Row(name="export_dataset", settings=f"{JOBS}.tools:ExportDataset"),
     Row(name="preprocess_pictures", settings=f"{JOBS}.tools:PreprocessPictures"),
     Row(name="video_frames", settings=f"{JOBS}.videos:VideoFrames"),
+    Row(name="fetch_model", settings=f"{JOBS}.fetching:FetchModel"),
 )  # fmt: skip
 
 _rows = {row.name: row for row in OURS}

@@ -143,8 +143,8 @@ def _missing(path: str) -> UserError:
             problem(
                 "captioner_not_chosen",
                 "No captioner is chosen. Download the files of one of these from Hugging Face into a folder of its "
-                "own, and choose that folder. {models}. The files, as far as the model has them: {files}. Nothing is "
-                "downloaded by itself.",
+                "own, and choose that folder; the tool fetch_model does it. {models}. The files, as far as the model "
+                "has them: {files}. Nothing is downloaded by itself.",
                 models=models, files=FILES,
             )
         )
@@ -152,8 +152,9 @@ def _missing(path: str) -> UserError:
         problem(
             "captioner_missing",
             "{folder} is no folder with config.json, preprocessor_config.json and model.safetensors of a captioner. "
-            "Choose another, or download the files of one of these from Hugging Face into a folder of its own: "
-            "{models}. The files, as far as the model has them: {files}. Nothing is downloaded by itself.",
+            "Choose another, or download the files of one of these from Hugging Face into a folder of its own (the "
+            "tool fetch_model does it): {models}. The files, as far as the model has them: {files}. Nothing is "
+            "downloaded by itself.",
             folder=path, models=models, files=FILES,
         )
     )

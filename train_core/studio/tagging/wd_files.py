@@ -50,8 +50,9 @@ def read_tagger(folder: Path) -> Tagger:
             problem(
                 "tagger_missing",
                 "{folder} does not have {files}. Download model.onnx and selected_tags.csv, for example those of "
-                "{repository} on Hugging Face, and put both into this folder, or choose a folder that has them. A "
-                "folder with DeepDanbooru's model-resnet_custom_v3.pt is read too. Nothing is downloaded by itself.",
+                "{repository} on Hugging Face, and put both into this folder, or choose a folder that has them; the "
+                "tool fetch_model does it. A folder with DeepDanbooru's model-resnet_custom_v3.pt is read too. Nothing "
+                "is downloaded by itself.",
                 files=", ".join(missing), folder=str(folder), repository=REPOSITORY,
             )
         )
