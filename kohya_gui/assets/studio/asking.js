@@ -59,6 +59,9 @@ function answered(mine) {
   waiting = waiting.filter((one) => one !== mine);
 }
 
+// Resolves when everything that was done so far has been answered.
+export const settled = () => line;
+
 // Those of `changed` that nothing which waits will change again.
 function still(changed) {
   const later = new Set(waiting.flatMap((one) => one.pictures));

@@ -1,7 +1,7 @@
 // The dialog that writes the kept pictures as folders to train on, and takes them to the Train tab.
 
 import {set, at, say} from "./state.js";
-import {ask, post, Refusal} from "./asking.js";
+import {ask, post, settled, Refusal} from "./asking.js";
 import {ownRepeats, weighSoon} from "./balance.js";
 
 const form = () => at("studio-export").querySelector("form");
@@ -34,6 +34,7 @@ async function show() {
   forget();
   at("studio-export").showModal();
   try {
+    await settled(); // else marks that are on their way would not count
     const plan = await ask("plan");
     if (form().dataset.set !== set.id) {
       form().dataset.set = set.id;
