@@ -33,12 +33,13 @@ export function startExport() {
 async function show() {
   forget();
   at("studio-export").showModal();
+  const names = ["name", "repeats", "folder"], before = Object.fromEntries(names.map((name) => [name, field(name).value]));
   try {
     await settled(); // else marks that are on their way would not count
     const plan = await ask("plan");
     if (form().dataset.set !== set.id) {
       form().dataset.set = set.id;
-      for (const name of ["name", "repeats", "folder"]) field(name).value = plan[name];
+      for (const name of names) if (field(name).value === before[name]) field(name).value = plan[name]; // else somebody has typed already
       field("held_out").value = 0;
     }
     form().querySelector(".what").hidden = !plan.boxed;
