@@ -33,6 +33,10 @@ class History:
         self._typing = only
         if continues:
             self._past[self._at] = now
+            if now == self._past[self._at - 1]:  # back where it was, perhaps since a browser has sent old values late
+                self._past.pop()
+                self._at -= 1
+                self._typing = ""
             return
         self._past = [*self._past[: self._at + 1], now][-MOST:]
         self._at = len(self._past) - 1

@@ -40,3 +40,12 @@ def test_what_stands_beside_the_form_is_no_step_of_its_own() -> None:
     history.note({"x": 2, "@preset": "b"})  # saved under another name
     assert history.undo() == {"x": 1, "@preset": "a"}
     assert history.redo() == {"x": 2, "@preset": "b"}
+
+
+def test_typing_back_to_what_was_before_is_no_step() -> None:
+    history = History()
+    for value in ("9%", "0"):
+        history.put({"warmup": value})
+    for value in ("9%", "0"):  # what a browser sent late, and then what it has
+        history.note({"warmup": value})
+    assert history.undo() == {"warmup": "9%"}
