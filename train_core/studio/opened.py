@@ -13,7 +13,7 @@ from threading import RLock
 from typing import Any
 
 from train_core.config.problems import Problem
-from train_core.studio import boxes, captions
+from train_core.studio import captions, stored_pixels
 from train_core.studio.backups import Backups
 from train_core.studio.caption_writing import write_changes
 from train_core.studio.dataset import Dataset
@@ -76,7 +76,7 @@ class OpenDataset:
             without = {id: (picture.path, picture.header) for id, picture in self.pictures.items()
                        if any(self._digests.get(id, "") not in one for one in drawn)}  # fmt: skip
             gone = {digest: text for one in drawn for digest, text in one.items() if digest not in self._by_digest}
-            for id, digest in boxes.turned(gone, without).items():
+            for id, digest in stored_pixels.turned(gone, without).items():
                 self._turned[self._digests[id]] = digest
                 self._decide(id, self._digests[id])
             if self._decisions.unfinished is not None:

@@ -1,14 +1,13 @@
 """What is painted on a picture: strokes of a brush, and areas of a lasso, that are erased or left out of the loss.
 
-Like boxes they are kept in pixels of the picture as it is stored (`boxes.py`), and drawn there before the picture is
-turned: so they cover the same pixels however its EXIF entry turns it.
+Like boxes they are kept in pixels of the picture as it is stored (`stored_pixels.py`), and drawn there before the
+picture is turned: so they cover the same pixels however its EXIF entry turns it.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -17,16 +16,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from train_core.config.problems import UserError, problem
-from train_core.studio.boxes import TURNS, Box, stored, upright
+from train_core.studio import stored_pixels
 from train_core.studio.pixels.filling import Where
+from train_core.studio.stored_pixels import Move, Point, Size, read, rows_of, turn_of, whole
 from train_core.studio.vision.box import Box as Rectangle
 
 What = Literal["fill", "inpaint", "mask"]
 FILL, INPAINT, MASK = KINDS = ("fill", "inpaint", "mask")
 MOST_STROKES, MOST_POINTS = 300, 20_000  # on a picture
-MOST_RADIUS, FARTHEST = 4_000, 1_000_000  # pixels
-Point = tuple[int, int]
-Turn = Callable[[Box, tuple[int, int], int], Box]
+MOST_RADIUS = 4_000  # pixels
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Painted:
     """All that is painted on a picture, as it is stored: `size` is that before EXIF rotation, `pixels` a digest."""
 
     pixels: str
-    size: tuple[int, int]
+    size: Size
     strokes: tuple[Stroke, ...]
 
 
@@ -90,17 +88,16 @@ def _touches(stroke: Stroke, width: int, height: int) -> bool:
 
 def upright_strokes(painted: Painted, turn: int) -> tuple[Stroke, ...]:
     """Stored strokes as they lie on the upright picture; `turn` is the EXIF orientation."""
-    return tuple(_moved(stroke, upright, painted.size, turn) for stroke in painted.strokes)
+    return tuple(_moved(stroke, stored_pixels.upright, painted.size, turn) for stroke in painted.strokes)
 
 
-def stored_strokes(strokes: Iterable[Stroke], size: tuple[int, int], turn: int) -> tuple[Stroke, ...]:
+def stored_strokes(strokes: Iterable[Stroke], size: Size, turn: int) -> tuple[Stroke, ...]:
     """Strokes on the upright picture as they lie on the stored one, whose size is `size`."""
-    return tuple(_moved(stroke, stored, size, turn) for stroke in strokes)
+    return tuple(_moved(stroke, stored_pixels.stored, size, turn) for stroke in strokes)
 
 
-def _moved(stroke: Stroke, move: Turn, size: tuple[int, int], turn: int) -> Stroke:
-    spots = (move(Box("", x, y, x, y), size, turn) for x, y in stroke.points)
-    return replace(stroke, points=tuple((spot.left, spot.top) for spot in spots))
+def _moved(stroke: Stroke, move: Move, size: Size, turn: int) -> Stroke:
+    return replace(stroke, points=tuple(move(point, size, turn) for point in stroke.points))
 
 
 def layers(painted: Painted, turn: int) -> Layers:
@@ -128,7 +125,7 @@ def _area(painted: Painted, kind: str) -> Where:
 
 
 def _turned(area: Where, turn: int) -> Where:
-    swaps, mirrors_across, mirrors_down = TURNS.get(turn, TURNS[1])
+    swaps, mirrors_across, mirrors_down = turn_of(turn)
     turned = area.T if swaps else area
     return turned[:: -1 if mirrors_down else 1, :: -1 if mirrors_across else 1]
 
@@ -144,28 +141,17 @@ def as_text(painted: Painted) -> str:
 
 def from_text(text: str) -> Painted:
     """What a line says is painted; what is none is left out."""
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        return Painted("", (0, 0), ())
-    size, pixels = said.get("size"), said.get("pixels")
-    sides = [one for one in size if type(one) is int and one > 0] if isinstance(size, list) else []
-    strokes = _read_all(said.get("strokes"))[:MOST_STROKES]
-    return Painted(
-        pixels if isinstance(pixels, str) else "", (sides[0], sides[1]) if len(sides) == 2 else (0, 0), tuple(strokes)
-    )
+    sheet, said = read(text)
+    return Painted(sheet.pixels, sheet.size, tuple(_read_all(said.get("strokes"))[:MOST_STROKES]))
 
 
 def _read_all(given: Any) -> list[Stroke]:
     """Strokes from whatever rows hold."""
-    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
-    return [stroke for row in rows if (stroke := _read(row)) is not None]
+    return [stroke for row in rows_of(given) if (stroke := _read(row)) is not None]
 
 
 def _read(row: Mapping[str, Any]) -> Stroke | None:
-    what, radius, given = row.get("what"), _whole(row.get("radius")), row.get("points")
+    what, radius, given = row.get("what"), whole(row.get("radius")), row.get("points")
     points = [_point(one) for one in given[: MOST_POINTS + 1]] if isinstance(given, list) else []
     found = tuple(one for one in points if one is not None)
     if what not in KINDS or radius is None or not found or (radius <= 0 and len(found) < 3):
@@ -176,14 +162,8 @@ def _read(row: Mapping[str, Any]) -> Stroke | None:
 def _point(given: Any) -> Point | None:
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
         return None
-    x, y = _whole(given[0]), _whole(given[1])
+    x, y = whole(given[0]), whole(given[1])
     return None if x is None or y is None else (x, y)
-
-
-def _whole(given: Any) -> int | None:
-    if type(given) not in (int, float) or math.isnan(given):
-        return None
-    return round(min(max(given, -FARTHEST), FARTHEST))
 
 
 def kinds_of(text: str) -> frozenset[str]:

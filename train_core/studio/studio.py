@@ -10,7 +10,7 @@ from typing import Any
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.images.encodings import Reading
-from train_core.studio import boxes, captions, painting
+from train_core.studio import boxes, captions, painting, stored_pixels
 from train_core.studio.boxes import Box, Boxed
 from train_core.studio.dataset import BoxKind, Shot, with_box_kinds, with_shots
 from train_core.studio.decisions import CAPTIONS
@@ -57,7 +57,7 @@ class Studio(OpenDataset):
         said = self._value("boxes", self.identify([id]).get(id, ""))
         if not said:
             return ()
-        kept, (size, turn) = boxes.from_text(said), boxes.stored_size(self.pictures[id].path)
+        kept, (size, turn) = boxes.from_text(said), stored_pixels.stored_size(self.pictures[id].path)
         return tuple(boxes.upright(box, size, turn) for box in kept.boxes) if kept.size == size else ()
 
     def put_boxes(self, id: int, given: Any) -> Outcome:
@@ -79,7 +79,7 @@ class Studio(OpenDataset):
         kept = painting.from_text(said)
         if not kept.strokes:
             return None
-        size, turn = boxes.stored_size(self.pictures[id].path)
+        size, turn = stored_pixels.stored_size(self.pictures[id].path)
         return (kept, turn) if kept.size == size else None
 
     def paint(self, id: int, given: Any) -> Outcome:
@@ -97,8 +97,8 @@ class Studio(OpenDataset):
     ) -> Outcome:
         """Keep what is drawn on a picture; `text` says it for the digest of its pixels, stored size and orientation."""
         path = self.pictures[id].path
-        size, turn = boxes.stored_size(path)
-        said = text(boxes.pixels_of(path), size, turn)
+        size, turn = stored_pixels.stored_size(path)
+        said = text(stored_pixels.pixels_of(path), size, turn)
         with self.lock, self._journal.alone():
             self._catch_up()
             digest = self.identify([id]).get(id, "")
@@ -177,10 +177,6 @@ class Studio(OpenDataset):
                     left.append(now.problem)
             outcome = self._change_captions(changes, words)
             return replace(outcome, left=[*left, *outcome.left])
-
-    def in_other_encodings(self, ids: Iterable[int]) -> list[int]:
-        """Those of the pictures whose captions are there, and not in UTF-8."""
-        return list(self.foreign(ids))
 
     def foreign(self, ids: Iterable[int]) -> dict[int, Reading]:
         """What the captions that are there, and not in UTF-8, seem to say."""

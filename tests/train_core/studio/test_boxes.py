@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from tests.pictures import noise_image
 from train_core.config.problems import UserError
-from train_core.studio import boxes
+from train_core.studio import stored_pixels
 from train_core.studio.boxes import Box, Boxed, as_text, checked, from_text, snapped, stored, upright
 from train_core.studio.dataset import dataset_of
 from train_core.studio.proposing import proposed
@@ -150,8 +150,8 @@ def test_a_picture_that_is_deleted_does_not_have_the_others_decoded_at_every_loo
     studio.put_boxes(by_name(studio, "two.png"), [ROW])
     (folder / "two.png").unlink()
     decoded: list[str] = []
-    pixels_of = boxes.pixels_of
-    monkeypatch.setattr(boxes, "pixels_of", lambda path: decoded.append(path.name) or pixels_of(path))
+    pixels_of = stored_pixels.pixels_of
+    monkeypatch.setattr(stored_pixels, "pixels_of", lambda path: decoded.append(path.name) or pixels_of(path))
     for _ in range(3):
         studio.look()
         Studio(studio.dataset)

@@ -271,12 +271,12 @@ def test_captions_in_other_encodings_are_written_as_utf_8_and_back_to_the_byte(s
         (source / "a" / f"{name}.txt").write_bytes(text.encode(codec))
     before = contents(source)
     studio = opened(source)
-    foreign = studio.in_other_encodings(studio.pictures)
+    foreign = list(studio.foreign(studio.pictures))
     assert sorted(studio.pictures[id].path.stem for id in foreign) == ["1", "3", "5"]
     assert studio.convert(foreign).captioned == set(foreign)
     for name, (text, _) in texts.items():
         assert (source / "a" / f"{name}.txt").read_text(encoding="utf-8") == text
-    assert studio.in_other_encodings(studio.pictures) == []
+    assert list(studio.foreign(studio.pictures)) == []
     assert not opened(source).undo().left
     assert contents(source) == before
 
