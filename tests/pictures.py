@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -19,6 +19,20 @@ def noise_image(size: tuple[int, int], seed: int = 0) -> Image.Image:
     """An RGB image of random pixels, the same for the same `seed`."""
     pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     return Image.fromarray(pixels)
+
+
+def orientation_entry(turn: int) -> Image.Exif:
+    """EXIF entries with an orientation, 1 to 8."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = turn
+    return exif
+
+
+def turn_by_exif(path: Path, turn: int) -> None:
+    """Give a picture's file another EXIF orientation and the same pixels, as viewers do."""
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, exif=orientation_entry(turn))
 
 
 def image_folder(parent: Path, name: str, sizes: Iterable[tuple[int, int]], caption: str | None = None) -> Path:

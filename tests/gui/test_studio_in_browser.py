@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -616,26 +617,44 @@ def test_what_models_said_is_taken_or_added_and_undone_like_any_edit(
     assert page.evaluate("window.hacked === undefined")
 
 
-def draw_box(page: Page, left: float, top: float, right: float, bottom: float) -> None:
-    """Drag a box over the picture, given in shares of its width and height, and wait until it is kept."""
+def drag(page: Page, route: str, *shares: tuple[float, float]) -> None:
+    """Draw through places given in shares of the picture's width and height, and wait until it is kept by `route`."""
     area = page.locator("#studio-crops .sheet").bounding_box()
     assert area is not None
-    page.mouse.move(area["x"] + left * area["width"], area["y"] + top * area["height"])
+    places = [(area["x"] + across * area["width"], area["y"] + down * area["height"]) for across, down in shares]
+    page.mouse.move(*places[0])
     page.mouse.down()
-    page.mouse.move(area["x"] + right * area["width"], area["y"] + bottom * area["height"], steps=3)
-    answered(page, "put_boxes", page.mouse.up)
+    for place in places[1:]:
+        page.mouse.move(*place, steps=3)
+    answered(page, route, page.mouse.up)
 
 
-def test_boxes_are_drawn_moved_named_and_undone_and_become_folders(
-    window: Callable[..., Page], tmp_path: Path
-) -> None:
+def draw_box(page: Page, left: float, top: float, right: float, bottom: float) -> None:
+    drag(page, "put_boxes", (left, top), (right, bottom))
+
+
+@pytest.fixture
+def one_large(tmp_path: Path) -> Path:
+    """A folder with a picture that is large enough to draw on."""
     folder = tmp_path / "large"
     folder.mkdir()
     Image.effect_noise((640, 960), 40).convert("RGB").save(folder / "one.png")
+    return folder
+
+
+def crops_of(window: Callable[..., Page], folder: Path) -> Page:
+    """A page that shows the crops of the folder's first picture, which is kept."""
     page = window(folder)
     press(page, "k")
     page.locator("button[data-mode=crops]").click()
     expect(page.locator("#studio-crops .sheet img")).to_be_visible()
+    return page
+
+
+def test_boxes_are_drawn_moved_named_and_undone_and_become_folders(
+    window: Callable[..., Page], one_large: Path, tmp_path: Path
+) -> None:
+    page = crops_of(window, one_large)
     boxes = page.locator("#studio-crops .box")
     draw_box(page, 0.2, 0.1, 0.6, 0.37)
     expect(boxes).to_have_text(["face · 256 × 256"])
@@ -674,27 +693,11 @@ def test_boxes_are_drawn_moved_named_and_undone_and_become_folders(
 
 
 def test_strokes_and_lassos_are_drawn_undone_and_erased_by_the_export(
-    window: Callable[..., Page], tmp_path: Path
+    window: Callable[..., Page], one_large: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "large"
-    folder.mkdir()
-    Image.effect_noise((640, 960), 40).convert("RGB").save(folder / "one.png")
-    page = window(folder)
-    press(page, "k")
-    page.locator("button[data-mode=crops]").click()
-    expect(page.locator("#studio-crops .sheet img")).to_be_visible()
+    page = crops_of(window, one_large)
 
-    def draw(*shares: tuple[float, float]) -> None:
-        """Draw through places given in shares of the picture's width and height, and wait until it is kept."""
-        area = page.locator("#studio-crops .sheet").bounding_box()
-        assert area is not None
-        places = [(area["x"] + across * area["width"], area["y"] + down * area["height"]) for across, down in shares]
-        page.mouse.move(*places[0])
-        page.mouse.down()
-        for place in places[1:]:
-            page.mouse.move(*place, steps=3)
-        answered(page, "paint", page.mouse.up)
-
+    draw = partial(drag, page, "paint")
     page.locator("button[data-draws=brush]").click()
     draw((0.2, 0.2), (0.4, 0.2))
     page.locator("button[data-paints=mask]").click()
@@ -713,13 +716,13 @@ def test_strokes_and_lassos_are_drawn_undone_and_erased_by_the_export(
     page.reload()
     expect(painted).to_have_count(2)
     expect(page.locator("#studio-crops .box")).to_have_count(0)
-    expect(page.locator("#studio-preprocessor")).to_have_attribute("data-path", str(folder))
+    expect(page.locator("#studio-preprocessor")).to_have_attribute("data-path", str(one_large))
     page.locator("#studio-export-open").click()
     page.locator("#studio-export [name=folder]").fill(str(tmp_path / "out"))
     answered(page, "export", page.locator("#studio-export-go").click)
     expect(page.locator("#studio-export .done")).to_be_visible()
     exported = next((tmp_path / "out").rglob("train/*/one.png"))
-    with Image.open(folder / "one.png") as before, Image.open(exported) as after:
+    with Image.open(one_large / "one.png") as before, Image.open(exported) as after:
         assert before.getpixel((20, 900)) == after.getpixel((20, 900))
         assert after.getpixel((160, 192)) == after.getpixel((220, 196)) != before.getpixel((160, 192))
     with Image.open(next((tmp_path / "out").rglob("masks/*/one.png"))) as mask:

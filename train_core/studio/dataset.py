@@ -17,8 +17,9 @@ from train_core.config.places import datasets_dir, home, real_path
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import text_of
 from train_core.config.whole_files import write_text
+from train_core.facts.images.image_files import ImageHeader
 from train_core.studio.boxes import is_box_name
-from train_core.studio.looking import must_be_narrow
+from train_core.studio.looking import headers, must_be_narrow, no_pictures, picture_files
 
 FILE = "studio.json"
 TRASH = "trash"  # below the home
@@ -113,6 +114,18 @@ def sources_of(folder: Path) -> tuple[Path, ...]:
     return (folder, *(known.sources[1:] if known is not None else ()))
 
 
+def pictures_in(folder: Path) -> tuple[list[Path], dict[Path, ImageHeader]]:
+    """The picture files of the dataset that was begun with `folder`, and the headers of those that are readable.
+
+    Raises UserError if none is.
+    """
+    paths = picture_files(sources_of(folder)) if is_dir(folder) else []
+    heads = headers(paths)
+    if not heads:
+        raise no_pictures(str(folder))
+    return paths, heads
+
+
 def with_source(dataset: Dataset, source: Path) -> Dataset:
     """The dataset with one more folder, written. Raises UserError for none, and for one that is in it already."""
     must_be_there(source)
@@ -131,16 +144,12 @@ def with_source(dataset: Dataset, source: Path) -> Dataset:
                 "another folder.", path=str(place), other=str(there),
             )
         )  # fmt: skip
-    changed = replace(dataset, sources=(*dataset.sources, place))
-    write(changed)
-    return changed
+    return _written(dataset, sources=(*dataset.sources, place))
 
 
 def without_source(dataset: Dataset, source: Path) -> Dataset:
     """The dataset without a folder that was added, written; the one that it was begun with stays."""
-    changed = replace(dataset, sources=(dataset.sources[0], *(one for one in dataset.sources[1:] if one != source)))
-    write(changed)
-    return changed
+    return _written(dataset, sources=(dataset.sources[0], *(one for one in dataset.sources[1:] if one != source)))
 
 
 def forget(dataset: Dataset) -> Path:
@@ -206,9 +215,7 @@ def with_shots(dataset: Dataset, shots: Sequence[Shot]) -> Dataset:
                 most=MOST_SHOTS,
             )
         )  # fmt: skip
-    changed = replace(dataset, shots=tuple(shots))
-    write(changed)
-    return changed
+    return _written(dataset, shots=tuple(shots))
 
 
 def with_box_kinds(dataset: Dataset, kinds: Sequence[BoxKind]) -> Dataset:
@@ -222,9 +229,7 @@ def with_box_kinds(dataset: Dataset, kinds: Sequence[BoxKind]) -> Dataset:
                 most=MOST_BOX_KINDS,
             )
         )  # fmt: skip
-    changed = replace(dataset, boxes=tuple(kinds))
-    write(changed)
-    return changed
+    return _written(dataset, boxes=tuple(kinds))
 
 
 def box_kinds(given: Any) -> tuple[BoxKind, ...]:
@@ -238,6 +243,12 @@ def box_kinds(given: Any) -> tuple[BoxKind, ...]:
         )
         for row in rows if isinstance(row.get("name"), str)
     )  # fmt: skip
+
+
+def _written(dataset: Dataset, **changes: Any) -> Dataset:
+    changed = replace(dataset, **changes)
+    write(changed)
+    return changed
 
 
 def write(dataset: Dataset) -> None:

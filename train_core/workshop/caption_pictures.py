@@ -12,7 +12,7 @@ from PIL import Image
 
 from train_core.captioning.captioner import LEAST, Captioner
 from train_core.captioning.choose import captioner_of
-from train_core.config.jobs.tools import CaptionPictures, CaptionPicturesSettings
+from train_core.config.jobs.pictures import CaptionPictures, CaptionPicturesSettings
 from train_core.config.problems import UserError, problem
 from train_core.studio.captioning.model_folders import find_caption_model
 from train_core.studio.captioning.sentences import Asking, KeptSentences, cleaned, escaped, with_sentence

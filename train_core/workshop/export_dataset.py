@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train_core.config.jobs.tools import ExportDataset
+from train_core.config.jobs.pictures import ExportDataset
 from train_core.config.problems import problem
 from train_core.studio.decisions import KEEP
 from train_core.studio.exporting.export import Exported, export_kept

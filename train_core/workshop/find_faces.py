@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from train_core.config.jobs.tools import FindFaces, FindFacesSettings
+from train_core.config.jobs.pictures import FindFaces, FindFacesSettings
 from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import image_size, unreadable
-from train_core.studio.dataset import sources_of
-from train_core.studio.looking import headers, name_below, no_picture_in, no_pictures, picture_files
+from train_core.studio.dataset import pictures_in
+from train_core.studio.looking import name_below, no_picture_in
 from train_core.studio.vision.found import AT_ONCE, FACES, PERSON, TEXT, Found, looked
 from train_core.workshop.common.report import Report
 
@@ -21,10 +21,8 @@ def run(config: FindFaces, report: Report) -> None:
     """Look at what was not looked at yet, a few pictures at a time, so that a stopped tool goes on where it was."""
     what = _what(config.find_faces)
     folder = Path(config.find_faces.pictures)
-    paths = picture_files(sources_of(folder)) if folder.is_dir() else []
-    readable = list(headers(paths))
-    if not readable:
-        raise no_pictures(str(folder))
+    paths, heads = pictures_in(folder)
+    readable = list(heads)
     progress = report.stage("looking")
     found: dict[Path, Found] = {}
     for start in range(0, len(readable), AT_ONCE):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from train_core.config.jobs.tools import MeasurePictures
-from train_core.facts.images.image_files import content_hashes
+from train_core.config.jobs.pictures import MeasurePictures
+from train_core.facts.images.image_files import ImageHeader, content_hashes
 from train_core.studio import cropped
-from train_core.studio.dataset import sources_of
+from train_core.studio.dataset import pictures_in
 from train_core.studio.likeness.alike import Group, groups
-from train_core.studio.looking import headers, name_below, no_picture_in, no_pictures, picture_files
+from train_core.studio.looking import name_below, no_picture_in
 from train_core.studio.measures import AT_ONCE, Measures, measured, percentiles
 from train_core.workshop.common.report import Report
 
@@ -19,11 +20,8 @@ MOST_ROWS = 50  # of a table
 def run(config: MeasurePictures, report: Report) -> None:
     """Measure what is not measured yet, portion by portion, so that a stopped tool goes on where it was."""
     folder = Path(config.measure_pictures.pictures)
-    paths = picture_files(sources_of(folder)) if folder.is_dir() else []
-    heads = headers(paths)
+    paths, heads = pictures_in(folder)
     readable = list(heads)
-    if not readable:
-        raise no_pictures(str(folder))
     if len(readable) < len(paths):
         report.warning(no_picture_in([path for path in paths if path not in heads]))
     progress = report.stage("measuring")
@@ -33,17 +31,16 @@ def run(config: MeasurePictures, report: Report) -> None:
         content_hashes(portion)  # by which decisions about them are known
         found |= measured(portion)
         progress(min(start + AT_ONCE, len(readable)), len(readable))
-    parts = _compare(found)
+    parts = _compare(found, heads)
     _tell(folder, found, parts, report)
 
 
-def _compare(found: dict[Path, Measures]) -> list[tuple[int, int]]:
+def _compare(found: dict[Path, Measures], heads: Mapping[Path, ImageHeader]) -> list[tuple[int, int]]:
     """Look for cropped copies and keep them, unless all of these pictures were compared with each other before."""
     paths = list(found)
     digests = content_hashes(paths)
     known = cropped.known_together(paths)
     if known is None:
-        heads = headers(paths)
         pairs = cropped.cropped(list(found.values()), [(heads[path].width, heads[path].height) for path in paths])
         wholes: dict[Path, list[str]] = {path: [] for path in paths}
         for whole, part in pairs:

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import ImageOps
 
 from train_core.config.existing import exists, is_file
-from train_core.config.jobs.tools import (
+from train_core.config.jobs.pictures import (
     PreprocessPictures,
     PreprocessPicturesSettings,
     TagPictures,

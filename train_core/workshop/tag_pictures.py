@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from train_core.config.jobs.tools import TagPictures, TagPicturesSettings
+from train_core.config.jobs.pictures import TagPictures, TagPicturesSettings
 from train_core.studio.captions import tags_of
 from train_core.studio.tagging.choosing import Choice, categories_of, chosen, combined, excluded_by
 from train_core.studio.tagging.deepdanbooru_file import FILE as DEEPDANBOORU

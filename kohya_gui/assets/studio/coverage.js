@@ -1,34 +1,18 @@
 // The card "What is there": sentences about what the pictures show and what they lack, each with a way to its pictures.
 
-import {set, on, at, say, made, button, figure} from "./state.js";
-import {ask, complain} from "./asking.js";
+import {at, say, made, button, figure} from "./state.js";
+import {whileShown} from "./looking.js";
 import {showOnly} from "./proofread.js";
 
 const GAPS = ["none", "few", "shot", "uncaptioned"]; // what is lacking, before what all share
-let asked = 0, stale = true, known = "";
+let known = "";
 
-export function startCoverage() {
-  on("mode", lookIfShown);
-  on("opened captions listed marks", () => { stale = true; lookIfShown(); });
-}
-
-function lookIfShown() {
-  if (set.mode === "proofread" && set.id && stale) look();
-}
-
-async function look() {
-  const mine = ++asked, id = set.id;
-  stale = false;
-  try {
-    const answer = await ask("coverage", {filter: set.filter});
-    if (mine === asked && id === set.id && known !== JSON.stringify(answer)) draw(answer);
-  } catch (error) {
-    if (mine === asked) complain(error);
-  }
-}
+export const startCoverage = () => whileShown("proofread", "coverage", "opened captions listed marks", draw);
 
 function draw(answer) {
-  known = JSON.stringify(answer);
+  const said = JSON.stringify(answer);
+  if (said === known) return;
+  known = said;
   const {statements} = answer, gaps = statements.filter((one) => GAPS.includes(one.kind)), others = statements.filter((one) => !GAPS.includes(one.kind));
   at("studio-coverage").replaceChildren(...[...others, ...gaps].map(row));
   if (!statements.length) at("studio-coverage").append(made("p", {className: "soft"}, say("coverage_none")));

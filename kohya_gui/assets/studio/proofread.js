@@ -1,34 +1,16 @@
 // The panel for proofreading: what is redundant, contradicts, is rare or missing, each with its reason, its pictures and its cure.
 
-import {set, on, at, say, made, button, takeOrder, tell} from "./state.js";
-import {act, ask, complain} from "./asking.js";
+import {set, at, say, made, button, takeOrder, tell} from "./state.js";
+import {act} from "./asking.js";
+import {whileShown} from "./looking.js";
 import {keyOf, shownKey} from "./keys.js";
 
 const CURES = {part: "remove", implied: "remove", contradiction: "remove", rare: "remove", doubled: "once", missing: "add", encoding: "convert"};
 const ORDER = ["encoding", "contradiction", "missing", "rare", "doubled", "implied", "part"];
-let asked = 0, stale = true;
 
-export function startProofread() {
-  on("mode", lookIfShown);
-  on("captions listed", () => { stale = true; lookIfShown(); });
-}
+export const startProofread = () => whileShown("proofread", "proofread", "captions listed", draw);
 
-function lookIfShown() {
-  if (set.mode === "proofread" && set.id && stale) look();
-}
-
-async function look() {
-  const mine = ++asked, id = set.id;
-  stale = false;
-  try {
-    const {findings, more} = await ask("proofread", {filter: set.filter});
-    if (mine === asked && id === set.id) draw(findings, more);
-  } catch (error) {
-    if (mine === asked) complain(error);
-  }
-}
-
-function draw(findings, more) {
+function draw({findings, more}) {
   const place = at("studio-findings");
   place.replaceChildren();
   if (!findings.length) place.append(made("p", {className: "soft"}, say("findings_none")));

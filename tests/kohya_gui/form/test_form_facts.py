@@ -29,7 +29,7 @@ from kohya_gui.preferring import name_webui
 from kohya_gui.views.sources_html import sources_html
 from tests.pictures import image_folder, noise_image
 from tests.train_core.facts.models.test_headers import SD1, write
-from train_core.config.jobs.tools import TagPictures
+from train_core.config.jobs.pictures import TagPictures
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.tables import dump_tables
 from train_core.studio.tagging.wd_files import demo_tagger

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from tests.pictures import noise_image
+from tests.pictures import noise_image, turn_by_exif
 from train_core.config.problems import UserError
 from train_core.studio import stored_pixels
 from train_core.studio.boxes import Box, Boxed, as_text, checked, from_text, snapped, stored, upright
@@ -125,11 +125,7 @@ def test_boxes_stay_on_their_pixels_when_another_program_turns_the_picture_by_ex
     studio = Studio(dataset_of(folder))
     studio.put_boxes(by_name(studio, "two.png"), [ROW])
     before = np.asarray(Image.open(path))[20:110, 10:90]
-    exif = Image.Exif()
-    exif[ORIENTATION] = turn
-    with Image.open(path) as image:
-        image.load()
-    image.save(path, exif=exif)
+    turn_by_exif(path, turn)
     studio.look()
     two = by_name(studio, "two.png")
     [box] = studio.boxes(two)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests.pictures import noise_image
+from tests.pictures import noise_image, orientation_entry
 from train_core.config.image_settings import DataSettings
 from train_core.config.problems import UserError
 from train_core.facts.datasets.dataset_files import read_dataset_file
@@ -38,9 +38,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     source = tmp_path / "pictures"
     source.mkdir()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    noise_image((1024, 768), 1).save(source / "one.jpg", exif=exif)
+    noise_image((1024, 768), 1).save(source / "one.jpg", exif=orientation_entry(6))
     (source / "one.txt").write_text("zuko, full body", encoding="utf-8")
     noise_image((512, 512), 2).save(source / "two.png")
     (source / "two.txt").write_text("zuko, portrait", encoding="utf-8")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from tests.pictures import noise_image
+from tests.pictures import noise_image, orientation_entry, turn_by_exif
 from train_core.config.image_settings import DataSettings
 from train_core.config.problems import UserError
 from train_core.facts.datasets.dataset_files import read_dataset_file
@@ -79,9 +79,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     source = tmp_path / "pictures"
     source.mkdir()
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    noise_image((320, 200), 1).save(source / "one.jpg", exif=exif)
+    noise_image((320, 200), 1).save(source / "one.jpg", exif=orientation_entry(6))
     noise_image((200, 320), 2).save(source / "two.png")
     return Studio(dataset_of(source))
 
@@ -121,11 +119,7 @@ def test_paint_and_boxes_stay_on_their_pixels_when_the_picture_is_turned_by_exif
     kept = studio.painted(two)
     assert kept is not None
     before = np.asarray(Image.open(path))[layers(*kept).fill]
-    exif = Image.Exif()
-    exif[ORIENTATION] = turn
-    with Image.open(path) as image:
-        image.load()
-    image.save(path, exif=exif)
+    turn_by_exif(path, turn)
     studio.look()
     studio.put_boxes(two, [{"name": "face", "left": 0, "top": 0, "right": 64, "bottom": 64}])
     studio.look()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from tests.event_lines import Event, read_events
 from tests.tiny import tiny_file
 from tests.tiny_families import file_of
 from train_core.config.jobs.table import job_of
-from train_core.config.places import tools_dir
+from train_core.config.places import app_dir, tools_dir
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
@@ -25,6 +28,7 @@ from train_core.models.family import Family
 from train_core.models.load import load_family
 from train_core.networks.attach import Adapter
 from train_core.networks.files.adapter_file import save_adapter
+from train_core.workshop.common.report import Progress, Report
 
 VERSIONS = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}
 LATENTS = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -112,3 +116,32 @@ def table(events: list[Event], name: str) -> list[list[Any]]:
 def errors(events: list[Event]) -> list[str]:
     assert events[-1]["status"] == "failed"
     return [event["code"] for event in events if event["kind"] == "error"]
+
+
+def kill_halfway(program: str, tool: str, settings: Mapping[str, Any]) -> None:
+    """Run a tool in a process by `program`, which says "half" when it is to be killed."""
+    words = [word for name, value in settings.items() for word in ("--set", name, str(value))]
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tool, *words], cwd=app_dir(), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert any(line.strip() == b"half" for line in process.stdout)
+        process.kill()
+
+
+def stopping_after(count: int) -> Callable[[Report, str], Progress]:
+    """A `Report.stage` whose progress ends the tool, as the page's Stop does, when so much is done."""
+    stage = Report.stage
+
+    def stopping(self: Report, name: str) -> Progress:
+        progress = stage(self, name)
+
+        def counted(done: int, total: int) -> None:
+            progress(done, total)
+            if done == count:
+                raise KeyboardInterrupt
+
+        return counted
+
+    return stopping

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,8 @@ from kohya_gui.views.studio.words import step_text
 from tests.captioners import captioner, changed_copy
 from tests.event_lines import Event
 from tests.pictures import noise_image
-from tests.train_core.workshop.conftest import RunTool, errors, table
+from tests.train_core.workshop.conftest import RunTool, errors, kill_halfway, table
 from train_core.captioning.captioner import Captioner
-from train_core.config.places import app_dir
 from train_core.studio.dataset import dataset_of
 from train_core.studio.studio import Studio
 
@@ -239,24 +236,13 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def killed_halfway(settings: Mapping[str, Any]) -> None:
-    words = [word for name, value in settings.items() for word in ("--set", name, str(value))]
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, "caption_pictures", *words], cwd=app_dir(), stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"},
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert any(line.strip() == b"half" for line in process.stdout)
-        process.kill()
-
-
 def test_a_killed_tool_goes_on_without_looking_twice(
     run_tool: RunTool, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {
         "pictures": source, "captioner": captioner("florence2"), "caption_batch_size": 2, "caption_most_tokens": 8,
     }  # fmt: skip
-    killed_halfway(settings)
+    kill_halfway(KILLED, "caption_pictures", settings)
     done = remembered(source)
     assert len(done) == 4
     shown, real = [], Captioner.captions

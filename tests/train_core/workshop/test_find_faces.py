@@ -9,7 +9,7 @@ import pytest
 
 from tests.photographs import astronaut, coffee, hopper
 from tests.pictures import noise_image
-from tests.train_core.workshop.conftest import RunTool, errors, table
+from tests.train_core.workshop.conftest import RunTool, errors, stopping_after, table
 from train_core.studio.dataset import dataset_of
 from train_core.studio.listing import Listing
 from train_core.studio.studio import Studio
@@ -74,21 +74,9 @@ def test_a_stopped_tool_goes_on_where_it_was(run_tool: RunTool, tmp_path: Path, 
 
     monkeypatch.setattr("train_core.studio.vision.looker.Looker", Quick)
     monkeypatch.setattr("train_core.workshop.find_faces.AT_ONCE", 1)
-    stage = Report.stage
-
-    def stopping(self: Report, name: str):
-        progress = stage(self, name)
-
-        def counted(done: int, total: int) -> None:
-            progress(done, total)
-            if done == 2:
-                raise KeyboardInterrupt
-
-        return counted
-
     only = {"look_for_people": False, "look_for_text": False}
     with monkeypatch.context() as stopped:
-        stopped.setattr(Report, "stage", stopping)
+        stopped.setattr(Report, "stage", stopping_after(2))
         assert run_tool("find_faces", pictures=folder, **only)[-1]["status"] == "stopped"
     assert looked_at == ["0.png", "1.png"]
     assert run_tool("find_faces", pictures=folder, **only)[-1]["status"] == "completed"

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from tests.photographs import astronaut, coffee, hopper
 from tests.pictures import noise_image
 from tests.taggers import BLUE, RED, Tag, write_tagger
-from tests.train_core.workshop.conftest import RunTool, errors, table
+from tests.train_core.workshop.conftest import RunTool, errors, stopping_after, table
 from train_core.studio.pixels import treating
 from train_core.studio.pixels.filling import inside
 from train_core.studio.vision.box import Box
@@ -160,20 +160,8 @@ def test_a_stopped_tool_goes_on_where_it_was(
     run_tool: RunTool, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     wish = {"pictures": plain, "preprocessed_to": tmp_path / "out"}
-    stage = Report.stage
-
-    def stopping(self: Report, name: str):
-        progress = stage(self, name)
-
-        def counted(done: int, total: int) -> None:
-            progress(done, total)
-            if done == 2:
-                raise KeyboardInterrupt
-
-        return counted
-
     with monkeypatch.context() as stopped:
-        stopped.setattr(Report, "stage", stopping)
+        stopped.setattr(Report, "stage", stopping_after(2))
         assert run_tool("preprocess_pictures", **wish)[-1]["status"] == "stopped"
     assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["one.png", "one_2.png"]
     events = run_tool("preprocess_pictures", **wish)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from kohya_gui.views.studio.words import step_text
 from tests.event_lines import Event
 from tests.pictures import noise_image
 from tests.taggers import BLUE, CHARACTER, GREEN, RATING, RED, Tag, write_tagger
-from tests.train_core.workshop.conftest import RunTool, errors, table
+from tests.train_core.workshop.conftest import RunTool, errors, kill_halfway, table
 from train_core.config.places import app_dir
 from train_core.studio.dataset import dataset_of
 from train_core.studio.studio import Studio
@@ -207,24 +203,13 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def killed_halfway(settings: Mapping[str, Any]) -> None:
-    words = [word for name, value in settings.items() for word in ("--set", name, str(value))]
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, "tag_pictures", *words], cwd=app_dir(), stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"},
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert any(line.strip() == b"half" for line in process.stdout)
-        process.kill()
-
-
 @pytest.mark.parametrize("existing", ["keep", "append", "prepend", "replace"])
 def test_a_killed_tool_goes_on_without_looking_twice(
     run_tool: RunTool, source: Path, tagger: Path, existing: str
 ) -> None:
     before = texts(source)
     settings = {"pictures": source, "tagger": tagger, "existing_captions": existing}
-    killed_halfway(settings)
+    kill_halfway(KILLED, "tag_pictures", settings)
     done = remembered(source)
     assert len(done) == 36
     assert 20 < len(texts(source)) < COUNT

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.existing import is_dir, is_file
-from train_core.config.jobs.tools import CaptionPictures
+from train_core.config.jobs.pictures import CaptionPictures
 from train_core.config.phrases import joined, phrase
 from train_core.config.places import home
 from train_core.config.problems import UserError, cause_of, problem
