@@ -332,9 +332,9 @@ TOYS: dict[str, Toy] = {
         {"train_core/methods/choose.py": [
             ("from train_core.methods.method", "from train_core.methods.last_conv import LastConv\n"
              "from train_core.methods.method"),
-            ('{"adapter": AdapterMethod}', '{"adapter": LastConv}'),
-        ]},
-        FEW_STEPS,
+            ('"LoRA": AdapterMethod', '"last_conv": LastConv, "LoRA": AdapterMethod'),
+        ], "train_core/config/sections/method.py": [('Literal["LoRA"', 'Literal["last_conv", "LoRA"')]},
+        ("--set", "training_method", "last_conv", *FEW_STEPS),
     ),
     "job": Toy(
         "count", RUN_JOB, "counted [1, 2, 3, 4] completed",

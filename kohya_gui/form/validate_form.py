@@ -75,7 +75,7 @@ class CheckedForm:
 def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
     """Read `values` and check them alone, against each other, and against the files they name."""
     reading = read_leniently(TrainConfig, values, source)
-    config, errors = reading.config, reading.errors
+    config, errors = reading.config.in_force(), reading.errors
     stamp = _stamp(config)
     conflicts = () if errors else contradictions(config)
     facts, files, unused = _facts(config.model, stamp), Findings((), ()), []

@@ -10,6 +10,8 @@ import gradio as gr
 from gradio.components.base import FormComponent
 from gradio.i18n import I18nData
 
+from kohya_gui.i18n.languages import ENGLISH
+from kohya_gui.i18n.messages import dictionary
 from kohya_gui.i18n.value_kinds import number_text, plain_type
 from train_core.config.conditions import NOTHING_KNOWN, Facts
 from train_core.config.job import Job
@@ -113,7 +115,7 @@ def widget(s: Setting, prefix: str = "") -> FormComponent:
     if kind is bool:
         return gr.Checkbox(**shared)
     if get_origin(kind) is Literal:
-        return gr.Dropdown([(str(choice), choice) for choice in get_args(kind)], **shared)
+        return gr.Dropdown([(_choice_label(s.name, choice), choice) for choice in get_args(kind)], **shared)
     if s.traits.suggestions:
         return gr.Dropdown(list(s.traits.suggestions), allow_custom_value=True, **shared)
     if _is_spinner(s):
@@ -123,6 +125,12 @@ def widget(s: Setting, prefix: str = "") -> FormComponent:
         lines=s.traits.lines, max_lines=max(1, s.traits.lines * 3 if s.traits.lines > 1 else 1), **shared,
         html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off", autocapitalize="off"),
     )
+
+
+def _choice_label(name: str, choice: Any) -> Any:
+    """What a choice is called: in the page's language where it has words of its own there, else as in files."""
+    its = f"choice.{name}.{choice}"
+    return key(its) if its in dictionary(ENGLISH) else str(choice)
 
 
 def _is_spinner(s: Setting) -> bool:

@@ -68,10 +68,11 @@ def check_values(
     parsed = parse_values(TrainConfig, both, sources)
     raise_if_any(parsed.errors)
     assert parsed.config is not None  # parse_values gives a config when it gives no errors
-    raise_if_any([*missing(parsed.config, source), *contradictions(parsed.config)])
-    strength = rank_alone(parsed.config, ours, typed, sources)
-    told = (*warnings, *translated, *translated_too, *ranks, *strength, *parsed.warnings, *oddities(parsed.config))
-    return Loaded(parsed.config, told)
+    config = parsed.config.in_force()
+    raise_if_any([*missing(config, source), *contradictions(config)])
+    strength = rank_alone(config, ours, typed, sources)
+    told = (*warnings, *translated, *translated_too, *ranks, *strength, *parsed.warnings, *oddities(config))
+    return Loaded(config, told)
 
 
 def single_values(job: type[Job], overrides: Mapping[str, Any]) -> dict[str, Any]:

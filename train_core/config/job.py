@@ -69,6 +69,10 @@ class Job(BaseModel):
         }
         return cls(**sections)  # type: ignore[arg-type]
 
+    def in_force(self) -> Self:
+        """The settings with those that do not apply at their defaults, so that nothing else has to ask which apply."""
+        return self.from_flat(self.applicable())
+
     def applicable(self) -> dict[str, Any]:
         """The values of the settings that apply, by name: what is written, whatever base model it is used with."""
         values = self.flat()

@@ -7,10 +7,10 @@ from train_core.methods.adapter import AdapterMethod
 from train_core.methods.method import Method
 from train_core.models.family import Family
 
-# By `TrainConfig.method`.
-METHODS: dict[str, type[Method]] = {"adapter": AdapterMethod}
+# By `training_method`.
+METHODS: dict[str, type[Method]] = {"LoRA": AdapterMethod}
 
 
 def method_of(config: TrainConfig, family: Family, total_steps: int) -> Method:
     """The method that `config` asks for, in place on `family`. Raises `UserError` for settings that do not suit."""
-    return METHODS[config.method].of(config, family, total_steps)
+    return METHODS[config.method.training_method].of(config, family, total_steps)

@@ -109,22 +109,13 @@ class NewWord(Method):
         write_safetensors(path, in_memory(tensors), metadata)
 
 
-class WholeConfig(TrainConfig, name="train"):
-    """A training's settings for `WholeModel`."""
-
-    method: ClassVar[str] = "whole"
-
-
-class WordConfig(TrainConfig, name="train"):
-    """A training's settings for `NewWord`."""
-
-    method: ClassVar[str] = "word"
+WHOLE, WORD = "fine-tuning", "textual inversion"
 
 
 @pytest.fixture(autouse=True)
 def methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "whole", WholeModel)
-    monkeypatch.setitem(METHODS, "word", NewWord)
+    monkeypatch.setitem(METHODS, WHOLE, WholeModel)
+    monkeypatch.setitem(METHODS, WORD, NewWord)
 
 
 Run = Callable[..., tuple[Training, list[Event]]]
@@ -134,8 +125,8 @@ Run = Callable[..., tuple[Training, list[Event]]]
 def run(prepare: Prepare) -> Run:
     """A function that trains with the settings of a job class; the run, and what it said."""
 
-    def trained(kind: type[TrainConfig], name: str, **values: Any) -> tuple[Training, list[Event]]:
-        config = kind.from_flat(read_config(prepare(name, **values)).config.flat())
+    def trained(kind: str, name: str, **values: Any) -> tuple[Training, list[Event]]:
+        config = read_config(prepare(name, training_method=kind, **values)).config
         folder, said = runs_dir() / name, list[Event]()
         folder.mkdir(parents=True, exist_ok=True)
         run = open_run(config, folder, said.append)
@@ -165,7 +156,7 @@ def model_in(path: Path) -> Family:
 
 
 def test_a_whole_model_trains_and_its_file_is_a_base_model(run: Run) -> None:
-    done, said = run(WholeConfig, "whole", sample_prompts="zuko --s 2", sample_every_n_epochs=1, resolution="64")
+    done, said = run(WHOLE, "whole", sample_prompts="zuko --s 2", sample_every_n_epochs=1, resolution="64")
     saved, base = model_in(result(said)), model_in(tiny_file())
     learnt = done.objective.inputs.family.modules["unet"].state_dict()
     before = base.modules["unet"].state_dict()
@@ -177,7 +168,7 @@ def test_a_whole_model_trains_and_its_file_is_a_base_model(run: Run) -> None:
 
 def test_its_metadata_is_that_of_a_model_and_names_no_network(run: Run) -> None:
     for kind, name, architecture in (
-        (WholeConfig, "whole", "stable-diffusion-v1"), (WordConfig, "word", "stable-diffusion-v1/textual-inversion"),
+        (WHOLE, "whole", "stable-diffusion-v1"), (WORD, "word", "stable-diffusion-v1/textual-inversion"),
     ):
         _, said = run(kind, name, max_train_epochs=1)
         with safe_open(result(said), "pt") as file:
@@ -187,8 +178,8 @@ def test_its_metadata_is_that_of_a_model_and_names_no_network(run: Run) -> None:
         assert "ss_network_module" not in metadata
 
 
-@pytest.mark.parametrize("kind", [WholeConfig, WordConfig])
-def test_resumed_it_ends_as_if_it_had_never_stopped(run: Run, tmp_path: Path, kind: type[TrainConfig]) -> None:
+@pytest.mark.parametrize("kind", [WHOLE, WORD])
+def test_resumed_it_ends_as_if_it_had_never_stopped(run: Run, tmp_path: Path, kind: str) -> None:
     settings = {"learning_rate": 1e-3, "lr_scheduler": "constant", "ema_decay": 0.9}
     _, whole = run(kind, "undisturbed", output_dir=str(tmp_path / "one"), **settings)
     halves = {**settings, "output_dir": str(tmp_path / "two"), "save_state_on_train_end": True}
@@ -205,7 +196,7 @@ def same_tensors(first: Path, second: Path) -> bool:
 
 def test_a_new_word_learns_and_samples_are_drawn_with_it(run: Run) -> None:
     done, said = run(
-        WordConfig, "word", sample_prompts="zuko --s 2", sample_at_first=True, sample_every_n_epochs=2,
+        WORD, "word", sample_prompts="zuko --s 2", sample_at_first=True, sample_every_n_epochs=2,
         learning_rate=0.5,
     )
     vectors = load_file(result(said))["emb_params"]
@@ -217,8 +208,8 @@ def test_a_new_word_learns_and_samples_are_drawn_with_it(run: Run) -> None:
     assert not [parameter for part in modules for parameter in part.parameters() if parameter.grad]
 
 
-@pytest.mark.parametrize("kind", [WholeConfig, WordConfig])
-def test_the_untrained_model_can_be_asked_what_it_predicted(run: Run, kind: type[TrainConfig]) -> None:
+@pytest.mark.parametrize("kind", [WHOLE, WORD])
+def test_the_untrained_model_can_be_asked_what_it_predicted(run: Run, kind: str) -> None:
     done, _ = run(kind, "asked", max_train_epochs=1, learning_rate=0.1)
     predictor = done.accelerator.unwrap_model(done.model)
     question = (torch.ones(1, 4, 8, 8), torch.tensor([500]), ["a zuko dog"])

@@ -44,8 +44,16 @@ def _length(config: TrainConfig) -> list[Problem]:
 
 
 def _cached_texts(config: TrainConfig) -> list[Problem]:
-    if not config.dataset.cache_text_encoder_outputs or config.network.network_train_unet_only:
+    if not config.dataset.cache_text_encoder_outputs or learning_rates(config).keys() == {"unet"}:
         return []
+    if config.method.training_method == "textual inversion":
+        return [
+            problem(
+                "cached_texts_and_new_words",
+                "cache_text_encoder_outputs is on, but new words change what the captions mean at every step. Turn off "
+                "the cache.",
+            )
+        ]
     return [
         problem(
             "cached_texts_and_text_encoder",
@@ -63,6 +71,10 @@ def learning_rates(
     The names are those of the family's modules. Without them they are the well-known ones.
     """
     optimizer, network = config.optimizer, config.network
+    if config.method.training_method == "textual inversion":
+        return dict.fromkeys(text_parts, optimizer.learning_rate)
+    if config.method.training_method == "hypernetwork":
+        return {denoiser: optimizer.learning_rate}
     rates = {}
     if not network.network_train_text_encoder_only:
         rates[denoiser] = optimizer.learning_rate if optimizer.unet_lr is None else optimizer.unet_lr

@@ -13,6 +13,7 @@ from train_core.config.sections.dataset import DatasetSettings
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.memory import MemorySettings
+from train_core.config.sections.method import MethodSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.config.sections.network import NetworkSettings
 from train_core.config.sections.optimizer import OptimizerSettings
@@ -31,12 +32,12 @@ class TrainConfig(
     """The training job's settings, section by section."""
 
     title: ClassVar[str] = "Training"
-    method: ClassVar[str] = "adapter"  # what is trained, a name in `methods/choose.py`
 
     model: ModelSettings = ModelSettings()
     dataset: DatasetSettings = DatasetSettings()
     captions: CaptionSettings = CaptionSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    method: MethodSettings = MethodSettings()
     network: NetworkSettings = NetworkSettings()
     algorithm: AlgorithmSettings = AlgorithmSettings()
     training: TrainingSettings = TrainingSettings()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from train_core.config.conditions import when, when_set
+from train_core.config.sections.method import FOR_ADAPTER
 from train_core.config.setting import Section, setting
 
 
-class AlgorithmSettings(Section, title="Algorithm and start"):
+class AlgorithmSettings(Section, title="Algorithm and start", applies_to=FOR_ADAPTER):
     dora_wd: bool = setting(
         False, "DoRA: train the direction and magnitude of the weights separately. Slower, often closer to full "
         "fine-tuning.", label="DoRA", applies_to=when("LoRA_type", "LoRA", "LoHa", "LoKr"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from train_core.config.conditions import when, when_set
+from train_core.config.conditions import all_of, when, when_set
+from train_core.config.sections.method import ON_FROZEN_MODEL, WITH_CLASS_IMAGES
 from train_core.config.setting import Section, setting
 
 LONGEST_SIDE = 8192  # pixels, of a resolution and of a bucket
@@ -16,12 +17,12 @@ class DatasetSettings(Section, title="Folders and images"):
     reg_data_dir: str = setting(
         "", "The folder that holds folders of regularisation images, each named after the class alone, for example "
         "1_dog. They keep the rest of the class as it was; as many are used as training images.",
-        label="Regularisation folder", path="folder",
+        label="Regularisation folder", path="folder", applies_to=WITH_CLASS_IMAGES,
     )
     diff_output_preservation: bool = setting(
         False, "Regularisation images keep the model drawing what it drew before, instead of teaching it their own "
         "looks. They take up to a third more time.", label="Preserve what the model drew before",
-        applies_to=when_set("reg_data_dir", "dataset_config"), advanced=True,
+        applies_to=all_of(ON_FROZEN_MODEL, when_set("reg_data_dir", "dataset_config")), advanced=True,
     )
     dataset_config: str = setting(
         "", "A TOML or JSON file that describes the images in sd-scripts' format, instead of the folders here: several "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.conditions import when
+from train_core.config.conditions import all_of, when
+from train_core.config.sections.method import ON_FROZEN_MODEL
 from train_core.config.setting import Section, setting
 
 BasePrecision = Literal["same", "fp8", "int8", "nf4"]
@@ -14,7 +15,7 @@ DynamoBackend = Literal["no", "inductor", "eager", "aot_eager", "cudagraphs"]
 DynamoMode = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
 
 COMPILED = when("dynamo_backend", "inductor", "eager", "aot_eager", "cudagraphs")
-IN_FEWER_BITS = when("base_precision", "fp8", "int8", "nf4")
+IN_FEWER_BITS = all_of(ON_FROZEN_MODEL, when("base_precision", "fp8", "int8", "nf4"))
 
 
 class MemorySettings(Section, title="Memory and speed"):
@@ -33,6 +34,7 @@ class MemorySettings(Section, title="Memory and speed"):
     base_precision: BasePrecision = setting(
         "same", "Keep the frozen base model in fewer bits: fp8 and int8 halve its size, nf4 quarters it. A little "
         "slower, and not exactly the same model.", label="Base model precision", advanced=True,
+        applies_to=ON_FROZEN_MODEL,
     )
     base_precision_parts: BaseParts = setting(
         "unet", "What is kept in fewer bits: the U-Net, or the text encoders too.", label="Parts in fewer bits",
@@ -41,6 +43,7 @@ class MemorySettings(Section, title="Memory and speed"):
     blocks_to_swap: int = setting(
         0, "Keep this many of the U-Net's heaviest blocks (SD has 25, SDXL 23) in main memory and move each to the "
         "card only when it is needed. Slower.", label="Blocks to swap", unit="blocks", ge=0, le=25, advanced=True,
+        applies_to=ON_FROZEN_MODEL,
     )
     attention: Attention = setting(
         "auto", "How attention is calculated. auto lets PyTorch choose the best way for the card; xformers has to be "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.conditions import when
+from train_core.config.conditions import all_of, when
+from train_core.config.sections.method import FOR_PARTS
 from train_core.config.setting import Section, setting
 
 Schedule = Literal[
@@ -38,17 +39,18 @@ class OptimizerSettings(Section, title="Optimizer"):
     )
     unet_lr: float | None = setting(
         None, "Learning rate of the U-Net; empty uses the learning rate.", label="U-Net learning rate", ge=0, le=100,
-        applies_to=when("network_train_text_encoder_only", False),
+        applies_to=all_of(FOR_PARTS, when("network_train_text_encoder_only", False)),
     )
     text_encoder_lr: str = setting(
         "", "Learning rate of the text encoder, usually half of the U-Net's. For SDXL, two rates such as 5e-5,2e-5 set "
         "its first and second text encoder; a single one sets both. Empty uses the learning rate.",
-        label="Text encoder learning rate", pattern=RATES, applies_to=when("network_train_unet_only", False),
+        label="Text encoder learning rate", pattern=RATES,
+        applies_to=all_of(FOR_PARTS, when("network_train_unet_only", False)),
     )
     stop_text_encoder_training: str = setting(
         "", "Train the text encoder only up to this step, a number or a share such as 30%, and leave it unchanged "
         "after that. Empty trains it to the end.", label="Stop text encoder training at", pattern=UNTIL, advanced=True,
-        applies_to=when("network_train_unet_only", False),
+        applies_to=all_of(FOR_PARTS, when("network_train_unet_only", False)),
     )
     lr_scheduler: Schedule = setting("cosine", "How the learning rate changes over the run.", label="Schedule")
     lr_warmup_steps: str = setting(

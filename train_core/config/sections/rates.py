@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from train_core.config.conditions import all_of, when, when_set
+from train_core.config.sections.method import FOR_ADAPTER, FOR_PARTS
 from train_core.config.sections.network import LOW_RANK_TYPES
 from train_core.config.setting import Section, setting
 
-LOW_RANK = when("LoRA_type", *LOW_RANK_TYPES)
+LOW_RANK = all_of(FOR_ADAPTER, when("LoRA_type", *LOW_RANK_TYPES))
 IN_UNET = when("network_train_text_encoder_only", False)
 IN_TEXT = when("network_train_unet_only", False)
 WEIGHED = when_set("down_lr_weight", "mid_lr_weight", "up_lr_weight")
 
 
-class RateSettings(Section, title="Rates of blocks and layers"):
+class RateSettings(Section, title="Rates of blocks and layers", applies_to=FOR_PARTS):
     loraplus_lr_ratio: float | None = setting(
         None, "LoRA+ (Hayou et al., 2024): the up layers learn this many times faster; 16 is usual.",
         label="LoRA+ ratio", zero_unset=True, gt=0, le=1000, advanced=True, applies_to=LOW_RANK,
