@@ -11,7 +11,7 @@ from train_core.config.checks.loss import loss_contradictions, loss_oddities
 from train_core.config.checks.network import network_contradictions, network_oddities
 from train_core.config.checks.optimizer import optimizer_contradictions, optimizer_oddities
 from train_core.config.checks.paths import foreign_outputs
-from train_core.config.checks.saving import name_contradictions, saving_oddities
+from train_core.config.checks.saving import format_contradictions, name_contradictions, saving_oddities
 from train_core.config.checks.validation import validation_contradictions
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, problem
@@ -24,6 +24,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *foreign_outputs(config),
         *_length(config),
         *name_contradictions(config.output),
+        *format_contradictions(config),
         *network_contradictions(config),
         *_cached_texts(config),
         *source_contradictions(config.dataset),

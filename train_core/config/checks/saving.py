@@ -6,9 +6,16 @@ import sys
 import unicodedata
 
 from train_core.config.file_names import RESERVED
+from train_core.config.jobs.train import TrainConfig
+from train_core.config.phrases import joined
 from train_core.config.problems import Problem, problem
+from train_core.config.sections.method import WHOLE
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.resume import ResumeSettings
+
+FORMATS = {
+    **dict.fromkeys(WHOLE, ("safetensors", "ckpt", "diffusers")), "textual inversion": ("safetensors", "pt", "png"),
+}  # fmt: skip
 
 
 def name_contradictions(output: OutputSettings, on_windows: bool = sys.platform == "win32") -> list[Problem]:
@@ -32,6 +39,21 @@ def name_contradictions(output: OutputSettings, on_windows: bool = sys.platform 
             )
         ]
     return []
+
+
+def format_contradictions(config: TrainConfig) -> list[Problem]:
+    """A problem with a format that results of this method cannot have."""
+    method, kind = config.method.training_method, config.output.save_model_as
+    possible = FORMATS.get(method, ("safetensors",))
+    if kind in possible:
+        return []
+    return [
+        problem(
+            "format_not_of_method",
+            "save_model_as = {kind} is no format for what {method} makes. Choose {possible}.",
+            kind=kind, method=method, possible=joined("or", possible),
+        )
+    ]
 
 
 def saving_oddities(output: OutputSettings, resume: ResumeSettings) -> list[Problem]:

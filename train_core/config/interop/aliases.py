@@ -53,15 +53,24 @@ def is_on(value: Any) -> bool:
 
 
 def _file_kind(ours: Values, source_of: SourceOf) -> list[Problem]:
-    """Results are always of one kind: takes the wish for it out, and warns where it is for another."""
+    """Adapters are always of one kind: takes the wish for it out, and warns where it is for another.
+
+    Of other methods it stays, in our words.
+    """
     ours.pop("use_safetensors", None)
+    method = ours.get("training_method") or "LoRA"
+    if method not in ("LoRA", "hypernetwork"):
+        if ours.get("save_model_as"):
+            kind = str(ours["save_model_as"]).strip().lower().lstrip(".")
+            ours["save_model_as"] = "diffusers" if kind == "diffusers_safetensors" else kind
+        return []
     kind = str(ours.pop("save_model_as", None) or "safetensors").strip()
     if kind.lower().lstrip(".") == "safetensors":
         return []
     return [
         problem(
             "always_safetensors",
-            "save_model_as = {value} in {source} is not followed: results are always .safetensors files, which load "
+            "save_model_as = {value} in {source} is not followed: adapters are always .safetensors files, which load "
             "without running code.",
             value=repr(kind), source=source_of("save_model_as"),
         )

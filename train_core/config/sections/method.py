@@ -15,6 +15,7 @@ FOR_WORDS = when("training_method", "textual inversion")
 FOR_HYPERNETWORK = when("training_method", "hypernetwork")
 FOR_PARTS = when("training_method", "LoRA", *WHOLE)  # where U-Net and text encoders learn each at a rate of its own
 WITH_CLASS_IMAGES = when("training_method", "LoRA", "DreamBooth", "textual inversion", "hypernetwork")
+FOR_FORMATS = when("training_method", *WHOLE, "textual inversion")  # whose results may be files of several formats
 ON_FROZEN_MODEL = when("training_method", "LoRA", "textual inversion", "hypernetwork")
 
 

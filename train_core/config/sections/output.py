@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from train_core.config.conditions import when
+from train_core.config.sections.method import FOR_FORMATS
 from train_core.config.setting import Section, setting
 
+FileKind = Literal["safetensors", "ckpt", "diffusers", "pt", "png"]
 SavePrecision = Literal["float", "fp16", "bf16"]
 MetadataDepth = Literal["full", "no names", "minimal"]
 
@@ -19,6 +21,11 @@ class OutputSettings(Section, title="Saving"):
     output_name: str = setting(
         "lora", "Name of the result, without a file extension.", label="Output name", min_length=1,
         pattern=r'^[^\\/:*?"<>|]+$', folder_setting="output_dir",
+    )
+    save_model_as: FileKind = setting(
+        "safetensors", "Format of the result. Whole models: safetensors or ckpt, which A1111, Forge and ComfyUI read, "
+        "or a diffusers folder. Embeddings: safetensors, pt as A1111 writes it, or png, a picture that carries it.",
+        label="Save as", applies_to=FOR_FORMATS,
     )
     save_precision: SavePrecision = setting("fp16", "Number format of the saved file.", label="Save precision")
     save_every_n_epochs: int = setting(

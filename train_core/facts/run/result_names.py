@@ -10,28 +10,34 @@ from itertools import count
 from pathlib import Path
 
 from train_core.config.existing import exists, is_dir
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.locks import FileLock, is_locked, take_lock
 from train_core.config.problems import Problem, UserError, cause_of, problem
 
-
-def epoch_file(name: str, epoch: int) -> str:
-    """The file saved after `epoch`, counted from 1."""
-    return f"{name}-{epoch:06d}.safetensors"
+ENDINGS = (".safetensors", ".ckpt", ".pt", ".png")  # of files; a folder has none
 
 
-def step_file(name: str, step: int) -> str:
-    """The file saved after optimizer step `step`, counted from 1."""
-    return f"{name}-step{step:08d}.safetensors"
+def ending_of(config: TrainConfig) -> str:
+    """The ending of a run's results, which says their format; empty for folders."""
+    if config.method.training_method == "hypernetwork":
+        return ".pt"
+    kind = config.output.save_model_as
+    return "" if kind == "diffusers" else f".{kind}"
 
 
-def final_file(name: str) -> str:
-    """The file saved when the run is complete."""
-    return f"{name}.safetensors"
+def after_epoch(name: str, epoch: int) -> str:
+    """The name, without an ending, of what is saved after `epoch`, counted from 1."""
+    return f"{name}-{epoch:06d}"
 
 
-def state_folder(file_name: str) -> str:
-    """The folder of the state that goes with the file `file_name`."""
-    return f"{file_name.removesuffix('.safetensors')}-state"
+def after_step(name: str, step: int) -> str:
+    """The name, without an ending, of what is saved after optimizer step `step`, counted from 1."""
+    return f"{name}-step{step:08d}"
+
+
+def state_folder(name: str) -> str:
+    """The folder of the state that goes with the result that is called `name` without its ending."""
+    return f"{name}-state"
 
 
 def sample_file(name: str, mark: str, index: int, when: str, seed: int, copy: int = 1) -> str:
@@ -47,7 +53,7 @@ def sample_files(name: str) -> re.Pattern[str]:
 def longest_names(name: str, with_samples: bool) -> list[str]:
     """The longest names that a run may write: a result after a step, and a sample picture."""
     picture = sample_file(name, "e000001", 0, "20260101000000", 2**32 - 1)
-    return [step_file(name, 1), *([picture] if with_samples else [])]
+    return [after_step(name, 1) + ENDINGS[0], *([picture] if with_samples else [])]
 
 
 def free_name(output_dir: Path, wanted: str) -> str:
@@ -125,8 +131,10 @@ def _candidates(wanted: str) -> Iterator[str]:
 
 
 def _is_taken(output_dir: Path, name: str) -> bool:
-    """Whether a final, epoch or step file, a state, or a copy of the settings has `name`."""
-    pattern = re.compile(re.escape(name) + r"(-\d{6}|-step\d{8})?(\.(safetensors|toml|(preset\.)?json)|-state)")
+    """Whether a final, epoch or step file or folder, a state, or a copy of the settings has `name`."""
+    pattern = re.compile(
+        re.escape(name) + r"(-\d{6}|-step\d{8})?(\.(safetensors|ckpt|pt|png|toml|(preset\.)?json)|-state)?"
+    )
     return is_dir(output_dir) and any(pattern.fullmatch(path.name) for path in output_dir.iterdir())
 
 

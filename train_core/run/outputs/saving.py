@@ -16,7 +16,7 @@ from train_core.config.sections.output import OutputSettings
 from train_core.events.kinds import Saved, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.kept_files import epochs_between_files
-from train_core.facts.run.result_names import epoch_file, final_file, step_file
+from train_core.facts.run.result_names import after_epoch, after_step, ending_of
 from train_core.facts.run.steps import StepCount
 from train_core.facts.run.written import Kind
 from train_core.methods.method import Method
@@ -64,12 +64,12 @@ class Saver:
 
         `last` means that the run ends with it.
         """
-        self._try(step_file(self.name, step), "asked" if asked else "step", step, epoch, last)
+        self._try(after_step(self.name, step), "asked" if asked else "step", step, epoch, last)
         self.manifest.keep_newest("step", self.output.save_last_n_steps, step)
 
     def save_epoch(self, step: int, epoch: int) -> None:
         """Save what is learnt after `epoch` as an epoch file."""
-        self._try(epoch_file(self.name, epoch), "epoch", step, epoch)
+        self._try(after_epoch(self.name, epoch), "epoch", step, epoch)
         self.manifest.keep_newest("epoch", self.output.save_last_n_epochs, step)
 
     def save_final(self, step: int, epoch: int) -> None:
@@ -79,21 +79,22 @@ class Saver:
     def final_name(self, step: int, epoch: int) -> str:
         """The plain name, or one numbered like the others: by the step where only steps are saved or cut the run."""
         if not self.output.number_last:
-            return final_file(self.name)
+            return self.name
         in_steps = self.output.save_every_n_steps and not epochs_between_files(self.output, self.length)
         cut_short = step % self.length.steps_per_epoch != 0
-        return step_file(self.name, step) if in_steps or cut_short else epoch_file(self.name, epoch)
+        return after_step(self.name, step) if in_steps or cut_short else after_epoch(self.name, epoch)
 
-    def _try(self, file_name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
+    def _try(self, name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
         """Save a file during the run. If it cannot be written, that is reported and the run goes on."""
         try:
-            self._save(file_name, kind, step, epoch, last)
+            self._save(name, kind, step, epoch, last)
         except NotWrittenError as error:
             emit_problems(self.emit, WarningEvent, error.problems)
 
-    def _save(self, file_name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
+    def _save(self, name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
         if not self.is_main:
             return
+        file_name = name + ending_of(self.config)
         if self.last is not None and self.last.name == file_name and kind != "final":
             return  # a stop right after a save asks for the same file again
         metadata = self.metadata(step, epoch)

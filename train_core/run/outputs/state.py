@@ -21,7 +21,7 @@ from train_core.config.whole_files import write_whole
 from train_core.events.kinds import StateWritten, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.contents import Contents
-from train_core.facts.run.result_names import epoch_file, final_file, state_folder, step_file
+from train_core.facts.run.result_names import after_epoch, after_step, state_folder
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
 from train_core.facts.run.written import Kind, remove_written
 from train_core.models.files.finite import NotFiniteError, all_finite
@@ -76,15 +76,15 @@ class States:
         `last` means that the run ends with it, as it does after one that was `asked` for.
         """
         kind: Kind = "asked state" if asked else "step state"
-        return self._write(state_folder(step_file(self.name, step)), kind, step, epoch, last or asked)
+        return self._write(state_folder(after_step(self.name, step)), kind, step, epoch, last or asked)
 
     def write_epoch(self, step: int, epoch: int) -> bool:
         """Write the state after `epoch`, named after it."""
-        return self._write(state_folder(epoch_file(self.name, epoch)), "epoch state", step, epoch)
+        return self._write(state_folder(after_epoch(self.name, epoch)), "epoch state", step, epoch)
 
     def write_final(self, step: int, epoch: int) -> bool:
         """Write the state at the end of a complete run, so that it can be made longer."""
-        return self._write(state_folder(final_file(self.name)), "final state", step, epoch, last=True)
+        return self._write(state_folder(self.name), "final state", step, epoch, last=True)
 
     def _write(self, name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> bool:
         if self.emit is None or (step == self._last_step and kind != "final state"):
