@@ -30,7 +30,7 @@ THREADS = min(8, (os.cpu_count() or 1) + 1)  # more would only be in each other'
 Floats = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measures:
     """What is known of a picture's pixels.
 

@@ -12,7 +12,7 @@ from train_core.config.problems import UserError
 from train_core.facts.images.image_files import ImageHeader, content_hashes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture of a dataset. `id` follows from its path, so that it stays when the program is started again."""
 

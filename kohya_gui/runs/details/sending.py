@@ -19,8 +19,9 @@ from train_core.config.untrusted import json_of
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.adapters.trigger import trigger_words
 from train_core.facts.adapters.webui_card import card_text, webui_card
+from train_core.facts.models.about import about
 from train_core.facts.models.tensor_files import read_tensor_file
-from train_core.facts.models.webuis import WebUI
+from train_core.facts.models.webuis import ModelKind, WebUI
 from train_core.facts.run.result_names import not_writable
 from train_core.kinds import KINDS, stated_kind
 
@@ -34,13 +35,13 @@ class Sent:
 
 
 def send(folder: Path, name: str, webui: WebUI) -> Sent:
-    """Copy the file called `name` of the run in `folder` to where `webui` has its adapters, with picture and card.
+    """Copy the file called `name` of the run in `folder` to where `webui` has such models, with picture and card.
 
     Nothing is replaced: a file of this name and another content keeps it, and the copy gets a number. Raises
     `UserError`.
     """
     file = result_named(folder, name)
-    wanted = webui.folder("adapter") / file.path.name
+    wanted = webui.folder(kind_of(file.path)) / file.path.name
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         there = same_there(file.path, wanted)
@@ -70,10 +71,21 @@ def words_of(path: Path) -> str:
     return trigger_words(_metadata(path))
 
 
+def kind_of(path: Path) -> ModelKind:
+    """Among which models of a WebUI a result belongs: what its header says, else with the adapters."""
+    if path.suffix.lower() in PICTURES:
+        return "embedding"  # which A1111 reads out of pictures
+    found = about(path)
+    return found.place if found is not None and found.place is not None else "adapter"
+
+
 def prompt_of(path: Path) -> str:
-    """What calls the adapter at `path` up in a prompt of a WebUI: its tag, and the words that trigger it."""
-    words = words_of(path)
-    return f"<lora:{path.stem}:1>" + (f", {words}" if words else "")
+    """What calls the result at `path` up in a prompt of a WebUI: its tag, and the words that trigger it."""
+    kind = kind_of(path)
+    if kind == "embedding":
+        return path.stem
+    tag = {"adapter": f"<lora:{path.stem}:1>", "hypernetwork": f"<hypernet:{path.stem}:1>"}.get(kind, "")
+    return ", ".join(one for one in (tag, words_of(path)) if one)
 
 
 def _metadata(path: Path) -> Mapping[str, str]:

@@ -49,6 +49,23 @@ def test_a_file_is_sent_with_its_picture_and_card(run: Path, webui: WebUI, tmp_p
     assert prompt_of(sent.path) == "<lora:fox-000002:1>, zuko dog"
 
 
+@pytest.mark.parametrize(
+    ("tensors", "place", "prompt"),
+    [
+        ({"emb_params": torch.zeros(2, 768)}, "embeddings", "fox-000002"),
+        ({"clip_l": torch.zeros(2, 768), "clip_g": torch.zeros(2, 1280)}, "embeddings", "fox-000002"),
+        ({"768.0.linear.0.weight": torch.zeros(2, 2)}, "models/hypernetworks", "<hypernet:fox-000002:1>"),
+    ],
+)
+def test_other_results_go_where_their_kind_belongs(
+    run: Path, webui: WebUI, tmp_path: Path, tensors: dict[str, torch.Tensor], place: str, prompt: str
+):
+    save_file(tensors, tmp_path / "out" / FILE)
+    sent = send(run, FILE, webui)
+    assert sent.path == tmp_path / "webui" / place / FILE
+    assert prompt_of(sent.path) == prompt
+
+
 def test_a_card_of_the_run_without_trigger_words_gets_those_that_are_known(run: Path, webui: WebUI, tmp_path: Path):
     own = {"activation text": "", "preferred weight": 0.8}
     (tmp_path / "out" / FILE).with_suffix(".json").write_text(json.dumps(own))
