@@ -19,6 +19,7 @@ from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.syntax.layer_presets import layer_preset
+from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.datasets.folders import ImageFolder
 from train_core.facts.datasets.holdout import trained_on, validation_problems
 from train_core.facts.datasets.mask_checks import examine_draws
@@ -73,6 +74,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         *_prompt_problems(config.samples, config.dataset.resolution),
         *(output := _output_problems(config.output, config.samples)),
         *_network_problems(config),
+        *_hypernetwork_problems(config.hypernetwork.hypernetwork_weights.strip()),
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
@@ -122,6 +124,11 @@ def _network_problems(config: TrainConfig) -> list[Problem]:
         if path.strip():
             problems += _problems_of(partial(read_tensor_file, Path(path.strip())))
     return problems
+
+
+def _hypernetwork_problems(path: str) -> tuple[Problem, ...]:
+    """Problems of a hypernetwork that is continued."""
+    return _problems_of(partial(read_hypernetwork, Path(path))) if path else ()
 
 
 def _sharding(config: TrainConfig) -> Findings:

@@ -45,6 +45,8 @@ def contents_of(config: TrainConfig, files: BaseFiles, library: Library, measure
     algorithm = config.algorithm
     if algorithm.network_weights.strip():
         paths["network_weights"] = Path(algorithm.network_weights.strip())
+    if config.hypernetwork.hypernetwork_weights.strip():
+        paths["hypernetwork_weights"] = Path(config.hypernetwork.hypernetwork_weights.strip())
     if config.network.LyCORIS_preset.strip().lower().endswith(".toml"):
         paths["LyCORIS_preset"] = Path(config.network.LyCORIS_preset.strip())
     paths |= {f"base_weights {number}": Path(path) for number, path in enumerate(algorithm.base_weights, 1)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from train_core.config.checks.draws import draw_contradictions, draw_oddities
+from train_core.config.checks.hypernetwork import hypernetwork_contradictions
 from train_core.config.checks.images import bucket_contradictions, source_contradictions
 from train_core.config.checks.launch import launch_contradictions
 from train_core.config.checks.loss import loss_contradictions, loss_oddities
@@ -26,6 +27,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *name_contradictions(config.output),
         *format_contradictions(config),
         *network_contradictions(config),
+        *hypernetwork_contradictions(config),
         *_cached_texts(config),
         *source_contradictions(config.dataset),
         *bucket_contradictions(config.dataset),

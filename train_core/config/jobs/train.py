@@ -10,6 +10,7 @@ from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.class_images import ClassImageSettings
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.sections.hypernetwork import HypernetworkSettings
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.memory import MemorySettings
@@ -40,6 +41,7 @@ class TrainConfig(
     method: MethodSettings = MethodSettings()
     network: NetworkSettings = NetworkSettings()
     algorithm: AlgorithmSettings = AlgorithmSettings()
+    hypernetwork: HypernetworkSettings = HypernetworkSettings()
     training: TrainingSettings = TrainingSettings()
     memory: MemorySettings = MemorySettings()
     loss: LossSettings = LossSettings()

@@ -16,6 +16,7 @@ SAID = (
     "weight_initialization", "is_layer_norm", "activate_output", "use_dropout", "dropout_structure",
     "last_layer_dropout", "optional_info",
 )  # fmt: skip
+METADATA = "__metadata__"  # under which this program keeps what training says, as in a safetensors file
 LONGEST = 300  # characters of a value
 
 
@@ -46,8 +47,10 @@ def said_in(root: Any) -> dict[str, str]:
     """What the hypernetwork or embedding `root` says of itself, as text; {} for anything else."""
     if not isinstance(root, dict) or not (EMBEDDING in root or hypernetwork_in(root)):
         return {}
-    texts = {name: _text(root.get(name)) for name in SAID}
-    return {name: text for name, text in texts.items() if text}
+    own = root.get(METADATA)
+    pairs = own.items() if isinstance(own, dict) else ()
+    texts = {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
+    return texts | {name: text for name in SAID if (text := _text(root.get(name)))}
 
 
 def _text(value: Any) -> str:
