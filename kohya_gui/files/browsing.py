@@ -23,10 +23,12 @@ MAX_ENTRIES = 500  # that are listed of one folder; the filter finds the others
 MOST_COUNTED = 5000  # entries of a folder that are looked at for its pictures
 
 _WEIGHTS = (".safetensors", ".ckpt", ".pt")
+_EMBEDDINGS = (".safetensors", ".pt", ".bin", ".png", ".webp")
 # The files that are offered for a path, by its kind.
 OFFERED: dict[PathKind, tuple[str, ...]] = {
     "file": _WEIGHTS, "data": (".toml", ".json", ".jsonl"), "yaml": (".yaml", ".yml"),
     "image": (".png", ".jpg", ".jpeg", ".webp"), "adapter": _WEIGHTS, "adapters": _WEIGHTS, "layers": (".toml",),
+    "embedding": _EMBEDDINGS, "embeddings": _EMBEDDINGS,
     "onnx": (".onnx",), "video": (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v"),
     "result": (".safetensors", ".ckpt"), "prompts": (".txt", ".toml", ".json"),
 }  # fmt: skip

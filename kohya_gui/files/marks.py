@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from kohya_gui.files.browsing import FOLDERS, MODEL_SIGNS
 from kohya_gui.files.reach import Reach
 from train_core.config.existing import exists, is_dir, is_file
-from train_core.config.paths import HUB_ID, LAST_STATE, PROMPT_FILE, clean_value
+from train_core.config.paths import HUB_ID, LAST_STATE, ONE_OF, PROMPT_FILE, clean_value
 from train_core.config.setting import PathKind
 
 _WRITTEN: tuple[PathKind, ...] = ("output", "result")
@@ -26,8 +26,8 @@ class Mark(NamedTuple):
 def mark_of(kind: PathKind, value: Any, reach: Reach) -> Mark | None:
     """The mark of a field's `value`; None for what is no path, or is not for this page to look at."""
     cleaned = clean_value(kind, value)
-    if kind == "adapters":
-        marks = [mark for line in cleaned or [] if line and (mark := mark_of("adapter", line, reach))]
+    if kind in ONE_OF:
+        marks = [mark for line in cleaned or [] if line and (mark := mark_of(ONE_OF[kind], line, reach))]
         return next((mark for mark in marks if mark.sign == "bad"), marks[0] if marks else None)
     if not isinstance(cleaned, str) or not _is_path(kind, cleaned):
         return None

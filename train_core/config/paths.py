@@ -15,6 +15,7 @@ from train_core.config.setting import PathKind
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)(?<!\.ckpt)(?<!\.pt)")
 LAST_STATE = "last"
+ONE_OF: dict[PathKind, PathKind] = {"adapters": "adapter", "embeddings": "embedding"}  # the kind of a list's items
 PROMPT_FILE = re.compile(r"((?! --)[^\r\n])*\.(txt|toml|json)", re.IGNORECASE)
 
 
@@ -27,9 +28,10 @@ def absolute_paths(values: dict[str, Any], folder: Path, job: type[Job]) -> dict
 
 def clean_value(kind: PathKind, value: Any) -> Any:
     """`value` of a setting of this kind without what copying leaves around paths; lists may be written as lines."""
-    if kind == "adapters":
+    one = ONE_OF.get(kind)
+    if one is not None:
         paths = value.splitlines() if isinstance(value, str) else value
-        return [clean_value("adapter", path) for path in paths] if isinstance(paths, list | tuple) else value
+        return [clean_value(one, path) for path in paths] if isinstance(paths, list | tuple) else value
     if not isinstance(value, str):
         return value
     cleaned = clean_path(value)
@@ -44,7 +46,7 @@ def absolute_path(text: str, folder: Path) -> Path:
 def _with_paths(kind: PathKind, value: Any, folder: Path) -> Any:
     cleaned = clean_value(kind, value)
     if isinstance(cleaned, list):
-        return [_with_paths("adapter", path, folder) for path in cleaned]
+        return [_with_paths(ONE_OF[kind], path, folder) for path in cleaned]
     return _absolute(cleaned, folder, kind == "file") if _is_path(kind, cleaned) else cleaned
 
 

@@ -11,12 +11,13 @@ from pydantic.fields import FieldInfo
 
 from train_core.config.conditions import ALWAYS, Condition, all_of
 
-# "file" is a model's file, "adapter" an adapter's and "adapters" a list of them; "data" is a file that describes
+# "file" is a model's file, "adapter" an adapter's and "adapters" a list of them, "embedding" and "embeddings" those of
+# new words, which may be pictures; "data" is a file that describes
 # images, "image" a picture or a data URL that holds one; "prompts" is text, or the path of a file that holds it;
 # "layers" is the name of a preset of layers, or the path of a file with one.
 PathKind = Literal[
-    "file", "adapter", "adapters", "data", "folder", "image", "layers", "onnx", "output", "prompts", "result", "state",
-    "video", "yaml",
+    "file", "adapter", "adapters", "data", "embedding", "embeddings", "folder", "image", "layers", "onnx", "output",
+    "prompts", "result", "state", "video", "yaml",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,8 @@ class TrainingData:
 
     Every draw follows from (seed, epoch, sample index), so the batches of an epoch do not depend on `workers`, on the
     cache or on which epochs were read before. `cache` must be filled. `pace` tells at which step a batch is trained,
-    for captions that change as the run goes on. `rescued` are images that needed fp32 to be
-    encoded, `remarks` warnings on the cache.
+    for captions that change as the run goes on; `wording` makes of a drawn caption what is trained, but for
+    regularisation images. `rescued` are images that needed fp32 to be encoded, `remarks` warnings on the cache.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class TrainingData:
         self.plan = plan
         self.cache = cache
         self.pace = Pace()
+        self.wording: Callable[[str, Random], str] | None = None
         self.rescued: set[Path] = set()
         self.cached = cache is not None
         self.remarks = cache.store.remarks() if cache is not None else []
@@ -154,7 +155,8 @@ class TrainingData:
     def _caption(self, index: int, moment: Moment) -> str:
         rng = Random(seed_for(self.plan.seed, moment.epoch, index, "caption"))
         entry = self.library.entries[self.library.samples[index]]
-        return draw_caption(entry.caption, caption_rules(entry.settings.captions), rng, moment)
+        drawn = draw_caption(entry.caption, caption_rules(entry.settings.captions), rng, moment)
+        return drawn if self.wording is None or entry.is_reg else self.wording(drawn, rng)
 
 
 def open_training_data(

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from train_core.config.checks.applicability import not_for_this_model
+from train_core.config.checks.embedding import word_contradictions
 from train_core.config.checks.loss import prediction_contradictions
 from train_core.config.checks.paths import foreign_inputs
 from train_core.config.image_settings import DataSettings
@@ -19,13 +20,17 @@ from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.syntax.layer_presets import layer_preset
+from train_core.config.syntax.new_words import new_words
 from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
+from train_core.facts.captions.new_words import cut_captions, start_oddities, word_problems
+from train_core.facts.captions.wording import wording_of
 from train_core.facts.datasets.folders import ImageFolder
 from train_core.facts.datasets.holdout import trained_on, validation_problems
 from train_core.facts.datasets.mask_checks import examine_draws
 from train_core.facts.datasets.subsets import protection, survey
 from train_core.facts.images.caption_files import caption_lines
 from train_core.facts.models import hub
+from train_core.facts.models.embedding_files import look_into
 from train_core.facts.models.headers import ModelFile, recognise, recognise_vae
 from train_core.facts.models.model_facts import facts_of
 from train_core.facts.models.model_files import BaseFiles
@@ -75,11 +80,13 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         *(output := _output_problems(config.output, config.samples)),
         *_network_problems(config),
         *_hypernetwork_problems(config.hypernetwork.hypernetwork_weights.strip()),
+        *(words := _new_words(config)).problems,
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
     sharding = _sharding(config)
-    warnings = (*model.warnings, *images.warnings, *([] if output else _output_warnings(config)), *sharding.warnings)
+    names = [] if output else _output_warnings(config)
+    warnings = (*model.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)
     return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices, model.base)
 
 
@@ -129,6 +136,35 @@ def _network_problems(config: TrainConfig) -> list[Problem]:
 def _hypernetwork_problems(path: str) -> tuple[Problem, ...]:
     """Problems of a hypernetwork that is continued."""
     return _problems_of(partial(read_hypernetwork, Path(path))) if path else ()
+
+
+def _new_words(config: TrainConfig) -> Findings:
+    """Problems of new words, of their sentences and files, and warnings on captions that they make too long."""
+    if config.method.training_method != "textual inversion" or word_contradictions(config):
+        return Findings((), ())
+    words = new_words(config.embedding)
+    problems = [*word_problems(words), *_problems_of(lambda: wording_of(config.embedding))]
+    problems += [found for word in words if word.file for found in _problems_of(partial(look_into, Path(word.file)))]
+    if problems:
+        return Findings(tuple(problems), ())
+    subsets = survey(DataSettings.of(config)).subsets
+    captions = [
+        caption
+        for subset in subsets if not subset.is_reg
+        for path in (image.caption_path for image in subset.folder.images)
+        for caption in (_first_line(path) if path else [subset.folder.class_tokens])
+    ]  # fmt: skip
+    wording = wording_of(config.embedding)
+    warnings = [*start_oddities(words), *cut_captions(captions, words, wording, config.model.max_token_length)]
+    return Findings((), tuple(warnings))
+
+
+def _first_line(path: Path) -> list[str]:
+    """The caption in a file; none where it cannot be read, which is told of elsewhere."""
+    try:
+        return caption_lines(path)[:1]
+    except UserError:
+        return []
 
 
 def _sharding(config: TrainConfig) -> Findings:

@@ -50,6 +50,10 @@ def contents_of(config: TrainConfig, files: BaseFiles, library: Library, measure
     if config.network.LyCORIS_preset.strip().lower().endswith(".toml"):
         paths["LyCORIS_preset"] = Path(config.network.LyCORIS_preset.strip())
     paths |= {f"base_weights {number}": Path(path) for number, path in enumerate(algorithm.base_weights, 1)}
+    written = [path for path in config.embedding.embedding_weights if path.strip()]
+    paths |= {f"embedding_weights {number}": Path(path) for number, path in enumerate(written, 1)}
+    if config.embedding.template_file:
+        paths["template_file"] = Path(config.embedding.template_file)
     return Contents(tuple(pictures), {name: _digest_of_model(path) for name, path in paths.items()}, paths)
 
 

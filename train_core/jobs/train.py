@@ -26,6 +26,7 @@ from train_core.data.order import BatchPlan
 from train_core.data.texts import TextCache
 from train_core.events.kinds import EndStatus, Finished, Measured, NoticeEvent, Stage, Started, WarningEvent
 from train_core.events.log import Emit, emit_problems
+from train_core.facts.captions.wording import wording_of
 from train_core.facts.datasets.holdout import validation_seed
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.preflight import Findings
@@ -161,8 +162,11 @@ def prepare_data(
         emit_problems(emit, NoticeEvent, [measured_on(measured)])
         plan = BatchPlan(validation_seed(config), 1, *processes)
         validation = training_data_of(measured, config.dataset, plan, encoder, Counter("caching", emit))
+    wording = wording_of(config.embedding) if config.method.training_method == "textual inversion" else None
     for opened in (data, validation):
-        emit_problems(emit, WarningEvent, opened.remarks if opened else ())
+        if opened is not None:
+            opened.wording = wording
+            emit_problems(emit, WarningEvent, opened.remarks)
     rescued = data.rescued | (validation.rescued if validation else set())
     emit_problems(emit, NoticeEvent, [rescued_remark(rescued)] if rescued else [])
     texts = cached_texts(config, family, filter(None, libraries), Counter("caching", emit))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from train_core.config.jobs.train import TrainConfig
 from train_core.methods.adapter import AdapterMethod
+from train_core.methods.embedding import Embedding
 from train_core.methods.hypernetwork import Hypernetwork
 from train_core.methods.method import Method
 from train_core.models.family import Family
 
 # By `training_method`.
 METHODS: dict[str, type[Method]] = {
-    "LoRA": AdapterMethod, "hypernetwork": Hypernetwork,
+    "LoRA": AdapterMethod, "textual inversion": Embedding, "hypernetwork": Hypernetwork,
 }  # fmt: skip
 
 

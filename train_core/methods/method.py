@@ -20,12 +20,13 @@ class Method(ABC):
 
     A new one implements what is abstract here, and overrides what else it needs. `trainable` is one module holding
     every parameter that trains; its state is what a resumed run starts from. `norms` are the lengths of what was
-    learnt, (n,), where the method measures them.
+    learnt, (n,), where the method measures them. `newest_picture` is a sample that the run has drawn with it, if any.
     """
 
     modelspec_kind: ClassVar[str] = ""  # follows the model's architecture in modelspec, such as `lora`
     trainable: nn.Module
     norms: Tensor | None = None
+    newest_picture: Path | None = None
 
     @classmethod
     @abstractmethod
@@ -44,6 +45,10 @@ class Method(ABC):
     @abstractmethod
     def disabled(self) -> AbstractContextManager[None]:
         """The model as it was before training, for as long as the context lasts."""
+
+    def files(self, path: Path) -> list[Path]:
+        """The files that `save` writes for `path`, itself first; some methods write several."""
+        return [path]
 
     @abstractmethod
     def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:

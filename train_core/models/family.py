@@ -100,6 +100,12 @@ class Family(Protocol):
     def targets(self) -> list[Target]:
         """Every layer that an adapter may sit on, in the order of the modules."""
 
+    def token_tables(self) -> list[Tensor]:
+        """The vectors of the words that it knows, (words, width) of each text encoder, as they are held."""
+
+    def token_ids(self, text: str) -> list[int]:
+        """The numbers of the tokens of `text` in those tables, without begin and end."""
+
     def encode_text(
         self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None, weighted: bool = False
     ) -> Conditioning:

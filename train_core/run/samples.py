@@ -97,5 +97,5 @@ class SampleDrawer:
     def _tell(self, drawn: SampleDrawn) -> SampleDrawn:
         self.emit(drawn)
         if drawn.index == 0:
-            self.newest = Path(drawn.path)
+            self.newest = self.method.newest_picture = Path(drawn.path)
         return drawn

@@ -37,11 +37,11 @@ def test_every_path_is_cleaned(tmp_path: Path, name: str) -> None:
     kind = {s.name: s.traits.path for s in TrainConfig.settings()}[name]
     ending = ".toml" if kind in ("layers", "prompts") else ""
     written, meant = f' "file://{tmp_path}/a%20b{ending}" ', f"{tmp_path}/a b{ending}"
-    if kind == "adapters":
+    if kind in ("adapters", "embeddings"):
         written = f"{written}\n{written}"
     parsed = parse_values(TrainConfig, absolute_paths({name: written}, Path("/"), TrainConfig))
     assert parsed.config is not None, parsed.errors
-    assert parsed.config.flat()[name] == ([meant, meant] if kind == "adapters" else meant)
+    assert parsed.config.flat()[name] == ([meant, meant] if kind in ("adapters", "embeddings") else meant)
 
 
 @posix

@@ -207,9 +207,18 @@ def test_folders_without_numbers_are_not_asked_of_them(tmp_path: Path) -> None:
 
 
 def test_an_option_of_another_method_is_named_with_the_method(tmp_path: Path) -> None:
-    warnings = read(tmp_path, "learning_rate_te = 1e-5\ntoken_string = 'zuko'\ntrain_text_encoder = false").warnings
+    warnings = read(tmp_path, "learning_rate_te = 1e-5\ntrain_text_encoder = false").warnings
     told = {w.params["name"]: w.params["method"] for w in warnings if w.code == "sd_scripts_another_method"}
-    assert told == {"learning_rate_te": "training a whole model", "token_string": "textual inversion"}
+    assert told == {"learning_rate_te": "training a whole model"}
+
+
+def test_options_of_textual_inversion_say_what_is_trained(tmp_path: Path) -> None:
+    lines = "token_string = 'zuko'\nnum_vectors_per_token = 3\nuse_style_template = true\nweights = '/old.pt'"
+    config = read(tmp_path, lines).config
+    assert config.method.training_method == "textual inversion"
+    found = config.embedding
+    assert (found.token_string, found.num_vectors_per_token, found.caption_template) == ("zuko", "3", "style")
+    assert found.embedding_weights == ["/old.pt"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from tests.tiny import TEXT_WIDTH, tiny_file
+from tests.tiny import tiny_file
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.files import read_config
 from train_core.config.jobs.train import TrainConfig
@@ -27,8 +27,6 @@ from train_core.jobs.train import finish, open_run
 from train_core.methods.choose import METHODS
 from train_core.methods.method import Method
 from train_core.models.family import Family
-from train_core.models.files.stored import in_memory
-from train_core.models.files.writing import write_safetensors
 from train_core.models.load import load_family
 from train_core.run.loop import train
 from train_core.run.training import Training
@@ -72,50 +70,12 @@ class WholeModel(Method):
         self.family.save_model(path, dtype, metadata)
 
 
-class NewWord(Method):
-    """Textual inversion: the vectors of one new word."""
-
-    modelspec_kind: ClassVar[str] = "textual-inversion"
-
-    def __init__(self, family: Family) -> None:
-        self.family, self.off = family, False
-        self.trainable = nn.ParameterDict({"zuko": nn.Parameter(torch.zeros(2, TEXT_WIDTH))})
-
-    @classmethod
-    def of(cls, config: TrainConfig, family: Family, total_steps: int) -> Self:
-        return cls(family)
-
-    @property
-    def parts(self) -> set[str]:
-        return set(self.family.text_parts)
-
-    def parameter_groups(self, rates: Mapping[str, float]) -> list[dict[str, Any]]:
-        (part,) = self.parts
-        return [{"params": list(self.trainable.parameters()), "lr": rates[part], "name": part}]
-
-    @contextmanager
-    def disabled(self) -> Iterator[None]:
-        self.off = True
-        try:
-            yield
-        finally:
-            self.off = False
-
-    def extra_tokens(self) -> Mapping[str, Tensor]:
-        return {} if self.off else dict(self.trainable.items())
-
-    def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
-        tensors = {"emb_params": self.trainable["zuko"].detach().to(dtype)}
-        write_safetensors(path, in_memory(tensors), metadata)
-
-
 WHOLE, WORD = "fine-tuning", "textual inversion"
 
 
 @pytest.fixture(autouse=True)
 def methods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, WHOLE, WholeModel)
-    monkeypatch.setitem(METHODS, WORD, NewWord)
 
 
 Run = Callable[..., tuple[Training, list[Event]]]
@@ -126,7 +86,8 @@ def run(prepare: Prepare) -> Run:
     """A function that trains with the settings of a job class; the run, and what it said."""
 
     def trained(kind: str, name: str, **values: Any) -> tuple[Training, list[Event]]:
-        config = read_config(prepare(name, training_method=kind, **values)).config
+        words = {"token_string": "zuko", "num_vectors_per_token": "2"} if kind == WORD else {}
+        config = read_config(prepare(name, training_method=kind, **words, **values)).config
         folder, said = runs_dir() / name, list[Event]()
         folder.mkdir(parents=True, exist_ok=True)
         run = open_run(config, folder, said.append)
@@ -192,20 +153,6 @@ def test_resumed_it_ends_as_if_it_had_never_stopped(run: Run, tmp_path: Path, ki
 def same_tensors(first: Path, second: Path) -> bool:
     ours, theirs = load_file(first), load_file(second)
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-
-def test_a_new_word_learns_and_samples_are_drawn_with_it(run: Run) -> None:
-    done, said = run(
-        WORD, "word", sample_prompts="zuko --s 2", sample_at_first=True, sample_every_n_epochs=2,
-        learning_rate=0.5,
-    )
-    vectors = load_file(result(said))["emb_params"]
-    assert vectors.abs().min() > 0
-    assert torch.equal(vectors, done.method.trainable["zuko"])  # type: ignore[index]
-    at_first, at_last = pictures(said)
-    assert (at_first != at_last).any()
-    modules = done.objective.inputs.family.modules.values()
-    assert not [parameter for part in modules for parameter in part.parameters() if parameter.grad]
 
 
 @pytest.mark.parametrize("kind", [WHOLE, WORD])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from train_core.config.checks.draws import draw_contradictions, draw_oddities
+from train_core.config.checks.embedding import word_contradictions, word_oddities
 from train_core.config.checks.hypernetwork import hypernetwork_contradictions
 from train_core.config.checks.images import bucket_contradictions, source_contradictions
 from train_core.config.checks.launch import launch_contradictions
@@ -28,6 +29,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *format_contradictions(config),
         *network_contradictions(config),
         *hypernetwork_contradictions(config),
+        *word_contradictions(config),
         *_cached_texts(config),
         *source_contradictions(config.dataset),
         *bucket_contradictions(config.dataset),
@@ -90,7 +92,7 @@ def learning_rates(
 def oddities(config: TrainConfig) -> list[Problem]:
     """Warnings for what works but is rarely meant."""
     found = [*optimizer_oddities(config, learning_rates(config)), *loss_oddities(config.loss)]
-    found += network_oddities(config)
+    found += [*network_oddities(config), *word_oddities(config)]
     return [*found, *draw_oddities(config.captions), *saving_oddities(config.output, config.resume)]
 
 

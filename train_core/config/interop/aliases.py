@@ -25,6 +25,7 @@ def in_our_words(values: Mapping[str, Any], source_of: SourceOf) -> tuple[Values
     `source_of` says where a value stands. Raises `UserError` for what cannot be done here.
     """
     ours = with_our_lora_type(dict(values))
+    _new_words(ours)
     warnings = _file_kind(ours, source_of)
     _flags(ours)
     ours = schedule_in_our_words(ours, source_of)
@@ -100,3 +101,15 @@ def _flags(ours: Values) -> None:
             ours |= {"full_half": True, "mixed_precision": precision}  # anything else is an error there
     if is_on(ours.pop("torch_compile", False)):
         ours.setdefault("dynamo_backend", "inductor")
+
+
+def _new_words(ours: Values) -> None:
+    """Textual inversion's options; whoever names a new word wants to train it."""
+    for flag, template in (("use_object_template", "object"), ("use_style_template", "style")):
+        if is_on(ours.pop(flag, False)):
+            ours.setdefault("caption_template", template)
+    file = ours.pop("weights", None)
+    if str(file or "").strip():
+        ours.setdefault("embedding_weights", [file])
+    if str(ours.get("token_string") or "").strip():
+        ours.setdefault("training_method", "textual inversion")

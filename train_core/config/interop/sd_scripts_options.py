@@ -68,6 +68,9 @@ RENAMED = {
     "fp8_base": "`base_precision = fp8` with `base_precision_parts = all`",
     "fp8_base_unet": "`base_precision = fp8`",
     "torch_compile": "`dynamo_backend`",
+    "weights": "`embedding_weights`",
+    "use_object_template": "`caption_template = object`",
+    "use_style_template": "`caption_template = style`",
 }
 
 REFUSED = {

@@ -35,10 +35,6 @@ COMPANIONS = frozenset({
 ANOTHER_METHOD = {
     name: method
     for method, names in {
-        phrase("textual_inversion", "textual inversion"): (
-            "token_string", "init_word", "num_vectors_per_token", "weights", "use_object_template",
-            "use_style_template", "metadata_is_negative_embedding",
-        ),
         phrase("whole_model", "training a whole model"): (
             "train_text_encoder", "learning_rate_te", "learning_rate_te1", "learning_rate_te2", "block_lr",
             "fused_optimizer_groups",

@@ -10,6 +10,7 @@ from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.class_images import ClassImageSettings
 from train_core.config.sections.dataset import DatasetSettings
+from train_core.config.sections.embedding import EmbeddingSettings
 from train_core.config.sections.hypernetwork import HypernetworkSettings
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.loss import LossSettings
@@ -39,6 +40,7 @@ class TrainConfig(
     captions: CaptionSettings = CaptionSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     method: MethodSettings = MethodSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
     network: NetworkSettings = NetworkSettings()
     algorithm: AlgorithmSettings = AlgorithmSettings()
     hypernetwork: HypernetworkSettings = HypernetworkSettings()

@@ -8,7 +8,7 @@ from functools import cache
 from tokenizers import Tokenizer
 
 from train_core.facts.prompts.attention_syntax import parse_weighted
-from train_core.facts.prompts.tokenizer import cleaned, clip_tokenizer
+from train_core.facts.prompts.tokenizer import cleaned, clip_ids, clip_tokenizer
 
 FURTHEST = 60  # letters back to the comma before the first word that falls off
 
@@ -24,6 +24,11 @@ class TokenFit:
 @cache
 def _tokenizer() -> Tokenizer:
     return clip_tokenizer()
+
+
+def tokens_of(text: str) -> list[int]:
+    """The numbers of the tokens of `text`."""
+    return clip_ids(_tokenizer(), text)
 
 
 def fit_tokens(text: str, limit: int, weighted: bool = False) -> TokenFit:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from train_core.config.existing import exists, is_dir
+from train_core.config.file_names import FORBIDDEN
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.locks import FileLock, is_locked, take_lock
 from train_core.config.problems import Problem, UserError, cause_of, problem
@@ -38,6 +39,11 @@ def after_step(name: str, step: int) -> str:
 def state_folder(name: str) -> str:
     """The folder of the state that goes with the result that is called `name` without its ending."""
     return f"{name}-state"
+
+
+def beside_the_first(path: Path, word: str) -> Path:
+    """The file of another new `word` of the save that writes `path`; signs that no file may have in its name are _."""
+    return path.with_name(f"{path.stem}-{FORBIDDEN.sub('_', word)}{path.suffix}")
 
 
 def sample_file(name: str, mark: str, index: int, when: str, seed: int, copy: int = 1) -> str:
@@ -138,11 +144,14 @@ def _is_taken(output_dir: Path, name: str) -> bool:
     return is_dir(output_dir) and any(pattern.fullmatch(path.name) for path in output_dir.iterdir())
 
 
-def numbered(path: Path) -> Path:
-    """`path`, or the first of `path-2`, `path-3`, … that does not exist; the number comes before the ending."""
+def numbered(path: Path, files: Callable[[Path], list[Path]] = lambda path: [path]) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, … that does not exist; the number comes before the ending.
+
+    None of the `files` that are written for it may exist.
+    """
     ending = "-state" if path.name.endswith("-state") else path.suffix
     number, found = 1, path
-    while exists(found):
+    while any(exists(one) for one in files(found)):
         number += 1
         found = path.with_name(f"{path.name.removesuffix(ending)}-{number}{ending}")
     return found

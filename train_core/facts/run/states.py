@@ -174,7 +174,7 @@ def _moved(setting: Setting, ours: Mapping[str, Any], theirs: Mapping[str, Any],
 
 def names_a_place(setting: Setting) -> bool:
     """Whether a setting says where images or models are, which is no matter as long as their content is the same."""
-    return setting.traits.path in ("file", "adapter", "adapters", "data", "folder")
+    return setting.traits.path in ("file", "adapter", "adapters", "data", "embeddings", "folder")
 
 
 def may_differ(setting: Setting) -> bool:

@@ -17,7 +17,7 @@ from train_core.data.moments import Moments
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.unet_names import original_names
 from train_core.facts.prompts.attention_syntax import parse_weighted
-from train_core.facts.prompts.tokenizer import cleaning
+from train_core.facts.prompts.tokenizer import cleaning, clip_ids
 from train_core.kinds import Kind, Names, PredictionType
 from train_core.models import autoencoder
 from train_core.models.family import Conditioning, Target
@@ -101,6 +101,15 @@ class StableDiffusion:
         """Whether no text encoder has layers behind the one that is read; where there is a summary, it uses them."""
         return all(reading.pooled or reading.layer_for(self._clip_skip) == 1 for reading in self.readings)
 
+    def token_tables(self) -> list[Tensor]:
+        """The table (49408, width) of each text encoder. See `Family.token_tables`."""
+        encoders = [inner_encoder(self.modules[part]) for part in self.text_parts]
+        return [encoder.get_input_embeddings().weight for encoder in encoders]
+
+    def token_ids(self, text: str) -> list[int]:
+        """CLIP's numbers of the tokens of `text`."""
+        return clip_ids(self._tokenizer, text)
+
     def encode_text(
         self, captions: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None, weighted: bool = False
     ) -> Conditioning:
@@ -145,7 +154,7 @@ class StableDiffusion:
 
     def _number(self, extra_tokens: Mapping[str, Tensor]) -> tuple[dict[str, range], list[Tensor]]:
         """Numbers beyond the vocabulary for the extra tokens, and their vectors in that order."""
-        start = inner_encoder(self.modules[self.readings[0].part]).get_input_embeddings().num_embeddings
+        start = len(self.token_tables()[0])
         numbers = {}
         for word, vectors in extra_tokens.items():
             numbers[word] = range(start, start + len(vectors))

@@ -40,10 +40,14 @@ def _ids_of(tokenizer: Tokenizer, text: str, extra: Mapping[str, Sequence[int]])
     if not extra:
         return clip_ids(tokenizer, text)
     longest_first = sorted(extra, key=len, reverse=True)
-    words = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+    either = "|".join(f"({re.escape(word)})" for word in longest_first)
     ids: list[int] = []
-    for index, part in enumerate(words.split(text)):  # odd places hold the words
-        ids += extra[part] if index % 2 else clip_ids(tokenizer, part)
+    end = 0
+    for found in re.finditer(rf"(?<!\w)(?:{either})(?!\w)", text, re.IGNORECASE):  # as the tokenizer, in any letters
+        ids += clip_ids(tokenizer, text[end : found.start()])
+        ids += extra[longest_first[(found.lastindex or 1) - 1]]
+        end = found.end()
+    ids += clip_ids(tokenizer, text[end:])
     return ids
 
 

@@ -55,13 +55,14 @@ def read_text(
     """
     core = inner_encoder(module)
     table = core.get_input_embeddings().weight
-    ids = torch.tensor([wrap(row, pieces, reading.pad) for row in rows], device=table.device).flatten(0, 1)
-    overrides = {}
+    numbers = torch.tensor([wrap(row, pieces, reading.pad) for row in rows]).flatten(0, 1)
+    read, overrides = numbers, {}
     if extra_vectors:
-        overrides["embeddings.token_embedding.weight"] = torch.cat([table, *(v.to(table) for v in extra_vectors)])
+        read, overrides["embeddings.token_embedding.weight"] = _small_table(numbers, table, extra_vectors)
+    ids, read = numbers.to(table.device), read.to(table.device)
     layer = reading.layer_for(clip_skip)
     inner = layer > 1 or not reading.final_norm
-    out = torch.func.functional_call(core, overrides, (ids,), {"output_hidden_states": inner})
+    out = torch.func.functional_call(core, overrides, (read,), {"output_hidden_states": inner})
     hidden = out.last_hidden_state
     if inner:
         hidden = out.hidden_states[-layer]
@@ -73,6 +74,18 @@ def read_text(
     ends = (first == EOS).int().argmax(dim=1)  # the first of equal maxima
     summaries = out.last_hidden_state[::pieces][torch.arange(len(rows), device=ids.device), ends]
     return TextStates(hidden, module.text_projection(summaries))
+
+
+def _small_table(numbers: Tensor, table: Tensor, extra_vectors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """`numbers` (B, T) as places in a table of their vectors, and that table, which is small.
+
+    So the gradient is one of these vectors, not one as large as all that the encoder knows.
+    """
+    used, places = numbers.unique(return_inverse=True)
+    known = used[used < len(table)]
+    extra = torch.cat([vectors.to(table) for vectors in extra_vectors])
+    new = extra[(used[len(known) :] - len(table)).to(table.device)]
+    return places, torch.cat([table[known.to(table.device)], new])
 
 
 def inner_encoder(module: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from train_core.config.existing import exists
 from train_core.config.whole_files import remove_leftovers, write_text
 from train_core.facts.run.result_names import numbered
 from train_core.facts.run.written import MANIFEST, Kind, Written, remove_written
@@ -24,19 +25,25 @@ class Manifest:
         for fields in [*earlier, *self._read()]:
             self._written[fields[0]] = Written(*fields)
 
-    def claim(self, path: Path, kind: Kind, step: int, epoch: int) -> Path:
+    def claim(
+        self, path: Path, kind: Kind, step: int, epoch: int, files: Callable[[Path], list[Path]] = lambda path: [path]
+    ) -> Path:
         """Claim a path to write to: `path`, if it is free or may be replaced, else the next free number of it.
 
         A run replaces what it wrote itself after the step from which it was resumed: a longer run's result does not
-        take the place of the shorter one's.
+        take the place of the shorter one's. `files` are all that is written for a path, which are claimed together.
         """
-        own = self._written.get(str(path))
-        if own is None or not (own.step in (0, step) or own.step > self._resumed_at):
-            path = numbered(path)
-        self._written[str(path)] = Written(str(path), kind, step, epoch)
+        if not all(self._may_replace(one, step) or not exists(one) for one in files(path)):
+            path = numbered(path, files)
+        for one in files(path):
+            self._written[str(one)] = Written(str(one), kind, step, epoch)
         self._write()
-        remove_leftovers([path])
+        remove_leftovers(files(path))
         return path
+
+    def _may_replace(self, path: Path, step: int) -> bool:
+        own = self._written.get(str(path))
+        return own is not None and (own.step in (0, step) or own.step > self._resumed_at)
 
     def sweep(self) -> None:
         """Remove what a killed process of this run left half-written, and forget what is no longer there.
@@ -50,7 +57,8 @@ class Manifest:
         """Remove the run's files of `kind` beyond the `last` ones, 0 being all: epochs are counted, steps measured."""
         found = sorted((w for w in self._written.values() if w.kind == kind), key=lambda w: w.step)
         if last and kind.startswith("epoch"):
-            self._remove(found[:-last])
+            kept = sorted({written.step for written in found})[-last:]  # a save may be of several files
+            self._remove([written for written in found if written.step not in kept])
         elif last:
             self._remove([written for written in found if written.step < step - last])
 

@@ -101,7 +101,7 @@ class Saver:
 
         def write(wanted: Path) -> Path:
             with telling(wanted):
-                path = self.manifest.claim(wanted, kind, step, epoch)
+                path = self.manifest.claim(wanted, kind, step, epoch, self.method.files)
             with self.inference():
                 self._write(path, metadata)
             return path
