@@ -58,7 +58,7 @@ def assemble(
     is_main = accelerator.is_main_process
     method = method_of(config, family, length.total)
     if config.applicable().get("full_half"):
-        method.trainable.to(DTYPES[config.training.mixed_precision])
+        method.keep_in(DTYPES[config.training.mixed_precision])
     prepare_model(config, family, accelerator.device)
     predictor = Predictor(family, method, config.captions.weighted_captions, texts)
     model = share(accelerator, predictor, all_used=method.trains_every_step)

@@ -7,11 +7,13 @@ from train_core.methods.adapter import AdapterMethod
 from train_core.methods.embedding import Embedding
 from train_core.methods.hypernetwork import Hypernetwork
 from train_core.methods.method import Method
+from train_core.methods.whole import WholeModel
 from train_core.models.family import Family
 
 # By `training_method`.
 METHODS: dict[str, type[Method]] = {
-    "LoRA": AdapterMethod, "textual inversion": Embedding, "hypernetwork": Hypernetwork,
+    "LoRA": AdapterMethod, "DreamBooth": WholeModel, "fine-tuning": WholeModel, "textual inversion": Embedding,
+    "hypernetwork": Hypernetwork,
 }  # fmt: skip
 
 

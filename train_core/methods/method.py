@@ -54,6 +54,10 @@ class Method(ABC):
     def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         """Write what is learnt to `path` in `dtype`, whole or not at all. Raises `UserError` when it cannot."""
 
+    def keep_in(self, dtype: torch.dtype) -> None:
+        """Have the trained weights in `dtype` from now on."""
+        self.trainable.to(dtype)
+
     def metadata(self, config: TrainConfig) -> dict[str, Any]:
         """The method's own entries in the metadata of its files, by sd-scripts' names; None where nothing is used.
 

@@ -140,15 +140,22 @@ def _open_parts(found: ModelFile, parts: Mapping[str, Part]) -> tuple[Files, dic
     split: Files = {}
     others: dict[str, Stored] = {}
     for name, tensor in tensors.items():
-        owner = next((part for part, its in parts.items() if name.startswith(its.shortest_prefix)), None)
+        owner, rest = place_of(name, parts)
         if owner is None:
             others[name] = tensor
         else:
-            rest = name.removeprefix(parts[owner].shortest_prefix).removeprefix("text_model.")
             split.setdefault(owner, {})[rest] = tensor
     if found.kind == "VAE" and "vae" not in split:
         split["vae"] = tensors
     return split, others
+
+
+def place_of(name: str, parts: Mapping[str, Part]) -> tuple[str | None, str]:
+    """The part that a whole checkpoint's tensor belongs to, None for none, and the name without the part's prefix."""
+    owner = next((part for part, its in parts.items() if name.startswith(its.shortest_prefix)), None)
+    if owner is None:
+        return None, name
+    return owner, name.removeprefix(parts[owner].shortest_prefix).removeprefix("text_model.")
 
 
 def _part_folder(found: ModelFile, part: str) -> Path:

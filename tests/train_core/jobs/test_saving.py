@@ -95,7 +95,7 @@ def test_a_drive_too_full_for_the_result_ends_the_run_with_one_clear_message(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing, "_bytes_of", full)
+    monkeypatch.setattr(writing, "bytes_of", full)
     events = run(prepare("a"))
     assert [event["code"] for event in kinds(events, "error")] == ["file_not_written"]
     assert events[-1]["status"] == "failed"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,69 +12,22 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import Tensor
 
 from tests.tiny import tiny_file
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.files import read_config
-from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.config.sections.model import ModelSettings
 from train_core.events.event import Event
 from train_core.events.kinds import Finished, Resumed, SampleDrawn
 from train_core.jobs.train import finish, open_run
-from train_core.methods.choose import METHODS
-from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.load import load_family
 from train_core.run.loop import train
 from train_core.run.training import Training
 
 
-class WholeModel(Method):
-    """Fine-tuning: every weight of the denoiser."""
-
-    def __init__(self, family: Family) -> None:
-        self.family = family
-        self.trainable = family.modules[family.denoiser].requires_grad_(True)
-        self.before = [parameter.detach().clone() for parameter in self.trainable.parameters()]
-
-    @classmethod
-    def of(cls, config: TrainConfig, family: Family, total_steps: int) -> Self:
-        return cls(family)
-
-    @property
-    def parts(self) -> set[str]:
-        return {self.family.denoiser}
-
-    def parameter_groups(self, rates: Mapping[str, float]) -> list[dict[str, Any]]:
-        part = self.family.denoiser
-        return [{"params": list(self.trainable.parameters()), "lr": rates[part], "name": part}]
-
-    @contextmanager
-    def disabled(self) -> Iterator[None]:
-        learnt = [parameter.detach().clone() for parameter in self.trainable.parameters()]
-        self._set(self.before)
-        try:
-            yield
-        finally:
-            self._set(learnt)
-
-    @torch.no_grad()
-    def _set(self, values: list[Tensor]) -> None:
-        for parameter, value in zip(self.trainable.parameters(), values, strict=True):
-            parameter.copy_(value)
-
-    def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
-        self.family.save_model(path, dtype, metadata)
-
-
 WHOLE, WORD = "fine-tuning", "textual inversion"
-
-
-@pytest.fixture(autouse=True)
-def methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, WHOLE, WholeModel)
 
 
 Run = Callable[..., tuple[Training, list[Event]]]

@@ -276,8 +276,8 @@ def test_a_full_drive_leaves_nothing_behind(
             raise OSError(28, "No space left on device")
         return original(stored)
 
-    original = writing._bytes_of
-    monkeypatch.setattr(writing, "_bytes_of", full)
+    original = writing.bytes_of
+    monkeypatch.setattr(writing, "bytes_of", full)
     result = tmp_path / "out" / "result.safetensors"
     events = run_tool("merge_lora", merge_model=model_file("sd1"), adapters=file, save_to=result)
     assert errors(events) == ["file_not_written"]
@@ -290,14 +290,14 @@ def test_a_tool_that_is_asked_to_end_leaves_nothing_behind(
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     run_dir, result = new_folder(tools_dir(), "merge"), tmp_path / "out" / "result.safetensors"
     (run_dir / "config.toml").touch()
-    file, written, original = write("a"), iter(range(10**6)), writing._bytes_of
+    file, written, original = write("a"), iter(range(10**6)), writing.bytes_of
 
     def asked_meanwhile(stored: Any) -> Any:
         if next(written) == 20:
             (run_dir / "control" / "stop").touch()
         return original(stored)
 
-    monkeypatch.setattr(writing, "_bytes_of", asked_meanwhile)
+    monkeypatch.setattr(writing, "bytes_of", asked_meanwhile)
     settings = {"merge_model": str(model_file("sd1")), "adapters": str(file), "save_to": str(result)}
     assert start_job(MergeLora, run_dir / "config.toml", settings) == 130
     assert read_events(run_dir / "events.jsonl")[-1]["status"] == "stopped"

@@ -25,6 +25,7 @@ from train_core.config.sections.resume import ResumeSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.sections.training import TrainingSettings
 from train_core.config.sections.validation import ValidationSettings
+from train_core.config.sections.whole_model import WholeModelSettings
 
 
 class TrainConfig(
@@ -41,6 +42,7 @@ class TrainConfig(
     augmentation: AugmentationSettings = AugmentationSettings()
     method: MethodSettings = MethodSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    whole_model: WholeModelSettings = WholeModelSettings()
     network: NetworkSettings = NetworkSettings()
     algorithm: AlgorithmSettings = AlgorithmSettings()
     hypernetwork: HypernetworkSettings = HypernetworkSettings()

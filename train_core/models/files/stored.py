@@ -24,11 +24,15 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file, or one that is made of some: its shape, how to get it, and the number format it has there."""
+    """A tensor in a file, or one that is made of some: its shape, how to get it, and the number format it has there.
+
+    What is `kept` is written as it is, whatever its values are.
+    """
 
     shape: tuple[int, ...]
     read: Callable[[], Tensor]
     dtype: torch.dtype = torch.float32
+    kept: bool = False
 
 
 def in_memory(tensors: Mapping[str, Tensor]) -> dict[str, Stored]:
@@ -78,6 +82,17 @@ def stored_tensors(file: TensorFile) -> dict[str, Stored]:
     }
 
 
+def kept_tensors(file: TensorFile) -> dict[str, Stored]:
+    """The tensors of a file, to be written once more to the bit. Raises UserError for a number format not known."""
+    unknown = next((info.dtype for info in file.tensors.values() if info.dtype not in DTYPES), None)
+    if unknown is not None:
+        raise _unknown_format(file.path, unknown)
+    return {
+        name: Stored(info.shape, _reader(file.path, info), DTYPES[info.dtype], kept=True)
+        for name, info in file.tensors.items()
+    }
+
+
 def _dtype(info: TensorInfo) -> torch.dtype:
     return DTYPES.get(info.dtype, torch.float32)  # what cannot be read is told when it is
 
@@ -91,14 +106,7 @@ def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
 
     def read() -> Tensor:
         if info.dtype not in DTYPES:
-            raise UserError(
-                problem(
-                    "model_number_format",
-                    "{file} stores numbers as {format}, which is not supported. Use an fp16, bf16 or fp32 copy.",
-                    file=str(path),
-                    format=info.dtype,
-                )
-            )
+            raise _unknown_format(path, info.dtype)
         dtype = DTYPES[info.dtype]
         numbers = torch.empty((info.end - info.start) // dtype.itemsize, dtype=dtype)
         with path.open("rb") as file:
@@ -109,3 +117,13 @@ def _reader(path: Path, info: TensorInfo) -> Callable[[], Tensor]:
         return numbers.as_strided(info.shape, info.stride).contiguous()
 
     return read
+
+
+def _unknown_format(path: Path, name: str) -> UserError:
+    return UserError(
+        problem(
+            "model_number_format",
+            "{file} stores numbers as {format}, which is not supported. Use an fp16, bf16 or fp32 copy.",
+            file=str(path), format=name,
+        )
+    )

@@ -49,7 +49,7 @@ def write_safetensors(
     with write_result(path) as temporary, temporary.open("wb") as file:
         file.write(header_bytes(header))
         for done, (name, stored) in enumerate(ordered, 1):
-            file.write(_bytes_of(rounded(stored.read(), stored.dtype, shown or path, name)))
+            file.write(bytes_of(as_written(stored, shown or path, name)))
             progress(done, len(ordered))
 
 
@@ -81,6 +81,11 @@ def not_written(path: Path, reason: str) -> NotWrittenError:
     return NotWrittenError(writable.not_written(path, reason))
 
 
-def _bytes_of(tensor: Tensor) -> memoryview[int]:
+def as_written(stored: Stored, path: Path, name: str) -> Tensor:
+    """`stored` as it stands in the file `path`, contiguous and on the CPU. Raises `NotFiniteError`."""
+    return stored.read() if stored.kept else rounded(stored.read(), stored.dtype, path, name)
+
+
+def bytes_of(tensor: Tensor) -> memoryview[int]:
     """The values of a contiguous tensor on the CPU as they stand in memory."""
     return tensor.reshape(-1).view(torch.uint8).numpy().data

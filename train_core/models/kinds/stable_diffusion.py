@@ -57,6 +57,7 @@ class StableDiffusion:
         self.remarks: tuple[Problem, ...] = ()
         self.files: BaseFiles | None = None
         self.shared_out = False
+        self.autocast: dict[str, torch.dtype] = {}
         self.prediction_type = prediction_type
         self.alphas_cumprod = scaled_linear_alphas()
         self._tokenizer = tokenizer
@@ -143,14 +144,19 @@ class StableDiffusion:
         encoders = [self.modules[reading.part] for reading in self.readings]
         widths = [inner_encoder(encoder).config.hidden_size for encoder in encoders]
         split = [vector.split(widths, dim=-1) for vector in vectors] if len(widths) > 1 else [(v,) for v in vectors]
-        found = [
-            read_text(encoder, reading, rows, pieces, self._clip_skip, [each[place] for each in split])
-            for place, (encoder, reading) in enumerate(zip(encoders, self.readings, strict=True))
-        ]
+        found = []
+        for place, (encoder, reading) in enumerate(zip(encoders, self.readings, strict=True)):
+            with self._calculating(reading.part, next(encoder.parameters()).device):
+                vectors_of = [each[place] for each in split]
+                found.append(read_text(encoder, reading, rows, pieces, self._clip_skip, vectors_of))
         states = [weighted(one.hidden, weights) if weights else one.hidden for one in found]
         conditioning = {"hidden": states[0] if len(states) == 1 else torch.cat(states, dim=-1)}
         summaries = [one.pooled for one in found if one.pooled is not None]
         return conditioning | ({"pooled": summaries[0]} if summaries else {})
+
+    def _calculating(self, part: str, device: torch.device) -> torch.autocast:
+        """Context in which `part` calculates in the format that it is meant to, whatever its weights are in."""
+        return torch.autocast(device.type, self.autocast.get(part), enabled=part in self.autocast)
 
     def _number(self, extra_tokens: Mapping[str, Tensor]) -> tuple[dict[str, range], list[Tensor]]:
         """Numbers beyond the vocabulary for the extra tokens, and their vectors in that order."""
@@ -186,7 +192,8 @@ class StableDiffusion:
         added = self._added(noisy, conditioning, extras or {})
         hidden = conditioning["hidden"].to(dtype)
         shown = self._shown(noisy, extras or {}).to(dtype)
-        prediction = unet(shown, timesteps, hidden, added_cond_kwargs=added, return_dict=False)[0]
+        with self._calculating(self.denoiser, noisy.device):
+            prediction = unet(shown, timesteps, hidden, added_cond_kwargs=added, return_dict=False)[0]
         return prediction.to(noisy.dtype)
 
     @property

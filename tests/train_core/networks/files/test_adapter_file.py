@@ -61,14 +61,14 @@ def test_a_failed_save_leaves_the_earlier_file_and_nothing_else(tmp_path, monkey
     save_adapter(path, TENSORS, METADATA)
     before = path.read_bytes()
 
-    bytes_of = writing._bytes_of
+    bytes_of = writing.bytes_of
 
     def disk_full(stored):
         if stored.shape == TENSORS["lora_unet_x.lora_up.weight"].shape:
             raise OSError(28, "No space left on device")
         return bytes_of(stored)
 
-    monkeypatch.setattr(writing, "_bytes_of", disk_full)
+    monkeypatch.setattr(writing, "bytes_of", disk_full)
     with pytest.raises(UserError) as caught:
         save_adapter(path, TENSORS, METADATA)
     assert caught.value.problems[0].code == "file_not_written"

@@ -1,0 +1,113 @@
+"""A base model's own file as a pattern: what was trained takes its place in it, and all else stays to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from train_core.facts.models.base_names import plainly_named
+from train_core.facts.models.model_files import BaseFiles
+from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
+from train_core.models.files.stored import Stored, kept_tensors, reshaped
+from train_core.models.load import open_model, place_of
+from train_core.models.parts import Part
+from train_core.models.ways_back import Way, ways_back
+
+Trained = Mapping[str, Mapping[str, Stored]]  # part -> the module's tensor -> what it is now
+Stamps = dict[Path, tuple[int, int]]
+
+
+class Original:
+    """The files of a base model, as they were when this was made: where its weights are, and how they are written back.
+
+    Raises UserError where they cannot be read.
+    """
+
+    def __init__(self, files: BaseFiles) -> None:
+        self.files = files
+        self.opened = open_model(files, needs_vae=False)
+        self.parts: Mapping[str, Part] = self.opened.family.parts
+        self._stamps = _stamps(files)
+        self._read = read_tensor_file(files.model.path) if files.model.header else None
+        if self._read is not None:
+            kept_tensors(self._read)  # refuses what could not be written at the end
+            self._ways = _ways_of(self._read, self.parts)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the files are still there and have not been written to since."""
+        return _stamps(self.files) == self._stamps
+
+    def single_file(self, trained: Trained, dtype: torch.dtype) -> dict[str, Stored]:
+        """All tensors of the model in one file, the `trained` ones in `dtype`.
+
+        All others are in it as the original has them, by the names that they have there. A VAE of its own takes the
+        place of the original's.
+        """
+        if self._read is None:
+            return self._from_folder(trained, dtype)
+        changed = {part: self._written(part, its, dtype) for part, its in trained.items()}
+        tensors = kept_tensors(self._read)
+        for name, (part, way) in self._ways.items():
+            if part == "vae" and self.files.vae:
+                del tensors[name]
+            elif not way.made_of.isdisjoint(trained.get(part, {})):
+                module, written = changed[part]
+                tensors[name] = reshaped((module if way.of_module else written)[way.name], tensors[name].shape)
+        if self.files.vae:
+            tensors |= self._prefixed("vae", self.parts["vae"].write(self.opened.stored["vae"]))
+        return tensors
+
+    def _from_folder(self, trained: Trained, dtype: torch.dtype) -> dict[str, Stored]:
+        """The same of a diffusers folder, under the original Stability names."""
+        tensors: dict[str, Stored] = {}
+        for part, its in self.opened.stored.items():
+            as_is = self.parts[part].write(its) | dict(self.opened.spare.get(part, {}))
+            if part in trained:
+                ways = ways_back(self.parts[part], as_is)
+                _, written = self._written(part, trained[part], dtype)
+                as_is |= {
+                    name: written[name] for name in as_is.keys() & written.keys()
+                    if name in ways and not ways[name].made_of.isdisjoint(trained[part])
+                }
+            tensors |= self._prefixed(part, as_is)
+        return tensors
+
+    def _written(
+        self, part: str, trained: Mapping[str, Stored], dtype: torch.dtype
+    ) -> tuple[dict[str, Stored], dict[str, Stored]]:
+        """The tensors of `part` with the `trained` ones in place: by the module's names, and by the file's."""
+        module = {name: replace(one, dtype=dtype) for name, one in {**self.opened.stored[part], **trained}.items()}
+        return module, self.parts[part].write(module)
+
+    def _prefixed(self, part: str, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+        return {self.parts[part].prefix + name: one for name, one in tensors.items()}
+
+
+def _ways_of(read: TensorFile, parts: Mapping[str, Part]) -> dict[str, tuple[str, Way]]:
+    """The part of each tensor of a file that a module has, and its way back, by its name in the file."""
+    plain = {id(info): name for name, info in plainly_named(read).tensors.items()}
+    stored = kept_tensors(read)
+    places: dict[str, tuple[str, str]] = {}
+    split: dict[str, dict[str, Stored]] = {}
+    for name, info in read.tensors.items():
+        part, rest = place_of(plain.get(id(info), name), parts)
+        if part is not None:
+            places[name] = part, rest
+            split.setdefault(part, {})[rest] = stored[name]
+    ways = {part: ways_back(parts[part], its) for part, its in split.items()}
+    return {name: (part, ways[part][rest]) for name, (part, rest) in places.items() if rest in ways[part]}
+
+
+def _stamps(files: BaseFiles) -> Stamps:
+    """Size and time of every file that the model is read from; fewer where some are gone."""
+    stamps: Stamps = {}
+    for one in filter(None, (files.model, files.vae)):
+        for path in [one.path] if one.path.is_file() else sorted(one.path.rglob("*")):
+            if path.is_file():
+                found = path.stat()
+                stamps[path] = (found.st_size, found.st_mtime_ns)
+    return stamps
