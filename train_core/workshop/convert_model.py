@@ -8,7 +8,12 @@ from train_core.config.jobs.tools import ConvertModel
 from train_core.config.problems import Problem, problem
 from train_core.facts.models.model_files import base_files
 from train_core.models.load import Opened, open_model
-from train_core.workshop.common.checkpoints import tell_of_no_vae, write_checkpoint, write_folder, write_pickled
+from train_core.workshop.common.checkpoints import (
+    tell_of_no_vae,
+    write_checkpoint,
+    write_folder,
+    write_pickled_checkpoint,
+)
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.results import dtype_of, require_free, result_path
 
@@ -24,7 +29,7 @@ def run(config: ConvertModel, report: Report) -> None:
         write = write_folder
     else:
         path = result_path(result, ENDINGS[settings.model_format])
-        write = write_checkpoint if settings.model_format == "safetensors" else write_pickled
+        write = write_checkpoint if settings.model_format == "safetensors" else write_pickled_checkpoint
     files = base_files(settings.model_file, settings.model_vae, to_train=False)
     opened = open_model(files, needs_vae=settings.model_format == "diffusers")
     tell_of_no_vae(opened, opened.stored, report)

@@ -9,8 +9,8 @@ from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, problem
 from train_core.facts.models.noise_signs import meaning
 from train_core.models.load import Opened
+from train_core.models.noise_kinds import signs_of
 from train_core.networks.files.reading import AdapterFile
-from train_core.workshop.common.noise_kinds import signs_of
 
 WORDS = {"epsilon": "epsilon", "v_prediction": "v"}
 

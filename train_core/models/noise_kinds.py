@@ -1,7 +1,8 @@
-"""Kinds of noise in what the tools write: a diffusers folder's scheduler, and the words in metadata."""
+"""Kinds of noise in models that are written: a folder's scheduler, signs among tensors, the words in metadata."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -58,3 +59,14 @@ def signs_of(opened: Opened) -> dict[str, Stored]:
         return in_memory({name: torch.tensor(its).view(1, -1, 1, 1) for name, its in numbers.items() if its})
     scheduler = COSXL_SCHEDULER | scheduler_of(opened)
     return in_memory({f"edm_vpred.{name}": torch.tensor(float(scheduler[name])) for name in ("sigma_min", "sigma_max")})
+
+
+def with_signs(opened: Opened, tensors: Mapping[str, Stored], all_kinds: bool = False) -> dict[str, Stored]:
+    """`tensors` with those by which checkpoints of some kinds, or `all_kinds`, say what they predict and how."""
+    signs = dict(tensors) | signs_of(opened)
+    had = opened.found.header.tensors if opened.found.header else {}
+    for name, holds in (("v_pred", opened.found.prediction_type == "v_prediction"),
+                        ("ztsnr", opened.found.zero_terminal_snr)):
+        if holds and (all_kinds or opened.row.says_by_empty_tensors or name in had):
+            signs[name] = Stored((0,), lambda: torch.zeros(0))
+    return signs
