@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.problems import Problem
 from train_core.models.family import Family
 
 
@@ -21,12 +22,14 @@ class Method(ABC):
     A new one implements what is abstract here, and overrides what else it needs. `trainable` is one module holding
     every parameter that trains; its state is what a resumed run starts from. `norms` are the lengths of what was
     learnt, (n,), where the method measures them. `newest_picture` is a sample that the run has drawn with it, if any.
+    `remarks` are what is to be said of the file saved last.
     """
 
     modelspec_kind: ClassVar[str] = ""  # follows the model's architecture in modelspec, such as `lora`
     trainable: nn.Module
     norms: Tensor | None = None
     newest_picture: Path | None = None
+    remarks: Sequence[Problem] = ()
 
     @classmethod
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -13,15 +14,25 @@ from torch import Tensor, nn
 
 from train_core.config.checks.consistency import learning_rates
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_rates import block_factors
 from train_core.facts.run.schedules import steps_in
 from train_core.methods.method import Method
 from train_core.methods.weights import Weight, chosen, weights_of
 from train_core.models.family import Family
+from train_core.models.files.pickling import write_pickled
 from train_core.models.files.stored import Stored
-from train_core.models.files.writing import write_safetensors
+from train_core.models.files.writing import write_result, write_safetensors
+from train_core.models.folder_writing import fill_folder, plain_names
+from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.original import Original
+
+
+def _write_ckpt(path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> None:
+    write_pickled(path, tensors)  # which has no place for metadata
+
+
+SINGLE_FILES = {".safetensors": write_safetensors, ".ckpt": _write_ckpt}
 
 
 class WholeModel(Method):
@@ -51,7 +62,7 @@ class WholeModel(Method):
         until = values.get("stop_text_encoder_training", "").strip()
         rates = learning_rates(config, family.denoiser, family.text_parts)
         assert family.files is not None
-        original = Original(family.files)
+        original = Original(family.files, family.prediction_type)
         learning = [part for part, rate in rates.items() if rate > 0]
         weights = chosen(list(weights_of(family, original, learning)), config.whole_model)
         method = cls(
@@ -143,8 +154,43 @@ class WholeModel(Method):
                 one.parameter.data = data
 
     def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
-        """Write the whole model to `path` as it is now, what learns in `dtype`, all else as the base model has it."""
-        write_safetensors(path, self.original.single_file(self._trained(), dtype), {"format": "pt", **metadata})
+        """Write the whole model as it is now, what learns in `dtype`, all else as the base model's files have it.
+
+        The ending of `path` says how: `.safetensors`, `.ckpt`, and none for a diffusers folder. If those files are not
+        what they were any more, all is written as it is in memory, and `remarks` say so.
+        """
+        self.remarks = ()
+        if self.original.unchanged:
+            try:
+                self._write(path, dtype, metadata)
+            except (OSError, UserError):
+                if self.original.unchanged:
+                    raise
+            if self.original.unchanged:
+                return
+        self._write_from_memory(path, dtype, metadata)
+        self.remarks = (_base_changed(self.original.files.model.path, path),)
+
+    def _write(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        trained = self._trained()
+        if path.suffix in SINGLE_FILES:
+            SINGLE_FILES[path.suffix](path, self.original.single_file(trained, dtype), {"format": "pt", **metadata})
+        else:
+            self.original.write_folder(path, trained, dtype)
+
+    def _write_from_memory(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        family = self.family
+        stored = {
+            part: {name: replace(one, dtype=dtype) for name, one in its.items()}
+            for part, its in family.stored().items()
+        }
+        if path.suffix in SINGLE_FILES:
+            tensors = single_file(self.original.parts, stored, family.spare, dtype)
+            SINGLE_FILES[path.suffix](path, tensors, {"format": "pt", **metadata})
+            return
+        with write_result(path) as temporary:
+            plain = {part: plain_names(part, its) for part, its in stored.items()}
+            fill_folder(temporary, path, self.original.opened, plain)
 
     def _trained(self) -> dict[str, dict[str, Stored]]:
         trained: dict[str, dict[str, Stored]] = {}
@@ -158,3 +204,13 @@ class WholeModel(Method):
 
 def _read(parameter: nn.Parameter) -> Tensor:
     return parameter.detach().cpu()
+
+
+def _base_changed(base: Path, path: Path) -> Problem:
+    return problem(
+        "base_changed_meanwhile",
+        "{base} has changed or is gone since the training began. {file} has therefore been written from memory: it is "
+        "complete, but what was not trained is rounded to the same number format, and tensors that no part of the "
+        "model uses are missing.",
+        base=str(base), file=str(path),
+    )

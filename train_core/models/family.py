@@ -14,6 +14,7 @@ from train_core.config.problems import Problem
 from train_core.data.moments import Moments
 from train_core.facts.models.model_files import BaseFiles
 from train_core.kinds import BlockLayout, Kind, Names, PredictionType
+from train_core.models.files.stored import Stored
 
 Conditioning = dict[str, Tensor]
 BLOCKS = frozenset({
@@ -81,6 +82,7 @@ class Family(Protocol):
     block_layout: BlockLayout  # of the denoiser's blocks, as per-block settings count them
     latent_channels: int
     vae_factor: int
+    spare: Mapping[str, Mapping[str, Stored]]  # tensors of the file, by part, that no module has: written back
 
     @property
     def text_parts(self) -> tuple[str, ...]:
@@ -158,6 +160,9 @@ class Family(Protocol):
 
     def vae_fingerprint(self) -> str:
         """Changes whenever the VAE's weights or its number format do."""
+
+    def stored(self) -> dict[str, dict[str, Stored]]:
+        """The weights of each part by the module's names, as they are in memory."""
 
     def save_model(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str] | None = None) -> None:
         """Write the whole model as one `.safetensors` file, with `metadata` beside what names its kind."""

@@ -22,13 +22,20 @@ def no_stage() -> Progress:
     return lambda done, total: None
 
 
+def plain_names(part: str, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+    """The tensors of a module by the names that all versions of diffusers and transformers know."""
+    if not part.startswith("text_encoder"):
+        return dict(tensors)
+    return {name if name.startswith("text_") else f"text_model.{name}": one for name, one in tensors.items()}
+
+
 def fill_folder(
     folder: Path, called: Path, opened: Opened, stored: Mapping[str, Mapping[str, Stored]],
     stage: Callable[[], Progress] = no_stage,
 ) -> None:
     """Write the model into `folder`, which will be `called` otherwise once it is complete.
 
-    `stored` are its parts by the modules' names. `stage` is called for each part, for whom to tell of its progress.
+    `stored` are its parts, by the names that they are to have. `stage` is called for each part, for whom to tell of its progress.
     """
     index: dict[str, Any] = {"_class_name": f"{opened.row.pipeline}Pipeline"}
     pads = {reading.part: reading.pad for reading in opened.family.readings}
@@ -37,12 +44,9 @@ def fill_folder(
         opened.family.modules["vae"].register_to_config(latents_mean=mean, latents_std=std)
     for name, module in opened.family.modules.items():
         is_text, own_class = name in pads, type(module).__name__
-        tensors = dict(stored[name])
-        if is_text:  # the name that all versions of transformers know
-            tensors = {rest if rest.startswith("text_") else f"text_model.{rest}": one for rest, one in tensors.items()}
         (folder / name).mkdir(parents=True)
         file = "model.safetensors" if is_text else "diffusion_pytorch_model.safetensors"
-        write_safetensors(folder / name / file, tensors, {"format": "pt"}, stage(), called / name / file)
+        write_safetensors(folder / name / file, stored[name], {"format": "pt"}, stage(), called / name / file)
         if is_text:
             said = module.config.to_dict() | {"architectures": [own_class], "model_type": "clip_text_model"}
             _write_json(folder / name / "config.json", said)

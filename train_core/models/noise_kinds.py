@@ -36,7 +36,7 @@ def scheduler_of(opened: Opened) -> dict[str, Any]:
     found = opened.found
     own = read_config(found.path / "scheduler" / "scheduler_config.json") if found.layout == "diffusers" else {}
     if own.get("_class_name"):
-        return own
+        return own | ({"prediction_type": found.prediction_type} if found.prediction_type else {})
     if found.other_noise == EDM:
         return EDM_SCHEDULER
     if found.other_noise == EDM_VELOCITY:

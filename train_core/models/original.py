@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from train_core.facts.models.base_names import plainly_named
+from train_core.facts.models.headers import read_config
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
+from train_core.kinds import PredictionType
+from train_core.models.files.folders import weights_in_folder
 from train_core.models.files.stored import Stored, kept_tensors, reshaped
+from train_core.models.files.writing import write_result
+from train_core.models.folder_writing import fill_folder, plain_names
 from train_core.models.load import open_model, place_of
+from train_core.models.noise_kinds import with_signs
 from train_core.models.parts import Part
 from train_core.models.ways_back import Way, ways_back
 
 Trained = Mapping[str, Mapping[str, Stored]]  # part -> the module's tensor -> what it is now
 Stamps = dict[Path, tuple[int, int]]
+SETTINGS = (".json", ".txt", ".md", ".model")  # of a diffusers folder: what is not weights
 
 
 class Original:
     """The files of a base model, as they were when this was made: where its weights are, and how they are written back.
 
-    Raises UserError where they cannot be read.
+    `prediction_type` is what it is trained to predict. Raises UserError where the files cannot be read.
     """
 
-    def __init__(self, files: BaseFiles) -> None:
+    def __init__(self, files: BaseFiles, prediction_type: PredictionType) -> None:
         self.files = files
-        self.opened = open_model(files, needs_vae=False)
+        opened = open_model(files, needs_vae=False)
+        self.opened = replace(opened, found=replace(opened.found, prediction_type=prediction_type))
         self.parts: Mapping[str, Part] = self.opened.family.parts
         self._stamps = _stamps(files)
         self._read = read_tensor_file(files.model.path) if files.model.header else None
@@ -61,6 +70,45 @@ class Original:
             tensors |= self._prefixed("vae", self.parts["vae"].write(self.opened.stored["vae"]))
         return tensors
 
+    def write_folder(self, path: Path, trained: Trained, dtype: torch.dtype) -> None:
+        """Write the model as a diffusers folder to `path`, the `trained` tensors in `dtype`, all others as they are.
+
+        Of a base model that is such a folder itself its settings, and what stands beside its parts, come along.
+        """
+        stored = {part: self._in_folder(part, trained.get(part, {}), dtype) for part in self.parts}
+        with write_result(path) as temporary:
+            fill_folder(temporary, path, self.opened, stored)
+            if self._read is None:
+                for source, place in self._beside():
+                    (temporary / place).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source, temporary / place)
+
+    def _in_folder(self, part: str, trained: Mapping[str, Stored], dtype: torch.dtype) -> dict[str, Stored]:
+        """The tensors of `part` by the names in its folder, where the base model is one, else by plain ones."""
+        own = self.opened.stored[part]
+        changed = {name: replace(one, dtype=dtype) for name, one in trained.items()}
+        if self._read is not None or (part == "vae" and self.files.vae):
+            return plain_names(part, {**own, **changed})
+        tensors = weights_in_folder(self.files.model.path / part)
+        for name, way in ways_back(self.parts[part], tensors).items():
+            if not way.made_of.isdisjoint(trained):
+                (source,) = way.made_of
+                tensors[name] = reshaped(changed[source], tensors[name].shape)
+        return tensors
+
+    def _beside(self) -> Iterator[tuple[Path, Path]]:
+        """The files of the base model's folder besides the weights of its parts, and their places in a folder."""
+        folder = self.files.model.path
+        named = set(read_config(folder / "model_index.json"))
+        for path in sorted(folder.rglob("*")):
+            place = path.relative_to(folder)
+            whole = len(place.parts) > 1 and place.parts[0] in named and place.parts[0] not in self.parts
+            replaced = place.parts[0] == "vae" and self.files.vae is not None
+            settings = path.suffix in SETTINGS and not path.name.endswith(".index.json")
+            hidden = any(step.startswith(".") for step in place.parts)
+            if path.is_file() and (whole or settings) and not replaced and not hidden:
+                yield path, place
+
     def _from_folder(self, trained: Trained, dtype: torch.dtype) -> dict[str, Stored]:
         """The same of a diffusers folder, under the original Stability names."""
         tensors: dict[str, Stored] = {}
@@ -74,7 +122,7 @@ class Original:
                     if name in ways and not ways[name].made_of.isdisjoint(trained[part])
                 }
             tensors |= self._prefixed(part, as_is)
-        return tensors
+        return with_signs(self.opened, tensors)
 
     def _written(
         self, part: str, trained: Mapping[str, Stored], dtype: torch.dtype
@@ -106,7 +154,7 @@ def _stamps(files: BaseFiles) -> Stamps:
     """Size and time of every file that the model is read from; fewer where some are gone."""
     stamps: Stamps = {}
     for one in filter(None, (files.model, files.vae)):
-        for path in [one.path] if one.path.is_file() else sorted(one.path.rglob("*")):
+        for path in sorted(one.path.rglob("*")) if one.layout == "diffusers" else [one.path]:
             if path.is_file():
                 found = path.stat()
                 stamps[path] = (found.st_size, found.st_mtime_ns)

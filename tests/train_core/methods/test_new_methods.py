@@ -1,4 +1,4 @@
-"""A new method is a class and a row in the table: the job trains, draws, saves and resumes with it as with any."""
+"""Jobs that train, draw, save and resume by methods other than an adapter."""
 
 from __future__ import annotations
 

@@ -122,6 +122,7 @@ class Saver:
                 raise
             self.method.save(path, torch.float32, metadata)
             emit_problems(self.emit, WarningEvent, [_too_large(path)])
+        emit_problems(self.emit, WarningEvent, self.method.remarks)
 
     def _save_settings(self, folder: Path) -> None:
         """A copy of the settings beside the results, as TOML and as a preset, so that the run can be repeated."""

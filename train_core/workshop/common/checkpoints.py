@@ -14,7 +14,7 @@ from train_core.config.problems import problem
 from train_core.models.files.pickling import write_pickled
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import write_result, write_safetensors
-from train_core.models.folder_writing import fill_folder
+from train_core.models.folder_writing import fill_folder, plain_names
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.load import Opened
 from train_core.models.noise_kinds import IN_METADATA, with_signs
@@ -55,7 +55,7 @@ def write_folder(path: Path, opened: Opened, stored: Parts, dtype: torch.dtype |
     """The same as a diffusers folder, tokenizers and scheduler included; whole or not at all."""
     _tell_what_is_left(opened, report)
     converted = {
-        part: {name: replace(one, dtype=dtype or one.dtype) for name, one in its.items()}
+        part: {name: replace(one, dtype=dtype or one.dtype) for name, one in plain_names(part, its).items()}
         for part, its in stored.items()
     }
     with write_result(path) as temporary:
