@@ -35,7 +35,8 @@ def fill_folder(
 ) -> None:
     """Write the model into `folder`, which will be `called` otherwise once it is complete.
 
-    `stored` are its parts, by the names that they are to have. `stage` is called for each part, for whom to tell of its progress.
+    `stored` are its parts, by the names that they are to have. `stage` is called for each part, for whom to tell of its
+    progress.
     """
     index: dict[str, Any] = {"_class_name": f"{opened.row.pipeline}Pipeline"}
     pads = {reading.part: reading.pad for reading in opened.family.readings}

@@ -26,7 +26,6 @@ from train_core.models.load import load_family
 from train_core.run.loop import train
 from train_core.run.training import Training
 
-
 WHOLE, WORD = "fine-tuning", "textual inversion"
 
 
