@@ -27,7 +27,7 @@ def import_file(path: Path, to: Path | None, form: str, language: str) -> int:
         return 0
     for written in write_settings(opened, to, form):
         print(text("ui.import.written", language, path=str(written)))
-    for name in lost_in_kohya_ss(opened.settings) if form == "kohya_ss" else ():
+    for name in lost_in_kohya_ss(opened.settings, opened.report.family) if form == "kohya_ss" else ():
         print(text("ui.import.lost", language, name=name))
     return 0
 
@@ -49,7 +49,7 @@ def write_settings(opened: Imported, to: Path, form: str) -> list[Path]:
     if form == "kohya_ss":
         write_text(to, export_kohya_ss(config, found.kept, found.report.family))
     elif form == "sd-scripts":
-        write_text(to, export_toml(config))
+        write_text(to, export_toml(config, found.report.family))
     elif to.suffix.lower() == ".toml":
         write_text(to, to_toml(config))
     else:

@@ -8,4 +8,5 @@ from typing import Any
 METHODS: dict[str, dict[str, Any]] = {
     "LoRA": {"training_method": "LoRA"},
     "whole model": {"training_method": "fine-tuning"},
+    "hypernetwork": {"training_method": "hypernetwork"},
 }

@@ -145,7 +145,7 @@ class Actions:
 
     def export(self, request: gr.Request, *shown: Any) -> Updates:
         """Show the settings as sd-scripts' TOML."""
-        return self._show("export", lambda found: ({}, export_toml(found.config)), request, *shown)
+        return self._show("export", lambda found: ({}, export_toml(found.config, _family(found))), request, *shown)
 
     def export_kohya(self, request: gr.Request, *shown: Any) -> Updates:
         """Show the settings as kohya_ss's JSON, with what the file that they came from says beside them."""
@@ -153,9 +153,9 @@ class Actions:
         kept = self.form.kept(session)
 
         def write(found: CheckedForm) -> tuple[dict[str, str], str]:
-            for name in lost_in_kohya_ss(found.config):
+            for name in lost_in_kohya_ss(found.config, _family(found)):
                 session.tell("ui.import.lost", name=session.text(f"setting.{name}.label"))
-            return {}, export_kohya_ss(found.config, kept, str(found.facts.get("family") or ""))
+            return {}, export_kohya_ss(found.config, kept, _family(found))
 
         return self._show("export_kohya", write, request, *shown, ending="json")
 
@@ -186,6 +186,11 @@ class Actions:
                 written, f"{found.config.output.output_name}.{ending}", session.text("ui.download")
             ),
         }
+
+
+def _family(found: CheckedForm) -> str:
+    """The kind of the chosen base model, "" where it is not known."""
+    return str(found.facts.get("family") or "")
 
 
 def with_rates(values: Mapping[str, Any], rates: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:

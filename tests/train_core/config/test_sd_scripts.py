@@ -207,7 +207,8 @@ def test_folders_without_numbers_are_not_asked_of_them(tmp_path: Path) -> None:
 
 
 def test_an_option_of_another_method_is_named_with_the_method(tmp_path: Path) -> None:
-    warnings = read(tmp_path, "learning_rate_te = 1e-5\ntrain_text_encoder = false").warnings
+    lines = "network_dim = 4\nlearning_rate_te = 1e-5\ntrain_text_encoder = false"
+    warnings = read(tmp_path, lines).warnings
     told = {w.params["name"]: w.params["method"] for w in warnings if w.code == "sd_scripts_another_method"}
     assert told == {"learning_rate_te": "training a whole model"}
 

@@ -1,16 +1,19 @@
-"""Writing settings as a JSON preset of kohya_ss's LoRA tab, for people who go back."""
+"""Writing settings as a JSON preset of kohya_ss's tab for what is trained, for people who go back."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from train_core.config.interop.imports.command_line import flags_in, words_of
-from train_core.config.interop.imports.kohya_fields import BOXES, DEFAULTS, OF_FAMILIES
+from train_core.config.interop.imports.kohya_fields import BOXES, DEFAULTS, OF_FAMILIES, defaults_of
+from train_core.config.interop.imports.kohya_methods import TABS
 from train_core.config.interop.imports.kohya_ss import PROGRAM, RENAMED, from_kohya_ss
 from train_core.config.interop.kept import Kept
 from train_core.config.interop.lora_types import LYCORIS, OF_ALGO, OF_KOHYA_SS
+from train_core.config.interop.methods_export import BLOCKS, in_their_words, refuse_hypernetwork
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
 from train_core.config.interop.sd_scripts_options import OPTIONS
 from train_core.config.jobs.train import TrainConfig
@@ -34,22 +37,25 @@ REWORDED = frozenset({
 
 
 def export_kohya_ss(config: TrainConfig, kept: Kept = NOTHING, family: str = "") -> str:
-    """The settings as kohya_ss writes them: all fields of its LoRA tab, sorted, as JSON.
+    """The settings as kohya_ss writes them: all fields of its tab for what is trained, sorted, as JSON.
 
     A field of `kept`, the preset that the settings were imported from, stays as it was unless they were changed since.
-    `family` is the kind of the base model, where it is known.
+    `family` is the kind of the base model, where it is known. Raises `UserError` for a hypernetwork.
     """
-    now = _words(config)
+    refuse_hypernetwork(config)
+    now = _words(config, family)
     if family:
         now |= {box: family == kind for box, kind in BOXES.items() if box in DEFAULTS}
-    written = {**DEFAULTS, **now}
+    written = {**defaults_of(_tab(config)), **now}
     if kept.program == PROGRAM:
-        written |= _unchanged(kept.values, now)
+        written |= _unchanged(kept.values, now, family)
     return json.dumps(dict(sorted(written.items())), indent=2, ensure_ascii=False) + "\n"
 
 
-def lost_in_kohya_ss(config: TrainConfig) -> list[str]:
-    """The settings that are not at their defaults and have no field and no flag there."""
+def lost_in_kohya_ss(config: TrainConfig, family: str = "") -> list[str]:
+    """The settings that are not at their defaults and have no field and no flag there, for a model of `family`."""
+    if config.method.training_method not in ("LoRA", "hypernetwork"):
+        return _lost_of_other_tabs(config, family)
     applicable = config.applicable()
     defaults = {s.name: s.default for s in config.settings()}
     silent = REWORDED | {*OPTIONS, *DEFAULTS}
@@ -62,9 +68,56 @@ def lost_in_kohya_ss(config: TrainConfig) -> list[str]:
     return lost + [name for name in said & no_field if applicable[name]]
 
 
-def _unchanged(kept: Mapping[str, Any], now: Values) -> Values:
+def _tab(config: TrainConfig) -> str:
+    """The tab there for what is trained."""
+    return next((tab for tab, method in TABS.items() if method == config.method.training_method), "LoRA")
+
+
+def _lost_of_other_tabs(config: TrainConfig, family: str) -> list[str]:
+    """The same of what is no adapter."""
+    theirs, defaults = in_their_words(config, family), {s.name: s.default for s in config.settings()}
+    silent = REWORDED | {*OPTIONS, *DEFAULTS, "training_method"} | theirs.said
+    silent |= {s.name for s in config.settings() if s.section == "launch"}
+    others = [
+        name for name, value in config.applicable().items() if value != defaults[name] and name not in silent
+    ]
+    ends = ("stop_text_encoder_training",)  # a field of percents there
+    no_field = [name for name in BLOCKS if "block_lr" in theirs.options and _tab(config) != "Finetuning"]
+    return [*(name for name in (*theirs.lost, *no_field) if name not in ends), *others]
+
+
+def _of_tab(config: TrainConfig, family: str) -> Values:
+    """The fields that only the tab of whole models or new words has."""
+    theirs, tab = in_their_words(config, family), _tab(config)
+    options, fields = dict(theirs.options), defaults_of(tab)
+    for flag, name in (("use_object_template", "object template"), ("use_style_template", "style template")):
+        if options.pop(flag, False):
+            options["template"] = name
+    trains_text = not config.network.network_train_unet_only
+    if tab != "Textual inversion":
+        if not trains_text:
+            options |= dict.fromkeys(("learning_rate_te", "learning_rate_te1", "learning_rate_te2"), 0)
+        options["train_text_encoder"] = trains_text
+        percent, _ = _share(config.optimizer.stop_text_encoder_training)
+        options["stop_text_encoder_training"] = percent
+    if options.get("save_model_as") == "pt":
+        options["save_model_as"] = "ckpt"
+    found = {name: value for name, value in options.items() if name in fields}
+    return found | (_metadata_file(config) if tab == "Finetuning" else {})
+
+
+def _metadata_file(config: TrainConfig) -> Values:
+    """The images of the Finetuning tab, and the metadata file that they are in."""
+    place = PurePath(config.dataset.in_json)
+    found: Values = {"image_folder": config.dataset.train_data_dir}
+    if config.dataset.in_json:
+        found |= {"train_dir": str(place.parent), "use_latent_files": "No", "caption_metadata_filename": place.name}
+    return found
+
+
+def _unchanged(kept: Mapping[str, Any], now: Values, family: str) -> Values:
     """The fields of the preset whose meaning is still the same, as they were; flags that mean nothing here stay too."""
-    before = _words(from_kohya_ss(kept).config())
+    before = _words(from_kohya_ss(kept).config(), family)
     same = {name: value for name, value in kept.items() if now.get(name) == before.get(name)}
     flags = "additional_parameters"
     if flags in kept and flags not in same:
@@ -74,16 +127,17 @@ def _unchanged(kept: Mapping[str, Any], now: Values) -> Values:
     return same
 
 
-def _words(config: TrainConfig) -> Values:
+def _words(config: TrainConfig, family: str) -> Values:
     """The settings by the names of kohya_ss's fields, as far as they apply."""
-    applicable = config.applicable()
+    applicable, fields = config.applicable(), defaults_of(_tab(config))
     plain = {
         name: value for name, value in applicable.items()
-        if name in DEFAULTS and name not in REWORDED and name not in OF_FAMILIES and value is not None
+        if name in fields and name not in REWORDED and name not in OF_FAMILIES and value is not None
     }
+    is_adapter = _tab(config) == "LoRA"
+    own = {**_rates(config), **_network(config, applicable)} if is_adapter else _of_tab(config, family)
     words = {
-        **plain, **_length(config), **_warm_up(config), **_rates(config), **_network(config, applicable),
-        **_precision(config), **_other(config, applicable),
+        **plain, **_length(config), **_warm_up(config), **_precision(config), **_other(config, applicable), **own,
     }  # fmt: skip
     return words | {"additional_parameters": " ".join(_flags(_without_fields(config, applicable)))}
 
@@ -174,13 +228,15 @@ def _other(config: TrainConfig, applicable: Values) -> Values:
 
 def _without_fields(config: TrainConfig, applicable: Values) -> Values:
     """The settings that have no field, but a flag of the trainer."""
-    defaults = {s.name: s.default for s in config.settings()}
+    defaults, fields = {s.name: s.default for s in config.settings()}, defaults_of(_tab(config))
+    is_adapter = _tab(config) == "LoRA"
+    said = REWORDED if is_adapter else REWORDED | in_their_words(config, "").said
     flags = {
         name: value for name, value in applicable.items()
-        if name in OPTIONS and (name not in DEFAULTS or name in OF_FAMILIES) and name not in REWORDED
+        if name in OPTIONS and (name not in fields or name in OF_FAMILIES) and name not in said
         and value != defaults[name] and value not in (None, "", [])
     }
-    return flags | ({"no_metadata": True} if config.output.metadata_depth == "minimal" else {})
+    return flags | ({"no_metadata": True} if is_adapter and config.output.metadata_depth == "minimal" else {})
 
 
 def _flags(values: Mapping[str, Any]) -> list[str]:

@@ -1,9 +1,10 @@
-"""Writing settings as a TOML file that sd-scripts' train_network.py reads."""
+"""Writing settings as a TOML file that sd-scripts' script for what is trained reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from train_core.config.interop.methods_export import Theirs, in_their_words
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
 from train_core.config.interop.sd_scripts_options import OPTIONS
 from train_core.config.jobs.train import TrainConfig
@@ -22,7 +23,7 @@ REWORDED = frozenset({
     "max_token_length",
 })  # fmt: skip
 OF_THIS_PROGRAM = frozenset({
-    "find_rate_steps", "save_card", "preferred_weight", "number_last", "save_state_every_n_steps",
+    "find_rate_steps", "save_card", "preferred_weight", "number_last", "save_state_every_n_steps", "training_method",
 })  # fmt: skip
 # Zero or the first choice means "off" here, and the absence of the key there.
 OFF_WHEN_ZERO = frozenset({
@@ -31,19 +32,42 @@ OFF_WHEN_ZERO = frozenset({
     "network_dropout", "scale_weight_norms", "adaptive_noise_scale", "multires_noise_iterations",
     "ip_noise_gamma", "v_pred_like_loss",
 })  # fmt: skip
+# What only its scripts for networks have.
+OF_NETWORKS = frozenset({
+    "validation_split", "validation_seed", "validate_every_n_steps", "validate_every_n_epochs",
+    "max_validation_steps", "training_comment", "metadata_depth",
+})  # fmt: skip
 INTERVALS = ("max_train_", "save_every_", "sample_every_", "validate_every_")
 
 
-def export_toml(config: TrainConfig) -> str:
+def export_toml(config: TrainConfig, family: str = "") -> str:
     """The settings as sd-scripts' TOML text: its names, its `network_args`, and no key that it lacks.
 
-    A comment at the top says what it cannot do.
+    A comment at the top says which script it is for, where a base model of `family` is not trained by an adapter, and
+    what it cannot do. Raises `UserError` for what it does not train.
     """
     values = {name: value for name, value in config.applicable().items() if _says_something(name, value)}
+    if config.method.training_method != "LoRA":
+        return _of_other_method(config, values, in_their_words(config, family))
     network, said = network_in_their_words(values, {s.name: s.default for s in config.settings()})
     tables = _tables(values | _in_their_words(values))
     tables["network"] |= network
-    lost = _lost(config, values, said)
+    return _text(_lost(config, values, said), tables)
+
+
+def _of_other_method(config: TrainConfig, values: Values, theirs: Theirs) -> str:
+    """The text for the script that trains whole models or new words."""
+    common = {name: value for name, value in values.items() if name not in theirs.said | OF_NETWORKS}
+    tables = _tables(common | _in_their_words(common))
+    tables["optimizer"] |= theirs.options
+    lost = [(name, values[name]) for name in theirs.lost]
+    defaults = {s.name: s.default for s in config.settings()}
+    lost += [(name, values[name]) for name in sorted(OF_NETWORKS & values.keys()) if values[name] != defaults[name]]
+    lost += [one for one in _lost(config, values, set(theirs.said)) if one[0] not in theirs.lost]
+    return f"# For sd-scripts' {theirs.script}.py.\n" + _text(lost, tables)
+
+
+def _text(lost: list[tuple[str, Any]], tables: dict[str, Values]) -> str:
     comments = "".join(f"# sd-scripts has nothing like {name} = {value!r}.\n" for name, value in lost)
     return comments + dump_tables({key: table for key, table in tables.items() if table})
 

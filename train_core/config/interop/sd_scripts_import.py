@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from train_core.config.conditions import AllOf, Condition
 from train_core.config.interop.aliases import in_our_words
+from train_core.config.interop.sd_scripts_methods import (
+    OPTIONS,
+    asks,
+    blocks_in_our_words,
+    file_kind,
+    method_of,
+    of_whole_model,
+)
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.phrases import Phrase, joined, phrase
 from train_core.config.problems import Problem, problem
+from train_core.config.sections.method import WHOLE
 
 Values = dict[str, Any]
 
@@ -18,6 +28,7 @@ DIFFERENT_DEFAULTS: Values = {
     "mixed_precision": "no", "optimizer_type": "AdamW", "lr_scheduler": "constant", "sample_sampler": "ddim",
     "save_precision": "float", "max_data_loader_n_workers": 8, "seed": phrase("random_seed", "a random one"),
     "no_half_vae": False, "wd_on_output": phrase("on_since_lycoris", "True, since LyCORIS 3.2"),
+    "num_vectors_per_token": "1",
 }
 
 # Augmentations that give each draw pixels of its own, which latents cached once cannot have.
@@ -27,16 +38,21 @@ NEED_FRESH_PIXELS = ("random_crop", "color_aug", "face_crop_aug_range")
 def from_sd_scripts(values: Values, source: str) -> tuple[Values, tuple[Problem, ...]]:
     """`values` in our names, and a warning for each option dropped and for all defaults that differ.
 
-    Raises `UserError` for a network module that this version cannot train.
+    Raises `UserError` for a network module that this version cannot train, and for rates of blocks that mean none here.
     """
-    ours, warnings = in_our_words(with_what_is_left_out(values), lambda name: source)
+    ours, warnings = in_our_words(_of_the_method(with_what_is_left_out(values), source), lambda name: source)
     return ours, (*warnings, *odd_blocks(ours, source), *_defaults(ours, source))
 
 
 def with_what_is_left_out(values: Values) -> Values:
     """`values` with what they mean there by what they leave out, or beside one another."""
     ours = dict(values)
-    if not ours.get("network_module") and not ours.get("LoRA_type"):
+    method = method_of(ours)
+    if method != "LoRA":
+        ours["training_method"] = method
+        if method != "hypernetwork":
+            ours["save_model_as"] = file_kind(ours, method)[0]
+    elif not ours.get("network_module") and not ours.get("LoRA_type"):
         ours["network_module"] = "networks.lora"
     if ours.get("optimizer_type") == "":
         ours["optimizer_type"] = "AdamW"
@@ -58,6 +74,18 @@ def with_what_is_left_out(values: Values) -> Values:
     return ours
 
 
+def _of_the_method(values: Values, source: str) -> Values:
+    """`values` with what the options of whole models mean, where one is trained."""
+    method = method_of(values)
+    if method not in WHOLE:
+        return values
+    ours = {name: value for name, value in values.items() if name not in OPTIONS}
+    meant = of_whole_model(values, method).values()
+    if asks(values.get("block_lr")):
+        meant |= blocks_in_our_words(str(values["block_lr"]), source)
+    return {**meant, **ours}
+
+
 def odd_blocks(ours: Values, source: str) -> list[Problem]:
     """A warning about ranks by block, which choose other layers there."""
     if not ours.get("block_dims") or ours.get("conv_dim") or ours.get("conv_block_dims"):
@@ -75,11 +103,12 @@ def odd_blocks(ours: Values, source: str) -> list[Problem]:
 
 def _defaults(ours: Values, source: str) -> list[Problem]:
     """A warning about the settings left out whose defaults differ between the two programs."""
-    defaults = {s.name: s.default for s in TrainConfig.settings()}
+    method = str(ours.get("training_method") or "LoRA")
+    defaults = {s.name: s.default for s in TrainConfig.settings() if _is_for(s.applies_to, method)}
     if ours.get("max_train_epochs"):
         defaults.pop("max_train_steps")
     if not ours.get("dora_wd"):
-        defaults.pop("wd_on_output")
+        defaults.pop("wd_on_output", None)
     if not ours.get("enable_bucket", True):
         defaults = {name: value for name, value in defaults.items() if not name.startswith(("bucket_", "max_bucket"))}
     differing = [
@@ -100,6 +129,12 @@ def _defaults(ours: Values, source: str) -> list[Problem]:
             count=len(differing), source=source, settings=joined("semicolon", differing),
         )
     ]
+
+
+def _is_for(condition: Condition, method: str) -> bool:
+    """Whether `method` meets what `condition` says about methods."""
+    parts = condition.parts if isinstance(condition, AllOf) else (condition,)
+    return all(part.holds({"training_method": method}) for part in parts if part.settings == {"training_method"})
 
 
 def _in_words(name: str, defaults: Values) -> str:

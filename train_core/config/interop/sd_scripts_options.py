@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from train_core.config.interop.unused_options import ANOTHER_METHOD, COMPANIONS, NOT_FOLLOWED, UNNEEDED
+from train_core.config.interop.unused_options import COMPANIONS, NOT_FOLLOWED, UNNEEDED
 from train_core.config.jobs.train import TrainConfig
 
-State = Literal["done", "renamed", "another method", "not needed", "refused"]
+State = Literal["done", "renamed", "not needed", "refused"]
 
 # The options of its network, DreamBooth, fine-tuning and textual-inversion scripts, as their parsers list them.
 OPTIONS = tuple(  # as words: a list literal of 212 strings is three pages long
@@ -61,13 +61,19 @@ RENAMED = {
     "network_module": "`LoRA_type`",
     "no_metadata": "`metadata_depth = minimal`",
     "network_args": "each argument is a setting of its own, such as `conv_dim`",
-    "use_safetensors": "always so, and read without a word",
-    "save_model_as": "always safetensors, which loads without running code",
+    "use_safetensors": "`save_model_as = safetensors`; adapters are always so",
     "full_fp16": "`full_half` with `mixed_precision = fp16`",
     "full_bf16": "`full_half` with `mixed_precision = bf16`",
     "fp8_base": "`base_precision = fp8` with `base_precision_parts = all`",
     "fp8_base_unet": "`base_precision = fp8`",
     "torch_compile": "`dynamo_backend`",
+    "train_text_encoder": "`network_train_unet_only` where it is off; off there by default for fine-tuning",
+    "learning_rate_te": "`text_encoder_lr`; 0 turns `network_train_unet_only` on",
+    "learning_rate_te1": "the first rate in `text_encoder_lr`",
+    "learning_rate_te2": "the second rate in `text_encoder_lr`",
+    "block_lr": "`unet_lr`, with `down_lr_weight`, `mid_lr_weight` and `up_lr_weight` as factors on it; refused where "
+    "the first and the last of the 23 rates differ, since neither has a factor",
+    "fused_optimizer_groups": "`fused_backward_pass`: each parameter is a group of its own",
     "weights": "`embedding_weights`",
     "use_object_template": "`caption_template = object`",
     "use_style_template": "`caption_template = style`",
@@ -134,6 +140,6 @@ def _fate(name: str) -> Fate:
 
 
 FATES: dict[State, Mapping[str, str]] = {
-    "renamed": RENAMED, "another method": ANOTHER_METHOD, "not needed": UNNEEDED,
+    "renamed": RENAMED, "not needed": UNNEEDED,
     "refused": REFUSED | dict.fromkeys(COMPANIONS, f"belongs to deepspeed: {REFUSED['deepspeed']}"),
 }  # fmt: skip

@@ -172,13 +172,14 @@ CASES: dict[str, tuple[Values, Values]] = {
     ),
     "a DreamBooth preset": (
         {"learning_rate_te": 1e-5, "learning_rate": 1e-6, "train_batch_size": 2, "epoch": 4, "lr_scheduler": "cosine"},
-        {"learning_rate": 1e-4, "train_batch_size": 2, "max_train_epochs": 4, "lr_scheduler": "cosine"},
+        {"learning_rate": 1e-6, "text_encoder_lr": "1e-05", "training_method": "DreamBooth", "train_batch_size": 2,
+         "max_train_epochs": 4, "lr_scheduler": "cosine"},
     ),
     "a fine-tuning preset": (
         {"image_folder": "/data/img", "train_dir": "/data/meta/", "use_latent_files": "No", "dataset_repeats": "10",
          "caption_metadata_filename": "meta_cap.json", "learning_rate": 1e-5},
         {"train_data_dir": "/data/img", "in_json": "/data/meta/meta_cap.json", "dataset_repeats": 10,
-         "learning_rate": 1e-4},
+         "learning_rate": 1e-5, "training_method": "fine-tuning"},
     ),
     "quotes, slashes and unseen signs around paths": (
         {"train_data_dir": '"/data/images/"', "output_dir": "\u202a/out", "output_name": " cat "},

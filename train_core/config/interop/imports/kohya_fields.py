@@ -141,6 +141,34 @@ METHODS: dict[str, frozenset[str]] = {
         "fused_optimizer_groups",
     }),
 }  # fmt: skip
+# What the other tabs have instead of the network's fields, with the values that a new file has.
+NETWORK = frozenset(  # as words: a list literal is a page long
+    """
+    unet_lr text_encoder_lr t5xxl_lr network_dim network_weights dim_from_weights network_alpha LoRA_type factor
+    bypass_mode dora_wd use_cp use_tucker use_scalar rank_dropout_scale constrain rescaled train_norm decompose_both
+    train_on_input conv_dim conv_alpha down_lr_weight mid_lr_weight up_lr_weight block_lr_zero_threshold block_dims
+    block_alphas conv_block_dims conv_block_alphas unit scale_weight_norms network_dropout rank_dropout module_dropout
+    LyCORIS_preset loraplus_lr_ratio loraplus_text_encoder_lr_ratio loraplus_unet_lr_ratio fp8_base_unet
+    training_comment
+""".split()  # noqa: SIM905
+)
+_WHOLE: dict[str, Any] = {
+    "learning_rate": 1e-5, "learning_rate_te": 1e-5, "learning_rate_te1": 1e-5, "learning_rate_te2": 1e-5,
+    "fused_backward_pass": False, "fused_optimizer_groups": 0, "disable_mmap_load_safetensors": False,
+}  # fmt: skip
+OF_TABS: dict[str, dict[str, Any]] = {
+    "Dreambooth": {**_WHOLE, "no_token_padding": False},
+    "Finetuning": {
+        **_WHOLE, "train_dir": "", "image_folder": "", "max_bucket_reso": "1024", "batch_size": "1",
+        "caption_metadata_filename": "meta_cap.json", "latent_metadata_filename": "meta_lat.json", "full_path": True,
+        "lr_scheduler": "constant", "lr_warmup": 0, "dataset_repeats": "40", "train_text_encoder": True,
+        "create_caption": True, "create_buckets": True, "block_lr": "", "use_latent_files": "Yes",
+    },
+    "Textual inversion": {
+        "learning_rate": 1e-5, "no_token_padding": False, "token_string": "", "init_word": "*",
+        "num_vectors_per_token": 1, "weights": "", "template": "caption",
+    },
+}  # fmt: skip
 MANY = 30  # a file of more fields that has none of LoRA's is a whole tab's, not a part of one
 
 
@@ -156,6 +184,13 @@ def method_of(given: dict[str, Any]) -> str:
     if lora:
         return "LoRA"
     return "Dreambooth" if names & METHODS["Dreambooth"] or len(names) > MANY else "LoRA"
+
+
+def defaults_of(method: str) -> dict[str, Any]:
+    """The fields of a tab, with the values that a new file has."""
+    if method not in OF_TABS:
+        return DEFAULTS
+    return {name: value for name, value in DEFAULTS.items() if name not in NETWORK} | OF_TABS[method]
 
 
 def method_in_words(method: str) -> Phrase:

@@ -11,14 +11,14 @@ from train_core.config.interop.imports.command_line import flags_in, words_of
 from train_core.config.interop.imports.kohya_fields import (
     BOXES,
     DEFAULTS,
-    METHODS,
     OF_KINDS,
     TYPES_OF_FAMILIES,
     WITHOUT_BOX,
+    defaults_of,
     family_of_field,
-    method_in_words,
     method_of,
 )
+from train_core.config.interop.imports.kohya_methods import say_method, trains_adapter
 from train_core.config.interop.imports.kohya_network import NETWORK_FIELDS, say_network
 from train_core.config.interop.imports.ledger import Ledger, is_empty, is_on
 from train_core.config.interop.imports.repairs import number_of
@@ -47,7 +47,6 @@ RENAMED = {
     "sdxl_cache_text_encoder_outputs": "cache_text_encoder_outputs",
 }  # fmt: skip
 BY_OTHER_MEANS = {"lr_warmup": "lr_warmup_steps", "epoch": "max_train_epochs"}
-RATES = ("learning_rate", "unet_lr", "text_encoder_lr", "learning_rate_te", "learning_rate_te1", "learning_rate_te2")
 OF_THE_PAGE = ("model_list", "save_as_bool", "save_as", "locon", "network_train", "convert_to_ckpt",
                "convert_to_safetensors", "folders")  # fmt: skip
 LOGGING = ("use_wandb", "use_wandb_checkbox", "wandb_api_key_textbox")
@@ -56,6 +55,7 @@ PAGE = phrase("import_of_page", "it is about the other program's page")
 NO_DROPPED_ZERO = phrase("import_zero_meant", "there, a 0 was replaced by 1; here it is used")
 # Zeros that the program leaves out of what it gives to its trainer, so that 1 came of them.
 ZEROS = ("max_grad_norm", "prior_loss_weight", "lr_scheduler_power")
+KEEPING_ZEROS = ("Dreambooth", "Finetuning")
 
 
 def names_before(name: str) -> list[str]:
@@ -66,11 +66,12 @@ def names_before(name: str) -> list[str]:
 
 def from_kohya_ss(given: Mapping[str, Any], folder: Path | None = None) -> Import:
     """The settings that a preset of kohya_ss means; relative paths start at `folder`. Never raises."""
-    theirs = settled(_ledger({**DEFAULTS, "max_train_steps": 0, **_of_lora(given)})).values
+    usual = defaults_of(method_of(dict(given)))
+    theirs = settled(_ledger({**usual, "max_train_steps": 0, **_deciding(given)})).values
     return settled(_ledger(given), theirs, folder)
 
 
-def _of_lora(given: Mapping[str, Any]) -> dict[str, Any]:
+def _deciding(given: Mapping[str, Any]) -> dict[str, Any]:
     """What decides over the meaning of other fields, and so of their defaults."""
     deciding = ("LoRA_type", "lr_scheduler", *BOXES, "optimizer", "loss_type", "max_train_epochs", "max_train_steps")
     return {name: given[name] for name in deciding if not is_empty(given.get(name))}
@@ -80,7 +81,7 @@ def _ledger(given: Mapping[str, Any]) -> Ledger:
     ledger = Ledger(PROGRAM, given)
     ledger.method = method_of(ledger.given)
     ledger.family = _family(ledger)
-    _leave_other_methods(ledger)
+    say_method(ledger)
     _leave_other_families(ledger)
     _leave_empty(ledger)
     _say_length(ledger)
@@ -89,7 +90,8 @@ def _ledger(given: Mapping[str, Any]) -> Ledger:
     _say_noise(ledger)
     _say_attention(ledger)
     _say_captions(ledger)
-    say_network(ledger)
+    if trains_adapter(ledger):
+        say_network(ledger)
     _say_rest(ledger)
     _say_flags(ledger)
     if any(is_on(ledger.given.get(name)) for name in NEED_FRESH_PIXELS):
@@ -112,44 +114,6 @@ def _family(ledger: Ledger) -> str:
         )
     ledger.leave_all(BOXES, UNNEEDED["v2"])
     return chosen or (WITHOUT_BOX if ledger.given.keys() & BOXES.keys() else "")
-
-
-def _leave_other_methods(ledger: Ledger) -> None:
-    """Fields that shape something else than an adapter; of another method's file the rates too."""
-    for method, names in METHODS.items():
-        own = names - SETTINGS
-        ledger.leave_all(sorted(own), phrase("import_of_method", "it is for {method}", method=method_in_words(method)))
-    if ledger.method == "LoRA":
-        return
-    ledger.notes.append(
-        problem(
-            "import_other_method",
-            "This is a preset of kohya_ss's tab {tab}, for {method}. Here an adapter is trained: what both have in "
-            "common is taken, but not the learning rates, which are others for an adapter.",
-            tab=ledger.method, method=method_in_words(ledger.method),
-        )
-    )
-    ledger.leave_all(RATES, phrase("import_other_rate", "an adapter needs another learning rate"))
-    if ledger.method == "Finetuning":
-        _say_metadata_file(ledger)
-
-
-def _say_metadata_file(ledger: Ledger) -> None:
-    """The images of the Finetuning tab: one folder, and a metadata file that the program has made."""
-    images, place = ledger.given.get("image_folder"), ledger.given.get("train_dir")
-    if not ledger.has("image_folder") or ledger.has("dataset_config"):
-        return
-    ledger.left_out.pop("image_folder", None)
-    ledger.say("image_folder", "train_data_dir", images)
-    cached = str(ledger.given.get("use_latent_files")).strip().lower() == "yes"
-    field, usual = (
-        ("latent_metadata_filename", "meta_lat.json") if cached else ("caption_metadata_filename", "meta_cap.json")
-    )
-    if ledger.has("train_dir"):
-        name = str(ledger.given.get(field) or usual)
-        ledger.left_out.pop("train_dir", None)
-        ledger.say("train_dir", "in_json", f"{str(place).rstrip('/')}/{name}",
-                   phrase("import_metadata_file", "the metadata file that kohya_ss has made of the images"))
 
 
 def _leave_other_families(ledger: Ledger) -> None:
@@ -194,7 +158,7 @@ def _say_length(ledger: Ledger) -> None:
 
 def _say_rates(ledger: Ledger) -> None:
     """A rate of 0 leaves its part untrained, as long as the other one has a rate."""
-    if ledger.method != "LoRA":
+    if not trains_adapter(ledger):
         return
     unet = number_of(ledger.given.get("unet_lr")) if ledger.has("unet_lr") else None
     text = _first_rate(ledger.given.get("text_encoder_lr")) if ledger.has("text_encoder_lr") else None
@@ -230,7 +194,7 @@ def _say_shares(ledger: Ledger) -> None:
     if ledger.has("lr_warmup_steps") and steps == 0:
         ledger.leave("lr_warmup_steps", OFF)
     for name in ("stop_text_encoder_training", "stop_text_encoder_training_pct"):
-        if ledger.has(name):
+        if ledger.has(name) and name in ledger.open():
             _say_end_of_text(ledger, name)
 
 
@@ -292,7 +256,7 @@ def _say_rest(ledger: Ledger) -> None:
             ledger.leave_all((key,), phrase("import_of_family", "it is for {family} models", family=kind))
         elif key in ("use_8bit_adam", "use_lion_optimizer"):
             _say_optimizer_flag(ledger, key)
-        elif key in ZEROS and number_of(value) == 0:
+        elif key in ZEROS and number_of(value) == 0 and ledger.method not in KEEPING_ZEROS:
             ledger.say(key, key, value, NO_DROPPED_ZERO)
         elif (ours := RENAMED.get(name, name)) in SETTINGS or ours in NAMES or ours in OPTIONS:
             ledger.say(key, ours, value)

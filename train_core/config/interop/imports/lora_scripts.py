@@ -81,7 +81,7 @@ def from_script(script: Script, folder: Path | None = None) -> Import:
     if adapts and "--optimizer_args" not in ledger.given:
         ledger.imply("optimizer_args", ["decouple=True"])  # as the script does it
     flags = {f"--{name}": name for name in script.flags}
-    _say_fields(ledger, {**RENAMED, **script.used_by, **flags})
+    _say_fields(ledger, {**RENAMED, **script.used_by, **flags}, script.trainer)
     return settled(ledger, {}, folder)
 
 
@@ -101,8 +101,11 @@ def _own_lines(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in own.items() if not isinstance(value, dict)}
 
 
-def _say_fields(ledger: Ledger, renamed: Mapping[str, str]) -> None:
-    """Put the fields of a form, or the variables of a script, into sd-scripts' options; `renamed` maps to these."""
+def _say_fields(ledger: Ledger, renamed: Mapping[str, str], trainer: str = "") -> None:
+    """Put the fields of a form, or the variables of a script that starts `trainer`, into sd-scripts' options.
+
+    `renamed` maps to these.
+    """
     _say_family(ledger)
     if ledger.has("ui_custom_params"):
         ledger.leave("ui_custom_params", phrase("import_own_lines", "its lines count as fields of their own"))
@@ -122,7 +125,7 @@ def _say_fields(ledger: Ledger, renamed: Mapping[str, str]) -> None:
     if is_on(options.get("v2")) and "clip_skip" in options:  # as the script does it
         ledger.leave(keys["clip_skip"], phrase("import_of_other_family", "models of SD 2.x do not use it there"))
         del options["clip_skip"]
-    say_options(ledger, options, keys)
+    say_options(ledger, options, keys, trainer)
 
 
 def _say_family(ledger: Ledger) -> None:

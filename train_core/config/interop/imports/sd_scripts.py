@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from train_core.config.interop.imports.ledger import Ledger, is_empty
+from train_core.config.interop.imports.methods import say_method
 from train_core.config.interop.imports.repairs import number_of
 from train_core.config.interop.imports.report import EMPTY, OFF, Import
 from train_core.config.interop.imports.translate import settled
@@ -38,11 +39,14 @@ def theirs() -> dict[str, Any]:
     return {**DIFFERENT_DEFAULTS, "max_train_epochs": 0}
 
 
-def say_options(ledger: Ledger, options: Mapping[str, Any], keys: Mapping[str, str] = NO_KEYS) -> None:
-    """Say the `options` of sd-scripts, each for the key of the file that `keys` names, else for one of its own name.
+def say_options(
+    ledger: Ledger, options: Mapping[str, Any], keys: Mapping[str, str] = NO_KEYS, script: str = ""
+) -> None:
+    """Say the `options` of sd-scripts' `script`, each for the key of the file that `keys` names, else for its own name.
 
     An option without such a key is implied.
     """
+    options = say_method(ledger, options, keys, script)
     for kind in KINDS.values():
         if any(str(options.get(box)).strip().lower() in TRUE_WORDS for box in kind.boxes):
             ledger.family = ledger.family or kind.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from train_core.config.interop.imports.command_line import flags_in, words_of
@@ -17,7 +17,7 @@ _ASSIGNMENT = re.compile(
     r"\s*(?P<export>export\s+|\$[Ee]nv:|)(?:set\s+(?P<quote>\"?)|\$|)(?P<name>[A-Za-z_]\w*)\s?=\s?(?P<value>.*)"
 )
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?|%([A-Za-z_]\w*)%")
-_TRAINER = re.compile(r"(^|[\s\"'/\\])(\w*train\w*)\.py\b[\"']?")
+_TRAINER = re.compile(r"(^|[\s\"'/\\])(\w*train\w*|fine_tune)\.py\b[\"']?")
 _WORDS = {"$true": True, "$false": False}
 _GOES_ON = ("\\", "`", "^")
 
@@ -34,6 +34,7 @@ class Script:
     flags: dict[str, Any] = field(default_factory=dict)
     used_by: dict[str, str] = field(default_factory=dict)
     within: set[str] = field(default_factory=set)
+    trainer: str = ""  # the script of sd-scripts that it starts, without its ending
 
     def given(self) -> dict[str, Any]:
         """All of it side by side, flags with their dashes."""
@@ -50,6 +51,7 @@ def read_script(text: str) -> Script:
             _assign(script, assigned)
         elif trainer:
             _take_flags(script, line[trainer.end():])
+            script = replace(script, trainer=trainer[2])
     return script
 
 

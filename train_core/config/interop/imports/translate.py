@@ -31,12 +31,13 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import HUB_ID, absolute_paths, clean_value
 from train_core.config.phrases import Phrase, phrase, setting_name
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.method import FOR_FORMATS
 from train_core.config.setting import Setting
 from train_core.config.syntax.coerce import FALSE_WORDS, coerce, is_zero
 
 Values = dict[str, Any]
 
-FILE_KIND = phrase("import_file_kind", "results are always .safetensors files")
+FILE_KIND = phrase("import_file_kind", "adapters are always .safetensors files")
 CHOICE = phrase("import_choice", "it is a choice here")
 PART = phrase("import_part", "it is one of several parts of this setting here")
 UNKNOWN = phrase("import_unknown", "no setting of this name is known")
@@ -74,13 +75,19 @@ def _leave_unused(ledger: Ledger) -> None:
     """Settle the options that need no counterpart, are not followed, or shape something else than an adapter."""
     reasons: dict[str, Phrase] = {**UNNEEDED, **NOT_FOLLOWED}
     for name, word in list(ledger.words.items()):
-        if name in ("use_safetensors", "save_model_as"):
+        if name in ("use_safetensors", "save_model_as") and not _has_formats(ledger):
             _drop(ledger, word, FILE_KIND)
         elif name in reasons or name in COMPANIONS:
             _drop(ledger, word, OFF if _asks_nothing(word.value) else reasons.get(name, OFF))
         elif name in ANOTHER_METHOD:
             reason = phrase("import_of_method", "it is for {method}", method=ANOTHER_METHOD[name])
             _drop(ledger, word, OFF if _asks_nothing(word.value) else reason)
+
+
+def _has_formats(ledger: Ledger) -> bool:
+    """Whether results of what the file trains may be files of several formats."""
+    method = ledger.words.get("training_method")
+    return method is not None and FOR_FORMATS.holds({"training_method": method.value})
 
 
 def _asks_nothing(value: Any) -> bool:
