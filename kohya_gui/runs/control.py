@@ -62,6 +62,11 @@ def change_rate(folder: Path, text: str) -> RateChange:
     return change
 
 
+def next_stage(folder: Path) -> None:
+    """Ask the job for the next stage of its learning rate from its next step on."""
+    request(folder, "next_stage")
+
+
 def save(folder: Path) -> None:
     """Ask the job to save a file now and go on."""
     request(folder, "save")

@@ -19,6 +19,7 @@ from train_core.events.kinds import (
     NoticeEvent,
     Progress,
     RateFound,
+    RateStage,
     Resumed,
     SampleDrawn,
     Stage,
@@ -102,6 +103,7 @@ class RunView:
     averages: list[Point] = field(default_factory=list)
     validations: list[Point] = field(default_factory=list)
     lr_curves: dict[str, list[Point]] = field(default_factory=dict)
+    stages_left: int = 0  # of the learning rate
     rates: dict[str, dict[str, float]] = field(default_factory=dict)  # found for an optimizer, by setting
     samples: list[Sample] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
@@ -265,6 +267,10 @@ class RunFollower:
     @_on.register
     def _on_validation(self, event: Validated) -> None:
         _append(self._view.validations, event.step, event.loss)
+
+    @_on.register
+    def _on_rate_stage(self, event: RateStage) -> None:
+        self._view.stages_left = event.stages - event.stage
 
     @_on.register
     def _on_rate_found(self, event: RateFound) -> None:

@@ -49,6 +49,11 @@ class Watched:
         return self.view is not None and bool(self.view.rates)
 
     @property
+    def stages_left(self) -> bool:
+        """Whether a stage of the learning rate follows that can be gone on to."""
+        return self.view is not None and self.view.stages_left > 0
+
+    @property
     def choices(self) -> Hashable:
         """What the list of runs depends on."""
         return (tuple((run.id, run.status) for run in self.runs), self.shown)
@@ -56,7 +61,7 @@ class Watched:
     @property
     def buttons(self) -> Hashable:
         """What the buttons depend on."""
-        return (self.status, self.busy, self.can_resume, self.found_rates)
+        return (self.status, self.busy, self.can_resume, self.found_rates, self.stages_left)
 
 
 def watched(asked: str | None, newest: str | None, *, recent: bool = False) -> Watched:

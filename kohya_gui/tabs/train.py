@@ -103,6 +103,7 @@ def _wire_actions(page: gr.Blocks, actions: Actions) -> None:
     typed = [run.buttons["set_rate"].click, run.rate.submit]
     gr.on(typed, actions.change_rate, [run.choice, run.rate], [run.rate], **QUIET)
     run.buttons["save"].click(actions.save_now, [run.choice], None, **QUIET)
+    run.buttons["stage"].click(actions.next_stage, [run.choice], None, **QUIET)
     run.buttons["sample"].click(actions.sample_now, [run.choice], None, **QUIET)
     shown = [panel.box, panel.title, *panel.commands.values(), panel.text, panel.download, form.stamp]
     form.bar.export.click(actions.export, fields, shown, **QUIET)

@@ -135,6 +135,10 @@ class Actions:
         """Ask the shown run for a tenth of its learning rate."""
         return self.change_rate(request, choice, "x0.1")
 
+    def next_stage(self, request: gr.Request, choice: str | None) -> None:
+        """Ask the shown run for the next stage of its learning rate."""
+        _ask(control.next_stage, choice, self.form.session(request))
+
     def save_now(self, request: gr.Request, choice: str | None) -> None:
         """Ask the shown run for a file now."""
         _ask(control.save, choice, self.form.session(request))

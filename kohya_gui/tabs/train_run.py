@@ -66,6 +66,7 @@ def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, mode:
         )
         set_rate = gr.Button(key("ui.rate.set"), size="sm", elem_id="set-rate")
         tenth = gr.Button(key("ui.rate.tenth"), size="sm", elem_id="rate-tenth")
+        stage = gr.Button(key("ui.rate.next_stage"), size="sm", visible=False, elem_id="next-stage")
     stamp = gr.HTML(elem_id="run-stamp")
     again = gr.Button(visible="hidden", elem_id="run-again")
     gr.HTML(elem_id="run-status")
@@ -77,7 +78,7 @@ def build_run_panel(starters: dict[type[Job], gr.Button], stop: gr.Button, mode:
         gr.HTML(elem_id="run-console")
     buttons = {
         "stop": stop, "pause": pause, "resume": resume, "save": save, "sample": sample,
-        "set_rate": set_rate, "tenth": tenth, "use_rates": use_rates,
+        "set_rate": set_rate, "tenth": tenth, "stage": stage, "use_rates": use_rates,
     }  # fmt: skip
     return RunPanel(mode, choice, starters, buttons, controls, rate, stamp, again, gr.State({}))
 
@@ -120,6 +121,7 @@ def _buttons(panel: RunPanel, now: Watched, language: str) -> Updates:
         **{button: gr.update(interactive=not now.busy) for button in panel.starters.values()},
         panel.buttons["stop"]: gr.update(visible=now.status in AT_WORK, value=stop),
         panel.controls: gr.update(visible=now.status == "running"),
+        panel.buttons["stage"]: gr.update(visible=now.stages_left),
         panel.buttons["resume"]: gr.update(visible=now.can_resume),
         panel.buttons["use_rates"]: gr.update(visible=now.found_rates),
     }

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
+from PIL import Image
 
 from kohya_gui.server.studio.said import _sentence as said_sentence
 from kohya_gui.server.studio.said import _tags as said_tags
@@ -33,12 +35,14 @@ from train_core.config.syntax.layer_presets import layer_preset
 from train_core.config.syntax.stages import parse_stages
 from train_core.config.tables import dump_tables, read_tables
 from train_core.events.reading import parse_lines
+from train_core.facts.captions.wording import read_sentences
 from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.metadata_files import read_metadata
 from train_core.facts.images.caption_files import read_caption
 from train_core.facts.images.image_files import image_size
 from train_core.facts.importing import open_foreign
 from train_core.facts.models.about import about_file
+from train_core.facts.models.embedding_files import look_into
 from train_core.facts.models.headers import identify, identify_file
 from train_core.facts.models.noise_signs import noise_of_file
 from train_core.facts.models.tensor_files import read_beginning, read_tensor_file
@@ -47,6 +51,7 @@ from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
 from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
+from train_core.models.files.embeddings import Origin, read_vectors, write_embedding
 from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
 from train_core.studio.captioning.model_folders import _config
@@ -286,7 +291,27 @@ PEFTS_OWN = safetensors(None, **{
                                     "up_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"))
     for side, shape in (("A", (2, 32)), ("B", (32, 2)))
 })  # fmt: skip
+
+
+def embedding_picture(bands_alone: bool = False) -> bytes:
+    """A picture with an embedding in it; with `bands_alone` without its text."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.png"
+        write_embedding(path, (torch.ones(1, 4),), torch.float32, {}, Origin("x"))
+        if bands_alone:
+            Image.open(path).convert("RGB").save(path)
+        return path.read_bytes()
+
+
 READERS: dict[str, Reader] = {
+    "embedding.safetensors": Reader("e.safetensors", (safetensors(None, emb_params=tensor(2, 8)),),
+                                    lambda path, content: (look_into(path), read_vectors(path))),
+    "embedding.pt": Reader("e.pt", (saved(EMBEDDING), saved({"<cat>": torch.ones(4)})),
+                           lambda path, content: (look_into(path), read_vectors(path))),
+    "embedding.png": Reader("e.png", (embedding_picture(), embedding_picture(bands_alone=True)),
+                            lambda path, content: (look_into(path), read_vectors(path))),
+    "sentences": Reader("s.txt", (b"a photo of [name]\n# no\n{} in [filewords]\n",),
+                        of_file(lambda path: read_sentences(str(path)))),
     "settings.toml": Reader("a.toml", (SETTINGS,), of_file(read_config)),
     "settings.json": Reader("a.json", (b'{"output_name": "x", "network_dim": 8, "optimizer_args": "a=1 b=2"}',),
                             of_file(read_config)),

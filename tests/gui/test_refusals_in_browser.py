@@ -26,7 +26,7 @@ from tests.gui.test_demo_in_browser import field as setting
 from tests.gui.test_demo_in_browser import fill
 from train_core.config.jobs import table
 
-RUN_BUTTONS = {"stop", "pause", "save-now", "sample-now", "set-rate", "rate-tenth"}
+RUN_BUTTONS = {"stop", "pause", "save-now", "sample-now", "set-rate", "rate-tenth", "next-stage"}
 # The buttons that each scene presses, or shows that they cannot be pressed. A new button belongs into one of them.
 SCENES = {
     "test_what_has_nothing_to_work_on_cannot_be_pressed": {
@@ -42,7 +42,8 @@ SCENES = {
     "test_a_tool_that_has_ended": {"cancel-tool"},
     "test_a_start_beside_a_run": {"start"},
     "test_a_run_that_goes_on": {
-        "start", "resume", "use-rates", "set-rate", *(job.job_name.replace("_", "-") for job in preparing_jobs()),
+        "start", "resume", "use-rates", "set-rate", "next-stage",
+        *(job.job_name.replace("_", "-") for job in preparing_jobs()),
     },
     "test_a_run_that_has_ended": RUN_BUTTONS,
     "test_a_run_that_is_gone": {"resume", "use-rates", *RUN_BUTTONS},
@@ -200,6 +201,7 @@ class Job:
     def live(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         self.log.write("started", total_steps=9, epochs=1, pid=self.process.pid)
+        self.log.write("rate_stage", step=0, stage=1, stages=2, value=1e-3)
 
     def end(self, status: str = "completed") -> None:
         self.log.write("finished", status=status, path="", step=9)
@@ -325,12 +327,16 @@ def test_a_run_that_goes_on(window: Window):
     with job_in(window.home / "runs" / "20260101-000000-mine") as job:
         window.open()
         expect(window.page.locator("#run-controls")).to_be_visible()
-        window.cannot(*SCENES["test_a_run_that_goes_on"] - {"set-rate"})
+        window.cannot(*SCENES["test_a_run_that_goes_on"] - {"set-rate", "next-stage"})
         window.refuses("set-rate", "The learning rate '' cannot be read")
         window.rate().fill("abc")
         window.refuses("set-rate", "The learning rate 'abc' cannot be read")
         window.settle()
         expect(window.rate()).to_have_value("abc")
+        expect(window.page.locator("#next-stage")).to_be_visible()
+        job.log.write("rate_stage", step=3, stage=2, stages=2, value=1e-4)
+        window.look()
+        window.cannot("next-stage")  # no stage is left
         assert not job.asked()
 
 

@@ -305,6 +305,24 @@ class RateChanged(Event):
         return phrase("said_rate", "Learning rate: {change} from the next step on", change=self.change)
 
 
+@event("rate_stage")
+@dataclass(frozen=True)
+class RateStage(Event):
+    """A stage of the learning rate begins, of a schedule in stages; told at the start too."""
+
+    step: int
+    stage: Annotated[int, "from 1"]
+    stages: int
+    value: Annotated[float, "its rate, or its factor"]
+    pressed: Annotated[bool, "by a request"] = False
+
+    def words(self) -> str:
+        return phrase(
+            "said_rate_stage", "Stage {stage} of {stages} of the learning rate: {value}",
+            stage=self.stage, stages=self.stages, value=f"{self.value:g}",
+        )
+
+
 @event("ack")
 @dataclass(frozen=True)
 class Acknowledged(Event):

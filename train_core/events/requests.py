@@ -6,7 +6,7 @@ from pathlib import Path
 
 from train_core.config.whole_files import write_text
 
-REQUESTS = ("stop", "pause", "save", "sample", "learning_rate")
+REQUESTS = ("stop", "pause", "save", "sample", "next_stage", "learning_rate")
 WITH_VALUE = ("learning_rate",)
 
 

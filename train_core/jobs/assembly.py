@@ -114,7 +114,7 @@ def stepper_of(
     )
     return Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(settings, total_steps), method.ends()),
-        settings.max_grad_norm, config.training.mixed_precision == "fp16", settings.ema_decay,
+        settings.max_grad_norm, config.training.mixed_precision == "fp16", settings.ema_decay, settings.max_grad_value,
     )
 
 

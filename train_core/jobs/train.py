@@ -70,6 +70,7 @@ def run_training(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findi
                     run.upkeep.before_first_step()
                 if not run.upkeep.stopped:
                     emit(Stage(name="training"))
+                    run.upkeep.tell_stage(run.step)
                     with rescuing(run, emit):
                         train(run)
             finish(run, emit)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
-from train_core.facts.run.schedules import Curve, rate_at
+from train_core.config.syntax.stages import Stage
+from train_core.facts.run.schedules import Curve, rate_at, stage_at
 from train_core.optim.fused import FusedOptimizer
 
 
@@ -27,6 +29,32 @@ class Schedule:
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
         self.ends = [(ends or {}).get(group["name"], math.inf) for group in optimizer.param_groups]
         self.factor = 1.0
+        self._pressed: dict[int, int] = {}
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the rate, with the steps at which they have ended or will; none of other schedules."""
+        return self.curve.stages
+
+    def end_stage(self, step: int) -> bool:
+        """End the stage that `step` lies in there, so that the next one begins. False where none follows."""
+        place = stage_at(self.stages, step) if self.stages else 0
+        if place + 1 >= len(self.stages):
+            return False
+        self.end_stages_at({place: step})
+        return True
+
+    @property
+    def pressed(self) -> dict[int, int]:
+        """The steps at which stages have been ended by hand, by their place."""
+        return dict(self._pressed)
+
+    def end_stages_at(self, steps: Mapping[int, int]) -> None:
+        """End stages by hand at `steps`, by their place."""
+        self._pressed |= steps
+        ends = (self._pressed.get(place, stage.until) for place, stage in enumerate(self.stages))
+        stages = tuple(replace(stage, until=end) for stage, end in zip(self.stages, ends, strict=True))
+        self.curve = replace(self.curve, stages=stages)
 
     def set_for(self, step: int) -> None:
         """Give each group the rate of optimizer step `step`, counted from 0."""

@@ -27,13 +27,14 @@ class Stepper:
 
     def __init__(
         self, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer | FusedOptimizer,
-        schedule: Schedule, max_grad_norm: float, fp16: bool, ema_decay: float = 0.0,
+        schedule: Schedule, max_grad_norm: float, fp16: bool, ema_decay: float = 0.0, max_grad_value: float = 0.0,
     ) -> None:
         self.accelerator = accelerator
         self.model = model
         self.optimizer = optimizer
         self.schedule = schedule
         self.max_grad_norm = max_grad_norm
+        self.max_grad_value = max_grad_value
         self.scaler = torch.amp.GradScaler(accelerator.device.type, enabled=fp16)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.ema = Ema(self.parameters, ema_decay) if ema_decay else None
@@ -87,6 +88,8 @@ class Stepper:
         self.scaler.unscale_(self.optimizer)
         gradients = gradients_of(self.parameters)
         norm = norm_of(gradients)
+        if self.max_grad_value > 0:
+            torch.nn.utils.clip_grad_value_(self.parameters, self.max_grad_value)
         if self.max_grad_norm > 0:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.max_grad_norm, norm)
         if not self.reads_at_once and not self.scaler.is_enabled():
@@ -137,6 +140,7 @@ class Stepper:
             "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None, "rate_factor": self.schedule.factor,
             "next_step": self.next_step,
+            "stages": [[place, self.schedule.stages[place].value, end] for place, end in self.schedule.pressed.items()],
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -151,3 +155,8 @@ class Stepper:
             self.ema.load_state_dict(state["ema"])
         self.schedule.factor = state["rate_factor"]
         self.next_step = state["next_step"]
+        stages = self.schedule.stages  # which another text may have changed, where the rates may differ
+        self.schedule.end_stages_at({
+            place: end for place, value, end in state.get("stages", ())
+            if place + 1 < len(stages) and stages[place].value == value
+        })  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -19,6 +19,7 @@ from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.files.writing import telling
+from train_core.run.likeness import Likeness
 from train_core.run.outputs.places import Places
 from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
@@ -45,6 +46,7 @@ class SampleDrawer:
     inference: Callable[[], AbstractContextManager[None]] = nullcontext
     interrupted: Callable[[], bool] = lambda: False  # the pictures that are left are not wanted any more
     newest: Path | None = None  # the newest picture of the first prompt
+    likeness: Likeness = field(default_factory=Likeness)
 
     def is_due_after_step(self, step: int) -> bool:
         every = self.settings.sample_every_n_steps
@@ -65,6 +67,7 @@ class SampleDrawer:
                 for drawn in their_pictures:
                     self._tell(drawn)
             emit_problems(self.emit, WarningEvent, their_warnings)
+        self.likeness.end_drawing()
 
     def _drawn(self, step: int, epoch: int | None, warnings: list[Problem]) -> Iterator[SampleDrawn]:
         """The event of each picture that this process has drawn and written."""
@@ -96,6 +99,7 @@ class SampleDrawer:
 
     def _tell(self, drawn: SampleDrawn) -> SampleDrawn:
         self.emit(drawn)
+        self.likeness.note(drawn)
         if drawn.index == 0:
             self.newest = self.method.newest_picture = Path(drawn.path)
         return drawn

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from train_core.config.problems import UserError
-from train_core.events.kinds import RateChanged, WarningEvent
+from train_core.events.kinds import NoticeEvent, RateChanged, WarningEvent
 from train_core.events.log import emit_problems
 from train_core.facts.run.rate_changes import RateChange
 from train_core.facts.run.steps import StepCount
 from train_core.run.control import Control
+from train_core.run.likeness import samples_alike
 from train_core.run.metrics import Metrics
 from train_core.run.outputs.saving import Saver
 from train_core.run.outputs.state import States
@@ -40,6 +41,7 @@ class Upkeep:
     paused: bool = False
     _pause_asked: bool = False
     _file_saved: bool = False
+    _offered: bool = False  # the next stage, in this one
 
     @property
     def stopped_early(self) -> bool:
@@ -55,6 +57,7 @@ class Upkeep:
         """Do what was requested and what is due after `step`; True if the run is to end early."""
         asked = self.control.requests(step)
         self._change_rate(step, asked.rate)
+        self._change_stage(step, "next_stage" in asked)
         with self._clock_paused():
             self._file_saved = "save" in asked or self.saver.is_due_after_step(step)
             self._pause_asked = "pause" in asked
@@ -90,6 +93,11 @@ class Upkeep:
         """Draw the samples; a stop that was requested meanwhile has cut them short, and ends the run here."""
         self.samples.draw(step, epoch)
         self.stopped = self.control.takes_stop(step) and step < self.length.total
+        if self.rates.stages_left and self.samples.likeness.settled:
+            self.samples.likeness.begin_stage()
+            if not self._offered:
+                self._offered = True
+                emit_problems(self.control.emit, NoticeEvent, [samples_alike(self.samples.likeness.change)])
 
     def _within_epoch(self, step: int) -> bool:
         """Whether both the epoch and the run continue after `step`."""
@@ -130,6 +138,29 @@ class Upkeep:
                 self.control.emit(RateChanged(step=step, change=changed, factor=factor))
         if changed and self.metrics:
             self.metrics.note(step, f"learning rate {changed}")
+
+    def _change_stage(self, step: int, asked: bool) -> None:
+        """Go on to the next stage of the rate as requested, now or before the run was interrupted; tell of new ones."""
+        pressed = self.rates.repeat_stage(step)
+        if asked and not pressed:
+            try:
+                self.rates.next_stage(step)
+                pressed = True
+            except UserError as error:
+                emit_problems(self.control.emit, WarningEvent, error.problems)
+        self.tell_stage(step, pressed)
+
+    def tell_stage(self, step: int, pressed: bool = False) -> None:
+        """Say which stage of the rate follows after `step`, if it is another one than before."""
+        is_first = self.rates.told_stage is None
+        begun = self.rates.stage_to_tell(step, pressed)
+        if begun is None:
+            return
+        self.control.emit(begun)
+        self._offered = False
+        self.samples.likeness.begin_stage()
+        if self.metrics and not is_first:  # what a resumed run begins with is not new
+            self.metrics.note(step, f"stage {begun.stage} of the learning rate")
 
     @contextmanager
     def _clock_paused(self) -> Iterator[None]:

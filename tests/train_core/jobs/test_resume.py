@@ -320,6 +320,40 @@ def test_a_learning_rate_changed_while_running_holds_from_the_next_step_and_surv
     assert_same_run(tmp_path / "two", newest_run(), tmp_path / "one", undisturbed)
 
 
+def test_a_stage_that_was_ended_by_hand_ends_there_in_a_resumed_run(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: Callable[[int | None], None]
+) -> None:
+    wishes: dict[int, tuple[str, ...]] = {3: ("next_stage",), 6: ("next_stage",)}
+    settings = {
+        "save_state_every_n_steps": 2, "network_train_unet_only": True, "learning_rate": 1e-2,
+        "lr_scheduler": "staged", "lr_stages": "1e-2:press, 1e-3:7, 1e-4",
+    }  # fmt: skip
+    with monkeypatch.context() as patch:
+        ask_at(patch, dict(wishes))
+        events = train(prepare("zuko", output_dir=str(tmp_path / "one"), **settings))
+    undisturbed = newest_run()
+    rates = {step: rate for tag, step, rate in curves(undisturbed) if tag == "lr/unet"}
+    assert [rates[step] for step in range(1, 9)] == pytest.approx([1e-2] * 3 + [1e-3] * 3 + [1e-4] * 2)
+    told = [(event["step"], event["stage"], event.get("pressed")) for event in events if event["kind"] == "rate_stage"]
+    assert told == [(0, 1, None), (3, 2, True), (6, 3, True)]
+    config = prepare("zuko", output_dir=str(tmp_path / "two"), **settings)
+    kill_at(7)
+    with monkeypatch.context() as patch:
+        ask_at(patch, dict(wishes))
+        train(config)
+    kill_at(None)
+    (tmp_path / "two" / "zuko-step00000006-state").rename(tmp_path / "gone")
+    train(config, resume="last")
+    assert_same_run(tmp_path / "two", newest_run(), tmp_path / "one", undisturbed)
+
+
+def test_a_run_without_another_stage_says_so_and_goes_on(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_at(monkeypatch, {2: ("next_stage",)})
+    events = train(prepare("zuko"))
+    assert "no_stage_left" in [event["code"] for event in events if event["kind"] == "warning"]
+    assert events[-1]["status"] == "completed"
+
+
 def test_a_learning_rate_that_makes_no_sense_is_told_and_changes_nothing(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,6 +276,7 @@ def _fused(config: TrainConfig) -> list[Problem]:
     found = conflicts(
         ("gradient_accumulation_steps", steps, 1, steps > 1),
         ("max_grad_norm", f"{norm:g}", 0, norm > 0),
+        ("max_grad_value", f"{optimizer.max_grad_value:g}", 0, optimizer.max_grad_value > 0),
         ("mixed_precision", training.mixed_precision, "bf16", training.mixed_precision == "fp16"),
         ("num_processes", launch.num_processes, 1, launch.num_processes > 1),
         ("optimizer_type", kind, "AdamW", adapts_rate(kind)),

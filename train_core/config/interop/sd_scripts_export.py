@@ -135,13 +135,15 @@ def _plain_numbers(texts: list[str]) -> list[float] | None:
 
 
 def _schedule(values: Values) -> Values:
-    """Stages as the step rules of piecewise_constant, which are factors."""
+    """Stages as the step rules of piecewise_constant, which are factors; it has none that wait for someone to press."""
     if not values.get("lr_stages"):
         return {}
     base = values["learning_rate"] if values["lr_scheduler"] == "staged" else 1.0
+    stages = parse_stages(values["lr_stages"], "lr_stages")
+    pressed = next((place for place, stage in enumerate(stages) if stage.press), len(stages))
     rules = ",".join(
         f"{stage.value / base}" + (f":{stage.until}" if stage.until is not None else "")
-        for stage in parse_stages(values["lr_stages"], "lr_stages")
+        for stage in stages[: pressed + 1]
     )
     return {"lr_scheduler": "piecewise_constant", "lr_scheduler_args": [f"step_rules={rules}"]}
 

@@ -61,8 +61,10 @@ class OptimizerSettings(Section, title="Optimizer"):
         ),
     )
     lr_stages: str = setting(
-        "", "Each stage as value:step where it ends, such as 5e-3:12000, 1e-4:20000, 1e-5. The values are learning "
-        "rates for staged, and factors on the learning rate for piecewise_constant.", label="Stages", plain=True,
+        "", "Each stage as value:step where it ends, such as 5e-3:12000, 1e-4:20000, 1e-5. With press in place of the "
+        "step, as in 5e-3:press, 1e-5, it lasts until you press Next stage; that also ends any other stage. The values "
+        "are learning rates for staged, and factors on the learning rate for piecewise_constant.",
+        label="Stages", plain=True,
         applies_to=when("lr_scheduler", "staged", "piecewise_constant"),
     )
     lr_decay_steps: str = setting(
@@ -95,6 +97,10 @@ class OptimizerSettings(Section, title="Optimizer"):
     )
     max_grad_norm: float = setting(
         1.0, "Gradients longer than this are clipped; 0 is off.", label="Max gradient norm", ge=0, advanced=True,
+    )
+    max_grad_value: float = setting(
+        0.0, "Each number of the gradients that is larger than this is clipped, before their length is; 0 is off.",
+        label="Max gradient value", ge=0, advanced=True,
     )
     ema_decay: float = setting(
         0.0, "Use a moving average of the trained weights for saving, samples and validation; it keeps this share of "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from train_core.config.sections.optimizer import OptimizerSettings
@@ -154,8 +154,13 @@ def _warmup_stable_decay(curve: Curve, base: float, step: int) -> float:
 
 def _staged(curve: Curve, base: float, step: int) -> float:
     """The value of the stage that `step` lies in; after the last stage its value stays."""
-    stage = next((stage for stage in curve.stages if stage.until is None or step < stage.until), curve.stages[-1])
-    return stage.value / curve.stage_base
+    return curve.stages[stage_at(curve.stages, step)].value / curve.stage_base
+
+
+def stage_at(stages: Sequence[Stage], step: int) -> int:
+    """The place of the stage that `step` lies in, as far as is known; after the last one's end that stays."""
+    open_ones = (place for place, stage in enumerate(stages) if stage.until is None or step < stage.until)
+    return next(open_ones, len(stages) - 1)
 
 
 SHAPES: dict[str, Callable[[Curve, float, int], float]] = {

@@ -16,6 +16,12 @@ def test_stages_are_values_with_the_step_at_which_they_end() -> None:
     )  # fmt: skip
 
 
+def test_a_stage_may_last_until_someone_presses() -> None:
+    assert parse_stages("5e-3:Press, 1e-4:20000, 1e-5", "lr_stages") == (
+        Stage(5e-3, None, press=True), Stage(1e-4, 20000), Stage(1e-5, None),
+    )  # fmt: skip
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 10), st.integers(1, 10**6)), min_size=1, unique_by=lambda pair: pair[1]),
     st.none() | st.floats(0, 10),
@@ -40,6 +46,8 @@ def test_what_is_written_is_read_back(pairs: list[tuple[float, int]], last: floa
         ("1e-3:0, 1", 1, "after 0"),
         ("nan", 1, "not a number"),
         ("1:5,,2", 2, "''"),
+        ("1e-3:press, 1e-4:press", 2, "no other stage"),
+        ("1e-3:9, 1e-4:press, 1e-5:8, 1", 3, "after 9"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, place: int, words: str) -> None:
