@@ -306,7 +306,7 @@ def embedding_picture(bands_alone: bool = False) -> bytes:
 READERS: dict[str, Reader] = {
     "embedding.safetensors": Reader("e.safetensors", (safetensors(None, emb_params=tensor(2, 8)),),
                                     lambda path, content: (look_into(path), read_vectors(path))),
-    "embedding.pt": Reader("e.pt", (saved(EMBEDDING), saved({"<cat>": torch.ones(4)})),
+    "embedding of A1111": Reader("e.pt", (saved(EMBEDDING), saved({"<cat>": torch.ones(4)})),
                            lambda path, content: (look_into(path), read_vectors(path))),
     "embedding.png": Reader("e.png", (embedding_picture(), embedding_picture(bands_alone=True)),
                             lambda path, content: (look_into(path), read_vectors(path))),
