@@ -8,5 +8,6 @@ from typing import Any
 METHODS: dict[str, dict[str, Any]] = {
     "LoRA": {"training_method": "LoRA"},
     "whole model": {"training_method": "fine-tuning"},
+    "embedding": {"training_method": "textual inversion", "token_string": "zuko-fox", "num_vectors_per_token": "2"},
     "hypernetwork": {"training_method": "hypernetwork"},
 }
