@@ -12,7 +12,6 @@ from kohya_gui.runs.occupancy import card_memory
 from train_core.config.problems import Problem, UserError
 from train_core.facts.adapters.layers import Measures
 from train_core.facts.adapters.model_measures import measures_of_chosen
-from train_core.facts.adapters.sizes import AdapterSize, adapter_size
 from train_core.facts.adapters.strength import Strength, strengths
 from train_core.facts.advice import Advice
 from train_core.facts.captions.lint import lint
@@ -22,6 +21,7 @@ from train_core.facts.hints import Known, hints
 from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
 from train_core.facts.run.kept_files import kept_files
 from train_core.facts.run.rate_curves import RateCurve, rate_curves
+from train_core.facts.run.result_size import result_bytes
 from train_core.facts.run.steps import StepCount
 
 TEXT_PARTS = ("text_encoder",)  # where the kind of model is not known
@@ -31,7 +31,7 @@ TEXT_PARTS = ("text_encoder",)  # where the kind of model is not known
 class Plan:
     """Everything that the panel shows of a form. None is not known, for the reasons that the views say.
 
-    `size_problem` says why the adapter's size is not known. `files` of `file_bytes` each stay in the output folder,
+    `size_problem` says why the size of a result is not known. `files` of `file_bytes` each stay in the output folder,
     whose drive has `free` bytes left. `lint` is of the captions, `hints` are those of tutorials.
     `expected` is what the same work took before.
     """
@@ -39,7 +39,7 @@ class Plan:
     checked: CheckedForm
     count: StepCount | None = None
     measures: Measures | None = None
-    size: AdapterSize | None = None
+    file_bytes: int | None = None
     size_problem: Problem | None = None
     files: int = 1
     free: int | None = None
@@ -53,11 +53,6 @@ class Plan:
     @property
     def subsets(self) -> tuple[Subset, ...]:
         return self.checked.trained
-
-    @property
-    def file_bytes(self) -> int | None:
-        """Bytes of one saved file."""
-        return None if self.size is None else self.size.bytes_in(self.checked.config.output.save_precision)
 
 
 def plan_of(checked: CheckedForm) -> Plan:
@@ -81,12 +76,10 @@ def plan_of(checked: CheckedForm) -> Plan:
     )  # fmt: skip
 
 
-def _size(checked: CheckedForm, measures: Measures | None) -> tuple[AdapterSize | None, Problem | None]:
-    config = checked.config
-    if measures is None:
-        return None, None
+def _size(checked: CheckedForm, measures: Measures | None) -> tuple[int | None, Problem | None]:
+    """The bytes of one saved file, or why they are not known."""
     try:
-        return adapter_size(config.network, config.algorithm, config.rates, measures), None
+        return result_bytes(checked.config, measures), None
     except UserError as error:
         return None, error.problems[0]
 

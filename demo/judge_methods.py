@@ -6,8 +6,8 @@ ask the judge; `hypernetwork` compares the loss on held-out pictures with the ba
 steps move nothing; `regularisation` trains DreamBooth on every seed with and without regularisation images, and prints
 how often robots that are not the mascot are still drawn as asked, and how often the mascot is.
 
-    python bench/methods.py [dreambooth] [fine-tuning] [embedding] [hypernetwork] [regularisation] [--seeds 0 1 2]
-                            [--set name=value …]
+    python -m demo.judge_methods [dreambooth] [fine-tuning] [embedding] [hypernetwork] [regularisation] [--seeds 0 1 2]
+                                  [--set name=value …]
 
 Each training takes one to five minutes on two processor cores. `--set` changes settings of the trainings.
 """
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
