@@ -15,7 +15,7 @@ from train_core.config.syntax.new_words import NewWord, new_words
 from train_core.facts.run.result_names import beside_the_first
 from train_core.methods.method import Method
 from train_core.models.family import Family
-from train_core.models.files.embeddings import Origin, read_embedding, write_embedding
+from train_core.models.files.embeddings import Origin, write_embedding
 from train_core.models.vocabulary import Vocabulary
 
 
@@ -29,9 +29,9 @@ class Embedding(Method):
 
     def __init__(self, family: Family, words: Sequence[NewWord], keeps_length: bool, seed: int) -> None:
         self.family, self.off = family, False
-        vocabulary = Vocabulary(family)
+        vocabulary = Vocabulary(family.token_tables(), family.token_ids)
         self.words = tuple(one.word for one in words)
-        starts = [_start_of(word, vocabulary, seed + place) for place, word in enumerate(words)]
+        starts = [vocabulary.start_of(word, seed + place) for place, word in enumerate(words)]
         self.trainable = self.vectors = nn.ParameterList([nn.Parameter(start) for start in starts])
         self.widths = vocabulary.widths
         self.lengths = vocabulary.usual_lengths() if keeps_length else None
@@ -95,12 +95,3 @@ class Embedding(Method):
             "ss_token_string": settings.token_string if named else None, "ss_init_word": settings.init_word or None,
             "ss_num_vectors_per_token": settings.num_vectors_per_token,
         }  # fmt: skip
-
-
-def _start_of(word: NewWord, vocabulary: Vocabulary, seed: int) -> Tensor:
-    """The vectors (n, width) that `word` starts from. Raises `UserError` for a file that does not suit."""
-    if word.file:
-        return read_embedding(Path(word.file), vocabulary.widths).to(vocabulary.device)
-    if word.start:
-        return vocabulary.of_text(word.start, word.vectors)
-    return vocabulary.noise(word.vectors, seed)

@@ -53,6 +53,7 @@ OURS = (
     Row(name="split_dylora", settings=f"{JOBS}.tools:SplitDylora"),
     Row(name="convert_lora", settings=f"{JOBS}.tools:ConvertLora"),
     Row(name="convert_model", settings=f"{JOBS}.tools:ConvertModel"),
+    Row(name="create_embedding", settings=f"{JOBS}.embeddings:CreateEmbedding"),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
