@@ -50,5 +50,4 @@ def conclusion(upkeep: Upkeep) -> Conclusion | None:
     """Conclusion of the validation; None for a run without."""
     if upkeep.validation is None:
         return None
-    files = [fields for fields in upkeep.saver.manifest.fields() if fields[1] in ("epoch", "step", "asked", "final")]
-    return upkeep.validation.conclusion({Path(path): step for path, _, step, _ in files})
+    return upkeep.validation.conclusion(upkeep.saver.manifest.results())

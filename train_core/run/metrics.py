@@ -131,14 +131,20 @@ class Metrics:
         """Write the validation loss after `step`."""
         self.board.add_scalar("loss/validation", loss, step)
 
-    def end_epoch(self, epoch: int, whole: bool = True) -> None:
-        """Write `loss/epoch` for `epoch`, counted from 1. One that is not `whole` may go on in a longer run."""
+    def end_epoch(self, epoch: int, whole: bool = True) -> float:
+        """Write `loss/epoch` for `epoch`, counted from 1. One that is not `whole` may go on in a longer run.
+
+        Returns that loss, NaN where there is none.
+        """
         self.flush()
+        mean = math.nan
         if self._epoch_losses:
-            self.board.add_scalar("loss/epoch", sum(self._epoch_losses) / len(self._epoch_losses), epoch)
+            mean = sum(self._epoch_losses) / len(self._epoch_losses)
+            self.board.add_scalar("loss/epoch", mean, epoch)
         if whole:
             self._epoch_losses.clear()
         self.board.flush()
+        return mean
 
     def note(self, step: int, text: str) -> None:
         """Keep `text` with the curves at `step`."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from train_core.config.problems import UserError
+from train_core.config.problems import Problem, UserError
 from train_core.events.kinds import NoticeEvent, RateChanged, WarningEvent
 from train_core.events.log import emit_problems
 from train_core.facts.run.rate_changes import RateChange
 from train_core.facts.run.steps import StepCount
 from train_core.run.control import Control
 from train_core.run.likeness import samples_alike
+from train_core.run.loss_advice import LossAdvice
 from train_core.run.metrics import Metrics
 from train_core.run.outputs.saving import Saver
 from train_core.run.outputs.state import States
@@ -39,9 +40,13 @@ class Upkeep:
     validation: Validation | None = None
     stopped: bool = False
     paused: bool = False
+    loss_advice: LossAdvice = field(init=False)
     _pause_asked: bool = False
     _file_saved: bool = False
     _offered: bool = False  # the next stage, in this one
+
+    def __post_init__(self) -> None:
+        self.loss_advice = LossAdvice(self.saver.manifest.results)
 
     @property
     def stopped_early(self) -> bool:
@@ -76,14 +81,18 @@ class Upkeep:
         """Close the epoch's curves and do what is due after it; nothing for an epoch that was cut short."""
         if self._within_epoch(step):
             return
+        advice: list[Problem] = []
         if self.metrics:
-            self.metrics.end_epoch(epoch, whole=step % self.length.steps_per_epoch == 0)
+            mean = self.metrics.end_epoch(epoch, whole=step % self.length.steps_per_epoch == 0)
+            if self.validation is None:
+                advice = self.loss_advice.of_epoch(step, epoch, mean)
         with self._clock_paused():
             # Before anything is saved, so that a run that is resumed from here knows of it.
             stop_early = self._validated(step, epoch, lambda validation: validation.is_due_after_epoch(epoch))
             file_due = self.saver.is_due_after_epoch(epoch) and step < self.length.total
             if file_due:
                 self.saver.save_epoch(step, epoch)
+            emit_problems(self.control.emit, NoticeEvent, advice)  # now that the epoch's file is there
             if self.samples.is_due_after_epoch(epoch):
                 self._draw(step, epoch)
             self._keep_state(step, epoch, epoch_file=file_due)
@@ -108,6 +117,8 @@ class Upkeep:
         if self.validation is None or not is_due(self.validation):
             return False
         self.validation.measure(step, epoch)
+        advice = self.loss_advice.of_validation(self.validation.history)
+        emit_problems(self.control.emit, NoticeEvent, advice)
         return self.validation.stops_early
 
     def _keep_state(self, step: int, epoch: int, epoch_file: bool = False) -> None:

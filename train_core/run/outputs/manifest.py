@@ -62,6 +62,11 @@ class Manifest:
         elif last:
             self._remove([written for written in found if written.step < step - last])
 
+    def results(self) -> dict[Path, int]:
+        """The saved results with the steps after which they were saved."""
+        kinds = ("epoch", "step", "asked", "final")
+        return {Path(written.path): written.step for written in self._written.values() if written.kind in kinds}
+
     def fields(self) -> list[list[Any]]:
         """The list as a state stores it."""
         return [[w.path, w.kind, w.step, w.epoch] for w in self._written.values()]
