@@ -8,15 +8,17 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kohya_gui.form import presets
 from train_core.config import whole_files
-from train_core.config.checks.consistency import oddities
+from train_core.config.checks.consistency import contradictions, oddities
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import presets_dir
 from train_core.config.problems import UserError
+from train_core.config.sections.method import TrainingMethod
 from train_core.config.sections.network import NetworkSettings
 
 MINE = TrainConfig(network=NetworkSettings(network_dim=7))
@@ -45,6 +47,21 @@ def test_no_program_preset_has_settings_that_the_program_itself_warns_of():
     for key in filter(presets.is_program_preset, presets.list_presets()):
         config = TrainConfig.from_flat(presets.load_preset(key)[0])
         assert [found.code for found in oddities(config)] == [], key
+
+
+def test_no_program_preset_contradicts_itself():
+    for key in filter(presets.is_program_preset, presets.list_presets()):
+        values = presets.load_preset(key)[0] | {"token_string": "zuko", "train_data_dir": "/images", "output_dir": "/out"}
+        assert [found.code for found in contradictions(TrainConfig.from_flat(values))] == [], key
+
+
+def test_each_method_has_presets_and_a_quick_one_that_train_it():
+    found: dict[str, set[str]] = {}
+    for key in filter(presets.is_program_preset, presets.list_presets()):
+        method = presets.load_preset(key)[0]["training_method"]
+        found.setdefault(method, set()).add(presets.name_of(key))
+    assert found.keys() == set(get_args(TrainingMethod))
+    assert [method for method, names in found.items() if not any("fast-preview" in name for name in names)] == []
 
 
 def test_the_two_presets_for_illustrious_and_noobai_differ_in_what_the_base_model_predicts_alone():
