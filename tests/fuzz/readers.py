@@ -35,6 +35,7 @@ from train_core.config.syntax.layer_presets import layer_preset
 from train_core.config.syntax.stages import parse_stages
 from train_core.config.tables import dump_tables, read_tables
 from train_core.events.reading import parse_lines
+from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.captions.wording import read_sentences
 from train_core.facts.datasets.dataset_files import read_dataset_file
 from train_core.facts.datasets.metadata_files import read_metadata
@@ -135,6 +136,10 @@ def saved(root: object, zipped: bool = True) -> bytes:
 
 NETWORK = {"linear.0.weight": torch.zeros(2, 1), "linear.1.weight": torch.zeros(1, 2)}
 HYPERNETWORK = {768: (NETWORK, NETWORK), 320: (NETWORK, NETWORK), "step": 3, "name": "x", "layer_structure": [1, 2, 1]}
+SMALL = {"linear.0.weight": torch.zeros(8, 4), "linear.0.bias": torch.zeros(8), "linear.2.weight": torch.zeros(4, 8),
+         "linear.2.bias": torch.zeros(4)}  # fmt: skip
+CONTINUED = {4: (SMALL, SMALL), "step": 3, "layer_structure": [1, 2, 1], "activation_func": "relu",
+             "activate_output": False, "dropout_structure": [0, 0, 0], "__metadata__": {"ss_steps": "3"}}  # fmt: skip
 EMBEDDING = {"string_to_token": {"*": torch.tensor(265)}, "string_to_param": {"*": torch.zeros(1, 4)}, "name": "x"}
 LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
 ADAPTER = {f"{LAYER}.lora_down.weight": tensor(2, 8), f"{LAYER}.lora_up.weight": tensor(8, 2, at=64),
@@ -387,6 +392,9 @@ READERS: dict[str, Reader] = {
     "folder's scheduler": Reader("f/scheduler/scheduler_config.json", (b'{"prediction_type": "epsilon"}',),
                                  of_file(lambda path: identify(path.parents[1]))),
     "hypernetwork": Reader("h.pt", tuple(saved(HYPERNETWORK, zipped) for zipped in (True, False)), told),
+    "hypernetwork to continue": Reader(
+        "c.pt", tuple(saved(one, True) for one in (HYPERNETWORK, CONTINUED)), of_file(read_hypernetwork)
+    ),
     "embedding.pt": Reader("e.pt", (saved(EMBEDDING),), told),
     "dropped.safetensors": Reader(
         "d.safetensors", (safetensors(TAGS, **ADAPTER), safetensors({}, emb_params=tensor(2))), dropped

@@ -51,7 +51,8 @@ def test_no_program_preset_has_settings_that_the_program_itself_warns_of():
 
 def test_no_program_preset_contradicts_itself():
     for key in filter(presets.is_program_preset, presets.list_presets()):
-        values = presets.load_preset(key)[0] | {"token_string": "zuko", "train_data_dir": "/images", "output_dir": "/out"}
+        own = {"token_string": "zuko", "train_data_dir": "/images", "output_dir": "/out"}
+        values = presets.load_preset(key)[0] | own
         assert [found.code for found in contradictions(TrainConfig.from_flat(values))] == [], key
 
 
