@@ -166,6 +166,7 @@ def settings_in(problems: Iterable[Problem]) -> list[str]:
 
 KINDS_OF_MODELS: Mapping[str, ModelKind] = {
     "pretrained_model_name_or_path": "base", "vae": "vae", "network_weights": "adapter",
+    "hypernetwork_weights": "hypernetwork",
 }  # fmt: skip
 MOST_MODELS = 200
 

@@ -12,6 +12,7 @@ from kohya_gui.i18n.value_kinds import number_text
 # The settings by which people know a section. They are shown as their values alone, without labels.
 KNOWN_BY = {
     "network": ("LoRA_type", "network_dim", "network_alpha"),
+    "hypernetwork": ("layer_structure", "activation_func"),
     "optimizer": ("optimizer_type", "learning_rate", "lr_scheduler"),
     "training": ("mixed_precision", "seed"),
     "captions": ("caption_extension",),

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tests.tiny import TEXT_WIDTH, UNET_WIDTHS, tiny_file
+from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.files import read_config
 from train_core.config.places import runs_dir
@@ -178,6 +179,20 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, change: dict[
     with pytest.raises(UserError) as caught:
         read_hypernetwork(tmp_path / "odd.pt")
     assert caught.value.problems[0].code == code
+
+
+@pytest.mark.parametrize(("kind", "text"), [("sd2", 64), ("sdxl", 192)])
+def test_other_kinds_of_model_have_a_pair_for_each_width_that_attention_reads(kind: str, text: int) -> None:
+    family = load_family(ModelSettings(pretrained_model_name_or_path=str(file_of(kind))), torch.float32, "cpu")
+    reading = [
+        module.in_features for name, module in family.modules["unet"].named_modules()
+        if name.endswith("to_k") and isinstance(module, nn.Linear)
+    ]
+    method = Hypernetwork(family, HypernetworkSettings(), 5)
+    assert sorted(map(int, method.trainable)) == sorted(set(reading))
+    assert text in reading
+    assert len(method.adapter.layers) == 2 * len(reading)
+    method.adapter.detach()
 
 
 def test_a_width_that_the_model_has_not_is_named(prepare: Prepare) -> None:
