@@ -17,6 +17,7 @@ PLACES = {  # folders and files
     "tests/scripts": "jobs",
     "tests/train_core/jobs": "jobs",
     "tests/train_core/methods/test_new_methods.py": "jobs",
+    "tests/train_core/methods/test_whole.py": "jobs",
     "tests/train_core/models/test_fitting.py": "jobs",
     "tests/train_core/sampling/test_draw_families.py": "jobs",
     "tests/train_core/workshop": "jobs",

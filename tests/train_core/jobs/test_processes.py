@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 from kohya_gui.runs.command import training_command
 from kohya_gui.runs.devices import World, free_port
 from tests.event_lines import read_events
 from tests.train_core.jobs.conftest import Prepare
 from train_core.config.places import app_dir, runs_dir
+from train_core.models.files.stored import open_weights
 
 
 def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -33,10 +33,10 @@ def train_with(processes: int, config: Path) -> dict[str, torch.Tensor]:
     done = start([*(torchrun if processes > 1 else []), "-m", "train_core", "train", "--config_file", str(config)])
     assert done.returncode == 0, done.stdout + done.stderr
     finished = [read_events(run / "events.jsonl") for run in sorted(runs_dir().iterdir())]
-    events = next(events for events in finished if events[-1]["path"].endswith(f"{config.stem}.safetensors"))
+    events = next(events for events in finished if Path(events[-1]["path"]).stem == config.stem)
     started = next(event for event in events if event["kind"] == "started")
     assert started["processes"] == processes
-    return load_file(events[-1]["path"])
+    return {name: one.read() for name, one in open_weights(Path(events[-1]["path"])).items()}
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
