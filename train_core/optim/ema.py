@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+PORTION = 1 << 26  # numbers that are turned into fp32 at a time
 
 
 class Ema:
@@ -27,12 +30,35 @@ class Ema:
         """Take the parameters as they are after a step into the average."""
         self.steps += 1
         kept = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.averages, [p.float() for p in self.parameters], 1.0 - kept)
+        for some in _portions(self.parameters):
+            torch._foreach_lerp_(self.averages[some], [p.float() for p in self.parameters[some]], 1.0 - kept)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Context in which the parameters have the values of the average; afterwards they are what they were.
+
+        Meanwhile averages in the parameters' format hold the parameters, so that no third copy is in memory.
+        """
+        kept = [None if p.dtype == a.dtype else p.detach().clone() for p, a in self._pairs()]
+        self._exchange(kept, give=True)
+        try:
+            yield
+        finally:
+            self._exchange(kept, give=False)
 
     @torch.no_grad()
-    def copy_to_parameters(self) -> None:
-        """Give the parameters the values of the average."""
-        torch._foreach_copy_(self.parameters, self.averages)
+    def _exchange(self, kept: Sequence[Tensor | None], give: bool) -> None:
+        """Swap each parameter with its average; one that is `kept` is given the average, or gets back what it was."""
+        for (parameter, average), own in zip(self._pairs(), kept, strict=True):
+            if own is not None:
+                parameter.copy_(average if give else own)
+                continue
+            before = parameter.detach().clone()
+            parameter.copy_(average)
+            average.copy_(before)
+
+    def _pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return zip(self.parameters, self.averages, strict=True)
 
     def state_dict(self) -> dict[str, Any]:
         """Steps taken and the averages, in the order of the parameters."""
@@ -46,3 +72,13 @@ class Ema:
         self.steps = state["steps"]
         for average, saved in zip(self.averages, state["averages"], strict=True):
             average.copy_(saved)
+
+
+def _portions(tensors: Sequence[Tensor]) -> Iterator[slice]:
+    """Stretches of `tensors` with some `PORTION` of numbers each."""
+    start, count = 0, 0
+    for end, tensor in enumerate(tensors, 1):
+        count += tensor.numel()
+        if count >= PORTION or end == len(tensors):
+            yield slice(start, end)
+            start, count = end, 0

@@ -30,10 +30,11 @@ class FusedOptimizer:
         for group in groups:
             for parameter in group["params"]:
                 optimizer = build([{**group, "params": [parameter]}])
+                step_one = partial(self._step_one, optimizer, len(self.optimizers))
                 self.optimizers.append(optimizer)
-                parameter.register_post_accumulate_grad_hook(partial(self._step_one, optimizer))
+                parameter.register_post_accumulate_grad_hook(step_one)
 
-    def _step_one(self, optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> None:
+    def _step_one(self, optimizer: torch.optim.Optimizer, place: int, parameter: nn.Parameter) -> None:
         """Step with the parameter's gradient. Where that is not finite, the parameter stays as it is."""
         gradient = parameter.grad
         assert gradient is not None
@@ -44,7 +45,7 @@ class FusedOptimizer:
         elif not is_finite(norm):
             optimizer.zero_grad(set_to_none=True)
             return
-        with in_fp32([parameter], self.number):
+        with in_fp32([parameter], self.number, first=place):
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

@@ -14,14 +14,14 @@ LOST_BITS = {torch.bfloat16: 16, torch.float16: 13}  # of fp32's 23 bits behind 
 
 
 @contextmanager
-def in_fp32(parameters: Sequence[nn.Parameter], step: int) -> Iterator[None]:
+def in_fp32(parameters: Sequence[nn.Parameter], step: int, first: int = 0) -> Iterator[None]:
     """Context in which half-precision `parameters` and their gradients are in fp32.
 
     Afterwards they are in half precision again, rounded up or down by chance in proportion to how near each is, which
     keeps the mean of many small steps. The chance follows from `step` and the parameter's number, so that processes
-    and resumed runs round alike. Their gradients are forgotten.
+    and resumed runs round alike; `first` is the number of the first one. Their gradients are forgotten.
     """
-    halves = [(number, p, p.data, p.grad) for number, p in enumerate(parameters) if p.dtype in LOST_BITS]
+    halves = [(number, p, p.data, p.grad) for number, p in enumerate(parameters, first) if p.dtype in LOST_BITS]
     for _, parameter, half, grad in halves:
         parameter.grad = None
         parameter.data = half.float()

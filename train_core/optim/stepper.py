@@ -68,7 +68,8 @@ class Stepper:
         concern only the parameters whose own gradients are not finite.
         """
         self.schedule.set_for(step)
-        with in_fp32(self.parameters, step):
+        stepped = isinstance(self.optimizer, FusedOptimizer)  # each parameter by itself: never all of them in fp32
+        with in_fp32([] if stepped else self.parameters, step):
             norm = self._clipped()
             moves = self.scaler.is_enabled() or not self.reads_at_once or is_finite(norm)
             if moves:  # where losses are scaled, the scaler leaves out what has overflowed
@@ -117,22 +118,26 @@ class Stepper:
         if self._inferring or not (self.ema or self._averages_itself):
             yield
             return
-        kept = [p.detach().clone() for p in self.parameters]
         self._inferring = True
-        if self.ema:
-            self.ema.copy_to_parameters()
-        else:
-            with in_fp32(self.parameters, self.next_step):
-                self.optimizer.eval()  # type: ignore[union-attr]
+        try:
+            with self.ema.in_place() if self.ema else self._own_average():
+                yield
+        finally:
+            self._inferring = False
+
+    @contextmanager
+    def _own_average(self) -> Iterator[None]:
+        """Context in which the parameters are the optimizer's own average, which cannot be taken back to the bit."""
+        kept = [p.detach().clone() for p in self.parameters]
+        with in_fp32(self.parameters, self.next_step):
+            self.optimizer.eval()  # type: ignore[union-attr]
         try:
             yield
         finally:
-            if not self.ema:
-                with in_fp32(self.parameters, self.next_step):
-                    self.optimizer.train()  # type: ignore[union-attr]
+            with in_fp32(self.parameters, self.next_step):
+                self.optimizer.train()  # type: ignore[union-attr]
             with torch.no_grad():
                 torch._foreach_copy_(self.parameters, kept)
-            self._inferring = False
 
     def state_dict(self) -> dict[str, Any]:
         """State besides the parameters that the next step depends on."""

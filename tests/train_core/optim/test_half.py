@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
 import pytest
 import torch
 from hypothesis import given
@@ -90,3 +93,24 @@ def test_whole_weights_are_left_alone() -> None:
     with in_fp32(stepper.parameters, 0):
         pass
     assert content(model) == before
+
+
+def test_steps_within_the_backward_pass_never_have_all_weights_in_fp32_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, stepper = stepper_of("AdamW", fused=True)
+    model.bfloat16()
+    wide: list[int] = []
+    inner = torch.optim.AdamW.step
+
+    def step(self: torch.optim.Optimizer, *rest: object) -> None:
+        wide.append(sum(parameter.dtype == torch.float32 for parameter in model.parameters()))
+        inner(self, *rest)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    monkeypatch.setattr("train_core.optim.stepper.in_fp32", refused_for_all)
+    learn(model, stepper, range(2))
+    assert set(wide) == {1}
+
+
+def refused_for_all(parameters: Sequence[nn.Parameter], step: int) -> AbstractContextManager[None]:
+    assert not parameters
+    return nullcontext()
