@@ -32,7 +32,7 @@ def settings_of(method: str, kind: str, **values: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-QUICK = [("whole model", kind) for kind in FILES] + [("textual inversion", "sd1"), ("hypernetwork", "sd1")]
+QUICK = [("whole model", kind) for kind in FILES] + [("embedding", "sd1"), ("hypernetwork", "sd1")]
 TWO_QUICK = [("whole model", "sd1")]
 
 
