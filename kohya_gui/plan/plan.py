@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.runs.costs import Expected, expected_of
@@ -19,6 +17,7 @@ from train_core.facts.captions.sets import caption_sets
 from train_core.facts.datasets.subsets import Subset
 from train_core.facts.hints import Known, hints
 from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
+from train_core.facts.machine.drives import free_space
 from train_core.facts.run.kept_files import kept_files
 from train_core.facts.run.rate_curves import RateCurve, rate_curves
 from train_core.facts.run.result_size import result_bytes
@@ -92,16 +91,3 @@ def _curves(checked: CheckedForm, count: StepCount | None, measures: Measures | 
         return rate_curves(checked.config, count.total, text_parts=TEXT_PARTS)
     texts = [text.part for text in measures.texts]
     return rate_curves(checked.config, count.total, measures.denoiser, texts)
-
-
-def free_space(folder: str) -> int | None:
-    """Bytes that are free where `folder` is or will be; None for no folder, and for a drive that is not there."""
-    if not folder.strip():
-        return None
-    path = Path(folder).expanduser().absolute()
-    for one in (path, *path.parents):
-        try:
-            return shutil.disk_usage(one).free
-        except OSError:
-            continue  # not there yet: its parent's drive counts
-    return None

@@ -17,6 +17,7 @@ from train_core.config.job import Job
 from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.method import WHOLE
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
 from train_core.config.syntax.layer_presets import layer_preset
@@ -39,6 +40,7 @@ from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
 from train_core.facts.run.result_names import free_name, longest_names, not_writable
 from train_core.facts.run.states import resume_problems
+from train_core.facts.run.whole_models import room_for_files, room_in_memory
 from train_core.facts.run.writable import UnusableNameError, why_not
 from train_core.kinds import KINDS
 
@@ -84,6 +86,8 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
+    if config.method.training_method in WHOLE and model.base is not None and not images.problems:
+        problems += room_for_files(config, survey(DataSettings.of(config)).subsets)
     sharding = _sharding(config)
     names = [] if output else _output_warnings(config)
     warnings = (*model.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)
@@ -119,8 +123,12 @@ def _model(config: TrainConfig) -> Findings:
         return Findings(tuple(problems), ())
     unsuited = _unsuited(found, config)
     unused = not_for_this_model(config, facts_of(found, model.v_parameterization), unsuited)
-    warnings = (*_prediction_of(found, config), *_schedule_of(found, config), *_clip_skip_of(found, config), *unused)
-    return Findings((*problems, *unsuited), warnings, base=BaseFiles(found, vae))
+    too_large, may_be_too_large = room_in_memory(config, found)
+    warnings = (
+        *_prediction_of(found, config), *_schedule_of(found, config), *_clip_skip_of(found, config), *unused,
+        *may_be_too_large,
+    )
+    return Findings((*problems, *unsuited, *too_large), warnings, base=BaseFiles(found, vae))
 
 
 def _network_problems(config: TrainConfig) -> list[Problem]:

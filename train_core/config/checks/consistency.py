@@ -35,7 +35,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *bucket_contradictions(config.dataset),
         *draw_contradictions(config.dataset, config.captions, config.augmentation),
         *optimizer_contradictions(config, learning_rates(config)),
-        *launch_contradictions(config.launch, config.memory),
+        *launch_contradictions(config.launch, config.memory, config.method),
         *validation_contradictions(config.validation),
         *loss_contradictions(config.loss, config.model.v_parameterization),
     ]

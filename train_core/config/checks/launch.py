@@ -6,11 +6,14 @@ from train_core.config.checks.conflicts import conflicts
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.launch import LaunchSettings
 from train_core.config.sections.memory import MemorySettings
+from train_core.config.sections.method import WHOLE, MethodSettings
 
 
-def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
+def launch_contradictions(
+    launch: LaunchSettings, memory: MemorySettings, method: MethodSettings
+) -> list[Problem]:
     """Contradictions that keep several machines from connecting, or the model from being sharded."""
-    found = _not_shared_out(launch, memory)
+    found = _not_shared_out(launch, memory, method)
     if launch.num_machines == 1:
         return found
     if launch.num_processes % launch.num_machines:
@@ -42,10 +45,11 @@ def launch_contradictions(launch: LaunchSettings, memory: MemorySettings) -> lis
     return found
 
 
-def _not_shared_out(launch: LaunchSettings, memory: MemorySettings) -> list[Problem]:
+def _not_shared_out(launch: LaunchSettings, memory: MemorySettings, method: MethodSettings) -> list[Problem]:
     if not launch.accelerate_config or launch.num_processes == 1:
         return []
     found = conflicts(
+        ("training_method", method.training_method, "LoRA", method.training_method in WHOLE),
         ("base_precision", memory.base_precision, "same", memory.base_precision != "same"),
         ("blocks_to_swap", memory.blocks_to_swap, 0, memory.blocks_to_swap > 0),
         ("dynamo_backend", memory.dynamo_backend, "no", memory.dynamo_backend != "no"),

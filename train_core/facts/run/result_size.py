@@ -32,7 +32,7 @@ def result_bytes(config: TrainConfig, measures: Measures | None) -> int | None:
     if measures is None:
         return None
     if method in WHOLE:
-        return _whole_model(config)
+        return whole_model_bytes(config)
     each = BYTES[config.output.save_precision]
     if method == "textual inversion":
         return each * sum(one.vectors for one in new_words(config.embedding)) * sum(one.width for one in measures.texts)
@@ -42,7 +42,7 @@ def result_bytes(config: TrainConfig, measures: Measures | None) -> int | None:
     return None if size is None else size.bytes_in(config.output.save_precision)
 
 
-def _whole_model(config: TrainConfig) -> int:
+def whole_model_bytes(config: TrainConfig) -> int:
     """What trains is saved in the format that is asked for, everything else as it is."""
     path = hub.resolve(config.model.pretrained_model_name_or_path)
     rates = learning_rates(config)
