@@ -14,9 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tests.tiny import tiny_file
+from tests.tiny import tiny_file, tiny_modules
 from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.jobs.test_processes import train_with
 from train_core.config.files import read_config
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
@@ -24,6 +25,7 @@ from train_core.config.syntax.new_words import NewWord
 from train_core.events.event import Event
 from train_core.events.kinds import Finished, Resumed, SampleDrawn, Validated
 from train_core.facts.captions.new_words import word_problems
+from train_core.facts.captions.token_count import tokens_of
 from train_core.facts.preflight import examine
 from train_core.jobs.train import finish, open_run
 from train_core.methods.embedding import Embedding
@@ -233,3 +235,17 @@ def found_by(prepare: Prepare, **values: Any) -> list[str]:
         return [found.code for found in error.problems]
     findings = examine(read.config.in_force())
     return [found.code for found in (*read.warnings, *findings.problems, *findings.warnings)]
+
+
+def test_two_processes_learn_the_word_that_one_learns_with_twice_the_batch(prepare: Prepare) -> None:
+    settings = {
+        "training_method": "textual inversion", "token_string": "zuko, mira-1", "num_vectors_per_token": "2",
+        "optimizer_type": "SGDNesterov", "learning_rate": 10.0, "max_train_epochs": 1, "validation_split": 0.3,
+        "max_grad_norm": 0.0, "lr_scheduler": "staged", "lr_stages": "10:1, 5", "init_word": "cat",
+    }  # fmt: skip
+    one = train_with(1, prepare("one", train_batch_size=2, **settings))["emb_params"]
+    two = train_with(2, prepare("two", train_batch_size=1, **settings))["emb_params"]
+    cat = tiny_modules()["text_encoder"].get_input_embeddings().weight[tokens_of("cat")]
+    moved = (one - cat).abs().max()
+    assert moved > 1e-3
+    assert (one - two).abs().max() < moved * 1e-2
