@@ -25,7 +25,7 @@ from train_core.models.files.stored import Stored
 from train_core.models.files.writing import write_result, write_safetensors
 from train_core.models.folder_writing import fill_folder, plain_names
 from train_core.models.kinds.stable_diffusion import single_file
-from train_core.models.original import Original
+from train_core.models.original import STABILITY, Original
 
 
 def _write_ckpt(path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> None:
@@ -160,6 +160,7 @@ class WholeModel(Method):
         what they were any more, all is written as it is in memory, and `remarks` say so.
         """
         self.remarks = ()
+        metadata = {"format": "pt", **metadata, "modelspec.implementation": STABILITY}
         if self.original.unchanged:
             try:
                 self._write(path, dtype, metadata)
@@ -174,7 +175,7 @@ class WholeModel(Method):
     def _write(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         trained = self._trained()
         if path.suffix in SINGLE_FILES:
-            SINGLE_FILES[path.suffix](path, self.original.single_file(trained, dtype), {"format": "pt", **metadata})
+            SINGLE_FILES[path.suffix](path, self.original.single_file(trained, dtype), metadata)
         else:
             self.original.write_folder(path, trained, dtype)
 
@@ -186,7 +187,7 @@ class WholeModel(Method):
         }
         if path.suffix in SINGLE_FILES:
             tensors = single_file(self.original.parts, stored, family.spare, dtype)
-            SINGLE_FILES[path.suffix](path, tensors, {"format": "pt", **metadata})
+            SINGLE_FILES[path.suffix](path, tensors, metadata)
             return
         with write_result(path) as temporary:
             plain = {part: plain_names(part, its) for part, its in stored.items()}

@@ -25,6 +25,7 @@ from train_core.models.ways_back import Way, ways_back
 
 Trained = Mapping[str, Mapping[str, Stored]]  # part -> the module's tensor -> what it is now
 Stamps = dict[Path, tuple[int, int]]
+STABILITY = "https://github.com/Stability-AI/generative-models"  # whose layout a single file has
 SETTINGS = (".json", ".txt", ".md", ".model")  # of a diffusers folder: what is not weights
 
 

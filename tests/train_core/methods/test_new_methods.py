@@ -87,6 +87,8 @@ def test_its_metadata_is_that_of_a_model_and_names_no_network(run: Run) -> None:
             metadata = file.metadata()
         assert metadata["modelspec.architecture"] == architecture
         assert metadata["ss_num_train_images"] == "8"
+        if kind == WHOLE:  # a single file, in the layout of those
+            assert metadata["modelspec.implementation"] == "https://github.com/Stability-AI/generative-models"
         assert "ss_network_module" not in metadata
 
 

@@ -18,10 +18,10 @@ from train_core.models.folder_writing import fill_folder, plain_names
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.load import Opened
 from train_core.models.noise_kinds import IN_METADATA, with_signs
+from train_core.models.original import STABILITY
 from train_core.workshop.common.report import Report
 
 Parts = Mapping[str, Mapping[str, Stored]]
-STABILITY = "https://github.com/Stability-AI/generative-models"  # whose layout the file has
 
 
 def write_checkpoint(
