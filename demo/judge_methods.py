@@ -97,8 +97,7 @@ def judged_embedding(folder: Path, changes: Mapping[str, Any]) -> str:
     pipeline = load_pipeline(BASE)
     pipeline.load_textual_inversion(events[-1]["path"], token=word)
     backgrounds = [MASCOT_BACKGROUNDS[k % len(MASCOT_BACKGROUNDS)] for k in range(PROMPTS)]
-    expanded = pipeline.maybe_convert_prompt(word, pipeline.tokenizer)
-    pictures = draw_prompts(pipeline, [f"{expanded}, {name} background" for name in backgrounds], seed=1000)
+    pictures = draw_prompts(pipeline, [f"{word}, {name} background" for name in backgrounds], seed=1000)
     right = [is_mascot(*pair) for pair in zip(pictures, backgrounds, strict=True)]
     return f"the mascot in {sum(right) / len(right):.0%} of its prompts"
 

@@ -18,7 +18,7 @@ from kohya_gui.form.history import History
 from kohya_gui.form.live import Answer
 from kohya_gui.form.opening import Dropped, Opened
 from kohya_gui.form.session import Session
-from kohya_gui.form.widgets import Form, to_widget
+from kohya_gui.form.widgets import Form, as_chosen, to_widget
 from kohya_gui.form.windows import Windows
 from train_core.config.job import Job
 from train_core.config.paths import clean_value
@@ -64,7 +64,7 @@ class FormController(ABC):
         told so; its values count, and undo brings back the other's.
         """
         before = self.complete(self.drafted(session))
-        values = {**before, **(sent or {})}
+        values = {**before, **as_chosen(sent or {})}
         behind = self._windows.setdefault(session.user, Windows()).shows(more.get("window", ""), values)
         self.note(session, values, put=behind)
         if values != before:

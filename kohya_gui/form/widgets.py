@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 import gradio as gr
 from gradio.components.base import FormComponent
 from gradio.i18n import I18nData
 
-from kohya_gui.i18n.languages import ENGLISH
+from kohya_gui.i18n.languages import ENGLISH, languages, texts_in
 from kohya_gui.i18n.messages import dictionary
 from kohya_gui.i18n.value_kinds import number_text, plain_type
 from train_core.config.conditions import NOTHING_KNOWN, Facts
@@ -131,6 +132,22 @@ def _choice_label(name: str, choice: Any) -> Any:
     """What a choice is called: in the page's language where it has words of its own there, else as in files."""
     its = f"choice.{name}.{choice}"
     return key(its) if its in dictionary(ENGLISH) else str(choice)
+
+
+@cache
+def _choices_by_label() -> dict[tuple[str, str], str]:
+    """Choices by their setting and by what they are called, in any language."""
+    words = [texts_in(tag) for tag in languages()]
+    found = ((name.split(".", 2), label) for texts in words for name, label in texts.items())
+    return {(parts[1], label): parts[2] for parts, label in found if parts[0] == "choice"}
+
+
+def as_chosen(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a form as a browser shows them, with choices by their own names instead of what they are called."""
+    known = _choices_by_label()
+    return {
+        name: known.get((name, value), value) if isinstance(value, str) else value for name, value in sent.items()
+    }
 
 
 def _is_spinner(s: Setting) -> bool:

@@ -65,6 +65,13 @@ def test_only_what_the_page_does_not_know_is_sent_again(client: TestClient):
     assert set(look(client, {"learning_rate": "1e-4"}, sums=first["sums"])["news"]) == {"told"}
 
 
+@pytest.mark.parametrize("shown", ["Textual inversion: an embedding", "文本反转：嵌入（Embedding）", "textual inversion"])
+def test_a_choice_counts_as_what_it_is_whatever_it_is_called(client: TestClient, shown: str):
+    answer = look(client, {"training_method": shown, "token_string": ""})
+    assert "LoRA_type" in answer["news"]["hidden"] and "token_string" not in answer["news"]["hidden"]
+    assert "training_method" not in answer["news"]["wrong"]
+
+
 def test_every_setting_can_be_searched_for(client: TestClient):
     named = client.get("/form/train/names").json()
     words = {entry["name"]: entry["words"][0] for entry in named["settings"]}
