@@ -65,7 +65,9 @@ def test_only_what_the_page_does_not_know_is_sent_again(client: TestClient):
     assert set(look(client, {"learning_rate": "1e-4"}, sums=first["sums"])["news"]) == {"told"}
 
 
-@pytest.mark.parametrize("shown", ["Textual inversion: an embedding", "文本反转：嵌入（Embedding）", "textual inversion"])
+@pytest.mark.parametrize(
+    "shown", ["Textual inversion: an embedding", "文本反转：嵌入（Embedding）", "textual inversion"]
+)
 def test_a_choice_counts_as_what_it_is_whatever_it_is_called(client: TestClient, shown: str):
     answer = look(client, {"training_method": shown, "token_string": ""})
     assert "LoRA_type" in answer["news"]["hidden"] and "token_string" not in answer["news"]["hidden"]
