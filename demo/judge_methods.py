@@ -31,7 +31,7 @@ import torch
 from demo.base_file import load_pipeline
 from demo.judge import is_mascot, obeys
 from demo.judge_base import BASE, draw_prompts, held_out_scenes, judge_mascot
-from demo.world import MASCOT_BACKGROUNDS, ROBOT, all_scenes, caption, draw, is_held_out
+from demo.world import MASCOT_BACKGROUNDS, ROBOT, all_scenes, caption, draw, is_held_out, mascot_caption
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import program_presets_dir, runs_dir
 from train_core.jobs.start import start_job
@@ -45,7 +45,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fine-tuning": {"training_method": "fine-tuning", "learning_rate": 2e-4, "max_train_epochs": 3},
     "embedding": {
         "training_method": "textual inversion", "token_string": "cruxbot", "num_vectors_per_token": 4,
-        "init_word": "robot", "learning_rate": 5e-3, "max_train_epochs": 8,
+        "init_word": "robot", "learning_rate": 1e-2, "max_train_epochs": 16,
     },
     "hypernetwork": {
         "training_method": "hypernetwork", "learning_rate": 5e-4, "max_train_epochs": 2, "validation_split": 0.25,
@@ -90,14 +90,14 @@ def judged_model(method: str) -> Callable[[Path, Mapping[str, Any]], str]:
 
 
 def judged_embedding(folder: Path, changes: Mapping[str, Any]) -> str:
-    """The mascot drawn by the base model with a new word."""
+    """The mascot drawn by the base model with a new word before its captions, as it was trained."""
     settings = {**SETTINGS["embedding"], **changes}
     word = str(settings["token_string"])
     events = trained(folder, settings)
     pipeline = load_pipeline(BASE)
     pipeline.load_textual_inversion(events[-1]["path"], token=word)
     backgrounds = [MASCOT_BACKGROUNDS[k % len(MASCOT_BACKGROUNDS)] for k in range(PROMPTS)]
-    pictures = draw_prompts(pipeline, [f"{word}, {name} background" for name in backgrounds], seed=1000)
+    pictures = draw_prompts(pipeline, [f"{word}, {mascot_caption(name)}" for name in backgrounds], seed=1000)
     right = [is_mascot(*pair) for pair in zip(pictures, backgrounds, strict=True)]
     return f"the mascot in {sum(right) / len(right):.0%} of its prompts"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kohya_gui.form.reading import read_leniently
+from kohya_gui.form.reading import Reading, read_leniently
 from kohya_gui.runs.devices import unfit
 from kohya_gui.runs.occupancy import hardware
 from train_core.config.checks.applicability import not_for_this_model
@@ -87,7 +87,7 @@ def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
         config=config,
         subsets=_subsets(DataSettings.of(config), stamp),
         errors=(*errors, *missing(config, source), *conflicts, *files.problems, *machine),
-        warnings=unique((*reading.warnings, *oddities(config), *files.warnings, *unused)),
+        warnings=unique((*_of_this_method(reading), *oddities(config), *files.warnings, *unused)),
         unreadable=errors,
         notices=files.notices,
         trained=_trained_on(_Named.by(config), stamp),
@@ -95,6 +95,17 @@ def check_form(values: Mapping[str, Any], source: str) -> CheckedForm:
     )
     long = too_long(checked.work, checked.count) if checked.work and checked.count else []
     return replace(checked, errors=(*checked.errors, *long)) if long else checked
+
+
+def _of_this_method(reading: Reading[TrainConfig]) -> Iterator[Problem]:
+    """The warnings of a reading without those on settings that are another method's: whoever changes the method of a
+    form leaves their values behind, and does not see them any more."""
+    declared, values = {s.name: s for s in TrainConfig.settings()}, reading.config.flat()
+    for found in reading.warnings:
+        setting = declared.get(str(found.params.get("name")))
+        unmet = setting.applies_to.unmet(values).settings if setting and found.code == "not_applicable" else ()
+        if "training_method" not in unmet:
+            yield found
 
 
 class _Named(NamedTuple):

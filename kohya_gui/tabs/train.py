@@ -25,9 +25,8 @@ from train_core.config.jobs.try_out import TryConfig
 
 # What a beginner fills in, in this order; the settings of all other cards are good as they are.
 ESSENTIAL = (
-    "training_method", "pretrained_model_name_or_path", "train_data_dir", "output_name", "output_dir",
-    "max_train_epochs",
-    "train_batch_size", "resolution", "sample_prompts",
+    "training_method", "token_string", "pretrained_model_name_or_path", "train_data_dir", "output_name", "output_dir",
+    "max_train_epochs", "train_batch_size", "resolution", "sample_prompts",
 )  # fmt: skip
 PLAN = joined(Markup('<div id="{}"></div>').format(part) for part in ("report", "problems", "tried", "plan", "folders"))
 

@@ -74,6 +74,13 @@ def test_a_choice_counts_as_what_it_is_whatever_it_is_called(client: TestClient,
     assert "training_method" not in answer["news"]["wrong"]
 
 
+def test_what_another_method_leaves_behind_is_not_spoken_of(client: TestClient):
+    left = {"network_dim": "16", "LoRA_type": "LoHa", "training_method": "DreamBooth"}
+    said = look(client, left)["news"]["messages"]
+    assert "network_dim" not in said and "LoRA_type" not in said
+    assert "token_string" in look(client, {"training_method": "textual inversion"})["news"]["messages"]
+
+
 def test_every_setting_can_be_searched_for(client: TestClient):
     named = client.get("/form/train/names").json()
     words = {entry["name"]: entry["words"][0] for entry in named["settings"]}

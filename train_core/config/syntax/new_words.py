@@ -33,6 +33,7 @@ def new_words(settings: EmbeddingSettings) -> tuple[NewWord, ...]:
             problem(
                 "no_new_word",
                 "token_string is empty. Enter the new word that is to be trained, such as zuko-fox.",
+                name="token_string",
             )
         )
     for word in words:

@@ -35,6 +35,8 @@ def result_bytes(config: TrainConfig, measures: Measures | None) -> int | None:
         return whole_model_bytes(config)
     each = BYTES[config.output.save_precision]
     if method == "textual inversion":
+        if not config.embedding.token_string.strip():
+            return None  # which the checks tell
         return each * sum(one.vectors for one in new_words(config.embedding)) * sum(one.width for one in measures.texts)
     if method == "hypernetwork":
         return each * _hypernetwork(config, measures)
