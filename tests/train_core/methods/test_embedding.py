@@ -237,6 +237,7 @@ def found_by(prepare: Prepare, **values: Any) -> list[str]:
     return [found.code for found in (*read.warnings, *findings.problems, *findings.warnings)]
 
 
+@pytest.mark.slow  # every_method shows it for a whole model in the fast tier, and for every method in the slow one
 def test_two_processes_learn_the_word_that_one_learns_with_twice_the_batch(prepare: Prepare) -> None:
     settings = {
         "training_method": "textual inversion", "token_string": "zuko, mira-1", "num_vectors_per_token": "2",
