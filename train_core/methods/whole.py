@@ -20,7 +20,7 @@ from train_core.facts.run.schedules import steps_in
 from train_core.methods.method import Method
 from train_core.methods.weights import Weight, chosen, weights_of
 from train_core.models.family import Family
-from train_core.models.files.pickling import write_pickled
+from train_core.models.files.pickling import write_pickled_state
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import write_result, write_safetensors
 from train_core.models.folder_writing import fill_folder, plain_names
@@ -29,7 +29,7 @@ from train_core.models.original import STABILITY, Original
 
 
 def _write_ckpt(path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> None:
-    write_pickled(path, tensors)  # which has no place for metadata
+    write_pickled_state(path, tensors)  # which has no place for metadata
 
 
 SINGLE_FILES = {".safetensors": write_safetensors, ".ckpt": _write_ckpt}

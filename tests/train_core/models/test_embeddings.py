@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.pickles import read_by_a1111
 from tests.tiny import tiny_file, tiny_modules
 from tests.tiny_families import file_of, modules_of, tokenizer
 from train_core.config.problems import UserError
@@ -121,6 +122,10 @@ def test_what_is_no_embedding_for_this_model_is_said(tmp_path: Path, contents: d
     with pytest.raises(UserError) as raised:
         read_embedding(tmp_path / "x.safetensors", (768,))
     assert [found.code for found in raised.value.problems] == [code]
+
+
+def test_a_pickle_has_no_entry_that_a1111_refuses(tmp_path: Path) -> None:
+    assert read_by_a1111(written(tmp_path / "zuko.pt", vectors_of(3, 768)))
 
 
 def test_a_picture_keeps_its_embedding_where_only_its_pixels_are_kept(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.pickles import read_by_a1111
 from tests.tiny import original_state_dict, tiny_file, tiny_folder
 from tests.tiny_families import file_of, folder_of, inpainting_tensors, tensors_of
 from train_core.facts.models.model_files import base_files
-from train_core.models.files.pickling import write_pickled
+from train_core.models.files.pickling import write_pickled_state
 from train_core.models.files.stored import Stored, in_memory
 from train_core.models.files.writing import write_safetensors
 from train_core.models.load import open_model
@@ -185,8 +186,9 @@ def test_a_folder_stays_a_folder_with_all_that_stands_beside_its_weights(kind: s
 def test_a_pickled_file_is_what_torch_reads_and_the_same_bytes_each_time(tmp_path: Path) -> None:
     original = opened(tiny_file())
     for name in ("first.ckpt", "second.ckpt"):
-        write_pickled(tmp_path / name, original.single_file(doubled(original, "unet"), torch.float16))
+        write_pickled_state(tmp_path / name, original.single_file(doubled(original, "unet"), torch.float16))
     assert (tmp_path / "first.ckpt").read_bytes() == (tmp_path / "second.ckpt").read_bytes()
+    assert read_by_a1111(tmp_path / "first.ckpt")
     state = torch.load(tmp_path / "first.ckpt", weights_only=True)["state_dict"]
     before = original_state_dict()
     assert state.keys() == before.keys()

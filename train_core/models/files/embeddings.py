@@ -14,6 +14,7 @@ from torch import Tensor
 from train_core.facts.models.embedding_files import OURS, is_picture, vectors_in, widths_problem
 from train_core.facts.models.embedding_pictures import CLIP_G, CLIP_L, PARAMETERS, read_picture, save_picture
 from train_core.models.files.finite import rounded
+from train_core.models.files.pickling import save_pickled
 from train_core.models.files.stored import in_memory, open_weights
 from train_core.models.files.writing import write_result, write_safetensors
 
@@ -87,8 +88,7 @@ def _as_in_a1111(tensors: Mapping[str, Tensor], origin: Origin) -> dict[str, Any
 
 
 def _write_pickle(path: Path, said: Mapping[str, Any], picture: Path | None) -> None:
-    with path.open("wb") as file:  # by its name, torch would name the archive's folder after it
-        torch.save(dict(said), file)
+    save_pickled(path, said)
 
 
 def _write_picture(path: Path, said: Mapping[str, Any], picture: Path | None) -> None:

@@ -1,4 +1,8 @@
-"""Writing pickled checkpoints as torch has them, tensor by tensor, so that no second copy of a model is in memory."""
+"""Writing pickles of tensors as torch has them: checkpoints tensor by tensor, so that no second copy of a model is in
+memory, and what is small as a whole.
+
+Their archives have the entries that every version of A1111 allows, and no others.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ class _Pickler(pickle.Pickler):
         return obj.id if isinstance(obj, _Storage) else None
 
 
-def write_pickled(
+def write_pickled_state(
     path: Path, tensors: Mapping[str, Stored], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> None:
     """Write `tensors` to `path` under "state_dict", each in its stated dtype, as `write_safetensors` does.
@@ -68,12 +72,28 @@ def write_pickled(
     _Pickler(listing, protocol=2).dump({"state_dict": state})
     with writing.write_result(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_entry("data.pkl"), listing.getvalue())
-        archive.writestr(_entry("byteorder"), b"little")
         for done, (name, one) in enumerate(known.items(), 1):
             with archive.open(_entry(f"data/{state[name].key}"), "w", force_zip64=True) as file:
                 file.write(writing.bytes_of(writing.as_written(one, path, name)))
             progress(done, len(known))
         archive.writestr(_entry("version"), b"3\n")
+
+
+def write_pickled(path: Path, contents: Mapping[Any, Any]) -> None:
+    """Write `contents`, plain values and tensors within dicts, lists and tuples. UserError where that fails."""
+    with writing.write_result(path) as temporary:
+        save_pickled(temporary, contents)
+
+
+def save_pickled(path: Path, contents: Mapping[Any, Any]) -> None:
+    """Write them to `path` itself, as they come."""
+    buffer = BytesIO()
+    torch.save(dict(contents), buffer)
+    with zipfile.ZipFile(buffer) as made, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for entry in made.infolist():
+            name = entry.filename.partition("/")[2]
+            if name in ("data.pkl", "version") or name.startswith("data/"):
+                archive.writestr(_entry(name), made.read(entry))
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

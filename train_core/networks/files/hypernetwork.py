@@ -13,7 +13,7 @@ from train_core.config.syntax.hypernetworks import Structure
 from train_core.facts.adapters.hypernetwork_files import HypernetworkFile
 from train_core.facts.models.tensor_files import TensorFile
 from train_core.models.files.finite import rounded
-from train_core.models.files.pickled import write_pickled
+from train_core.models.files.pickling import write_pickled
 from train_core.models.files.stored import stored_tensors
 
 SHORT_HASH = 10  # digits by which A1111 names a checkpoint

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from train_core.config.problems import problem
-from train_core.models.files.pickling import write_pickled
+from train_core.models.files.pickling import write_pickled_state
 from train_core.models.files.stored import Stored
 from train_core.models.files.writing import write_result, write_safetensors
 from train_core.models.folder_writing import fill_folder, plain_names
@@ -47,7 +47,7 @@ def write_pickled_checkpoint(
     tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
     _tell_what_is_left(opened, report)
     # There are no metadata that could tell.
-    write_pickled(path, with_signs(opened, tensors, all_kinds=True), report.stage("saving"))
+    write_pickled_state(path, with_signs(opened, tensors, all_kinds=True), report.stage("saving"))
     report.saved(path)
 
 
