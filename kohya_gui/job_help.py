@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MOST_USED = {
+    "training_method": "LoRA, DreamBooth, fine-tuning, textual inversion or hypernetwork",
     "pretrained_model_name_or_path": "base model: a file, a diffusers folder or a hub id",
     "train_data_dir": "folder of the image folders, such as 10_zuko dog",
     "output_dir": "folder of the results",
@@ -20,9 +21,10 @@ MOST_USED = {
     "resume": "a state to go on from, or last",
 }
 SECTIONS = (
-    "Source model", "Folders and images", "Captions", "Augmentation and masks", "Network", "Algorithm and start",
-    "Parameters", "Memory and speed", "Noise and loss", "Optimizer", "Rates of blocks and layers", "Validation",
-    "Samples", "Saving", "Stopping and resuming", "Making class images", "Devices",
+    "Source model", "Folders and images", "Captions", "Augmentation and masks", "Method", "New words", "Whole model",
+    "Network", "Algorithm and start", "Hypernetwork", "Parameters", "Memory and speed", "Noise and loss", "Optimizer",
+    "Rates of blocks and layers", "Validation", "Samples", "Saving", "Stopping and resuming", "Making class images",
+    "Devices",
 )  # fmt: skip
 WHERE = "docs/settings.md describes all settings and their defaults; the page shows the same help at each field."
 
