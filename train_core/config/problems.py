@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,15 @@ def cause_of(error: Exception) -> str:
 def unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """`problems` without duplicates."""
     return tuple({found.text: found for found in problems}.values())
+
+
+def problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
+    """The problems that `check` raises."""
+    try:
+        check()
+    except UserError as error:
+        return error.problems
+    return ()
 
 
 def raise_if_any(problems: Iterable[Problem]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from train_core.config.interop.accelerate_file import read_sharding
 from train_core.config.job import Job
 from train_core.config.jobs.table import named
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, problem, problems_of
 from train_core.config.sections.method import WHOLE
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.samples import SampleSettings
@@ -94,15 +93,6 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices, model.base)
 
 
-def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
-    """The problems that `check` raises."""
-    try:
-        check()
-    except UserError as error:
-        return error.problems
-    return ()
-
-
 def _model(config: TrainConfig) -> Findings:
     """Problems of the model, of a VAE of its own, and of settings that do not suit the model."""
     model = config.model
@@ -134,16 +124,16 @@ def _model(config: TrainConfig) -> Findings:
 def _network_problems(config: TrainConfig) -> list[Problem]:
     """Problems of the layers' preset and of adapter files to start from: their ends tell damaged ones."""
     network, algorithm = config.network, config.algorithm
-    problems = list(_problems_of(lambda: layer_preset(network.LyCORIS_preset, network.conv_dim is not None)))
+    problems = list(problems_of(lambda: layer_preset(network.LyCORIS_preset, network.conv_dim is not None)))
     for path in (*algorithm.base_weights, algorithm.network_weights):
         if path.strip():
-            problems += _problems_of(partial(read_tensor_file, Path(path.strip())))
+            problems += problems_of(partial(read_tensor_file, Path(path.strip())))
     return problems
 
 
 def _hypernetwork_problems(path: str) -> tuple[Problem, ...]:
     """Problems of a hypernetwork that is continued."""
-    return _problems_of(partial(read_hypernetwork, Path(path))) if path else ()
+    return problems_of(partial(read_hypernetwork, Path(path))) if path else ()
 
 
 def _new_words(config: TrainConfig) -> Findings:
@@ -151,8 +141,8 @@ def _new_words(config: TrainConfig) -> Findings:
     if config.method.training_method != "textual inversion" or word_contradictions(config):
         return Findings((), ())
     words = new_words(config.embedding)
-    problems = [*word_problems(words), *_problems_of(lambda: wording_of(config.embedding))]
-    problems += [found for word in words if word.file for found in _problems_of(partial(look_into, Path(word.file)))]
+    problems = [*word_problems(words), *problems_of(lambda: wording_of(config.embedding))]
+    problems += [found for word in words if word.file for found in problems_of(partial(look_into, Path(word.file)))]
     if problems:
         return Findings(tuple(problems), ())
     subsets = survey(DataSettings.of(config)).subsets
@@ -248,7 +238,7 @@ def _clip_skip_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
 
 def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem, ...]:
     defaults = PromptDefaults.at(resolution, samples.sample_sampler)
-    return _problems_of(lambda: parse_prompts(samples.sample_prompts, defaults))
+    return problems_of(lambda: parse_prompts(samples.sample_prompts, defaults))
 
 
 def _images(config: TrainConfig) -> Findings:
@@ -332,7 +322,7 @@ def _longer_captions(paths: list[Path]) -> list[Problem]:
 
 def _output_problems(output: OutputSettings, samples: SampleSettings) -> list[Problem]:
     """Reasons why results cannot be written to the output folder, which may not exist yet."""
-    if output.metadata_thumbnail and (problems := _problems_of(lambda: thumbnail_url(output.metadata_thumbnail))):
+    if output.metadata_thumbnail and (problems := problems_of(lambda: thumbnail_url(output.metadata_thumbnail))):
         return list(problems)
     if not output.output_dir:
         return []

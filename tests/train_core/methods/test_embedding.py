@@ -18,19 +18,17 @@ from tests.tiny import tiny_file, tiny_modules
 from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_processes import train_with
+from tests.train_core.methods.trainings import pictures, result, trained
 from train_core.config.files import read_config
-from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
 from train_core.config.syntax.new_words import NewWord
 from train_core.events.event import Event
-from train_core.events.kinds import Finished, Resumed, SampleDrawn, Validated
+from train_core.events.kinds import Resumed, Validated
 from train_core.facts.captions.new_words import word_problems
 from train_core.facts.captions.token_count import tokens_of
 from train_core.facts.preflight import examine
-from train_core.jobs.train import finish, open_run
 from train_core.methods.embedding import Embedding
 from train_core.models.files.embeddings import read_vectors
-from train_core.run.loop import train
 from train_core.run.training import Training
 
 FILES = {"sd1": tiny_file, "sd2": lambda: file_of("sd2"), "sdxl": lambda: file_of("sdxl")}
@@ -43,34 +41,14 @@ Run = Callable[..., tuple[Training, list[Event]]]
 def run(prepare: Prepare) -> Run:
     """A function that trains a word with settings by name; the run, and what it said."""
 
-    def trained(name: str = "word", kind: str = "sd1", **values: Any) -> tuple[Training, list[Event]]:
+    def with_settings(name: str = "word", kind: str = "sd1", **values: Any) -> tuple[Training, list[Event]]:
         settings = {
             "training_method": "textual inversion", "token_string": "zuko", "num_vectors_per_token": "3",
             "learning_rate": 5e-3, "pretrained_model_name_or_path": str(FILES[kind]()), **values,
         }  # fmt: skip
-        config = read_config(prepare(name, **settings)).config.in_force()
-        folder, said = runs_dir() / name, list[Event]()
-        folder.mkdir(parents=True, exist_ok=True)
-        done = open_run(config, folder, said.append)
-        if config.samples.sample_at_first and done.step == 0:
-            done.upkeep.samples.draw(0, None)
-        train(done)
-        finish(done, said.append)
-        return done, said
+        return trained(prepare(name, **settings), name)
 
-    return trained
-
-
-def result(said: list[Event]) -> Path:
-    last = said[-1]
-    assert isinstance(last, Finished)
-    assert last.status == "completed"
-    assert last.path is not None
-    return Path(last.path)
-
-
-def pictures(said: list[Event]) -> list[np.ndarray]:
-    return [np.asarray(Image.open(event.path)).astype(int) for event in said if isinstance(event, SampleDrawn)]
+    return with_settings
 
 
 def word_of(run: Training, place: int = 0) -> Tensor:

@@ -2,64 +2,42 @@
 
 from __future__ import annotations
 
-import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
+from tests.pickles import read_by_a1111
 from tests.tiny import TEXT_WIDTH, UNET_WIDTHS, tiny_file
 from tests.tiny_families import file_of
 from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.methods.trainings import pictures, result, trained
 from train_core.config.files import read_config
 from train_core.config.places import runs_dir
 from train_core.config.problems import UserError
 from train_core.config.sections.hypernetwork import HypernetworkSettings
 from train_core.config.sections.model import ModelSettings
 from train_core.events.event import Event
-from train_core.events.kinds import Finished, SampleDrawn
 from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.models.about import about
-from train_core.jobs.train import finish, open_run
+from train_core.jobs.train import open_run
 from train_core.methods.hypernetwork import Hypernetwork
 from train_core.models.load import load_family
-from train_core.run.loop import train
 from train_core.run.training import Training
 
-# What A1111 lets into an archive, in its first versions that checked.
-ALLOWED = re.compile(r"^([^/]+)/((data/\d+)|version|(data\.pkl))$")
 DEEP = {"layer_structure": "1, 1.5, 2, 1", "activation_func": "mish", "add_layer_norm": True, "use_dropout": True}
 Run = Callable[..., tuple[Training, list[Event]]]
 
 
 @pytest.fixture
 def run(prepare: Prepare) -> Run:
-    def trained(name: str, **values: Any) -> tuple[Training, list[Event]]:
-        config = read_config(prepare(name, training_method="hypernetwork", **values)).config
-        folder, said = runs_dir() / name, list[Event]()
-        folder.mkdir(parents=True, exist_ok=True)
-        run = open_run(config, folder, said.append)
-        if config.samples.sample_at_first and run.step == 0:
-            run.upkeep.samples.draw(0, None)
-        train(run)
-        finish(run, said.append)
-        return run, said
+    def with_settings(name: str, **values: Any) -> tuple[Training, list[Event]]:
+        return trained(prepare(name, training_method="hypernetwork", **values), name)
 
-    return trained
-
-
-def result(said: list[Event]) -> Path:
-    last = said[-1]
-    assert isinstance(last, Finished)
-    assert last.status == "completed"
-    assert last.path is not None
-    return Path(last.path)
+    return with_settings
 
 
 def as_a1111_has_it(file: Path) -> Callable[[Tensor, int], Tensor]:
@@ -92,9 +70,8 @@ def test_it_learns_and_its_file_is_one_of_a1111s(run: Run) -> None:
     assert content["layer_structure"] == [1, 2, 1]
     assert (content["step"], content["name"], content["sd_checkpoint_name"]) == (done.step, "fox", "tiny")
     assert list(content[TEXT_WIDTH][0]) == ["linear.0.weight", "linear.0.bias", "linear.1.weight", "linear.1.bias"]
-    with zipfile.ZipFile(path) as archive:
-        assert all(map(ALLOWED.match, archive.namelist()))
-    first, last = (np.asarray(Image.open(one.path)).astype(int) for one in said if isinstance(one, SampleDrawn))
+    assert read_by_a1111(path)
+    first, last = pictures(said)
     assert (first != last).any()
     found = about(path)
     assert found is not None

@@ -6,24 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tests.tiny import tiny_file
 from tests.train_core.jobs.conftest import Prepare
-from train_core.config.files import read_config
-from train_core.config.places import runs_dir
+from tests.train_core.methods.trainings import pictures, result, trained
 from train_core.config.sections.model import ModelSettings
 from train_core.events.event import Event
-from train_core.events.kinds import Finished, Resumed, SampleDrawn
-from train_core.jobs.train import finish, open_run
+from train_core.events.kinds import Resumed
 from train_core.models.family import Family
 from train_core.models.load import load_family
-from train_core.run.loop import train
 from train_core.run.training import Training
 
 WHOLE, WORD = "fine-tuning", "textual inversion"
@@ -36,31 +31,11 @@ Run = Callable[..., tuple[Training, list[Event]]]
 def run(prepare: Prepare) -> Run:
     """A function that trains with the settings of a job class; the run, and what it said."""
 
-    def trained(kind: str, name: str, **values: Any) -> tuple[Training, list[Event]]:
+    def with_settings(kind: str, name: str, **values: Any) -> tuple[Training, list[Event]]:
         words = {"token_string": "zuko", "num_vectors_per_token": "2"} if kind == WORD else {}
-        config = read_config(prepare(name, training_method=kind, **words, **values)).config
-        folder, said = runs_dir() / name, list[Event]()
-        folder.mkdir(parents=True, exist_ok=True)
-        run = open_run(config, folder, said.append)
-        if config.samples.sample_at_first and run.step == 0:
-            run.upkeep.samples.draw(0, None)
-        train(run)
-        finish(run, said.append)
-        return run, said
+        return trained(prepare(name, training_method=kind, **words, **values), name)
 
-    return trained
-
-
-def result(said: list[Event]) -> Path:
-    last = said[-1]
-    assert isinstance(last, Finished)
-    assert last.status == "completed"
-    assert last.path is not None
-    return Path(last.path)
-
-
-def pictures(said: list[Event]) -> list[np.ndarray]:
-    return [np.asarray(Image.open(event.path)).astype(int) for event in said if isinstance(event, SampleDrawn)]
+    return with_settings
 
 
 def model_in(path: Path) -> Family:

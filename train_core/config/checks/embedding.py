@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, UserError, problem, problems_of
 from train_core.config.syntax.new_words import new_words
 from train_core.config.syntax.stages import parse_stages
 
@@ -15,11 +15,7 @@ def word_contradictions(config: TrainConfig) -> list[Problem]:
     """What makes the new words impossible; nothing where none are trained."""
     if config.method.training_method != "textual inversion":
         return []
-    try:
-        new_words(config.embedding)
-    except UserError as error:
-        return list(error.problems)
-    return []
+    return list(problems_of(lambda: new_words(config.embedding)))
 
 
 def word_oddities(config: TrainConfig) -> list[Problem]:

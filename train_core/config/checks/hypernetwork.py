@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import Problem, UserError
+from train_core.config.problems import Problem, problems_of
 from train_core.config.syntax.hypernetworks import structure_of
 
 
@@ -11,8 +11,4 @@ def hypernetwork_contradictions(config: TrainConfig) -> list[Problem]:
     """Problems of the structure of a new hypernetwork."""
     if "layer_structure" not in config.applicable():
         return []
-    try:
-        structure_of(config.hypernetwork)
-    except UserError as error:
-        return list(error.problems)
-    return []
+    return list(problems_of(lambda: structure_of(config.hypernetwork)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from train_core.config.checks.arguments import optimizer_argument_problems
 from train_core.config.checks.conflicts import conflicts
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.phrases import joined
-from train_core.config.problems import Problem, UserError, problem
+from train_core.config.problems import Problem, problem, problems_of
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.rates import RateSettings
 from train_core.config.syntax.arguments import parse_arguments
@@ -39,8 +39,8 @@ RATIOS = ("loraplus_lr_ratio", "loraplus_unet_lr_ratio", "loraplus_text_encoder_
 def optimizer_contradictions(config: TrainConfig, rates: dict[str, float]) -> list[Problem]:
     """Contradictions that make these settings impossible together; `rates` are those of the parts that train."""
     unreadable = [
-        *_problems_of(lambda: parse_arguments(config.optimizer.optimizer_args, "optimizer_args")),
-        *_problems_of(lambda: parse_arguments(config.optimizer.lr_scheduler_args, "lr_scheduler_args")),
+        *problems_of(lambda: parse_arguments(config.optimizer.optimizer_args, "optimizer_args")),
+        *problems_of(lambda: parse_arguments(config.optimizer.lr_scheduler_args, "lr_scheduler_args")),
         *_block_weights(config.rates),
     ]
     if unreadable:
@@ -188,7 +188,7 @@ def _block_weights(rates: RateSettings) -> list[Problem]:
     return [
         found
         for name in BLOCK_WEIGHTS
-        for found in _problems_of(partial(read_factors, getattr(rates, name), _most_blocks(), name))
+        for found in problems_of(partial(read_factors, getattr(rates, name), _most_blocks(), name))
     ]
 
 
@@ -225,7 +225,7 @@ def _stages(optimizer: OptimizerSettings) -> list[Problem]:
                 "learning_rate to the first stage's rate.",
             )
         ]
-    return _problems_of(lambda: parse_stages(optimizer.lr_stages, "lr_stages"))
+    return list(problems_of(lambda: parse_stages(optimizer.lr_stages, "lr_stages")))
 
 
 def _schedule_arguments(optimizer: OptimizerSettings) -> list[Problem]:
@@ -291,11 +291,3 @@ def _fused(config: TrainConfig) -> list[Problem]:
             conflicts=found,
         )
     ]
-
-
-def _problems_of(read: Callable[[], object]) -> list[Problem]:
-    try:
-        read()
-    except UserError as error:
-        return list(error.problems)
-    return []
