@@ -42,7 +42,7 @@ def groups(pictures: Iterable[Measures], parts: Iterable[tuple[int, int]] = ()) 
     hashes, mirrored = np.frombuffer(numbers, dtype=np.uint64).reshape(-1, 2).T.copy()
     colours = np.frombuffer(pixels, dtype=np.uint8).reshape(len(hashes), -1) if len(hashes) else np.empty((0, 0))
     same, alike = _Sets(len(hashes)), _Sets(len(hashes))
-    for first, second, is_mirrored in _close(hashes, mirrored):
+    for first, second, is_mirrored in _close(hashes, mirrored, same):
         if same.joined(first, second):
             continue
         alike.join(first, second)
@@ -59,15 +59,20 @@ def groups(pictures: Iterable[Measures], parts: Iterable[tuple[int, int]] = ()) 
     return sorted(found, key=lambda group: (group.kind != "same", -len(group.members), group.members))
 
 
-def _close(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> Iterator[tuple[int, int, bool]]:
-    """All pairs whose hashes differ in 8 bits at most, and whether the second one is mirrored for that."""
+def _close(
+    hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64], same: _Sets
+) -> Iterator[tuple[int, int, bool]]:
+    """Pairs whose hashes differ in 8 bits at most, and whether the second one is mirrored for that.
+
+    Pairs that were in one set of `same` some rows ago are left out: a thousand frames of one scene make half a million.
+    """
     for start in range(0, len(hashes), ROWS):
-        rows = hashes[start : start + ROWS, None]
+        rows, roots = hashes[start : start + ROWS, None], same.roots()
         for others, is_mirrored in ((hashes, False), (mirrored, True)):
             close = np.bitwise_count(rows ^ others[None, :]) <= MOST_BITS
             firsts, seconds = np.nonzero(close)
             firsts = firsts + start
-            wanted = firsts < seconds
+            wanted = (firsts < seconds) & (roots[firsts] != roots[seconds])
             for first, second in zip(firsts[wanted].tolist(), seconds[wanted].tolist(), strict=True):
                 yield first, second, is_mirrored
 
@@ -100,6 +105,13 @@ class _Sets:
             self._parent[place] = self._parent[self._parent[place]]
             place = self._parent[place]
         return place
+
+    def roots(self) -> NDArray[np.int64]:
+        """For each place, one that stands for all of its set."""
+        roots = np.array(self._parent, dtype=np.int64)
+        while not np.array_equal(further := roots[roots], roots):
+            roots = further
+        return roots
 
     def joined(self, first: int, second: int) -> bool:
         """Whether both are in one set already."""
