@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,22 @@ SAME_IN_EVERY_LANGUAGE = {
 
 def calls(function: str) -> Iterator[tuple[str, str, str]]:
     """(place, code, template) of every call of `problem` or `phrase` in the program."""
+    for place, node in calls_by_name()[function]:
+        texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
+        assert len(texts) == 2, f"{place}: code and template of a {function} must be literal"
+        yield place, *texts
+
+
+@cache
+def calls_by_name() -> dict[str, list[tuple[str, ast.Call]]]:
+    """Every call of `problem` and `phrase` in the program, with its place: parsing all files takes seconds."""
+    found: dict[str, list[tuple[str, ast.Call]]] = {"problem": [], "phrase": []}
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == function:
-                place = f"{path.name}:{node.lineno}"
-                texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
-                assert len(texts) == 2, f"{place}: code and template of a {function} must be literal"
-                yield place, *texts
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and name in found:
+                found[name].append((f"{path.name}:{node.lineno}", node))
+    return found
 
 
 def placeholders(template: str) -> set[str]:
