@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,15 @@ def sources(package: str) -> list[Path]:
     return sorted((app_dir() / package).rglob("*.py"))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All that stands in a file; most walls ask for every file's."""
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Every module that `path` imports, also inside functions and for type checking."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -183,9 +190,9 @@ def test_packages_offer_nothing_from_their_init_files() -> None:
 
 def words_for_kinds(path: Path) -> Iterator[int]:
     """The lines on which `path` asks a line of an event file for its kind, or compares an event's kind with a word."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         asks = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "kind"
-        gets = isinstance(node, ast.Call) and ast.unparse(node).startswith(("event.get('", "e.get('"))
+        gets = isinstance(node, ast.Call) and ast.unparse(node.func) in ("event.get", "e.get")
         compares = isinstance(node, ast.Compare) and any(
             isinstance(word, ast.Constant) and word.value in KINDS for word in ast.walk(node)
         ) and any(isinstance(side, ast.Attribute) and side.attr == "kind" for side in (node.left, *node.comparators))
@@ -210,7 +217,7 @@ def test_kinds_of_base_models_are_named_in_their_table_alone() -> None:
         for package in ("train_core", "kohya_gui")
         for path in sources(package)
         if path.name != "kinds.py"
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and node.value in known
     }
     assert not found
@@ -218,7 +225,7 @@ def test_kinds_of_base_models_are_named_in_their_table_alone() -> None:
 
 def literals(path: Path) -> Iterator[list[str]]:
     """The texts that stand side by side in one list, tuple, set, or among the keys of one dictionary."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         elements = node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else ()
         elements = node.keys if isinstance(node, ast.Dict) else elements
         yield [one.value for one in elements if isinstance(one, ast.Constant) and isinstance(one.value, str)]
