@@ -17,6 +17,7 @@ from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.sampling.denoiser import Predict, denoiser, guided
+from train_core.sampling.noise import brownian_noise, fresh_noise
 from train_core.sampling.sampler_names import SAMPLERS
 
 
@@ -85,15 +86,16 @@ class PictureDrawer:
         family = self.family
         generator = torch.Generator().manual_seed(prompt.seed)
         shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
-
-        def noise() -> Tensor:
-            return torch.randn(shape, generator=generator).to(self.device)
-
         texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
         guide = guided(family, family.encode_weighted(texts, self.extra_tokens), prompt.scale)
         sampler = SAMPLERS[prompt.sampler]
         sigmas = sampler.sigmas(self.process, prompt.steps)
-        start = math.sqrt(1 + sigmas[0] ** 2) * noise()  # latents of variance 1, plus the noise of the first level
+        first = torch.randn(shape, generator=generator).to(self.device)
+        start = math.sqrt(1 + sigmas[0] ** 2) * first  # latents of variance 1, plus the noise of the first level
+        noise = (
+            brownian_noise(shape, sigmas, prompt.seed, self.device) if sampler.brownian
+            else fresh_noise(shape, generator, self.device)
+        )  # fmt: skip
         predict = denoiser(_while_not(self.interrupted, guide), self.process)
         return family.decode(sampler.run(start, predict, sigmas, noise))
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from train_core.config.files import Loaded, read_config, read_values
+from train_core.config.interop.kohya_ss_export import export_kohya_ss, lost_in_kohya_ss
 from train_core.config.interop.lora_types import OF_KOHYA_SS
 from train_core.config.interop.sd_scripts_export import export_toml
 from train_core.config.interop.sd_scripts_options import OPTIONS
@@ -175,6 +176,15 @@ def test_their_ways_of_saving_memory_and_stopping_are_ours_and_theirs_again(
         assert (again.memory, again.training) == (config.memory, config.training)
     else:
         assert exported.startswith("# sd-scripts has nothing like stop_text_encoder_training = '40'.\n")
+
+
+def test_a_sampler_that_they_lack_is_told_and_left_out() -> None:
+    values = {"sample_prompts": "a cat", "sample_sampler": "dpmpp_2m_sde"}
+    exported = export_toml(TrainConfig.from_flat(values))
+    assert exported.startswith("# sd-scripts has nothing like sample_sampler = 'dpmpp_2m_sde'.\n")
+    assert "sample_sampler" not in tomllib.loads(exported)["samples"]
+    assert lost_in_kohya_ss(TrainConfig.from_flat(values)) == ["sample_sampler"]
+    assert json.loads(export_kohya_ss(TrainConfig.from_flat(values)))["sample_sampler"] == "euler_a"
 
 
 def test_what_they_cannot_do_is_told_at_the_top_of_an_export(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_every_sampler_walks_down_from_pure_noise(name: str) -> None:
 
     generator = torch.Generator().manual_seed(0)
 
-    def noise() -> Tensor:
+    def noise(*step: float) -> Tensor:
         return torch.randn(1, 4, 8, 8, generator=generator)
 
     sigmas = sampler.sigmas(process, 20)

@@ -90,6 +90,6 @@ def test_every_sampler_walks_down_from_pure_noise(name):
     sigmas = sampler.sigmas(process, 20)
     start = sigmas[0] * torch.randn(1, 4, 8, 8, generator=generator)
     found = sampler.run(
-        start, denoiser(predict, process), sigmas, lambda: torch.randn(1, 4, 8, 8, generator=generator)
+        start, denoiser(predict, process), sigmas, lambda *_: torch.randn(1, 4, 8, 8, generator=generator)
     )
     assert found.mean().item() == pytest.approx(2, abs=0.1)

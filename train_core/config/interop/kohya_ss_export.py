@@ -15,7 +15,7 @@ from train_core.config.interop.kept import Kept
 from train_core.config.interop.lora_types import LYCORIS, OF_ALGO, OF_KOHYA_SS
 from train_core.config.interop.methods_export import BLOCKS, in_their_words, refuse_hypernetwork
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
-from train_core.config.interop.sd_scripts_options import OPTIONS
+from train_core.config.interop.sd_scripts_options import OPTIONS, SAMPLERS
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.syntax.arguments import parse_numbers, separate
 
@@ -65,7 +65,12 @@ def lost_in_kohya_ss(config: TrainConfig, family: str = "") -> list[str]:
     ]
     _, said = network_in_their_words(applicable, defaults)
     no_field = {"rs_lora", "wd_on_output"}
-    return lost + [name for name in said & no_field if applicable[name]]
+    return [*lost, *(name for name in said & no_field if applicable[name]), *_lost_sampler(config)]
+
+
+def _lost_sampler(config: TrainConfig) -> list[str]:
+    """The setting of the sampler, where it is one that is not offered there."""
+    return [] if config.samples.sample_sampler in SAMPLERS else ["sample_sampler"]
 
 
 def _tab(config: TrainConfig) -> str:
@@ -83,7 +88,7 @@ def _lost_of_other_tabs(config: TrainConfig, family: str) -> list[str]:
     ]
     ends = ("stop_text_encoder_training",)  # a field of percents there
     no_field = [name for name in BLOCKS if "block_lr" in theirs.options and _tab(config) != "Finetuning"]
-    return [*(name for name in (*theirs.lost, *no_field) if name not in ends), *others]
+    return [*(name for name in (*theirs.lost, *no_field) if name not in ends), *others, *_lost_sampler(config)]
 
 
 def _of_tab(config: TrainConfig, family: str) -> Values:
@@ -134,6 +139,8 @@ def _words(config: TrainConfig, family: str) -> Values:
         name: value for name, value in applicable.items()
         if name in fields and name not in REWORDED and name not in OF_FAMILIES and value is not None
     }
+    if _lost_sampler(config):
+        plain.pop("sample_sampler", None)
     is_adapter = _tab(config) == "LoRA"
     own = {**_rates(config), **_network(config, applicable)} if is_adapter else _of_tab(config, family)
     words = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from train_core.config.interop.methods_export import Theirs, in_their_words
 from train_core.config.interop.sd_scripts_networks import ARGUMENT_NAMES, RATES, network_in_their_words
-from train_core.config.interop.sd_scripts_options import OPTIONS
+from train_core.config.interop.sd_scripts_options import OPTIONS, SAMPLERS
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.syntax.arguments import parse_numbers, separate
 from train_core.config.syntax.stages import parse_stages
@@ -89,6 +89,8 @@ def _lost(config: TrainConfig, values: Values, said: set[str]) -> list[tuple[str
         lost.append(("base_precision", values["base_precision"]))
     if values.get("metadata_depth") == "no names":
         lost.append(("metadata_depth", "no names"))
+    if "sample_sampler" in values and values["sample_sampler"] not in SAMPLERS:
+        lost.append(("sample_sampler", values["sample_sampler"]))
     if "base_weights_multiplier" in values and _plain_numbers(values["base_weights_multiplier"]) is None:
         lost.append(("base_weights_multiplier", values["base_weights_multiplier"]))
     if "LyCORIS_preset" in said and values["LyCORIS_preset"] == "auto" and values.get("conv_dim"):
@@ -109,6 +111,7 @@ def _in_their_words(values: Values) -> Values:
             values.get("base_precision") == "fp8" or None,
         "torch_compile": values.get("dynamo_backend") != "no" or None,
         "dynamo_backend": values["dynamo_backend"] if values.get("dynamo_backend") != "no" else None,
+        "sample_sampler": values["sample_sampler"] if values.get("sample_sampler") in SAMPLERS else None,
         **_schedule(values),
     }  # fmt: skip
     if values.get("class_folders"):

@@ -54,6 +54,12 @@ OPTIONS = tuple(  # as words: a list literal of 212 strings is three pages long
 """.split()  # noqa: SIM905
 )
 
+# What it takes for sample_sampler; kohya_ss offers the same.
+SAMPLERS = frozenset({
+    "ddim", "pndm", "lms", "euler", "euler_a", "heun", "dpm_2", "dpm_2_a", "dpmsolver", "dpmsolver++", "dpmsingle",
+    "k_lms", "k_euler", "k_euler_a", "k_dpm_2", "k_dpm_2_a",
+})  # fmt: skip
+
 RENAMED = {
     "caption_extention": "`caption_extension`, spelt right",
     "use_8bit_adam": "`optimizer_type = AdamW8bit`",
