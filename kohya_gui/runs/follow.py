@@ -37,8 +37,9 @@ FRESH = 0.25  # seconds for which a reading does for everyone who looks
 CONSOLE_BYTES = 32_768
 CONSOLE_LINES = 200
 NEWEST = 2_000  # of the events just read; older ones' lines are not at the console's end
-# The events that change the curves, and those that change the pictures; `SampleDrawn` alone changes nothing else.
+OF_ONE_STAGE = "samples_alike"  # the notice that ends with a stage of the learning rate
 UNFINISHED: tuple[Status, ...] = ("paused", "stopped", "failed", "lost")
+# The events that change the curves, and those that change the pictures; `SampleDrawn` alone changes nothing else.
 CURVES, PICTURES = (Progress, Validated, Resumed), (SampleDrawn, Resumed)
 
 
@@ -103,6 +104,7 @@ class RunView:
     averages: list[Point] = field(default_factory=list)
     validations: list[Point] = field(default_factory=list)
     lr_curves: dict[str, list[Point]] = field(default_factory=dict)
+    rate_stage: str = ""  # the stage of the learning rate, in words
     stages_left: int = 0  # of the learning rate
     rates: dict[str, dict[str, float]] = field(default_factory=dict)  # found for an optimizer, by setting
     samples: list[Sample] = field(default_factory=list)
@@ -270,7 +272,12 @@ class RunFollower:
 
     @_on.register
     def _on_rate_stage(self, event: RateStage) -> None:
-        self._view.stages_left = event.stages - event.stage
+        self._view.rate_stage, self._view.stages_left = event.words(), event.stages - event.stage
+        self._end_stage()
+
+    def _end_stage(self) -> None:
+        """Forget what was said of the stage that has ended."""
+        self._view.notices = [notice for notice in self._view.notices if notice.code != OF_ONE_STAGE]
 
     @_on.register
     def _on_rate_found(self, event: RateFound) -> None:
@@ -298,6 +305,7 @@ class RunFollower:
         self._view.ended = event.time
         self._view.result = event.path or ""
         self._view.eta = None
+        self._end_stage()
 
 
 @lru_cache(maxsize=32)

@@ -29,7 +29,7 @@ def status_html(view: RunView | None, language: str) -> Markup:
     ).format(
         status=view.status, status_name=text(f"ui.status.{view.status}", language), stage=stage_html(view, language)
     )
-    parts = (_figures, messages_html, _rates, _saved)
+    parts = (_figures, _rate_stage, messages_html, _rates, _saved)
     return joined([head, bar_html(view), *(part(view, language) for part in parts)])
 
 
@@ -97,6 +97,13 @@ def messages_html(view: RunView, language: str) -> Markup:
         for kind, problems in kinds
         for found in problems
     )
+
+
+def _rate_stage(view: RunView, language: str) -> Markup:
+    """Which stage of the learning rate a run at work is in."""
+    if view.status not in ACTIVE or not view.rate_stage:
+        return Markup("")
+    return Markup('<div class="run-note" id="run-rate-stage">{}</div>').format(say(view.rate_stage, language))
 
 
 def _rates(view: RunView, language: str) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from kohya_gui.runs import registry
 from kohya_gui.runs.curve import decimate
 from kohya_gui.runs.follow import RunFollower, console_tail, follower
-from kohya_gui.runs.process import Identity, remember
+from kohya_gui.runs.process import Identity, identify, remember
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from kohya_gui.views.tool_html import tool_html
 from tests.event_lines import EventLog, read_events
@@ -158,3 +159,20 @@ def test_the_console_speaks_the_readers_language_where_events_are_told():
 
 def test_everyone_who_looks_at_a_run_shares_its_follower(tmp_path):
     assert follower(tmp_path) is follower(tmp_path)
+
+
+def test_the_page_says_which_stage_of_the_rate_it_is_and_when_the_next_may_begin():
+    folder, log = a_log()
+    remember(folder, identify(os.getpid()))
+    follow = RunFollower(folder)
+    for stage in (1, 2):
+        log.write("rate_stage", step=stage, stage=stage, stages=2, value=0.1 / stage, pressed=stage > 1)
+        drawn = status_html(follow.view(), "en")
+        assert f"Stage {stage} of 2 of the learning rate: {0.1 / stage:g}" in drawn
+        assert "they are alike" not in drawn
+        log.write("notice", code="samples_alike", text="they are alike", params={"percent": "0.1"})
+        assert "they are alike" in status_html(follow.view(), "en")
+    log.write("finished", status="completed", path="/out/x.pt")
+    drawn = status_html(follow.view(), "en")
+    assert "they are alike" not in drawn
+    assert "of the learning rate" not in drawn

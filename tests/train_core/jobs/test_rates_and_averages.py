@@ -117,3 +117,10 @@ def test_every_way_to_save_memory_trains_much_the_same(prepare: Prepare, memory:
     plain, other = weights(run(prepare("plain", **SHORT))), weights(run(prepare("saving", **SHORT, **memory)))
     ups = [torch.cat([t.flatten() for name, t in one.items() if "lora_up" in name]) for one in (plain, other)]
     assert torch.cosine_similarity(*ups, dim=0) > 0.6
+
+
+def test_a_run_whose_samples_do_not_change_says_once_that_the_next_stage_may_begin(prepare: Prepare) -> None:
+    drawn = {"sample_prompts": "a dog --s 1 --w 64 --h 64 --d 1", "sample_every_n_steps": 1}
+    still = {"lr_scheduler": "staged", "lr_stages": "1e-30:press, 1e-3", **drawn}
+    [notice] = kinds(run(prepare("still", **SHORT, **still)), "notice")
+    assert (notice["code"], notice["params"]) == ("samples_alike", {"percent": "0.0"})
