@@ -23,6 +23,7 @@ from train_core.config.syntax.layer_presets import layer_preset
 from train_core.config.syntax.new_words import new_words
 from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.captions.new_words import cut_captions, start_oddities, word_problems
+from train_core.facts.captions.sets import trained_captions
 from train_core.facts.captions.wording import wording_of
 from train_core.facts.datasets.folders import ImageFolder
 from train_core.facts.datasets.holdout import trained_on, validation_problems
@@ -145,24 +146,9 @@ def _new_words(config: TrainConfig) -> Findings:
     problems += [found for word in words if word.file for found in problems_of(partial(look_into, Path(word.file)))]
     if problems:
         return Findings(tuple(problems), ())
-    subsets = survey(DataSettings.of(config)).subsets
-    captions = [
-        caption
-        for subset in subsets if not subset.is_reg
-        for path in (image.caption_path for image in subset.folder.images)
-        for caption in (_first_line(path) if path else [subset.folder.class_tokens])
-    ]  # fmt: skip
-    wording = wording_of(config.embedding)
+    captions, wording = trained_captions(survey(DataSettings.of(config)).subsets), wording_of(config.embedding)
     warnings = [*start_oddities(words), *cut_captions(captions, words, wording, config.model.max_token_length)]
     return Findings((), tuple(warnings))
-
-
-def _first_line(path: Path) -> list[str]:
-    """The caption in a file; none where it cannot be read, which is told of elsewhere."""
-    try:
-        return caption_lines(path)[:1]
-    except UserError:
-        return []
 
 
 def _sharding(config: TrainConfig) -> Findings:

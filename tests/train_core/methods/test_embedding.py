@@ -189,6 +189,7 @@ def test_what_cannot_be_trained_is_said_before(prepare: Prepare, settings: dict[
 
 @pytest.mark.parametrize(("settings", "code"), [
     ({"num_vectors_per_token": "70"}, "captions_cut_by_words"), ({"num_vectors_per_token": "61"}, "many_vectors"),
+    ({"caption_prefix": "fox " * 75}, "captions_cut_by_words"),
     ({"init_word": "red fox", "num_vectors_per_token": "1"}, "init_word_longer"),
     ({"learning_rate": 1e-7}, "word_small_rate"),
     ({"lr_scheduler": "staged", "lr_stages": "5e-3:press, 1e-7"}, "word_small_rate"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from train_core.config.problems import UserError
 from train_core.facts.datasets.folders import ImageFile
 from train_core.facts.datasets.subsets import Subset
-from train_core.facts.images.caption_draws import CaptionRules, caption_rules
+from train_core.facts.images.caption_draws import CaptionRules, caption_rules, whole_caption
 from train_core.facts.images.caption_files import read_caption
 
 ENDINGS = (".txt", ".caption")
@@ -59,6 +59,15 @@ def caption_sets(subsets: Iterable[Subset], in_form: bool = True) -> tuple[Capti
         )
         for one in subsets
     )  # fmt: skip
+
+
+def trained_captions(subsets: Sequence[Subset]) -> Iterator[str]:
+    """Every caption that is trained, as a draw has it that leaves nothing out; of regularisation images none."""
+    for subset, one in zip(subsets, caption_sets(subsets), strict=True):
+        for found in one.captions if not one.is_reg else ():
+            text = subset.folder.class_tokens if found.text is None else found.text
+            for line in text.split("\n") if one.rules.wildcards else [text]:
+                yield whole_caption(line, one.rules)
 
 
 def _captioned(image: ImageFile) -> Captioned | None:

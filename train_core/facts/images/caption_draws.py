@@ -88,6 +88,14 @@ def draw_caption(caption: str, rules: CaptionRules, rng: Random, moment: Moment)
     return _with_one_separator(_arranged(text, rules, rng, moment), rules)
 
 
+def whole_caption(caption: str, rules: CaptionRules) -> str:
+    """The caption with all of its tags in their order, never left out; of choices any."""
+    whole = replace(
+        rules, dropout_rate=0.0, dropout_every_n_epochs=0, shuffle=False, tag_dropout_rate=0.0, warmup_step=0.0
+    )
+    return draw_caption(caption, whole, Random(0), Moment())
+
+
 def every_caption(caption: str, rules: CaptionRules) -> set[str]:
     """Every caption that `draw_caption` can give, at any moment of a run.
 
@@ -95,7 +103,7 @@ def every_caption(caption: str, rules: CaptionRules) -> set[str]:
     """
     if rules.wildcards or rules.moves_tags:
         raise ValueError("These captions vary without end.")
-    whole = draw_caption(caption, replace(rules, dropout_rate=0.0, dropout_every_n_epochs=0), Random(0), Moment())
+    whole = whole_caption(caption, rules)
     return {whole, ""} if rules.dropout_rate or rules.dropout_every_n_epochs else {whole}
 
 

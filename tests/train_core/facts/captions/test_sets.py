@@ -12,7 +12,7 @@ from train_core.config.image_settings import DataSettings
 from train_core.config.sections.augmentation import AugmentationSettings
 from train_core.config.sections.captions import CaptionSettings
 from train_core.config.sections.dataset import DatasetSettings
-from train_core.facts.captions.sets import caption_sets
+from train_core.facts.captions.sets import caption_sets, trained_captions
 from train_core.facts.datasets.folders import ImageFile, ImageFolder
 from train_core.facts.datasets.subsets import Subset, survey
 
@@ -34,6 +34,25 @@ def test_a_caption_is_read_again_when_its_file_has_changed(folder: Path):
     (folder / "00.txt").write_text("other", encoding="utf-8")
     os.utime(folder / "00.txt", ns=(1, 1))
     assert texts(folder)[0] == "other"
+
+
+def test_trained_captions_are_whole_with_what_stands_before_and_behind_them(tmp_path: Path):
+    images = tuple(
+        ImageFile(tmp_path / f"{number}.png", None, (64, 64), text)
+        for number, text in enumerate(("a fox, red", None, "an owl\na {big|small} owl"))
+    )  # fmt: skip
+    data = DataSettings(
+        DatasetSettings(), CaptionSettings(
+            caption_prefix="zuko,", caption_suffix="photo", shuffle_caption=True, caption_dropout_rate=1.0,
+            caption_tag_dropout_rate=1.0, enable_wildcard=True,
+        ),
+    )  # fmt: skip
+    folder = ImageFolder(tmp_path, 1, "dog", images)
+    found = [text.replace("big", "small") for text in trained_captions([Subset(folder, data, (1, 1, 1))])]
+    assert found == [
+        "zuko, a fox, red photo", "zuko, dog photo", "zuko, an owl photo", "zuko, a small owl photo",
+    ]
+    assert not [*trained_captions([Subset(folder, data, (1, 1, 1), is_reg=True)])]
 
 
 def test_files_that_cannot_be_read_are_left_to_the_checks(folder: Path):
