@@ -87,7 +87,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     ]
     images = _images(config)
     if config.method.training_method in WHOLE and model.base is not None and not images.problems:
-        problems += room_for_files(config, survey(DataSettings.of(config)).subsets)
+        problems += room_for_files(config, model.base.model, survey(DataSettings.of(config)).subsets)
     sharding = _sharding(config)
     names = [] if output else _output_warnings(config)
     warnings = (*model.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
@@ -28,6 +27,7 @@ from train_core.config.places import app_dir, runs_dir
 from train_core.events.requests import request
 from train_core.facts.run.states import states_in
 from train_core.jobs.start import start_job
+from train_core.run.outputs import state as states
 from train_core.run.training import Training
 
 # The old hash of files above 1 MiB is over bytes whose place depends on how long those times are written.
@@ -193,13 +193,12 @@ def test_killed_at_any_step_or_in_the_middle_of_writing_a_state_it_goes_on(
     kill_at(2)
     train(config)
     kill_at(None)
-    whole_save = safetensors.torch.save_file
+    write = states.write_tensors
 
-    def torn(tensors: dict, path: Path, *rest: Any) -> None:
-        whole_save(tensors, path, *rest)
-        if ".zuko-step" in str(path):
-            Path(path).write_bytes(Path(path).read_bytes()[:1000])
-            raise Killed
+    def torn(path: Path, *rest: Any) -> None:
+        write(path, *rest)
+        path.write_bytes(path.read_bytes()[:1000])
+        raise Killed
 
     replace = Path.replace
 
@@ -208,9 +207,9 @@ def test_killed_at_any_step_or_in_the_middle_of_writing_a_state_it_goes_on(
             raise Killed
         return replace(self, target)
 
-    for attribute, broken in ((safetensors.torch, torn), (Path, before_it_has_its_name)):
+    for owner, name, broken in ((states, "write_tensors", torn), (Path, "replace", before_it_has_its_name)):
         with monkeypatch.context() as patch:
-            patch.setattr(attribute, "save_file" if broken is torn else "replace", broken)
+            patch.setattr(owner, name, broken)
             patch.setattr(whole_files, "remove", lambda path: None)  # who is killed clears nothing up
             train(config, resume="last")
         assert [state.step for state in states_in(tmp_path / "two")] == [1]

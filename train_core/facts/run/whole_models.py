@@ -17,7 +17,7 @@ from train_core.facts.datasets.subsets import Subset
 from train_core.facts.machine.drives import free_space
 from train_core.facts.machine.nvidia import cards
 from train_core.facts.models.headers import ModelFile
-from train_core.facts.run.kept_files import kept_files
+from train_core.facts.run.kept_files import kept_files, kept_states
 from train_core.facts.run.result_size import TEXT, whole_model_bytes
 from train_core.facts.run.steps import count_steps, workload
 
@@ -29,13 +29,26 @@ STATE = {
 }  # fmt: skip
 
 
-def room_for_files(config: TrainConfig, subsets: Sequence[Subset]) -> list[Problem]:
-    """The problem that the output folder's drive has no room for the files that will be there in the end."""
+def room_for_files(config: TrainConfig, found: ModelFile, subsets: Sequence[Subset]) -> list[Problem]:
+    """The problem that the output folder's drive has no room for the files and states that will be there in the end."""
     free = free_space(config.output.output_dir)
     length = count_steps(workload(trained_on(config, subsets), config.training, config.launch.num_processes))
     count, each = kept_files(config.output, length), whole_model_bytes(config)
-    if free is None or count * each <= free:
+    states, state = kept_states(config.output, config.resume, length), state_bytes(config, found)
+    if free is None or count * each + states * state <= free:
         return []
+    if count * each <= free:
+        return [
+            problem(
+                "no_room_for_states",
+                "{folder} has {free} GB left, but this training saves {count} files of {size} GB each, and {states} "
+                "states of {state} GB or more. Free some space, choose another output_dir, or keep fewer states with "
+                "save_last_n_epochs_state and save_last_n_steps_state; without save_state and "
+                "save_state_every_n_steps only a pause writes one.",
+                folder=config.output.output_dir, free=in_gb(free), count=count, size=in_gb(each), states=states,
+                state=in_gb(state),
+            )
+        ]
     return [
         problem(
             "no_room_for_models",
@@ -74,15 +87,34 @@ def least_memory(config: TrainConfig, found: ModelFile) -> int:
 
     With `full_half` but not stepped one by one, weights and gradients are in fp32 while the optimizer steps.
     """
-    assert found.header is not None
+    half = bool(config.applicable().get("full_half"))
+    gradients = 0 if config.optimizer.fused_backward_pass else 8 if half else 4
+    return _learning_numbers(config, found) * (_kept_for_each(config) + gradients)
+
+
+def state_bytes(config: TrainConfig, found: ModelFile) -> int:
+    """The least that a state holds: weights that learn, the optimizer's state and averages; of a folder it is not
+    known, so 0.
+
+    A run that goes back when its loss diverges keeps two earlier sets of all that with it.
+    """
+    sets = 3 if config.validation.on_divergence == "recover" else 1
+    return sets * _learning_numbers(config, found) * _kept_for_each(config)
+
+
+def _learning_numbers(config: TrainConfig, found: ModelFile) -> int:
+    """How many numbers learn in a model of one file; 0 for a folder, whose headers are not read."""
     rates = learning_rates(config)
     prefixes = (UNET,) * bool(rates.pop("unet", 0)) + TEXT * any(rates.values())
-    numbers = sum(prod(one.shape) for name, one in found.header.tensors.items() if name.startswith(prefixes))
+    tensors = found.header.tensors if found.header else {}
+    return sum(prod(one.shape) for name, one in tensors.items() if name.startswith(prefixes))
+
+
+def _kept_for_each(config: TrainConfig) -> int:
+    """Bytes for each number that learns: its weight, the optimizer's state and its average."""
     optimizer, half = config.optimizer, bool(config.applicable().get("full_half"))
-    weights = 2 if half else 4
-    gradients = 0 if optimizer.fused_backward_pass else 8 if half else 4
     average = 4 if optimizer.ema_decay else 0
-    return numbers * (weights + gradients + STATE.get(optimizer.optimizer_type.lower(), 0) + average)
+    return (2 if half else 4) + STATE.get(optimizer.optimizer_type.lower(), 0) + average
 
 
 def in_gb(size: int) -> str:

@@ -40,13 +40,22 @@ def write_safetensors(
     Messages name the file `shown`, for one within a folder that is being written.
     UserError when the file cannot be written, `NotFiniteError` when a value is not a number.
     """
+    with write_result(path) as temporary:
+        write_tensors(temporary, tensors, metadata, progress, shown or path)
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str],
+    progress: Callable[[int, int], None] = lambda done, total: None, shown: Path | None = None,
+) -> None:
+    """`write_safetensors` into a file that nobody looks at before it is whole. Raises OSError, `NotFiniteError`."""
     ordered = sorted(tensors.items(), key=lambda item: (ORDER.index(NAMES[item[1].dtype]), item[0]))
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     end = 0
     for name, stored in ordered:
         start, end = end, end + math.prod(stored.shape) * stored.dtype.itemsize
         header[name] = {"dtype": NAMES[stored.dtype], "shape": list(stored.shape), "data_offsets": [start, end]}
-    with write_result(path) as temporary, temporary.open("wb") as file:
+    with path.open("wb") as file:
         file.write(header_bytes(header))
         for done, (name, stored) in enumerate(ordered, 1):
             file.write(bytes_of(as_written(stored, shown or path, name)))

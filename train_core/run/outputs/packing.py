@@ -13,9 +13,9 @@ PLAIN = (str, int, float, bool)
 
 
 def pack(value: Any) -> tuple[Any, dict[str, Tensor]]:
-    """`value` (dicts, lists, tuples, plain values, tensors) as JSON values, and its tensors by number, on the CPU.
+    """`value` (dicts, lists, tuples, plain values, tensors) as JSON values, and its tensors by number, none copied.
 
-    A tensor that appears in several places is kept once. Raises TypeError for anything else.
+    A tensor that appears in several places is there once. Raises TypeError for anything else.
     """
     tensors: dict[str, Tensor] = {}
     names: dict[int, str] = {}
@@ -23,8 +23,7 @@ def pack(value: Any) -> tuple[Any, dict[str, Tensor]]:
     def number(tensor: Tensor) -> str:
         if id(tensor) not in names:
             names[id(tensor)] = str(len(names))
-            # A copy: views of one storage are refused by the file format.
-            tensors[names[id(tensor)]] = tensor.detach().to("cpu", copy=True).contiguous()
+            tensors[names[id(tensor)]] = tensor
         return names[id(tensor)]
 
     return _packed(value, number), tensors

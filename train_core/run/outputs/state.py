@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from train_core.config.problems import Problem, UserError, problem
@@ -25,7 +24,8 @@ from train_core.facts.run.result_names import after_epoch, after_step, state_fol
 from train_core.facts.run.states import FORMAT, INFO, PARTS, TENSORS, State
 from train_core.facts.run.written import Kind, remove_written
 from train_core.models.files.finite import NotFiniteError, all_finite
-from train_core.models.files.writing import NotWrittenError
+from train_core.models.files.stored import Stored
+from train_core.models.files.writing import NotWrittenError, write_tensors
 from train_core.run.outputs.manifest import Manifest
 from train_core.run.outputs.packing import pack, unpack
 from train_core.run.outputs.places import Places
@@ -99,7 +99,7 @@ class States:
                     "contents": self._contents_noted(),
                 }
                 write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
-            except (OSError, SafetensorError) as error:
+            except OSError as error:
                 raise NotWrittenError(_not_written(wanted, error)) from error
             return path
 
@@ -148,16 +148,22 @@ def _not_written(path: Path, error: Exception) -> Problem:
 def write_state(path: Path, fields: Mapping[str, Any], parts: Mapping[str, Any]) -> None:
     """Write a state folder beside `path`, have the system put it on the drive, and only then give it its name.
 
-    Raises OSError or SafetensorError, and `NotFiniteError` where a tensor holds values that are not numbers; then what
+    One tensor after the other goes there, so that no second copy of a whole model is in memory.
+    Raises OSError, and `NotFiniteError` where a tensor holds values that are not numbers; then what
     stood at `path` is as it was.
     """
     with write_whole(path, durable=True, clear=remove_written) as temporary:
         temporary.mkdir()
         packed, tensors = pack(dict(parts))
         _require_numbers(tensors, parts, path)
-        safetensors.torch.save_file(tensors, temporary / TENSORS)
+        write_tensors(temporary / TENSORS, {name: _stored(tensor) for name, tensor in tensors.items()}, {})
         (temporary / PARTS).write_text(json.dumps(packed), encoding="utf-8", newline="\n")
         (temporary / INFO).write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8", newline="\n")
+
+
+def _stored(tensor: Tensor) -> Stored:
+    """`tensor`, wherever it is, as what is written of it to the bit."""
+    return Stored(tuple(tensor.shape), lambda: tensor.detach().to("cpu").contiguous(), tensor.dtype, kept=True)
 
 
 def _require_numbers(tensors: Mapping[str, Tensor], parts: Mapping[str, Any], path: Path) -> None:

@@ -17,7 +17,7 @@ from train_core.facts.models.headers import recognise
 from train_core.facts.preflight import examine
 from train_core.facts.run import whole_models
 from train_core.facts.run.result_size import whole_model_bytes
-from train_core.facts.run.whole_models import least_memory
+from train_core.facts.run.whole_models import least_memory, state_bytes
 
 
 def config_of(tmp_path: Path, **values: Any) -> TrainConfig:
@@ -47,9 +47,18 @@ def test_as_many_files_as_stay_have_to_find_room(
     for free, expected in ((files * whole_model_bytes(config) - 1, ["no_room_for_models"]), (10**12, [])):
         monkeypatch.setattr(whole_models, "free_space", lambda folder, free=free: free)
         assert codes(config)[0] == expected
-    adapter = config_of(tmp_path, **values, training_method="LoRA")
     monkeypatch.setattr(whole_models, "free_space", lambda folder: 0)
-    assert codes(adapter)[0] == []
+    assert codes(config_of(tmp_path, **values, training_method="LoRA"))[0] == []
+
+
+def test_states_that_stay_have_to_find_room_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(tmp_path, save_every_n_epochs=1, save_state=True)
+    files, state = 3 * whole_model_bytes(config), state_bytes(config, recognise(tiny_file()))
+    for free, expected in ((files + 3 * state - 1, ["no_room_for_states"]), (files + 3 * state, [])):
+        monkeypatch.setattr(whole_models, "free_space", lambda folder, free=free: free)
+        assert codes(config)[0] == expected
+    recovering = config_of(tmp_path, on_divergence="recover")
+    assert state_bytes(recovering, recognise(tiny_file())) == 3 * state
 
 
 def test_least_memory_counts_what_learns_and_all_that_goes_with_it(tmp_path: Path) -> None:
