@@ -201,8 +201,11 @@ def with_rates(values: Mapping[str, Any], rates: Mapping[str, Mapping[str, float
     """The form's `values` with found `rates` of the chosen optimizer; one that finds its own gives way to AdamW8bit."""
     optimizer = str(values.get("optimizer_type") or "")
     own = rates["Lion"] if "lion" in optimizer.lower() and not adapts_rate(optimizer) else rates["AdamW8bit"]
-    changed: dict[str, Any] = {"learning_rate": own["unet_lr"], "unet_lr": own["unet_lr"]}
-    if not values.get("network_train_unet_only"):
+    if "learning_rate" in own:  # of a method that has no other
+        changed: dict[str, Any] = dict(own)
+    else:
+        changed = {"learning_rate": own["unet_lr"], "unet_lr": own["unet_lr"]}
+    if "text_encoder_lr" in own and not values.get("network_train_unet_only"):
         changed["text_encoder_lr"] = number_text(own["text_encoder_lr"])
     if adapts_rate(optimizer):
         changed |= {"optimizer_type": "AdamW8bit", "optimizer_args": ""}

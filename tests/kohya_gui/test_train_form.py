@@ -445,6 +445,12 @@ def test_found_rates_go_where_the_optimizer_wants_them(form: dict, expected: dic
     assert not values.get("optimizer_args")
 
 
+def test_a_found_rate_of_a_method_without_parts_leaves_their_rates_alone():
+    form = {"optimizer_type": "Lion", "unet_lr": 1e-4, "text_encoder_lr": "1e-5"}
+    found = {"AdamW8bit": {"learning_rate": 6e-3}, "Lion": {"learning_rate": 2e-3}}
+    assert with_rates(form, found) == {**form, "learning_rate": 2e-3}
+
+
 def test_pasted_paths_are_shown_clean_once_their_field_is_left(page: TrainForm):
     names = [s.name for s in page.fields.paths]
     typed = dict.fromkeys(names, "/as it was") | {

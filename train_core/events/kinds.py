@@ -117,8 +117,8 @@ class RateFound(Event):
     settled: Annotated[bool, "whether it had stopped growing"]
     steps: int
     suggestions: Annotated[Mapping[str, Mapping[str, float]], "what to set, by optimizer"]
-    unet_lr: Annotated[float, "to set for AdamW8bit"]
-    text_encoder_lr: Annotated[float, "likewise"]
+    unet_lr: Annotated[float | None, "to set for AdamW8bit, where parts have rates of their own"]
+    text_encoder_lr: Annotated[float | None, "likewise"]
 
     def words(self) -> str:
         return joined("line", (

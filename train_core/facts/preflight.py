@@ -86,7 +86,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         *resume_problems(config, run_dir),
     ]
     images = _images(config)
-    if config.method.training_method in WHOLE and model.base is not None and not images.problems:
+    if config.saves and config.method.training_method in WHOLE and model.base is not None and not images.problems:
         problems += room_for_files(config, model.base.model, survey(DataSettings.of(config)).subsets)
     sharding = _sharding(config)
     names = [] if output else _output_warnings(config)

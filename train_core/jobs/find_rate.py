@@ -27,8 +27,8 @@ STILL_GROWING = 1.1  # by this factor
 def find_rate(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings) -> None:
     """Search as `config` says and emit `rate_found`. Raises `UserError` for what the user can fix.
 
-    The event holds `rate`, `unet_lr` and `text_encoder_lr` for AdamW8bit, `suggestions` by optimizer, the `steps` taken
-    and whether the rate had `settled`.
+    The event holds `rate`, `suggestions` by optimizer, of them `unet_lr` and `text_encoder_lr` for AdamW8bit where the
+    method has these, the `steps` taken and whether the rate had `settled`.
     """
     search = search_settings(config)
     with closing(open_run(search, run_dir, emit, findings.base)) as run:
@@ -45,7 +45,7 @@ def find_rate(config: TrainConfig, run_dir: Path, emit: Emit, findings: Findings
         if run.upkeep.stopped:
             emit(Finished(status="stopped", path=None, step=run.step))
             return
-    _tell(rates, emit)
+    _tell(rates, "unet_lr" in config.applicable(), emit)
     emit(Finished(status="completed", path=None, step=run.step))
 
 
@@ -60,8 +60,8 @@ def _watched(optimizer: Any) -> list[float]:
     return rates
 
 
-def _tell(rates: list[float], emit: Emit) -> None:
-    """Report the rate that was found. Raises `UserError` if it has not moved from its start."""
+def _tell(rates: list[float], by_part: bool, emit: Emit) -> None:
+    """Report the rate that was found, for each part or for all. Raises `UserError` if it has not moved."""
     rate = rates[-1] if rates else 0.0
     if not rates or rate <= rates[0]:
         raise UserError(
@@ -74,12 +74,12 @@ def _tell(rates: list[float], emit: Emit) -> None:
     settled = rate <= STILL_GROWING * rates[int(len(rates) * SETTLED_FROM)]
     if not settled:
         emit_problems(emit, WarningEvent, [_growing(rate, len(rates))])
-    suggestions = suggested_rates(rate)
+    suggestions = suggested_rates(rate, by_part)
     usual = suggestions["AdamW8bit"]
     emit(
         RateFound(
             rate=rate, settled=settled, steps=len(rates), suggestions=suggestions,
-            unet_lr=usual["unet_lr"], text_encoder_lr=usual["text_encoder_lr"],
+            unet_lr=usual.get("unet_lr"), text_encoder_lr=usual.get("text_encoder_lr"),
         )
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.event_lines import Event, collect, read_events
+from tests.methods import METHODS
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds
 from train_core.config.jobs.find_rate import FindRateConfig
@@ -40,6 +41,16 @@ def test_a_search_tells_the_rate_and_leaves_no_result(prepare: Prepare, tmp_path
     assert config.read_text(encoding="utf-8") == written
 
 
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "LoRA"])
+def test_every_method_gets_the_rates_that_it_has(prepare: Prepare, method: str) -> None:
+    events = search(prepare("zuko", **METHODS[method], find_rate_steps=20))
+    (found,) = kinds(events, "rate_found")
+    names = {"unet_lr", "text_encoder_lr"} if method == "whole model" else {"learning_rate"}
+    assert {name: rates.keys() for name, rates in found["suggestions"].items()} == {"AdamW8bit": names, "Lion": names}
+    assert (found["unet_lr"] is None) == (method != "whole model")
+    assert events[-1]["status"] == "completed"
+
+
 @pytest.mark.parametrize(
     ("rates", "settled", "warnings"),
     [
@@ -49,6 +60,6 @@ def test_a_search_tells_the_rate_and_leaves_no_result(prepare: Prepare, tmp_path
 )
 def test_a_rate_that_still_grows_is_not_called_settled(rates: list[float], settled: bool, warnings: list[str]) -> None:
     events: list[Event] = []
-    _tell(rates, partial(collect, events))
+    _tell(rates, True, partial(collect, events))
     assert kinds(events, "rate_found")[0]["settled"] is settled
     assert [event["code"] for event in kinds(events, "warning")] == warnings

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.event_lines import Event, read_events
+from tests.methods import METHODS
 from tests.train_core.jobs.conftest import Prepare
 from tests.train_core.jobs.test_train import kinds, run
 from train_core.config.files import read_config
@@ -146,6 +147,15 @@ def test_every_way_of_training_can_be_tried(prepare: Prepare, values: dict) -> N
     (tried,) = kinds(events, "tried")
     assert tried["seconds_per_step"] > 0
     assert tried["total_steps"] == (3 if "max_train_steps" in values else tried["total_steps"])
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "LoRA"])
+def test_every_method_can_be_tried_and_takes_what_is_its_own(prepare: Prepare, method: str) -> None:
+    _, events = attempt(prepare("zuko", optimizer_type="AdamW8bit", **METHODS[method], **DRAWN))
+    (tried,) = kinds(events, "tried")
+    assert events[-1]["status"] == "completed"
+    assert tried["seconds_per_step"] > 0
+    assert tried["work"] != work_digest(read_config(prepare("adapter", optimizer_type="AdamW8bit"), {}).config)
 
 
 def test_started_by_hand_it_leaves_no_run_behind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from train_core.config.jobs.train import TrainConfig
+from train_core.config.sections.method import WHOLE
 from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.sections.output import OutputSettings
 from train_core.config.sections.rates import RateSettings
@@ -16,6 +17,8 @@ from train_core.config.syntax.arguments import parse_numbers
 # D-Adaptation finds rates several times too high where up layers start at zero: on the demo's images it diverges at
 # 5.6e-3, where Prodigy (Mishchenko and Defazio, 2024), which follows from it, settles at 5.8e-4 and learns.
 OPTIMIZER = "Prodigy"
+# Prodigy's rate only grows. It starts at 1e-6, where the rates of whole models end.
+START_OF_WHOLE = "d0=1e-8"
 TEXT_ENCODER_SHARE = 1 / 2  # of the U-Net's rate, as is usual
 LION_SHARE = 1 / 3  # Lion's steps have one size, so its rate has to be smaller (Chen et al., 2023)
 
@@ -24,6 +27,7 @@ class FindRateConfig(TrainConfig, name="find_rate", entry="train_core.jobs.find_
     """A training run whose only result is a learning rate."""
 
     title: ClassVar[str] = "Find learning rate"
+    saves: ClassVar[bool] = False
 
     @classmethod
     def of(cls, settings: TrainConfig) -> FindRateConfig:
@@ -49,6 +53,7 @@ def search_settings(config: TrainConfig) -> FindRateConfig:
         "optimizer": OptimizerSettings(
             optimizer_type=OPTIMIZER, learning_rate=1.0, unet_lr=1.0 if unet else 0.0,
             text_encoder_lr=",".join("1" if rate else "0" for rate in texts), lr_scheduler="constant",
+            optimizer_args=[START_OF_WHOLE] if config.method.training_method in WHOLE else [],
             max_grad_norm=optimizer.max_grad_norm, find_rate_steps=optimizer.find_rate_steps,
         ),
         "rates": RateSettings(),
@@ -61,10 +66,15 @@ def search_settings(config: TrainConfig) -> FindRateConfig:
     return FindRateConfig(**sections)
 
 
-def suggested_rates(rate: float) -> dict[str, dict[str, float]]:
-    """Settings for the rate that the search found, by the optimizer's name: `unet_lr` and `text_encoder_lr`."""
-    unet = {name: _rounded(rate * share) for name, share in (("AdamW8bit", 1.0), ("Lion", LION_SHARE))}
-    return {name: {"unet_lr": lr, "text_encoder_lr": _rounded(lr * TEXT_ENCODER_SHARE)} for name, lr in unet.items()}
+def suggested_rates(rate: float, by_part: bool) -> dict[str, dict[str, float]]:
+    """Settings for the rate that the search found, by the optimizer's name.
+
+    They are `unet_lr` and `text_encoder_lr` where parts learn each at a rate of its own, else `learning_rate`.
+    """
+    found = {name: _rounded(rate * share) for name, share in (("AdamW8bit", 1.0), ("Lion", LION_SHARE))}
+    if not by_part:
+        return {name: {"learning_rate": lr} for name, lr in found.items()}
+    return {name: {"unet_lr": lr, "text_encoder_lr": _rounded(lr * TEXT_ENCODER_SHARE)} for name, lr in found.items()}
 
 
 def _rounded(rate: float) -> float:

@@ -35,6 +35,7 @@ class TrainConfig(
     """The training job's settings, section by section."""
 
     title: ClassVar[str] = "Training"
+    saves: ClassVar[bool] = True  # whether files stay
 
     model: ModelSettings = ModelSettings()
     dataset: DatasetSettings = DatasetSettings()

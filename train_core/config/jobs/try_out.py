@@ -17,6 +17,7 @@ class TryConfig(TrainConfig, name="try", entry="train_core.jobs.try_out:try_out"
 
     title: ClassVar[str] = "Try"
     keeps_run: ClassVar[bool] = False
+    saves: ClassVar[bool] = False
 
     @classmethod
     def of(cls, settings: TrainConfig) -> TryConfig:

@@ -22,6 +22,10 @@ COSTLY = (
     "fused_backward_pass", "ema_decay", "use_cpu", "num_processes", "num_machines", "num_cpu_threads_per_process",
     "accelerate_config",
 )  # fmt: skip
+OF_OTHER_METHODS = (  # besides, where no adapter is trained
+    "training_method", "train_layers", "freeze_layers", "stop_text_encoder_training", "num_vectors_per_token",
+    "layer_structure", "add_layer_norm", "use_dropout", "activation_func", "enable_sizes",
+)  # fmt: skip
 DIGITS = 16
 
 
@@ -33,7 +37,8 @@ def work_digest(config: TrainConfig) -> str:
     values = config.applicable()
     measures = measures_of_chosen(config.model)
     parts = sorted(part for part, rate in learning_rates(config).items() if rate)
-    told = [measures and asdict(measures), parts, [[name, values.get(name)] for name in COSTLY]]
+    names = COSTLY if values["training_method"] == "LoRA" else (*COSTLY, *OF_OTHER_METHODS)
+    told = [measures and asdict(measures), parts, [[name, values.get(name)] for name in names]]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:DIGITS]
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.pictures import image_folder
 from tests.tiny import tiny_file
 from train_core.config.files import check_values
+from train_core.config.jobs.find_rate import FindRateConfig
 from train_core.config.jobs.train import TrainConfig
 from train_core.facts.machine.nvidia import Card
 from train_core.facts.models.headers import recognise
@@ -48,7 +49,8 @@ def test_as_many_files_as_stay_have_to_find_room(
         monkeypatch.setattr(whole_models, "free_space", lambda folder, free=free: free)
         assert codes(config)[0] == expected
     monkeypatch.setattr(whole_models, "free_space", lambda folder: 0)
-    assert codes(config_of(tmp_path, **values, training_method="LoRA"))[0] == []
+    for nothing_large in (config_of(tmp_path, **values, training_method="LoRA"), FindRateConfig.of(config)):
+        assert codes(nothing_large)[0] == []
 
 
 def test_states_that_stay_have_to_find_room_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
