@@ -180,6 +180,21 @@ TABS: dict[str, tuple[Values, Values]] = {
          "block_lr": BLOCK_LR, "fused_optimizer_groups": 4},
         {**FACTORS, "training_method": "fine-tuning", "network_train_unet_only": True, "fused_backward_pass": True},
     ),
+    "DreamBooth for SDXL with flags": (
+        {"sdxl": True, "learning_rate": 1e-5, "learning_rate_te1": 5e-6, "learning_rate_te2": 0,
+         "additional_parameters": "--train_text_encoder --learning_rate_te1=3e-6 --learning_rate_te2 2e-6 --seed 7"},
+        {"training_method": "DreamBooth", "text_encoder_lr": "3e-06,2e-06", "network_train_unet_only": False,
+         "seed": 7},
+    ),
+    "fine-tuning by blocks in flags": (
+        {"sdxl": True, "image_folder": "/img", "learning_rate": 1e-5, "train_text_encoder": False,
+         "additional_parameters": f"--block_lr {BLOCK_LR} --fused_optimizer_groups 4"},
+        {**FACTORS, "training_method": "fine-tuning", "network_train_unet_only": True, "fused_backward_pass": True},
+    ),
+    "fine-tuning with a flag that does nothing there": (
+        {"image_folder": "/img", "learning_rate": 1e-5, "additional_parameters": "--learning_rate_te2=1e-6"},
+        {"training_method": "fine-tuning", "network_train_unet_only": True},
+    ),
     "textual inversion": (
         {"token_string": "zuko", "init_word": "fox", "num_vectors_per_token": 8, "template": "style template",
          "weights": "", "learning_rate": 5e-3, "stop_text_encoder_training_pct": 0, "save_model_as": "safetensors"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from train_core.config.interop.imports.command_line import flags_in, words_of
 from train_core.config.interop.imports.kohya_fields import METHODS, method_in_words
 from train_core.config.interop.imports.kohya_network import NETWORK_FIELDS
 from train_core.config.interop.imports.ledger import Ledger, is_empty
 from train_core.config.interop.imports.methods import NO_EFFECT, leave_without_effect, say_format, say_whole
 from train_core.config.interop.imports.repairs import number_of
-from train_core.config.interop.imports.report import EMPTY, OFF
+from train_core.config.interop.imports.report import EMPTY, OFF, overruled
 from train_core.config.interop.sd_scripts_methods import OPTIONS, RATES, asks, of_whole_model
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.phrases import phrase
@@ -26,6 +27,7 @@ OF_NETWORK = frozenset({
 })  # fmt: skip
 TEMPLATES = {"caption": "captions", "object template": "object", "style template": "style"}
 NO_KEYS: dict[str, str] = {}
+FLAGS = "additional_parameters"  # of the command line, which go before the fields
 
 
 def trains_adapter(ledger: Ledger) -> bool:
@@ -74,26 +76,39 @@ def _say_unlike(ledger: Ledger) -> None:
     ledger.leave_all(("learning_rate", *ADAPTER_RATES, *RATES), reason)
 
 
+def flags_of_whole(ledger: Ledger) -> dict[str, Any]:
+    """The flags that the file adds to the command line and that only whole models have; {} for other files."""
+    if TABS.get(ledger.method) not in WHOLE or not ledger.has(FLAGS):
+        return {}
+    flags, _ = flags_in(words_of(str(ledger.given[FLAGS])))
+    return {name: value for name, value in flags.items() if name in OPTIONS}
+
+
 def _say_whole(ledger: Ledger, method: str) -> None:
     """Rates of parts and blocks, of which those for the other kinds of model say nothing; and the images."""
-    sdxl = ledger.family == SDXL.name
+    sdxl, flags = ledger.family == SDXL.name, flags_of_whole(ledger)
     unused = RATES[:1] if sdxl else (*RATES[1:], "block_lr", "fused_optimizer_groups")
-    options: dict[str, Any] = {name: value for name, value in ledger.given.items() if name not in unused}
+    options: dict[str, Any] = {**ledger.given, **flags}
+    options = {name: value for name, value in options.items() if name not in unused}
     trains_text: bool | None = None
     if method == "DreamBooth":
-        options.pop("train_text_encoder", None)
         ledger.leave_all(("train_text_encoder",), NO_EFFECT)
-        trains_text = any(asks(options.get(name)) for name in RATES[1:]) if sdxl else True
+        if "train_text_encoder" not in flags:
+            options.pop("train_text_encoder", None)
+            trains_text = any(asks(options.get(name)) for name in RATES[1:]) if sdxl else True
     others = [kind for kind in KINDS if (kind == SDXL.name) != sdxl]
     other = phrase("import_of_family", "it is for {family} models", family=", ".join(others))
     ledger.leave_all(unused, other)
-    say_whole(ledger, options, NO_KEYS, of_whole_model(options, method, trains_text))
+    say_whole(ledger, options, dict.fromkeys(flags, FLAGS), of_whole_model(options, method, trains_text))
+    ledger.left_out.pop(FLAGS, None)  # one flag says nothing about the others
+    ledger.shares.pop(FLAGS, None)
     if sdxl:
         _leave_end_of_text(ledger)
     else:
         leave_without_effect(ledger, NO_KEYS)
     own = {name for name in OPTIONS & ledger.given.keys() if name in ledger.open()}
-    ledger.leave_all(sorted(own), OFF)
+    ledger.leave_all(sorted(own & flags.keys()), overruled(FLAGS))
+    ledger.leave_all(sorted(own - flags.keys()), OFF)
     if method == "fine-tuning":
         _say_metadata_file(ledger)
     preparing = phrase("import_preparing", "it is for the program's own preparation of images")

@@ -18,9 +18,10 @@ from train_core.config.interop.imports.kohya_fields import (
     family_of_field,
     method_of,
 )
-from train_core.config.interop.imports.kohya_methods import say_method, trains_adapter
+from train_core.config.interop.imports.kohya_methods import FLAGS, flags_of_whole, say_method, trains_adapter
 from train_core.config.interop.imports.kohya_network import NETWORK_FIELDS, say_network
 from train_core.config.interop.imports.ledger import Ledger, is_empty, is_on
+from train_core.config.interop.imports.methods import NO_EFFECT
 from train_core.config.interop.imports.repairs import number_of
 from train_core.config.interop.imports.report import EMPTY, OFF, Import, overruled
 from train_core.config.interop.imports.sd_scripts import NO_TEXT_TRAINING
@@ -282,10 +283,13 @@ def _say_optimizer_flag(ledger: Ledger, key: str) -> None:
 def _say_flags(ledger: Ledger) -> None:
     """Flags that the user added to the command line; they go before the fields."""
     reason = phrase("import_flags", "these are settings of their own here")
-    for key in ("additional_parameters", "extra_accelerate_launch_args"):
+    of_whole = flags_of_whole(ledger)
+    for key in (FLAGS, "extra_accelerate_launch_args"):
         if not ledger.has(key):
             continue
         flags, loose = flags_in(words_of(str(ledger.given[key])))
+        told = flags.keys() & of_whole.keys()
+        flags = {name: value for name, value in flags.items() if name not in told}
         known = {name: value for name, value in flags.items() if name in SETTINGS or name in OPTIONS or name in NAMES}
         for name, value in known.items():
             ledger.say(key, name, value, reason)
@@ -293,7 +297,9 @@ def _say_flags(ledger: Ledger) -> None:
             _puzzle_flag(ledger, f"--{name}", flags[name])
         for word in loose:
             _puzzle_flag(ledger, word, word)
-        if not known:
+        if told and key in ledger.open():
+            ledger.leave(key, NO_EFFECT)
+        elif not known and not told:
             ledger.puzzle(key, ledger.given[key], phrase("import_no_flag", "none of its flags is known here"))
 
 
