@@ -176,11 +176,17 @@ def _table(request: Request) -> Response:
 
 
 def _file(request: Request) -> Response:
-    """A file that the run itself has written, by its name among them; whatever else has that name is not given."""
+    """A file that the run itself has written, by its name among them; whatever else has that name is not given.
+
+    A result that is a folder is sent as a zip.
+    """
     folder = find_run(request.path_params["run"])
     found = find_file(folder, request.path_params["name"]) if folder is not None else None
     if found is None:
         return _nothing()
+    if found.parts:
+        headers = {**FRESH, "Content-Disposition": _attached(f"{found.name}.zip")}
+        return StreamingResponse(zip_stream(found.entries), media_type="application/zip", headers=headers)
     return FileResponse(found.path, media_type="application/octet-stream", filename=found.name, headers=FRESH)
 
 

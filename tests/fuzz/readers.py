@@ -50,6 +50,7 @@ from train_core.facts.models.tensor_files import read_beginning, read_tensor_fil
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.run.folder_results import read_notes
 from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
 from train_core.models.files.embeddings import Origin, read_vectors, write_embedding
@@ -410,6 +411,8 @@ READERS: dict[str, Reader] = {
     "checkpoint's yaml": Reader("y/model.yaml", CHECKPOINT_YAML,
                                 beside("model.safetensors", safetensors(None, a=tensor(2)),
                                        lambda path: noise_of_file(read_tensor_file(path)))),
+    "notes of a folder": Reader("m/crucible.json", (b'{"metadata": {"ss_steps": "3"}, "files": ["a/b", "../x"]}',),
+                                of_file(lambda path: (read_notes(path.parent), open_foreign(path)))),
     "state": Reader("x-state/state.json", (b'{"format": 1, "step": 2, "run_dir": "x"}',),
                     of_file(lambda path: read_state(path.parent))),
     "events": Reader("e.jsonl", (b'{"kind": "progress", "step": 1}\n{"kind": "saved", "path": "x"}\n',),

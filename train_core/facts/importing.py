@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from train_core.config.existing import is_dir
 from train_core.config.interop.imports.recognise import import_text
 from train_core.config.interop.imports.report import Import, Taken
 from train_core.config.interop.imports.trained_files import from_metadata
@@ -16,6 +17,7 @@ from train_core.config.tables import dump_tables, read_text
 from train_core.config.whole_files import write_text
 from train_core.facts.models.hub import is_hub_id, local_file_for
 from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.run.folder_results import NOTES, notes_in, read_notes
 
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
@@ -33,13 +35,26 @@ def open_foreign(path: Path, data: bytes | None = None) -> Imported:
     """The settings in the file at `path`, or in `data`, the content of a file of that name that lies elsewhere.
 
     Read are files of this program, kohya_ss, sd-scripts, lora-scripts and LoRA Easy Training Scripts, and the metadata
-    of trained adapters. Raises `UserError` for a file that cannot be read, or whose program is known and not read.
+    of what was trained, a folder's too. Raises `UserError` for a file that cannot be read, or whose program is known
+    and not read.
     """
     if path.suffix.lower() in WEIGHTS and data is None:
         found = from_metadata(read_tensor_file(path).metadata, path)
+    elif path.name == NOTES or is_dir(path):
+        found = from_metadata(_noted(path, data), path)
     else:
         found = import_text(read_text(path, data), path, real_path(path).parent if data is None else None)
     return _imported(_answered(found))
+
+
+def _noted(path: Path, data: bytes | None) -> Mapping[str, str]:
+    """The metadata in the notes at `path`, or of the folder there; none where there are no such notes."""
+    if path.name != NOTES:
+        return read_notes(path).metadata
+    try:
+        return notes_in(read_text(path, data)).metadata
+    except ValueError:
+        return {}
 
 
 def open_metadata(metadata: Mapping[str, str], path: Path) -> Imported:

@@ -16,7 +16,9 @@ from train_core.config.checks.consistency import learning_rates
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.syntax.block_rates import block_factors
+from train_core.facts.run.folder_results import write_notes
 from train_core.facts.run.schedules import steps_in
+from train_core.facts.run.written import remove_written
 from train_core.methods.method import Method
 from train_core.methods.weights import Weight, chosen, weights_of
 from train_core.models.family import Family
@@ -27,12 +29,7 @@ from train_core.models.folder_writing import fill_folder, plain_names
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.original import STABILITY, Original
 
-
-def _write_ckpt(path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> None:
-    write_pickled_state(path, tensors)  # which has no place for metadata
-
-
-SINGLE_FILES = {".safetensors": write_safetensors, ".ckpt": _write_ckpt}
+SINGLE_FILES = {".safetensors": write_safetensors, ".ckpt": write_pickled_state}
 
 
 class WholeModel(Method):
@@ -177,7 +174,7 @@ class WholeModel(Method):
         if path.suffix in SINGLE_FILES:
             SINGLE_FILES[path.suffix](path, self.original.single_file(trained, dtype), metadata)
         else:
-            self.original.write_folder(path, trained, dtype)
+            self.original.write_folder(path, trained, dtype, metadata)
 
     def _write_from_memory(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         family = self.family
@@ -189,9 +186,10 @@ class WholeModel(Method):
             tensors = single_file(self.original.parts, stored, family.spare, dtype)
             SINGLE_FILES[path.suffix](path, tensors, metadata)
             return
-        with write_result(path) as temporary:
+        with write_result(path, clear=remove_written) as temporary:
             plain = {part: plain_names(part, its) for part, its in stored.items()}
             fill_folder(temporary, path, self.original.opened, plain)
+            write_notes(temporary, metadata)
 
     def _trained(self) -> dict[str, dict[str, Stored]]:
         trained: dict[str, dict[str, Stored]] = {}

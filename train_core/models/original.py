@@ -13,6 +13,8 @@ from train_core.facts.models.base_names import plainly_named
 from train_core.facts.models.headers import read_config
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import TensorFile, read_tensor_file
+from train_core.facts.run.folder_results import write_notes
+from train_core.facts.run.written import remove_written
 from train_core.kinds import PredictionType
 from train_core.models.files.folders import weights_in_folder
 from train_core.models.files.stored import Stored, kept_tensors, reshaped
@@ -71,18 +73,23 @@ class Original:
             tensors |= self._prefixed("vae", self.parts["vae"].write(self.opened.stored["vae"]))
         return tensors
 
-    def write_folder(self, path: Path, trained: Trained, dtype: torch.dtype) -> None:
+    def write_folder(
+        self, path: Path, trained: Trained, dtype: torch.dtype, metadata: Mapping[str, str]
+    ) -> None:
         """Write the model as a diffusers folder to `path`, the `trained` tensors in `dtype`, all others as they are.
+
+        `metadata` stand in a file beside its parts.
 
         Of a base model that is such a folder itself its settings, and what stands beside its parts, come along.
         """
         stored = {part: self._in_folder(part, trained.get(part, {}), dtype) for part in self.parts}
-        with write_result(path) as temporary:
+        with write_result(path, clear=remove_written) as temporary:
             fill_folder(temporary, path, self.opened, stored)
             if self._read is None:
                 for source, place in self._beside():
                     (temporary / place).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(source, temporary / place)
+            write_notes(temporary, metadata)
 
     def _in_folder(self, part: str, trained: Mapping[str, Stored], dtype: torch.dtype) -> dict[str, Stored]:
         """The tensors of `part` by the names in its folder, where the base model is one, else by plain ones."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kohya_gui.runs.details.record import PICTURES, Record, record_of
+from train_core.facts.run.folder_results import read_notes
 from train_core.facts.run.run_folders import SETTINGS
 from train_core.facts.run.written import read_written
 
@@ -16,13 +17,22 @@ OF_THE_RUN = (SETTINGS, "console.log", "events.jsonl", "notes.json")  # in its f
 
 @dataclass(frozen=True)
 class RunFile:
-    """A file of a run, `bytes` large; `name` is that of the file, or numbered where the run has two of that name."""
+    """A file of a run, `bytes` large; `name` is that of the file, or numbered where the run has two of that name.
+
+    A result that is a folder has `parts`, its files by their names within it.
+    """
 
     name: str
     path: Path
     kind: str
     step: int
     bytes: int
+    parts: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> dict[str, Path]:
+        """What is put into a zip for it, by the names there."""
+        return {f"{self.name}/{part}": path for part, path in self.parts.items()} or {self.name: self.path}
 
     @property
     def is_result(self) -> bool:
@@ -35,11 +45,12 @@ def files_of(folder: Path, record: Record | None = None) -> list[RunFile]:
     found: dict[str, RunFile] = {}
     known: set[Path] = set()
     for path, kind, step in _named(folder, record or record_of(folder)):
-        size = None if path in known else size_of(path)
-        if size is not None:
+        parts = parts_of(path)
+        sizes = [size_of(one) for one in parts.values() or (path,)]
+        if path not in known and None not in sizes:
             known.add(path)
             name = free_name(path.name, found)
-            found[name] = RunFile(name, path, kind, step, size)
+            found[name] = RunFile(name, path, kind, step, sum(filter(None, sizes)), parts)
     return list(found.values())
 
 
@@ -54,7 +65,7 @@ def archive_of(folder: Path, with_states: bool) -> dict[str, Path]:
     Its states, from which it could be resumed and which are as large as all else together, only if they are wanted.
     """
     record = record_of(folder)
-    found = {one.name: one.path for one in files_of(folder, record)}
+    found = {name: path for one in files_of(folder, record) for name, path in one.entries.items()}
     drawn = (Path(one.path) for one in record.samples)
     found |= {f"sample/{path.name}": path for path in drawn if path.suffix.lower() in PICTURES}
     found |= {f"run/{name}": folder / name for name in OF_THE_RUN}
@@ -69,6 +80,14 @@ def states_of(folder: Path) -> list[Path]:
     """The folders of the run's states that are still there."""
     paths = (folder / one.path for one in read_written(folder) if one.kind.endswith("state"))
     return [path for path in dict.fromkeys(paths) if path.is_dir() and not path.is_symlink()]
+
+
+def parts_of(path: Path) -> dict[str, Path]:
+    """The files of a result that is a folder: those that its notes name and that are there; {} for anything else."""
+    if path.is_symlink():
+        return {}
+    parts = {name: path / name for name in read_notes(path).files}
+    return {name: one for name, one in parts.items() if size_of(one) is not None}
 
 
 def size_of(path: Path) -> int | None:

@@ -56,14 +56,14 @@ def send(folder: Path, name: str, webui: WebUI) -> Sent:
 def result_named(folder: Path, name: str) -> RunFile:
     """The result of the run that is called `name`. Raises `UserError` where there is none any more."""
     found = find_file(folder, name)
-    if found is None or not found.is_result:
+    if found is None or not found.is_result or found.parts:
         raise UserError(problem("run_file_gone", "The run has no such file any more."))
     return found
 
 
 def results_of(folder: Path) -> list[RunFile]:
-    """The results of the run in `folder` that are still there, the oldest first."""
-    return sorted((one for one in files_of(folder) if one.is_result), key=lambda one: one.step)
+    """The results of the run in `folder` that are still there, the oldest first; folders are for no WebUI."""
+    return sorted((one for one in files_of(folder) if one.is_result and not one.parts), key=lambda one: one.step)
 
 
 def words_of(path: Path) -> str:

@@ -17,6 +17,8 @@ from tests.train_core.methods.trainings import pictures, result, trained
 from train_core.config.sections.model import ModelSettings
 from train_core.events.event import Event
 from train_core.events.kinds import Resumed
+from train_core.facts.importing import open_foreign
+from train_core.facts.run.folder_results import read_notes
 from train_core.models.family import Family
 from train_core.models.load import load_family
 from train_core.run.training import Training
@@ -65,6 +67,22 @@ def test_its_metadata_is_that_of_a_model_and_names_no_network(run: Run) -> None:
         if kind == WHOLE:  # a single file, in the layout of those
             assert metadata["modelspec.implementation"] == "https://github.com/Stability-AI/generative-models"
         assert "ss_network_module" not in metadata
+
+
+def test_a_folder_says_what_a_file_says_and_older_ones_go_with_all_that_was_written(run: Run, tmp_path: Path) -> None:
+    _, said = run(
+        WHOLE, "folder", save_model_as="diffusers", save_every_n_epochs=1, save_last_n_epochs=1, max_train_epochs=3,
+        train_batch_size=4, network_train_unet_only=True, learning_rate=3e-3,
+    )  # fmt: skip
+    path = result(said)
+    assert {one.name for one in (tmp_path / "out").iterdir() if one.is_dir()} == {"folder-000002", "folder"}
+    notes = read_notes(path)
+    assert (notes.metadata["ss_epoch"], notes.metadata["modelspec.architecture"]) == ("3", "stable-diffusion-v1")
+    assert set(notes.files) == {one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file()}
+    assert open_foreign(path).settings.optimizer.learning_rate == pytest.approx(3e-3)
+    assert open_foreign(path / "crucible.json").settings == open_foreign(path).settings
+    before = model_in(tiny_file()).modules["unet"].conv_in.weight
+    assert not torch.equal(model_in(path).modules["unet"].conv_in.weight, before)
 
 
 @pytest.mark.parametrize("kind", [WHOLE, WORD])

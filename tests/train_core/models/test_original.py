@@ -17,6 +17,7 @@ from tests.pickles import read_by_a1111
 from tests.tiny import original_state_dict, tiny_file, tiny_folder
 from tests.tiny_families import file_of, folder_of, inpainting_tensors, tensors_of
 from train_core.facts.models.model_files import base_files
+from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.models.files.pickling import write_pickled_state
 from train_core.models.files.stored import Stored, in_memory
 from train_core.models.files.writing import write_safetensors
@@ -169,7 +170,7 @@ def test_a_folder_stays_a_folder_with_all_that_stands_beside_its_weights(kind: s
     extra = load_file(base / "text_encoder" / "model.safetensors") | {"embeddings.position_ids": torch.arange(77)}
     save_file(extra, base / "text_encoder" / "model.safetensors")
     original = opened(base)
-    original.write_folder(tmp_path / "new", doubled(original, "unet"), torch.float32)
+    original.write_folder(tmp_path / "new", doubled(original, "unet"), torch.float32, {})
     kept = {path.relative_to(base) for path in base.rglob("*") if path.is_file()} - {Path("whole.safetensors")}
     assert kept <= {path.relative_to(tmp_path / "new") for path in (tmp_path / "new").rglob("*")}
     for place in kept:
@@ -186,9 +187,11 @@ def test_a_folder_stays_a_folder_with_all_that_stands_beside_its_weights(kind: s
 def test_a_pickled_file_is_what_torch_reads_and_the_same_bytes_each_time(tmp_path: Path) -> None:
     original = opened(tiny_file())
     for name in ("first.ckpt", "second.ckpt"):
-        write_pickled_state(tmp_path / name, original.single_file(doubled(original, "unet"), torch.float16))
+        tensors = original.single_file(doubled(original, "unet"), torch.float16)
+        write_pickled_state(tmp_path / name, tensors, {"ss_steps": "3"})
     assert (tmp_path / "first.ckpt").read_bytes() == (tmp_path / "second.ckpt").read_bytes()
     assert read_by_a1111(tmp_path / "first.ckpt")
+    assert read_tensor_file(tmp_path / "first.ckpt").metadata == {"ss_steps": "3"}
     state = torch.load(tmp_path / "first.ckpt", weights_only=True)["state_dict"]
     before = original_state_dict()
     assert state.keys() == before.keys()

@@ -44,12 +44,15 @@ def _are_networks(pair: Any) -> bool:
 
 
 def said_in(root: Any) -> dict[str, str]:
-    """What the hypernetwork or embedding `root` says of itself, as text; {} for anything else."""
-    if not isinstance(root, dict) or not (EMBEDDING in root or hypernetwork_in(root)):
+    """What a pickle's `root` says of itself, as text: what this program writes into all kinds, and A1111 of the
+    hypernetwork or embedding that it is."""
+    if not isinstance(root, dict):
         return {}
     own = root.get(METADATA)
     pairs = own.items() if isinstance(own, dict) else ()
     texts = {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
+    if not (EMBEDDING in root or hypernetwork_in(root)):
+        return texts
     return texts | {name: text for name in SAID if (text := _text(root.get(name)))}
 
 

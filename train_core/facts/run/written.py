@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from train_core.facts.run.folder_results import NOTES, read_notes
 from train_core.facts.run.states import INFO, PARTS, TENSORS
 
 Kind = Literal["settings", "epoch", "step", "asked", "final", "epoch state", "step state", "asked state", "final state"]
@@ -41,12 +42,16 @@ def _kind(read: object) -> Kind:
 
 
 def remove_written(path: Path) -> None:
-    """Remove a file, or a state's folder with the files that a state has; what else lies in it stays, and so it."""
+    """Remove a file, or a folder with the files that a state has or that a result's notes name; what else lies in it
+    stays, and so it."""
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
     (path / INFO).unlink(missing_ok=True)  # first, so that half a state is none
-    for name in (PARTS, TENSORS):
+    own = read_notes(path).files
+    for name in (PARTS, TENSORS, *own, *([NOTES] if own else [])):
         (path / name).unlink(missing_ok=True)
-    if not any(path.iterdir()):
-        path.rmdir()
+    inner = {parent for name in own for parent in (path / name).parents if path in parent.parents}
+    for folder in (*sorted(inner, key=lambda one: -len(one.parts)), path):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch._utils import _rebuild_tensor_v2
 
+from train_core.facts.models.a1111_pickles import METADATA
 from train_core.models.files import writing
 from train_core.models.files.stored import Stored
 
@@ -57,10 +58,12 @@ class _Pickler(pickle.Pickler):
 
 
 def write_pickled_state(
-    path: Path, tensors: Mapping[str, Stored], progress: Callable[[int, int], None] = lambda done, total: None
+    path: Path, tensors: Mapping[str, Stored], metadata: Mapping[str, str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write `tensors` to `path` under "state_dict", each in its stated dtype, as `write_safetensors` does.
 
+    Other programs read nothing else of it; metadata, if there are any, stand beside it.
     Number formats that torch's storages have no class for, as those in 8 bits, are written as fp32.
     """
     known = {
@@ -69,7 +72,8 @@ def write_pickled_state(
     }
     state = OrderedDict((name, _Tensor(str(key), one)) for key, (name, one) in enumerate(known.items()))
     listing = BytesIO()
-    _Pickler(listing, protocol=2).dump({"state_dict": state})
+    said = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
+    _Pickler(listing, protocol=2).dump({"state_dict": state, **said})
     with writing.write_result(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_entry("data.pkl"), listing.getvalue())
         for done, (name, one) in enumerate(known.items(), 1):

@@ -70,9 +70,9 @@ def header_bytes(header: Mapping[str, object]) -> bytes:
 
 
 @contextmanager
-def write_result(path: Path) -> Iterator[Path]:
+def write_result(path: Path, clear: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """`write_whole` for a file or folder that the user waits for. Raises UserError when it cannot be written."""
-    with telling(path), write_whole(path) as temporary:
+    with telling(path), write_whole(path, clear=clear) as temporary:
         yield temporary
 
 

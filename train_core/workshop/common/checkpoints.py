@@ -47,7 +47,7 @@ def write_pickled_checkpoint(
     tensors = single_file(opened.family.parts, stored, opened.spare, dtype)
     _tell_what_is_left(opened, report)
     # There are no metadata that could tell.
-    write_pickled_state(path, with_signs(opened, tensors, all_kinds=True), report.stage("saving"))
+    write_pickled_state(path, with_signs(opened, tensors, all_kinds=True), {}, report.stage("saving"))
     report.saved(path)
 
 

@@ -18,8 +18,12 @@ from kohya_gui.runs.details.epochs import csv_of, rows_of
 from kohya_gui.runs.details.files import archive_of, files_of, find_file
 from kohya_gui.runs.details.pictures import sheet_of, training_pictures
 from kohya_gui.runs.details.record import record_of, sample_named
+from kohya_gui.runs.details.sending import results_of
+from kohya_gui.runs.history.deleting import delete
+from kohya_gui.views.opened_html import files_html
 from tests.event_lines import EventLog
 from tests.odd_events import any_line
+from train_core.facts.run.folder_results import write_notes
 
 Trained = Callable[..., Path]
 
@@ -123,6 +127,27 @@ def test_the_archive_holds_results_pictures_and_settings_and_states_if_wanted(
     assert {"run/config.toml", "run/console.log", "run/events.jsonl"} <= set(names)
     assert not [name for name in names if "state" in name]
     assert "fox-000003-state/state.json" in archive_of(folder, True)
+
+
+def test_a_result_that_is_a_folder_is_one_of_the_files_with_what_it_has_written(
+    trained: Trained, tmp_path: Path
+) -> None:
+    folder, result = trained(), tmp_path / "out" / "fox"
+    (result / "unet").mkdir(parents=True)
+    (result / "unet" / "weights.safetensors").write_bytes(b"weights")
+    write_notes(result, {"ss_steps": "30"})
+    (result / "mine.txt").write_text("the user's")
+    listed = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps([*listed, [str(result), "final", 30, 3]]))
+    found = find_file(folder, "fox")
+    assert found.is_result
+    assert found.bytes == len(b"weights") + (result / "crucible.json").stat().st_size
+    assert {"fox/unet/weights.safetensors", "fox/crucible.json"} <= archive_of(folder, False).keys()
+    assert "fox/mine.txt" not in archive_of(folder, False)
+    assert "fox" in str(files_html(folder.name, rows_of(record_of(folder), files_of(folder)), "/x/", False, "en"))
+    assert "fox" not in [one.name for one in results_of(folder)]
+    delete(folder.name, with_files=True)
+    assert [path.name for path in result.rglob("*")] == ["mine.txt"]
 
 
 def test_the_archive_is_sent_while_it_is_made(tmp_path: Path) -> None:
