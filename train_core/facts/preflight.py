@@ -38,6 +38,7 @@ from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
 from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.prompts.prompt_warnings import prompt_warnings
 from train_core.facts.run.result_names import free_name, longest_names, not_writable
 from train_core.facts.run.states import resume_problems
 from train_core.facts.run.whole_models import room_for_files, room_in_memory
@@ -78,7 +79,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     model = _model(config)
     problems = [
         *model.problems,
-        *_prompt_problems(config.samples, config.dataset.resolution),
+        *(prompts := _prompts(config.samples, config.dataset.resolution)).problems,
         *(output := _output_problems(config.output, config.samples)),
         *_network_problems(config),
         *_hypernetwork_problems(config.hypernetwork.hypernetwork_weights.strip()),
@@ -90,7 +91,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         problems += room_for_files(config, model.base.model, survey(DataSettings.of(config)).subsets)
     sharding = _sharding(config)
     names = [] if output else _output_warnings(config)
-    warnings = (*model.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)
+    warnings = (*model.warnings, *prompts.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)
     return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices, model.base)
 
 
@@ -222,9 +223,14 @@ def _clip_skip_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
     )
 
 
-def _prompt_problems(samples: SampleSettings, resolution: str) -> tuple[Problem, ...]:
+def _prompts(samples: SampleSettings, resolution: str) -> Findings:
+    """Problems of the sample prompts, and what in them does not do what it seems to."""
     defaults = PromptDefaults.at(resolution, samples.sample_sampler)
-    return problems_of(lambda: parse_prompts(samples.sample_prompts, defaults))
+    try:
+        prompts = parse_prompts(samples.sample_prompts, defaults)
+    except UserError as error:
+        return Findings(error.problems, ())
+    return Findings((), tuple(prompt_warnings(prompts)))
 
 
 def _images(config: TrainConfig) -> Findings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -24,18 +26,41 @@ def denoiser(predict: Predict, process: Process) -> Denoise:
     return denoise
 
 
-def guided(family: Family, conditioning: Conditioning, scale: float) -> Predict:
-    """The family's prediction under classifier-free guidance (Ho and Salimans, 2022): u + scale (c - u).
+@dataclass(frozen=True)
+class Wanted:
+    """Rows of a conditioning that are wanted up to the call `last`, counted from 0, with their weights.
 
-    `conditioning` holds the prompt, then the negative prompt; both are predicted in one call. At scale 1 the negative
-    one has no say, so `conditioning` holds the prompt alone.
+    `negative` is the row to keep away from; None where it has no say.
     """
 
+    last: int
+    rows: tuple[int, ...]
+    weights: tuple[float, ...]
+    negative: int | None
+
+
+def guided(family: Family, conditioning: Conditioning, wanted: Sequence[Wanted], scale: float) -> Predict:
+    """The family's prediction under classifier-free guidance (Ho and Salimans, 2022): u + sum of scale w (c - u).
+
+    Several texts side by side, each with its weight, are Liu et al.'s "Compositional Visual Generation" (2022). All
+    rows of a call are predicted together. Without a negative row there is one text, whose prediction it is.
+    """
+    calls = count()
+    ahead = iter(wanted)
+    now = next(ahead)
+
     def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
-        if scale == 1:
-            return family.predict(noisy, timesteps, conditioning)
-        both = family.predict(torch.cat([noisy, noisy]), torch.cat([timesteps, timesteps]), conditioning)
-        cond, uncond = both.chunk(2)
-        return uncond + scale * (cond - uncond)
+        nonlocal now
+        if next(calls) > now.last:
+            now = next(ahead, now)
+        rows = [*now.rows, *([now.negative] if now.negative is not None else [])]
+        chosen = {name: states[rows] for name, states in conditioning.items()}
+        found = family.predict(noisy.repeat(len(rows), 1, 1, 1), timesteps.repeat(len(rows)), chosen)
+        if now.negative is None:
+            return found
+        *conds, uncond = found.chunk(len(rows))
+        return sum(
+            (scale * weight * (cond - uncond) for cond, weight in zip(conds, now.weights, strict=True)), uncond
+        )
 
     return predict

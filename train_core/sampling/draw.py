@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from train_core.config.problems import Problem, problem
 from train_core.diffusion.process import Process
+from train_core.facts.prompts.asked import Asked, asked
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
-from train_core.sampling.denoiser import Predict, denoiser, guided
+from train_core.sampling.denoiser import Predict, Wanted, denoiser, guided
 from train_core.sampling.noise import brownian_noise, fresh_noise
 from train_core.sampling.sampler_names import SAMPLERS
 
@@ -86,9 +87,10 @@ class PictureDrawer:
         family = self.family
         generator = torch.Generator().manual_seed(prompt.seed)
         shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
-        texts = [prompt.prompt] if prompt.scale == 1 else [prompt.prompt, prompt.negative_prompt]
-        guide = guided(family, family.encode_weighted(texts, self.extra_tokens), prompt.scale)
         sampler = SAMPLERS[prompt.sampler]
+        said = asked(prompt.prompt, prompt.negative_prompt, sampler.calls_per_step * prompt.steps)
+        texts, wanted = _as_rows(said, prompt.scale)
+        guide = guided(family, family.encode_weighted(texts, self.extra_tokens), wanted, prompt.scale)
         sigmas = sampler.sigmas(self.process, prompt.steps)
         first = torch.randn(shape, generator=generator).to(self.device)
         start = math.sqrt(1 + sigmas[0] ** 2) * first  # latents of variance 1, plus the noise of the first level
@@ -98,6 +100,18 @@ class PictureDrawer:
         )  # fmt: skip
         predict = denoiser(_while_not(self.interrupted, guide), self.process)
         return family.decode(sampler.run(start, predict, sigmas, noise))
+
+
+def _as_rows(said: Sequence[Asked], scale: float) -> tuple[list[str], list[Wanted]]:
+    """All texts that are asked for, each once, and their places for each stretch of calls."""
+    alone = scale == 1 and said[0].weights == (1.0,)
+    rows: dict[str, int] = {}
+    wanted = []
+    for one in said:
+        texts = tuple(rows.setdefault(text, len(rows)) for text in one.texts)
+        negative = None if alone else rows.setdefault(one.negative, len(rows))
+        wanted.append(Wanted(one.last, texts, one.weights, negative))
+    return list(rows), wanted
 
 
 class _InterruptedError(Exception):

@@ -92,6 +92,12 @@ class Page:
         return dict(zip(pictures["name"], pictures["id"], strict=True))
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export is waited for, however busy the machine is."""
+    monkeypatch.setattr(export_answers, "PATIENCE", 120)
+
+
 @pytest.fixture
 def page(source: Path) -> Page:
     return Page(visit(), source)

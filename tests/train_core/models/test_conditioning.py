@@ -169,6 +169,16 @@ def test_prompt_weights_reach_both_sdxl_encoders_and_keep_each_ones_mean():
 
 
 @torch.no_grad()
+def test_break_pads_each_sdxl_encoders_piece_in_its_own_way():
+    family = load("sdxl")
+    found = family.encode_weighted(["a red fox BREAK an owl"])
+    first, second = family.encode_weighted(["a red fox"]), family.encode_weighted(["an owl"])
+    torch.testing.assert_close(found["hidden"][:, :76], first["hidden"][:, :76], **CLOSE)
+    torch.testing.assert_close(found["hidden"][:, 76:], second["hidden"][:, 1:], **CLOSE)
+    torch.testing.assert_close(found["pooled"], first["pooled"], **CLOSE)
+
+
+@torch.no_grad()
 def test_the_sd2_prediction_is_that_of_diffusers_unet():
     noisy, timesteps = torch.randn(2, 4, 8, 16), torch.tensor([1, 999])
     conditioning = load("sd2").encode_text(CAPTIONS[:2])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from train_core.diffusion.ddpm import DDPM
 from train_core.diffusion.schedule import zero_terminal
-from train_core.sampling.denoiser import denoiser, guided
+from train_core.sampling.denoiser import Wanted, denoiser, guided
 from train_core.sampling.sampler_names import SAMPLERS
 
 ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
@@ -54,14 +54,24 @@ class TwoAnswers:
 
 def test_guidance_moves_away_from_the_negative_prompt_in_one_call():
     family = TwoAnswers()
-    predict = guided(family, {"text": torch.tensor([3.0, 1.0])}, 7.5)
+    predict = guided(family, {"text": torch.tensor([3.0, 1.0])}, [Wanted(9, (0,), (1.0,), 1)], 7.5)
     assert predict(torch.zeros(1, 1, 1, 1), torch.zeros(1)).item() == 1 + 7.5 * (3 - 1)
     assert family.calls == 1
 
 
 def test_scale_one_asks_for_the_prompt_alone():
-    predict = guided(TwoAnswers(), {"text": torch.tensor([3.0])}, 1.0)
+    predict = guided(TwoAnswers(), {"text": torch.tensor([3.0])}, [Wanted(9, (0,), (1.0,), None)], 1.0)
     assert predict(torch.zeros(1, 1, 1, 1), torch.zeros(1)).item() == 3
+
+
+def test_texts_side_by_side_are_weighed_and_each_has_its_calls():
+    family = TwoAnswers()
+    wanted = [Wanted(1, (0, 2), (1.0, 0.5), 1), Wanted(2, (2,), (1.0,), 0)]
+    predict = guided(family, {"text": torch.tensor([3.0, 1.0, 5.0])}, wanted, 2.0)
+    found = [predict(torch.zeros(1, 1, 1, 1), torch.zeros(1)).item() for _ in range(4)]
+    first, second = 1 + 2 * (3 - 1) + 2 * 0.5 * (5 - 1), 3 + 2 * (5 - 3)
+    assert found == [first, first, second, second]
+    assert family.calls == 4
 
 
 def test_a_schedule_that_ends_in_pure_noise_is_sampled_from_its_end():

@@ -6,6 +6,8 @@ import re
 from itertools import groupby
 from operator import itemgetter
 
+from train_core.facts.prompts.emoticons import with_plain_emoticons
+
 ROUND = 1.1
 SQUARE = 1 / 1.1
 DEEPEST = 50  # brackets within each other that count: each goes over all that it encloses
@@ -21,6 +23,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_BREAK = re.compile(r"\s*\bBREAK\b\s*")
 
 # A whole weighted piece in full-width brackets, which mean nothing else around a number at their end.
 _FULL_WIDTH = re.compile(r"（([^()（）]*[:：]\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*[)）])")
@@ -32,6 +35,7 @@ def parse_weighted(text: str) -> list[tuple[str, float]]:
     `(x)` multiplies by 1.1, `[x]` divides by 1.1, `(x:1.3)` multiplies by 1.3, and they nest. A backslash makes a
     bracket or a backslash plain. A bracket never closed reaches to the end; one never opened is plain text. A colon
     before a weight, and brackets around one, may be full-width. Within `DEEPEST` others of its kind, one does nothing.
+    Brackets of a face that is a tag, such as `:)`, belong to the face.
     """
     pieces: list[tuple[str, float]] = []
     opened: dict[str, list[int]] = {"(": [], "[": []}  # where each open bracket's pieces begin
@@ -41,7 +45,7 @@ def parse_weighted(text: str) -> list[tuple[str, float]]:
         if len(opened[bracket]) < DEEPEST:
             pieces[start:] = [(piece, weight * factor) for piece, weight in pieces[start:]]
 
-    for token in _TOKEN.finditer(_FULL_WIDTH.sub(r"(\1", text)):
+    for token in _TOKEN.finditer(_FULL_WIDTH.sub(r"(\1", with_plain_emoticons(text))):
         bracket = token["bracket"]
         if bracket in ("(", "["):
             opened[bracket].append(len(pieces))
@@ -59,3 +63,13 @@ def parse_weighted(text: str) -> list[tuple[str, float]]:
         close("[", SQUARE)
     alike = groupby(pieces, itemgetter(1))
     return [("".join(piece for piece, _ in group), weight) for weight, group in alike] or [("", 1.0)]
+
+
+def parse_sections(text: str) -> list[list[tuple[str, float]]]:
+    """`text` cut at each BREAK, and its sections into (piece, weight) as by `parse_weighted`."""
+    sections: list[list[tuple[str, float]]] = [[]]
+    for piece, weight in parse_weighted(text):
+        first, *others = _BREAK.split(piece)
+        sections[-1].append((first, weight))
+        sections += [[(other, weight)] for other in others]
+    return sections

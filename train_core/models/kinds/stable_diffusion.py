@@ -16,7 +16,7 @@ from train_core.config.problems import Problem
 from train_core.data.moments import Moments
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.unet_names import original_names
-from train_core.facts.prompts.attention_syntax import parse_weighted
+from train_core.facts.prompts.attention_syntax import parse_sections, parse_weighted
 from train_core.facts.prompts.tokenizer import cleaning, clip_ids
 from train_core.kinds import Kind, Names, PredictionType
 from train_core.models import autoencoder
@@ -25,7 +25,7 @@ from train_core.models.files.stored import Stored, in_memory
 from train_core.models.files.writing import write_safetensors
 from train_core.models.parts import Part
 from train_core.models.targets import projection_targets, sgm_unet_targets, text_encoder_targets, unet_targets
-from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise
+from train_core.models.text.clip_text import PIECE, pieces_needed, tokenise, tokenise_sections
 from train_core.models.text.text_states import TextReading, inner_encoder, read_text, weighted
 
 Spare = Mapping[str, Mapping[str, Stored]]
@@ -127,9 +127,12 @@ class StableDiffusion:
     def encode_weighted(
         self, prompts: Sequence[str], extra_tokens: Mapping[str, Tensor] | None = None
     ) -> Conditioning:
-        """As `encode_text`, for prompts of any length: states times their tokens' weights, each prompt's mean kept."""
+        """As `encode_text`, for prompts of any length: states times their tokens' weights, each prompt's mean kept.
+
+        BREAK begins a new piece of 75 tokens.
+        """
         numbers, vectors = self._number(extra_tokens or {})
-        rows = [tokenise(self._tokenizer, parse_weighted(prompt), numbers) for prompt in prompts]
+        rows = [tokenise_sections(self._tokenizer, parse_sections(prompt), numbers) for prompt in prompts]
         pieces = pieces_needed(max(len(row.ids) for row in rows))
         return self._condition([row.ids for row in rows], pieces, [row.weights for row in rows], vectors)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from train_core.facts.prompts.tokenizer import BOS, EOS, clip_ids
 
 PIECE = 75
+FILL = -1  # stands where a piece ends before its 75 tokens
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,18 @@ def tokenise(
         ids += found
         weights += [weight] * len(found)
     return Tokens(ids, weights)
+
+
+def tokenise_sections(
+    tokenizer: Tokenizer, sections: Sequence[Sequence[tuple[str, float]]], extra: Mapping[str, Sequence[int]]
+) -> Tokens:
+    """The tokens of `sections`, each of which begins a piece of its own; see `tokenise`."""
+    found = [tokenise(tokenizer, section, extra) for section in sections]
+    for tokens in found[:-1]:
+        missing = pieces_needed(len(tokens.ids)) * PIECE - len(tokens.ids)
+        tokens.ids.extend([FILL] * missing)
+        tokens.weights.extend([1.0] * missing)
+    return Tokens([id for tokens in found for id in tokens.ids], [one for tokens in found for one in tokens.weights])
 
 
 def _ids_of(tokenizer: Tokenizer, text: str, extra: Mapping[str, Sequence[int]]) -> list[int]:
@@ -61,7 +74,8 @@ def wrap(ids: Sequence[int], pieces: int, pad: int = EOS) -> list[list[int]]:
 
     So every piece holds its own end, also one without text; where `pad` is the end token, as in SD 1.x, that shows not.
     """
-    rows = [list(ids[start : start + PIECE]) for start in range(0, pieces * PIECE, PIECE)]
+    cut = [ids[start : start + PIECE] for start in range(0, pieces * PIECE, PIECE)]
+    rows = [[id for id in piece if id != FILL] for piece in cut]
     return [[BOS, *row, EOS, *[pad] * (PIECE - len(row))] for row in rows]
 
 

@@ -102,6 +102,15 @@ def test_prompts_weigh_for_themselves_alone(family):
     torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=1e-5)
 
 
+def test_break_begins_a_piece_of_its_own(family):
+    together = family.encode_weighted(["a red fox BREAK (an owl:1.3)"])["hidden"]
+    assert together.shape == (1, 152, TEXT_WIDTH)
+    fox = family.encode_weighted(["a red fox"])["hidden"]
+    torch.testing.assert_close(together[:, :76], fox[:, :76], atol=1e-5, rtol=1e-5)
+    owl = family.encode_weighted(["(an owl:1.3)"])["hidden"]
+    torch.testing.assert_close(together[:, 76:], owl[:, 1:], atol=1e-5, rtol=1e-5)
+
+
 def test_extra_tokens_take_their_vectors_and_receive_gradients(family):
     table = tiny_modules()["text_encoder"].get_input_embeddings().weight
     fox = table[padded_ids("fox")[0, 1]]
