@@ -40,6 +40,7 @@ class FakeFamily:
         self.alphas_cumprod = scaled_linear_alphas()
         self.modules = {"unet": GaussianNoise(), "vae": nn.Conv2d(1, 1, 1)}
         self.batches = []
+        self.asked = []  # for the first value of each call
         self.places = []
 
     def encode_weighted(self, prompts, extra_tokens=None):
@@ -47,6 +48,7 @@ class FakeFamily:
 
     def predict(self, noisy, timesteps, conditioning, extras=None):
         self.batches.append(len(noisy))
+        self.asked.append(round(conditioning["value"][0].item(), 1))
         torch.rand(1)  # a careless model
         a = self.alphas_cumprod[timesteps.round().long()].view(-1, 1, 1, 1)
         return self.modules["unet"](noisy, a, conditioning["value"].view(-1, 1, 1, 1))
@@ -150,3 +152,18 @@ def test_parked_modules_are_fetched_and_parked_again():
 def test_pixels_are_rounded_and_cut_to_eight_bits():
     pixels = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0, 1 / 127.5]).view(1, 1, 6).expand(3, 1, 6)
     assert [p[0] for p in to_image(pixels).get_flattened_data()] == [0, 0, 128, 255, 255, 128]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "when", "first"), [("euler", "0.5", 5), ("dpm_2", "0.5", 9), ("euler", "4", 5), ("dpm_2", "4", 5)]
+)
+def test_shares_are_of_the_steps_and_whole_numbers_count_calls(sampler, when, first):
+    family = FakeFamily()
+    draw([replace(PROMPT, prompt=f"[light:dark:{when}]", sampler=sampler)], family)
+    assert family.asked == [0.2] * first + [-0.2] * (len(family.asked) - first)
+    assert len(family.asked) == (8 if sampler == "euler" else 15)
+
+
+def test_a_prompt_that_does_not_change_is_drawn_as_before_and_tags_of_networks_are_no_words():
+    plain, tagged = draw([PROMPT])[0], draw([replace(PROMPT, prompt="light<lora:x:1>")])[0]
+    assert plain.image.tobytes() == tagged.image.tobytes()
