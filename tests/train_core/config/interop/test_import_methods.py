@@ -191,6 +191,11 @@ TABS: dict[str, tuple[Values, Values]] = {
          "additional_parameters": f"--block_lr {BLOCK_LR} --fused_optimizer_groups 4"},
         {**FACTORS, "training_method": "fine-tuning", "network_train_unet_only": True, "fused_backward_pass": True},
     ),
+    "DreamBooth for SD 1.x with flags that do nothing there": (
+        {"learning_rate_te": 1e-6, "mixed_precision": "bf16", "save_model_as": "ckpt",
+         "additional_parameters": "--full_bf16 --fused_backward_pass"},
+        {"training_method": "DreamBooth", "full_half": False, "fused_backward_pass": False},
+    ),
     "fine-tuning with a flag that does nothing there": (
         {"image_folder": "/img", "learning_rate": 1e-5, "additional_parameters": "--learning_rate_te2=1e-6"},
         {"training_method": "fine-tuning", "network_train_unet_only": True},

@@ -8,7 +8,13 @@ from train_core.config.interop.imports.command_line import flags_in, words_of
 from train_core.config.interop.imports.kohya_fields import METHODS, method_in_words
 from train_core.config.interop.imports.kohya_network import NETWORK_FIELDS
 from train_core.config.interop.imports.ledger import Ledger, is_empty
-from train_core.config.interop.imports.methods import NO_EFFECT, leave_without_effect, say_format, say_whole
+from train_core.config.interop.imports.methods import (
+    NO_EFFECT,
+    ONLY_SDXL,
+    leave_without_effect,
+    say_format,
+    say_whole,
+)
 from train_core.config.interop.imports.repairs import number_of
 from train_core.config.interop.imports.report import EMPTY, OFF, overruled
 from train_core.config.interop.sd_scripts_methods import OPTIONS, RATES, asks, of_whole_model
@@ -77,11 +83,15 @@ def _say_unlike(ledger: Ledger) -> None:
 
 
 def flags_of_whole(ledger: Ledger) -> dict[str, Any]:
-    """The flags that the file adds to the command line and that only whole models have; {} for other files."""
+    """The flags that the file adds to the command line and that only whole models have; {} for other files.
+
+    So are those that the scripts for SD 1.x and 2.x do not look at.
+    """
     if TABS.get(ledger.method) not in WHOLE or not ledger.has(FLAGS):
         return {}
     flags, _ = flags_in(words_of(str(ledger.given[FLAGS])))
-    return {name: value for name, value in flags.items() if name in OPTIONS}
+    mine = OPTIONS if ledger.family == SDXL.name else OPTIONS.union(ONLY_SDXL)
+    return {name: value for name, value in flags.items() if name in mine}
 
 
 def _say_whole(ledger: Ledger, method: str) -> None:
