@@ -75,7 +75,7 @@ def _disk(plan: Plan, language: str) -> Figure:
     name = text("ui.plan.disk", language)
     if plan.free is None:
         return Figure(name, UNKNOWN, text("ui.plan.disk.none", language))
-    needed = plan.files * (plan.file_bytes or 0)
+    needed = plan.files * (plan.file_bytes or 0) + plan.states_bytes
     key = "ui.plan.disk.full" if needed > plan.free else "ui.plan.disk.note"
     return Figure(name, bytes_text(plan.free), text(key, language, needed=bytes_text(needed)))
 

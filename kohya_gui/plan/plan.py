@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from kohya_gui.form.validate_form import CheckedForm
 from kohya_gui.runs.costs import Expected, expected_of
 from kohya_gui.runs.occupancy import card_memory
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, UserError
+from train_core.config.sections.method import WHOLE
 from train_core.facts.adapters.layers import Measures
 from train_core.facts.adapters.model_measures import measures_of_chosen
 from train_core.facts.adapters.strength import Strength, strengths
@@ -18,10 +20,11 @@ from train_core.facts.datasets.subsets import Subset
 from train_core.facts.hints import Known, hints
 from train_core.facts.images.bucket_chart import BucketChart, bucket_chart
 from train_core.facts.machine.drives import free_space
-from train_core.facts.run.kept_files import kept_files
+from train_core.facts.run.kept_files import kept_files, kept_states
 from train_core.facts.run.rate_curves import RateCurve, rate_curves
 from train_core.facts.run.result_size import result_bytes
 from train_core.facts.run.steps import StepCount
+from train_core.facts.run.whole_models import state_bytes
 
 TEXT_PARTS = ("text_encoder",)  # where the kind of model is not known
 
@@ -31,7 +34,8 @@ class Plan:
     """Everything that the panel shows of a form. None is not known, for the reasons that the views say.
 
     `size_problem` says why the size of a result is not known. `files` of `file_bytes` each stay in the output folder,
-    whose drive has `free` bytes left. `lint` is of the captions, `hints` are those of tutorials.
+    with states of a whole model of `states_bytes` in all; its drive has `free` bytes left. `lint` is of the captions,
+    `hints` are those of tutorials.
     `expected` is what the same work took before.
     """
 
@@ -41,6 +45,7 @@ class Plan:
     file_bytes: int | None = None
     size_problem: Problem | None = None
     files: int = 1
+    states_bytes: int = 0
     free: int | None = None
     chart: BucketChart | None = None
     curves: tuple[RateCurve, ...] = ()
@@ -65,6 +70,7 @@ def plan_of(checked: CheckedForm) -> Plan:
     return Plan(
         checked, count, measures, size, size_problem,
         files=kept_files(config.output, count) if count and count.total else 1,
+        states_bytes=_states(config, count) if size else 0,
         free=free_space(config.output.output_dir),
         chart=bucket_chart(checked.trained) if any(one.folder.images for one in checked.trained) else None,
         curves=_curves(checked, count, measures),
@@ -81,6 +87,13 @@ def _size(checked: CheckedForm, measures: Measures | None) -> tuple[int | None, 
         return result_bytes(checked.config, measures), None
     except UserError as error:
         return None, error.problems[0]
+
+
+def _states(config: TrainConfig, count: StepCount | None) -> int:
+    """The least that the states of a whole model take in the end; those of other methods are small."""
+    if config.method.training_method not in WHOLE or count is None or not count.total:
+        return 0
+    return kept_states(config.output, config.resume, count) * state_bytes(config)
 
 
 def _curves(checked: CheckedForm, count: StepCount | None, measures: Measures | None) -> tuple[RateCurve, ...]:

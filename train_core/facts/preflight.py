@@ -88,7 +88,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     ]
     images = _images(config)
     if config.saves and config.method.training_method in WHOLE and model.base is not None and not images.problems:
-        problems += room_for_files(config, model.base.model, survey(DataSettings.of(config)).subsets)
+        problems += room_for_files(config, survey(DataSettings.of(config)).subsets)
     sharding = _sharding(config)
     names = [] if output else _output_warnings(config)
     warnings = (*model.warnings, *prompts.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)
@@ -115,7 +115,7 @@ def _model(config: TrainConfig) -> Findings:
         return Findings(tuple(problems), ())
     unsuited = _unsuited(found, config)
     unused = not_for_this_model(config, facts_of(found, model.v_parameterization), unsuited)
-    too_large, may_be_too_large = room_in_memory(config, found)
+    too_large, may_be_too_large = room_in_memory(config)
     warnings = (
         *_prediction_of(found, config), *_schedule_of(found, config), *_clip_skip_of(found, config), *unused,
         *may_be_too_large,

@@ -55,6 +55,15 @@ def test_the_file_is_as_large_as_the_adapter_of_this_very_model(form):
     assert figure(form(network_dim=8, save_precision="float"), "File").value == bytes_text(4 * values)
 
 
+def test_the_disk_has_to_take_the_states_of_a_whole_model_too(form):
+    whole = {"training_method": "fine-tuning", "optimizer_type": "AdamW", "save_precision": "float"}
+    without, with_states = (plan_of(form(**whole, save_state_on_train_end=on)) for on in (False, True))
+    assert without.states_bytes == 0
+    assert with_states.states_bytes > 2 * without.file_bytes  # weights, and two numbers of AdamW's for each
+    note = next(one.note for one in figures(with_states, "en") if one.name == "Free disk")
+    assert bytes_text(without.file_bytes + with_states.states_bytes) in note
+
+
 def test_a_figure_that_is_not_known_says_why(form):
     assert figure(form(pretrained_model_name_or_path=""), "File") == ("File", "–", "Choose a base model.")
     assert figure(form(output_dir=""), "Free disk") == ("Free disk", "–", "Choose an output folder.")

@@ -47,9 +47,26 @@ def result_bytes(config: TrainConfig, measures: Measures | None) -> int | None:
 def whole_model_bytes(config: TrainConfig) -> int:
     """What trains is saved in the format that is asked for, everything else as it is."""
     path = hub.resolve(config.model.pretrained_model_name_or_path)
+    return _bytes_of(path, path.stat().st_mtime_ns, _learning(config), BYTES[config.output.save_precision])
+
+
+def learning_numbers(config: TrainConfig) -> int:
+    """How many numbers of the whole model learn; 0 for a folder, whose headers are not read."""
+    path = hub.resolve(config.model.pretrained_model_name_or_path)
+    return _numbers_of(path, path.stat().st_mtime_ns, _learning(config))
+
+
+def _learning(config: TrainConfig) -> tuple[str, ...]:
+    """What the names of all tensors of a file begin with that learn."""
     rates = learning_rates(config)
-    trained = (UNET,) * bool(rates.pop("unet", 0)) + TEXT * any(rates.values())
-    return _bytes_of(path, path.stat().st_mtime_ns, trained, BYTES[config.output.save_precision])
+    return (UNET,) * bool(rates.pop("unet", 0)) + TEXT * any(rates.values())
+
+
+@lru_cache(maxsize=16)
+def _numbers_of(path: Path, _changed: int, trained: tuple[str, ...]) -> int:
+    found = recognise(path)
+    tensors = found.header.tensors if found.header else {}
+    return sum(prod(one.shape) for name, one in tensors.items() if name.startswith(trained))
 
 
 @lru_cache(maxsize=16)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 import psutil
 
-from train_core.config.checks.consistency import learning_rates
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.method import WHOLE
-from train_core.facts.adapters.layers import UNET
 from train_core.facts.datasets.holdout import trained_on
 from train_core.facts.datasets.subsets import Subset
 from train_core.facts.machine.drives import free_space
 from train_core.facts.machine.nvidia import cards
-from train_core.facts.models.headers import ModelFile
 from train_core.facts.run.kept_files import kept_files, kept_states
-from train_core.facts.run.result_size import TEXT, whole_model_bytes
+from train_core.facts.run.result_size import learning_numbers, whole_model_bytes
 from train_core.facts.run.steps import count_steps, workload
 
 GB = 10**9
@@ -29,12 +25,12 @@ STATE = {
 }  # fmt: skip
 
 
-def room_for_files(config: TrainConfig, found: ModelFile, subsets: Sequence[Subset]) -> list[Problem]:
+def room_for_files(config: TrainConfig, subsets: Sequence[Subset]) -> list[Problem]:
     """The problem that the output folder's drive has no room for the files and states that will be there in the end."""
     free = free_space(config.output.output_dir)
     length = count_steps(workload(trained_on(config, subsets), config.training, config.launch.num_processes))
     count, each = kept_files(config.output, length), whole_model_bytes(config)
-    states, state = kept_states(config.output, config.resume, length), state_bytes(config, found)
+    states, state = kept_states(config.output, config.resume, length), state_bytes(config)
     if free is None or count * each + states * state <= free:
         return []
     if count * each <= free:
@@ -59,14 +55,14 @@ def room_for_files(config: TrainConfig, found: ModelFile, subsets: Sequence[Subs
     ]
 
 
-def room_in_memory(config: TrainConfig, found: ModelFile) -> tuple[list[Problem], list[Problem]]:
+def room_in_memory(config: TrainConfig) -> tuple[list[Problem], list[Problem]]:
     """Problems and warnings where the least that must be in memory at once is more than the device has.
 
     Without a card that is certain; drivers of cards may lend some main memory, so there it is a warning.
     """
-    if config.method.training_method not in WHOLE or found.header is None:
+    if config.method.training_method not in WHOLE:
         return [], []
-    needed = least_memory(config, found)
+    needed = least_memory(config)
     there = None if config.launch.use_cpu else max((card.memory for card in cards()), default=0)
     if there == 0:
         return [], []  # another maker's card, which is not asked
@@ -82,32 +78,24 @@ def room_in_memory(config: TrainConfig, found: ModelFile) -> tuple[list[Problem]
     return ([told], []) if there is None else ([], [told])
 
 
-def least_memory(config: TrainConfig, found: ModelFile) -> int:
+def least_memory(config: TrainConfig) -> int:
     """Bytes of the weights that learn, with their gradients, the optimizer's state and averages: nothing else counted.
 
     With `full_half` but not stepped one by one, weights and gradients are in fp32 while the optimizer steps.
     """
     half = bool(config.applicable().get("full_half"))
     gradients = 0 if config.optimizer.fused_backward_pass else 8 if half else 4
-    return _learning_numbers(config, found) * (_kept_for_each(config) + gradients)
+    return learning_numbers(config) * (_kept_for_each(config) + gradients)
 
 
-def state_bytes(config: TrainConfig, found: ModelFile) -> int:
-    """The least that a state holds: weights that learn, the optimizer's state and averages; of a folder it is not
-    known, so 0.
+def state_bytes(config: TrainConfig) -> int:
+    """The least that a state holds: weights that learn, the optimizer's state and averages; 0 where their number is
+    not known.
 
     A run that goes back when its loss diverges keeps two earlier sets of all that with it.
     """
     sets = 3 if config.validation.on_divergence == "recover" else 1
-    return sets * _learning_numbers(config, found) * _kept_for_each(config)
-
-
-def _learning_numbers(config: TrainConfig, found: ModelFile) -> int:
-    """How many numbers learn in a model of one file; 0 for a folder, whose headers are not read."""
-    rates = learning_rates(config)
-    prefixes = (UNET,) * bool(rates.pop("unet", 0)) + TEXT * any(rates.values())
-    tensors = found.header.tensors if found.header else {}
-    return sum(prod(one.shape) for name, one in tensors.items() if name.startswith(prefixes))
+    return sets * learning_numbers(config) * _kept_for_each(config)
 
 
 def _kept_for_each(config: TrainConfig) -> int:

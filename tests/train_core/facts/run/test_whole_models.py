@@ -14,7 +14,6 @@ from train_core.config.files import check_values
 from train_core.config.jobs.find_rate import FindRateConfig
 from train_core.config.jobs.train import TrainConfig
 from train_core.facts.machine.nvidia import Card
-from train_core.facts.models.headers import recognise
 from train_core.facts.preflight import examine
 from train_core.facts.run import whole_models
 from train_core.facts.run.result_size import whole_model_bytes
@@ -55,19 +54,17 @@ def test_as_many_files_as_stay_have_to_find_room(
 
 def test_states_that_stay_have_to_find_room_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(tmp_path, save_every_n_epochs=1, save_state=True)
-    files, state = 3 * whole_model_bytes(config), state_bytes(config, recognise(tiny_file()))
+    files, state = 3 * whole_model_bytes(config), state_bytes(config)
     for free, expected in ((files + 3 * state - 1, ["no_room_for_states"]), (files + 3 * state, [])):
         monkeypatch.setattr(whole_models, "free_space", lambda folder, free=free: free)
         assert codes(config)[0] == expected
     recovering = config_of(tmp_path, on_divergence="recover")
-    assert state_bytes(recovering, recognise(tiny_file())) == 3 * state
+    assert state_bytes(recovering) == 3 * state
 
 
 def test_least_memory_counts_what_learns_and_all_that_goes_with_it(tmp_path: Path) -> None:
-    found = recognise(tiny_file())
-
     def least(**values: Any) -> int:
-        return least_memory(config_of(tmp_path, **values), found)
+        return least_memory(config_of(tmp_path, **values))
 
     both, unet = least(), least(network_train_unet_only=True)
     assert 0 < unet < both
@@ -81,7 +78,7 @@ def test_least_memory_counts_what_learns_and_all_that_goes_with_it(tmp_path: Pat
 def test_too_little_memory_is_told_certain_without_a_card_and_possible_with_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needed = least_memory(config_of(tmp_path), recognise(tiny_file()))
+    needed = least_memory(config_of(tmp_path))
     for memory, expected in ((needed - 1, ["whole_model_too_large"]), (needed, [])):
         told = SimpleNamespace(virtual_memory=lambda memory=memory: SimpleNamespace(total=memory))
         monkeypatch.setattr(whole_models, "psutil", told)
