@@ -13,7 +13,7 @@ import psutil
 
 from kohya_gui.runs.process import CLOCK_TOLERANCE, Identity, find, living, recall
 from train_core.config.existing import is_file
-from train_core.config.places import runs_dir
+from train_core.config.places import runs_dir, tools_dir
 from train_core.events.event import Event
 from train_core.events.kinds import Acknowledged, EndStatus, Finished, Progress, Resumed, Schema, Started
 from train_core.events.reading import Placed, parse_placed
@@ -45,7 +45,16 @@ class RunInfo:
 
 def find_run(run_id: str) -> Path | None:
     """The folder of the run `run_id`, or None; also None for a name that leads out of the runs' folder."""
-    folder = runs_dir() / run_id
+    return _within(runs_dir(), run_id)
+
+
+def find_job(run_id: str) -> Path | None:
+    """The same for a use of a tool, too."""
+    return find_run(run_id) or _within(tools_dir(), run_id)
+
+
+def _within(place: Path, run_id: str) -> Path | None:
+    folder = place / run_id
     is_one_name = bool(RUN_NAME.fullmatch(run_id)) and Path(run_id).name == run_id and "\\" not in run_id
     return folder if is_one_name and is_file(folder / "config.toml") else None
 

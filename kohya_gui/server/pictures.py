@@ -1,4 +1,4 @@
-"""Pictures over HTTP: samples of known runs by run and file name, and thumbnails of what the page itself has shown."""
+"""Pictures over HTTP: what known runs and tools have drawn, by name, and thumbnails of what the page has shown."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from kohya_gui.runs.follow import follower
-from kohya_gui.runs.registry import find_run
+from kohya_gui.runs.registry import find_job
 from kohya_gui.views.thumbnail import picture_at, thumbnail_of
 
 ENDINGS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
 def picture(request: Request) -> Response:
-    """The picture that the events of the run `run_id` call `name`, or 404."""
+    """The picture that the events of the run or tool `run_id` call `name`, or 404."""
     run_id, name = request.path_params["run_id"], request.path_params["name"]
-    folder = find_run(run_id)
+    folder = find_job(run_id)
     samples = follower(folder).view().samples if folder is not None else []
     path = next((s.path for s in samples if s.path.name == name), None)
     if path is None or path.suffix.lower() not in ENDINGS or not path.is_file():

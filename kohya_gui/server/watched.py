@@ -111,5 +111,5 @@ def _run_parts(view: RunView | None, language: str) -> list[Part]:
 
 def _tool_part(view: RunView | None, language: str) -> Part:
     """The part that shows the tool."""
-    state = (view.id, view.status, view.revision.status) if view else ("", "", 0)
-    return Part("tool-view", (*state, language), lambda: tool_html(view, language))
+    state = (view.id, view.status, view.revision.status, view.revision.pictures) if view else ("", "", 0, 0)
+    return Part("tool-view", (*state, language), lambda: tool_html(view, PICTURES, language))

@@ -17,7 +17,7 @@ from kohya_gui.views.charts import Series, line_chart
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.studio.to_data import to_data_button
 
-MOST_CLASS_IMAGES = 24  # are shown; there may be hundreds
+MOST_SHOWN = 24  # are shown; there may be hundreds
 
 
 def status_html(view: RunView | None, language: str) -> Markup:
@@ -158,7 +158,7 @@ def samples_html(view: RunView | None, pictures_path: str, language: str) -> Mar
     if not view.samples:
         return Markup('<div class="samples-empty">{}</div>').format(text("ui.samples.empty", language))
     if view.job == "class_images":
-        return _pictures(view.id, view.samples[: -MOST_CLASS_IMAGES - 1 : -1], pictures_path, language)
+        return newest_pictures_html(view, pictures_path, language)
     newest_first = sorted(view.samples, key=lambda s: (-s.step, -s.epoch, s.index))
     groups = groupby(newest_first, key=lambda s: (s.step, s.epoch))
     return joined(
@@ -167,6 +167,11 @@ def samples_html(view: RunView | None, pictures_path: str, language: str) -> Mar
         )
         for (step, epoch), pictures in groups
     )
+
+
+def newest_pictures_html(view: RunView, pictures_path: str, language: str) -> Markup:
+    """The last pictures that were drawn, where there may be hundreds."""
+    return _pictures(view.id, view.samples[: -MOST_SHOWN - 1 : -1], pictures_path, language)
 
 
 def _when(step: int, epoch: int, language: str) -> str:

@@ -12,20 +12,20 @@ from kohya_gui.i18n.messages import dictionary, text
 from kohya_gui.runs.follow import RunView
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.markup import joined
-from kohya_gui.views.run_html import bar_html, messages_html, stage_html
+from kohya_gui.views.run_html import bar_html, messages_html, newest_pictures_html, stage_html
 from train_core.events.kinds import Table
 
 BARS = ("norm", "kept", "cosine", "count")  # columns whose numbers are shown as bars too
 SHARES = ("kept", "cosine")  # whose whole is 1
 
 
-def tool_html(view: RunView | None, language: str) -> Markup:
+def tool_html(view: RunView | None, pictures_path: str, language: str) -> Markup:
     """HTML of a tool at work."""
     if view is None:
         return Markup('<div class="run-empty">{}</div>').format(text("ui.tool.none", language))
     return Markup(
         '<div class="run-head"><b>{title}</b> <span class="badge {status}" id="tool-state">{status_name}</span>'
-        "{stage}</div>{bar}{messages}{saved}{tables}"
+        "{stage}</div>{bar}{messages}{pictures}{saved}{tables}"
     ).format(
         title=text(f"job.{view.job}.title", language) if view.job else "",
         status=view.status,
@@ -33,6 +33,7 @@ def tool_html(view: RunView | None, language: str) -> Markup:
         stage=stage_html(view, language),
         bar=bar_html(view) if view.status in ACTIVE else "",
         messages=messages_html(view, language),
+        pictures=newest_pictures_html(view, pictures_path, language) if view.samples else "",
         saved=joined(_saved(one.path, language) for one in view.saved),
         tables=joined(table_html(table, language) for table in view.tables),
     )

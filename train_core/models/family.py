@@ -103,6 +103,9 @@ class Family(Protocol):
     def targets(self) -> list[Target]:
         """Every layer that an adapter may sit on, in the order of the modules."""
 
+    def all_targets(self) -> list[Target]:
+        """`targets`, and what only other programs' adapters sit on: projections of pooled text."""
+
     def token_tables(self) -> list[Tensor]:
         """The vectors of the words that it knows, (words, width) of each text encoder, as they are held."""
 

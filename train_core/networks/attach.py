@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Generic, TypeVar
@@ -45,17 +45,23 @@ class Adapter(nn.Module, Generic[AnyLayer]):
         """Whether the model now computes with this adapter."""
         return any(layer in layers_on(layer.base) for layer in self.layers.values())
 
-    def attach(self, strength: float | Mapping[str, float] = 1.0) -> None:
-        """Let the model compute with this adapter at `strength`: of all its parts, or by part; 0 leaves a part out.
+    def attach(self, strength: float | Mapping[str, float] | Callable[[str], float] = 1.0) -> None:
+        """Let the model compute with this adapter at `strength`: of all its parts, by part, or by a layer's key.
 
-        Attached again, it takes the new strength. RuntimeError if something that is no adapter has taken a module's
-        forward.
+        At 0 a layer is left out. Attached again, it takes the new strength. RuntimeError if something that is no
+        adapter has taken a module's forward.
         """
         self.detach()
         order = next(_ORDER)
         for key, layer in self.layers.items():
             layer.order = order
-            layer.strength = float(strength[self.parts[key]] if isinstance(strength, Mapping) else strength)
+            match strength:
+                case Mapping():
+                    layer.strength = float(strength[self.parts[key]])
+                case Callable():
+                    layer.strength = float(strength(key))
+                case _:
+                    layer.strength = float(strength)
         self._put_on()
 
     def _put_on(self) -> None:

@@ -34,13 +34,34 @@ def adapter_of(
     raise_if_any(fit_problems(file, {target.file_key: target for target in family.targets()}, family.kind.name))
     _require_trainable(file)
     if algorithm.dim_from_weights:
-        chosen = _as_in(file, targets, chooser)
-        adapter = build_adapter(chosen, seed)
-        for key, layer in adapter.layers.items():
-            layer.adopt(fitted(file.modules[key].read(), layer.shape))
-        return adapter
+        return _adopted(file, _as_in(file, targets, chooser), seed)
     adapter = build_adapter(chooser.choose(targets), seed)
     _take_over(adapter, file)
+    return adapter
+
+
+def finished_adapter(path: Path, family: Family) -> Adapter[WeightChange]:
+    """The adapter in a file, not yet attached, to compute with. Raises `UserError` where it does not suit the model."""
+    file = read_adapter(path).for_kind(family.kind.name)
+    targets = {target.file_key: target for target in family.all_targets()}
+    raise_if_any(fit_problems(file, targets, family.kind.name))
+    _require_trainable(file)
+    plain = Chooser(NetworkSettings(), AlgorithmSettings(), family.block_layout).plain
+    chosen = [
+        Chosen(
+            targets[key], module.algorithm,
+            replace(plain, rank=module.algorithm.rank_in(module.looks()), alpha=None),
+        )
+        for key, module in file.modules.items() if key in targets  # SD 1.x has no projection of pooled text
+    ]
+    return _adopted(file, chosen, seed=0).requires_grad_(False)
+
+
+def _adopted(file: AdapterFile, chosen: Sequence[Chosen], seed: int) -> Adapter[WeightChange]:
+    """The layers of `file` as they are there."""
+    adapter = build_adapter(chosen, seed)
+    for key, layer in adapter.layers.items():
+        layer.adopt(fitted(file.modules[key].read(), layer.shape))
     return adapter
 
 

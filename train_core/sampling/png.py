@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -16,8 +17,13 @@ from train_core.facts.run.result_names import sample_file
 from train_core.sampling.sampler_names import SAMPLERS
 
 
-def parameters_text(prompt: SamplePrompt, model: str, model_hash: str = "") -> str:
-    """The text of a PNG's `parameters` chunk: prompt, negative prompt if there is one, then one line of facts."""
+def parameters_text(
+    prompt: SamplePrompt, model: str, model_hash: str = "", more: Mapping[str, str | int] | None = None
+) -> str:
+    """The text of a PNG's `parameters` chunk: prompt, negative prompt if there is one, then one line of facts.
+
+    `more` are facts by A1111's names for them.
+    """
     facts = {
         "Steps": prompt.steps,
         "Sampler": SAMPLERS[prompt.sampler].label,
@@ -26,6 +32,7 @@ def parameters_text(prompt: SamplePrompt, model: str, model_hash: str = "") -> s
         "Size": f"{prompt.width}x{prompt.height}",
         "Model hash": model_hash,
         "Model": model,
+        **(more or {}),
     }
     negative = [f"Negative prompt: {prompt.negative_prompt}"] if prompt.negative_prompt else []
     line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value != "")

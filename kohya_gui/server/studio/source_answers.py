@@ -9,7 +9,7 @@ from kohya_gui.files.opened_zips import unfolded
 from kohya_gui.files.reach import Reach
 from kohya_gui.i18n.messages import text
 from kohya_gui.runs.details.record import sample_named
-from kohya_gui.runs.registry import find_run
+from kohya_gui.runs.registry import find_job
 from kohya_gui.server.studio.asked import MOST_PATH, Asked, Changed, Finds, Found, text_in
 from kohya_gui.server.studio.opened_sets import Studios
 from kohya_gui.views.studio.to_data import to_data_html
@@ -60,7 +60,7 @@ class SourceAnswers:
         if not isinstance(chosen, str):
             sets = [one for one in datasets() if all(self._reach.find(str(path)) is not None for path in one.sources)]
             return {"html": to_data_html(sorted(sets, key=lambda one: one.id != last)[:MOST_SETS], language)}
-        folder = find_run(str(asked.get("run")))
+        folder = find_job(str(asked.get("run")))
         sample = sample_named(folder, str(asked.get("name"))) if folder is not None else None
         if sample is None or not is_file(sample):
             raise UserError(problem("sample_gone", "This sample picture is no longer there."))

@@ -96,7 +96,7 @@ def test_a_run_is_drawn_and_listed_whatever_its_events_hold(crucible_home, lines
     (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     view = RunFollower(folder).view()
     drawn = status_html(view, "en") + charts_html(view, "en") + samples_html(view, "pictures/", "en")
-    assert (drawn + tool_html(view, "en")).encode("utf-8")
+    assert (drawn + tool_html(view, "pictures/", "en")).encode("utf-8")
     assert registry.read_run(folder).id == folder.name
 
 

@@ -81,7 +81,7 @@ def run_views(language: str) -> list[str]:
             status_html(view, language), charts_html(view, language), samples_html(view, "pictures/", language),
             console_html(view, language),
         )
-    ] + [tool_html(view, language) for view in views]  # fmt: skip
+    ] + [tool_html(view, "pictures/", language) for view in views]  # fmt: skip
 
 
 def history_views(language: str) -> list[str]:

@@ -54,6 +54,7 @@ OURS = (
     Row(name="convert_lora", settings=f"{JOBS}.tools:ConvertLora"),
     Row(name="convert_model", settings=f"{JOBS}.tools:ConvertModel"),
     Row(name="create_embedding", settings=f"{JOBS}.embeddings:CreateEmbedding"),
+    Row(name="draw_pictures", settings=f"{JOBS}.drawing:DrawPictures"),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),

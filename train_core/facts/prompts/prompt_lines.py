@@ -52,6 +52,8 @@ class PromptDefaults:
     sampler: str = "euler_a"
     steps: int = 30
     scale: float = 7.5
+    negative_prompt: str = ""
+    seed: int | None = None
 
     @classmethod
     def at(cls, resolution: str, sampler: str) -> PromptDefaults:
@@ -76,7 +78,9 @@ def parse_prompts(text_or_file: str, defaults: PromptDefaults, folder: Path | No
 def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) -> SamplePrompt:
     """The prompt that `entry` describes; whatever is wrong with it is added to `problems`."""
     d = defaults
-    made = SamplePrompt(entry.prompt, "", d.width, d.height, None, d.steps, d.scale, d.sampler)
+    made = SamplePrompt(
+        entry.prompt, d.negative_prompt, d.width, d.height, d.seed, d.steps, d.scale, d.sampler
+    )  # fmt: skip
     if not entry.prompt:
         problems.append(_no_prompt(entry.line))
     given: set[str] = set()

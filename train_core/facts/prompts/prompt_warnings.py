@@ -7,42 +7,77 @@ from collections.abc import Iterator, Sequence
 from train_core.config.problems import Problem, problem
 from train_core.facts.prompts.asked import compose
 from train_core.facts.prompts.attention_syntax import parse_weighted
-from train_core.facts.prompts.network_tags import without_networks
+from train_core.facts.prompts.network_tags import HIGH_WEIGHT, NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.scheduling import schedule, unread
 
 HIGH_EMPHASIS = 1.5  # above, pictures tend to break
 
 
-def prompt_warnings(prompts: Sequence[SamplePrompt]) -> list[Problem]:
-    """Warnings on `prompts`, which are drawn all the same."""
-    return [warning for number, prompt in enumerate(prompts, 1) for warning in _warnings(number, prompt)]
+def prompt_warnings(prompts: Sequence[SamplePrompt], loads_networks: bool = False) -> list[Problem]:
+    """Warnings on `prompts`, which are drawn all the same, with the networks that they name or without."""
+    about_networks = _about_networks if loads_networks else _networks_unloaded
+    return [
+        warning for number, prompt in enumerate(prompts, 1)
+        for text in (prompt.prompt, prompt.negative_prompt)
+        for warning in (*_about_text(number, text), *about_networks(number, without_networks(text).networks))
+    ]  # fmt: skip
 
 
-def _warnings(number: int, prompt: SamplePrompt) -> Iterator[Problem]:
-    for text in (prompt.prompt, prompt.negative_prompt):
-        tagged = without_networks(text)
-        for bracket in dict.fromkeys(unread(tagged.prompt)):
+def _about_text(number: int, text: str) -> Iterator[Problem]:
+    tagged = without_networks(text)
+    for bracket in dict.fromkeys(unread(tagged.prompt)):
+        yield problem(
+            "prompt_bracket_unread",
+            "Sample prompt {number}: {text} is drawn as words, since it is no change. From one thing to another is "
+            "[this:that:0.5], by turns is [this|that].",
+            number=number, text=bracket,
+        )  # fmt: skip
+    for tag in dict.fromkeys(tagged.unread):
+        yield problem(
+            "prompt_tag_unread",
+            "Sample prompt {number}: {text} is drawn as words, since it names no network. Write <lora:name:0.8>.",
+            number=number, text=tag,
+        )  # fmt: skip
+    yield from _high_emphasis(number, tagged.prompt)
+
+
+def _networks_unloaded(number: int, networks: Sequence[NetworkTag]) -> Iterator[Problem]:
+    if networks:
+        yield problem(
+            "prompt_networks_unloaded",
+            "Sample prompt {number}: {text} is left out. What is trained is on the model anyway, and pictures during a "
+            "training are drawn with nothing else.",
+            number=number, text=", ".join(dict.fromkeys(tag.text for tag in networks)),
+        )  # fmt: skip
+
+
+def _about_networks(number: int, networks: Sequence[NetworkTag]) -> Iterator[Problem]:
+    for tag in dict.fromkeys(networks):
+        if max(abs(tag.unet), abs(tag.text_encoder)) > HIGH_WEIGHT:
             yield problem(
-                "prompt_bracket_unread",
-                "Sample prompt {number}: {text} is drawn as words, since it is no change. From one thing to another is "
-                "[this:that:0.5], by turns is [this|that].",
-                number=number, text=bracket,
+                "prompt_high_network",
+                "Prompt {number}: {text} is stronger than {most}. Pictures tend to break there.",
+                number=number, text=tag.text, most=HIGH_WEIGHT,
             )  # fmt: skip
-        for tag in dict.fromkeys(tagged.unread):
+        if tag.scheduled:
             yield problem(
-                "prompt_tag_unread",
-                "Sample prompt {number}: {text} is drawn as words, since it names no network. Write <lora:name:0.8>.",
-                number=number, text=tag,
+                "prompt_network_scheduled",
+                "Prompt {number}: {text} stands within [ ], but networks are not switched by those: it acts from the "
+                "first step to the last.",
+                number=number, text=tag.text,
             )  # fmt: skip
-        if tagged.networks:
+        unused = [
+            name for name, value in (
+                ("dyn", tag.rank), ("lbwe", tag.block_effects or None), ("start", tag.start), ("stop", tag.stop),
+            ) if value is not None
+        ]  # fmt: skip
+        if unused:
             yield problem(
-                "prompt_networks_unloaded",
-                "Sample prompt {number}: {text} is left out. What is trained is on the model anyway, and pictures "
-                "during a training are drawn with nothing else.",
-                number=number, text=", ".join(dict.fromkeys(tag.text for tag in tagged.networks)),
+                "prompt_network_arguments",
+                "Prompt {number}: {names} of {text} is not known here and has no effect.",
+                number=number, text=tag.text, names=", ".join(unused),
             )  # fmt: skip
-        yield from _high_emphasis(number, tagged.prompt)
 
 
 def _high_emphasis(number: int, text: str) -> Iterator[Problem]:

@@ -1,0 +1,134 @@
+"""The tool that draws: what networks and words do to a picture, that they leave nothing behind, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.train_core.workshop.conftest import RunTool, Write, errors, family, model_file
+from train_core.config.sections.hypernetwork import HypernetworkSettings
+from train_core.config.syntax.hypernetworks import structure_of
+from train_core.models.files.embeddings import Origin, write_embedding
+from train_core.networks.files.hypernetwork import save_hypernetwork
+from train_core.networks.hypernetwork import context_widths, networks_for
+
+ENDING = "--w 64 --h 64 --s 2 --d 7 --ss ddim --l 3"
+
+
+@pytest.fixture
+def draw(run_tool: RunTool, tmp_path: Path) -> Any:
+    """Draws prompts and gives each picture's pixels and text."""
+
+    def drawn(*prompts: str, kind: str = "sd1", **settings: Any) -> list[tuple[bytes, str]]:
+        events = run_tool(
+            "draw_pictures", draw_model=model_file(kind), draw_to=tmp_path / "drawn", draw_on_cpu=True,
+            draw_prompts="\n".join(f"{prompt} {ENDING}" for prompt in prompts),
+            **{"draw_folders": [tmp_path / "files"]} | settings,
+        )  # fmt: skip
+        assert events[-1]["status"] == "completed"
+        paths = [Path(event["path"]) for event in events if event["kind"] == "sample"]
+        return [(Image.open(path).tobytes(), Image.open(path).text["parameters"]) for path in paths]
+
+    (tmp_path / "files" / "deep").mkdir(parents=True)
+    return drawn
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_networks_are_on_the_model_for_their_own_picture_alone(
+    draw: Any, write: Write, tmp_path: Path, kind: str
+) -> None:
+    one, two = (write(name, kind, seed=seed) for name, seed in (("fox", 1), ("owl", 2)))
+    one.rename(tmp_path / "files" / "deep" / "fox.safetensors")
+    two.rename(tmp_path / "files" / "owl.safetensors")
+    prompts = [
+        "a cat", "a cat <lora:fox:0>", "a cat <lora:Fox:1>", "a cat <lora:fox:1><lora:owl:0.5>",
+        "a cat <lora:fox:te=1:unet=0>", "a cat <lora:fox:1:lbw=NONE>", "a cat <lora:fox.safetensors:1.0>", "a cat",
+    ]  # fmt: skip
+    pixels = [its for its, _ in draw(*prompts, kind=kind)]
+    plain, nothing, full, both, words, blocked, again, last = pixels
+    assert plain == nothing == blocked == last
+    assert full == again
+    assert len({plain, full, both, words}) == 4
+
+
+def test_a_picture_alone_is_the_one_among_others_and_says_how_it_was_made(
+    draw: Any, write: Write, tmp_path: Path
+) -> None:
+    write("fox").rename(tmp_path / "files" / "fox.safetensors")
+    among = draw("a cat", "a [dog:cat:0.5], 画 <lora:fox:0.8> --n red, blue")
+    alone = draw("a [dog:cat:0.5], 画 <lora:fox:0.8> --n red, blue", draw_clip_skip=1)
+    assert alone == among[1:]
+    lines = alone[0][1].splitlines()
+    assert lines[:2] == ["a [dog:cat:0.5], 画 <lora:fox:0.8>", "Negative prompt: red, blue"]
+    assert lines[2].startswith("Steps: 2, Sampler: DDIM, ")
+    assert 'Seed: 7, Size: 64x64, Model hash: ' in lines[2] and 'Lora hashes: "fox: ' in lines[2]
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        "00000-7.png", "00001-7.png", "00002-7.png",
+    ]  # fmt: skip
+
+
+def test_embeddings_are_words_and_hypernetworks_are_switched_on_by_their_tag(draw: Any, tmp_path: Path) -> None:
+    its = family("sd1")
+    widths = [table.shape[1] for table in its.token_tables()]
+    vectors = torch.randn(2, sum(widths), generator=torch.Generator().manual_seed(3)).split(widths, dim=1)
+    write_embedding(tmp_path / "files" / "Zuko-1.pt", vectors, torch.float32, {}, Origin("other"))
+    structure = structure_of(HypernetworkSettings())
+    networks = networks_for(context_widths(its.targets()), structure, seed=1)
+    for parameter in networks.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    save_hypernetwork(tmp_path / "files" / "hyper.pt", networks, structure, 1, torch.float32, {"name": "hyper"})
+    prompts = ["a zuko-1", "a zuko-12", "a zuko-1 <hypernet:hyper:1>", "a zuko-1 <hypernet:hyper:0>"]
+    word, plain, hyper, none = [pixels for pixels, _ in draw(*prompts)]
+    assert len({word, plain, hyper}) == 3 and word == none
+
+
+def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunTool, tmp_path: Path) -> None:
+    given: dict[str, Any] = {
+        "draw_model": model_file("sd1"), "draw_to": tmp_path / "drawn", "draw_on_cpu": True, "draw_prompts": "a cat",
+        "draw_resolution": "64", "draw_steps": 1, "draw_negative": "dog",
+    }  # fmt: skip
+    run_tool("draw_pictures", draw_count=2, draw_seed=40, **given)
+    run_tool("draw_pictures", **given)
+    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert names[:2] == ["00000-40.png", "00001-41.png"] and names[2].startswith("00002-")
+    assert "Negative prompt: dog" in Image.open(tmp_path / "drawn" / names[0]).text["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"draw_prompts": "a <lora:fox:1>"}, "network_not_found_anywhere"),
+        ({"draw_prompts": "a <lora:hawl:1>"}, "network_not_found"),
+        ({"draw_prompts": "a <lora:owl:1:lbw=1,2>"}, "block_weights_unreadable"),
+        ({"draw_prompts": "a <hypernet:owl:1>"}, "no_hypernetwork"),
+        ({"draw_prompts": "a --q 3"}, "prompt_unknown_flag"),
+        ({"draw_prompts": ""}, "required_setting"),
+        ({"draw_folders": "nowhere"}, "network_folder_missing"),
+        ({"draw_precision": "fp16"}, "draw_fp16_on_cpu"),
+        ({"draw_model": "nowhere.safetensors"}, "model_file_missing"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_before_anything_is_loaded(
+    run_tool: RunTool, write: Write, tmp_path: Path, changes: dict[str, Any], code: str
+) -> None:
+    folders: list[Path] = []
+    if code != "network_not_found_anywhere":
+        folders = [write("owl").parent]
+    given = {
+        "draw_model": model_file("sd1"), "draw_to": tmp_path / "drawn", "draw_on_cpu": True, "draw_prompts": "a cat",
+        "draw_folders": folders,
+    }  # fmt: skip
+    assert errors(run_tool("draw_pictures", **given | changes)) == [code]
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_a_network_of_another_kind_of_model_is_refused(run_tool: RunTool, write: Write, tmp_path: Path) -> None:
+    events = run_tool(
+        "draw_pictures", draw_model=model_file("sd1"), draw_to=tmp_path / "drawn", draw_on_cpu=True,
+        draw_prompts=f"a <lora:{write('owl', 'sdxl').stem}:1> {ENDING}", draw_folders=[tmp_path],
+    )  # fmt: skip
+    assert errors(events) == ["adapter_of_another_base"]

@@ -1,0 +1,85 @@
+"""What a drawing asks for: its prompts, and the files that these name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from train_core.config.jobs.drawing import DrawPictures, DrawSettings
+from train_core.config.problems import Problem, UserError, problems_of, raise_if_any
+from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
+from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
+from train_core.facts.models.model_files import BaseFiles, base_files
+from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.preflight import Findings
+from train_core.facts.prompts.network_files import NamedFiles
+from train_core.facts.prompts.network_tags import NetworkTag, without_networks
+from train_core.facts.prompts.prompt_lines import PromptDefaults, SamplePrompt, parse_prompts
+from train_core.facts.prompts.prompt_warnings import prompt_warnings
+from train_core.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class ToDraw:
+    """A prompt, its networks with their files, and the files of the embeddings that it names, by word."""
+
+    prompt: SamplePrompt
+    networks: tuple[tuple[NetworkTag, Path], ...]
+    words: dict[str, Path]
+
+
+def examine_drawing(config: DrawPictures, _run_dir: Path | None) -> Findings:
+    """Findings on model, prompts and the files that they name, which need no torch."""
+    settings = config.draw_pictures
+    try:
+        base = base_files(settings.draw_model, settings.draw_vae, to_train=False)
+        drawn = to_draw(settings, base)
+    except UserError as error:
+        return Findings(error.problems, ())
+    files = {path: tag.kind for one in drawn for tag, path in one.networks}
+    readers = {"lora": read_tensor_file, "hypernet": read_hypernetwork}
+    broken = [found for path, kind in files.items() for found in problems_of(partial(readers[kind], path))]
+    warnings = prompt_warnings([one.prompt for one in drawn], loads_networks=True)
+    return Findings(tuple(broken), tuple(warnings), base=base)
+
+
+def to_draw(settings: DrawSettings, base: BaseFiles) -> list[ToDraw]:
+    """The prompts and the files that they name. Raises UserError for bad prompts, block weights, and missing files."""
+    prompts = parse_prompts(settings.draw_prompts, _defaults(settings, base))
+    files = NamedFiles.within(settings.draw_folders)
+    tags = [(prompt, _tags(prompt)) for prompt in prompts]
+    every = [tag for _, its in tags for tag in its]
+    raise_if_any([*files.missing(every), *_block_problems(every, base.model.family)])
+    return [
+        ToDraw(
+            prompt, tuple((tag, path) for tag in its if (path := files.network(tag)) is not None),
+            files.words_in([prompt.prompt, prompt.negative_prompt]),
+        )
+        for prompt, its in tags
+    ]  # fmt: skip
+
+
+def strength_of(tag: NetworkTag, kind: str) -> Strength:
+    """How strong a network is in each block of a base model of this `kind`. Raises UserError for bad block weights."""
+    return parse_strength(tag.blocks, kind, read_own_lines()) if tag.blocks else Strength()
+
+
+def _tags(prompt: SamplePrompt) -> list[NetworkTag]:
+    return [tag for text in (prompt.prompt, prompt.negative_prompt) for tag in without_networks(text).networks]
+
+
+def _block_problems(tags: Iterable[NetworkTag], kind: str) -> list[Problem]:
+    return [found for tag in dict.fromkeys(tags) for found in problems_of(partial(strength_of, tag, kind))]
+
+
+def _defaults(settings: DrawSettings, base: BaseFiles) -> PromptDefaults:
+    """What holds for prompts that say nothing else."""
+    names = KINDS[base.model.family].names_for(base.model.prediction_type or "epsilon")
+    size = settings.draw_resolution.strip() or str(names.resolution)
+    sized = PromptDefaults.at(size, settings.draw_sampler)
+    return PromptDefaults(
+        sized.width, sized.height, settings.draw_sampler, settings.draw_steps, settings.draw_scale,
+        settings.draw_negative, settings.draw_seed,
+    )  # fmt: skip

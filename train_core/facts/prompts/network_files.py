@@ -1,0 +1,104 @@
+"""The files that prompts name: networks by their tags, and embeddings by words of the text."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from train_core.config.clean_paths import clean_path
+from train_core.config.existing import is_dir
+from train_core.config.problems import Problem, UserError, cause_of, problem
+from train_core.facts.models.embedding_files import look_into
+from train_core.facts.prompts.network_tags import NetworkTag
+
+NETWORK_ENDINGS = (".safetensors", ".pt", ".ckpt")
+WORD_ENDINGS = (".safetensors", ".pt", ".bin", ".png", ".webp")
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """All files of some folders by the names that prompts may give them, small letters, the first one found."""
+
+    networks: Mapping[str, Path]
+    words: Mapping[str, Path]
+
+    @classmethod
+    def within(cls, folders: Iterable[str]) -> NamedFiles:
+        """The files in `folders` and in all folders within. Raises UserError for a folder that cannot be read."""
+        networks: dict[str, Path] = {}
+        words: dict[str, Path] = {}
+        for folder in filter(None, map(clean_path, folders)):
+            for path in _files_in(Path(folder).expanduser()):
+                ending = path.suffix.lower()
+                if ending in NETWORK_ENDINGS:
+                    networks.setdefault(path.stem.lower(), path)
+                if ending in WORD_ENDINGS:
+                    words.setdefault(path.stem.lower(), path)
+        return cls(networks, words)
+
+    def network(self, tag: NetworkTag) -> Path | None:
+        """The file that a tag names, with or without its ending."""
+        name = tag.name.lower()
+        return self.networks.get(name) or self.networks.get(Path(name).stem)
+
+    def missing(self, tags: Iterable[NetworkTag]) -> list[Problem]:
+        """An error for each name that no file has."""
+        names = dict.fromkeys(tag.name for tag in tags if self.network(tag) is None)
+        return [self._missing(name) for name in names]
+
+    def _missing(self, name: str) -> Problem:
+        near = get_close_matches(name.lower(), self.networks, n=1, cutoff=0.0)
+        if not near:
+            return problem(
+                "network_not_found_anywhere",
+                "A prompt names {name}, but there is no such file. Add the folder where it lies in draw_folders.",
+                name=name,
+            )  # fmt: skip
+        return problem(
+            "network_not_found",
+            "A prompt names {name}, but none of the {count} files there is called so; the nearest is {nearest}. "
+            "Correct the name, or add its folder in draw_folders.",
+            name=name, count=len(self.networks), nearest=self.networks[near[0]].stem,
+        )  # fmt: skip
+
+    def words_in(self, texts: Sequence[str]) -> dict[str, Path]:
+        """The embeddings whose names stand in `texts` as words. Files that hold none are passed over."""
+        whole = "\n".join(texts).lower()
+        return {
+            word: path for word, path in self.words.items()
+            if word in whole and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", whole) and _is_embedding(path)
+        }  # fmt: skip
+
+
+def _files_in(folder: Path) -> list[Path]:
+    if not is_dir(folder):
+        raise UserError(
+            problem(
+                "network_folder_missing",
+                "draw_folders: there is no folder {folder}. Correct the path, or remove the line.",
+                folder=str(folder),
+            )
+        )
+
+    def fail(error: OSError) -> None:
+        raise UserError(
+            problem(
+                "network_folder_unreadable",
+                "draw_folders: {folder} cannot be read ({reason}). Choose another folder, or give yourself access.",
+                folder=str(folder), reason=cause_of(error),
+            )
+        ) from error
+
+    return sorted(Path(place, name) for place, _, names in os.walk(folder, onerror=fail) for name in names)
+
+
+def _is_embedding(path: Path) -> bool:
+    try:
+        look_into(path)
+    except UserError:
+        return False
+    return True
