@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from train_core.studio.measures import Measures
 
 MOST_BITS, MOST_COLOUR = 8, 20  # of 64 bits, of 255; what true copies stay within
-ROWS = 256  # compared with all others at once
+ROWS = 32  # compared with all that follow at once: few enough for a processor's cache
 
 Kind = Literal["same", "alike"]
 
@@ -69,9 +69,8 @@ def _close(
     for start in range(0, len(hashes), ROWS):
         rows, roots = hashes[start : start + ROWS, None], same.roots()
         for others, is_mirrored in ((hashes, False), (mirrored, True)):
-            close = np.bitwise_count(rows ^ others[None, :]) <= MOST_BITS
-            firsts, seconds = np.nonzero(close)
-            firsts = firsts + start
+            close = np.bitwise_count(rows ^ others[None, start:]) <= MOST_BITS
+            firsts, seconds = (places + start for places in np.nonzero(close))
             wanted = (firsts < seconds) & (roots[firsts] != roots[seconds])
             for first, second in zip(firsts[wanted].tolist(), seconds[wanted].tolist(), strict=True):
                 yield first, second, is_mirrored
@@ -99,6 +98,7 @@ class _Sets:
 
     def __init__(self, count: int) -> None:
         self._parent = list(range(count))
+        self._roots: NDArray[np.int64] | None = None  # as of the last join
 
     def _root(self, place: int) -> int:
         while self._parent[place] != place:
@@ -108,10 +108,12 @@ class _Sets:
 
     def roots(self) -> NDArray[np.int64]:
         """For each place, one that stands for all of its set."""
-        roots = np.array(self._parent, dtype=np.int64)
-        while not np.array_equal(further := roots[roots], roots):
-            roots = further
-        return roots
+        if self._roots is None:
+            roots = np.array(self._parent)
+            while not np.array_equal(further := roots[roots], roots):
+                roots = further
+            self._roots = roots
+        return self._roots
 
     def joined(self, first: int, second: int) -> bool:
         """Whether both are in one set already."""
@@ -119,6 +121,7 @@ class _Sets:
 
     def join(self, first: int, second: int) -> None:
         self._parent[self._root(first)] = self._root(second)
+        self._roots = None
 
     def groups(self) -> list[tuple[int, ...]]:
         """Those sets that have more than one place."""
