@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from train_core.config.problems import Problem, UserError
 
@@ -41,6 +42,23 @@ def gather(own: T) -> list[T]:
     everyones = [own] * processes()
     dist.all_gather_object(everyones, own, group=_patient_group(dist.group.WORLD))
     return everyones
+
+
+def tell(told: T | None) -> T | None:
+    """What the main process has `told`, in every process; each has to call it."""
+    listed = [told]
+    dist.broadcast_object_list(listed, src=0, group=_patient_group(dist.group.WORLD))
+    return listed[0]
+
+
+def give(tensor: Tensor) -> None:
+    """Send a `tensor`, over the CPU, to the main process, which has to `take` it."""
+    dist.send(tensor.detach().cpu().contiguous(), 0, group=_patient_group(dist.group.WORLD))
+
+
+def take(into: Tensor, rank: int) -> None:
+    """Receive in the main process the tensor that the one with this `rank` gives, as the values of `into`."""
+    dist.recv(into, rank, group=_patient_group(dist.group.WORLD))
 
 
 def in_step(items: Iterable[T]) -> Iterator[T]:

@@ -158,7 +158,7 @@ def _sharding(config: TrainConfig) -> Findings:
     if not path:
         return Findings((), ())
     try:
-        _, unused = read_sharding(Path(path))
+        _, unused = read_sharding(Path(path), learning=config.method.training_method in WHOLE)
     except UserError as error:
         return Findings(error.problems, ())
     return Findings((), tuple(unused))

@@ -41,7 +41,7 @@ from train_core.run.control import Control
 from train_core.run.model_inputs import ModelInputs
 from train_core.run.objective import Objective
 from train_core.run.outputs.saving import Saver
-from train_core.run.outputs.state import Parts, TorchDraws
+from train_core.run.outputs.state import OfEachProcess, Parts, TorchDraws
 from train_core.run.predictor import Predictor
 from train_core.run.preservation import Preservation
 from train_core.run.rates import RateChanges
@@ -59,9 +59,9 @@ def assemble(
     method = method_of(config, family, length.total)
     if config.applicable().get("full_half"):
         method.keep_in(DTYPES[config.training.mixed_precision])
-    prepare_model(config, family, accelerator.device)
+    prepare_model(config, family, method, accelerator.device)
     predictor = Predictor(family, method, config.captions.weighted_captions, texts)
-    model = share(accelerator, predictor, all_used=method.trains_every_step)
+    model = predictor if method.shares else share(accelerator, predictor, all_used=method.trains_every_step)
     stepper = stepper_of(config, accelerator, family, model, method, length.total)
     objective = objective_of(config, accelerator.device, family, predictor, data, emit)
     guard = guard_of(config, stepper, data, texts, length.total, emit)
@@ -70,10 +70,12 @@ def assemble(
         config, method, data.library, length, family, place.name,
         description(stepper.optimizer, config.optimizer.optimizer_args), accelerator.num_processes,
     )
+    # The first one is of every method: states were written under this name when there were but adapters.
+    trained: Parts = {"adapter": method.trainable, "stepper": stepper, "guard": guard}
     parts: Parts = {
-        # Of every method: states were written under this name when there were but adapters.
-        "adapter": method.trainable, "stepper": stepper, "timesteps": objective.timestep_sampler,
-        "metadata": metadata, "torch": TorchDraws(), "guard": guard, **({"metrics": metrics} if metrics else {}),
+        **({name: OfEachProcess(part) for name, part in trained.items()} if method.shares else trained),
+        "timesteps": objective.timestep_sampler, "metadata": metadata, "torch": TorchDraws(),
+        **({"metrics": metrics} if metrics else {}),
     }
     control = Control(place.run_dir, accelerator, emit)
     upkeep = Upkeep(
@@ -92,13 +94,16 @@ def assemble(
     )
 
 
-def prepare_model(config: TrainConfig, family: Family, device: torch.device) -> None:
+def prepare_model(config: TrainConfig, family: Family, method: Method, device: torch.device) -> None:
     """Have the model save memory or time as the settings ask for, with all that trains attached to it already."""
     if config.memory.gradient_checkpointing:
         family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
     compile_denoiser(family, config.memory)
     if config.applicable().get("accelerate_config"):
-        share_out(family, read_sharding(Path(config.launch.accelerate_config))[0], device)
+        sharding, _ = read_sharding(Path(config.launch.accelerate_config), learning=bool(method.own_parts))
+        share_out(family, sharding, device, method.own_parts)
+        if method.own_parts:
+            method.take_shares()
 
 
 def stepper_of(
@@ -115,6 +120,7 @@ def stepper_of(
     return Stepper(
         accelerator, model, optimizer, Schedule(optimizer, curve_of(settings, total_steps), method.ends()),
         settings.max_grad_norm, config.training.mixed_precision == "fp16", settings.ema_decay, settings.max_grad_value,
+        method.shares,
     )
 
 
@@ -134,7 +140,7 @@ def objective_of(
         inputs=ModelInputs(family, process, dtype, config.dataset.vae_batch_size, tell_rescued),
         noise_recipe=NoiseRecipe(config.loss), timestep_sampler=timestep_sampler(config.loss, device),
         loss_recipe=LossRecipe(config.loss, process), seed=config.training.seed,
-        preservation=Preservation(preserved, predictor.untrained, family.shared_out) if preserved else None,
+        preservation=Preservation(preserved, predictor.untrained, bool(family.shared_out)) if preserved else None,
     )
 
 

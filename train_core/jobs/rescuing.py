@@ -28,7 +28,7 @@ def rescuing(run: Training, emit: Emit) -> Iterator[None]:
         if run.step == run.length.total:  # validation images after the last step: the result does not need them
             emit_problems(emit, WarningEvent, error.problems)
             return
-        saved = _save(run, emit)
+        saved = gather(_save(run, emit))[0]
         if saved:
             run.upkeep.states.write_step(run.step, run.epoch, asked=True)
         gather(None)  # if one process ended earlier, the launcher would kill the one that saves
@@ -36,7 +36,8 @@ def rescuing(run: Training, emit: Emit) -> Iterator[None]:
     except NotFiniteError:  # what is not a number is not worth saving
         raise
     except Exception:
-        _save(run, emit)
+        if run.method.shares is None:  # else the others may be waiting within a step, and lend nothing
+            _save(run, emit)
         raise
 
 
@@ -44,7 +45,7 @@ def _save(run: Training, emit: Emit) -> Path | None:
     """Save what was learnt, if it is usable. Errors here must not hide the error that ends the run."""
     saver = run.upkeep.saver
     try:
-        if run.step and saver.is_main and run.guard.has_good_weights():
+        if run.step and run.guard.has_good_weights():
             saver.save_step(run.step, run.epoch, last=True)
             return saver.last
     except Exception as error:  # for example of a card that has failed

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem
 from train_core.models.family import Family
+from train_core.models.sharding import Shares
 
 
 class Method(ABC):
@@ -22,7 +23,8 @@ class Method(ABC):
     A new one implements what is abstract here, and overrides what else it needs. `trainable` is one module holding
     every parameter that trains; its state is what a resumed run starts from. `norms` are the lengths of what was
     learnt, (n,), where the method measures them. `newest_picture` is a sample that the run has drawn with it, if any.
-    `remarks` are what is to be said of the file saved last.
+    `remarks` are what is to be said of the file saved last. `shares` are what the processes hold of weights that train,
+    where these are shared out over them.
     """
 
     modelspec_kind: ClassVar[str] = ""  # follows the model's architecture in modelspec, such as `lora`
@@ -30,6 +32,7 @@ class Method(ABC):
     norms: Tensor | None = None
     newest_picture: Path | None = None
     remarks: Sequence[Problem] = ()
+    shares: Shares | None = None
 
     @classmethod
     @abstractmethod
@@ -40,6 +43,14 @@ class Method(ABC):
     @abstractmethod
     def parts(self) -> set[str]:
         """The parts of the model whose output depends on what trains, such as `unet` and `text_encoder`."""
+
+    @property
+    def own_parts(self) -> set[str]:
+        """Those of `parts` whose own weights train, and not only what was put on them."""
+        return set()
+
+    def take_shares(self) -> None:  # noqa: B027 - only methods with `own_parts` have any
+        """Train this process's share of the weights of `own_parts`, now that they are shared out."""
 
     @abstractmethod
     def parameter_groups(self, rates: Mapping[str, float]) -> list[dict[str, Any]]:

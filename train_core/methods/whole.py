@@ -28,6 +28,7 @@ from train_core.models.files.writing import write_result, write_safetensors
 from train_core.models.folder_writing import fill_folder, plain_names
 from train_core.models.kinds.stable_diffusion import single_file
 from train_core.models.original import STABILITY, Original
+from train_core.models.sharding import Shares
 
 SINGLE_FILES = {".safetensors": write_safetensors, ".ckpt": write_pickled_state}
 
@@ -39,6 +40,8 @@ class WholeModel(Method):
     them for each use; unless they are to be `in_half` themselves. `factors` are those on the rate of each block of the
     denoiser. From step `text_until` on, counted from 0, the text encoders stay as they are.
     """
+
+    trainable: nn.ParameterDict
 
     def __init__(
         self, family: Family, original: Original, weights: Sequence[Weight], factors: Sequence[float],
@@ -52,6 +55,14 @@ class WholeModel(Method):
         if not in_half:
             self._widen()
         self.trainable = nn.ParameterDict({one.key: one.parameter for one in self.weights})
+
+    def take_shares(self) -> None:
+        """Train the share of each weight that this process holds, and leave the weights themselves to the modules."""
+        self.shares = Shares(self.family)
+        self.weights = [
+            replace(one, parameter=self.family.modules[one.part].get_parameter(one.name)) for one in self.weights
+        ]
+        self.trainable = nn.ParameterDict({one.key: self.shares.of(one.parameter) for one in self.weights})
 
     @classmethod
     def of(cls, config: TrainConfig, family: Family, total_steps: int) -> Self:
@@ -100,6 +111,10 @@ class WholeModel(Method):
         """The parts of the model in which something learns: `unet`, `text_encoder`."""
         return {one.part for one in self.weights}
 
+    @property
+    def own_parts(self) -> set[str]:
+        return self.parts
+
     def keep_in(self, dtype: torch.dtype) -> None:
         """Nothing: `in_half`, weights are in the format that the model calculates in, as they are from the start."""
 
@@ -112,7 +127,8 @@ class WholeModel(Method):
             one.parameter.requires_grad_(rate > 0)
             name = one.part if one.block is None or not by_block else f"{one.part}_block{one.block}"
             if rate > 0:
-                groups.setdefault(name, {"params": [], "lr": rate, "name": name})["params"].append(one.parameter)
+                group = groups.setdefault(name, {"params": [], "lr": rate, "name": name})
+                group["params"].append(self.trainable[one.key])
         return list(groups.values())
 
     def ends(self) -> dict[str, int]:
@@ -140,15 +156,25 @@ class WholeModel(Method):
 
         Meanwhile both are in memory. Raises `UserError` where the file cannot be read any more.
         """
-        learnt = [one.parameter.data for one in self.weights]
+        learnt: list[tuple[nn.Parameter, Tensor]] = []
         try:
             for one in self.weights:
-                stored = self.original.opened.stored[one.part][one.name]
-                one.parameter.data = stored.read().to(one.parameter.device, one.parameter.dtype)
+                held = self.trainable[one.key]
+                values = self.original.opened.stored[one.part][one.name].read()
+                learnt.append((held, self._exchange(held, values if self.shares is None else self.shares.cut(values))))
             yield
         finally:
-            for one, data in zip(self.weights, learnt, strict=True):
-                one.parameter.data = data
+            for held, values in learnt:
+                self._exchange(held, values)
+
+    def _exchange(self, held: nn.Parameter, values: Tensor) -> Tensor:
+        """Give `held` other `values`; those that it had. A share stays where it is, in the weight's own memory."""
+        if self.shares is None:
+            before, held.data = held.data, values.to(held.device, held.dtype)
+            return before
+        before = held.detach().clone()
+        held.data.copy_(values)
+        return before
 
     def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         """Write the whole model as it is now, what learns in `dtype`, all else as the base model's files have it.
@@ -179,8 +205,8 @@ class WholeModel(Method):
     def _write_from_memory(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         family = self.family
         stored = {
-            part: {name: replace(one, dtype=dtype) for name, one in its.items()}
-            for part, its in family.stored().items()
+            part: {name: replace(self._now(part, name, one), dtype=dtype) for name, one in module.state_dict().items()}
+            for part, module in family.modules.items()
         }
         if path.suffix in SINGLE_FILES:
             tensors = single_file(self.original.parts, stored, family.spare, dtype)
@@ -194,15 +220,18 @@ class WholeModel(Method):
     def _trained(self) -> dict[str, dict[str, Stored]]:
         trained: dict[str, dict[str, Stored]] = {}
         for one in self.weights:
-            tensor = one.parameter
-            trained.setdefault(one.part, {})[one.name] = Stored(
-                tuple(tensor.shape), partial(_read, tensor), tensor.dtype
-            )
+            trained.setdefault(one.part, {})[one.name] = self._now(one.part, one.name, one.parameter)
         return trained
 
+    def _now(self, part: str, name: str, tensor: Tensor) -> Stored:
+        """A tensor of the model as it is now; what is shared out is put together when it is read."""
+        shared = self.shares is not None and part in self.family.shared_out
+        read = partial(self.shares.whole, part, name) if self.shares and shared else partial(_read, tensor)
+        return Stored(tuple(tensor.shape), read, tensor.dtype)
 
-def _read(parameter: nn.Parameter) -> Tensor:
-    return parameter.detach().cpu()
+
+def _read(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu()
 
 
 def _base_changed(base: Path, path: Path) -> Problem:

@@ -74,7 +74,7 @@ class Family(Protocol):
     denoiser: str
     remarks: tuple[Problem, ...]
     files: BaseFiles | None
-    shared_out: bool  # over the processes: every one has to call the denoiser as often as the others
+    shared_out: frozenset[str]  # parts whose weights are: every process has to call them as often as the others
     autocast: dict[str, torch.dtype]  # what parts calculate in whose weights are in fp32, as they are where they learn
     process: str  # the noise process it was trained with, a name in `diffusion/processes.py`
     prediction_type: PredictionType

@@ -10,6 +10,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from train_core.data.processes import gather
+from train_core.models.sharding import Shares
 from train_core.optim.ema import Ema
 from train_core.optim.exact import restore_optimizer
 from train_core.optim.fused import FusedOptimizer
@@ -22,12 +24,14 @@ from train_core.optim.schedule import Schedule
 class Stepper:
     """Gathers the gradients of several batches and then moves the parameters once.
 
-    `ema_decay` above 0 keeps a moving average of the parameters, see `inference`.
+    `ema_decay` above 0 keeps a moving average of the parameters, see `inference`. With `shares` the parameters are this
+    process's shares of the weights, and so are their gradients, averages and what the optimizer knows of them.
     """
 
     def __init__(
         self, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer | FusedOptimizer,
         schedule: Schedule, max_grad_norm: float, fp16: bool, ema_decay: float = 0.0, max_grad_value: float = 0.0,
+        shares: Shares | None = None,
     ) -> None:
         self.accelerator = accelerator
         self.model = model
@@ -35,6 +39,7 @@ class Stepper:
         self.schedule = schedule
         self.max_grad_norm = max_grad_norm
         self.max_grad_value = max_grad_value
+        self.shares = shares
         self.scaler = torch.amp.GradScaler(accelerator.device.type, enabled=fp16)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.ema = Ema(self.parameters, ema_decay) if ema_decay else None
@@ -89,6 +94,8 @@ class Stepper:
         self.scaler.unscale_(self.optimizer)
         gradients = gradients_of(self.parameters)
         norm = norm_of(gradients)
+        if self.shares is not None:
+            norm = self.shares.norm(norm.to(self.accelerator.device))
         if self.max_grad_value > 0:
             torch.nn.utils.clip_grad_value_(self.parameters, self.max_grad_value)
         if self.max_grad_norm > 0:
@@ -96,6 +103,11 @@ class Stepper:
         if not self.reads_at_once and not self.scaler.is_enabled():
             zero_unless_finite(norm, gradients)
         return norm
+
+    def has_numbers(self) -> bool:
+        """Whether all parameters are finite; with `shares` those of all processes, which have to ask together."""
+        finite = all(bool(torch.isfinite(p).all()) for p in self.parameters)
+        return finite if self.shares is None else all(gather(finite))
 
     def overflows_by_scaling(self) -> bool:
         """Whether losses are scaled up, so that gradients that are not finite are a matter of the scale.

@@ -143,7 +143,7 @@ class Guard:
 
     def has_good_weights(self) -> bool:
         """Whether the weights are worth saving; those of a snapshot take the place of broken ones."""
-        if all(bool(torch.isfinite(p).all()) for p in self.stepper.parameters):
+        if self.stepper.has_numbers():
             return self.divergence.seen > 0
         if self.good is None:
             return False

@@ -73,7 +73,7 @@ class SampleDrawer:
         """The event of each picture that this process has drawn and written."""
         mark = step_mark(step) if epoch is None else epoch_mark(epoch)
         # Where the model is shared out, all draw the same pictures side by side.
-        together, is_main = self.family.shared_out, self.accelerator.is_main_process
+        together, is_main = bool(self.family.shared_out), self.accelerator.is_main_process
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
         drawer = PictureDrawer(
             family=self.family, process=self.process, device=self.accelerator.device, trained=self.method.trainable,

@@ -13,8 +13,6 @@ from kohya_gui.runs.devices import Hardware, find_hardware, free_port, plan_worl
 from train_core.config.checks.launch import launch_contradictions
 from train_core.config.problems import UserError
 from train_core.config.sections.launch import LaunchSettings
-from train_core.config.sections.memory import MemorySettings
-from train_core.config.sections.method import MethodSettings
 
 CPU, TWO_CARDS = Hardware("cpu", 0), Hardware("cuda", 2)
 
@@ -106,15 +104,6 @@ def test_devices_and_cores_of_several_machines_are_counted_on_each(monkeypatch):
 
 def test_machines_that_cannot_meet_are_told_everything_at_once():
     launch = LaunchSettings(num_machines=2, num_processes=3, machine_rank=2)
-    codes = {problem.code for problem in launch_contradictions(launch, MemorySettings(), MethodSettings())}
+    codes = {problem.code for problem in launch_contradictions(launch)}
     assert codes == {"processes_not_shared_evenly", "machine_rank_too_high", "machines_cannot_meet"}
-    assert launch_contradictions(LaunchSettings(machine_rank=5), MemorySettings(), MethodSettings()) == []
-
-
-def test_a_whole_model_is_not_shared_out_over_processes() -> None:
-    launch = LaunchSettings(accelerate_config="fsdp.yaml", num_processes=2)
-    whole = MethodSettings(training_method="DreamBooth")
-    (found,) = launch_contradictions(launch, MemorySettings(), whole)
-    assert found.code == "sharding_conflict"
-    assert "training_method" in str(found.params["conflicts"])
-    assert launch_contradictions(launch, MemorySettings(), MethodSettings()) == []
+    assert launch_contradictions(LaunchSettings(machine_rank=5)) == []

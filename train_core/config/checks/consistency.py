@@ -8,7 +8,7 @@ from train_core.config.checks.draws import draw_contradictions, draw_oddities
 from train_core.config.checks.embedding import word_contradictions, word_oddities
 from train_core.config.checks.hypernetwork import hypernetwork_contradictions
 from train_core.config.checks.images import bucket_contradictions, source_contradictions
-from train_core.config.checks.launch import launch_contradictions
+from train_core.config.checks.launch import launch_contradictions, sharding_contradictions
 from train_core.config.checks.loss import loss_contradictions, loss_oddities
 from train_core.config.checks.network import network_contradictions, network_oddities
 from train_core.config.checks.optimizer import optimizer_contradictions, optimizer_oddities
@@ -35,7 +35,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *bucket_contradictions(config.dataset),
         *draw_contradictions(config.dataset, config.captions, config.augmentation),
         *optimizer_contradictions(config, learning_rates(config)),
-        *launch_contradictions(config.launch, config.memory, config.method),
+        *launch_contradictions(config.launch), *sharding_contradictions(config),
         *validation_contradictions(config.validation),
         *loss_contradictions(config.loss, config.model.v_parameterization),
     ]

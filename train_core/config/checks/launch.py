@@ -1,21 +1,20 @@
-"""Checks of what several machines must know about each other before they start."""
+"""Checks of what several machines must know about each other, and of what goes with a model that is shared out."""
 
 from __future__ import annotations
 
 from train_core.config.checks.conflicts import conflicts
+from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import Problem, problem
 from train_core.config.sections.launch import LaunchSettings
-from train_core.config.sections.memory import MemorySettings
-from train_core.config.sections.method import WHOLE, MethodSettings
+from train_core.config.sections.method import WHOLE
+from train_core.config.syntax.optimizer_traits import steps_each_number_alone
 
 
-def launch_contradictions(
-    launch: LaunchSettings, memory: MemorySettings, method: MethodSettings
-) -> list[Problem]:
-    """Contradictions that keep several machines from connecting, or the model from being sharded."""
-    found = _not_shared_out(launch, memory, method)
+def launch_contradictions(launch: LaunchSettings) -> list[Problem]:
+    """Contradictions that keep several machines from connecting."""
     if launch.num_machines == 1:
-        return found
+        return []
+    found = []
     if launch.num_processes % launch.num_machines:
         found.append(
             problem(
@@ -45,11 +44,17 @@ def launch_contradictions(
     return found
 
 
-def _not_shared_out(launch: LaunchSettings, memory: MemorySettings, method: MethodSettings) -> list[Problem]:
+def sharding_contradictions(config: TrainConfig) -> list[Problem]:
+    """Contradictions that keep the model from being shared out over the processes."""
+    launch, memory = config.launch, config.memory
     if not launch.accelerate_config or launch.num_processes == 1:
         return []
+    learns, optimizer, precision = (
+        config.method.training_method in WHOLE, config.optimizer.optimizer_type, config.training.mixed_precision,
+    )  # fmt: skip
     found = conflicts(
-        ("training_method", method.training_method, "LoRA", method.training_method in WHOLE),
+        ("optimizer_type", optimizer, "AdamW", learns and not steps_each_number_alone(optimizer)),
+        ("mixed_precision", precision, "bf16", learns and precision == "fp16"),
         ("base_precision", memory.base_precision, "same", memory.base_precision != "same"),
         ("blocks_to_swap", memory.blocks_to_swap, 0, memory.blocks_to_swap > 0),
         ("dynamo_backend", memory.dynamo_backend, "no", memory.dynamo_backend != "no"),

@@ -1,4 +1,4 @@
-"""FSDP settings from a config file of accelerate's: how the frozen base is shared out over the processes."""
+"""FSDP settings from a config file of accelerate's: how the model is shared out over the processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from train_core.config.untrusted import reason_of, text_of
 from train_core.config.untrusted_yaml import YAML_BYTES, yaml_of
 
 BLOCKS = ("BasicTransformerBlock", "ResnetBlock2D")
+BLOCK_CLASSES = "fsdp_transformer_layer_cls_to_wrap"
+# How shares of a frozen model are held, and what is done anyway with those of one that learns.
+HOLDING: dict[str, tuple[Any, ...]] = {
+    "fsdp_reshard_after_forward": (True, "true"), "fsdp_offload_params": (False, "false"),
+}  # fmt: skip
 # Values that `accelerate config` writes of its own accord, and that say nothing against what is done here.
 HARMLESS: dict[str, tuple[Any, ...]] = {
     "fsdp_version": (1, 2), "fsdp_auto_wrap_policy": ("TRANSFORMER_BASED_WRAP",), "fsdp_use_orig_params": (True,),
@@ -24,7 +29,7 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Sharding:
-    """Each process keeps a share of the U-Net's frozen weights and gathers those of a block when it is computed.
+    """Each process keeps a share of the U-Net's weights and gathers those of a block when it is computed.
 
     `blocks` are the classes of the modules that are gathered one at a time. With `reshard` they are let go again before
     the backward pass; with `offload` shares are kept in main memory.
@@ -35,8 +40,11 @@ class Sharding:
     offload: bool = False
 
 
-def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
-    """Read FSDP settings from the file at `path`, and what in it is not used. UserError for a file without them."""
+def read_sharding(path: Path, learning: bool = False) -> tuple[Sharding, list[Problem]]:
+    """Read FSDP settings from the file at `path`, and what in it is not used. UserError for a file without them.
+
+    Weights that are `learning` are always let go of before the backward pass, and shares of them stay on the card.
+    """
     said = _yaml(path)
     if str(said.get("distributed_type")).upper() == "DEEPSPEED" or said.get("deepspeed_config"):
         raise UserError(
@@ -57,12 +65,13 @@ def read_sharding(path: Path) -> tuple[Sharding, list[Problem]]:
                 path=str(path),
             )
         )
-    names = str(fsdp.get("fsdp_transformer_layer_cls_to_wrap") or "")
+    names = str(fsdp.get(BLOCK_CLASSES) or "")
     sharding = Sharding(
         tuple(name.strip() for name in names.split(",") if name.strip()) or BLOCKS,
-        fsdp.get("fsdp_reshard_after_forward", True) not in (False, "false"), bool(fsdp.get("fsdp_offload_params")),
-    )  # fmt: skip
-    return sharding, _unused(path, fsdp)
+        learning or fsdp.get("fsdp_reshard_after_forward", True) not in (False, "false"),
+        not learning and bool(fsdp.get("fsdp_offload_params")),
+    )
+    return sharding, _unused(path, fsdp, {BLOCK_CLASSES} if learning else {BLOCK_CLASSES, *HOLDING})
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -79,11 +88,11 @@ def _yaml(path: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _unused(path: Path, fsdp: Mapping[str, Any]) -> list[Problem]:
-    known = {"fsdp_transformer_layer_cls_to_wrap", "fsdp_reshard_after_forward", "fsdp_offload_params"}
+def _unused(path: Path, fsdp: Mapping[str, Any], known: set[str]) -> list[Problem]:
+    harmless = HARMLESS | HOLDING
     unused = sorted(
         f"{name} = {value}" for name, value in fsdp.items()
-        if name not in known and value is not None and value not in HARMLESS.get(name, ())
+        if name not in known and value is not None and value not in harmless.get(name, ())
     )
     if not unused:
         return []

@@ -38,8 +38,9 @@ class LaunchSettings(Section, title="Devices"):
         "port on all.", label="Main process port", ge=0, le=65535, advanced=True,
     )
     accelerate_config: str = setting(
-        "", "A file written by accelerate config with FSDP chosen: the U-Net's frozen weights are sharded across the "
-        "processes, for models that do not fit on one card. Nothing else in the file is used.",
+        "", "A file written by accelerate config with FSDP chosen: the U-Net is sharded across the processes, and in "
+        "training of whole models also text encoders that learn, gradients and optimizer state. For models that do not "
+        "fit on one card. Nothing else in the file is used.",
         label="FSDP config file", path="yaml", applies_to=SEVERAL_PROCESSES, advanced=True,
     )
     num_cpu_threads_per_process: int = setting(

@@ -7,6 +7,10 @@ from train_core.config.sections.optimizer import OptimizerSettings
 from train_core.config.syntax.arguments import parse_arguments
 
 _LIKE_ADAM = ("adam", "adan", "adafactor", "ademamix", "lion", "came", "sophia", "lamb")
+_ALONE = frozenset({
+    "adamw", "adamw8bit", "pagedadamw", "pagedadamw8bit", "pagedadamw32bit", "lion", "lion8bit", "pagedlion8bit",
+    "sgdnesterov", "sgdnesterov8bit", "sgd", "adam", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta",
+})  # fmt: skip
 WARM_UP_ONLY = ("constant", "constant_with_warmup")
 
 
@@ -14,6 +18,15 @@ def adapts_rate(optimizer_type: str) -> bool:
     """Whether the optimizer finds one learning rate for everything: D-Adaptation and Prodigy, also by dotted path."""
     name = optimizer_type.rpartition(".")[2].lower()
     return name.startswith(("dadapt", "prodigy"))
+
+
+def steps_each_number_alone(optimizer_type: str) -> bool:
+    """Whether a number's step follows from its own gradients alone, so that processes may each step their share.
+
+    Others measure whole layers or all parameters at once. Of a class that is not known nothing is assumed.
+    """
+    name = optimizer_type.lower()
+    return name.removeprefix("torch.optim.") in _ALONE or is_schedule_free(name)
 
 
 def normalises_steps(settings: OptimizerSettings) -> bool:

@@ -13,6 +13,7 @@ from train_core.config.existing import is_dir
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.paths import LAST_STATE
 from train_core.config.problems import Problem, UserError, problem
+from train_core.config.sections.method import WHOLE
 from train_core.config.setting import Setting
 from train_core.facts.models.tensor_files import read_tensor_file
 
@@ -31,6 +32,7 @@ HANDLING = frozenset({
     "validate_every_n_steps", "early_stop_patience",
 })  # fmt: skip
 FREE_SECTIONS = frozenset({"output", "resume", "samples", "launch"})
+SHARDING = "accelerate_config"
 BOUND = frozenset({"num_processes", "num_machines"})
 
 
@@ -146,7 +148,8 @@ def differing(config: TrainConfig, state: State) -> list[Problem]:
             name=s.name, now=_plain(ours, s), then=_plain(theirs, s), folder=str(state.path),
         )
         for s in config.settings()
-        if not may_differ(s) and _plain(ours, s) != _plain(theirs, s) and not _moved(s, ours, theirs, state)
+        if (not may_differ(s) and _plain(ours, s) != _plain(theirs, s) and not _moved(s, ours, theirs, state))
+        or (s.name == SHARDING and _learns_in_shares(ours) != _learns_in_shares(theirs))
     ]
     return [*refused, *_other_parts(config, state)]
 
@@ -164,6 +167,11 @@ def _other_parts(config: TrainConfig, state: State) -> list[Problem]:
         for part, rate in learning_rates(config).items()
         if part in then and bool(rate) != bool(then[part])
     ]
+
+
+def _learns_in_shares(values: Mapping[str, Any]) -> bool:
+    """Whether each process trains a share of the weights: a state then holds what each of them knows."""
+    return bool(values.get(SHARDING)) and values.get("training_method") in WHOLE
 
 
 def _moved(setting: Setting, ours: Mapping[str, Any], theirs: Mapping[str, Any], state: State) -> bool:

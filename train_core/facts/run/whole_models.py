@@ -66,6 +66,8 @@ def room_in_memory(config: TrainConfig) -> tuple[list[Problem], list[Problem]]:
     there = None if config.launch.use_cpu else max((card.memory for card in cards()), default=0)
     if there == 0:
         return [], []  # another maker's card, which is not asked
+    if there is not None and config.applicable().get("accelerate_config"):
+        needed //= config.launch.num_processes  # each card has a share
     total = psutil.virtual_memory().total if there is None else there
     if needed <= total:
         return [], []

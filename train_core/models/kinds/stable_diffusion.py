@@ -56,7 +56,7 @@ class StableDiffusion:
         self.latent_channels, self.vae_factor = self.kind.latents.channels, self.kind.latents.factor
         self.remarks: tuple[Problem, ...] = ()
         self.files: BaseFiles | None = None
-        self.shared_out = False
+        self.shared_out: frozenset[str] = frozenset()
         self.autocast: dict[str, torch.dtype] = {}
         self.prediction_type = prediction_type
         self.alphas_cumprod = scaled_linear_alphas()
@@ -227,11 +227,14 @@ class StableDiffusion:
         return None
 
     def place(self, names: Collection[str], device: torch.device | str, dtype: torch.dtype | None = None) -> None:
-        """Have only the modules `names` on `device`, in `dtype` if one is given, and all others on the CPU."""
+        """Have only the modules `names` on `device`, in `dtype` if one is given, and all others on the CPU.
+
+        What is shared out over the processes stays where it is.
+        """
         for name, module in self.modules.items():
-            if name not in names:
+            if name not in {*names, *self.shared_out}:
                 module.to("cpu")
-        for name in names:
+        for name in set(names) - self.shared_out:
             self.modules[name].to(device, dtype)
 
     def enable_gradient_checkpointing(self, in_main_memory: bool = False) -> None:

@@ -92,8 +92,13 @@ class Saver:
             emit_problems(self.emit, WarningEvent, error.problems)
 
     def _save(self, name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> None:
-        if not self.is_main:
-            return
+        """Save a file on the main process; where weights are shared out, the others lend it their shares meanwhile."""
+        lent = self.method.shares.lent() if self.method.shares else nullcontext()
+        with self.inference(), lent:
+            if self.is_main:
+                self._save_here(name, kind, step, epoch, last)
+
+    def _save_here(self, name: str, kind: Kind, step: int, epoch: int, last: bool) -> None:
         file_name = name + ending_of(self.config)
         if self.last is not None and self.last.name == file_name and kind != "final":
             return  # a stop right after a save asks for the same file again
@@ -102,8 +107,7 @@ class Saver:
         def write(wanted: Path) -> Path:
             with telling(wanted):
                 path = self.manifest.claim(wanted, kind, step, epoch, self.method.files)
-            with self.inference():
-                self._write(path, metadata)
+            self._write(path, metadata)
             return path
 
         is_first = self.last is None

@@ -12,11 +12,13 @@ from typing import Any, Protocol
 
 import safetensors.torch
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from train_core.config.problems import Problem, UserError, problem
 from train_core.config.sections.resume import ResumeSettings
 from train_core.config.whole_files import write_whole
+from train_core.data.processes import gather, give, take
 from train_core.events.kinds import StateWritten, WarningEvent
 from train_core.events.log import Emit, emit_problems
 from train_core.facts.run.contents import Contents
@@ -87,6 +89,7 @@ class States:
         return self._write(state_folder(self.name), "final state", step, epoch, last=True)
 
     def _write(self, name: str, kind: Kind, step: int, epoch: int, last: bool = False) -> bool:
+        parts = {name: part.state_dict() for name, part in self.parts.items()}  # which several processes may share
         if self.emit is None or (step == self._last_step and kind != "final state"):
             return True
 
@@ -98,7 +101,7 @@ class States:
                     "files": self.manifest.fields(), **self.facts,
                     "contents": self._contents_noted(),
                 }
-                write_state(path, fields, {name: part.state_dict() for name, part in self.parts.items()})
+                write_state(path, fields, parts)
             except OSError as error:
                 raise NotWrittenError(_not_written(wanted, error)) from error
             return path
@@ -215,6 +218,38 @@ def restore(parts: Parts, saved: Mapping[str, Any]) -> None:
         )
     for name, part in parts.items():
         part.load_state_dict(saved[name])
+
+
+@dataclass
+class OfEachProcess:
+    """A part of which each process has a share of its own: the state is that of all, in the order of their ranks.
+
+    Only the main process gets it, but every one has to ask for it. Another one's tensors come one at a time.
+    """
+
+    part: Stateful
+
+    def state_dict(self) -> dict[str, Any]:
+        own = self.part.state_dict()
+        is_main = dist.get_rank() == 0
+        packed, tensors = (None, {}) if is_main else pack(own)
+        everyones = gather((packed, {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}))
+        if not is_main:
+            for tensor in tensors.values():
+                give(tensor)
+            return {}
+        return {"processes": [own, *(_taken(rank, *told) for rank, told in enumerate(everyones) if rank > 0)]}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        self.part.load_state_dict(state_dict["processes"][dist.get_rank()])
+
+
+def _taken(rank: int, packed: Any, forms: Mapping[str, tuple[torch.Size, torch.dtype]]) -> Any:
+    """The state that the process with this `rank` gives, of whose tensors these are the shapes and formats."""
+    tensors = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in forms.items()}
+    for tensor in tensors.values():
+        take(tensor, rank)
+    return unpack(packed, tensors)
 
 
 class TorchDraws:

@@ -9,6 +9,7 @@ import yaml
 
 from train_core.config.checks.consistency import contradictions
 from train_core.config.interop.accelerate_file import BLOCKS, Sharding, read_sharding
+from train_core.config.jobs.find_rate import FindRateConfig
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.problems import UserError
 
@@ -60,6 +61,15 @@ def test_what_has_no_effect_is_named(tmp_path: Path) -> None:
     assert warning.params["names"] == "fsdp_activation_checkpointing = True; fsdp_min_num_params = 1000"
 
 
+def test_shares_that_learn_are_held_in_one_way_and_others_are_named(tmp_path: Path) -> None:
+    assert read_sharding(write(tmp_path, AS_WRITTEN), learning=True) == (Sharding(BLOCKS, True, False), [])
+    said = yaml.safe_load(AS_WRITTEN)
+    said["fsdp_config"] |= {"fsdp_reshard_after_forward": False, "fsdp_offload_params": True}
+    sharding, (warning,) = read_sharding(write(tmp_path, yaml.safe_dump(said)), learning=True)
+    assert sharding == Sharding(BLOCKS, True, False)
+    assert warning.params["names"] == "fsdp_offload_params = True; fsdp_reshard_after_forward = False"
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -79,3 +89,36 @@ def test_sharing_out_goes_with_no_other_way_of_holding_weights() -> None:
     (found,) = [p for p in contradictions(TrainConfig.from_flat(given)) if p.code == "sharding_conflict"]
     assert found.params["conflicts"] == "base_precision = fp8 (same works), blocks_to_swap = 3 (0 works)"
     assert not [p for p in contradictions(TrainConfig.from_flat(given | {"num_processes": 1})) if "shard" in p.code]
+
+
+WHOLE = {"num_processes": 2, "accelerate_config": "x.yaml", "training_method": "DreamBooth"}
+
+
+@pytest.mark.parametrize(
+    ("values", "conflict"),
+    [
+        ({"optimizer_type": "Adafactor"}, "optimizer_type = Adafactor (AdamW works)"),
+        ({"optimizer_type": "Prodigy"}, "optimizer_type = Prodigy (AdamW works)"),
+        ({"optimizer_type": "torch.optim.Muon"}, "optimizer_type = torch.optim.Muon (AdamW works)"),
+        ({"mixed_precision": "fp16"}, "mixed_precision = fp16 (bf16 works)"),
+        ({"dynamo_backend": "inductor"}, "dynamo_backend = inductor (no works)"),
+    ],
+)
+def test_of_a_whole_model_only_what_each_process_can_do_alone_is_shared_out(
+    values: dict[str, str], conflict: str
+) -> None:
+    (found,) = [p for p in contradictions(TrainConfig.from_flat(WHOLE | values)) if p.code == "sharding_conflict"]
+    assert found.params["conflicts"] == conflict
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["AdamW", "AdamW8bit", "Lion", "SGDNesterov", "torch.optim.RAdam", "AdamWScheduleFree"]
+)
+def test_optimizers_that_step_each_number_alone_go_with_shares(optimizer: str) -> None:
+    assert not [p for p in contradictions(TrainConfig.from_flat(WHOLE | {"optimizer_type": optimizer}))
+                if p.code == "sharding_conflict"]  # fmt: skip
+
+
+def test_the_rate_of_a_whole_model_in_shares_is_not_searched_for() -> None:
+    search = FindRateConfig.of(TrainConfig.from_flat(WHOLE))
+    assert "sharding_conflict" in [found.code for found in contradictions(search)]

@@ -76,6 +76,17 @@ def test_rates_length_saving_and_samples_may_differ_and_nothing_else(
     assert [problem.code for problem in found] == refused
 
 
+@pytest.mark.parametrize(("method", "refused"), [("LoRA", []), ("DreamBooth", ["resume_differs"])])
+def test_weights_that_learn_stay_shared_out_or_whole(tmp_path: Path, method: str, refused: list[str]) -> None:
+    given = {"training_method": method, "num_processes": 2, "network_dim": 4}
+    state = write(tmp_path, 2, settings=config(tmp_path, **given).applicable())
+    shared = config(tmp_path, **given, accelerate_config="fsdp.yaml", resume=str(state.path))
+    assert [problem.code for problem in resume_problems(shared)] == refused
+    moved = write(tmp_path, 4, settings=shared.applicable())
+    again = config(tmp_path, **given, accelerate_config="moved.yaml", resume=str(moved.path))
+    assert resume_problems(again) == []
+
+
 def test_a_setting_that_is_newer_than_the_state_counts_as_its_default(tmp_path: Path) -> None:
     settings = config(tmp_path).applicable()
     del settings["train_batch_size"]

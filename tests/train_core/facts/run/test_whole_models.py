@@ -87,3 +87,13 @@ def test_too_little_memory_is_told_certain_without_a_card_and_possible_with_one(
         problems, warnings = codes(config_of(tmp_path, use_cpu=False))
         assert problems == []
         assert [code for code in warnings if code == "whole_model_too_large"] == expected
+
+
+def test_each_of_several_cards_has_to_hold_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = least_memory(config_of(tmp_path))
+    (tmp_path / "fsdp.yaml").write_text("fsdp_config: {fsdp_version: 2}\n")
+    monkeypatch.setattr(whole_models, "cards", lambda: [Card("a card", needed // 2)])
+    several = {"use_cpu": False, "num_processes": 2}
+    assert "whole_model_too_large" in codes(config_of(tmp_path, **several))[1]
+    shared = config_of(tmp_path, **several, accelerate_config=str(tmp_path / "fsdp.yaml"))
+    assert "whole_model_too_large" not in codes(shared)[1]
