@@ -339,7 +339,7 @@ READERS: dict[str, Reader] = {
                             of_file(lambda path: read_metadata(path, None, 1, ","))),
     "metadata.jsonl": Reader("m.jsonl", (b'{"image_path": "a.png", "caption": "x"}\n{"image_path": "b"}\n',),
                              of_file(lambda path: read_metadata(path, None, 1, ","))),
-    "prompts.txt": Reader("p.txt", (b"a fox --n bad --w 512 --h 768 --d 1 --l 7 --s 20 --ss euler_a\n# no\n",),
+    "prompts.txt": Reader("p.txt", (b"a fox --n bad --w 512 --h 768 --d 1 --l 7 --ss euler_a --sc karras\n# no\n",),
                           of_file(lambda path: parse_prompts(str(path), DEFAULTS))),
     "prompts.toml": Reader("p.toml", (b'[prompt]\nwidth = 512\n[[prompt.subset]]\nprompt = "a fox"\nseed = 1\n',),
                            of_file(lambda path: parse_prompts(str(path), DEFAULTS))),

@@ -81,5 +81,5 @@ def _defaults(settings: DrawSettings, base: BaseFiles) -> PromptDefaults:
     sized = PromptDefaults.at(size, settings.draw_sampler)
     return PromptDefaults(
         sized.width, sized.height, settings.draw_sampler, settings.draw_steps, settings.draw_scale,
-        settings.draw_negative, settings.draw_seed,
+        settings.draw_negative, settings.draw_seed, settings.draw_spacing,
     )  # fmt: skip

@@ -225,7 +225,7 @@ def _clip_skip_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
 
 def _prompts(samples: SampleSettings, resolution: str) -> Findings:
     """Problems of the sample prompts, and what in them does not do what it seems to."""
-    defaults = PromptDefaults.at(resolution, samples.sample_sampler)
+    defaults = PromptDefaults.at(resolution, samples.sample_sampler, samples.sample_spacing)
     try:
         prompts = parse_prompts(samples.sample_prompts, defaults)
     except UserError as error:

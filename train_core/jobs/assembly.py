@@ -153,9 +153,10 @@ def samples_of(
     def interrupted() -> bool:  # where the model is shared out, all have to leave a picture at the same step
         return control.agreed(control.sees_stop()) if inputs.family.shared_out else control.sees_stop()
 
-    defaults = PromptDefaults.at(config.dataset.resolution, config.samples.sample_sampler)
+    samples = config.samples
+    defaults = PromptDefaults.at(config.dataset.resolution, samples.sample_sampler, samples.sample_spacing)
     return SampleDrawer(
-        config.samples, parse_prompts(config.samples.sample_prompts, defaults), inputs.family, inputs.process,
+        samples, parse_prompts(samples.sample_prompts, defaults), inputs.family, inputs.process,
         accelerator, method, place.places, place.name, Path(config.model.pretrained_model_name_or_path).stem,
         config.training.seed, emit, stepper.inference, interrupted,
     )

@@ -91,7 +91,7 @@ class PictureDrawer:
         said = asked(prompt.prompt, prompt.negative_prompt, sampler.calls_per_step * prompt.steps)
         texts, wanted = _as_rows(said, prompt.scale)
         guide = guided(family, family.encode_weighted(texts, self.extra_tokens), wanted, prompt.scale)
-        sigmas = sampler.sigmas(self.process, prompt.steps)
+        sigmas = sampler.sigmas(self.process, prompt.steps, prompt.spacing)
         first = torch.randn(shape, generator=generator).to(self.device)
         start = math.sqrt(1 + sigmas[0] ** 2) * first  # latents of variance 1, plus the noise of the first level
         noise = (

@@ -11,10 +11,15 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from train_core.config.interop.sampler_words import label_of
 from train_core.config.whole_files import write_whole
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.run.result_names import sample_file
 from train_core.sampling.sampler_names import SAMPLERS
+
+# The spacing that was used, since automatic is another one there for some samplers; those that have one of their own
+# have nothing to choose there.
+SCHEDULE_TYPES = {"uniform": "Uniform", "karras": "Karras", "exponential": "Exponential"}
 
 
 def parameters_text(
@@ -26,7 +31,8 @@ def parameters_text(
     """
     facts = {
         "Steps": prompt.steps,
-        "Sampler": SAMPLERS[prompt.sampler].label,
+        "Sampler": label_of(prompt.sampler),
+        "Schedule type": SCHEDULE_TYPES.get(SAMPLERS[prompt.sampler].spacing_for(prompt.spacing), "Automatic"),
         "CFG scale": f"{prompt.scale:g}",
         "Seed": prompt.seed,
         "Size": f"{prompt.width}x{prompt.height}",

@@ -1,4 +1,4 @@
-"""Table of samplers by name, their names in other software, and the noise levels they visit."""
+"""Table of samplers by name, and the noise levels they visit."""
 
 from __future__ import annotations
 
@@ -12,42 +12,45 @@ from train_core.sampling.spacings import SPACINGS
 
 @dataclass(frozen=True)
 class Entry:
-    """A sampler, its name in A1111, and how its levels are spaced where nobody says.
+    """A sampler, and how its levels are spaced where nobody says: what A1111 does, but for DPM++ 2M, DPM2 and DPM2 a.
 
     `calls_per_step` is how often it asks the model in a step, the last one aside. A `brownian` one draws its noise from
     one path. One that `skips_weakest` passes over the weakest level of a spacing, from which the step to 0 is longest.
     """
 
     run: samplers.Sampler
-    label: str
     spacing: str = "uniform"
     calls_per_step: Literal[1, 2] = 1
     brownian: bool = False
     skips_weakest: bool = False
 
-    def sigmas(self, process: Process, steps: int) -> list[float]:
+    def spacing_for(self, wanted: str) -> str:
+        """The name of the spacing that the setting `wanted` means for this sampler."""
+        return self.spacing if wanted == "automatic" else wanted
+
+    def sigmas(self, process: Process, steps: int, spacing: str = "automatic") -> list[float]:
         """The noise levels of `steps` steps, then 0."""
-        levels = SPACINGS[self.spacing](process, steps + self.skips_weakest)
+        levels = SPACINGS[self.spacing_for(spacing)](process, steps + self.skips_weakest)
         return [*levels[:steps], 0.0]
 
 
 SAMPLERS = {
-    "ddim": Entry(samplers.ddim, "DDIM", "trailing"),
-    "pndm": Entry(samplers.pndm, "PLMS", "trailing"),
-    "lms": Entry(samplers.lms, "LMS"),
-    "euler": Entry(samplers.euler, "Euler"),
-    "euler_a": Entry(samplers.euler_a, "Euler a"),
-    "heun": Entry(samplers.heun, "Heun", calls_per_step=2),
-    "dpm_2": Entry(samplers.dpm_2, "DPM2", calls_per_step=2),
-    "dpm_2_a": Entry(samplers.dpm_2_a, "DPM2 a", calls_per_step=2),
-    "dpmsolver": Entry(samplers.dpmsolver, "DPM 2M"),
-    "dpmsolver++": Entry(samplers.dpmsolver_pp, "DPM++ 2M"),
-    "dpmsingle": Entry(samplers.dpmsingle, "DPM++ 2S", calls_per_step=2),
-    "dpmpp_2s_a": Entry(samplers.dpmpp_2s_a, "DPM++ 2S a", "karras", calls_per_step=2),
-    "dpmpp_sde": Entry(samplers.dpmpp_sde, "DPM++ SDE", "karras", calls_per_step=2, brownian=True),
-    "dpmpp_2m_sde": Entry(samplers.dpmpp_2m_sde, "DPM++ 2M SDE", "exponential", brownian=True),
-    "dpmpp_3m_sde": Entry(samplers.dpmpp_3m_sde, "DPM++ 3M SDE", "exponential", brownian=True, skips_weakest=True),
-    "unipc": Entry(samplers.unipc, "UniPC", "trailing"),
-    "lcm": Entry(samplers.lcm, "LCM", "distilled"),
+    "ddim": Entry(samplers.ddim, "trailing"),
+    "pndm": Entry(samplers.pndm, "trailing"),
+    "lms": Entry(samplers.lms),
+    "euler": Entry(samplers.euler),
+    "euler_a": Entry(samplers.euler_a),
+    "heun": Entry(samplers.heun, calls_per_step=2),
+    "dpm_2": Entry(samplers.dpm_2, calls_per_step=2),
+    "dpm_2_a": Entry(samplers.dpm_2_a, calls_per_step=2),
+    "dpmsolver": Entry(samplers.dpmsolver),
+    "dpmsolver++": Entry(samplers.dpmsolver_pp),
+    "dpmsingle": Entry(samplers.dpmsingle, calls_per_step=2),
+    "dpmpp_2s_a": Entry(samplers.dpmpp_2s_a, "karras", calls_per_step=2),
+    "dpmpp_sde": Entry(samplers.dpmpp_sde, "karras", calls_per_step=2, brownian=True),
+    "dpmpp_2m_sde": Entry(samplers.dpmpp_2m_sde, "exponential", brownian=True),
+    "dpmpp_3m_sde": Entry(samplers.dpmpp_3m_sde, "exponential", brownian=True, skips_weakest=True),
+    "unipc": Entry(samplers.unipc, "trailing"),
+    "lcm": Entry(samplers.lcm, "distilled"),
 }
 SAMPLERS |= {f"k_{name}": SAMPLERS[name] for name in ("lms", "euler", "euler_a", "dpm_2", "dpm_2_a")}

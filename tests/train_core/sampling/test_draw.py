@@ -105,6 +105,21 @@ def test_the_same_seed_draws_the_same_picture_whatever_else_is_drawn():
     assert alone.image.tobytes() == among.image.tobytes() != other.image.tobytes()
 
 
+@pytest.mark.parametrize(("sampler", "same"), [("euler_a", "uniform"), ("dpmpp_sde", "karras")])
+def test_a_picture_has_the_spacing_that_its_prompt_asks_for(sampler, same):
+    drawn = {
+        spacing: draw([replace(PROMPT, sampler=sampler, spacing=spacing)])[0].image.tobytes()
+        for spacing in ("automatic", "uniform", "karras", "exponential")
+    }
+    assert len(set(drawn.values())) == 3 and drawn["automatic"] == drawn[same]
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde", "lcm"])
+def test_all_noise_follows_from_the_seed(sampler):
+    first, again, other = draw([replace(PROMPT, sampler=sampler, seed=seed) for seed in (7, 7, 8)])
+    assert first.image.tobytes() == again.image.tobytes() != other.image.tobytes()
+
+
 def test_a_prompt_without_seed_gets_one_that_is_the_same_next_time():
     unseeded = [replace(PROMPT, seed=None)] * 2
     first, second = draw(unseeded), draw(unseeded)

@@ -1,7 +1,9 @@
 """Sample files carry their parameters as A1111 writes them and never take another file's place."""
 
+from dataclasses import replace
 from datetime import datetime
 
+import pytest
 from PIL import Image
 
 from train_core.facts.prompts.prompt_lines import SamplePrompt
@@ -15,14 +17,26 @@ def test_parameters_are_written_as_a1111_writes_them():
     assert parameters_text(PROMPT, "demo", "abc123") == (
         "a cat, (red:1.2)\n"
         "Negative prompt: bad, ugly\n"
-        "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 42, Size: 512x768, Model hash: abc123, Model: demo"
+        "Steps: 20, Sampler: Euler a, Schedule type: Uniform, CFG scale: 7, Seed: 42, Size: 512x768, "
+        "Model hash: abc123, Model: demo"
     )
 
 
 def test_without_negative_prompt_and_hash_their_places_are_left_out():
     bare = SamplePrompt("a", "", 64, 64, 1, 5, 7.5, "ddim")
-    expected = "a\nSteps: 5, Sampler: DDIM, CFG scale: 7.5, Seed: 1, Size: 64x64, Model: "
+    expected = "a\nSteps: 5, Sampler: DDIM, Schedule type: Automatic, CFG scale: 7.5, Seed: 1, Size: 64x64, Model: "
     assert parameters_text(bare, "m, v1") == expected + '"m, v1"'
+
+
+@pytest.mark.parametrize(("sampler", "spacing", "said"), [
+    ("dpmsolver++", "karras", "Sampler: DPM++ 2M, Schedule type: Karras,"),
+    ("dpmpp_2m_sde", "automatic", "Sampler: DPM++ 2M SDE, Schedule type: Exponential,"),
+    ("dpmpp_2m_sde", "uniform", "Sampler: DPM++ 2M SDE, Schedule type: Uniform,"),
+    ("k_dpm_2_a", "exponential", "Sampler: DPM2 a, Schedule type: Exponential,"),
+    ("lcm", "automatic", "Sampler: LCM, Schedule type: Automatic,"),
+])  # fmt: skip
+def test_the_spacing_is_named_as_it_was(sampler, spacing, said):
+    assert said in parameters_text(replace(PROMPT, sampler=sampler, spacing=spacing), "demo")
 
 
 def test_files_are_named_by_epoch_or_step_and_never_twice(tmp_path):

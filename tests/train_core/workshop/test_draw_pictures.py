@@ -59,12 +59,12 @@ def test_a_picture_alone_is_the_one_among_others_and_says_how_it_was_made(
     draw: Any, write: Write, tmp_path: Path
 ) -> None:
     write("fox").rename(tmp_path / "files" / "fox.safetensors")
-    among = draw("a cat", "a [dog:cat:0.5], 画 <lora:fox:0.8> --n red, blue")
-    alone = draw("a [dog:cat:0.5], 画 <lora:fox:0.8> --n red, blue", draw_clip_skip=1)
+    among = draw("a cat", "a [dog:cat:0.5], 画 <lora:fox:0.8> --n red, blue", draw_spacing="karras")
+    alone = draw("a [dog:cat:0.5], 画 <lora:fox:0.8> --n red, blue --sc karras", draw_clip_skip=1)
     assert alone == among[1:]
     lines = alone[0][1].splitlines()
     assert lines[:2] == ["a [dog:cat:0.5], 画 <lora:fox:0.8>", "Negative prompt: red, blue"]
-    assert lines[2].startswith("Steps: 2, Sampler: DDIM, ")
+    assert lines[2].startswith("Steps: 2, Sampler: DDIM, Schedule type: Karras, ")
     assert 'Seed: 7, Size: 64x64, Model hash: ' in lines[2] and 'Lora hashes: "fox: ' in lines[2]
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
         "00000-7.png", "00001-7.png", "00002-7.png",

@@ -7,6 +7,7 @@ from typing import Any
 
 from train_core.config.interop.full_dimension import lokr_in_full
 from train_core.config.interop.lora_types import with_our_lora_type
+from train_core.config.interop.sampler_words import sampler_in
 from train_core.config.interop.sd_scripts_networks import network_in_our_words
 from train_core.config.interop.sd_scripts_schedules import schedule_in_our_words
 from train_core.config.interop.unused_options import without_unused
@@ -26,6 +27,7 @@ def in_our_words(values: Mapping[str, Any], source_of: SourceOf) -> tuple[Values
     """
     ours = with_our_lora_type(dict(values))
     _new_words(ours)
+    _samplers(ours)
     warnings = _file_kind(ours, source_of)
     _flags(ours)
     ours = schedule_in_our_words(ours, source_of)
@@ -113,3 +115,14 @@ def _new_words(ours: Values) -> None:
         ours.setdefault("embedding_weights", [file])
     if str(ours.get("token_string") or "").strip():
         ours.setdefault("training_method", "textual inversion")
+
+
+def _samplers(ours: Values) -> None:
+    """Samplers by the names of other programs, in which the spacing may stand at the end."""
+    for setting in ("sample_sampler", "class_sampler"):
+        sampler, spacing = sampler_in(str(ours.get(setting) or ""))
+        if not sampler or (spacing and setting == "class_sampler"):  # which has no spacing to choose
+            continue
+        ours[setting] = sampler
+        if spacing and not ours.get("sample_spacing"):
+            ours["sample_spacing"] = spacing

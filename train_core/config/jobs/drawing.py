@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from train_core.config.job import Tool
-from train_core.config.sections.samples import Sampler
+from train_core.config.sections.samples import Sampler, SampleSpacing
 from train_core.config.setting import Section, setting
 
 
@@ -48,6 +48,10 @@ class DrawSettings(Section, title="Draw pictures"):
     draw_steps: int = setting(30, "Steps of prompts without --s.", label="Steps", ge=1, le=1000)
     draw_scale: float = setting(7.5, "CFG scale of prompts without --l.", label="CFG scale", ge=0, le=1000)
     draw_sampler: Sampler = setting("euler_a", "Sampler of prompts without --ss.", label="Sampler")
+    draw_spacing: SampleSpacing = setting(
+        "automatic", "How the noise levels of prompts without --sc are spaced; automatic is the sampler's own.",
+        label="Schedule type",
+    )
     draw_clip_skip: int = setting(
         1, "Which text encoder layer to use, counted from the last. 2 suits most anime models.", label="Clip skip",
         ge=1, le=12,

@@ -12,12 +12,13 @@ Sampler = Literal[
     "dpmpp_2s_a", "dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde", "unipc", "lcm",
     "k_lms", "k_euler", "k_euler_a", "k_dpm_2", "k_dpm_2_a",
 ]
+SampleSpacing = Literal["automatic", "uniform", "karras", "exponential"]
 
 
 class SampleSettings(Section, title="Samples"):
     sample_prompts: str = setting(
-        "", "One prompt per line, with --n negative, --w --h size, --d seed, --s steps, --l scale, --ss sampler; or "
-        "the path of a .txt file.", label="Sample prompts", lines=4, path="prompts",
+        "", "One prompt per line, with --n negative, --w --h size, --d seed, --s steps, --l scale, --ss sampler, "
+        "--sc schedule type; or the path of a .txt file.", label="Sample prompts", lines=4, path="prompts",
     )
     sample_every_n_epochs: int = setting(
         1, "Draw sample pictures every n epochs; 0 is off.", label="Sample every n epochs", unit="epochs", ge=0,
@@ -33,4 +34,10 @@ class SampleSettings(Section, title="Samples"):
     )
     sample_sampler: Sampler = setting(
         "euler_a", "Sampler for prompts that do not name one.", label="Sampler", applies_to=when_set("sample_prompts"),
+    )
+    sample_spacing: SampleSpacing = setting(
+        "automatic", "How the noise levels of a picture are spaced: evenly in time (uniform), or with smaller steps "
+        "where there is little noise (karras, exponential). With automatic, dpmpp_2s_a and dpmpp_sde use karras, "
+        "dpmpp_2m_sde and dpmpp_3m_sde exponential, and all others are even in time.",
+        label="Schedule type", applies_to=when_set("sample_prompts"),
     )

@@ -16,11 +16,11 @@ ENDINGS = (".txt", ".toml", ".json")
 
 # Word processors make one long dash of two; that begins a flag only where one of these letters follows it.
 _FLAG = re.compile(
-    r"(?:^|\s)(?:--|[—–―－]{1,2}(?=(?:n|w|h|d|l|s|ss|g|cn|ctr|rcfg|fs|img)(?:\s|$)))", re.IGNORECASE
+    r"(?:^|\s)(?:--|[—–―－]{1,2}(?=(?:n|w|h|d|l|s|ss|sc|g|cn|ctr|rcfg|fs|img)(?:\s|$)))", re.IGNORECASE
 )
 KEYS = {
     "negative_prompt": "--n", "width": "--w", "height": "--h", "seed": "--d", "scale": "--l",
-    "sample_steps": "--s", "sample_sampler": "--ss",
+    "sample_steps": "--s", "sample_sampler": "--ss", "sample_spacing": "--sc",
 }  # fmt: skip
 
 

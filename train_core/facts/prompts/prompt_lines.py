@@ -1,4 +1,4 @@
-"""Sample prompts: one a line with `--n --w --h --d --l --s --ss`, checked in full before anything is trained."""
+"""Sample prompts: one a line with `--n --w --h --d --l --s --ss --sc`, checked in full before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from train_core.config.interop.sampler_words import SPACINGS, sampler_in
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.sections.samples import Sampler
 from train_core.config.syntax.signs import plain_signs
@@ -22,7 +23,7 @@ MAX_SEED = 2**63 - 1
 
 FLAGS = {
     "--n": "negative_prompt", "--w": "width", "--h": "height", "--d": "seed", "--l": "scale",
-    "--s": "steps", "--ss": "sampler",
+    "--s": "steps", "--ss": "sampler", "--sc": "spacing",
 }  # fmt: skip
 
 
@@ -41,6 +42,7 @@ class SamplePrompt:
     steps: int
     scale: float
     sampler: str
+    spacing: str = "automatic"
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,13 @@ class PromptDefaults:
     scale: float = 7.5
     negative_prompt: str = ""
     seed: int | None = None
+    spacing: str = "automatic"
 
     @classmethod
-    def at(cls, resolution: str, sampler: str) -> PromptDefaults:
+    def at(cls, resolution: str, sampler: str, spacing: str = "automatic") -> PromptDefaults:
         """Defaults for a training `resolution` such as "512,768" or "512": pictures of the size that is trained."""
         width, *rest = (int(part) for part in resolution.split(","))
-        return cls(_side(width), _side(rest[0] if rest else width), sampler)
+        return cls(_side(width), _side(rest[0] if rest else width), sampler, spacing=spacing)
 
 
 def parse_prompts(text_or_file: str, defaults: PromptDefaults, folder: Path | None = None) -> list[SamplePrompt]:
@@ -79,7 +82,7 @@ def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) ->
     """The prompt that `entry` describes; whatever is wrong with it is added to `problems`."""
     d = defaults
     made = SamplePrompt(
-        entry.prompt, d.negative_prompt, d.width, d.height, d.seed, d.steps, d.scale, d.sampler
+        entry.prompt, d.negative_prompt, d.width, d.height, d.seed, d.steps, d.scale, d.sampler, d.spacing
     )  # fmt: skip
     if not entry.prompt:
         problems.append(_no_prompt(entry.line))
@@ -93,9 +96,14 @@ def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) ->
             problems.append(_given_twice(entry.line, flag))
         given.add(field)
         try:
-            made = replace(made, **{field: READERS[field](value if field in TEXTS else plain_signs(value))})
+            said = READERS[field](value if field in TEXTS else plain_signs(value))
         except ValueError as wanted:
             problems.append(_bad_value(entry.line, flag, value, str(wanted)))
+            continue
+        if field == "sampler":
+            said, spacing = said
+            made = replace(made, spacing=spacing) if spacing and "spacing" not in given else made
+        made = replace(made, **{field: said})
     return made
 
 
@@ -124,6 +132,12 @@ def _bad_value(line: int, flag: str, value: str, wanted: str) -> Problem:
             "{known}.",
             line=line, value=value or '""', nearest=wanted, known=", ".join(SAMPLERS),
         )  # fmt: skip
+    if FLAGS[flag.lower()] == "spacing":
+        return problem(
+            "prompt_unknown_spacing",
+            "Sample prompts, line {line}: there is no schedule type {value}. Use one of {known}.",
+            line=line, value=value or '""', known=", ".join(SPACINGS),
+        )  # fmt: skip
     return problem(
         "prompt_bad_number",
         "Sample prompts, line {line}: {flag} needs a number in {wanted}, not {value}. Correct it, or leave {flag} out.",
@@ -133,7 +147,8 @@ def _bad_value(line: int, flag: str, value: str, wanted: str) -> Problem:
 
 def _unknown_flag(line: int, flag: str) -> Problem:
     """The message for `flag`, with the known one whose letters or long name are most similar."""
-    names = {name.strip("-"): name for name in FLAGS} | {field: name for name, field in FLAGS.items()} | {"cfg": "--l"}
+    also = {"cfg": "--l", "scheduler": "--sc", "schedule": "--sc"}
+    names = {name.strip("-"): name for name in FLAGS} | {field: name for name, field in FLAGS.items()} | also
     word = re.split(r"[^a-z_]", flag.lower().strip("-"))[0]
     nearest = difflib.get_close_matches(word, names, n=1, cutoff=0.0)
     return problem(
@@ -169,12 +184,19 @@ def _read_scale(value: str) -> float:
     return float(value)
 
 
-def _read_sampler(value: str) -> str:
-    """The known sampler `value`; its `ValueError` holds the nearest one."""
-    name = value.lower()
-    if name not in SAMPLERS:
-        raise ValueError(difflib.get_close_matches(re.sub(r"[\s-]+", "_", name), SAMPLERS, n=1, cutoff=0.0)[0])
-    return name
+def _read_sampler(value: str) -> tuple[str, str]:
+    """The known sampler that `value` means, and the spacing, if it says one; its `ValueError` holds the nearest."""
+    name, spacing = sampler_in(value)
+    if not name:
+        like = re.sub(r"[\s-]+", "_", value.lower())
+        raise ValueError(difflib.get_close_matches(like, SAMPLERS, n=1, cutoff=0.0)[0])
+    return name, spacing
+
+
+def _read_spacing(value: str) -> str:
+    if value.lower() not in SPACINGS:
+        raise ValueError(", ".join(SPACINGS))
+    return value.lower()
 
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -185,4 +207,5 @@ READERS: dict[str, Callable[[str], Any]] = {
     "scale": _read_scale,
     "steps": _whole(1, MAX_STEPS),
     "sampler": _read_sampler,
+    "spacing": _read_spacing,
 }

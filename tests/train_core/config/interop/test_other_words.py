@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from train_core.config.files import Loaded, check_values, read_config
+from train_core.config.interop.sampler_words import SPACINGS, label_of, sampler_in
 from train_core.config.interop.sd_scripts_export import export_toml
 from train_core.config.problems import UserError
+from train_core.config.sections.samples import Sampler
 
 NEEDED = {"pretrained_model_name_or_path": "/m.safetensors", "train_data_dir": "/images", "output_dir": "/out"}
 
@@ -28,6 +30,37 @@ def read(tmp_path: Path, name: str, text: str) -> Loaded:
 
 def codes(loaded: Loaded) -> set[str]:
     return {found.code for found in loaded.warnings} - {"sd_scripts_defaults_differ"}
+
+
+@pytest.mark.parametrize(("said", "meant"), [
+    ({"sample_sampler": "DPM++ 2M Karras"}, ("dpmsolver++", "karras")),
+    ({"sample_sampler": "dpmpp_2m"}, ("dpmsolver++", "automatic")),
+    ({"sample_sampler": "k_dpmpp_2s_ancestral"}, ("dpmpp_2s_a", "automatic")),
+    ({"sample_sampler": "uni_pc"}, ("unipc", "automatic")),
+    ({"sample_sampler": "PLMS"}, ("pndm", "automatic")),
+    ({"sample_sampler": "k_euler_a"}, ("k_euler_a", "automatic")),
+    ({"sample_sampler": "DPM++ 3M SDE Exponential", "sample_spacing": "uniform"}, ("dpmpp_3m_sde", "uniform")),
+])  # fmt: skip
+def test_a_sampler_may_be_named_as_elsewhere_and_with_its_spacing(
+    tmp_path: Path, said: dict[str, str], meant: tuple[str, str]
+) -> None:
+    text = "config_version = 1\nsample_prompts = 'a cat'\n"
+    text += "".join(f"{name} = {json.dumps(value)}\n" for name, value in said.items())
+    for config in (read(tmp_path, "a.toml", text).config, typed(sample_prompts="a cat", **said).config):
+        assert (config.samples.sample_sampler, config.samples.sample_spacing) == meant
+
+
+def test_a_sampler_of_class_images_is_named_as_elsewhere_but_has_no_spacing() -> None:
+    assert typed(class_sampler="DPM++ 2M").config.class_images.class_sampler == "dpmsolver++"
+    with pytest.raises(UserError):
+        typed(class_sampler="DPM++ 2M Karras")
+
+
+def test_every_sampler_is_known_by_its_name_here_and_in_a1111() -> None:
+    for name in get_args(Sampler):
+        for spacing in ("", *SPACINGS):
+            assert sampler_in(f"{name.upper()} {spacing}") == (name, spacing)
+            assert sampler_in(f"{label_of(name)} {spacing}") == (name.removeprefix("k_"), spacing)
 
 
 @pytest.mark.parametrize("text", [

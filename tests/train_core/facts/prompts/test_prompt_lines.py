@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from train_core.config.interop.sampler_words import SPACINGS
 from train_core.config.problems import UserError
 from train_core.facts.prompts.prompt_lines import SAMPLERS, PromptDefaults, SamplePrompt, parse_prompts
 
@@ -23,8 +24,8 @@ def test_a_bare_line_takes_the_training_size_and_the_usual_defaults():
 
 
 def test_every_flag_is_read():
-    line = "a cat, red --n bad, ugly (worst:1.2) --w 520 --h 30 --d 42 --l 4.5 --s 12 --ss DPM_2_a"
-    expected = SamplePrompt("a cat, red", "bad, ugly (worst:1.2)", 520, 64, 42, 12, 4.5, "dpm_2_a")
+    line = "a cat, red --n bad, ugly (worst:1.2) --w 520 --h 30 --d 42 --l 4.5 --s 12 --ss DPM_2_a --sc Karras"
+    expected = SamplePrompt("a cat, red", "bad, ugly (worst:1.2)", 520, 64, 42, 12, 4.5, "dpm_2_a", "karras")
     assert parse_prompts(line, DEFAULTS) == [expected]
 
 
@@ -63,6 +64,8 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers():
         ("--width 64", "--w"),
         ("--w=64", "--w"),
         ("--sampler x", "--ss"),
+        ("--scheduler x", "--sc"),
+        ("--spacing x", "--sc"),
         ("--cfg 3", "--l"),
         ("--negative x", "--n"),
     ],
@@ -75,12 +78,40 @@ def test_an_unknown_flag_names_the_nearest(flag, nearest):
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("eulr", "euler"), ("Euler a", "euler_a"), ("dpmsolver+", "dpmsolver++"), ("k_dpm2", "k_dpm_2")],
+    [("eulr", "euler"), ("Eulr a", "euler_a"), ("dpmsolver+", "dpmsolver++"), ("k_dpmm2", "k_dpm_2")],
 )
 def test_an_unknown_sampler_names_the_nearest(name, nearest):
     with pytest.raises(UserError) as caught:
         parse_prompts(f"a --ss {name}", DEFAULTS)
     assert caught.value.problems[0].params["nearest"] == nearest
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("--ss DPM++ 2M Karras", ("dpmsolver++", "karras")),
+        ("--ss dpmpp_2m karras", ("dpmsolver++", "karras")),
+        ("--ss dpm++ 2m sde exponential --s 5", ("dpmpp_2m_sde", "exponential")),
+        ("--ss Euler a", ("euler_a", "automatic")),
+        ("--ss k_euler_a", ("k_euler_a", "automatic")),
+        ("--sc uniform --ss DPM++ SDE Karras", ("dpmpp_sde", "uniform")),
+        ("--ss DPM++ SDE Karras --sc uniform", ("dpmpp_sde", "uniform")),
+        ("--sc exponential", ("euler", "exponential")),
+    ],
+)
+def test_a_sampler_may_be_named_as_elsewhere_and_with_its_spacing(said, meant):
+    (prompt,) = parse_prompts(f"a {said}", DEFAULTS)
+    assert (prompt.sampler, prompt.spacing) == meant
+
+
+def test_a_sampler_without_a_spacing_leaves_that_of_the_settings():
+    defaults = PromptDefaults.at("64", "euler", "karras")
+    prompts = parse_prompts("a --ss heun\nb --ss heun uniform", defaults)
+    assert [p.spacing for p in prompts] == ["karras", "uniform"]
+
+
+def test_an_unknown_spacing_is_named():
+    assert codes("a --sc beta") == [("prompt_unknown_spacing", 1)]
 
 
 def test_a_path_is_read_as_a_file_with_any_line_ends_and_a_byte_order_mark(tmp_path):
@@ -115,11 +146,12 @@ def test_json_and_toml_files_hold_the_same_fields(tmp_path):
         prompt = "b"
         width = 64
         sample_sampler = "lms"
+        sample_spacing = "karras"
     """
     (tmp_path / "p.toml").write_text(toml, encoding="utf-8")
     a, b = parse_prompts("p.toml", DEFAULTS, tmp_path)
     assert (a.prompt, a.width, a.negative_prompt) == ("a", 96, "bad")
-    assert (b.prompt, b.width, b.negative_prompt, b.sampler) == ("b", 64, "bad", "lms")
+    assert (b.prompt, b.width, b.negative_prompt, b.sampler, b.spacing) == ("b", 64, "bad", "lms", "karras")
 
 
 def test_an_unknown_key_of_a_json_file_is_reported(tmp_path):
@@ -143,13 +175,14 @@ PROMPTS = st.builds(
     steps=st.integers(1, 1000),
     scale=st.integers(0, 3000).map(lambda n: n / 100),
     sampler=st.sampled_from(SAMPLERS),
+    spacing=st.sampled_from(SPACINGS),
 )
 
 
 @given(PROMPTS)
 def test_what_is_written_is_what_is_read(p):
     line = f"{p.prompt} --n {p.negative_prompt} --w {p.width} --h {p.height} --d {p.seed}"
-    line += f" --s {p.steps} --l {p.scale} --ss {p.sampler}"
+    line += f" --s {p.steps} --l {p.scale} --ss {p.sampler} --sc {p.spacing}"
     assert parse_prompts(line, DEFAULTS) == [p]
 
 

@@ -128,8 +128,8 @@ def pictures_are_drawn_before_the_first_step(before: Outcome, after: Outcome) ->
     assert same_results(before, after)
 
 
-@RESULTS.of("sample_sampler", "ddim", **SAMPLED)
+@RESULTS.of("sample_sampler", "ddim", **SAMPLED, sample_spacing="karras")
 def pictures_are_drawn_by_that_sampler(before: Outcome, after: Outcome) -> None:
     assert [text.replace("Euler a", "DDIM") for text in before.samples] == after.samples
-    assert "Sampler: DDIM" in after.samples[0]
+    assert "Sampler: DDIM, Schedule type: Karras" in after.samples[0]
     assert pixels(before) != pixels(after)
