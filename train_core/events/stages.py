@@ -11,7 +11,7 @@ STAGES = {
     "caching": "Encoding the images",
     TRAINING: "Training",
     "sampling": "Drawing samples",
-    "drawing": "Drawing class images",
+    "drawing": "Drawing pictures",
     "saving": "Saving",
     "resizing": "Resizing",
     "merging": "Merging",

@@ -29,14 +29,14 @@ def _about_text(number: int, text: str) -> Iterator[Problem]:
     for bracket in dict.fromkeys(unread(tagged.prompt)):
         yield problem(
             "prompt_bracket_unread",
-            "Sample prompt {number}: {text} is drawn as words, since it is no change. From one thing to another is "
+            "Prompt {number}: {text} is drawn as words, since it is no change. From one thing to another is "
             "[this:that:0.5], by turns is [this|that].",
             number=number, text=bracket,
         )  # fmt: skip
     for tag in dict.fromkeys(tagged.unread):
         yield problem(
             "prompt_tag_unread",
-            "Sample prompt {number}: {text} is drawn as words, since it names no network. Write <lora:name:0.8>.",
+            "Prompt {number}: {text} is drawn as words, since it names no network. Write <lora:name:0.8>.",
             number=number, text=tag,
         )  # fmt: skip
     yield from _high_emphasis(number, tagged.prompt)
@@ -46,7 +46,7 @@ def _networks_unloaded(number: int, networks: Sequence[NetworkTag]) -> Iterator[
     if networks:
         yield problem(
             "prompt_networks_unloaded",
-            "Sample prompt {number}: {text} is left out. What is trained is on the model anyway, and pictures during a "
+            "Prompt {number}: {text} is left out. What is trained is on the model anyway, and pictures during a "
             "training are drawn with nothing else.",
             number=number, text=", ".join(dict.fromkeys(tag.text for tag in networks)),
         )  # fmt: skip
@@ -87,6 +87,6 @@ def _high_emphasis(number: int, text: str) -> Iterator[Problem]:
         if weight > HIGH_EMPHASIS and piece:
             yield problem(
                 "prompt_high_emphasis",
-                "Sample prompt {number}: {text} has a weight of {weight}. Above {most}, pictures tend to break.",
+                "Prompt {number}: {text} has a weight of {weight}. Above {most}, pictures tend to break.",
                 number=number, text=piece, weight=round(weight, 2), most=HIGH_EMPHASIS,
             )  # fmt: skip
