@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,10 +85,19 @@ def test_an_image_that_is_measured_on_costs_only_the_last_measurement(
     assert "image_unreadable" in codes(events, "warning")
 
 
+SHARED = {"training_method": "DreamBooth", "num_processes": 2, "learning_rate": 1e-6}
+
+
+@pytest.mark.parametrize(
+    "values", [pytest.param({}, id="LoRA"), pytest.param(SHARED, id="shared out", marks=pytest.mark.slow)]
+)
 def test_of_two_processes_both_end_when_one_loses_its_images_and_the_result_is_kept(
-    prepare: Prepare, images: Path
+    prepare: Prepare, images: Path, tmp_path: Path, values: dict[str, Any]
 ) -> None:
-    config = prepare("zuko", cache_latents=False, max_train_epochs=2000, train_batch_size=1)
+    sharding = tmp_path / "fsdp.yaml"
+    sharding.write_text("fsdp_config: {fsdp_version: 2}\n")
+    values = {**values, "accelerate_config": str(sharding)} if values else values
+    config = prepare("zuko", cache_latents=False, max_train_epochs=2000, train_batch_size=1, **values)
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "PYTHONPATH": str(app_dir()), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *torchrun, "-m", "train_core", "train", "--config_file", str(config)]
@@ -102,8 +112,9 @@ def test_of_two_processes_both_end_when_one_loses_its_images_and_the_result_is_k
     events = events_of_the_run()
     assert events[-1]["status"] == "failed"
     assert kinds(events, "error")[0]["params"]["count"] == 2
-    (saved,) = kinds(events, "saved")
+    (saved,), (state,) = kinds(events, "saved"), kinds(events, "state")
     assert is_finite(saved["path"])
+    assert is_finite(str(Path(state["path"]) / "tensors.safetensors"))
 
 
 def events_of_the_run() -> list:
