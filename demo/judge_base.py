@@ -2,7 +2,7 @@
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,12 @@ def judge_obedience(pipeline: StableDiffusionPipeline, scenes: Sequence[Scene]) 
     return Verdict(pictures, [obeys(*pair) for pair in zip(pictures, scenes, strict=True)])
 
 
-def judge_mascot(pipeline: StableDiffusionPipeline, count: int = 32) -> Verdict:
-    """Prompts the mascot by its trigger and class word, on its backgrounds in turn."""
+def judge_mascot(
+    pipeline: StableDiffusionPipeline, count: int = 32, prompt: Callable[[str], str] = mascot_caption
+) -> Verdict:
+    """Asks for the mascot on its backgrounds in turn, by its trigger and class word unless `prompt` says otherwise."""
     backgrounds = [MASCOT_BACKGROUNDS[k % len(MASCOT_BACKGROUNDS)] for k in range(count)]
-    pictures = draw_prompts(pipeline, [mascot_caption(name) for name in backgrounds], seed=1000)
+    pictures = draw_prompts(pipeline, [prompt(name) for name in backgrounds], seed=1000)
     return Verdict(pictures, [is_mascot(*pair) for pair in zip(pictures, backgrounds, strict=True)])
 
 

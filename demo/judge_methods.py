@@ -3,8 +3,12 @@ held-out loss falls; and what regularisation images save of the class.
 
 `dreambooth`, `fine-tuning` and `embedding` draw 32 prompts of the mascot with what was trained, through diffusers, and
 ask the judge; `hypernetwork` compares the loss on held-out pictures with the base model's, which a run measures whose
-steps move nothing; `regularisation` trains DreamBooth on every seed with and without regularisation images, and prints
-how often robots that are not the mascot are still drawn as asked, and how often the mascot is.
+steps move nothing.
+
+`regularisation` trains DreamBooth with and without regularisation images, so that both see the mascot equally often. A
+class that is not protected takes on the mascot's looks. So it counts how often a robot is the mascot where nobody
+asked for that: in prompts without the trigger word; how often it is where it was asked for; and how often robots of
+other colours are drawn as asked. Of several seeds the mean is printed as well.
 
     python -m demo.judge_methods [dreambooth] [fine-tuning] [embedding] [hypernetwork] [regularisation] [--seeds 0 1 2]
                                   [--set name=value …]
@@ -17,27 +21,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import torch
-
 from demo.base_file import load_pipeline
-from demo.judge import is_mascot, obeys
-from demo.judge_base import BASE, draw_prompts, held_out_scenes, judge_mascot
-from demo.world import MASCOT_BACKGROUNDS, ROBOT, all_scenes, caption, draw, is_held_out, mascot_caption
+from demo.judge_base import BASE, held_out_scenes, judge_mascot, judge_obedience
+from demo.world import ROBOT, all_scenes, draw, is_held_out, mascot_caption, placed
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import program_presets_dir, runs_dir
 from train_core.jobs.start import start_job
 
 PROMPTS = 32
+FEW = 12  # of each kind, where there are six kinds
+Figures = dict[str, float]  # what was measured, by what it is of
 PRESET = program_presets_dir() / "lora" / "demo.json"
+MASCOT = "the mascot in its prompts"
 PLAIN = {"sample_prompts": "", "sample_at_first": False, "use_cpu": True, "output_name": "measured"}
 # What suits each method on the demo's small base.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -51,6 +57,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "training_method": "hypernetwork", "learning_rate": 5e-4, "max_train_epochs": 2, "validation_split": 0.25,
         "validate_every_n_epochs": 2,
     },
+    # The base model passes over words that it does not know: above all its text encoder has to learn the trigger word.
+    "regularisation": {
+        "training_method": "DreamBooth", "learning_rate": 2e-4, "text_encoder_lr": 5e-4, "train_batch_size": 4,
+        "max_train_epochs": 2,
+    },
 }  # fmt: skip
 
 
@@ -62,9 +73,17 @@ def main() -> None:
     asked = parser.parse_args()
     changes = dict(one.split("=", 1) for one in asked.changes)
     for name in asked.what or list(MEASURES):
+        found = []
         for seed in asked.seeds:
             with tempfile.TemporaryDirectory() as folder:
-                print(f"{name}, seed {seed}: {MEASURES[name](Path(folder), {**changes, 'seed': seed})}", flush=True)
+                found.append(MEASURES[name](Path(folder), {**changes, "seed": seed}))
+            show(f"{name}, seed {seed}", found[-1])
+        if len(found) > 1:
+            show(f"{name}, mean", {what: fmean(one[what] for one in found) for what in found[0]})
+
+
+def show(title: str, figures: Figures) -> None:
+    print(f"{title}:", "; ".join(f"{what} {figure:.3f}" for what, figure in figures.items()), flush=True)
 
 
 def trained(folder: Path, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -78,71 +97,74 @@ def trained(folder: Path, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
 
 
-def judged_model(method: str) -> Callable[[Path, Mapping[str, Any]], str]:
+def judged_model(method: str) -> Callable[[Path, Mapping[str, Any]], Figures]:
     """A measure: the mascot drawn by a whole model that `method` has trained."""
 
-    def measure(folder: Path, changes: Mapping[str, Any]) -> str:
+    def measure(folder: Path, changes: Mapping[str, Any]) -> Figures:
         events = trained(folder, {**SETTINGS[method], **changes})
-        share = judge_mascot(load_pipeline(Path(events[-1]["path"])), PROMPTS).share
-        return f"the mascot in {share:.0%} of its prompts"
+        return {MASCOT: judge_mascot(load_pipeline(Path(events[-1]["path"])), PROMPTS).share}
 
     return measure
 
 
-def judged_embedding(folder: Path, changes: Mapping[str, Any]) -> str:
+def judged_embedding(folder: Path, changes: Mapping[str, Any]) -> Figures:
     """The mascot drawn by the base model with a new word before its captions, as it was trained."""
     settings = {**SETTINGS["embedding"], **changes}
     word = str(settings["token_string"])
     events = trained(folder, settings)
     pipeline = load_pipeline(BASE)
     pipeline.load_textual_inversion(events[-1]["path"], token=word)
-    backgrounds = [MASCOT_BACKGROUNDS[k % len(MASCOT_BACKGROUNDS)] for k in range(PROMPTS)]
-    pictures = draw_prompts(pipeline, [f"{word}, {mascot_caption(name)}" for name in backgrounds], seed=1000)
-    right = [is_mascot(*pair) for pair in zip(pictures, backgrounds, strict=True)]
-    return f"the mascot in {sum(right) / len(right):.0%} of its prompts"
+    return {MASCOT: judge_mascot(pipeline, PROMPTS, lambda background: f"{word}, {mascot_caption(background)}").share}
 
 
-def held_out_loss(folder: Path, changes: Mapping[str, Any]) -> str:
+def held_out_loss(folder: Path, changes: Mapping[str, Any]) -> Figures:
     """The loss on held-out pictures with a hypernetwork, over the base model's own."""
     settings = {**SETTINGS["hypernetwork"], **changes}
     learnt = _last_validation(trained(folder / "learnt", settings))
     still = _last_validation(trained(folder / "still", {**settings, "learning_rate": 1e-30}))
-    return f"held-out loss {learnt:.4f}, {learnt / still:.3f} of the base model's"
+    return {"held-out loss": learnt, "of the base model's": learnt / still}
 
 
 def _last_validation(events: list[dict[str, Any]]) -> float:
     return float([event for event in events if event["kind"] == "validation"][-1]["loss"])
 
 
-def protected_class(folder: Path, changes: Mapping[str, Any]) -> str:
-    """Robots that are not the mascot, drawn as asked after DreamBooth with and without regularisation images."""
+def protected_class(folder: Path, changes: Mapping[str, Any]) -> Figures:
+    """What becomes of robots in general, of the mascot and of other robots, without and with regularisation images."""
     regular = folder / "regular"
     write_class_images(regular / f"1_{ROBOT}")
-    said = []
+    others = [scene for scene in held_out_scenes(4 * FEW) if scene.thing == ROBOT][:FEW]
+    figures = {}
     for name, more in (("without", {}), ("with", {"reg_data_dir": str(regular)})):
-        settings = {**SETTINGS["dreambooth"], **changes, **more}
-        pipeline = load_pipeline(Path(trained(folder / name, settings)[-1]["path"]))
-        scenes = [scene for scene in held_out_scenes(4 * PROMPTS) if scene.thing == ROBOT][:PROMPTS]
-        pictures = draw_prompts(pipeline, [caption(scene) for scene in scenes])
-        kept = [obeys(*pair) for pair in zip(pictures, scenes, strict=True)]
-        said.append(
-            f"{name} regularisation images: other robots {sum(kept) / len(kept):.0%}, "
-            f"the mascot {judge_mascot(pipeline, PROMPTS).share:.0%}"
-        )
-    return "; ".join(said)
+        events = trained(folder / name, {**SETTINGS["regularisation"], **changes, **more})
+        pipeline = load_pipeline(Path(events[-1]["path"]))
+        figures |= {
+            f"{name}, the mascot where any robot was asked for": judge_mascot(pipeline, FEW, class_caption).share,
+            f"{name}, {MASCOT}": judge_mascot(pipeline, FEW).share,
+            f"{name}, other robots as asked": judge_obedience(pipeline, others).share,
+        }
+    return figures
 
 
-def write_class_images(folder: Path, count: int = 64) -> None:
-    """Draw robots of the base's world, every one in other colours, each with its caption."""
+def class_caption(background: str) -> str:
+    """The mascot's caption without its trigger word."""
+    return f"{ROBOT}, {background} background"
+
+
+def write_class_images(folder: Path, count: int = 160) -> None:
+    """Draw robots where and as large as the base knows them, captioned like the mascot but without its trigger word.
+
+    Whatever the base would never draw would be learnt as well: at another size it errs three times as much.
+    """
     folder.mkdir(parents=True)
+    rng = random.Random(0)
     robots = [scene for scene in all_scenes() if scene.thing == ROBOT and not is_held_out(scene)]
-    order = torch.randperm(len(robots), generator=torch.Generator().manual_seed(0)).tolist()
-    for number in order[:count]:
-        draw(robots[number]).save(folder / f"{number:04d}.png")
-        (folder / f"{number:04d}.txt").write_text(caption(robots[number]) + "\n", "utf-8")
+    for number, scene in enumerate(rng.sample(robots, count)):
+        draw(placed(scene, rng)).save(folder / f"{number:04d}.png")
+        (folder / f"{number:04d}.txt").write_text(class_caption(scene.background) + "\n", "utf-8")
 
 
-MEASURES: dict[str, Callable[[Path, Mapping[str, Any]], str]] = {
+MEASURES: dict[str, Callable[[Path, Mapping[str, Any]], Figures]] = {
     "dreambooth": judged_model("dreambooth"), "fine-tuning": judged_model("fine-tuning"),
     "embedding": judged_embedding, "hypernetwork": held_out_loss, "regularisation": protected_class,
 }  # fmt: skip
