@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,8 @@ from train_core.events.kinds import SampleDrawn
 from train_core.facts.drawing import ToDraw, to_draw
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.prompts.asked import asked
+from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.family import Family
 from train_core.models.files.writing import telling
 from train_core.models.fitting import choose_attention
@@ -31,20 +34,24 @@ from train_core.networks.files.hashes import file_hashes, remembered_hashes, ten
 from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.networks import Networks
 from train_core.sampling.png import parameters_text, save_png
+from train_core.sampling.sampler_names import SAMPLERS
 from train_core.workshop.common.report import Report
 
 DTYPES = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SHORT_HASH, NETWORK_HASH = 10, 12  # digits by which A1111 names a checkpoint and a LoRA
 SEEDS = 2**32
+MOST_ROWS = 100  # of the table
 
 
 def run(config: DrawPictures, report: Report) -> None:
     """Draw all prompts, each as often as asked, and write every picture as soon as it is drawn."""
     settings = config.draw_pictures
     base = base_files(settings.draw_model, settings.draw_vae, to_train=False)
-    wanted = [one for each in to_draw(settings, base) for one in _seeded(each, settings.draw_count)]
+    prompts = to_draw(settings, base)
+    wanted = [one for each in prompts for one in _seeded(each, settings.draw_count)]
     device, dtype = _place(settings)
-    progress = report.stage("loading")
+    _tell_changes([one.prompt for one in prompts], report)
+    report.stage("loading")
     family = _family(settings, base, device, dtype)
     networks, said = Networks(family, device, dtype), _facts(settings, base)
     drawer = PictureDrawer(family=family, process=process_of(family, LossSettings()), device=device)
@@ -63,6 +70,22 @@ def run(config: DrawPictures, report: Report) -> None:
                     )
                 )
     progress(len(wanted), len(wanted))
+
+
+def _tell_changes(prompts: Sequence[SamplePrompt], report: Report) -> None:
+    """Report what is asked in which steps, for prompts that change meanwhile or join several texts."""
+    rows: list[tuple[int, str, str, str]] = []
+    for number, prompt in enumerate(prompts, 1):
+        calls = SAMPLERS[prompt.sampler].calls_per_step
+        said, first = asked(prompt.prompt, prompt.negative_prompt, calls * prompt.steps), 0
+        made = calls * (prompt.steps - 1) + 1  # the last step, to noise 0, takes one call
+        for one in said if len(said) > 1 or len(said[0].texts) > 1 else ():
+            if first < made:
+                steps = f"{first // calls + 1}–{min(one.last, made - 1) // calls + 1}"
+                rows.append((number, steps, one.in_words(), one.negative))
+            first = one.last + 1
+    if rows:
+        report.table("asked", ("prompt", "steps", "asked", "negative"), rows[:MOST_ROWS])
 
 
 def _seeded(wanted: ToDraw, count: int) -> list[ToDraw]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.train_core.workshop.conftest import RunTool, Write, errors, family, model_file
+from tests.train_core.workshop.conftest import RunTool, Write, errors, family, model_file, table
 from train_core.config.sections.hypernetwork import HypernetworkSettings
 from train_core.config.syntax.hypernetworks import structure_of
 from train_core.models.files.embeddings import Origin, write_embedding
@@ -84,6 +84,19 @@ def test_embeddings_are_words_and_hypernetworks_are_switched_on_by_their_tag(dra
     prompts = ["a zuko-1", "a zuko-12", "a zuko-1 <hypernet:hyper:1>", "a zuko-1 <hypernet:hyper:0>"]
     word, plain, hyper, none = [pixels for pixels, _ in draw(*prompts)]
     assert len({word, plain, hyper}) == 3 and word == none
+
+
+def test_what_is_asked_at_which_step_is_told(run_tool: RunTool, tmp_path: Path) -> None:
+    events = run_tool(
+        "draw_pictures", draw_model=model_file("sd1"), draw_to=tmp_path / "drawn", draw_on_cpu=True, draw_seed=1,
+        draw_resolution="64", draw_steps=2,
+        draw_prompts="a cat\na [cat:dog:0.5] --n [red:0.5] --ss heun --s 3\na cat AND a dog :0.5\n[a|b] --s 3",
+    )  # fmt: skip
+    assert table(events, "asked") == [
+        [2, "1–2", "a cat", ""], [2, "3–3", "a dog", "red"],
+        [3, "1–2", "a cat :1 AND a dog :0.5", ""],
+        [4, "1–2", "a", ""], [4, "3–3", "b", ""],
+    ]  # fmt: skip
 
 
 def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunTool, tmp_path: Path) -> None:

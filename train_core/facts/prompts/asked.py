@@ -23,6 +23,13 @@ class Asked:
     weights: tuple[float, ...]
     negative: str
 
+    def in_words(self) -> str:
+        """The texts as a prompt joins them."""
+        if len(self.texts) == 1:
+            return self.texts[0]
+        parts = zip(self.texts, self.weights, strict=True)
+        return " AND ".join(f"{text.strip()} :{weight:g}" for text, weight in parts)
+
 
 def asked(prompt: str, negative: str, calls: int, earlier: int | None = None) -> list[Asked]:
     """What is asked in `calls` calls of the model. Tags of networks are left out; see `schedule` for `earlier`.
