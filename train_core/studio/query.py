@@ -101,7 +101,7 @@ def parse(text: str, shots: Collection[str] | None = None) -> Test:
     tags are compared as they are written in lower case.
     """
     tests = [_test(match, shots) for match in TERM.finditer(text)]
-    return lambda one: all(test(one) for test in tests)
+    return tests[0] if len(tests) == 1 else lambda one: all(test(one) for test in tests)
 
 
 def _test(match: re.Match[str], shots: Collection[str] | None) -> Test:
