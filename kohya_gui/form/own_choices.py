@@ -15,7 +15,7 @@ Values = Mapping[str, Any]
 HOW = ("layers", "yaml")  # paths to files that say how
 WORDS = (
     "output_name", "caption_extension", "class_folders", "dataset_repeats", "class_prompt", "class_negative_prompt",
-    "v_parameterization", "training_comment",
+    "v_parameterization", "training_comment", "token_string",
 )  # fmt: skip
 
 

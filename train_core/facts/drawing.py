@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawPictures, DrawSettings
-from train_core.config.problems import Problem, UserError, problems_of, raise_if_any
+from train_core.config.problems import Problem, UserError, problem, problems_of, raise_if_any
 from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
 from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.preflight import Findings
-from train_core.facts.prompts.network_files import NamedFiles
+from train_core.facts.prompts.network_files import NamedFiles, is_embedding
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
-from train_core.facts.prompts.prompt_lines import PromptDefaults, SamplePrompt, parse_prompts
+from train_core.facts.prompts.prompt_lines import MAX_SIDE, MIN_SIDE, PromptDefaults, SamplePrompt, parse_prompts
 from train_core.facts.prompts.prompt_warnings import prompt_warnings
+from train_core.facts.run.writable import unwritable
 from train_core.kinds import KINDS
 
 
@@ -38,16 +39,35 @@ def examine_drawing(config: DrawPictures, _run_dir: Path | None) -> Findings:
         drawn = to_draw(settings, base)
     except UserError as error:
         return Findings(error.problems, ())
-    files = {path: tag.kind for one in drawn for tag, path in one.networks}
-    readers = {"lora": read_tensor_file, "hypernet": read_hypernetwork}
-    broken = [found for path, kind in files.items() for found in problems_of(partial(readers[kind], path))]
+    files = {path: tag for one in drawn for tag, path in one.networks}
+    broken = [found for path, tag in files.items() for found in problems_of(partial(_look_into, tag, path))]
+    if (refused := unwritable(Path(settings.draw_to) / "00000-0.png")) is not None:
+        broken.append(refused)
     warnings = prompt_warnings([one.prompt for one in drawn], loads_networks=True)
     return Findings(tuple(broken), tuple(warnings), base=base)
+
+
+def _look_into(tag: NetworkTag, path: Path) -> None:
+    """Raise UserError where the file cannot be what the tag takes it for."""
+    if tag.kind == "hypernet":
+        read_hypernetwork(path)
+    elif is_embedding(path):
+        raise UserError(
+            problem(
+                "network_is_embedding",
+                "{text}: {file} is an embedding. Write its name as a word, without < and >.",
+                text=tag.text, file=path.name,
+            )
+        )
+    else:
+        read_tensor_file(path)
 
 
 def to_draw(settings: DrawSettings, base: BaseFiles) -> list[ToDraw]:
     """The prompts and the files that they name. Raises UserError for bad prompts, block weights, and missing files."""
     prompts = parse_prompts(settings.draw_prompts, _defaults(settings, base))
+    if not prompts:
+        raise UserError(problem("no_prompts", "There is no prompt in draw_prompts. Write one, or choose another file."))
     files = NamedFiles.within(settings.draw_folders)
     tags = [(prompt, _tags(prompt)) for prompt in prompts]
     every = [tag for _, its in tags for tag in its]
@@ -78,6 +98,14 @@ def _defaults(settings: DrawSettings, base: BaseFiles) -> PromptDefaults:
     """What holds for prompts that say nothing else."""
     names = KINDS[base.model.family].names_for(base.model.prediction_type or "epsilon")
     size = settings.draw_resolution.strip() or str(names.resolution)
+    if not all(MIN_SIDE <= int(side) <= MAX_SIDE for side in size.split(",")):
+        raise UserError(
+            problem(
+                "draw_size_out_of_range",
+                "draw_resolution = {size}: sides may be {least} to {most} pixels long.",
+                size=size, least=MIN_SIDE, most=MAX_SIDE,
+            )
+        )
     sized = PromptDefaults.at(size, settings.draw_sampler)
     return PromptDefaults(
         sized.width, sized.height, settings.draw_sampler, settings.draw_steps, settings.draw_scale,

@@ -121,6 +121,11 @@ def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunT
         ({"draw_prompts": "a --q 3"}, "prompt_unknown_flag"),
         ({"draw_prompts": ""}, "required_setting"),
         ({"draw_folders": "nowhere"}, "network_folder_missing"),
+        ({"draw_prompts": "a <lora:word:1>"}, "network_is_embedding"),
+        ({"draw_prompts": "# nothing"}, "no_prompts"),
+        ({"draw_resolution": "64, 9000"}, "draw_size_out_of_range"),
+        ({"draw_resolution": "0"}, "draw_size_out_of_range"),
+        ({"draw_to": model_file("sd1")}, "file_not_written"),
         ({"draw_precision": "fp16"}, "draw_fp16_on_cpu"),
         ({"draw_model": "nowhere.safetensors"}, "model_file_missing"),
     ],
@@ -131,6 +136,7 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_loaded(
     folders: list[Path] = []
     if code != "network_not_found_anywhere":
         folders = [write("owl").parent]
+        write_embedding(tmp_path / "word.pt", [torch.zeros(1, 4)], torch.float32, {}, Origin("word"))
     given = {
         "draw_model": model_file("sd1"), "draw_to": tmp_path / "drawn", "draw_on_cpu": True, "draw_prompts": "a cat",
         "draw_folders": folders,

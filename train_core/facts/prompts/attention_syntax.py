@@ -6,6 +6,7 @@ import re
 from itertools import groupby
 from operator import itemgetter
 
+from train_core.config.syntax.signs import plain_signs
 from train_core.facts.prompts.emoticons import with_plain_emoticons
 
 ROUND = 1.1
@@ -16,7 +17,7 @@ _TOKEN = re.compile(
     r"""
     \\(?P<escaped>[\\()\[\]])             # \( is a bracket that means itself
     | (?P<lone>\\)                        # any other backslash says nothing
-    | [:：]\s*(?P<weight>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*[)）]
+    | [:：]\s*(?P<weight>[+-]?(?:\d+(?:[.．]\d*)?|[.．]\d+))\s*[)）]
     | (?P<bracket>[()\[\]])
     | (?P<text>[^\\()\[\]:：]+ | [:：])
     """,
@@ -26,7 +27,7 @@ _TOKEN = re.compile(
 _BREAK = re.compile(r"\s*\bBREAK\b\s*")
 
 # A whole weighted piece in full-width brackets, which mean nothing else around a number at their end.
-_FULL_WIDTH = re.compile(r"（([^()（）]*[:：]\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*[)）])")
+_FULL_WIDTH = re.compile(r"（([^()（）]*[:：]\s*[+-]?(?:\d+(?:[.．]\d*)?|[.．]\d+)\s*[)）])")
 
 
 def parse_weighted(text: str) -> list[tuple[str, float]]:
@@ -50,7 +51,7 @@ def parse_weighted(text: str) -> list[tuple[str, float]]:
         if bracket in ("(", "["):
             opened[bracket].append(len(pieces))
         elif token["weight"] and opened["("]:
-            close("(", float(token["weight"]))
+            close("(", float(plain_signs(token["weight"])))
         elif bracket == ")" and opened["("]:
             close("(", ROUND)
         elif bracket == "]" and opened["["]:

@@ -70,7 +70,7 @@ class NamedFiles:
         whole = "\n".join(texts).lower()
         return {
             word: path for word, path in self.words.items()
-            if word in whole and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", whole) and _is_embedding(path)
+            if word in whole and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", whole) and is_embedding(path)
         }  # fmt: skip
 
 
@@ -96,7 +96,8 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(Path(place, name) for place, _, names in os.walk(folder, onerror=fail) for name in names)
 
 
-def _is_embedding(path: Path) -> bool:
+def is_embedding(path: Path) -> bool:
+    """Whether the file holds the vectors of one word."""
     try:
         look_into(path)
     except UserError:

@@ -17,6 +17,7 @@ from train_core.facts.prompts.attention_syntax import DEEPEST, ROUND, SQUARE, pa
         ("a (red) cat", [("a ", 1.0), ("red", 1.1), (" cat", 1.0)]),
         ("a [red] cat", [("a ", 1.0), ("red", 1 / 1.1), (" cat", 1.0)]),
         ("(red:1.3)", [("red", 1.3)]),
+        ("（red：１．３）", [("red", 1.3)]),
         ("(red: .5 ) cat", [("red", 0.5), (" cat", 1.0)]),
         ("(red:-1)", [("red", -1.0)]),
         ("((red))", [("red", 1.1 * 1.1)]),
