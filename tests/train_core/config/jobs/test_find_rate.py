@@ -52,7 +52,13 @@ def test_what_the_user_leaves_out_stays_out(values: dict[str, Any], rates: dict[
 
 
 def test_the_text_encoder_gets_half_and_lion_a_third() -> None:
-    assert suggested_rates(1.2345e-4) == {
+    assert suggested_rates(1.2345e-4, by_part=True) == {
         "AdamW8bit": {"unet_lr": 1.2e-4, "text_encoder_lr": 6e-5},
         "Lion": {"unet_lr": 4.1e-5, "text_encoder_lr": 2.1e-5},
+    }  # fmt: skip
+
+
+def test_where_parts_have_no_rates_of_their_own_one_is_suggested() -> None:
+    assert suggested_rates(1.2345e-4, by_part=False) == {
+        "AdamW8bit": {"learning_rate": 1.2e-4}, "Lion": {"learning_rate": 4.1e-5},
     }  # fmt: skip
