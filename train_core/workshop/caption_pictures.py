@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
-from accelerate import Accelerator
 from PIL import Image
 
 from train_core.captioning.captioner import LEAST, Captioner
 from train_core.captioning.choose import captioner_of
 from train_core.config.jobs.pictures import CaptionPictures, CaptionPicturesSettings
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import problem
 from train_core.studio.captioning.model_folders import find_caption_model
 from train_core.studio.captioning.sentences import Asking, KeptSentences, cleaned, escaped, with_sentence
 from train_core.studio.captions import tags_of
 from train_core.studio.decoding import decoded
+from train_core.workshop.common.computing import device_and_dtype
 from train_core.workshop.common.describing import Looking, described, opened, step_words, wanted, write
 from train_core.workshop.common.report import Report
 
-DTYPES = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MOST_ROWS = 50  # of the table
 
 
@@ -31,7 +29,8 @@ def run(config: CaptionPictures, report: Report) -> None:
     model = find_caption_model(settings.captioner)
     kind = captioner_of(model)
     asking = _asking(kind, settings)
-    device, dtype = _place(settings)
+    refused = problem("captioner_fp16", "Precision fp16 does not work on a processor. Set it to auto.")
+    device, dtype = device_and_dtype(settings.caption_precision, settings.caption_on_cpu, refused)
     studio = opened(settings.pictures, report)
     kept = KeptSentences(studio.dataset.folder, model, asking)
     looking = Looking(studio, kept, lambda: LoadedCaptioner(kind(model, device, dtype), asking, report), report)
@@ -57,17 +56,6 @@ def _asking(kind: type[Captioner], settings: CaptionPicturesSettings) -> Asking:
     most = settings.caption_most_tokens or usual
     return Asking(prompt, settings.caption_beams, min(LEAST, most) if settings.caption_least_tokens is None
                   else min(settings.caption_least_tokens, most), most)  # fmt: skip
-
-
-def _place(settings: CaptionPicturesSettings) -> tuple[torch.device, torch.dtype]:
-    """Where the model computes, and in which numbers. Raises UserError for numbers that cannot be there."""
-    device = Accelerator(mixed_precision="no", cpu=settings.caption_on_cpu).device
-    if settings.caption_precision == "auto":
-        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return device, torch.bfloat16 if has_bf16 else torch.float32
-    if settings.caption_precision == "fp16" and device.type == "cpu":
-        raise UserError(problem("captioner_fp16", "Precision fp16 does not work on a processor. Set it to auto."))
-    return device, DTYPES[settings.caption_precision]
 
 
 class LoadedCaptioner:

@@ -10,18 +10,17 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
 from train_core.config.existing import is_dir
 from train_core.config.jobs.drawing import DrawPictures, DrawSettings
-from train_core.config.places import caches_dir
-from train_core.config.problems import UserError, problem
+from train_core.config.problems import problem
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.diffusion.processes import process_of
 from train_core.events.kinds import SampleDrawn
 from train_core.facts.drawing import ToDraw, to_draw
+from train_core.facts.file_cache import shared_database
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.prompts.asked import asked
@@ -35,9 +34,9 @@ from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.networks import Networks
 from train_core.sampling.png import parameters_text, save_png
 from train_core.sampling.sampler_names import SAMPLERS
+from train_core.workshop.common.computing import device_and_dtype
 from train_core.workshop.common.report import Report
 
-DTYPES = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SHORT_HASH, NETWORK_HASH = 10, 12  # digits by which A1111 names a checkpoint and a LoRA
 SEEDS = 2**32
 MOST_ROWS = 100  # of the table
@@ -49,7 +48,8 @@ def run(config: DrawPictures, report: Report) -> None:
     base = base_files(settings.draw_model, settings.draw_vae, to_train=False)
     prompts = to_draw(settings, base)
     wanted = [one for each in prompts for one in _seeded(each, settings.draw_count)]
-    device, dtype = _place(settings)
+    refused = problem("draw_fp16_on_cpu", "draw_precision = fp16 does not work on a processor. Set it to auto.")
+    device, dtype = device_and_dtype(settings.draw_precision, settings.draw_on_cpu, refused)
     _tell_changes([one.prompt for one in prompts], report)
     report.stage("loading")
     family = _family(settings, base, device, dtype)
@@ -94,19 +94,6 @@ def _seeded(wanted: ToDraw, count: int) -> list[ToDraw]:
     return [replace(wanted, prompt=replace(wanted.prompt, seed=first + number)) for number in range(count)]
 
 
-def _place(settings: DrawSettings) -> tuple[torch.device, torch.dtype]:
-    """Where is drawn, and in which numbers. Raises UserError for numbers that cannot be there."""
-    device = Accelerator(mixed_precision="no", cpu=settings.draw_on_cpu).device
-    if settings.draw_precision == "auto":
-        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return device, torch.bfloat16 if has_bf16 else torch.float32
-    if settings.draw_precision == "fp16" and device.type == "cpu":
-        raise UserError(
-            problem("draw_fp16_on_cpu", "draw_precision = fp16 does not work on a processor. Set it to auto.")
-        )
-    return device, DTYPES[settings.draw_precision]
-
-
 def _family(settings: DrawSettings, base: BaseFiles, device: torch.device, dtype: torch.dtype) -> Family:
     model = ModelSettings(
         pretrained_model_name_or_path=settings.draw_model, vae=settings.draw_vae, clip_skip=settings.draw_clip_skip
@@ -118,7 +105,7 @@ def _family(settings: DrawSettings, base: BaseFiles, device: torch.device, dtype
 
 def _facts(settings: DrawSettings, base: BaseFiles) -> tuple[str, str]:
     """Name and short hash of the base model, as A1111 says them."""
-    hashes = remembered_hashes(base.model.path, caches_dir() / "model_hashes.sqlite")
+    hashes = remembered_hashes(base.model.path, shared_database())
     return base.model.path.stem, "" if is_dir(base.model.path) else hashes.sha256[:SHORT_HASH]
 
 
