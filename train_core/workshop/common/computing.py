@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from accelerate import Accelerator
 
 from train_core.config.problems import Problem, UserError
+from train_core.workshop.common.results import DTYPES
 
-DTYPES = {"float": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Precision = Literal["auto", "float", "bf16", "fp16"]
 
 
-def device_and_dtype(precision: str, on_cpu: bool, refused: Problem) -> tuple[torch.device, torch.dtype]:
+def device_and_dtype(precision: Precision, on_cpu: bool, refused: Problem) -> tuple[torch.device, torch.dtype]:
     """The device, and the number format that `precision` asks for: auto is bf16 on cards that have it, else fp32.
 
     Raises UserError with `refused` for fp16 on a processor.
