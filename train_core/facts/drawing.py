@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ def examine_drawing(config: DrawPictures, _run_dir: Path | None) -> Findings:
         return Findings(error.problems, ())
     files = {path: tag for one in drawn for tag, path in one.networks}
     broken = [found for path, tag in files.items() for found in problems_of(partial(_look_into, tag, path))]
-    if (refused := unwritable(Path(settings.draw_to) / "00000-0.png")) is not None:
+    if (refused := unwritable(Path(config.drawn.draw_to) / "00000-0.png")) is not None:
         broken.append(refused)
     warnings = prompt_warnings([one.prompt for one in drawn], loads_networks=True)
     return Findings(tuple(broken), tuple(warnings), base=base)
@@ -65,13 +65,26 @@ def _look_into(tag: NetworkTag, path: Path) -> None:
 
 def to_draw(settings: DrawSettings, base: BaseFiles) -> list[ToDraw]:
     """The prompts and the files that they name. Raises UserError for bad prompts, block weights, and missing files."""
+    files = NamedFiles.within(settings.draw_folders)
+    return with_files(prompts_of(settings, base), files, base.model.family)
+
+
+def prompts_of(settings: DrawSettings, base: BaseFiles) -> list[SamplePrompt]:
+    """The prompts, one at least. Raises UserError for bad ones, and where there is none."""
     prompts = parse_prompts(settings.draw_prompts, _defaults(settings, base))
     if not prompts:
         raise UserError(problem("no_prompts", "There is no prompt in draw_prompts. Write one, or choose another file."))
-    files = NamedFiles.within(settings.draw_folders)
+    return prompts
+
+
+def with_files(prompts: Sequence[SamplePrompt], files: NamedFiles, kind: str) -> list[ToDraw]:
+    """`prompts` with those of `files` that they name, for a base model of this `kind`.
+
+    Raises UserError with all missing files and bad block weights.
+    """
     tags = [(prompt, _tags(prompt)) for prompt in prompts]
     every = [tag for _, its in tags for tag in its]
-    raise_if_any([*files.missing(every), *_block_problems(every, base.model.family)])
+    raise_if_any([*files.missing(every), *_block_problems(every, kind)])
     return [
         ToDraw(
             prompt, tuple((tag, path) for tag in its if (path := files.network(tag)) is not None),

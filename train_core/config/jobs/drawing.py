@@ -1,4 +1,4 @@
-"""Settings of the tool that draws pictures with finished files."""
+"""Settings of the tools that draw pictures with finished files."""
 
 from __future__ import annotations
 
@@ -30,14 +30,6 @@ class DrawSettings(Section, title="Draw pictures"):
         [], "Where the files are that prompts name, one folder per line, such as the output folder of a training or "
         "models/Lora of a WebUI. Folders in them are looked through too.", label="Folders of networks", lines=3,
     )
-    draw_to: str = setting(
-        "", "The folder for the pictures. None that is there is overwritten.", label="Save to", path="output",
-        required=True,
-    )
-    draw_count: int = setting(
-        1, "How many pictures of each prompt; the seed of each is one more than the last.", label="Pictures of each",
-        ge=1, le=1000,
-    )
     draw_seed: int | None = setting(
         None, "Seed of prompts without --d. Empty takes another one each time.", label="Seed", ge=0, le=2**32 - 1,
     )
@@ -65,7 +57,22 @@ class DrawSettings(Section, title="Draw pictures"):
     )
 
 
-class DrawPictures(Tool, name="draw_pictures", uses="device", checks="train_core.facts.drawing:examine_drawing"):
+class DrawToSettings(Section, title="Pictures"):
+    draw_to: str = setting(
+        "", "The folder for the pictures. None that is there is overwritten.", label="Save to", path="output",
+        required=True,
+    )
+    draw_count: int = setting(
+        1, "How many pictures of each prompt; the seed of each is one more than the last.", label="Pictures of each",
+        ge=1, le=1000,
+    )
+
+
+class DrawPictures(
+    Tool, name="draw_pictures", title="Draw pictures", uses="device",
+    checks="train_core.facts.drawing:examine_drawing",
+):
     """Pictures of prompts, with any adapters, hypernetworks and embeddings; the base model is loaded once for all."""
 
     draw_pictures: DrawSettings = DrawSettings()
+    drawn: DrawToSettings = DrawToSettings()
