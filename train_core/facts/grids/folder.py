@@ -1,0 +1,126 @@
+"""The folder of a grid: `grid.json` says which pictures stand where, and `pictures/` holds them by their content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from train_core.config.problems import UserError, problem
+from train_core.config.untrusted import DATA_BYTES, NotReadable, json_of, reason_of, text_of
+from train_core.config.whole_files import write_text
+
+GRID_FILE, PICTURES = "grid.json", "pictures"
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class AxisFacts(_Stored):
+    """An axis: its kind, and what each of its values is called."""
+
+    kind: str
+    labels: tuple[str, ...] = Field(min_length=1)
+
+
+class NetworkFacts(_Stored):
+    """A network that a picture is drawn with, and how strong it is."""
+
+    kind: str
+    name: str
+    text_encoder: float
+    unet: float
+    blocks: str = ""
+
+
+class PictureFacts(_Stored):
+    """How a picture is drawn. `compared` is the adapter that the grid is about, if the picture has it."""
+
+    prompt: str
+    negative_prompt: str
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    seed: int
+    steps: int
+    scale: float
+    sampler: str
+    model: str
+    networks: tuple[NetworkFacts, ...] = ()
+    compared: NetworkFacts | None = None
+
+
+class GridFacts(_Stored):
+    """A grid: its axes, and for each cell the name of its picture and of the one without the adapter.
+
+    Cells are in the order of a table whose last axis changes fastest. Names are keys of `pictures`. `seeds` are those
+    that were drawn at random, in the order in which the grid's settings ask for them.
+    """
+
+    version: int = 1
+    axes: tuple[AxisFacts, ...]
+    cells: tuple[str, ...]
+    without: tuple[str, ...]
+    pictures: Mapping[str, PictureFacts]
+    seeds: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> GridFacts:
+        count = 1
+        for axis in self.axes:
+            count *= len(axis.labels)
+        if len(self.cells) != count or len(self.without) != count:
+            raise ValueError(f"{len(self.cells)} cells instead of {count}")
+        unknown = {*self.cells, *self.without} - self.pictures.keys()
+        if unknown:
+            raise ValueError(f"no picture {min(unknown)}")
+        return self
+
+
+@dataclass(frozen=True)
+class GridFolder:
+    """A folder that holds a grid, or will."""
+
+    path: Path
+
+    def picture(self, name: str) -> Path:
+        """Where the picture of this name lies, once it is drawn."""
+        return self.path / PICTURES / f"{name}.png"
+
+    def drawn(self) -> set[str]:
+        """The names of all pictures that are there."""
+        try:
+            return {path.stem for path in (self.path / PICTURES).iterdir() if path.suffix == ".png"}
+        except FileNotFoundError:
+            return set()
+
+    def facts(self) -> GridFacts | None:
+        """What `grid.json` says; None where there is none. Raises UserError for one that cannot be read."""
+        file = self.path / GRID_FILE
+        try:
+            return GridFacts.model_validate(json_of(text_of(file, DATA_BYTES)))
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise _unreadable(file, f"{place}: {first['msg']}" if place else first["msg"]) from error
+        except (OSError, NotReadable, ValueError) as error:
+            raise _unreadable(file, reason_of(error)) from error
+
+    def write(self, facts: GridFacts) -> None:
+        """Write `grid.json`. Raises OSError."""
+        write_text(self.path / GRID_FILE, json.dumps(facts.model_dump(mode="json"), ensure_ascii=False) + "\n")
+
+
+def _unreadable(file: Path, reason: str) -> UserError:
+    return UserError(
+        problem(
+            "grid_unreadable",
+            "{file} cannot be read ({reason}). Remove it and draw the grid again; pictures that are there are kept.",
+            file=str(file), reason=reason,
+        )
+    )  # fmt: skip
