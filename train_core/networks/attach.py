@@ -75,6 +75,12 @@ class Adapter(nn.Module, Generic[AnyLayer]):
         for layer in [layer for layer in self.layers.values() if layer in layers_on(layer.base)]:
             take_off(layer)
 
+    def switch(self, part: str, on: bool) -> None:
+        """Let the layers of a `part` count, or not, while the adapter is attached; strengths and places stay."""
+        for key, layer in self.layers.items():
+            if self.parts[key] == part and layer.strength and (layer in layers_on(layer.base)) != on:
+                put_on(layer) if on else take_off(layer)
+
     @contextmanager
     def disabled(self) -> Iterator[None]:
         """The model without this adapter, for as long as the context lasts."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 from PIL import Image
@@ -42,8 +43,9 @@ class PictureDrawer:
 
     `trained` is what sits on the model: it too is in evaluation mode meanwhile; `extra_tokens` are words that prompts
     may use beside the vocabulary's, see `Family.encode_text`. `interrupted` is asked before each step of a sampler:
-    once it says so, the picture at hand is given up and no other is begun. Afterwards the modules' modes and places and
-    the global generators are as before.
+    once it says so, the picture at hand is given up and no other is begun. `at_step` is called before each call of the
+    model with the number of the step, from 1, and that of all. Afterwards the modules' modes and places and the global
+    generators are as before.
     """
 
     family: Family
@@ -52,6 +54,7 @@ class PictureDrawer:
     trained: nn.Module | None = None
     extra_tokens: Mapping[str, Tensor] | None = None
     interrupted: Callable[[], bool] = lambda: False
+    at_step: Callable[[int, int], None] = lambda step, steps: None
 
     def pictures(
         self, prompts: Iterable[SamplePrompt], seed: int, warn: Callable[[Problem], None],
@@ -98,7 +101,8 @@ class PictureDrawer:
             brownian_noise(shape, sigmas, prompt.seed, self.device) if sampler.brownian
             else fresh_noise(shape, generator, self.device)
         )  # fmt: skip
-        predict = denoiser(_while_not(self.interrupted, guide), self.process)
+        told = _told_of_steps(guide, self.at_step, prompt.steps, sampler.calls_per_step)
+        predict = denoiser(_while_not(self.interrupted, told), self.process)
         return family.decode(sampler.run(start, predict, sigmas, noise))
 
 
@@ -127,6 +131,17 @@ def _while_not(interrupted: Callable[[], bool], predict: Predict) -> Predict:
         return predict(noisy, timesteps)
 
     return watched
+
+
+def _told_of_steps(predict: Predict, at_step: Callable[[int, int], None], steps: int, calls_per_step: int) -> Predict:
+    """`predict`, which says before each call to which step it belongs."""
+    calls = count()
+
+    def telling(noisy: Tensor, timesteps: Tensor) -> Tensor:
+        at_step(min(next(calls) // calls_per_step + 1, steps), steps)
+        return predict(noisy, timesteps)
+
+    return telling
 
 
 def to_image(pixels: Tensor) -> Image.Image:

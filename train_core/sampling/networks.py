@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from train_core.facts.drawing import strength_of
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.models.family import Family
 from train_core.models.files.embeddings import read_embedding
+from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.attach import Adapter
 from train_core.networks.files.hypernetwork import load_networks
 from train_core.networks.hypernetwork import context_widths, hypernetwork_on, networks_for, require_known
@@ -28,22 +29,33 @@ class Networks:
         self._family = family
         self._device = device
         self._dtype = dtype
-        self._loaded: dict[Path, Adapter[Any]] = {}
+        self._loaded: dict[tuple[Path, int | None], Adapter[Any]] = {}
         self._words: dict[Path, Tensor] = {}
 
     @contextmanager
-    def on_model(self, networks: Sequence[tuple[NetworkTag, Path]]) -> Iterator[None]:
+    def on_model(self, networks: Sequence[tuple[NetworkTag, Path]]) -> Iterator[Callable[[int, int], None]]:
         """The model with `networks`, each as strong as its tag says; afterwards it is as it was, to the bit.
+
+        What is given is to be called before each step of a picture with its number, from 1, and that of all: it lets
+        those networks act on the U-Net whose tags say so. Text encoders have them throughout, as they have in A1111,
+        since texts are read before the first step.
 
         Of one file that is named twice the last tag counts. Raises UserError for a file that does not suit the model.
         """
-        attached = []
+        attached: list[Adapter[Any]] = []
+        changing: list[tuple[NetworkTag, Adapter[Any]]] = []
+
+        def at_step(step: int, steps: int) -> None:
+            for tag, adapter in changing:
+                adapter.switch(self._family.denoiser, tag.acts(step, steps))
+
         try:
             for tag, path in {path: (tag, path) for tag, path in networks}.values():
                 adapter = self._adapter(tag, path)
                 attached.append(adapter)
                 adapter.attach(self._strength(tag, adapter))
-            yield
+                changing += [(tag, adapter)] if tag.changes else []
+            yield at_step
         finally:
             for adapter in attached:
                 adapter.detach()
@@ -57,10 +69,15 @@ class Networks:
         return {word: self._words[path] for word, path in files.items()}
 
     def _adapter(self, tag: NetworkTag, path: Path) -> Adapter[Any]:
-        if path not in self._loaded:
+        key = path, tag.rank
+        if key not in self._loaded:
             made = self._hypernetwork(path) if tag.kind == "hypernet" else finished_adapter(path, self._family)
-            self._loaded[path] = made.to(self._device, self._dtype).eval().requires_grad_(False)
-        return self._loaded[path]
+            if tag.rank is not None:
+                for layer in made.layers.values():
+                    if isinstance(layer, LoraLayer):
+                        layer.keep_ranks(tag.rank)
+            self._loaded[key] = made.to(self._device, self._dtype).eval().requires_grad_(False)
+        return self._loaded[key]
 
     def _hypernetwork(self, path: Path) -> Adapter[Any]:
         found, targets = read_hypernetwork(path), self._family.targets()

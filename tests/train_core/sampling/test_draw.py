@@ -86,6 +86,13 @@ def test_an_interruption_gives_up_the_picture_at_hand_and_those_after_it():
     assert [picture.index for picture in pictures] == [0] and len(family.batches) == 7
 
 
+@pytest.mark.parametrize(("sampler", "steps"), [("euler", [1, 2, 3]), ("heun", [1, 1, 2, 2, 3])])
+def test_each_call_of_the_model_says_to_which_step_it_belongs(sampler, steps):
+    told = []
+    draw([replace(PROMPT, sampler=sampler, steps=3)], at_step=lambda step, of: told.append((step, of)))
+    assert told == [(step, 3) for step in steps]
+
+
 @pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmsolver++", "pndm"])
 def test_a_picture_shows_what_was_asked_and_guidance_exaggerates_it(sampler):
     def brightness(**changes):

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from tests.train_core.workshop.conftest import RunTool, Write, errors, family, model_file, table
 from train_core.config.sections.hypernetwork import HypernetworkSettings
@@ -53,6 +55,31 @@ def test_networks_are_on_the_model_for_their_own_picture_alone(
     assert plain == nothing == blocked == last
     assert full == again
     assert len({plain, full, both, words}) == 4
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_a_network_acts_in_the_steps_and_with_the_ranks_that_its_tag_says(
+    draw: Any, write: Write, tmp_path: Path, kind: str
+) -> None:
+    fox = write("fox", kind).rename(tmp_path / "files" / "fox.safetensors")
+    tensors = load_file(fox)
+    for name, tensor in tensors.items():
+        if "lora_up" in name:
+            tensor[:, 2:] = 0
+    save_file(tensors, tmp_path / "files" / "cut.safetensors", safe_open(fox, "pt").metadata())
+    prompts = [
+        f"a cat {tag}" for tag in (
+            "", "<lora:fox:0:1>", "<lora:fox:0:1:step=1-9>", "<lora:fox:0:1:start=0.5>", "<lora:fox:0:1:dyn=4>",
+            "<lora:fox:0:1:start=3>", "<lora:fox:0:1:start=2>", "<lora:fox:0:1:stop=2>",
+            "<lora:fox:0:1:dyn=2>", "<lora:cut:0:1>", "<lora:fox:1:start=3>", "",
+        )
+    ]  # fmt: skip
+    plain, full, *rest = [its for its, _ in draw(*prompts, kind=kind)]
+    always, by_share, all_ranks, never, second, first, half, cut, as_text, last = rest
+    assert full == always == by_share == all_ranks
+    assert plain == never == last
+    assert half == cut
+    assert len({plain, full, second, first, half, as_text}) == 6
 
 
 def test_a_picture_alone_is_the_one_among_others_and_says_how_it_was_made(

@@ -12,15 +12,17 @@ KINDS = {"lora": "lora", "lyco": "lora", "hypernet": "hypernet"}
 HIGH_WEIGHT = 1.2  # above, pictures tend to break
 _TAG = re.compile(r"[<＜]\s*(\w+)\s*[:：]([^<>＜＞]*)[>＞]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
-_STEP = re.compile(r"(\d*)(?:-(\d*))?")
+_WHEN = r"\d+|0?\.\d*[1-9]\d*"  # a step, or a share of the steps
+_STEP = re.compile(rf"({_WHEN})?(?:-({_WHEN})?)?")
 
 
 @dataclass(frozen=True)
 class NetworkTag:
     """A network that a prompt names, with its strengths on text encoders and U-Net.
 
-    `text` is the tag as it stands there. `blocks` and `block_effects` are LoRA Block Weight's `lbw` and `lbwe`;
-    `start` and `stop` the steps, counted from 1, at which the network begins and ends to act.
+    `text` is the tag as it stands there. `rank` is A1111's `dyn`, how many of its ranks count. `blocks` and
+    `block_effects` are LoRA Block Weight's `lbw` and `lbwe`; `start` and `stop` the steps, counted from 1, at which the
+    network begins and ends to act on the U-Net. Below 1 they are shares of the steps.
     """
 
     kind: str
@@ -31,9 +33,19 @@ class NetworkTag:
     rank: int | None = None
     blocks: str = ""
     block_effects: str = ""
-    start: int | None = None
-    stop: int | None = None
+    start: float | None = None
+    stop: float | None = None
     scheduled: bool = field(default=False, compare=False)  # it stands within square brackets
+
+    @property
+    def changes(self) -> bool:
+        """Whether it acts in some steps and not in others."""
+        return self.start is not None or self.stop is not None
+
+    def acts(self, step: int, steps: int) -> bool:
+        """Whether it acts on the U-Net in `step`, counted from 1, of `steps`."""
+        begun = self.start is None or step >= _step(self.start, steps)
+        return begun and (self.stop is None or step < _step(self.stop, steps))
 
 
 @dataclass(frozen=True)
@@ -94,12 +106,16 @@ def _with(tag: NetworkTag, key: str, value: str) -> NetworkTag | None:
             changes = {"blocks": value}
         case "lbwe" if value:
             changes = {"block_effects": value}
-        case "start" | "stop" if value.isdecimal():
-            changes = {key: int(value)}
-        case "step" if (found := _STEP.fullmatch(value)) and value not in ("", "-"):
-            first, last = found[1], found[2] if found[2] is not None else found[1]
-            changes = {"start": int(first) if first else None, "stop": int(last) if last else None}
+        case "start" | "stop" if re.fullmatch(_WHEN, value):
+            changes = {key: float(value)}
+        case "step" if (found := _STEP.fullmatch(value)) and "-" in value and value != "-":
+            changes = {name: float(when) for name, when in zip(("start", "stop"), found.groups(), strict=True) if when}
     return replace(tag, **changes) if changes else None
+
+
+def _step(when: float, steps: int) -> int:
+    """The step that `when` means, by LoRA Block Weight's rule."""
+    return max(1, round(when * steps)) if 0 < when < 1 else int(when)
 
 
 def _within_brackets(prompt: str, place: int) -> bool:

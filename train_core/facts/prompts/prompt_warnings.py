@@ -20,7 +20,9 @@ def prompt_warnings(prompts: Sequence[SamplePrompt], loads_networks: bool = Fals
     return [
         warning for number, prompt in enumerate(prompts, 1)
         for text in (prompt.prompt, prompt.negative_prompt)
-        for warning in (*_about_text(number, text), *about_networks(number, without_networks(text).networks))
+        for warning in (
+            *_about_text(number, text), *about_networks(number, without_networks(text).networks, prompt.steps)
+        )
     ]  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def _about_text(number: int, text: str) -> Iterator[Problem]:
     yield from _high_emphasis(number, tagged.prompt)
 
 
-def _networks_unloaded(number: int, networks: Sequence[NetworkTag]) -> Iterator[Problem]:
+def _networks_unloaded(number: int, networks: Sequence[NetworkTag], _steps: int) -> Iterator[Problem]:
     if networks:
         yield problem(
             "prompt_networks_unloaded",
@@ -52,7 +54,7 @@ def _networks_unloaded(number: int, networks: Sequence[NetworkTag]) -> Iterator[
         )  # fmt: skip
 
 
-def _about_networks(number: int, networks: Sequence[NetworkTag]) -> Iterator[Problem]:
+def _about_networks(number: int, networks: Sequence[NetworkTag], steps: int) -> Iterator[Problem]:
     for tag in dict.fromkeys(networks):
         if max(abs(tag.unet), abs(tag.text_encoder)) > HIGH_WEIGHT:
             yield problem(
@@ -64,19 +66,21 @@ def _about_networks(number: int, networks: Sequence[NetworkTag]) -> Iterator[Pro
             yield problem(
                 "prompt_network_scheduled",
                 "Prompt {number}: {text} stands within [ ], but networks are not switched by those: it acts from the "
-                "first step to the last.",
+                "first step to the last. Write start= and stop= into it instead.",
                 number=number, text=tag.text,
             )  # fmt: skip
-        unused = [
-            name for name, value in (
-                ("dyn", tag.rank), ("lbwe", tag.block_effects or None), ("start", tag.start), ("stop", tag.stop),
-            ) if value is not None
-        ]  # fmt: skip
-        if unused:
+        if not any(tag.acts(step, steps) for step in range(1, steps + 1)):
+            yield problem(
+                "prompt_network_never_acts",
+                "Prompt {number}: {text} acts in none of the {steps} steps. It begins with step start= and ends before "
+                "step stop=.",
+                number=number, text=tag.text, steps=steps,
+            )  # fmt: skip
+        if tag.block_effects:
             yield problem(
                 "prompt_network_arguments",
                 "Prompt {number}: {names} of {text} is not known here and has no effect.",
-                number=number, text=tag.text, names=", ".join(unused),
+                number=number, text=tag.text, names="lbwe",
             )  # fmt: skip
 
 

@@ -64,6 +64,15 @@ class LoraLayer(WeightChange):
         return len(values["lora_down.weight"])
 
     @torch.no_grad()
+    def keep_ranks(self, count: int) -> None:
+        """Let only the first `count` columns of up and rows of down act, by the rule of A1111's `dyn`.
+
+        The strength stays alpha / rank, and what is in Tucker form stays whole.
+        """
+        if self.lora_mid is None:
+            self.lora_up[:, count:] = 0
+
+    @torch.no_grad()
     def norm(self) -> Tensor:
         """Compute the norm by the rank x rank products of the maps with themselves: |BA|² = tr((BᵀB)(AAᵀ))."""
         if self.lora_mid is not None:

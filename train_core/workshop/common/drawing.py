@@ -54,8 +54,8 @@ class Drawing:
 
     def pictures(self, wanted: ToDraw, warn: Callable[[Problem], None]) -> Iterator[tuple[Picture, str]]:
         """The picture with its text; none, and `warn` is called, if it came out with values that are not finite."""
-        with self._networks.on_model(wanted.networks):
-            drawer = replace(self._drawer, extra_tokens=self._networks.words(wanted.words))
+        with self._networks.on_model(wanted.networks) as at_step:
+            drawer = replace(self._drawer, extra_tokens=self._networks.words(wanted.words), at_step=at_step)
             for picture in drawer.pictures([wanted.prompt], 0, warn):
                 yield picture, parameters_text(picture.prompt, *self._model(), self._named(wanted))
 

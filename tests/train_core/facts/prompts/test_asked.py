@@ -46,6 +46,7 @@ def test_and_puts_texts_side_by_side_with_their_weights(prompt, expected):
         ("<lora:fox:te=0:unet=0.7>", {"name": "fox", "text_encoder": 0.0, "unet": 0.7}),
         ("<lora:fox:1:step=5-10>", {"name": "fox", "start": 5, "stop": 10}),
         ("<lora:fox:1:step=5->", {"name": "fox", "start": 5}),
+        ("<lora:fox:1:start=.25:stop=0.5>", {"name": "fox", "start": 0.25, "stop": 0.5}),
         ("＜lora：狐（仮）：０.５＞", {"name": "狐（仮）", "text_encoder": 0.5, "unet": 0.5}),
         ("<hypernet:fox:0.4>", {"kind": "hypernet", "name": "fox", "text_encoder": 0.4, "unet": 0.4}),
     ],
@@ -56,10 +57,24 @@ def test_tags_of_networks_are_taken_out(tag, expected):
     assert found.networks == (NetworkTag(**({"kind": "lora", "text": tag} | expected)),)
 
 
-@pytest.mark.parametrize("text", ["<lora:fox:much>", "<lora:>", "<foo:bar>", "<lora:fox:1:te=2>", "<lora:fox:1:2:3:4>"])
+@pytest.mark.parametrize(
+    "text",
+    ["<lora:fox:much>", "<lora:>", "<foo:bar>", "<lora:fox:1:te=2>", "<lora:fox:1:2:3:4>", "<lora:fox:1:step=5>"],
+)
 def test_a_tag_that_does_not_parse_stays_and_is_named(text):
     assert without_networks(f"a {text}").prompt == f"a {text}"
     assert without_networks(f"a {text}").unread == (text,)
+
+
+@pytest.mark.parametrize(
+    ("when", "steps"),
+    [("start=3", [3, 4]), ("stop=3", [1, 2]), ("step=2-4", [2, 3]), ("start=0.5", [2, 3, 4]), ("stop=0.01", []),
+     ("start=4:stop=2", []), ("dyn=8", [1, 2, 3, 4])],
+)  # fmt: skip
+def test_a_network_begins_and_ends_to_act_at_its_steps(when, steps):
+    (tag,) = without_networks(f"<lora:fox:1:{when}>").networks
+    assert [step for step in range(1, 5) if tag.acts(step, 4)] == steps
+    assert tag.changes == (len(steps) < 4)
 
 
 def test_faces_of_angles_are_no_tags_and_brackets_do_not_schedule_one():
@@ -97,8 +112,9 @@ def test_any_text_is_asked_for_up_to_the_last_call(text, calls):
     assert all(len(one.texts) == len(one.weights) > 0 for one in said)
 
 
-def codes(prompt: str, negative: str = "") -> list[str]:
-    return [found.code for found in prompt_warnings([SamplePrompt(prompt, negative, 64, 64, 1, 4, 7.0, "euler")])]
+def codes(prompt: str, negative: str = "", loads_networks: bool = False) -> list[str]:
+    given = SamplePrompt(prompt, negative, 64, 64, 1, 4, 7.0, "euler")
+    return [found.code for found in prompt_warnings([given], loads_networks)]
 
 
 def test_what_does_not_do_what_it_seems_to_is_pointed_out():
@@ -108,3 +124,11 @@ def test_what_does_not_do_what_it_seems_to_is_pointed_out():
     assert codes("a fox <lora:x:1>") == ["prompt_networks_unloaded"]
     assert codes("a (fox:1.6)") == codes("((((((fox))))))") == codes("[a:(b:2):5]") == ["prompt_high_emphasis"]
     assert codes("a (fox:1.5)") == []
+
+
+def test_what_tags_of_networks_ask_for_in_vain_is_pointed_out():
+    assert codes("<lora:x:1:0.5:4:lbw=OUTD:start=2:stop=0.9>", loads_networks=True) == []
+    assert codes("<lora:x:1.3>", loads_networks=True) == ["prompt_high_network"]
+    assert codes("[<lora:x:1>:2]", loads_networks=True) == ["prompt_network_scheduled"]
+    assert codes("a", "<lora:x:1:start=5>", loads_networks=True) == ["prompt_network_never_acts"]
+    assert codes("<lora:x:1:lbwe=ATTN>", loads_networks=True) == ["prompt_network_arguments"]
