@@ -14,6 +14,7 @@ from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.preflight import Findings
+from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.network_files import NamedFiles, is_embedding
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import MAX_SIDE, MIN_SIDE, PromptDefaults, SamplePrompt, parse_prompts
@@ -74,7 +75,22 @@ def prompts_of(settings: DrawSettings, base: BaseFiles) -> list[SamplePrompt]:
     prompts = parse_prompts(settings.draw_prompts, _defaults(settings, base))
     if not prompts:
         raise UserError(problem("no_prompts", "There is no prompt in draw_prompts. Write one, or choose another file."))
+    raise_if_any([_too_large(number, one) for number, one in enumerate(prompts, 1) if _hires_side(one) > MAX_SIDE])
     return prompts
+
+
+def _hires_side(prompt: SamplePrompt) -> int:
+    """The longer side after the second pass; 0 without one."""
+    return prompt.hires.side(max(prompt.width, prompt.height)) if prompt.hires else 0
+
+
+def _too_large(number: int, prompt: SamplePrompt) -> Problem:
+    return problem(
+        "draw_hires_too_large",
+        "Prompt {number}: draw_hires_scale makes {size} pixels of {width} x {height}; sides may have {most}. Lower it, "
+        "or the size.",
+        number=number, size=_hires_side(prompt), width=prompt.width, height=prompt.height, most=MAX_SIDE,
+    )  # fmt: skip
 
 
 def with_files(prompts: Sequence[SamplePrompt], files: NamedFiles, kind: str) -> list[ToDraw]:
@@ -107,6 +123,14 @@ def _block_problems(tags: Iterable[NetworkTag], kind: str) -> list[Problem]:
     return [found for tag in dict.fromkeys(tags) for found in problems_of(partial(strength_of, tag, kind))]
 
 
+def _hires(settings: DrawSettings) -> Hires | None:
+    if settings.draw_hires_scale == 1:
+        return None
+    return Hires(
+        settings.draw_hires_scale, settings.draw_hires_denoise, settings.draw_hires_steps, settings.draw_hires_upscaler
+    )
+
+
 def _defaults(settings: DrawSettings, base: BaseFiles) -> PromptDefaults:
     """What holds for prompts that say nothing else."""
     names = KINDS[base.model.family].names_for(base.model.prediction_type or "epsilon")
@@ -122,5 +146,5 @@ def _defaults(settings: DrawSettings, base: BaseFiles) -> PromptDefaults:
     sized = PromptDefaults.at(size, settings.draw_sampler)
     return PromptDefaults(
         sized.width, sized.height, settings.draw_sampler, settings.draw_steps, settings.draw_scale,
-        settings.draw_negative, settings.draw_seed, settings.draw_spacing,
+        settings.draw_negative, settings.draw_seed, settings.draw_spacing, _hires(settings),
     )  # fmt: skip

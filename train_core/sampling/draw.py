@@ -9,18 +9,28 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
 from train_core.config.problems import Problem, problem
 from train_core.diffusion.process import Process
-from train_core.facts.prompts.asked import Asked, asked
+from train_core.facts.prompts.asked import Asked
+from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.prompts.stages import asked_in_both_passes, calls_per_step
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.sampling.denoiser import Predict, Wanted, denoiser, guided
-from train_core.sampling.noise import brownian_noise, fresh_noise
+from train_core.sampling.noise import Noise, brownian_noise, fresh_noise
 from train_core.sampling.sampler_names import SAMPLERS
+
+# Ways to enlarge latents by A1111's names: how values between are found, and whether over all that they cover.
+UPSCALERS: dict[str, tuple[str, bool]] = {
+    "Latent": ("bilinear", False), "Latent (antialiased)": ("bilinear", True), "Latent (bicubic)": ("bicubic", False),
+    "Latent (bicubic antialiased)": ("bicubic", True), "Latent (nearest)": ("nearest", False),
+    "Latent (nearest-exact)": ("nearest-exact", False),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,23 +97,61 @@ class PictureDrawer:
         Raises _InterruptedError once `interrupted` says so.
         """
         assert prompt.seed is not None
-        family = self.family
-        generator = torch.Generator().manual_seed(prompt.seed)
-        shape = (1, family.latent_channels, prompt.height // family.vae_factor, prompt.width // family.vae_factor)
-        sampler = SAMPLERS[prompt.sampler]
-        said = asked(prompt.prompt, prompt.negative_prompt, sampler.calls_per_step * prompt.steps)
-        texts, wanted = _as_rows(said, prompt.scale)
-        guide = guided(family, family.encode_weighted(texts, self.extra_tokens), wanted, prompt.scale)
-        sigmas = sampler.sigmas(self.process, prompt.steps, prompt.spacing)
+        latents = self._first_pass(prompt, prompt.seed)
+        if prompt.hires is not None:
+            latents = self._second_pass(latents, prompt, prompt.seed, prompt.hires)
+        return self.family.decode(latents)
+
+    def _first_pass(self, prompt: SamplePrompt, seed: int) -> Tensor:
+        """Latents (1, C, h, w) of the picture."""
+        factor = self.family.vae_factor
+        shape = (1, self.family.latent_channels, prompt.height // factor, prompt.width // factor)
+        sigmas = SAMPLERS[prompt.sampler].sigmas(self.process, prompt.steps, prompt.spacing)
+        generator = torch.Generator().manual_seed(seed)
         first = torch.randn(shape, generator=generator).to(self.device)
         start = math.sqrt(1 + sigmas[0] ** 2) * first  # latents of variance 1, plus the noise of the first level
-        noise = (
-            brownian_noise(shape, sigmas, prompt.seed, self.device) if sampler.brownian
-            else fresh_noise(shape, generator, self.device)
-        )  # fmt: skip
-        told = _told_of_steps(guide, self.at_step, prompt.steps, sampler.calls_per_step)
+        noise = self._noise(prompt, seed, start, sigmas, generator)
+        return self._sampled(prompt, asked_in_both_passes(prompt)[0], start, sigmas, noise)
+
+    def _second_pass(self, latents: Tensor, prompt: SamplePrompt, seed: int, hires: Hires) -> Tensor:
+        """`latents`, enlarged, noised anew by the same seed, and drawn from there, as A1111's hires fix does."""
+        factor = self.family.vae_factor
+        size = hires.side(prompt.height) // factor, hires.side(prompt.width) // factor
+        large = enlarged(latents, size, hires.upscaler)
+        steps = hires.steps_after(prompt.steps)
+        if steps == 0:
+            return large
+        levels = SAMPLERS[prompt.sampler].sigmas(self.process, hires.whole_way(prompt.steps), prompt.spacing)
+        sigmas = levels[-steps - 1 :]
+        generator = torch.Generator().manual_seed(seed)
+        start = large + sigmas[0] * torch.randn(large.shape, generator=generator).to(self.device)
+        noise = self._noise(prompt, seed, start, levels, generator)
+        return self._sampled(prompt, asked_in_both_passes(prompt)[1], start, sigmas, noise)
+
+    def _noise(
+        self, prompt: SamplePrompt, seed: int, start: Tensor, levels: Sequence[float], generator: torch.Generator
+    ) -> Noise:
+        """The noise that the prompt's sampler adds to latents like `start`."""
+        if SAMPLERS[prompt.sampler].brownian:
+            return brownian_noise(start.shape, levels, seed, self.device)
+        return fresh_noise(start.shape, generator, self.device)
+
+    def _sampled(
+        self, prompt: SamplePrompt, said: Sequence[Asked], start: Tensor, sigmas: Sequence[float], noise: Noise
+    ) -> Tensor:
+        """Where the sampler leads from `start` down the noise levels, with `said` asked of the model."""
+        texts, wanted = _as_rows(said, prompt.scale)
+        conditioning = self.family.encode_weighted(texts, self.extra_tokens)
+        guide = guided(self.family, conditioning, wanted, prompt.scale)
+        told = _told_of_steps(guide, self.at_step, len(sigmas) - 1, calls_per_step(prompt.sampler))
         predict = denoiser(_while_not(self.interrupted, told), self.process)
-        return family.decode(sampler.run(start, predict, sigmas, noise))
+        return SAMPLERS[prompt.sampler].run(start, predict, sigmas, noise)
+
+
+def enlarged(latents: Tensor, size: tuple[int, int], upscaler: str) -> Tensor:
+    """`latents` (B, C, h, w) of another `size`, height and width."""
+    mode, antialias = UPSCALERS[upscaler]
+    return F.interpolate(latents, size, mode=mode, antialias=antialias)
 
 
 def _as_rows(said: Sequence[Asked], scale: float) -> tuple[list[str], list[Wanted]]:

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from train_core.config.interop.sampler_words import label_of
 from train_core.config.whole_files import write_whole
+from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.run.result_names import sample_file
 from train_core.sampling.sampler_names import SAMPLERS
@@ -38,11 +39,22 @@ def parameters_text(
         "Size": f"{prompt.width}x{prompt.height}",
         "Model hash": model_hash,
         "Model": model,
+        **_hires_facts(prompt.hires),
         **(more or {}),
     }
     negative = [f"Negative prompt: {prompt.negative_prompt}"] if prompt.negative_prompt else []
     line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value != "")
     return "\n".join([prompt.prompt, *negative, line])
+
+
+def _hires_facts(hires: Hires | None) -> dict[str, str | int]:
+    """A second pass in A1111's words; it names steps only where they differ from the first pass's."""
+    if hires is None:
+        return {}
+    return {
+        "Denoising strength": f"{hires.strength:g}", "Hires upscale": f"{hires.scale:g}",
+        **({"Hires steps": hires.steps} if hires.steps else {}), "Hires upscaler": hires.upscaler,
+    }  # fmt: skip
 
 
 def _quoted(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from train_core.diffusion.process import Process
 from train_core.sampling import samplers
@@ -14,13 +13,12 @@ from train_core.sampling.spacings import SPACINGS
 class Entry:
     """A sampler, and how its levels are spaced where nobody says: what A1111 does, but for DPM++ 2M, DPM2 and DPM2 a.
 
-    `calls_per_step` is how often it asks the model in a step, the last one aside. A `brownian` one draws its noise from
-    one path. One that `skips_weakest` passes over the weakest level of a spacing, from which the step to 0 is longest.
+    A `brownian` one draws its noise from one path. One that `skips_weakest` passes over the weakest level of a spacing,
+    from which the step to 0 is longest.
     """
 
     run: samplers.Sampler
     spacing: str = "uniform"
-    calls_per_step: Literal[1, 2] = 1
     brownian: bool = False
     skips_weakest: bool = False
 
@@ -40,14 +38,14 @@ SAMPLERS = {
     "lms": Entry(samplers.lms),
     "euler": Entry(samplers.euler),
     "euler_a": Entry(samplers.euler_a),
-    "heun": Entry(samplers.heun, calls_per_step=2),
-    "dpm_2": Entry(samplers.dpm_2, calls_per_step=2),
-    "dpm_2_a": Entry(samplers.dpm_2_a, calls_per_step=2),
+    "heun": Entry(samplers.heun),
+    "dpm_2": Entry(samplers.dpm_2),
+    "dpm_2_a": Entry(samplers.dpm_2_a),
     "dpmsolver": Entry(samplers.dpmsolver),
     "dpmsolver++": Entry(samplers.dpmsolver_pp),
-    "dpmsingle": Entry(samplers.dpmsingle, calls_per_step=2),
-    "dpmpp_2s_a": Entry(samplers.dpmpp_2s_a, "karras", calls_per_step=2),
-    "dpmpp_sde": Entry(samplers.dpmpp_sde, "karras", calls_per_step=2, brownian=True),
+    "dpmsingle": Entry(samplers.dpmsingle),
+    "dpmpp_2s_a": Entry(samplers.dpmpp_2s_a, "karras"),
+    "dpmpp_sde": Entry(samplers.dpmpp_sde, "karras", brownian=True),
     "dpmpp_2m_sde": Entry(samplers.dpmpp_2m_sde, "exponential", brownian=True),
     "dpmpp_3m_sde": Entry(samplers.dpmpp_3m_sde, "exponential", brownian=True, skips_weakest=True),
     "unipc": Entry(samplers.unipc, "trailing"),

@@ -12,11 +12,11 @@ from train_core.config.jobs.drawing import DrawPictures
 from train_core.events.kinds import SampleDrawn
 from train_core.facts.drawing import ToDraw, to_draw
 from train_core.facts.models.model_files import base_files
-from train_core.facts.prompts.asked import asked
+from train_core.facts.prompts.asked import compose
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.prompts.stages import stages
 from train_core.models.files.writing import telling
 from train_core.sampling.png import save_png
-from train_core.sampling.sampler_names import SAMPLERS
 from train_core.workshop.common.drawing import Drawing, computing_of
 from train_core.workshop.common.report import Report
 
@@ -51,16 +51,12 @@ def run(config: DrawPictures, report: Report) -> None:
 
 def _tell_changes(prompts: Sequence[SamplePrompt], report: Report) -> None:
     """Report what is asked in which steps, for prompts that change meanwhile or join several texts."""
-    rows: list[tuple[int, str, str, str]] = []
-    for number, prompt in enumerate(prompts, 1):
-        calls = SAMPLERS[prompt.sampler].calls_per_step
-        said, first = asked(prompt.prompt, prompt.negative_prompt, calls * prompt.steps), 0
-        made = calls * (prompt.steps - 1) + 1  # the last step, to noise 0, takes one call
-        for one in said if len(said) > 1 or len(said[0].texts) > 1 else ():
-            if first < made:
-                steps = f"{first // calls + 1}–{min(one.last, made - 1) // calls + 1}"
-                rows.append((number, steps, one.in_words(), one.negative))
-            first = one.last + 1
+    rows = [
+        (number, one.steps, one.texts, one.negative)
+        for number, prompt in enumerate(prompts, 1)
+        if len(found := stages(prompt)) > 1 + (prompt.hires is not None) or len(compose(prompt.prompt)) > 1
+        for one in found
+    ]
     if rows:
         report.table("asked", ("prompt", "steps", "asked", "negative"), rows[:MOST_ROWS])
 

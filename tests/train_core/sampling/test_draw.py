@@ -1,16 +1,19 @@
 """Drawing leaves training as it was, and a picture follows from its prompt and seed alone."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
-from PIL import ImageStat
+from PIL import Image, ImageStat
 from torch import nn
 
+from train_core.config.jobs.drawing import HiresUpscaler
 from train_core.diffusion.ddpm import DDPM
+from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.kinds.stable_diffusion import scaled_linear_alphas
-from train_core.sampling.draw import PictureDrawer, to_image
+from train_core.sampling.draw import PictureDrawer, enlarged, to_image
 
 PROCESS = DDPM(scaled_linear_alphas(), "epsilon")
 PROMPT = SamplePrompt("light", "", 64, 96, 7, 8, 2.0, "euler_a")
@@ -41,6 +44,7 @@ class FakeFamily:
         self.modules = {"unet": GaussianNoise(), "vae": nn.Conv2d(1, 1, 1)}
         self.batches = []
         self.asked = []  # for the first value of each call
+        self.times = []
         self.places = []
 
     def encode_weighted(self, prompts, extra_tokens=None):
@@ -48,6 +52,7 @@ class FakeFamily:
 
     def predict(self, noisy, timesteps, conditioning, extras=None):
         self.batches.append(len(noisy))
+        self.times.append(timesteps[0].item())
         self.asked.append(round(conditioning["value"][0].item(), 1))
         torch.rand(1)  # a careless model
         a = self.alphas_cumprod[timesteps.round().long()].view(-1, 1, 1, 1)
@@ -110,6 +115,44 @@ def test_the_same_seed_draws_the_same_picture_whatever_else_is_drawn():
     among = draw([replace(PROMPT, seed=None), PROMPT])[1]
     other = draw([replace(PROMPT, seed=8)])[0]
     assert alone.image.tobytes() == among.image.tobytes() != other.image.tobytes()
+
+
+@pytest.mark.parametrize("sampler", ["euler", "euler_a", "dpmpp_sde", "dpmpp_3m_sde"])
+def test_a_second_pass_walks_the_last_steps_of_a_way_as_long_as_its_strength_says(sampler):
+    family, prompt = FakeFamily(), replace(PROMPT, sampler=sampler, scale=1.0)
+    picture = draw([replace(prompt, hires=Hires(1.5, 0.5, 4))], family)[0]
+    assert picture.image.size == (96, 144)
+    first = len(family.times) - (7 if sampler == "dpmpp_sde" else 4)
+    whole = FakeFamily()
+    draw([replace(prompt, width=96, height=144, steps=8)], whole)
+    assert family.times[first:] == whole.times[first - len(family.times) :] and family.times[:first] == whole.times
+    mean = ImageStat.Stat(picture.image).mean[0] / 127.5 - 1
+    assert mean == pytest.approx(0.2, abs=0.06)
+
+
+def test_the_second_pass_has_the_same_seed_and_its_own_steps():
+    told = []
+    hires = replace(PROMPT, hires=Hires(2, 0.7, 3))
+    first, again = draw([hires, hires], at_step=lambda step, of: told.append((step, of)))
+    assert first.image.tobytes() == again.image.tobytes()
+    assert told[:11] == [*((step, 8) for step in range(1, 9)), (1, 3), (2, 3), (3, 3)]
+
+
+def test_at_strength_0_a_picture_is_only_enlarged():
+    plain = draw([PROMPT])[0].image
+    large = draw([replace(PROMPT, hires=Hires(2, 0.0, upscaler="Latent (nearest)"))])[0].image
+    assert large.tobytes() == plain.resize((128, 192), Image.Resampling.NEAREST).tobytes()
+
+
+@pytest.mark.parametrize("upscaler", get_args(HiresUpscaler))
+def test_every_way_to_enlarge_latents_keeps_what_is_even(upscaler):
+    assert enlarged(torch.full((1, 4, 3, 5), 0.5), (7, 9), upscaler) == pytest.approx(torch.full((1, 4, 7, 9), 0.5))
+
+
+def test_a_prompt_goes_on_in_the_second_pass():
+    family = FakeFamily()
+    draw([replace(PROMPT, prompt="[light:dark:10]", sampler="euler", hires=Hires(2, 0.7))], family)
+    assert family.asked == [0.2] * 8 + [0.2] * 3 + [-0.2] * 5  # until call 10 - 8
 
 
 @pytest.mark.parametrize(("sampler", "same"), [("euler_a", "uniform"), ("dpmpp_sde", "karras")])

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from PIL import Image
 
+from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
@@ -20,6 +21,13 @@ def test_parameters_are_written_as_a1111_writes_them():
         "Steps: 20, Sampler: Euler a, Schedule type: Uniform, CFG scale: 7, Seed: 42, Size: 512x768, "
         "Model hash: abc123, Model: demo"
     )
+
+
+def test_a_second_pass_is_named_as_a1111_names_it():
+    hires = Hires(1.5, 0.45, 12, "Latent (bicubic)")
+    expected = "Denoising strength: 0.45, Hires upscale: 1.5, Hires steps: 12, Hires upscaler: Latent (bicubic)"
+    assert parameters_text(replace(PROMPT, hires=hires), "demo").endswith(f"Model: demo, {expected}")
+    assert "Hires steps" not in parameters_text(replace(PROMPT, hires=Hires(2, 1)), "demo")
 
 
 def test_without_negative_prompt_and_hash_their_places_are_left_out():

@@ -8,6 +8,7 @@ import torch
 
 from train_core.config.sections.samples import Sampler
 from train_core.diffusion.ddpm import DDPM
+from train_core.facts.prompts.stages import calls_per_step
 from train_core.sampling.noise import brownian_noise, fresh_noise
 from train_core.sampling.sampler_names import SAMPLERS
 from train_core.sampling.samplers import lagrange_integrals
@@ -122,7 +123,7 @@ def test_the_table_says_how_often_the_model_is_asked_in_a_step(name, steps):
     x = start(sigmas[0])
     entry.run(x, lambda x, sigma: asked.append(sigma) or best_guess(x, sigma), sigmas, lambda *_: torch.zeros_like(x))
     first_of_pndm = name == "pndm"  # which has no slopes to look back on
-    assert len(asked) == (steps - 1) * entry.calls_per_step + 1 + first_of_pndm
+    assert len(asked) == (steps - 1) * calls_per_step(name) + 1 + first_of_pndm
 
 
 @pytest.mark.parametrize("name", NAMES)

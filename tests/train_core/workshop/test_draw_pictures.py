@@ -126,6 +126,15 @@ def test_what_is_asked_at_which_step_is_told(run_tool: RunTool, tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_a_second_pass_makes_a_larger_picture(draw: Any, write: Write, tmp_path: Path) -> None:
+    write("fox").rename(tmp_path / "files" / "fox.safetensors")
+    settings = {"draw_hires_scale": 1.5, "draw_hires_denoise": 0.6, "draw_hires_steps": 3}
+    texts = "a cat", "a cat <lora:fox:0:1:start=3>"  # in the second pass, which counts its own steps
+    (plain, text), (other, _), (again, _) = draw(*texts, "a cat", **settings)
+    assert len(plain) == 96 * 96 * 3 and plain == again != other
+    assert "Denoising strength: 0.6, Hires upscale: 1.5, Hires steps: 3, Hires upscaler: Latent" in text
+
+
 def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunTool, tmp_path: Path) -> None:
     given: dict[str, Any] = {
         "draw_model": model_file("sd1"), "draw_to": tmp_path / "drawn", "draw_on_cpu": True, "draw_prompts": "a cat",
@@ -151,6 +160,7 @@ def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunT
         ({"draw_prompts": "a <lora:word:1>"}, "network_is_embedding"),
         ({"draw_prompts": "# nothing"}, "no_prompts"),
         ({"draw_resolution": "64, 9000"}, "draw_size_out_of_range"),
+        ({"draw_resolution": "4096", "draw_hires_scale": 2.1}, "draw_hires_too_large"),
         ({"draw_resolution": "0"}, "draw_size_out_of_range"),
         ({"draw_to": model_file("sd1")}, "file_not_written"),
         ({"draw_precision": "fp16"}, "draw_fp16_on_cpu"),

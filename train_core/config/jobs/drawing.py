@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from train_core.config.conditions import when_above
 from train_core.config.job import Tool
 from train_core.config.sections.samples import Sampler, SampleSpacing
 from train_core.config.setting import Section, setting
+
+HiresUpscaler = Literal[
+    "Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)",
+    "Latent (nearest-exact)",
+]
 
 
 class DrawSettings(Section, title="Draw pictures"):
@@ -47,6 +53,22 @@ class DrawSettings(Section, title="Draw pictures"):
     draw_clip_skip: int = setting(
         1, "Which text encoder layer to use, counted from the last. 2 suits most anime models.", label="Clip skip",
         ge=1, le=12,
+    )
+    draw_hires_scale: float = setting(
+        1, "Enlarge each picture so many times and draw over it once more, as hires fix does; 1 is off.",
+        label="Hires upscale", ge=1, le=8,
+    )
+    draw_hires_denoise: float = setting(
+        0.7, "How much is drawn anew on the enlarged picture: 0 only enlarges, 1 draws all anew. Below 0.5 enlarged "
+        "latents stay blurred.", label="Denoising strength", ge=0, le=1, applies_to=when_above("draw_hires_scale", 1),
+    )
+    draw_hires_steps: int = setting(
+        0, "Steps of the second pass; 0 takes as many as the first one has.", label="Hires steps", ge=0, le=1000,
+        applies_to=when_above("draw_hires_scale", 1),
+    )
+    draw_hires_upscaler: HiresUpscaler = setting(
+        "Latent", "How the latents are enlarged, by A1111's names.", label="Hires upscaler",
+        applies_to=when_above("draw_hires_scale", 1),
     )
     draw_precision: Literal["auto", "float", "bf16", "fp16"] = setting(
         "auto", "Number format of the calculations: auto is bf16 on cards that have it, else float (fp32).",

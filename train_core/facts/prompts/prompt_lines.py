@@ -13,6 +13,7 @@ from train_core.config.interop.sampler_words import SPACINGS, sampler_in
 from train_core.config.problems import Problem, problem, raise_if_any
 from train_core.config.sections.samples import Sampler
 from train_core.config.syntax.signs import plain_signs
+from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_files import Entry, file_entries, prompt_file, text_entries
 
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
@@ -43,6 +44,7 @@ class SamplePrompt:
     scale: float
     sampler: str
     spacing: str = "automatic"
+    hires: Hires | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class PromptDefaults:
     negative_prompt: str = ""
     seed: int | None = None
     spacing: str = "automatic"
+    hires: Hires | None = None
 
     @classmethod
     def at(cls, resolution: str, sampler: str, spacing: str = "automatic") -> PromptDefaults:
@@ -82,7 +85,8 @@ def _checked(entry: Entry, defaults: PromptDefaults, problems: list[Problem]) ->
     """The prompt that `entry` describes; whatever is wrong with it is added to `problems`."""
     d = defaults
     made = SamplePrompt(
-        entry.prompt, d.negative_prompt, d.width, d.height, d.seed, d.steps, d.scale, d.sampler, d.spacing
+        entry.prompt, d.negative_prompt, d.width, d.height, d.seed, d.steps, d.scale, d.sampler, d.spacing,
+        d.hires,
     )  # fmt: skip
     if not entry.prompt:
         problems.append(_no_prompt(entry.line))

@@ -21,7 +21,7 @@ def prompt_warnings(prompts: Sequence[SamplePrompt], loads_networks: bool = Fals
         warning for number, prompt in enumerate(prompts, 1)
         for text in (prompt.prompt, prompt.negative_prompt)
         for warning in (
-            *_about_text(number, text), *about_networks(number, without_networks(text).networks, prompt.steps)
+            *_about_text(number, text), *about_networks(number, without_networks(text).networks, prompt)
         )
     ]  # fmt: skip
 
@@ -44,7 +44,7 @@ def _about_text(number: int, text: str) -> Iterator[Problem]:
     yield from _high_emphasis(number, tagged.prompt)
 
 
-def _networks_unloaded(number: int, networks: Sequence[NetworkTag], _steps: int) -> Iterator[Problem]:
+def _networks_unloaded(number: int, networks: Sequence[NetworkTag], _prompt: SamplePrompt) -> Iterator[Problem]:
     if networks:
         yield problem(
             "prompt_networks_unloaded",
@@ -54,7 +54,7 @@ def _networks_unloaded(number: int, networks: Sequence[NetworkTag], _steps: int)
         )  # fmt: skip
 
 
-def _about_networks(number: int, networks: Sequence[NetworkTag], steps: int) -> Iterator[Problem]:
+def _about_networks(number: int, networks: Sequence[NetworkTag], prompt: SamplePrompt) -> Iterator[Problem]:
     for tag in dict.fromkeys(networks):
         if max(abs(tag.unet), abs(tag.text_encoder)) > HIGH_WEIGHT:
             yield problem(
@@ -69,12 +69,13 @@ def _about_networks(number: int, networks: Sequence[NetworkTag], steps: int) -> 
                 "first step to the last. Write start= and stop= into it instead.",
                 number=number, text=tag.text,
             )  # fmt: skip
-        if not any(tag.acts(step, steps) for step in range(1, steps + 1)):
+        passes = prompt.steps, prompt.hires.steps_after(prompt.steps) if prompt.hires else 0
+        if not any(tag.acts(step, steps) for steps in passes for step in range(1, steps + 1)):
             yield problem(
                 "prompt_network_never_acts",
                 "Prompt {number}: {text} acts in none of the {steps} steps. It begins with step start= and ends before "
                 "step stop=.",
-                number=number, text=tag.text, steps=steps,
+                number=number, text=tag.text, steps=max(passes),
             )  # fmt: skip
         if tag.block_effects:
             yield problem(
