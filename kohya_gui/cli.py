@@ -41,7 +41,7 @@ AFTER_JOBS = {
 
 def words() -> dict[str, str]:
     """Return every command, and what it does."""
-    return {**BEFORE_JOBS, **{row.word: row.about for row in table.jobs()}, **AFTER_JOBS}
+    return {**BEFORE_JOBS, **{row.word: row.about for row in table.commands()}, **AFTER_JOBS}
 
 
 class UsageError(Exception):
@@ -228,8 +228,8 @@ def update_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def jobs_by_word() -> dict[str, table.Row]:
-    """Return the jobs that have their own command."""
-    return {row.word: row for row in table.jobs()}
+    """Return the jobs and tools that have their own command."""
+    return {row.word: row for row in table.commands()}
 
 
 def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:

@@ -45,9 +45,13 @@ def reference() -> str:
     parts = [INTRODUCTION, *(_section(TrainConfig, key, f"## {section.title} (`[{key}]`)")
                              for key, section in TrainConfig.sections().items())]
     parts.append(TOOLS_START)
+    told = {MergeLora.sections()["result"]}  # sections that several tools have are described once
     for row in table.tools():
         tool = table.job_of(row.name)
         parts.append(_section(tool, row.name, f"### {tool.title}: `{row.name}`\n\n{tool.__doc__}"))
+        others = {key: section for key, section in tool.sections().items() if key != row.name and section not in told}
+        parts += [_section(tool, key, f"#### {section.title} (`[{key}]`)") for key, section in others.items()]
+        told |= set(tool.sections().values())
     parts.append(_section(MergeLora, "result", "### Result (`[result]`)"))
     parts.append(SD_SCRIPTS + "".join(f"| `{fate.name}` | {fate.state} | {fate.note} |\n" for fate in fates()))
     return "\n".join(parts)

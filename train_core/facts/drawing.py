@@ -41,14 +41,14 @@ def examine_drawing(config: DrawPictures, _run_dir: Path | None) -> Findings:
     except UserError as error:
         return Findings(error.problems, ())
     files = {path: tag for one in drawn for tag, path in one.networks}
-    broken = [found for path, tag in files.items() for found in problems_of(partial(_look_into, tag, path))]
+    broken = [found for path, tag in files.items() for found in problems_of(partial(look_into, tag, path))]
     if (refused := unwritable(Path(config.drawn.draw_to) / "00000-0.png")) is not None:
         broken.append(refused)
     warnings = prompt_warnings([one.prompt for one in drawn], loads_networks=True)
     return Findings(tuple(broken), tuple(warnings), base=base)
 
 
-def _look_into(tag: NetworkTag, path: Path) -> None:
+def look_into(tag: NetworkTag, path: Path) -> None:
     """Raise UserError where the file cannot be what the tag takes it for."""
     if tag.kind == "hypernet":
         read_hypernetwork(path)

@@ -90,10 +90,7 @@ class DrawToSettings(Section, title="Pictures"):
     )
 
 
-class DrawPictures(
-    Tool, name="draw_pictures", title="Draw pictures", uses="device",
-    checks="train_core.facts.drawing:examine_drawing",
-):
+class DrawPictures(Tool, name="draw_pictures", uses="device", checks="train_core.facts.drawing:examine_drawing"):
     """Pictures of prompts, with any adapters, hypernetworks and embeddings; the base model is loaded once for all."""
 
     draw_pictures: DrawSettings = DrawSettings()

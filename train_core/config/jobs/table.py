@@ -15,23 +15,24 @@ JOBS = "train_core.config.jobs"
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A job: its name, where its settings' class is (`module:Class`), and, for one that is a word of its own in the
-    terminal, what the word does. The rest stands in the class."""
+    terminal, what the word does. A tool with such a word names it as its `command`. The rest stands in the class."""
 
     name: str
     settings: str
     about: str = ""
+    command: str = ""
 
     @property
     def word(self) -> str:
         """The command that starts the job in the terminal."""
-        return self.name.replace("_", "-")
+        return self.command or self.name.replace("_", "-")
 
 
 TRAIN = Row(
     name="train", settings=f"{JOBS}.train:TrainConfig",
     about="train from a TOML or JSON preset; any setting can be overridden by its name",
 )
-# In the order in which they are listed. Those that say what their word does take a settings file; the others are tools.
+# In the order in which they are listed. Those that say what their word does take a settings file; tools do not have to.
 OURS = (
     TRAIN,
     Row(
@@ -55,6 +56,10 @@ OURS = (
     Row(name="convert_model", settings=f"{JOBS}.tools:ConvertModel"),
     Row(name="create_embedding", settings=f"{JOBS}.embeddings:CreateEmbedding"),
     Row(name="draw_pictures", settings=f"{JOBS}.drawing:DrawPictures"),
+    Row(
+        name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid",
+        about="draw pictures for all combinations of epochs, weights, prompts and more; only missing ones are drawn",
+    ),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
@@ -81,14 +86,19 @@ def rows() -> tuple[Row, ...]:
     return tuple(_rows.values())
 
 
-def jobs() -> tuple[Row, ...]:
-    """The jobs that have their own command in the terminal."""
+def commands() -> tuple[Row, ...]:
+    """Jobs and tools that are a word of their own in the terminal."""
     return tuple(row for row in rows() if row.about)
+
+
+def jobs() -> tuple[Row, ...]:
+    """The jobs, tools aside."""
+    return tuple(row for row in rows() if row.about and not row.command)
 
 
 def tools() -> tuple[Row, ...]:
     """The tools for finished files and for pictures."""
-    return tuple(row for row in rows() if not row.about)
+    return tuple(row for row in rows() if not row.about or row.command)
 
 
 def job_of(key: str) -> type[Job]:

@@ -73,6 +73,17 @@ def without_networks(prompt: str) -> Tagged:
     return Tagged(_TAG.sub(take, prompt), tuple(networks), tuple(unread))
 
 
+def written(tag: NetworkTag) -> str:
+    """`tag` as it stands in a prompt."""
+    same = tag.unet == tag.text_encoder
+    strengths = [f"{tag.unet:g}"] if same else [f"te={tag.text_encoder:g}", f"unet={tag.unet:g}"]
+    others = {
+        "dyn": tag.rank, "lbw": tag.blocks, "lbwe": tag.block_effects, "start": tag.start, "stop": tag.stop,
+    }  # fmt: skip
+    said = [f"{name}={value}" for name, value in others.items() if value not in (None, "")]
+    return f"<{':'.join([tag.kind, tag.name, *strengths, *said])}>"
+
+
 def _read(found: re.Match[str]) -> NetworkTag | None:
     """The tag; None where its kind is unknown or a part of it has no meaning."""
     kind = KINDS.get(found[1].lower())

@@ -31,6 +31,20 @@ def after_epoch(name: str, epoch: int) -> str:
     return f"{name}-{epoch:06d}"
 
 
+def epoch_in(stem: str) -> int | None:
+    """The epoch in the name of a result, given without its ending; None for others, such as the last one's."""
+    found = re.search(r"-(\d{6})$", stem)
+    return int(found[1]) if found else None
+
+
+def by_age(path: Path) -> tuple[int, int, str]:
+    """A key that sorts the results of one run from the earliest to the last: epochs, then steps, then the final one."""
+    epoch, step = epoch_in(path.stem), re.search(r"-step(\d{8})$", path.stem)
+    if epoch is not None:
+        return 0, epoch, path.name
+    return (1, int(step[1]), path.name) if step else (2, 0, path.name)
+
+
 def after_step(name: str, step: int) -> str:
     """The name, without an ending, of what is saved after optimizer step `step`, counted from 1."""
     return f"{name}-step{step:08d}"

@@ -1,0 +1,134 @@
+"""Grids of pictures: their cells, that each picture is drawn once, and that what is there is not drawn again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.train_core.workshop.conftest import RunTool, Write, errors, model_file
+from train_core.facts.grids.folder import GridFacts, GridFolder
+
+SMALL = {"draw_resolution": "64", "draw_steps": 2, "draw_sampler": "ddim", "draw_scale": 3, "draw_on_cpu": True}
+
+
+@pytest.fixture
+def files(write: Write, tmp_path: Path) -> Path:
+    """Adapters of three epochs."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for epoch in (1, 2, 10):
+        write("fox", "sd1", seed=epoch).rename(folder / f"fox-{epoch:06d}.safetensors")
+    return folder
+
+
+@pytest.fixture
+def grid(run_tool: RunTool, files: Path, tmp_path: Path) -> Any:
+    """Draws a grid; gives its facts and the pictures that were drawn now."""
+
+    def drawn(*axes: str, prompts: str = "a cat", **settings: Any) -> tuple[GridFacts, list[str]]:
+        events = run_tool(
+            "draw_grid", draw_model=model_file("sd1"), grid_to=tmp_path / "grid", grid_axes=list(axes),
+            draw_prompts=prompts, **{"draw_folders": [files]} | SMALL | settings,
+        )  # fmt: skip
+        assert events[-1]["status"] == "completed"
+        facts = GridFolder(tmp_path / "grid").facts()
+        assert facts is not None
+        return facts, [Path(event["path"]).stem for event in events if event["kind"] == "sample"]
+
+    return drawn
+
+
+def pixels(tmp_path: Path, name: str) -> bytes:
+    return Image.open(GridFolder(tmp_path / "grid").picture(name)).tobytes()
+
+
+def test_three_epochs_by_three_weights_by_two_seeds_draw_weight_0_once_a_seed_and_a_new_epoch_its_cells_alone(
+    grid: Any, tmp_path: Path
+) -> None:
+    axes = ("file: fox-000001, fox-000002", "weight: 0, 0.5, 1", "seed: -1, 7")
+    facts, drawn = grid(*axes)
+    assert [(axis.kind, len(axis.labels)) for axis in facts.axes] == [("file", 2), ("weight", 3), ("seed", 2)]
+    assert len(facts.cells) == 12
+    assert len(set(facts.cells)) == len(drawn) == 2 + 2 * 2 * 2
+    assert set(facts.without) == {facts.cells[0], facts.cells[1]} == {facts.cells[6], facts.cells[7]}
+    assert len({pixels(tmp_path, name) for name in drawn}) == len(drawn)
+    again, now = grid("file: fox-*", *axes[1:])
+    assert again.axes[0].labels == ("fox-000001", "fox-000002", "fox-000010")
+    assert again.cells[:12] == facts.cells
+    assert sorted(now) == sorted(set(again.cells) - set(facts.cells))
+    assert len(now) == 4
+    assert grid("file: fox-*", *axes[1:])[1] == []
+
+
+def test_a_cell_is_the_picture_that_is_drawn_alone(
+    grid: Any, run_tool: RunTool, files: Path, tmp_path: Path
+) -> None:
+    facts, _ = grid("replace: 000001:0, 000001:1, 000002:1, 000010:1", prompts="a cat <lora:fox-000001:0>, (hat:1.2)",
+                    draw_seed=5)  # fmt: skip
+    assert facts.axes[0].labels == ("000001:0", "000001:1", "000002:1", "000010:1")
+    assert facts.without == (facts.cells[0],) * 4
+    events = run_tool(
+        "draw_pictures", draw_model=model_file("sd1"), draw_to=tmp_path / "alone", draw_folders=[files],
+        draw_prompts="a cat , (hat:1.2)\na cat <lora:fox-000010:1>, (hat:1.2)", draw_seed=5, **SMALL,
+    )  # fmt: skip
+    alone = [Path(event["path"]) for event in events if event["kind"] == "sample"]
+    cells = [GridFolder(tmp_path / "grid").picture(facts.cells[place]) for place in (0, 3)]
+    assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in cells]
+
+
+def test_a_column_without_the_adapter_comes_by_itself(grid: Any) -> None:
+    facts, _ = grid("file: fox-000001", draw_seed=1)
+    assert facts.axes[0].labels == ("", "fox-000001")
+    facts, _ = grid("weight: 1", prompts="a cat <lora:fox-000001:1>", draw_seed=1)
+    assert facts.axes[0].labels == ("", "1")
+    facts, _ = grid("replace: cat, dog", prompts="a cat <lora:fox-000001:1>\na cat, day <lora:fox-000001:1>",
+                    draw_seed=1)  # fmt: skip
+    assert [axis.kind for axis in facts.axes] == ["adapter", "replace", "prompt"]
+    assert len(facts.cells) == 8
+    assert facts.without[:4] == facts.cells[:4] == facts.without[4:]
+    facts, _ = grid("seed: 1, 2")
+    assert [axis.kind for axis in facts.axes] == ["seed"]
+
+
+def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: Write) -> None:
+    write("owl", "sd1", seed=9).rename(files / "owl.safetensors")
+    facts, drawn = grid(
+        "blocks: ALL, MIDD", "size: 64x64, 128x64", "Sampler: Euler a, DPM++ 2M Karras", "lora: none, owl:0.5",
+        prompts="a cat <lora:fox-000001:1>", draw_seed=1,
+    )  # fmt: skip
+    assert len(facts.cells) == 3 * 2 * 2 * 2
+    told = facts.pictures[facts.cells[-1]]
+    assert (told.width, told.height, told.sampler) == (128, 64, "dpmsolver++")
+    assert [(one.name, one.unet, one.blocks) for one in told.networks] == [("fox-000001", 1, "MIDD"), ("owl", 0.5, "")]
+    assert len(drawn) == len(set(facts.cells))
+    facts, _ = grid("steps: 1-2", "cfg: 2, 4", "negative: none, dark", "prompt: one, \"two, three\"", draw_seed=1)
+    told = facts.pictures[facts.cells[-1]]
+    assert (told.steps, told.scale, told.negative_prompt, told.prompt) == (2, 4, "dark", "two, three")
+
+
+@pytest.mark.parametrize(("axes", "code"), [
+    (["epoch: fox-000003"], "network_not_found"),
+    (["replace: dog, cow"], "grid_replace_missing"),
+    (["replace: cat, dog", "replace: cat, cow"], "grid_replace_removed"),
+    (["weight: 0, 1"], "grid_without_adapter"),
+    (["colour: red"], "grid_axis_unknown"),
+    (["seed:"], "grid_axis_empty"),
+    (["seed: 1", "Seeds: 2"], "grid_axis_twice"),
+    (["sampler: Euler b"], "grid_value_unreadable"),
+    (["file: owl-*"], "grid_value_unreadable"),
+    (["seed: 1-150", "steps: 1-150"], "grid_too_large"),
+    (["base: none.safetensors"], "model_file_missing"),
+    (["file: fox-000001", 'blocks: "1,2"'], "block_weights_unreadable"),
+])  # fmt: skip
+def test_what_cannot_work_is_refused_before_anything_is_drawn(
+    run_tool: RunTool, files: Path, tmp_path: Path, axes: list[str], code: str
+) -> None:
+    events = run_tool(
+        "draw_grid", draw_model=model_file("sd1"), grid_to=tmp_path / "grid", grid_axes=axes, draw_prompts="a cat",
+        draw_folders=[files], **SMALL,
+    )  # fmt: skip
+    assert code in errors(events)
+    assert not (tmp_path / "grid").exists()

@@ -1,0 +1,29 @@
+"""Settings of the tool that draws grids of pictures, to compare epochs, weights and whatever else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from train_core.config.job import Tool
+from train_core.config.jobs.drawing import DrawSettings
+from train_core.config.setting import Section, setting
+
+
+class GridSettings(Section, title="Grid"):
+    grid_axes: list[str] = setting(
+        [], "One axis per line: its kind, a colon, and its values. Kinds are file, weight, blocks, replace, prompt, "
+        "negative, seed, steps, scale, sampler, schedule, size, base, lora, embedding and hypernetwork; numbers may be "
+        "ranges such as 0.5-1 (+0.1). Several prompts are an axis too.", label="Axes", lines=4, required=True,
+    )  # fmt: skip
+    grid_to: str = setting(
+        "", "The folder of the grid. Pictures that are there already are not drawn again.", label="Folder",
+        path="output", required=True,
+    )
+
+
+class DrawGrid(Tool, name="draw_grid", uses="device", checks="train_core.facts.grids.checks:examine_grid"):
+    """Pictures for all combinations of epochs, weights, prompts and more, of which only missing ones are drawn."""
+
+    title: ClassVar[str] = "Grid of pictures"
+    draw_grid: GridSettings = GridSettings()
+    draw_pictures: DrawSettings = DrawSettings()
