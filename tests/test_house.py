@@ -18,7 +18,7 @@ from train_core.events.reading import KINDS
 
 FLOORS = (
     "kinds", "config", "events", "facts", "studio", "data", "models", "networks", "diffusion", "optim", "sampling",
-    "methods", "run", "captioning", "workshop", "jobs",
+    "methods", "run", "scoring", "captioning", "workshop", "jobs",
 )
 WITHOUT_TORCH = ("kinds", "config", "events", "facts", "studio")
 MOST_FILES = 25

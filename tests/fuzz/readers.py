@@ -53,6 +53,7 @@ from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
 from train_core.facts.run.folder_results import read_notes
 from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
+from train_core.facts.scores.scores import read_scores
 from train_core.models.files.embeddings import Origin, read_vectors, write_embedding
 from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
@@ -309,6 +310,14 @@ def embedding_picture(bands_alone: bool = False) -> bytes:
         return path.read_bytes()
 
 
+SCORES = (
+    b'{"version":1,"made_with":{"seed":0,"model":"m"},"files":[{"name":"a","sha256":"0f","epoch":1}],'
+    b'"pictures":{"held_out":[{"name":"a/1.png","content":"c","caption":"x"}]},'
+    b'"base":{"file":"","weight":0.0,"losses":{"held_out":[[1.0,0.5]]}},"points":[{"file":"a","weight":1.0,'
+    b'"losses":{"held_out":[[0.9,0.4]]},"measures":{"fidelity":{"state":"few","pictures":4,"value":0.1,"low":0.0,'
+    b'"high":0.2,"levels":[0.1,0.1]}}}]}'
+)
+
 READERS: dict[str, Reader] = {
     "embedding.safetensors": Reader("e.safetensors", (safetensors(None, emb_params=tensor(2, 8)),),
                                     lambda path, content: (look_into(path), read_vectors(path))),
@@ -424,5 +433,6 @@ READERS: dict[str, Reader] = {
     "strength": Reader("x", (b"0.8 MIDD", b"0.8:1,0,0"), of_text(lambda text: parse_strength(text, "SDXL"))),
     "own lines": Reader("x", (b"A:1,0,0\n# x\nB:0.5\n",), of_text(parse_own_lines)),
     "weights in prompts": Reader("x", (b"(a:1.2), [b], \\(c\\) ((d))",), of_text(parse_weighted)),
+    "scores": Reader("scores.json", (SCORES,), of_file(read_scores)),
     "rate change": Reader("x", (b"x0.1", b"1e-4"), of_text(parse_rate_change)),
 }  # fmt: skip

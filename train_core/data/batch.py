@@ -43,7 +43,10 @@ class Batch:
 
     def of_size(self, count: int) -> Batch:
         """A batch of `count` samples: these ones, again and again. Its loss is `count` / B times as large."""
-        rows = [row % len(self.indices) for row in range(count)]
+        return self.rows([row % len(self.indices) for row in range(count)])
+
+    def rows(self, rows: list[int]) -> Batch:
+        """A batch of these samples of it, in this order."""
 
         def taken(values: Tensor) -> Tensor:
             return values[torch.tensor(rows, device=values.device)]

@@ -43,6 +43,12 @@ def open_libraries(
     return replace(library, held_out=len(measured.entries)), measured
 
 
+def measured_folder(settings: DataSettings, folder: str, at_most: int, seed: int) -> Library:
+    """The images in `folder` as they are measured on, at most that many (0: all). Raises UserError as open_library."""
+    library = open_library(in_folder(settings, folder))
+    return capped(Library(tuple(_calm(entry) for entry in library.entries)), at_most, seed)
+
+
 def capped(library: Library, at_most: int, seed: int) -> Library:
     """At most that many images (0: all) from all over the library, the same ones for the same seed."""
     if not at_most or at_most >= len(library.entries):

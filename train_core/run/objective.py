@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.process import Process
 from train_core.diffusion.timesteps import TimestepSampler
+from train_core.facts.scores.measures import LEVELS
 from train_core.facts.seeds import seed_for
 from train_core.run.model_inputs import ModelInputs
 from train_core.run.preservation import Preservation
@@ -23,7 +24,6 @@ from train_core.run.preservation import Preservation
 # (noisy, t, captions, extras) -> prediction, see `Predictor`.
 Model = Callable[[Tensor, Tensor, list[str], Mapping[str, Tensor]], Tensor]
 
-LEVELS = 4  # noise levels at which `FixedObjective` measures each image
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -87,30 +87,37 @@ class FixedObjective:
     """The mean squared error at noise and noise levels that never change: to measure, not to train.
 
     It is plain: no weights, offsets or ranges of the training's loss, so that curves of different epochs and runs can
-    be laid over each other. Everything follows from `seed` and the image's index. Batches hold one image each, which
-    becomes one batch of its noise levels, so that training's batch size, workers and processes do not touch the result.
+    be laid over each other. Everything follows from `seed` and the image's index, whichever images it is measured with.
+    Validation measures one image at a time, so that training's batch size, workers and processes do not touch the
+    result's last bits either.
     """
 
     inputs: ModelInputs
     seed: int
 
     def loss(self, batch: Batch, model: Model) -> Tensor:
-        """The mean error (a scalar) of the one image in `batch` over its noise levels."""
-        index, process = int(batch.indices[0]), self.inputs.process
-        latents = self.inputs.family.to_latents(self.inputs.moments(batch)).expand(LEVELS, -1, -1, -1)
-        noise = self._noise(index, latents.shape[1:]).to(latents.device)
-        t = process.sample_t(levels_of(index)).to(latents.device)
-        prediction = model(self.inputs.noisy(latents, noise, t), t, batch.captions * LEVELS, self._extras(batch, index))
-        return (prediction.float() - process.target(latents, noise, t)).square().mean()
+        """The mean error (a scalar) of the images in `batch` over their noise levels."""
+        return self.errors(batch, model).mean()
 
-    def _extras(self, batch: Batch, index: int) -> dict[str, Tensor]:
+    def errors(self, batch: Batch, model: Model) -> Tensor:
+        """The mean error (B, LEVELS) of each image in `batch` at each of its noise levels, all seen at once."""
+        indices, process = batch.indices.tolist(), self.inputs.process
+        latents = self.inputs.family.to_latents(self.inputs.moments(batch)).repeat_interleave(LEVELS, dim=0)
+        noise = self._noise(indices, latents.shape[1:]).to(latents.device)
+        t = process.sample_t(torch.cat([levels_of(index) for index in indices])).to(latents.device)
+        captions = [caption for caption in batch.captions for _ in range(LEVELS)]
+        prediction = model(self.inputs.noisy(latents, noise, t), t, captions, self._extras(batch, indices))
+        squared = (prediction.float() - process.target(latents, noise, t)).square()
+        return squared.mean(dim=(1, 2, 3)).view(len(indices), LEVELS)
+
+    def _extras(self, batch: Batch, indices: Sequence[int]) -> dict[str, Tensor]:
         """Conditioning besides text, once for each noise level; a hole to fill is always the same."""
-        extras = self.inputs.extras(batch, lambda: [seed_for(self.seed, 0, index, "validation hole")])
+        extras = self.inputs.extras(batch, lambda: seeds_for(self.seed, 0, indices, "validation hole"))
         return {name: one.repeat_interleave(LEVELS, dim=0) for name, one in extras.items()}
 
-    def _noise(self, index: int, shape: torch.Size) -> Tensor:
-        seeds = [seed_for(self.seed, 0, index, f"validation noise {level}") for level in range(LEVELS)]
-        return noise_for(seeds, shape)
+    def _noise(self, indices: Sequence[int], shape: torch.Size) -> Tensor:
+        purposes = [f"validation noise {level}" for level in range(LEVELS)]
+        return noise_for([seed_for(self.seed, 0, index, purpose) for index in indices for purpose in purposes], shape)
 
 
 def levels_of(index: int) -> Tensor:

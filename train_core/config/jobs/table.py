@@ -60,6 +60,7 @@ OURS = (
         name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid",
         about="draw pictures for all combinations of epochs, weights, prompts and more; only missing ones are drawn",
     ),
+    Row(name="score", settings=f"{JOBS}.scoring:Score"),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),

@@ -1,0 +1,117 @@
+"""Losses of sets of pictures with whatever is attached to the model: latents are made once, noise never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from train_core.data.batch import Batch
+from train_core.data.dataset import training_data_of
+from train_core.data.encoder import Encoder
+from train_core.data.library import Library
+from train_core.data.order import BatchPlan
+from train_core.facts.images.image_files import content_hashes
+from train_core.facts.scores.scores import Losses, ScoredPicture
+from train_core.models.family import Conditioning, Family
+from train_core.run.model_inputs import ModelInputs
+from train_core.run.objective import LEVELS, FixedObjective
+
+DIGITS = 8  # of a loss, as it is written: more than fp32 has
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures to measure with, in batches on the model's device. The `indices` of batches number them, rising."""
+
+    pictures: tuple[ScoredPicture, ...]
+    batches: tuple[Batch, ...]
+
+    def reworded(self, change: Callable[[str], str]) -> PictureSet:
+        """The pictures whose captions `change` alters, with the altered ones; noise and levels stay each picture's."""
+        batches = []
+        for batch in self.batches:
+            captions = [change(caption) for caption in batch.captions]
+            rows = [row for row, caption in enumerate(captions) if caption != batch.captions[row]]
+            if rows:
+                batches.append(replace(batch.rows(rows), captions=[captions[row] for row in rows]))
+        kept = sorted(int(index) for batch in batches for index in batch.indices)
+        pictures = [self.pictures[index] for index in kept]
+        return PictureSet(
+            tuple(replace_caption(picture, change(picture.caption)) for picture in pictures), tuple(batches)
+        )
+
+
+def replace_caption(picture: ScoredPicture, caption: str) -> ScoredPicture:
+    """The same picture with another caption."""
+    return picture.model_copy(update={"caption": caption})
+
+
+def opened(
+    library: Library, family: Family, device: torch.device, batch_size: int, seed: int,
+    progress: Callable[[int, int], None],
+) -> PictureSet:  # fmt: skip
+    """The pictures of `library`, encoded unless that was done before; at most `batch_size` // LEVELS in a batch."""
+    dataset = library.entries[0].settings.dataset
+    encoder = None
+    if family.inpaints:  # every measurement hides a part of the picture itself
+        dataset = dataset.model_copy(update={"cache_latents": False})
+    else:
+        encoder = Encoder(family.vae_fingerprint(), lambda pixels: family.encode_images(pixels.to(device)))
+    plan = BatchPlan(seed, max(1, batch_size // LEVELS))
+    data = training_data_of(library, dataset, plan, encoder, progress)
+    batches = tuple(batch.mapped(lambda values: values.to(device)) for batch in data.epoch(0))
+    captions = {int(index): text for one in batches for index, text in zip(one.indices, one.captions, strict=True)}
+    contents = content_hashes([entry.path for entry in library.entries])
+    return PictureSet(
+        tuple(
+            ScoredPicture(
+                name=f"{entry.folder.name}/{entry.path.name}", content=contents[entry.path], caption=captions[index]
+            )
+            for index, entry in enumerate(library.entries)
+        ),
+        batches,
+    )
+
+
+class Measurer:
+    """Measures sets of pictures by `family` as it is at the moment, with noise that follows from `seed`."""
+
+    def __init__(self, inputs: ModelInputs, seed: int) -> None:
+        self._family: Family = inputs.family
+        self._objective = FixedObjective(inputs, seed)
+
+    @torch.no_grad()
+    def losses(self, pictures: PictureSet, progress: Callable[[int], None]) -> Losses:
+        """The loss of each picture at each noise level; `progress` hears how many predictions were made."""
+        found = torch.zeros(len(pictures.pictures), LEVELS)
+        places = {index: place for place, index in enumerate(sorted(_indices(pictures)))}
+        conditioned = Conditioned(self._family)
+        for batch in pictures.batches:
+            rows = [places[index] for index in batch.indices.tolist()]
+            found[rows] = self._objective.errors(batch, conditioned).float().cpu()
+            progress(len(rows) * LEVELS)
+        return tuple(tuple(float(f"{loss:.{DIGITS}g}") for loss in row) for row in found.tolist())
+
+
+class Conditioned:
+    """Predictions of `family` for captions, each of which is encoded once while nothing else is attached."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._known: dict[str, Conditioning] = {}
+
+    def __call__(self, noisy: Tensor, t: Tensor, captions: Sequence[str], extras: Mapping[str, Tensor]) -> Tensor:
+        """The prediction (B, C, h, w), see `Family.predict`."""
+        for caption in dict.fromkeys(captions):
+            if caption not in self._known:
+                self._known[caption] = self._family.encode_text([caption])
+        each = [self._known[caption] for caption in captions]
+        conditioning = {name: torch.cat([one[name] for one in each]) for name in each[0]}
+        return self._family.predict(noisy, t, conditioning, extras)
+
+
+def _indices(pictures: PictureSet) -> list[int]:
+    return [int(index) for batch in pictures.batches for index in batch.indices]
