@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from kohya_gui.form.controller import QUIET, FormController, Updates, stamp
-from kohya_gui.form.live import Answer
+from kohya_gui.form.live import Answer, read_json, readable
+from kohya_gui.form.opening import Dropped, Opened
+from kohya_gui.form.pictures import PROMPTS, open_picture
 from kohya_gui.form.reading import read_leniently
 from kohya_gui.form.session import Session
 from kohya_gui.form.widgets import build_form, key
@@ -41,6 +43,22 @@ class ToolForm(FormController):
         session = self.session(request)
         return self.fill(self.load_draft(session), session)
 
+    def open_dropped(self, dropped: Dropped, session: Session) -> Opened | None:
+        """The settings that a picture was drawn with, for a form that draws."""
+        if PROMPTS not in self.fields.widgets:
+            return None
+        return open_picture(dropped, self.complete(self.load_draft(session)), session.language, self.reach)
+
+    def put(self, request: gr.Request, sent: str, *shown: Any) -> Updates:
+        """Put values into the form that the page's script has written as JSON."""
+        given = readable(read_json(sent), self.fields.widgets)
+        if not given:
+            return gr.skip()
+        session, before = self.session(request), self.fields.read(shown)
+        values = {**before, **given}
+        self.keep(session, self.complete(values))
+        return self.fill(values, session, before)
+
     def start(self, request: gr.Request, *shown: Any) -> Updates:
         """Start the tool, which the page's script then shows, or say why it cannot start."""
         session, values = self.session(request), self.fields.read(shown)
@@ -60,9 +78,10 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
         for name, job in ((row.name, table.job_of(row.name)) for row in table.tools()):
             with gr.Tab(key(f"job.{name}.title"), id=name, elem_id=f"tool-{name}"):
                 place = gr.HTML(elem_id=f"{name}-stamp")
+                put = _picture_row(name) if any(one.name == PROMPTS for one in job.settings()) else None
                 fields = build_form(job, f"{name}-")
                 run = gr.Button(key("ui.tool.run"), variant="primary", elem_id=f"run-{name}")
-            built.append((job, fields, place, run))
+            built.append((job, fields, place, run, put))
     with gr.Accordion(key("ui.tool.blocks.title"), open=False, elem_id="own-blocks", elem_classes="section"):
         lines = gr.Textbox(lines=4, max_lines=20, show_label=False, info=key("ui.tool.blocks.help"),
                            elem_id="own-block-lines")
@@ -70,7 +89,7 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     gr.HTML(elem_id="tool-view")  # filled by assets/watch.js, which also shows and hides the button
     cancel = gr.Button(key("ui.tool.cancel"), elem_id="cancel-tool")
     forms: list[ToolForm] = []
-    for job, fields, place, run in built:
+    for job, fields, place, run, put in built:
         form = ToolForm(
             job=job, fields=fields, stamp=place, language=context.language, draft=job.job_name,
             reach=context.reach,
@@ -79,6 +98,8 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
         forms.append(form)
         form.connect_paths()
         run.click(form.start, fields.inputs, [place], **QUIET)
+        if put is not None:
+            put.change(form.put, [put, *fields.inputs], form.filled, **QUIET)
 
     def keep(request: gr.Request, text: str | None) -> None:
         keep_own_lines(text or "", Session.of(request, request.username or "", context.language))
@@ -94,6 +115,12 @@ def build_tools_tab(page: gr.Blocks, context: PageContext) -> None:
     page.load(opened, None, [lines, *(widget for form in forms for widget in form.filled)], **QUIET)
     cancel.click(end, None, None, **QUIET)
     save.click(keep, [lines], None, **QUIET)
+
+
+def _picture_row(name: str) -> gr.Textbox:
+    """The button that opens a picture, and the field through which assets/open.js puts its settings into the form."""
+    gr.Button(key("ui.picture.open"), size="sm", elem_id=f"{name}-open-picture", elem_classes="open-picture")
+    return gr.Textbox(elem_id=f"{name}-put", show_label=False, container=False)
 
 
 def cancel_tool(session: Session) -> None:

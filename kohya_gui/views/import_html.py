@@ -1,6 +1,9 @@
-"""The report on an imported file as one panel: what it is, what needs an answer, and what became of each key."""
+"""The report on an imported file as one panel: what it is, what needs an answer, and what became of each key; or of the
+facts in a picture."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -10,6 +13,7 @@ from kohya_gui.views.markup import joined
 from train_core.config.interop.imports.report import Import
 
 OPEN = ("needs", "not_understood")
+MOST_LEFT, LONGEST = 20, 200  # facts of a picture that are named, and letters of each
 
 
 def report_html(found: Import, language: str) -> Markup:
@@ -24,6 +28,24 @@ def report_html(found: Import, language: str) -> Markup:
         told=told,
         groups=joined(_group_html(group, language) for group in groups),
     )
+
+
+def picture_html(name: str, filled: int, missing: Sequence[str], left: Mapping[str, str], language: str) -> Markup:
+    """The report on the picture called `name`: `missing` models were not found, no setting has the facts `left`."""
+    notes = [text("ui.picture.missing", language, name=model) for model in missing]
+    rows = joined(
+        Markup("<dt>{}</dt><dd>{}</dd>").format(fact[:LONGEST], value[:LONGEST])
+        for fact, value in list(left.items())[:MOST_LEFT]
+    )
+    return Markup(
+        '<section class="import picture-said"><button type="button" class="close" aria-label="{close}">×</button>'
+        "<h3>{name}</h3><p>{filled}</p>{notes}{left}</section>"
+    ).format(
+        close=text("ui.close", language), name=name, filled=text("ui.picture.filled", language, count=filled),
+        notes=joined(Markup('<p class="import-note">{}</p>').format(note) for note in notes),
+        left=Markup('<p class="import-note">{}</p><dl>{}</dl>').format(text("ui.picture.left", language), rows)
+        if rows else "",
+    )  # fmt: skip
 
 
 def _count(group: Group) -> Markup:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import Browser, Locator, Page, expect
 from safetensors.torch import load_file
 
 from tests.gui.opening import open_page, settle
+from tests.gui.test_upload_in_browser import drop
 from tests.photographs import astronaut, coffee, hopper
 from tests.pictures import image_folder
 from tests.taggers import BLUE, RED, Tag, write_tagger
 from tests.tiny import tiny_file
 from tests.train_core.workshop.conftest import VERSIONS, random_adapter
 from train_core.config.places import app_dir
+from train_core.facts.prompts.hires import Hires
+from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.networks.files.adapter_file import save_adapter
+from train_core.sampling.png import parameters_text
 
 WORKING = 60_000  # milliseconds that a tool may take on a slow, busy machine
 
@@ -171,3 +177,31 @@ def test_own_block_weights_are_kept_and_used(page: Page, tmp_path: Path) -> None
     fill(page, "merge_lora", adapters=adapter(tmp_path / "a.safetensors"), strengths="face", save_to=result)
     run(page, "merge_lora")
     assert all("mid_block" in name for name in load_file(result))
+
+
+def test_a_picture_that_is_dropped_fills_the_form_of_drawing(page: Page, tmp_path: Path) -> None:
+    said = SamplePrompt("a 狐, (red:1.2)", "bad, ugly", 512, 768, 42, 24, 6.5, "dpmpp_2m_sde")
+    said, info = replace(said, hires=Hires(1.5, 0.55, 12, "Latent (bicubic)")), PngInfo()
+    info.add_text("parameters", parameters_text(said, "elsewhere", more={"RNG": "CPU"}))
+    Image.new("RGB", (8, 8)).save(tmp_path / "fox.png", pnginfo=info)
+    choose(page, "Draw pictures")
+    fill(page, "draw_pictures", draw_clip_skip=2)
+    drop(page, tmp_path / "fox.png")
+
+    def shown(name: str) -> Locator:
+        return page.locator(f"#draw_pictures-setting-draw_{name} :is(input,textarea)").first
+
+    for name, value in {
+        "prompts": "a 狐, (red:1.2)", "negative": "bad, ugly", "seed": "42", "steps": "24", "resolution": "512,768",
+        "sampler": "dpmpp_2m_sde", "spacing": "exponential", "clip_skip": "1", "hires_scale": "1.5",
+        "hires_steps": "12", "hires_upscaler": "Latent (bicubic)",
+    }.items():
+        expect(shown(name)).to_have_value(value)
+    report = page.locator("#draw_pictures-report")
+    expect(report).to_contain_text("elsewhere, which was not found")
+    expect(report).to_contain_text("RNG")
+    page.screenshot(path=tmp_path / "filled.png")
+    drop(page, named={"empty.png": b"nothing"})
+    expect(page.locator(".told").last).to_contain_text("empty.png does not say how it was drawn")
+    report.locator(".close").click()
+    expect(report).to_be_empty()

@@ -58,9 +58,10 @@ def _hires_facts(hires: Hires | None) -> dict[str, str | int]:
 
 
 def _quoted(value: object) -> str:
-    """`value` as text; as a JSON string where a comma, colon or line end would be taken for the next fact."""
+    """`value` as text; as a JSON string where it would be read as less, such as up to its comma."""
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",:\n") else text
+    is_plain = text == text.strip() and not any(sign in text for sign in ',:\n"')
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def epoch_mark(epoch: int) -> str:
