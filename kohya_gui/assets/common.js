@@ -76,4 +76,55 @@ window.crucible = {
     field.dispatchEvent(new Event("input", {bubbles: true}));
     field.dispatchEvent(new KeyboardEvent("keypress", {bubbles: true})); // what gradio takes for typing
   },
+  // Has a tab's scripts and frame loaded from the server when the tab is first shown, and the tab shown again to who
+  // loads the page again there. `place` is the id of what the frame is put into, `tab` that of the tab's button, `kept`
+  // the name under which the browser keeps that it is shown; `from` is where the routes lie that give the frame and words
+  // (`shell`) and, under `assets`, the `script` with its `start(words)`, and the `styles`.
+  loadLater({place, tab, kept, from, script, styles}) {
+    const isSeen = () => document.getElementById(place)?.offsetParent != null;
+    const address = (name) => new URL(`${from}/assets/${name}`, document.baseURI).href;
+    let loaded = null, waits = false, failed = false;
+    // Resolves once the browser has the style sheet, so that nothing is shown without it.
+    const style = (name) => new Promise((done) => {
+      if (document.querySelector(`link[href$="/${name}"]`)) return done(); // another tab has brought it
+      const link = Object.assign(document.createElement("link"), {rel: "stylesheet", href: address(name)});
+      link.onload = link.onerror = done;
+      document.head.append(link);
+    });
+    const load = async () => {
+      if (loaded || waits || failed || !isSeen()) return;
+      waits = true;
+      loaded = Promise.all([import(address(script)), crucible.post(`${from}/shell`, {}), ...styles.map(style)]);
+      try {
+        const [program, shell] = await loaded;
+        if (shell.error) { // the program is another one than this page
+          document.getElementById(place).innerHTML = shell.error;
+          loaded = null;
+          failed = true;
+          waits = false;
+          return;
+        }
+        document.getElementById(place).innerHTML = shell.html;
+        program.start(shell.words);
+        watch.disconnect();
+      } catch (error) {
+        loaded = null; // the server was away: the next press on a tab tries again
+        failed = true;
+        crucible.toast(error.message, true);
+      }
+      waits = false;
+    };
+    document.addEventListener("click", (event) => {
+      const pressed = event.target.closest && event.target.closest("#tabs > .tab-wrapper [role=tab]");
+      if (pressed) sessionStorage.setItem(kept, pressed.id === tab ? "1" : "");
+      if (loaded || !event.target.closest || !event.target.closest("[role=tab]")) return;
+      failed = false;
+      crucible.drawn(isSeen).then(load);
+    });
+    const watch = new MutationObserver(load);
+    watch.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"]});
+    load();
+    // Who loads the page again goes on where they were.
+    if (sessionStorage.getItem(kept)) crucible.drawn(() => document.getElementById(tab)).then((found) => found?.click());
+  },
 };

@@ -52,6 +52,14 @@ def text(key: str, language: str, **params: Any) -> str:
     return _Filler().vformat(template, (), params) if params else template
 
 
+def words_of(group: str, language: str) -> dict[str, str]:
+    """The texts that a tab's scripts say themselves, by their names without `ui.GROUP.`, with {placeholders}."""
+    beginning = f"ui.{group}."
+    return {
+        key.removeprefix(beginning): said for key, said in dictionary(language).items() if key.startswith(beginning)
+    }
+
+
 def translate(found: Problem, language: str) -> str:
     """The message of `found` in `language`; its own English text where that language has none."""
     template = dictionary(language).get(f"message.{found.code}")

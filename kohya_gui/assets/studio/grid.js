@@ -2,7 +2,7 @@
 
 import {
   set, on, at, say, made, button, remember, remembered, nameOf, markOf, shotOf, starsOf, nameOfMark, choose, toggle, extend, select, figure,
-  titleOf,
+  titleOf, addressOf,
 } from "./state.js";
 import {Thumbnails} from "./thumbnails.js";
 
@@ -11,7 +11,7 @@ export const SIGNS = {k: "✓", r: "✕", s: "»", ".": ""};
 let size = 0, columns = 1, width = 0, height = 0, sections = [], total = 0;
 let acts = {}, drawing = 0, drawnWidth = 0;
 const cells = new Map(), heads = new Map(), spare = []; // by picture, by group; cells to be used again
-const thumbnails = new Thumbnails();
+const thumbnails = new Thumbnails((pid) => addressOf(pid, "small"));
 const grid = () => at("studio-grid");
 const space = () => grid().firstElementChild;
 

@@ -1,6 +1,7 @@
 // The keys: which does what, the sheet that lists them, and how one is changed.
 
 import {set, at, say, made, button, remember, remembered, on, titleOf} from "./state.js";
+import {nameOfKey, isPlain} from "./key_names.js";
 
 const SHOTS = [1, 2, 3, 4, 5, 6];
 // Acts by name, with the key that each has until somebody changes it. Letters mean the key, with Shift or without it.
@@ -11,25 +12,8 @@ const USUAL = {
 const FIXED = /^(Shift\+)?(Arrow\w+|Page\w+|Home|End|Tab|Escape)$/;
 const NO_KEYS = ["Shift", "Control", "Alt", "Meta", "CapsLock", "Dead", "Unidentified"];
 const SHOWN = {Enter: "↵", Backspace: "⌫", Delete: "Del"};
-const NUMBERS = /^(Digit|Numpad)(\d)$/, LETTERS = /^Key([A-Z])$/;
-const PLACES = {Slash: "/", Minus: "-", Equal: "=", Comma: ",", Period: ".", Semicolon: ";", Quote: "'", Backquote: "`"};
 let own = {}, asking = null; // acts with another key; the act that gets the next one
 
-// What a key is called. Where an input method or another alphabet gives no Latin letter, its place on the keyboard says it.
-export function nameOfKey(event) {
-  let name = event.key === " " ? "Space" : event.key;
-  const foreign = name === "Process" || event.isComposing || (name.length === 1 && name.charCodeAt(0) > 126);
-  const letter = LETTERS.exec(event.code), number = NUMBERS.exec(event.code);
-  if (foreign && letter) name = letter[1];
-  else if (foreign && number) name = number[2];
-  else if (foreign && event.code === "Slash") name = event.shiftKey ? "?" : "/";
-  else if (foreign) name = PLACES[event.code] || name;
-  if (name.length > 1 || /[a-z\d]/i.test(name)) {
-    return `${event.shiftKey ? "Shift+" : ""}${name.length === 1 ? name.toUpperCase() : name}`;
-  }
-  return name; // a sign is another one with Shift
-}
-export const isPlain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
 export const keyOf = (act) => own[act] ?? USUAL[act];
 export const actOf = (key) => Object.keys(USUAL).find((act) => keyOf(act) === key);
 export const shownKey = (key) => (key === "+" ? key : key.split("+").map((one) => SHOWN[one] || one).join(" "));

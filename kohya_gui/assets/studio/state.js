@@ -1,5 +1,8 @@
 // The dataset that is open: its pictures in columns, in which order they are shown, which are chosen, and who wants to know.
 
+import {isSaid, keeper, say, teller} from "./elements.js";
+export {at, button, figure, made, say, setWords} from "./elements.js";
+
 export const set = {
   id: "", name: "", count: 0, sources: [], shots: [], tagger: "", listed: {count: 0, files: [], examples: []},
   revision: null, last: null, pictures: null, row: new Map(), // the columns, and the row in them of each picture
@@ -16,55 +19,11 @@ export const MARKS = {keep: "k", reject: "r", skip: "s", undecided: "."};
 export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter) || "undecided";
 
 // Whoever shows something listens here: "opened", "list", "marks", "current", "chosen", "counts", "captions", "mode", "shots", "boxes", "sheet".
-const listeners = {};
-export function on(names, listener) {
-  for (const name of names.split(" ")) (listeners[name] ??= []).push(listener);
-}
-export function tell(name, detail) {
-  for (const listener of listeners[name] || []) listener(detail);
-}
+export const {on, tell} = teller();
+export const {remember, remembered} = keeper("studio");
 
-let texts = {};
-export const setWords = (words) => { texts = words; };
-// The words called `name` with {placeholders} filled in; {count:plural} is the s of a plural.
-export function say(name, params = {}) {
-  return (texts[name] ?? name).replace(/\{(\w+)(:plural)?\}/g, (whole, key, plural) => {
-    if (!(key in params)) return whole;
-    return plural ? (String(params[key]) === "1" ? "" : "s") : shown(params[key]);
-  });
-}
 // The usual kinds of shots in the reader's language; what somebody has named is called so.
-export const titleOf = (shot) => texts[`kind_${shot.name}`] ?? shot.name;
-const shown = (value) => (typeof value === "number" ? value.toLocaleString(document.documentElement.lang || "en") : value);
-export const figure = shown;
-
-export const at = (id) => document.getElementById(id);
-// An element with children; what is given as text stays text.
-export function made(tag, properties = {}, ...children) {
-  const {data, ...rest} = properties;
-  const element = Object.assign(document.createElement(tag), rest);
-  Object.assign(element.dataset, data || {});
-  element.append(...children);
-  return element;
-}
-export function button(properties, ...children) {
-  return made("button", {type: "button", ...properties}, ...children);
-}
-
-export function remember(name, value) {
-  try {
-    localStorage.setItem(`crucible_studio_${name}`, JSON.stringify(value));
-  } catch {
-    // the browser keeps nothing; then it is as usual at the next visit
-  }
-}
-export function remembered(name, usual) {
-  try {
-    return JSON.parse(localStorage.getItem(`crucible_studio_${name}`)) ?? usual;
-  } catch {
-    return usual;
-  }
-}
+export const titleOf = (shot) => (isSaid(`kind_${shot.name}`) ? say(`kind_${shot.name}`) : shot.name);
 
 // One picture.
 export const nameOf = (pid) => set.pictures.name[set.row.get(pid)];

@@ -3,7 +3,8 @@
 import {set, MARKS, on, at, say, setWords, remember, remembered, setMode, choose, select, tell, figure, isCaptioned, nameOf, sizeOf, starsOf} from "./state.js";
 import {act, list, listSoon, mark, rate, shoot, startWatching} from "./asking.js";
 import {startGrid, moved, chooseAll, reveal} from "./grid.js";
-import {startKeys, showKeys, areShown, actOf, nameOfKey, isPlain} from "./keys.js";
+import {startKeys, showKeys, areShown, actOf} from "./keys.js";
+import {nameOfKey, isPlain} from "./key_names.js";
 import * as viewer from "./viewer.js";
 import {startSide} from "./side.js";
 import {startCaption, edit} from "./caption.js";

@@ -7,6 +7,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from kohya_gui.files.reach import Reach
+from kohya_gui.i18n.messages import words_of
 from kohya_gui.server.studio.asked import MOST_PATH, Asked, Found, meaningless, pictures_in, text_in, whole_in
 from kohya_gui.server.studio.box_answers import kinds
 from kohya_gui.server.studio.opened_sets import Studios
@@ -16,7 +17,7 @@ from kohya_gui.server.studio.updated import Program
 from kohya_gui.server.studio.word_answers import WordAnswers
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
-from kohya_gui.views.studio.frame import shell_html, words
+from kohya_gui.views.studio.frame import GROUP, shell_html
 from kohya_gui.views.studio.words import facet_text, notes_html, step_text
 from train_core.config.existing import is_file
 from train_core.config.places import app_dir
@@ -42,7 +43,7 @@ class Answers:
     def shell(self, _asked: Asked, language: str) -> Found:
         """The tab's frame, and the words that its scripts say. Raises UserError if these are of another program."""
         self._program.must_be_as_started()
-        return {"html": shell_html(language), "words": words(language)}
+        return {"html": shell_html(language), "words": words_of(GROUP, language)}
 
     def sets(self, _asked: Asked, _language: str) -> Found:
         """The datasets that there are; of those that are open, how many pictures are kept."""

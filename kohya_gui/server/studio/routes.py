@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from kohya_gui.files.reach import Reach
 from kohya_gui.runs.devices import usable_cores
 from kohya_gui.server.answering import answer
+from kohya_gui.server.assets import asset_route
 from kohya_gui.server.studio.answers import Answers
 from kohya_gui.server.studio.asked import Asked, Found
 from kohya_gui.server.studio.box_answers import BoxAnswers
@@ -30,8 +31,6 @@ from train_core.facts.models.thumbnails import whole_picture
 from train_core.studio.thumbnails import thumbnail
 
 MOST_DECODERS = 8  # threads, each of which keeps memory that pictures needed once
-ASSETS = Path(__file__).parents[2] / "assets" / "studio"
-TYPES = {".js": "text/javascript", ".css": "text/css"}
 OF_SOURCES = ("add_source", "remove_source", "forget", "take_listed", "place", "added", "to_data")
 # What browsers show by themselves; anything else is sent to them as PNG.
 SHOWN = {
@@ -95,7 +94,7 @@ def studio_routes(
         *(route(name, getattr(answers.words, name)) for name in ("complete", "categories", "put_categories")),
         route("coverage", CoverageAnswers(answers.listing).coverage),
         *(route(name, getattr(sources, name)) for name in OF_SOURCES),
-        Route("/data/assets/{name}", _asset),
+        asset_route("/data", "studio"),
         picture("small", _thumbnail),
         picture("full", _whole),
         Route("/data/{set}/erased/{picture:int}", erased),
@@ -126,13 +125,6 @@ def _png(picture: Image.Image, headers: Mapping[str, str]) -> Response:
     content = io.BytesIO()
     picture.save(content, "PNG", compress_level=1)
     return Response(content.getvalue(), media_type="image/png", headers=dict(headers))
-
-
-def _asset(request: Request) -> Response:
-    """A script or a style sheet, by its name alone."""
-    files = {file.name: file for file in ASSETS.glob("*") if file.suffix in TYPES}
-    found = files.get(request.path_params["name"])
-    return _nothing() if found is None else FileResponse(found, media_type=TYPES[found.suffix], headers=FRESH)
 
 
 def _nothing() -> Response:

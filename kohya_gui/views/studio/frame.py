@@ -6,7 +6,7 @@ from typing import get_args
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import dictionary, text
+from kohya_gui.i18n.messages import text
 from kohya_gui.views.markup import joined
 from kohya_gui.views.picker_html import ICONS
 from kohya_gui.views.studio.categories import categories_html
@@ -27,13 +27,6 @@ FILTERS = (
     ("text", "text"), ("box:face", "box"), ("rating>=4", "rating"),
 )  # fmt: skip
 BULK = ("add", "remove", "rename", "front", "replace", "bind", "sort")
-
-
-def words(language: str) -> dict[str, str]:
-    """What the scripts say themselves, by names without `ui.data.`, with {placeholders}."""
-    known = dictionary(language)
-    group = f"ui.{GROUP}."
-    return {key.removeprefix(group): said for key, said in known.items() if key.startswith(group)}
 
 
 def shell_html(language: str) -> Markup:

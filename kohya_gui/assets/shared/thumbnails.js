@@ -1,19 +1,19 @@
 // Thumbnails: fetched few at a time, so that what is pressed meanwhile does not wait behind them; what is in view comes first.
 
-import {addressOf} from "./state.js";
-
 const AT_ONCE = 4; // a browser has six connections to a server
 const AGAIN = 5000; // milliseconds after which one that did not come may be tried again, when it is next drawn
 
 export class Thumbnails {
-  constructor() {
+  // `addressOf` gives the address of the small copy of a picture.
+  constructor(addressOf) {
+    this.addressOf = addressOf;
     this.loading = new Set();
     this.waiting = [];
   }
 
   // Has cells show their pictures: [[cell, picture, how far it is from the middle], …].
   want(cells) {
-    this.waiting = cells.filter(([cell, pid]) => cell.dataset.shown !== addressOf(pid, "small"))
+    this.waiting = cells.filter(([cell, pid]) => cell.dataset.shown !== this.addressOf(pid))
       .sort((one, other) => one[2] - other[2]);
     this.next();
   }
@@ -31,7 +31,7 @@ export class Thumbnails {
   next() {
     while (this.waiting.length && this.loading.size < AT_ONCE) {
       const [cell, pid] = this.waiting.shift();
-      const address = addressOf(pid, "small"), image = cell.firstElementChild;
+      const address = this.addressOf(pid), image = cell.firstElementChild;
       if (cell.dataset.pid !== String(pid) || cell.dataset.shown === address) continue;
       this.loading.add(cell);
       cell.dataset.shown = address;
