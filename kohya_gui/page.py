@@ -17,6 +17,7 @@ from kohya_gui.i18n.messages import page_translations, text
 from kohya_gui.tabs.about import build_about_tab, guides, hidden_guides
 from kohya_gui.tabs.context import PageContext
 from kohya_gui.tabs.data import build_data_tab
+from kohya_gui.tabs.evaluate import build_evaluate_tab
 from kohya_gui.tabs.runs import build_runs
 from kohya_gui.tabs.settings import build_settings_tab
 from kohya_gui.tabs.tensorboard import build_tensorboard_tab
@@ -62,6 +63,8 @@ def build_page(context: PageContext) -> gr.Blocks:
                 build_data_tab()
             with gr.Tab(key("ui.tab.runs"), id="runs", elem_id="tab-runs"):
                 runs = build_runs()
+            with gr.Tab(key("ui.tab.evaluate"), id="evaluate", elem_id="tab-evaluate"):
+                build_evaluate_tab()
             with gr.Tab(key("ui.tab.tools"), id="tools", elem_id="tab-tools"):
                 build_tools_tab(page, context)
             with gr.Tab(key("ui.tab.tensorboard"), id="tensorboard", elem_id="tab-tensorboard") as tensorboard:

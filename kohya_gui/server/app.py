@@ -30,6 +30,7 @@ from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.queue.runner import BackgroundRunner
 from kohya_gui.runs.registry import AT_WORK
 from kohya_gui.server.board import Board, font
+from kohya_gui.server.evaluate.routes import evaluate_routes
 from kohya_gui.server.files import file_routes
 from kohya_gui.server.forms import form_routes
 from kohya_gui.server.gradio_files import gradio_file_routes, preloads
@@ -138,7 +139,8 @@ def page_app(
             *our_routes(board, forms, options.language), *run_routes(options.language),
             *preference_routes(options.language, hosts), *file_routes(forms, options, has_screen),
             *upload_routes(options), *model_routes(reach_of(options), options.language),
-            *studio_routes(options.language, reach_of(options)), *gradio_file_routes(),
+            *studio_routes(options.language, reach_of(options)), *evaluate_routes(options.language),
+            *gradio_file_routes(),
         ],
     )  # fmt: skip
     login = Login(options.username, options.password) if options.username and options.password else None

@@ -18,7 +18,7 @@ from kohya_gui.server.login import COOKIE, Attempts, safe_cookie
 # Whatever is not named here is closed: gradio also offers uploads, a proxy, recordings, its login's token, …
 PUBLIC = ("", "login", "static", "assets", "svelte", "theme.css", "favicon.ico", "robots.txt", "manifest.json")
 OURS = ("tensorboard", "font-roboto", "pictures", "thumbnails", "form", "runs", "preferences", "files",
-        "data")
+        "data", "evaluate")
 API_PUBLIC = ("theme.css",)
 API = ("info", "openapi.json", "login_check", "user", "app_id", "queue", "heartbeat", "cancel", "reset", "call", "run",
        "api", "component_server", "custom_component", "startup-events")  # fmt: skip

@@ -16,7 +16,10 @@ def selectors(css: str) -> list[str]:
     return [one.strip() for of_one_rule in lists for one in re.split(r",(?![^()]*\))", of_one_rule)]
 
 
-@pytest.mark.parametrize(("folder", "place"), [("opened", "#run-details"), ("studio", "#studio")])
+PLACES = [("opened", "#run-details"), ("studio", "#studio"), ("evaluate", "#evaluate")]
+
+
+@pytest.mark.parametrize(("folder", "place"), PLACES)
 def test_every_rule_of_what_is_loaded_later_is_about_its_own_place(folder: str, place: str):
     """Its words, such as `.stage`, have another meaning elsewhere."""
     found = [one for path in sorted(ASSETS.glob(f"{folder}/*.css")) for one in selectors(path.read_text("utf-8"))]

@@ -47,6 +47,11 @@ def tools_dir() -> Path:
     return home() / "tools"
 
 
+def evaluations_dir() -> Path:
+    """One folder for each grid of pictures that was drawn from the page."""
+    return home() / "evaluations"
+
+
 def caches_dir() -> Path:
     """Latents and hashes; may be deleted at any time between runs."""
     return home() / "caches"

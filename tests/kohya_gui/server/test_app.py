@@ -19,6 +19,7 @@ from starlette.routing import Route
 from kohya_gui.files.reach import EVERYWHERE
 from kohya_gui.options import PageOptions
 from kohya_gui.server import app, listener
+from kohya_gui.server.evaluate.routes import evaluate_routes
 from kohya_gui.server.studio.routes import studio_routes
 from tests.kohya_gui.server.serving import RUN, served
 from train_core.config.places import runs_dir
@@ -150,9 +151,11 @@ def test_a_stranger_is_sent_away(stranger, path):
     assert stranger.get(path, cookies=forged).status_code == 401
 
 
-def test_a_stranger_is_sent_away_from_every_route_of_the_data_tab(stranger):
-    routes = [route for route in studio_routes("en", EVERYWHERE) if isinstance(route, Route)]
-    assert len(routes) > 30
+def test_a_stranger_is_sent_away_from_every_route_of_the_tabs_that_are_loaded_later(stranger):
+    routes = [
+        route for route in (*studio_routes("en", EVERYWHERE), *evaluate_routes("en")) if isinstance(route, Route)
+    ]
+    assert len(routes) > 40
     for route in routes:
         path = re.sub(r"\{[^}]*\}", "1", route.path)
         for method in route.methods or ():

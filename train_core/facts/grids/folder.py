@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from train_core.config.untrusted import DATA_BYTES, NotReadable, json_of, reason
 from train_core.config.whole_files import write_text
 
 GRID_FILE, PICTURES = "grid.json", "pictures"
+PICTURE_NAME = re.compile(r"[\w-]{1,100}", re.ASCII)  # a file elsewhere cannot be called so
 
 
 class _Stored(BaseModel):
@@ -74,6 +76,9 @@ class GridFacts(_Stored):
             count *= len(axis.labels)
         if len(self.cells) != count or len(self.without) != count:
             raise ValueError(f"{len(self.cells)} cells instead of {count}")
+        odd = [name for name in self.pictures if not PICTURE_NAME.fullmatch(name)]
+        if odd:
+            raise ValueError(f"{odd[0]} is no name of a picture")
         unknown = {*self.cells, *self.without} - self.pictures.keys()
         if unknown:
             raise ValueError(f"no picture {min(unknown)}")

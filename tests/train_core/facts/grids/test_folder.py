@@ -33,6 +33,7 @@ def test_what_is_written_is_read_and_pictures_are_found_by_name(tmp_path: Path) 
 
 @pytest.mark.parametrize("change", [
     {"cells": ["aaaaaaaa"]}, {"cells": ["aaaaaaaa", "cccccccc"]}, {"axes": "none"}, {"pictures": {"aaaaaaaa": {}}},
+    {"pictures": {name: PICTURE.model_dump(mode="json") for name in ("aaaaaaaa", "bbbbbbbb", "../cccccccc")}},
 ])  # fmt: skip
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, change: dict) -> None:
     stored = {**GRID.model_dump(mode="json"), **change}

@@ -1,0 +1,140 @@
+// The evaluation that is open: its axes and pictures, which of its cells are shown where, and which of them is chosen.
+
+import {keeper, say, teller} from "./elements.js";
+
+export const grid = {
+  id: "", name: "", stamp: "", sum: null, ratio: 1, axes: [], names: [], cells: [], without: [],
+  drawn: "", marks: [], ranking: [], // of pictures, which are places in `names`
+  across: -1, down: -1, at: [], // the axes that are columns and rows, -1 for none, and the value of each of the others
+  row: 0, column: 0, // what is chosen
+};
+export const MARKS = {good: "g", bad: "b", none: "."};
+export const SIGNS = {g: "✓", b: "✕", ".": ""};
+export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter);
+
+// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn".
+export const {on, tell} = teller();
+export const {remember, remembered} = keeper("evaluate");
+
+const KINDS_DOWN = ["replace", "prompt", "weight"], KINDS_ACROSS = ["file", "weight"]; // the usual ones first
+const NUMBERED = ["weight", "seed", "steps", "scale"]; // kinds whose labels say nothing by themselves
+let strides = [], base = ""; // how far apart neighbours on each axis are; where pictures without the adapter stand
+
+export function takeGrid(found) {
+  const same = found.id === grid.id;
+  Object.assign(grid, found, {marks: [...found.marks]});
+  strides = grid.axes.map((_, axis) => grid.axes.slice(axis + 1).reduce((count, one) => count * one.labels.length, 1));
+  const kept = same ? grid : remembered(`at_${grid.id}`, {});
+  const long = grid.axes.map((_, axis) => axis).filter((axis) => grid.axes[axis].labels.length > 1);
+  const firstOf = (kinds, axes) => kinds.map((kind) => axes.find((axis) => grid.axes[axis].kind === kind)).find((axis) => axis !== undefined)
+    ?? axes.reduce((most, axis) => (most < 0 || grid.axes[axis].labels.length > grid.axes[most].labels.length ? axis : most), -1);
+  const fits = (axis) => Number.isInteger(axis) && axis >= -1 && axis < grid.axes.length;
+  if (fits(kept.across) && fits(kept.down) && (kept.across !== kept.down || kept.across < 0)) {
+    [grid.across, grid.down] = [kept.across, kept.down];
+  } else {
+    grid.across = firstOf(KINDS_ACROSS, long);
+    grid.down = firstOf(KINDS_DOWN, long.filter((axis) => axis !== grid.across));
+  }
+  grid.at = grid.axes.map((axis, number) => clamp((kept.at || [])[number], axis.labels.length));
+  [grid.row, grid.column] = [kept.row ?? 0, kept.column ?? 0];
+  arrange();
+  if (!("row" in kept) && isBase(grid.row, grid.column)) choose(base === "row" ? 1 : 0, base === "column" ? 1 : 0);
+}
+const clamp = (value, count) => Math.max(0, Math.min(count - 1, Number(value) || 0));
+
+export function takeState({drawn, marks, ranking, sum}) {
+  const newly = drawn !== grid.drawn;
+  Object.assign(grid, {drawn, ranking, sum, marks: [...marks]});
+  if (newly) tell("drawn");
+  tell("marks");
+}
+
+// Works out what stands where after the axes, or the values of those that are not shown, have changed.
+export function arrange() {
+  const rows = lengthOf(grid.down), columns = lengthOf(grid.across);
+  const ways = [];
+  if (columns > 1 && alike(rows, columns, false)) ways.push("column");
+  if (rows > 1 && alike(columns, rows, true)) ways.push("row");
+  if (grid.axes[grid.down]?.kind === "file") ways.reverse(); // beside the first epoch, if it can be chosen
+  base = ways[0] || "";
+  keepInside(grid.row, grid.column);
+  tell("layout");
+  tell("chosen");
+}
+const lengthOf = (axis) => (axis < 0 ? 1 : grid.axes[axis].labels.length);
+
+// Whether without the adapter all pictures of a row (of a column, if `turned`) are the same one.
+function alike(lines, length, turned) {
+  for (let line = 0; line < lines; line++) {
+    const first = grid.without[turned ? placeOf(0, line) : placeOf(line, 0)];
+    for (let other = 1; other < length; other++) {
+      if (grid.without[turned ? placeOf(other, line) : placeOf(line, other)] !== first) return false;
+    }
+  }
+  return true;
+}
+
+// The place in `cells` of values of the axes that are shown.
+function placeOf(down, across) {
+  return grid.at.reduce((place, value, axis) => (
+    place + strides[axis] * (axis === grid.down ? down : axis === grid.across ? across : value)
+  ), 0);
+}
+
+// What is shown: the first column, or the first row, may be that without the adapter.
+export const shape = () => ({
+  rows: lengthOf(grid.down) + (base === "row" ? 1 : 0), columns: lengthOf(grid.across) + (base === "column" ? 1 : 0),
+});
+export const isBase = (row, column) => (base === "row" && row === 0) || (base === "column" && column === 0);
+const inside = (row, column) => placeOf(Math.max(0, row - (base === "row" ? 1 : 0)), Math.max(0, column - (base === "column" ? 1 : 0)));
+export const pictureAt = (row, column) => (isBase(row, column) ? grid.without : grid.cells)[inside(row, column)];
+export const withoutAt = (row, column) => grid.without[inside(row, column)];
+export const isDrawn = (picture) => grid.drawn[picture] === "1";
+export const markOf = (picture) => grid.marks[picture] || ".";
+
+export function labelOf(axis, number, hasBase) {
+  if (hasBase && number === 0) return say("without_label");
+  return axis < 0 ? "" : grid.axes[axis].labels[number - (hasBase ? 1 : 0)];
+}
+export const columnLabel = (column) => labelOf(grid.across, column, base === "column");
+export const rowLabel = (row) => labelOf(grid.down, row, base === "row");
+// The axes that are neither columns nor rows, and have something to choose.
+export const others = () => grid.axes.map((_, axis) => axis).filter((axis) => axis !== grid.across && axis !== grid.down && grid.axes[axis].labels.length > 1);
+// A label by itself, where it is a number with what that counts.
+const titled = (axis, label) => (label && NUMBERED.includes(grid.axes[axis]?.kind) ? `${grid.axes[axis].title} ${label}` : label);
+// What a cell shows, in words.
+export function about(row, column) {
+  const shown = [base === "column" && column === 0 ? columnLabel(column) : titled(grid.across, columnLabel(column))];
+  shown.push(base === "row" && row === 0 ? rowLabel(row) : titled(grid.down, rowLabel(row)));
+  return [...shown, ...others().map((axis) => titled(axis, grid.axes[axis].labels[grid.at[axis]]))].filter(Boolean).join(" · ");
+}
+
+function keepInside(row, column) {
+  const {rows, columns} = shape();
+  [grid.row, grid.column] = [clamp(row, rows), clamp(column, columns)];
+}
+export function choose(row, column) {
+  keepInside(row, column);
+  tell("chosen");
+}
+export const chosen = () => pictureAt(grid.row, grid.column);
+
+export function setAxes(across, down) {
+  if (across === down && across >= 0) [across, down] = [grid.down === across ? across : grid.across, grid.down];
+  [grid.across, grid.down] = [across, down];
+  [grid.row, grid.column] = [0, 0];
+  arrange();
+}
+export function setValue(axis, value) {
+  grid.at[axis] = value;
+  arrange();
+}
+export function keepPlace() {
+  const {across, down, at, row, column} = grid;
+  remember(`at_${grid.id}`, {across, down, at, row, column});
+}
+
+// Where a picture comes from: the server, unless the file brings it along.
+export const addressOf = (picture, kind) => (
+  grid.addresses ? grid.addresses[picture] : `evaluate/${encodeURIComponent(grid.id)}/${kind}/${grid.names[picture]}`
+);

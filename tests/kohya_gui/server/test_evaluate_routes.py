@@ -1,0 +1,126 @@
+"""The routes of the Evaluate tab: the evaluations there are, cells and marks, pictures, and what nobody may ask for."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from kohya_gui.server.evaluate.routes import evaluate_routes
+from tests.grids import draw, grid_folder
+from train_core.config.places import evaluations_dir
+from train_core.facts.grids.folder import GRID_FILE
+from train_core.facts.grids.marks import read_marks
+
+AXES = {"file": ("1", "2", "3"), "weight": ("0.5", "1"), "seed": ("7", "8")}
+HOSTILE = "</dd><script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(Starlette(routes=evaluate_routes("en")))
+
+
+def ask(client: TestClient, name: str, **asked: Any) -> dict[str, Any]:
+    answer = client.post(f"/evaluate/{name}", json=asked)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_evaluations_are_listed_the_newest_first_and_a_broken_one_says_why(client: TestClient) -> None:
+    assert ask(client, "list") == {"evaluations": []}
+    grid_folder(evaluations_dir() / "fox", AXES, missing=(4, 5))
+    broken = evaluations_dir() / "broken" / GRID_FILE
+    broken.parent.mkdir()
+    broken.write_text("{}", encoding="utf-8")
+    (evaluations_dir() / "no grid").mkdir()
+    other, fox = ask(client, "list")["evaluations"]
+    assert other["name"] == "broken"
+    assert "cannot be read" in other["refused"]
+    assert (fox["id"], fox["cells"], fox["drawn"]) == ("fox", 12, 10)
+    assert fox["axes"] == [["Epoch", 3], ["Weight", 2], ["Seed", 2]]
+    assert len(fox["shown"]) == 4
+
+
+def test_cells_stand_by_their_axes_and_appear_while_they_are_drawn(client: TestClient) -> None:
+    folder = grid_folder(evaluations_dir() / "fox", AXES, missing=(4,))
+    facts = folder.facts()
+    assert facts is not None
+    opened = ask(client, "open", id="fox")
+    names = opened["names"]
+    assert [names[place] for place in opened["cells"]] == list(facts.cells)
+    assert [names[place] for place in opened["without"]] == list(facts.without)
+    assert opened["ratio"] == 1.5
+    assert [place for place, drawn in enumerate(opened["drawn"]) if drawn == "0"] == [opened["cells"][4]]
+    assert ask(client, "pulse", id="fox", sum=opened["sum"]) == {"stamp": opened["stamp"]}
+    draw(folder, facts.cells[4])
+    later = ask(client, "pulse", id="fox", sum=opened["sum"])
+    assert set(later["drawn"]) == {"1"}
+    folder.write(facts.model_copy(update={"seeds": (7, 8)}))
+    assert ask(client, "pulse", id="fox", sum=later["sum"])["stamp"] != opened["stamp"]
+
+
+def test_marks_are_kept_and_rank_epochs_and_weights_but_no_seeds(client: TestClient) -> None:
+    folder = grid_folder(evaluations_dir() / "fox", AXES)
+    opened = ask(client, "open", id="fox")
+    names, cells = opened["names"], opened["cells"]
+    for place, mark in ((4, "good"), (5, "good"), (0, "good"), (1, "bad"), (6, "bad"), (6, "none")):
+        found = ask(client, "mark", id="fox", picture=names[cells[place]], mark=mark)
+    assert len(read_marks(folder.path)) == 4
+    assert found["marks"].count("g") == 3
+    assert found["marks"].count("b") == 1
+    ranked = {one["axis"]: [(value, good, bad) for value, good, bad, *_ in one["values"]] for one in found["ranking"]}
+    assert ranked == {0: [(1, 2, 0), (0, 1, 1), (2, 0, 0)], 1: [(0, 3, 1), (1, 0, 0)]}
+    again = TestClient(Starlette(routes=evaluate_routes("en")))
+    assert ask(again, "open", id="fox")["marks"] == found["marks"]
+
+
+def test_pictures_come_whole_and_small_and_are_kept_by_browsers(client: TestClient) -> None:
+    folder = grid_folder(evaluations_dir() / "fox", AXES, missing=(0,))
+    facts = folder.facts()
+    assert facts is not None
+    drawn, missing = facts.cells[1], facts.cells[0]
+    Image.new("RGB", (700, 350), "navy").save(folder.picture(drawn))
+    whole, small = (client.get(f"/evaluate/fox/{kind}/{drawn}") for kind in ("full", "small"))
+    assert whole.content == folder.picture(drawn).read_bytes()
+    assert Image.open(io.BytesIO(small.content)).size == (320, 160)
+    assert all("immutable" in answer.headers["cache-control"] for answer in (whole, small))
+    assert client.get(f"/evaluate/fox/full/{missing}").status_code == 404
+
+
+@pytest.mark.parametrize("id", ["", ".", "..", "../fox", "..\\fox", "fox/../fox", "none", "fo\0x"])
+def test_what_is_no_evaluation_is_refused_in_words(client: TestClient, id: str) -> None:
+    grid_folder(evaluations_dir() / "fox", AXES)
+    for name in ("open", "pulse", "mark", "facts"):
+        assert "no longer there" in ask(client, name, id=id)["error"]
+
+
+def test_nothing_but_pictures_of_the_grid_is_given_or_marked(client: TestClient) -> None:
+    folder = grid_folder(evaluations_dir() / "fox", AXES)
+    Image.new("RGB", (8, 8)).save(folder.picture("another"))
+    for address in ("fox/full/another", "fox/full/..%2F..%2Fgrid.json", "..%2Fevaluations%2Ffox/full/another",
+                    "fox/small/another", "assets/..%2F..%2Fpage.py"):  # fmt: skip
+        assert client.get(f"/evaluate/{address}").status_code == 404
+    for asked in ({"picture": "another", "mark": "good"}, {"picture": ["x"], "mark": "good"}, {"mark": []}):
+        assert "error" in ask(client, "mark", id="fox", **asked)
+    assert read_marks(folder.path) == {}
+
+
+def test_a_hostile_prompt_is_shown_as_text(client: TestClient) -> None:
+    folder = grid_folder(evaluations_dir() / "fox", AXES, prompt=HOSTILE)
+    facts = folder.facts()
+    assert facts is not None
+    html = ask(client, "facts", id="fox", picture=facts.cells[0])["html"]
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "Euler a" in html
