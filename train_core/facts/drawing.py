@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from train_core.facts.prompts.network_files import NamedFiles, is_embedding
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import MAX_SIDE, MIN_SIDE, PromptDefaults, SamplePrompt, parse_prompts
 from train_core.facts.prompts.prompt_warnings import prompt_warnings
+from train_core.facts.prompts.wildcards import Wildcards, has_choices
 from train_core.facts.run.writable import unwritable
 from train_core.kinds import KINDS
 
@@ -65,9 +66,17 @@ def look_into(tag: NetworkTag, path: Path) -> None:
 
 
 def to_draw(settings: DrawSettings, base: BaseFiles) -> list[ToDraw]:
-    """The prompts and the files that they name. Raises UserError for bad prompts, block weights, and missing files."""
-    files = NamedFiles.within(settings.draw_folders)
-    return with_files(prompts_of(settings, base), files, base.model.family)
+    """The prompts and the files that they name. Raises UserError for bad prompts, block weights, and missing files.
+
+    What a random seed is to choose in a prompt is one of the choices, and all files are there that it may name.
+    """
+    files, wildcards = NamedFiles.within(settings.draw_folders), Wildcards.within(settings.draw_wildcards)
+    prompts = prompts_of(settings, base)
+    texts = [text for prompt in prompts for text in (prompt.prompt, prompt.negative_prompt)]
+    named = [tag for text in texts for one in wildcards.possible(text) for tag in without_networks(one).networks]
+    raise_if_any(files.missing(tag for tag in named if not has_choices(tag.text)))
+    seeded = [replace(prompt, seed=prompt.seed or 0) for prompt in prompts]
+    return with_files(seeded, files, base.model.family, wildcards)
 
 
 def prompts_of(settings: DrawSettings, base: BaseFiles) -> list[SamplePrompt]:
@@ -93,12 +102,14 @@ def _too_large(number: int, prompt: SamplePrompt) -> Problem:
     )  # fmt: skip
 
 
-def with_files(prompts: Sequence[SamplePrompt], files: NamedFiles, kind: str) -> list[ToDraw]:
-    """`prompts` with those of `files` that they name, for a base model of this `kind`.
+def with_files(
+    prompts: Iterable[SamplePrompt], files: NamedFiles, kind: str, wildcards: Wildcards
+) -> list[ToDraw]:  # fmt: skip
+    """`prompts`, which have seeds, with what these choose in them and those of `files` that they name then.
 
-    Raises UserError with all missing files and bad block weights.
+    Raises UserError with all missing files and bad block weights for a base model of this `kind`.
     """
-    tags = [(prompt, _tags(prompt)) for prompt in prompts]
+    tags = [(prompt, _tags(prompt)) for prompt in map(wildcards.resolved, prompts)]
     every = [tag for _, its in tags for tag in its]
     raise_if_any([*files.missing(every), *_block_problems(every, kind)])
     return [

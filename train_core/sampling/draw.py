@@ -19,12 +19,14 @@ from train_core.facts.prompts.asked import Asked
 from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.stages import asked_in_both_passes, calls_per_step
+from train_core.facts.prompts.wildcards import Wildcards
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.sampling.denoiser import Predict, Wanted, denoiser, guided
 from train_core.sampling.noise import Noise, brownian_noise, fresh_noise
 from train_core.sampling.sampler_names import SAMPLERS
 
+NO_FILES = Wildcards()
 # Ways to enlarge latents by A1111's names: how values between are found, and whether over all that they cover.
 UPSCALERS: dict[str, tuple[str, bool]] = {
     "Latent": ("bilinear", False), "Latent (antialiased)": ("bilinear", True), "Latent (bicubic)": ("bicubic", False),
@@ -73,14 +75,15 @@ class PictureDrawer:
         """The picture of each prompt. Of several `processes` (their number, this one's rank) each draws its share.
 
         A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
-        epochs can be compared. A picture with values that are not finite is left out, and `warn` is called.
+        epochs can be compared. It also chooses between `{a|b}`. A picture with values that are not finite is left out,
+        and `warn` is called.
         """
         number, rank = processes
         for index, prompt in enumerate(prompts):
             if index % number != rank:
                 continue
             own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
-            seeded = replace(prompt, seed=own_seed)
+            seeded = NO_FILES.resolved(replace(prompt, seed=own_seed))
             try:
                 with undisturbed(self.family, self.device, self.trained):
                     pixels = self.pixels(seeded)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawPictures
 from train_core.events.kinds import SampleDrawn
-from train_core.facts.drawing import ToDraw, to_draw
+from train_core.facts.drawing import prompts_of, with_files
 from train_core.facts.models.model_files import base_files
 from train_core.facts.prompts.asked import compose
+from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.stages import stages
+from train_core.facts.prompts.wildcards import Wildcards
 from train_core.models.files.writing import telling
 from train_core.sampling.png import save_png
 from train_core.workshop.common.drawing import Drawing, computing_of
@@ -28,10 +30,12 @@ def run(config: DrawPictures, report: Report) -> None:
     """Draw all prompts, each as often as asked, and write every picture as soon as it is drawn."""
     settings = config.draw_pictures
     base = base_files(settings.draw_model, settings.draw_vae, to_train=False)
-    prompts = to_draw(settings, base)
-    wanted = [one for each in prompts for one in _seeded(each, config.drawn.draw_count)]
+    count = config.drawn.draw_count
+    seeded = [one for prompt in prompts_of(settings, base) for one in _seeded(prompt, count)]
+    files, wildcards = NamedFiles.within(settings.draw_folders), Wildcards.within(settings.draw_wildcards)
+    wanted = with_files(seeded, files, base.model.family, wildcards)
     device, dtype = computing_of(settings)
-    _tell_changes([one.prompt for one in prompts], report)
+    _tell_changes([one.prompt for one in wanted[::count]], report)
     report.stage("loading")
     drawing = Drawing(settings, base, device, dtype)
     progress = report.stage("drawing")
@@ -61,10 +65,10 @@ def _tell_changes(prompts: Sequence[SamplePrompt], report: Report) -> None:
         report.table("asked", ("prompt", "steps", "asked", "negative"), rows[:MOST_ROWS])
 
 
-def _seeded(wanted: ToDraw, count: int) -> list[ToDraw]:
+def _seeded(prompt: SamplePrompt, count: int) -> list[SamplePrompt]:
     """The same prompt `count` times, each with a seed of its own."""
-    first = random.randrange(SEEDS) if wanted.prompt.seed is None else wanted.prompt.seed
-    return [replace(wanted, prompt=replace(wanted.prompt, seed=first + number)) for number in range(count)]
+    first = random.randrange(SEEDS) if prompt.seed is None else prompt.seed
+    return [replace(prompt, seed=first + number) for number in range(count)]
 
 
 def _free_path(folder: Path, seed: int) -> Path:

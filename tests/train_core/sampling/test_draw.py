@@ -91,6 +91,12 @@ def test_an_interruption_gives_up_the_picture_at_hand_and_those_after_it():
     assert [picture.index for picture in pictures] == [0] and len(family.batches) == 7
 
 
+def test_the_seed_chooses_in_a_prompt_and_the_picture_says_what():
+    prompts = [replace(PROMPT, prompt="{light|dark}", seed=seed) for seed in (*range(8), 3)]
+    chosen = [picture.prompt.prompt for picture in draw(prompts)]
+    assert set(chosen) == {"light", "dark"} and chosen[8] == chosen[3]
+
+
 @pytest.mark.parametrize(("sampler", "steps"), [("euler", [1, 2, 3]), ("heun", [1, 1, 2, 2, 3])])
 def test_each_call_of_the_model_says_to_which_step_it_belongs(sampler, steps):
     told = []

@@ -135,6 +135,26 @@ def test_a_second_pass_makes_a_larger_picture(draw: Any, write: Write, tmp_path:
     assert "Denoising strength: 0.6, Hires upscale: 1.5, Hires steps: 3, Hires upscaler: Latent" in text
 
 
+def test_each_picture_chooses_by_its_seed_and_carries_what_it_chose(
+    run_tool: RunTool, write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "files").mkdir()
+    write("fox").rename(tmp_path / "files" / "fox.safetensors")
+    (tmp_path / "animal.txt").write_text("cat\n<lora:fox:1> fox", encoding="utf-8")
+    given: dict[str, Any] = {
+        "draw_model": model_file("sd1"), "draw_on_cpu": True, "draw_prompts": "{a|one} __animal__, __colour__",
+        "draw_resolution": "64", "draw_steps": 1, "draw_seed": 1, "draw_count": 6, "draw_wildcards": tmp_path,
+    }  # fmt: skip
+    events = run_tool("draw_pictures", draw_to=tmp_path / "drawn", draw_folders=[tmp_path / "files"], **given)
+    texts = [Image.open(path).text["parameters"] for path in sorted((tmp_path / "drawn").iterdir())]
+    prompts = [text.splitlines()[0] for text in texts]
+    assert {prompt.split(" ", 1)[1] for prompt in prompts} == {"cat, __colour__", "<lora:fox:1> fox, __colour__"}
+    assert all(("Lora hashes" in text) == ("<lora" in text) for text in texts)
+    assert [event["code"] for event in events if event["kind"] == "warning"] == ["prompt_wildcard_unread"]
+    alone = run_tool("draw_pictures", draw_to=tmp_path / "alone", **given | {"draw_count": 1})
+    assert errors(alone) == ["network_not_found_anywhere"]  # since a picture of another seed would need it
+
+
 def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunTool, tmp_path: Path) -> None:
     given: dict[str, Any] = {
         "draw_model": model_file("sd1"), "draw_to": tmp_path / "drawn", "draw_on_cpu": True, "draw_prompts": "a cat",

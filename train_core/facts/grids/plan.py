@@ -20,6 +20,7 @@ from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.prompts.wildcards import Wildcards
 
 MOST_CELLS = 20_000
 COMPARES = ("file", "weight", "blocks")  # the kinds of axes that change the compared adapter
@@ -91,7 +92,8 @@ def plan_of(settings: DrawSettings, lines: Sequence[str], earlier: Sequence[int]
         )
     full = [_applied(draft, values) for values in product(*(axis.values for axis in axes)) for draft in drafts]
     bases = _bases(full, base, settings)
-    cells = _cells([*full, *(replace(draft, bare=True) for draft in full)], files, bases)
+    wildcards = Wildcards.within(settings.draw_wildcards)
+    cells = _cells([*full, *(replace(draft, bare=True) for draft in full)], files, bases, wildcards)
     return Plan((*axes, *rows), cells[:count], cells[count:], bases, tuple(seeds.used), tuple(warnings))
 
 
@@ -230,13 +232,16 @@ def _bases(drafts: Iterable[Draft], base: BaseFiles, settings: DrawSettings) -> 
     return bases
 
 
-def _cells(drafts: Sequence[Draft], files: NamedFiles, bases: Mapping[str, BaseFiles]) -> tuple[Cell, ...]:
+def _cells(
+    drafts: Sequence[Draft], files: NamedFiles, bases: Mapping[str, BaseFiles], wildcards: Wildcards
+) -> tuple[Cell, ...]:  # fmt: skip
     """What drafts are drawn with; equal prompts are looked up once. Raises UserError with all missing files."""
     asked = [(draft.finished(), bases[draft.base].model) for draft in drafts]
     known: dict[tuple[str, SamplePrompt], ToDraw] = {}
     for kind in dict.fromkeys(model.family for _, model in asked):
         prompts = list(dict.fromkeys(prompt for prompt, model in asked if model.family == kind))
-        known |= {(kind, prompt): one for prompt, one in zip(prompts, with_files(prompts, files, kind), strict=True)}
+        found = with_files(prompts, files, kind, wildcards)
+        known |= {(kind, prompt): one for prompt, one in zip(prompts, found, strict=True)}
     return tuple(
         Cell(known[model.family, prompt], str(model.path), draft.compared)
         for draft, (prompt, model) in zip(drafts, asked, strict=True)

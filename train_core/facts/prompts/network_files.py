@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from train_core.config.clean_paths import clean_path
-from train_core.config.existing import is_dir
-from train_core.config.problems import Problem, UserError, cause_of, problem
+from train_core.config.problems import Problem, UserError, problem
 from train_core.facts.models.embedding_files import look_into
+from train_core.facts.prompts.folders import files_in
 from train_core.facts.prompts.network_tags import NetworkTag
 
 NETWORK_ENDINGS = (".safetensors", ".pt", ".ckpt")
@@ -32,7 +31,7 @@ class NamedFiles:
         networks: dict[str, Path] = {}
         words: dict[str, Path] = {}
         for folder in filter(None, map(clean_path, folders)):
-            for path in _files_in(Path(folder).expanduser()):
+            for path in files_in(Path(folder).expanduser(), "draw_folders"):
                 ending = path.suffix.lower()
                 if ending in NETWORK_ENDINGS:
                     networks.setdefault(path.stem.lower(), path)
@@ -72,28 +71,6 @@ class NamedFiles:
             word: path for word, path in self.words.items()
             if word in whole and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", whole) and is_embedding(path)
         }  # fmt: skip
-
-
-def _files_in(folder: Path) -> list[Path]:
-    if not is_dir(folder):
-        raise UserError(
-            problem(
-                "network_folder_missing",
-                "draw_folders: there is no folder {folder}. Correct the path, or remove the line.",
-                folder=str(folder),
-            )
-        )
-
-    def fail(error: OSError) -> None:
-        raise UserError(
-            problem(
-                "network_folder_unreadable",
-                "draw_folders: {folder} cannot be read ({reason}). Choose another folder, or give yourself access.",
-                folder=str(folder), reason=cause_of(error),
-            )
-        ) from error
-
-    return sorted(Path(place, name) for place, _, names in os.walk(folder, onerror=fail) for name in names)
 
 
 def is_embedding(path: Path) -> bool:

@@ -10,6 +10,7 @@ from train_core.facts.prompts.attention_syntax import parse_weighted
 from train_core.facts.prompts.network_tags import HIGH_WEIGHT, NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.scheduling import schedule, unread
+from train_core.facts.prompts.wildcards import WILDCARD
 
 HIGH_EMPHASIS = 1.5  # above, pictures tend to break
 
@@ -34,6 +35,12 @@ def _about_text(number: int, text: str) -> Iterator[Problem]:
             "Prompt {number}: {text} is drawn as words, since it is no change. From one thing to another is "
             "[this:that:0.5], by turns is [this|that].",
             number=number, text=bracket,
+        )  # fmt: skip
+    for name in dict.fromkeys(found[0] for found in WILDCARD.finditer(tagged.prompt)):
+        yield problem(
+            "prompt_wildcard_unread",
+            "Prompt {number}: {text} is drawn as words, since no folder of wildcards has a file of that name.",
+            number=number, text=name,
         )  # fmt: skip
     for tag in dict.fromkeys(tagged.unread):
         yield problem(
