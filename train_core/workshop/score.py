@@ -22,7 +22,7 @@ from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.facts.run.result_names import epoch_in
 from train_core.facts.scores.asked import Asked, asked_of, picture_settings, without_words
-from train_core.facts.scores.measures import in_words, measures_of
+from train_core.facts.scores.measures import measures_of
 from train_core.facts.scores.scores import (
     FIDELITY,
     FILE,
@@ -40,6 +40,8 @@ from train_core.facts.scores.scores import (
     Scores,
     write_scores,
 )  # fmt: skip
+from train_core.facts.scores.verdict import Verdict, verdict_of
+from train_core.facts.scores.words import in_words, named
 from train_core.models.family import Family
 from train_core.models.files.writing import telling
 from train_core.models.fitting import choose_attention
@@ -80,6 +82,18 @@ def run(config: Score, report: Report) -> None:
     with telling(Path(settings.score_to) / FILE):
         report.saved(write_scores(scores, Path(settings.score_to)))
     report.table("scores", ("file", "weight", *SHOWN), [_row(point) for point in (scores.base, *scores.points)])
+    _tell(verdict_of(scores), report)
+
+
+def _tell(verdict: Verdict, report: Report) -> None:
+    """The verdict, its reasons, and what to change."""
+    for said in (verdict.sentence, *verdict.reasons, *verdict.advice):
+        report.notice(said)
+    if verdict.pictures:
+        report.table("verdict", ("fact", "value"), [
+            ("chosen", named(verdict.chosen) if verdict.chosen else ""),
+            ("differs_most", ", ".join(verdict.pictures)),
+        ])
 
 
 def _loaded(settings: ScoreSettings, base: BaseFiles) -> Studio:

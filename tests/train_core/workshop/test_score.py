@@ -13,6 +13,7 @@ from tests.train_core.workshop.conftest import RunTool, Write, errors, model_fil
 from train_core.facts.scores.scores import Measure, Scores, read_scores
 
 NAMES = ("fox-000002", "fox-000010", "fox")
+FILES = [f"{name}.safetensors" for name in NAMES]
 
 
 @pytest.fixture
@@ -59,6 +60,8 @@ def test_all_files_are_measured_from_the_first_epoch_to_the_last_and_twice_gives
     assert all(one.low < one.value < one.high for point in scores.points for one in point.measures.values())
     rows = table(events, "scores")
     assert [row[:2] for row in rows] == [["", 0.0], *([*point.key] for point in scores.points)]
+    facts = dict(table(events, "verdict"))
+    assert facts["chosen"].split(" at ")[0] in FILES and len(facts["differs_most"].split(", ")) == 3
     (drawn,) = (tmp_path / "scores" / "foreign").iterdir()
     times = {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()}
     assert scored(run_tool, settings)[2] == written

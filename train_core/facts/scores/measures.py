@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from train_core.config.phrases import phrase
 from train_core.facts.scores.intervals import Floats, Interval, interval, interval_of_difference
 from train_core.facts.scores.scores import (
     FIDELITY,
@@ -62,16 +61,6 @@ def measures_of(
         with_it = np.asarray(base[HELD_OUT], np.float64)[rows]
         found[TRIGGER] = _measure(*_of_trigger(with_it, base, losses, rows), seed)
     return found
-
-
-def in_words(measure: Measure | None) -> str:
-    """A measure in percent with its interval, with a question mark where pictures are few; "" for none."""
-    if measure is None:
-        return ""
-    if measure.value is None or measure.low is None or measure.high is None:
-        return phrase("score_undecided", "too few to decide")
-    value, low, high = (f"{100 * number:+.1f}" for number in (measure.value, measure.low, measure.high))
-    return f"{value} [{low}, {high}]" + (" ?" if measure.state == "few" else "")
 
 
 def _of_trigger(

@@ -11,8 +11,9 @@ import pytest
 
 from train_core.config.problems import UserError
 from train_core.facts.scores.intervals import interval
-from train_core.facts.scores.measures import difference, in_words, measures_of
+from train_core.facts.scores.measures import difference, measures_of
 from train_core.facts.scores.scores import Measure, Point, ScoredFile, ScoredPicture, Scores, read_scores, write_scores
+from train_core.facts.scores.words import in_words
 
 COUNTS = {"held_out": 8, "trained": 8, "foreign": 4, "untriggered": 8}
 
