@@ -88,7 +88,9 @@ def euler(x: Tensor, denoise: Denoise, sigmas: Sequence[float], noise: Noise) ->
 def euler_a(x: Tensor, denoise: Denoise, sigmas: Sequence[float], noise: Noise) -> Tensor:
     """Ancestral Euler: steps below the next level, then adds fresh noise up to it."""
     for sigma, following in pairwise(sigmas):
-        x = ancestral_step(x, denoise(x, sigma), sigma, following, noise)
+        down, up = ancestral_split(sigma, following)
+        slope = (x - denoise(x, sigma)) / sigma
+        x = renoised(x + (down - sigma) * slope, up, sigma, following, noise)
     return x
 
 
@@ -100,7 +102,7 @@ def ancestral_step(x: Tensor, x0: Tensor, sigma: float, following: float, noise:
 
 def approached(x: Tensor, x0: Tensor, sigma: float, target: float) -> Tensor:
     """`x` moved from level `sigma` to `target` along its line to `x0`, which stands at level 0."""
-    return x0 + target / sigma * (x - x0)
+    return target / sigma * x + (1 - target / sigma) * x0
 
 
 def renoised(x: Tensor, up: float, sigma: float, following: float, noise: Noise) -> Tensor:

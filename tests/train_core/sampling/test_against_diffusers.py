@@ -112,7 +112,7 @@ def test_samplers_agree_with_diffusers(name, spacing, monkeypatch):
 def test_models_of_noise_and_of_velocity_agree_with_diffusers(name, kind, prediction_type, monkeypatch):
     settings = {"noise_sampler_seed": SEED} if name == "dpmpp_sde" else {}
     theirs = scheduler_of(kind, settings, STEPS, prediction_type)
-    levels = [*SPACINGS["uniform"](LEVELS, STEPS), 0.0]
+    levels = list(dict.fromkeys(theirs.sigmas.tolist()))
     noise = noise_of(name, levels)
     assert_same(
         our_run(name, levels, noise, prediction_type), their_run(theirs, X * levels[0], noise, monkeypatch)
