@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -173,11 +174,21 @@ def address(serve: Callable[..., str], home: Path) -> str:
     return serve(home)
 
 
+def clear(folder: Path) -> None:
+    """Empty a folder that the page's server may still write into, as for the pages of the test before."""
+    until = time.monotonic() + 30
+    while left := list(folder.iterdir()):
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=time.monotonic() < until)
+            else:
+                path.unlink(missing_ok=True)
+
+
 @pytest.fixture
 def window(browser: Browser, address: str, home: Path, request: pytest.FixtureRequest) -> Iterator[Window]:
     """The page before its first use, not yet opened."""
-    for left in home.iterdir():
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    clear(home)
     context = browser.new_context(viewport={"width": 1800, "height": 1100}, locale="en-US")
     context.set_default_timeout(30_000)
     context.add_init_script(WATCH)

@@ -38,16 +38,22 @@ def windows(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
-    """Wine's own folder, made once."""
+    """Wine's own folder, made once. A program waits in it all the time, so that Wine's server, which programs share,
+    does not end while the next one starts."""
     folder = tmp_path_factory.mktemp("wine")
     environ = {**os.environ, "WINEPREFIX": str(folder), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8", "DISPLAY": ""}
     for name in ("CRUCIBLE_PYTHON", "CMDCMDLINE"):
         environ.pop(name, None)
+    waiting = subprocess.Popen([WINE, "cmd"], env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)  # services that come with it would keep pipes open
     started = subprocess.run([WINE, "cmd", "/c", "exit 3"], env=environ, stdin=subprocess.DEVNULL, capture_output=True,
                              check=False)
     if started.returncode != 3:
+        waiting.kill()
         pytest.skip(f"wine is installed but does not run: {started.stderr[-200:]!r}")
     yield environ
+    waiting.kill()
+    waiting.wait()
     subprocess.run(["wineserver", "--kill"], env=environ, check=False, capture_output=True)
 
 
