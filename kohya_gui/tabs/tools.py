@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from kohya_gui.form.asked import asked_html, prompt_messages
 from kohya_gui.form.controller import QUIET, FormController, Updates, stamp
 from kohya_gui.form.live import Answer, read_json, readable
 from kohya_gui.form.opening import Dropped, Opened
@@ -24,7 +25,11 @@ from train_core.config.jobs import table
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.syntax.block_weights import own_lines_file, parse_own_lines
 from train_core.config.whole_files import write_text
+from train_core.facts.drawing import defaults_of
 from train_core.facts.run.writable import not_written
+
+DRAWING = "draw_pictures"  # the section of tools that draw
+ANY_SIZE = "512"  # of pictures that are not drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +37,18 @@ class ToolForm(FormController):
     """The form of one tool."""
 
     def answer(self, values: Mapping[str, Any], session: Session, more: Mapping[str, str]) -> Answer:
-        hidden = self._hidden(values)
-        return Answer(hidden=dict.fromkeys(hidden, ""), away=tuple(self.fields.empty_sections(hidden)))
+        config = read_leniently(self.job, values).config
+        hidden = self.fields.hidden(config.flat())
+        away = tuple(self.fields.empty_sections(hidden))
+        drawn = getattr(config, DRAWING, None)
+        if drawn is None:
+            return Answer(hidden=dict.fromkeys(hidden, ""), away=away)
+        typed, defaults = drawn.draw_prompts, defaults_of(drawn, ANY_SIZE)
+        return Answer(
+            hidden=dict.fromkeys(hidden, ""), away=away,
+            notes={PROMPTS: str(asked_html(typed, defaults, session.language, loads_networks=True))},
+            messages={PROMPTS: str(prompt_messages(typed, defaults, session.language))},
+        )
 
     def _hidden(self, values: Mapping[str, Any]) -> list[str]:
         return self.fields.hidden(read_leniently(self.job, values).config.flat())

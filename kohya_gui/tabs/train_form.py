@@ -12,6 +12,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from kohya_gui.form import presets
+from kohya_gui.form.asked import asked_html
 from kohya_gui.form.block_rows import block_rows
 from kohya_gui.form.controller import FormController, Updates, stamp
 from kohya_gui.form.form_facts import (
@@ -47,11 +48,13 @@ from train_core.config.problems import UserError, cause_of, raise_if_any
 from train_core.config.setting import Setting
 from train_core.facts.models import hub
 from train_core.facts.models.about import about
+from train_core.facts.prompts.prompt_lines import PromptDefaults
 from train_core.facts.run.costs import work_digest
 from train_core.facts.run.writable import not_written
 
 MODEL = "pretrained_model_name_or_path"
 OUTPUT = "output_dir"
+PROMPTS = "sample_prompts"
 PRESET = "@preset"  # beside the settings: the preset that was loaded, or that is to be
 IF_TAGS_MOVE = "when_tags_move"  # values that count only if one of the settings moves or drops tags
 MOVING_TAGS = ("shuffle_caption", "caption_tag_dropout_rate", "token_warmup_step")
@@ -105,11 +108,14 @@ class TrainForm(FormController):
     def _notes(self, values: Mapping[str, Any], config: Mapping[str, Any], language: str) -> dict[str, str]:
         """What each chosen model is, where the page may show that; the base model's field also has a menu of others.
 
-        Also where a relative output folder is: `values` are as typed, `config` has whole paths.
+        Also where a relative output folder is, and what sample prompts ask in which steps: `values` are as typed,
+        `config` has whole paths.
         """
         notes = {name: _about(self._model_at(config[name]), language) for name in KINDS_OF_MODELS}
         notes[MODEL] += menu_html(language)
         notes[OUTPUT] = self._begins_at(str(values.get(OUTPUT) or ""), config[OUTPUT], language)
+        drawn = PromptDefaults.at(config["resolution"], config["sample_sampler"], config["sample_spacing"])
+        notes[PROMPTS] = asked_html(config[PROMPTS], drawn, language, loads_networks=False)
         return {name: note for name, note in notes.items() if note}
 
     def _begins_at(self, typed: str, folder: str, language: str) -> Markup:

@@ -205,3 +205,9 @@ def test_a_picture_that_is_dropped_fills_the_form_of_drawing(page: Page, tmp_pat
     expect(page.locator(".told").last).to_contain_text("empty.png does not say how it was drawn")
     report.locator(".close").click()
     expect(report).to_be_empty()
+    fill(page, "draw_pictures", draw_prompts="a [fox:owl:0.5], (red:1.9)")
+    field = page.locator("#draw_pictures-setting-draw_prompts")
+    expect(field.locator(".asked tr")).to_have_count(4)  # with the heading; the second pass is past the change
+    expect(field.locator(".asked tr").nth(2)).to_contain_text("a owl, (red:1.9)")
+    expect(field.locator(".field-message .warning")).to_contain_text("1.9")
+    page.screenshot(path=tmp_path / "asked.png")

@@ -154,6 +154,11 @@ def _defaults(settings: DrawSettings, base: BaseFiles) -> PromptDefaults:
                 size=size, least=MIN_SIDE, most=MAX_SIDE,
             )
         )
+    return defaults_of(settings, size)
+
+
+def defaults_of(settings: DrawSettings, size: str) -> PromptDefaults:
+    """What holds for prompts that say nothing else, of a `size` such as "512,768" or "512"."""
     sized = PromptDefaults.at(size, settings.draw_sampler)
     return PromptDefaults(
         sized.width, sized.height, settings.draw_sampler, settings.draw_steps, settings.draw_scale,

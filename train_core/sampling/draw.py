@@ -19,14 +19,13 @@ from train_core.facts.prompts.asked import Asked
 from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.stages import asked_in_both_passes, calls_per_step
-from train_core.facts.prompts.wildcards import Wildcards
+from train_core.facts.prompts.wildcards import NO_FILES
 from train_core.facts.seeds import seed_for
 from train_core.models.family import Family
 from train_core.sampling.denoiser import Predict, Wanted, denoiser, guided
 from train_core.sampling.noise import Noise, brownian_noise, fresh_noise
 from train_core.sampling.sampler_names import SAMPLERS
 
-NO_FILES = Wildcards()
 # Ways to enlarge latents by A1111's names: how values between are found, and whether over all that they cover.
 UPSCALERS: dict[str, tuple[str, bool]] = {
     "Latent": ("bilinear", False), "Latent (antialiased)": ("bilinear", True), "Latent (bicubic)": ("bicubic", False),

@@ -6,16 +6,16 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawPictures
 from train_core.events.kinds import SampleDrawn
 from train_core.facts.drawing import prompts_of, with_files
 from train_core.facts.models.model_files import base_files
-from train_core.facts.prompts.asked import compose
 from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.prompt_lines import SamplePrompt
-from train_core.facts.prompts.stages import stages
+from train_core.facts.prompts.stages import changing
 from train_core.facts.prompts.wildcards import Wildcards
 from train_core.models.files.writing import telling
 from train_core.sampling.png import save_png
@@ -55,14 +55,10 @@ def run(config: DrawPictures, report: Report) -> None:
 
 def _tell_changes(prompts: Sequence[SamplePrompt], report: Report) -> None:
     """Report what is asked in which steps, for prompts that change meanwhile or join several texts."""
-    rows = [
-        (number, one.steps, one.texts, one.negative)
-        for number, prompt in enumerate(prompts, 1)
-        if len(found := stages(prompt)) > 1 + (prompt.hires is not None) or len(compose(prompt.prompt)) > 1
-        for one in found
-    ]
+    found = islice(changing(prompts), MOST_ROWS)
+    rows = [(number, one.steps, one.texts, one.negative) for number, one in found]
     if rows:
-        report.table("asked", ("prompt", "steps", "asked", "negative"), rows[:MOST_ROWS])
+        report.table("asked", ("prompt", "steps", "asked", "negative"), rows)
 
 
 def _seeded(prompt: SamplePrompt, count: int) -> list[SamplePrompt]:

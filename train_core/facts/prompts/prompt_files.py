@@ -40,7 +40,7 @@ def prompt_file(text_or_file: str, folder: Path | None = None) -> Path | None:
     Raises `UserError` when there is no such file.
     """
     name = clean_path(text_or_file)
-    if re.search(r"[\r\n]| --", name) or not name.lower().endswith(ENDINGS):
+    if not names_file(name):
         return None
     path = (folder or Path()) / Path(name).expanduser()
     if not is_file(path):
@@ -53,6 +53,12 @@ def prompt_file(text_or_file: str, folder: Path | None = None) -> Path | None:
             )
         )
     return path
+
+
+def names_file(text_or_file: str) -> bool:
+    """Whether that is the path of a prompt file, by its look alone."""
+    name = clean_path(text_or_file)
+    return re.search(r"[\r\n]| --", name) is None and name.lower().endswith(ENDINGS)
 
 
 def text_entries(text: str) -> list[Entry]:

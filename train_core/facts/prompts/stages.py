@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from train_core.facts.prompts.asked import Asked, asked
+from train_core.facts.prompts.asked import Asked, asked, compose
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 
@@ -55,6 +55,14 @@ def stages(prompt: SamplePrompt) -> list[Stage]:
     first, second = asked_in_both_passes(prompt)
     found = [*_of_pass(first, calls_per_step(prompt.sampler), tags, hires=False)]
     return [*found, *(_of_pass(second, calls_per_step(prompt.sampler), tags, hires=True) if second else ())]
+
+
+def changing(prompts: Iterable[SamplePrompt]) -> Iterator[tuple[int, Stage]]:
+    """The stages of prompts that change meanwhile or join several texts, each with its prompt's number, from 1."""
+    for number, prompt in enumerate(prompts, 1):
+        found = stages(prompt)
+        if len(found) > 1 + found[-1].hires or len(compose(prompt.prompt)) > 1:
+            yield from ((number, one) for one in found)
 
 
 def _of_pass(said: list[Asked], calls: int, tags: list[NetworkTag], hires: bool) -> Iterator[Stage]:

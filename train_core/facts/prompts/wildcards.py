@@ -64,7 +64,7 @@ class Wildcards:
 
     def possible(self, text: str) -> Iterator[str]:
         """`text` and all entries that may come into it."""
-        waiting, seen = [text], set()
+        waiting, seen = [text], set[str]()
         while waiting:
             now = waiting.pop()
             yield now
@@ -112,6 +112,9 @@ class Wildcards:
                 ) from error
             self._read[path] = tuple(line for line in lines if line and not line.startswith("#"))
         return self._read[path]
+
+
+NO_FILES = Wildcards()
 
 
 def has_choices(text: str) -> bool:
