@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -44,3 +45,8 @@ def refusal(error: UserError, language: str) -> dict[str, Any]:
 def as_json(found: Any) -> Response:
     """The answer `found`. Names of files may hold what UTF-8 has no place for, so it is written in ASCII."""
     return Response(json.dumps(found, allow_nan=False), media_type="application/json", headers=HEADERS)
+
+
+def attached(name: str) -> str:
+    """The header for a file to be saved under `name`, in any script."""
+    return f"attachment; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

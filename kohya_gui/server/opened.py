@@ -30,7 +30,7 @@ from kohya_gui.runs.history.summary import summary_of
 from kohya_gui.runs.history.thumbnails import thumbnail
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.registry import ACTIVE, RunInfo, find_run, read_run
-from kohya_gui.server.answering import answer, as_json
+from kohya_gui.server.answering import answer, as_json, attached
 from kohya_gui.views import opened_console, opened_html
 from kohya_gui.views.markup import checksum
 from kohya_gui.views.opened_charts import charts_json
@@ -171,7 +171,7 @@ def _table(request: Request) -> Response:
         return _nothing()
     record = record_of(folder)
     table = csv_of(rows_of(record, files_of(folder, record)))
-    headers = {**FRESH, "Content-Disposition": _attached(f"{folder.name}-epochs.csv")}
+    headers = {**FRESH, "Content-Disposition": attached(f"{folder.name}-epochs.csv")}
     return Response(table.encode("utf-8-sig", errors="replace"), media_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -185,7 +185,7 @@ def _file(request: Request) -> Response:
     if found is None:
         return _nothing()
     if found.parts:
-        headers = {**FRESH, "Content-Disposition": _attached(f"{found.name}.zip")}
+        headers = {**FRESH, "Content-Disposition": attached(f"{found.name}.zip")}
         return StreamingResponse(zip_stream(found.entries), media_type="application/zip", headers=headers)
     return FileResponse(found.path, media_type="application/octet-stream", filename=found.name, headers=FRESH)
 
@@ -196,7 +196,7 @@ def _archive(request: Request) -> Response:
     if folder is None:
         return _nothing()
     files = archive_of(folder, with_states=request.query_params.get("states") == "1")
-    headers = {**FRESH, "Content-Disposition": _attached(f"{folder.name}.zip")}
+    headers = {**FRESH, "Content-Disposition": attached(f"{folder.name}.zip")}
     return StreamingResponse(zip_stream(files), media_type="application/zip", headers=headers)
 
 
@@ -223,11 +223,6 @@ def _training_picture(request: Request) -> Response:
 def _picture(path: Path | None, side: int, headers: Mapping[str, str]) -> Response:
     small = thumbnail(path, side) if path is not None else None
     return _nothing() if small is None else FileResponse(small, media_type="image/webp", headers=headers)
-
-
-def _attached(name: str) -> str:
-    """The header for a file to be saved under `name`, in any script."""
-    return f"attachment; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
 
 
 def _nothing() -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -276,3 +277,66 @@ def test_hostile_labels_and_prompts_are_text(window: Callable[..., Page]) -> Non
     expect(page.locator("#evaluate-ranking")).to_contain_text(HOSTILE)
     assert page.evaluate("window.hacked") is None
     assert page.locator('#evaluate img[src="x"]').count() == 0
+
+
+def test_blind_mode_hides_all_that_tells_and_shows_it_again(window: Callable[..., Page]) -> None:
+    labels = ("secret-one", "secret-two", "secret-three")
+    folder = evaluation("blind", {"file": labels, "replace": ("secret view", "other")}, prompt="secret prompt")
+    cells, _ = names(folder)
+    page = window(folder)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#evaluate-facts")).to_contain_text("secret prompt")
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    expect(page.locator("#evaluate-blind-count")).to_have_text("1 of 6 marked")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    seen = []
+    for place in range(6):
+        expect(page.locator("#evaluate-about")).to_have_text(f"{place + 1} of 6")
+        seen.append(chosen(page).locator("img").get_attribute("src").rpartition("/")[2])
+        page.keyboard.press("ArrowRight")
+    assert sorted(seen) == sorted(cells)
+    page.keyboard.press("Enter")
+    expect(page.locator("#evaluate-large-about")).to_have_text("6 of 6")
+    page.keyboard.press("w")
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("2")
+    expect(page.locator("#evaluate-large [data-do=bad]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#evaluate-facts")).to_be_hidden()
+    assert "secret" not in page.locator("#evaluate").evaluate("place => place.outerHTML")
+    assert "Epoch" not in page.locator("#evaluate").inner_text()
+    assert not [address for address in asked if "facts" in address]
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator("#evaluate-blind-count")).to_have_text("2 of 6 marked")
+    assert "secret" not in page.locator("#evaluate").evaluate("place => place.outerHTML")
+    page.locator("#evaluate-reveal").click()
+    expect(page.locator("#evaluate-grid .heads .label")).to_have_text(["without", *labels])
+    expect(page.locator("#evaluate-ranking")).to_contain_text("secret-one")
+
+
+def test_a_file_of_its_own_is_looked_through_with_the_same_keys(window: Callable[..., Page], tmp_path: Path) -> None:
+    folder = evaluation("alone", {"file": EPOCHS, "prompt": (HOSTILE, "2")})
+    page = window(folder)
+    page.keyboard.press("1")
+    expect(chosen(page)).to_have_attribute("data-mark", "g")
+    with page.expect_download() as found:
+        page.locator("#evaluate-export summary").click()
+        page.locator("[data-export=page]").click()
+    assert found.value.suggested_filename == "alone.html"
+    found.value.save_as(tmp_path / "alone.html")
+    page.context.set_offline(True)
+    page.goto((tmp_path / "alone.html").as_uri())
+    expect(page.locator("#evaluate-grid .heads .label")).to_have_text(["without", *EPOCHS])
+    expect(page.locator("#evaluate-grid .cell[data-state=ready]")).to_have_count(8)
+    expect(page.locator("#evaluate-grid .cell[data-mark=g]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#evaluate-large-about")).to_have_text(f"fox-1 · {HOSTILE}")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#evaluate-large-about")).to_have_text(f"fox-2 · {HOSTILE}")
+    expect(page.locator("#evaluate-facts")).to_contain_text(HOSTILE)
+    page.wait_for_function("document.querySelector('#evaluate-large .one img').naturalWidth === 64")
+    assert page.evaluate("window.hacked") is None

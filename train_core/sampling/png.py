@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
@@ -13,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from train_core.config.interop.sampler_words import label_of
 from train_core.config.whole_files import write_whole
+from train_core.facts.images.prompts_in_pictures import quoted
 from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.run.result_names import sample_file
@@ -43,7 +43,7 @@ def parameters_text(
         **(more or {}),
     }
     negative = [f"Negative prompt: {prompt.negative_prompt}"] if prompt.negative_prompt else []
-    line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value != "")
+    line = ", ".join(f"{name}: {quoted(value)}" for name, value in facts.items() if value != "")
     return "\n".join([prompt.prompt, *negative, line])
 
 
@@ -55,13 +55,6 @@ def _hires_facts(hires: Hires | None) -> dict[str, str | int]:
         "Denoising strength": f"{hires.strength:g}", "Hires upscale": f"{hires.scale:g}",
         **({"Hires steps": hires.steps} if hires.steps else {}), "Hires upscaler": hires.upscaler,
     }  # fmt: skip
-
-
-def _quoted(value: object) -> str:
-    """`value` as text; as a JSON string where it would be read as less, such as up to its comma."""
-    text = str(value)
-    is_plain = text == text.strip() and not any(sign in text for sign in ',:\n"')
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def epoch_mark(epoch: int) -> str:

@@ -1,7 +1,7 @@
 // The bar and the axes that are neither columns nor rows: which are shown, and sliders for the others.
 
 import {at, figure, made, say} from "./elements.js";
-import {about, grid, isDrawn, on, others, setAxes, setValue} from "./state.js";
+import {about, baseLine, grid, isDrawn, markOf, on, others, setAxes, setValue, toggleBlind} from "./state.js";
 
 export function startBar() {
   at("evaluate-across").addEventListener("change", () => chooseAxis("across"));
@@ -11,7 +11,10 @@ export function startBar() {
     const axis = Number(event.target.dataset.axis);
     setValue(axis, Number(event.target.value));
   });
+  at("evaluate-blind").addEventListener("click", () => { toggleBlind(); at("evaluate-grid").focus({preventScroll: true}); });
+  at("evaluate-reveal").addEventListener("click", toggleBlind);
   on("layout", drawBar);
+  on("layout marks", drawBlind);
   on("drawn", count);
   on("chosen drawn", describe);
 }
@@ -33,7 +36,7 @@ function drawBar() {
   }
   const axes = others(), place = at("evaluate-axes");
   place.hidden = !axes.length;
-  if (place.dataset.axes !== `${grid.id} ${axes}`) {
+  if (grid.blind || place.dataset.axes !== `${grid.id} ${axes}`) {
     place.dataset.axes = `${grid.id} ${axes}`;
     place.replaceChildren(...axes.map(sliderOf));
   }
@@ -46,6 +49,19 @@ function drawBar() {
   count();
   describe();
 }
+
+// While labels are hidden nothing is said that tells which picture is which.
+function drawBlind() {
+  at("evaluate").classList.toggle("blind", grid.blind);
+  at("evaluate-blind").setAttribute("aria-pressed", grid.blind);
+  at("evaluate-blind-card").hidden = !grid.blind;
+  at("evaluate-marks").hidden = grid.blind;
+  const marked = grid.order.filter((picture) => markOf(picture) !== ".").length;
+  at("evaluate-blind-count").textContent = say("blind_count", {count: marked, all: grid.order.length});
+}
+
+// What the exports are to show.
+export const shownNow = () => new URLSearchParams({across: grid.across, down: grid.down, at: grid.at, base: baseLine()});
 
 function sliderOf(axis) {
   const slider = made("input", {type: "range", min: 0, max: grid.axes[axis].labels.length - 1, step: 1, data: {axis}});

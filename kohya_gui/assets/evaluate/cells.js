@@ -2,14 +2,14 @@
 
 import {at, made, say} from "./elements.js";
 import {
-  SIGNS, addressOf, about, choose, columnLabel, grid, isBase, isDrawn, markOf, nameOfMark, on, pictureAt, remember, remembered, rowLabel, shape, withoutAt,
+  SIGNS, addressOf, about, choose, columnLabel, grid, isBase, isDrawn, markOf, nameOfMark, on, pictureAt, remember, remembered, rowLabel, setFit, shape, withoutAt,
 } from "./state.js";
 import {Thumbnails} from "./thumbnails.js";
 
 const GAP = 6, EDGE = 4, HEAD = 34, MORE = 1; // pixels; rows and columns that are drawn beyond what is in view
 const cells = new Map(), heads = new Map(), sides = new Map(), spare = []; // by "row column", by their number
 const thumbnails = new Thumbnails((picture) => addressOf(picture, "small"));
-let size = 0, high = 0, side = 0, drawing = 0, held = false, laidOut = "";
+let size = 0, high = 0, side = 0, head = HEAD, drawing = 0, held = false, laidOut = "";
 const box = () => at("evaluate-grid");
 const part = (name) => box().querySelector(`:scope > .${name}`);
 const drawSoon = () => { drawing ||= requestAnimationFrame(drawCells); };
@@ -27,7 +27,7 @@ export function startCells(open) {
   box().addEventListener("scroll", drawSoon);
   box().addEventListener("click", (event) => pick(event, open));
   box().addEventListener("dblclick", (event) => event.target.closest(".cell") && open());
-  new ResizeObserver(drawSoon).observe(box());
+  new ResizeObserver(() => (grid.blind ? layOut() : drawSoon())).observe(box());
   on("layout", layOut);
   on("chosen", () => { dressAll(); reveal(); });
   on("marks", dressAll);
@@ -37,20 +37,24 @@ export function startCells(open) {
 // On a phone a tap shows a picture large, with a mouse a second press does.
 function pick(event, open) {
   const cell = event.target.closest(".cell");
-  if (!cell) return;
+  if (!cell || !grid.id) return;
   choose(Number(cell.dataset.row), Number(cell.dataset.column));
   if (matchMedia("(pointer: coarse)").matches) open();
   else box().focus({preventScroll: true});
 }
 
 function layOut() {
+  if (!box().clientWidth) return;
+  if (grid.blind) setFit(Math.max(1, Math.floor((box().clientWidth - 2 * EDGE + GAP) / (size + GAP))));
   const {rows, columns} = shape(), wide = innerWidth < 700 ? 74 : 118;
-  side = rows > 1 || grid.down >= 0 ? wide : 0;
+  side = !grid.blind && (rows > 1 || grid.down >= 0) ? wide : 0;
+  head = grid.blind ? 0 : HEAD;
   high = Math.round(size * Math.min(2, Math.max(0.5, grid.ratio)));
-  const shown = [grid.id, grid.across, grid.down, rows, columns, size, high, side].join(" ");
+  const shown = [grid.id, grid.blind, grid.across, grid.down, rows, columns, size, high, side].join(" ");
   if (shown === laidOut) return dressAll(); // other pictures in the same places
   laidOut = shown;
   box().style.setProperty("--side", `${side}px`);
+  box().style.setProperty("--head", `${head}px`);
   Object.assign(part("space").style, {width: `${columns * (size + GAP) + 2 * EDGE}px`, height: `${rows * (high + GAP) + 2 * EDGE}px`});
   for (const kind of [cells, heads, sides]) {
     kind.forEach((one) => (kind === cells ? release(one) : one.remove()));
@@ -68,10 +72,12 @@ function drawCells() {
   drawing = 0;
   if (!grid.id || !box().clientWidth) return;
   const {rows, columns} = shape();
-  const [top, bottom] = within(box().scrollTop, box().clientHeight - HEAD, high + GAP, rows);
+  const [top, bottom] = within(box().scrollTop, box().clientHeight - head, high + GAP, rows);
   const [left, right] = within(box().scrollLeft, box().clientWidth - side, size + GAP, columns);
   const wanted = new Set();
-  for (let row = top; row <= bottom; row++) for (let column = left; column <= right; column++) wanted.add(`${row} ${column}`);
+  for (let row = top; row <= bottom; row++) {
+    for (let column = left; column <= right; column++) if (pictureAt(row, column) !== undefined) wanted.add(`${row} ${column}`);
+  }
   for (const [key, cell] of cells) if (!wanted.has(key)) { release(cell); cells.delete(key); }
   for (const key of wanted) if (!cells.has(key)) showCell(key);
   labels(heads, part("heads"), left, right, columnLabel, (label, column) => {
@@ -98,6 +104,8 @@ function labels(shown, place, first, last, words, put) {
 
 function release(cell) {
   thumbnails.drop(cell);
+  for (const said of ["id", "aria-label", "aria-selected"]) cell.removeAttribute(said); // of which labels may be hidden now
+  cell.className = "cell";
   spare.push(cell);
 }
 
@@ -152,7 +160,7 @@ export function holdCell(is) {
 function reveal() {
   if (!grid.id || !box().clientWidth) return;
   const [top, left] = [grid.row * (high + GAP), grid.column * (size + GAP)];
-  const [height, width] = [box().clientHeight - HEAD, box().clientWidth - side];
+  const [height, width] = [box().clientHeight - head, box().clientWidth - side];
   if (top < box().scrollTop) box().scrollTop = top;
   else if (top + high + 2 * EDGE > box().scrollTop + height) box().scrollTop = top + high + 2 * EDGE - height;
   if (left < box().scrollLeft) box().scrollLeft = left;
@@ -162,8 +170,11 @@ function reveal() {
 const MOVES = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
 // Goes to the neighbour where an arrow key points, or to an end; says whether it was such a key.
 export function moved(key) {
-  const {rows, columns} = shape();
-  if (key === "Home") choose(grid.row, 0);
+  const {rows, columns} = shape(), sideways = MOVES[key] && MOVES[key][1];
+  if (grid.blind && sideways) { // on to the next row
+    const place = Math.max(0, Math.min(grid.order.length - 1, grid.row * columns + grid.column + sideways));
+    choose(Math.floor(place / columns), place % columns);
+  } else if (key === "Home") choose(grid.row, 0);
   else if (key === "End") choose(grid.row, columns - 1);
   else if (key === "PageUp") choose(0, grid.column);
   else if (key === "PageDown") choose(rows - 1, grid.column);

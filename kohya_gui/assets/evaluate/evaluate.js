@@ -1,7 +1,7 @@
 // The Evaluate tab: puts its parts together, opens an evaluation, keeps marks, and sees what is drawn meanwhile.
 
 import {at, button, figure, made, say, setWords} from "./elements.js";
-import {startBar} from "./bar.js";
+import {shownNow, startBar} from "./bar.js";
 import {startCells} from "./cells.js";
 import {startKeys} from "./keys.js";
 import {forgetFacts, openLarge, startLarge} from "./large.js";
@@ -21,12 +21,22 @@ export function start(words) {
   startRanking();
   startKeys(Object.fromEntries(Object.keys(MARKS).map((name) => [name, () => mark(name)])));
   on("chosen layout", () => grid.id && keepPlace());
+  at("evaluate-export").addEventListener("toggle", offerFiles);
+  at("evaluate-export").addEventListener("click", (event) => event.target.closest("a") && at("evaluate-export").removeAttribute("open"));
+  document.addEventListener("click", (event) => event.target.closest("#evaluate-export") || at("evaluate-export").removeAttribute("open"));
   at("evaluate-name").addEventListener("click", offer);
   setInterval(look, EVERY);
   document.addEventListener("visibilitychange", look);
   const last = remembered("last", "");
   if (last) openGrid(last);
   else offer();
+}
+
+// Files are of what is shown when they are asked for.
+function offerFiles() {
+  for (const link of at("evaluate-export").querySelectorAll("a")) {
+    link.href = `evaluate/${encodeURIComponent(grid.id)}/${link.dataset.export}?${shownNow()}`;
+  }
 }
 
 // Shows which evaluations there are.

@@ -4,20 +4,23 @@ import {at} from "./elements.js";
 import {isPlain, nameOfKey} from "./key_names.js";
 import {holdCell, moved} from "./cells.js";
 import {closeLarge, holdLarge, isLarge, onTurn, openLarge, togglePin, toggleWipe} from "./large.js";
-import {grid} from "./state.js";
+import {grid, toggleBlind} from "./state.js";
 
-const KEYS = {open: "Enter", back: "Escape", without: "B", wipe: "W", pin: "P", good: "1", bad: "2", none: "0", help: "?"};
+const KEYS = {open: "Enter", back: "Escape", without: "B", wipe: "W", pin: "P", good: "1", bad: "2", none: "0", blind: "H", help: "?"};
 const SHOWN = {open: "↵", back: "Esc", moves: "← → ↑ ↓"};
 const shownOf = (act) => SHOWN[act] || KEYS[act];
 
 // `acts` has what the keys do that are not about looking, by name.
 export function startKeys(acts) {
   const doing = {
-    open: openLarge, back: closeLarge, wipe: toggleWipe, pin: togglePin, help: () => at("evaluate-keys").showModal(), ...acts,
+    open: openLarge, back: closeLarge, wipe: toggleWipe, pin: togglePin, blind: toggleBlind, help: () => at("evaluate-keys").showModal(), ...acts,
   };
   const offered = (act) => act === "without" || act in doing;
   for (const one of document.querySelectorAll("#evaluate [data-do] > kbd")) one.textContent = shownOf(one.parentElement.dataset.do);
-  for (const one of document.querySelectorAll("#evaluate [data-key]")) one.textContent = shownOf(one.dataset.key);
+  for (const one of document.querySelectorAll("#evaluate [data-key]")) {
+    one.textContent = shownOf(one.dataset.key);
+    one.parentElement.hidden = one.dataset.key !== "moves" && !offered(one.dataset.key);
+  }
   for (const one of document.querySelectorAll("#evaluate [data-do]")) one.hidden = !offered(one.dataset.do);
   onTurn(moved);
   const isSeen = () => Boolean(grid.id) && at("evaluate-work").offsetParent !== null;

@@ -25,7 +25,7 @@ export function startLarge(facts) {
   new ResizeObserver(() => isLarge() && applyView()).observe(stage());
   on("chosen layout", () => { if (isLarge()) drawLarge(); });
   on("marks drawn", () => { if (isLarge()) drawLarge(); });
-  on("opened", () => { pinned = null; closeLarge(); });
+  on("opened blind", () => { pinned = null; closeLarge(); forgetFacts(); });
   showFacts(remembered("facts", innerWidth > 900));
 }
 
@@ -138,14 +138,14 @@ function ahead() {
 
 let asked = -1;
 async function tellFacts(picture) {
-  if (asked === picture) return;
+  if (asked === picture || grid.blind) return;
   asked = picture;
   const html = await factsOf(picture);
-  if (asked === picture) at("evaluate-facts").innerHTML = html;
+  if (asked === picture && !grid.blind) at("evaluate-facts").innerHTML = html;
 }
 export function forgetFacts() {
   asked = -1;
-  at("evaluate-facts").replaceChildren();
+  for (const one of [at("evaluate-facts"), at("evaluate-large-about"), ...stage().querySelectorAll(".caption")]) one.replaceChildren();
 }
 
 // How much larger one pixel of the picture is than it is shown at scale 1, so that it is one of the screen.

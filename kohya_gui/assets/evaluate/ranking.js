@@ -4,11 +4,11 @@ import {at, made, say} from "./elements.js";
 import {grid, on} from "./state.js";
 
 export function startRanking() {
-  on("marks opened", drawRanking);
+  on("marks opened layout", drawRanking);
 }
 
 function drawRanking() {
-  const marked = grid.marks.some((mark) => mark !== ".");
+  const marked = !grid.blind && grid.marks.some((mark) => mark !== ".");
   at("evaluate-marks-none").hidden = marked;
   at("evaluate-ranking").replaceChildren(...(marked ? grid.ranking.map(axisOf) : []));
 }

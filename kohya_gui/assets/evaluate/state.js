@@ -7,12 +7,13 @@ export const grid = {
   drawn: "", marks: [], ranking: [], // of pictures, which are places in `names`
   across: -1, down: -1, at: [], // the axes that are columns and rows, -1 for none, and the value of each of the others
   row: 0, column: 0, // what is chosen
+  blind: false, order: [], fit: 1, // whether labels are hidden; then all pictures shuffled, and how many fit into a row
 };
 export const MARKS = {good: "g", bad: "b", none: "."};
 export const SIGNS = {g: "✓", b: "✕", ".": ""};
 export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter);
 
-// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn".
+// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn", "blind".
 export const {on, tell} = teller();
 export const {remember, remembered} = keeper("evaluate");
 
@@ -21,10 +22,12 @@ const NUMBERED = ["weight", "seed", "steps", "scale"]; // kinds whose labels say
 let strides = [], base = ""; // how far apart neighbours on each axis are; where pictures without the adapter stand
 
 export function takeGrid(found) {
-  const same = found.id === grid.id;
+  const same = found.id === grid.id, before = same ? grid.order.map((picture) => grid.names[picture]) : [];
   Object.assign(grid, found, {marks: [...found.marks]});
+  grid.blind = remembered(`blind_${grid.id}`, false);
+  shuffle(before);
   strides = grid.axes.map((_, axis) => grid.axes.slice(axis + 1).reduce((count, one) => count * one.labels.length, 1));
-  const kept = same ? grid : remembered(`at_${grid.id}`, {});
+  const kept = same ? grid : found.shown ?? remembered(`at_${grid.id}`, {});
   const long = grid.axes.map((_, axis) => axis).filter((axis) => grid.axes[axis].labels.length > 1);
   const firstOf = (kinds, axes) => kinds.map((kind) => axes.find((axis) => grid.axes[axis].kind === kind)).find((axis) => axis !== undefined)
     ?? axes.reduce((most, axis) => (most < 0 || grid.axes[axis].labels.length > grid.axes[most].labels.length ? axis : most), -1);
@@ -38,7 +41,11 @@ export function takeGrid(found) {
   grid.at = grid.axes.map((axis, number) => clamp((kept.at || [])[number], axis.labels.length));
   [grid.row, grid.column] = [kept.row ?? 0, kept.column ?? 0];
   arrange();
-  if (!("row" in kept) && isBase(grid.row, grid.column)) choose(base === "row" ? 1 : 0, base === "column" ? 1 : 0);
+  if (!("row" in kept)) leaveBase();
+}
+// Chooses the first picture with the adapter instead of one without it.
+function leaveBase() {
+  if (isBase(grid.row, grid.column)) choose(base === "row" ? 1 : 0, base === "column" ? 1 : 0);
 }
 const clamp = (value, count) => Math.max(0, Math.min(count - 1, Number(value) || 0));
 
@@ -47,6 +54,34 @@ export function takeState({drawn, marks, ranking, sum}) {
   Object.assign(grid, {drawn, ranking, sum, marks: [...marks]});
   if (newly) tell("drawn");
   tell("marks");
+}
+
+// Puts all pictures of cells in an order that nobody has chosen; those of `before`, which are names, stay in theirs.
+function shuffle(before) {
+  const pictures = [...new Set(grid.cells)], places = new Map(before.map((name, place) => [name, place]));
+  for (let last = pictures.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [pictures[last], pictures[other]] = [pictures[other], pictures[last]];
+  }
+  const rank = (picture) => places.get(grid.names[picture]) ?? Infinity;
+  grid.order = pictures.map((picture) => [rank(picture), picture]).sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0)).map(([, picture]) => picture);
+  grid.bare = new Map(grid.cells.map((picture, place) => [picture, grid.without[place]]));
+}
+// Hides all labels and shuffles the pictures, or shows what stands where again.
+export function toggleBlind() {
+  grid.blind = !grid.blind;
+  remember(`blind_${grid.id}`, grid.blind);
+  if (grid.blind) shuffle([]);
+  [grid.row, grid.column] = [0, 0];
+  tell("blind");
+  arrange();
+  leaveBase();
+}
+// How many pictures fit into a row where they are shuffled.
+export function setFit(fit) {
+  const place = grid.row * grid.fit + grid.column;
+  grid.fit = fit;
+  if (grid.blind) keepInside(Math.floor(place / fit), place % fit);
 }
 
 // Works out what stands where after the axes, or the values of those that are not shown, have changed.
@@ -82,13 +117,17 @@ function placeOf(down, across) {
 }
 
 // What is shown: the first column, or the first row, may be that without the adapter.
-export const shape = () => ({
+export const shape = () => (grid.blind ? {rows: Math.ceil(grid.order.length / grid.fit), columns: grid.fit} : {
   rows: lengthOf(grid.down) + (base === "row" ? 1 : 0), columns: lengthOf(grid.across) + (base === "column" ? 1 : 0),
 });
-export const isBase = (row, column) => (base === "row" && row === 0) || (base === "column" && column === 0);
+export const baseLine = () => base;
+export const isBase = (row, column) => !grid.blind && ((base === "row" && row === 0) || (base === "column" && column === 0));
 const inside = (row, column) => placeOf(Math.max(0, row - (base === "row" ? 1 : 0)), Math.max(0, column - (base === "column" ? 1 : 0)));
-export const pictureAt = (row, column) => (isBase(row, column) ? grid.without : grid.cells)[inside(row, column)];
-export const withoutAt = (row, column) => grid.without[inside(row, column)];
+// The picture of a cell, undefined behind the last one where they are shuffled; and the same without the adapter.
+export const pictureAt = (row, column) => (
+  grid.blind ? grid.order[row * grid.fit + column] : (isBase(row, column) ? grid.without : grid.cells)[inside(row, column)]
+);
+export const withoutAt = (row, column) => (grid.blind ? grid.bare.get(pictureAt(row, column)) : grid.without[inside(row, column)]);
 export const isDrawn = (picture) => grid.drawn[picture] === "1";
 export const markOf = (picture) => grid.marks[picture] || ".";
 
@@ -96,14 +135,15 @@ export function labelOf(axis, number, hasBase) {
   if (hasBase && number === 0) return say("without_label");
   return axis < 0 ? "" : grid.axes[axis].labels[number - (hasBase ? 1 : 0)];
 }
-export const columnLabel = (column) => labelOf(grid.across, column, base === "column");
-export const rowLabel = (row) => labelOf(grid.down, row, base === "row");
+export const columnLabel = (column) => (grid.blind ? "" : labelOf(grid.across, column, base === "column"));
+export const rowLabel = (row) => (grid.blind ? "" : labelOf(grid.down, row, base === "row"));
 // The axes that are neither columns nor rows, and have something to choose.
-export const others = () => grid.axes.map((_, axis) => axis).filter((axis) => axis !== grid.across && axis !== grid.down && grid.axes[axis].labels.length > 1);
+export const others = () => (grid.blind ? [] : grid.axes).map((_, axis) => axis).filter((axis) => axis !== grid.across && axis !== grid.down && grid.axes[axis].labels.length > 1);
 // A label by itself, where it is a number with what that counts.
 const titled = (axis, label) => (label && NUMBERED.includes(grid.axes[axis]?.kind) ? `${grid.axes[axis].title} ${label}` : label);
 // What a cell shows, in words.
 export function about(row, column) {
+  if (grid.blind) return say("blind_cell", {number: row * grid.fit + column + 1, all: grid.order.length});
   const shown = [base === "column" && column === 0 ? columnLabel(column) : titled(grid.across, columnLabel(column))];
   shown.push(base === "row" && row === 0 ? rowLabel(row) : titled(grid.down, rowLabel(row)));
   return [...shown, ...others().map((axis) => titled(axis, grid.axes[axis].labels[grid.at[axis]]))].filter(Boolean).join(" · ");
@@ -112,6 +152,7 @@ export function about(row, column) {
 function keepInside(row, column) {
   const {rows, columns} = shape();
   [grid.row, grid.column] = [clamp(row, rows), clamp(column, columns)];
+  if (grid.blind && pictureAt(grid.row, grid.column) === undefined) grid.column = (grid.order.length - 1) % grid.fit;
 }
 export function choose(row, column) {
   keepInside(row, column);
@@ -124,17 +165,19 @@ export function setAxes(across, down) {
   [grid.across, grid.down] = [across, down];
   [grid.row, grid.column] = [0, 0];
   arrange();
+  leaveBase();
 }
 export function setValue(axis, value) {
   grid.at[axis] = value;
   arrange();
 }
 export function keepPlace() {
+  if (grid.blind) return;
   const {across, down, at, row, column} = grid;
   remember(`at_${grid.id}`, {across, down, at, row, column});
 }
 
 // Where a picture comes from: the server, unless the file brings it along.
 export const addressOf = (picture, kind) => (
-  grid.addresses ? grid.addresses[picture] : `evaluate/${encodeURIComponent(grid.id)}/${kind}/${grid.names[picture]}`
+  grid.addressOf ? grid.addressOf(picture) : `evaluate/${encodeURIComponent(grid.id)}/${kind}/${grid.names[picture]}`
 );

@@ -47,7 +47,7 @@ class Answers:
         shown = there[:: max(1, len(there) // COVER)][:COVER]
         return {
             "id": grid.id, "name": grid.id, "changed": f"{grid.changed:%Y-%m-%d %H:%M}", "shown": shown,
-            "axes": [[_title(axis.kind, language), len(axis.labels)] for axis in grid.facts.axes],
+            "axes": [[title_of(axis.kind, language), len(axis.labels)] for axis in grid.facts.axes],
             "cells": len(grid.facts.cells), "drawn": sum(name in drawn for name in grid.facts.cells),
             "good": sum(mark == "good" for mark in marks.values()),
             "bad": sum(mark == "bad" for mark in marks.values()),
@@ -55,18 +55,7 @@ class Answers:
 
     def open(self, asked: Asked, language: str) -> Found:
         """All of an evaluation that its view needs. Pictures are places in `names`."""
-        grid = self._grid(asked)
-        places = grid.places
-        return {
-            "id": grid.id, "name": grid.id, "stamp": grid.stamp, "ratio": grid.ratio, "names": grid.names,
-            "axes": [
-                {"kind": axis.kind, "title": _title(axis.kind, language), "labels": axis.labels}
-                for axis in grid.facts.axes
-            ],
-            "cells": [places[name] for name in grid.facts.cells],
-            "without": [places[name] for name in grid.facts.without],
-            **_state(grid),
-        }  # fmt: skip
+        return described(self._grid(asked), language)
 
     def pulse(self, asked: Asked, _language: str) -> Found:
         """What is drawn and marked by now, unless it is what whoever asks has seen; `stamp` tells of another grid."""
@@ -102,7 +91,22 @@ class Answers:
         return self._grids.find(text_in(asked, "id"))
 
 
-def _title(kind: str, language: str) -> str:
+def described(grid: Grid, language: str) -> Found:
+    """An evaluation as its view takes it."""
+    places = grid.places
+    return {
+        "id": grid.id, "name": grid.id, "stamp": grid.stamp, "ratio": grid.ratio, "names": grid.names,
+        "axes": [
+            {"kind": axis.kind, "title": title_of(axis.kind, language), "labels": axis.labels}
+            for axis in grid.facts.axes
+        ],
+        "cells": [places[name] for name in grid.facts.cells],
+        "without": [places[name] for name in grid.facts.without],
+        **_state(grid),
+    }  # fmt: skip
+
+
+def title_of(kind: str, language: str) -> str:
     """What an axis is called; one of a later version by its own word."""
     return dictionary(language).get(f"ui.{GROUP}.axis_{kind}", kind)
 

@@ -15,6 +15,7 @@ from kohya_gui.runs.history.thumbnails import thumbnail
 from kohya_gui.server.answering import answer
 from kohya_gui.server.assets import asset_route
 from kohya_gui.server.evaluate.answers import Answers
+from kohya_gui.server.evaluate.export import export_routes
 from kohya_gui.server.evaluate.grids import Grids
 from kohya_gui.server.studio.asked import Asked, Found
 
@@ -54,6 +55,7 @@ def evaluate_routes(forced_language: str) -> list[BaseRoute]:
         asset_route("/evaluate", "evaluate"),
         Route("/evaluate/{id}/small/{picture}", small_in_turn),
         Route("/evaluate/{id}/full/{picture}", whole),
+        *export_routes(grids, forced_language),
     ]
 
 

@@ -11,7 +11,7 @@ GROUP = "evaluate"
 VIEWS = ("grid",)  # what the tab can show of an evaluation; a choice of one is not offered
 STEPS = ("draw", "look", "mark")
 # What keys do, in the order in which they are listed.
-KEYS = ("moves", "open", "back", "without", "wipe", "pin", "good", "bad", "none", "help")
+KEYS = ("moves", "open", "back", "without", "wipe", "pin", "good", "bad", "none", "blind", "help")
 FOOT = ("good", "bad", "none", "open", "without", "help")
 LARGE = ("good", "bad", "none", "without", "wipe", "pin")
 
@@ -50,12 +50,16 @@ def _work(language: str) -> Markup:
         '<div id="evaluate-grid" role="grid" tabindex="0" aria-label="{pictures}"><div class="corner"></div>'
         '<div class="heads" role="presentation"></div><div class="sides" role="presentation"></div>'
         '<div class="space" role="presentation"></div></div>{foot}</div>'
-        '<aside id="evaluate-side"><div class="card" id="evaluate-marks"><h3>{ranking}</h3>'
+        '<aside id="evaluate-side"><div class="card" id="evaluate-blind-card" hidden><h3>{blind}</h3>'
+        '<p id="evaluate-blind-count"></p><p>{blind_lead}</p>'
+        '<button type="button" class="small" id="evaluate-reveal">{reveal}</button></div>'
+        '<div class="card" id="evaluate-marks"><h3>{ranking}</h3>'
         '<p class="soft" id="evaluate-marks-none">{none}</p><div id="evaluate-ranking"></div></div></aside></div>'
         "</section>"
     ).format(
         bar=_bar(language), pictures=_said("pictures", language), foot=_foot(language),
-        ranking=_said("ranking", language), none=_said("ranking_none", language),
+        blind=_said("blind_title", language), blind_lead=_said("blind_lead", language),
+        reveal=_said("reveal", language), ranking=_said("ranking", language), none=_said("ranking_none", language),
     )  # fmt: skip
 
 
@@ -72,11 +76,18 @@ def _bar(language: str) -> Markup:
         '<button type="button" class="small icon" id="evaluate-swap" title="{swap}" aria-label="{swap}">⇄</button>'
         '<label>{down}<select id="evaluate-down"></select></label></span><span class="room"></span>'
         '<input id="evaluate-size" type="range" min="80" max="420" step="10" title="{cell}" aria-label="{cell}">'
-        "</div>"
+        '<button type="button" class="small" id="evaluate-blind" title="{blind_help}" aria-pressed="false">{blind}'
+        '</button><details id="evaluate-export"><summary>{export}</summary><div>'
+        '<a data-export="sheet" download>{sheet}<small>{sheet_help}</small></a>'
+        '<a data-export="page" download>{page}<small>{page_help}</small></a></div></details></div>'
     ).format(
         other=_said("other", language), view=_said("view", language), views=views,
         hidden=Markup(" hidden") if len(VIEWS) < 2 else "", across=_said("across", language),
         down=_said("down", language), swap=_said("swap", language), cell=_said("cell", language),
+        blind=_said("blind", language), blind_help=_said("blind_help", language),
+        export=_said("export", language), sheet=_said("export_sheet", language),
+        sheet_help=_said("export_sheet_help", language), page=_said("export_page", language),
+        page_help=_said("export_page_help", language),
     )  # fmt: skip
 
 

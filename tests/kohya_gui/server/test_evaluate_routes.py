@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from kohya_gui.server.evaluate import export
 from kohya_gui.server.evaluate.routes import evaluate_routes
 from tests.grids import draw, grid_folder
 from train_core.config.places import evaluations_dir
 from train_core.facts.grids.folder import GRID_FILE
 from train_core.facts.grids.marks import read_marks
+from train_core.facts.grids.sheet import write_sheets
 
 AXES = {"file": ("1", "2", "3"), "weight": ("0.5", "1"), "seed": ("7", "8")}
 HOSTILE = "</dd><script>alert(1)</script>"
@@ -124,3 +128,41 @@ def test_a_hostile_prompt_is_shown_as_text(client: TestClient) -> None:
     assert "<script>" not in html
     assert "&lt;script&gt;alert(1)" in html
     assert "Euler a" in html
+
+
+def test_what_is_shown_is_downloaded_as_a_picture_or_in_pieces(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid_folder(evaluations_dir() / "狐", AXES)
+    address = "/evaluate/狐/sheet?across=0&down=1&at=0,0,1&base=column"
+    whole = client.get(address)
+    assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''%E7%8B%90.png"
+    picture = Image.open(io.BytesIO(whole.content))
+    assert picture.info["parameters"].endswith(
+        'Script: X/Y/Z plot, X Type: LoRA, X Values: "1,2,3", Y Type: LoRA weight, Y Values: "0.5,1"'
+    )
+    monkeypatch.setattr(export, "write_sheets", partial(write_sheets, most=picture.width * picture.height - 1))
+    with zipfile.ZipFile(io.BytesIO(client.get(address).content)) as pieces:
+        assert len(pieces.namelist()) == 2
+
+
+@pytest.mark.parametrize("asked", [
+    "", "across=0&down=0&at=0,0,0", "across=3&at=0,0,0", "across=x&at=0,0,0", "across=0&down=1&at=0,0", "at=0,0,-1",
+    "at=0,0,2", "across=-2&at=0,0,0",
+])  # fmt: skip
+def test_what_is_not_in_the_grid_is_not_downloaded(client: TestClient, asked: str) -> None:
+    grid_folder(evaluations_dir() / "fox", AXES)
+    for kind in ("sheet", "page"):
+        assert client.get(f"/evaluate/fox/{kind}?{asked}").status_code == 404
+
+
+def test_a_page_of_its_own_has_all_pictures_and_escapes_what_is_in_it(client: TestClient) -> None:
+    folder = grid_folder(evaluations_dir() / "fox", {"file": (HOSTILE, "2")}, prompt=HOSTILE, missing=(1,))
+    facts = folder.facts()
+    assert facts is not None
+    page = client.get("/evaluate/fox/page?across=0&at=0").text
+    assert "alert(1)" in page
+    assert "<script>alert" not in page
+    assert page.count("<script") == page.count("</script>") == 3
+    assert page.count("data:image/png;base64,") == 2
+    assert "import {" not in page

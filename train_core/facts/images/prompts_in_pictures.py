@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,13 @@ def prompt_of(path: Path) -> str:
     if "parameters" in said:
         return of_parameters(said["parameters"][:LONGEST])
     return of_nodes(said.get("prompt", "")[:LONGEST])
+
+
+def quoted(value: object) -> str:
+    """`value` as text; as a JSON string where it would be read as less, such as up to its comma."""
+    text = str(value)
+    is_plain = text == text.strip() and not any(sign in text for sign in ',:\n"')
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def of_parameters(text: str) -> str:
