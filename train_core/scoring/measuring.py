@@ -31,22 +31,19 @@ class PictureSet:
 
     def reworded(self, change: Callable[[str], str]) -> PictureSet:
         """The pictures whose captions `change` alters, with the altered ones; noise and levels stay each picture's."""
+        changed = [(picture.caption, change(picture.caption)) for picture in self.pictures]
+        return self.captioned({place: now for place, (before, now) in enumerate(changed) if now != before})
+
+    def captioned(self, captions: Mapping[int, str]) -> PictureSet:
+        """The pictures at the places that `captions` names, of a set that is whole, with those captions."""
         batches = []
         for batch in self.batches:
-            captions = [change(caption) for caption in batch.captions]
-            rows = [row for row, caption in enumerate(captions) if caption != batch.captions[row]]
+            rows = [row for row, index in enumerate(batch.indices.tolist()) if index in captions]
             if rows:
-                batches.append(replace(batch.rows(rows), captions=[captions[row] for row in rows]))
-        kept = sorted(int(index) for batch in batches for index in batch.indices)
-        pictures = [self.pictures[index] for index in kept]
-        return PictureSet(
-            tuple(replace_caption(picture, change(picture.caption)) for picture in pictures), tuple(batches)
-        )
-
-
-def replace_caption(picture: ScoredPicture, caption: str) -> ScoredPicture:
-    """The same picture with another caption."""
-    return picture.model_copy(update={"caption": caption})
+                kept = batch.rows(rows)
+                batches.append(replace(kept, captions=[captions[index] for index in kept.indices.tolist()]))
+        pictures = [self.pictures[place].model_copy(update={"caption": captions[place]}) for place in sorted(captions)]
+        return PictureSet(tuple(pictures), tuple(batches))
 
 
 def opened(
@@ -93,7 +90,7 @@ class Measurer:
             rows = [places[index] for index in batch.indices.tolist()]
             found[rows] = self._objective.errors(batch, conditioned).float().cpu()
             progress(len(rows) * LEVELS)
-        return tuple(tuple(float(f"{loss:.{DIGITS}g}") for loss in row) for row in found.tolist())
+        return written(found)
 
 
 class Conditioned:
@@ -111,6 +108,11 @@ class Conditioned:
         each = [self._known[caption] for caption in captions]
         conditioning = {name: torch.cat([one[name] for one in each]) for name in each[0]}
         return self._family.predict(noisy, t, conditioning, extras)
+
+
+def written(values: Tensor) -> Losses:
+    """`values` (B, LEVELS) as they are kept."""
+    return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in values.tolist())
 
 
 def _indices(pictures: PictureSet) -> list[int]:

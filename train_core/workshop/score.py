@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from train_core.facts.file_cache import shared_database
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.facts.run.result_names import epoch_in
-from train_core.facts.scores.asked import Asked, asked_of, picture_settings, without_words
+from train_core.facts.scores.asked import MOST_PROMPTS, Asked, asked_of, picture_settings, without_words
 from train_core.facts.scores.measures import measures_of
 from train_core.facts.scores.scores import (
     FIDELITY,
@@ -29,6 +30,8 @@ from train_core.facts.scores.scores import (
     FOREIGN,
     GAP,
     HELD_OUT,
+    MEMORISED,
+    PROMPTS,
     SPILL,
     TRAINED,
     TRAINED_GAIN,
@@ -37,6 +40,7 @@ from train_core.facts.scores.scores import (
     Losses,
     Point,
     ScoredFile,
+    ScoredPicture,
     Scores,
     write_scores,
 )  # fmt: skip
@@ -53,10 +57,11 @@ from train_core.sampling.draw import PictureDrawer, undisturbed
 from train_core.sampling.networks import Networks
 from train_core.scoring.foreign import draw_foreign, foreign_folder
 from train_core.scoring.measuring import Measurer, PictureSet, opened
+from train_core.scoring.prompting import Pull
 from train_core.workshop.common.computing import device_and_dtype
 from train_core.workshop.common.report import Report
 
-SHOWN = (FIDELITY, TRAINED_GAIN, GAP, SPILL, TRIGGER)
+SHOWN = (FIDELITY, TRAINED_GAIN, GAP, SPILL, TRIGGER, MEMORISED)
 
 
 @dataclass(frozen=True)
@@ -144,15 +149,17 @@ def _scored(
 ) -> Scores:
     """The base and every point, in their order."""
     measurer = Measurer(studio.inputs, settings.score_seed)
-    counter = _Counter(report, asked.points * LEVELS * sum(len(one.pictures) for one in sets.values()))
-    pictures = {name: one.pictures for name, one in sets.items()}
+    pull, prompts = Pull(studio.inputs, asked.foreign[0], settings.score_seed), _prompts(sets)
+    pictures = {**{name: one.pictures for name, one in sets.items()}, PROMPTS: prompts}
+    counter = _Counter(report, asked.points * LEVELS * (1 + sum(len(some) for some in pictures.values())))
 
-    def losses(file: str) -> dict[str, Losses]:
+    def losses(file: str, words: Callable[[str], str] = str) -> dict[str, Losses]:
         found = {name: measurer.losses(one, counter) for name, one in sets.items()}
+        found[PROMPTS] = pull.norms([words(one.caption) for one in prompts], studio.device, counter)
         _require_numbers(file, found)
         return found
 
-    base = losses(settings.score_model)
+    base = losses(settings.score_model, partial(without_words, words=asked.trigger))
     points = []
     for path in asked.files:
         networks = Networks(studio.family, studio.device, studio.dtype)  # another file's are not kept
@@ -175,6 +182,15 @@ def _scored(
             file="", weight=0.0, losses=base, measures=measures_of(base, base, pictures, settings.score_seed)
         ),
     )  # fmt: skip
+
+
+def _prompts(sets: Mapping[str, PictureSet]) -> tuple[ScoredPicture, ...]:
+    """Captions that may have been learnt by heart: some of those that were trained, if they are known."""
+    captions = dict.fromkeys(picture.caption for picture in sets.get(TRAINED, sets[HELD_OUT]).pictures)
+    return tuple(
+        ScoredPicture(name=f"prompt {number}", content="", caption=caption)
+        for number, caption in enumerate([*captions][:MOST_PROMPTS], 1)
+    )
 
 
 def _made_with(settings: ScoreSettings, studio: Studio) -> dict[str, str | int | float]:

@@ -55,7 +55,7 @@ def test_all_files_are_measured_from_the_first_epoch_to_the_last_and_twice_gives
     )
     assert {name: (one.state, one.pictures) for name, one in scores.points[0].measures.items()} == {
         "fidelity": ("few", 5), "trained_gain": ("few", 4), "gap": ("few", 4), "contamination": ("few", 4),
-        "trigger": ("few", 5),
+        "trigger": ("few", 5), "memorised": ("few", 4),
     }  # fmt: skip
     assert all(one.low < one.value < one.high for point in scores.points for one in point.measures.values())
     rows = table(events, "scores")
@@ -75,7 +75,7 @@ def test_a_file_alone_scores_as_among_others_and_another_seed_measures_with_othe
     among, _, _ = scored(run_tool, less)
     alone, _, _ = scored(run_tool, less | {"score_files": settings["score_files"][:1]})
     assert alone.points == among.points[-1:] and alone.base == among.base
-    assert set(alone.points[0].measures) == {"fidelity", "contamination"}
+    assert set(alone.points[0].measures) == {"fidelity", "contamination", "memorised"}
     other, _, _ = scored(run_tool, less | {"score_files": settings["score_files"][:1], "score_seed": 1})
     assert other.base.losses["held_out"] != alone.base.losses["held_out"]
 

@@ -29,6 +29,7 @@ from train_core.facts.scores.scores import FILE
 
 SMALLEST_BUCKET = 64
 MOST_WEIGHT = 10.0
+MOST_PROMPTS = 4  # of the captions that may have been learnt by heart
 # Everyday scenes, which have nothing to do with any training; the class word stands where the braces are.
 SCENES = (
     "{}, forest, trees, outdoors", "{}, beach, sea, blue sky", "{}, city street, night, lights",
@@ -114,7 +115,7 @@ class Cost:
 
 def cost_of(settings: ScoreSettings, asked: Asked, held_out: int, untriggered: int, trained: int) -> Cost:
     """What measuring that many pictures of each set costs, if no foreign picture is drawn yet."""
-    each = LEVELS * (held_out + untriggered + trained + len(asked.foreign))
+    each = LEVELS * (held_out + untriggered + trained + len(asked.foreign) + MOST_PROMPTS + 1)
     sides = 1 if settings.score_scale == 1 else 2  # with and without the prompt
     return Cost(asked.points * each, len(asked.foreign) * settings.score_steps * sides)
 

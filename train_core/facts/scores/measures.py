@@ -13,6 +13,8 @@ from train_core.facts.scores.scores import (
     FOREIGN,
     GAP,
     HELD_OUT,
+    MEMORISED,
+    PROMPTS,
     SPILL,
     TRAINED,
     TRAINED_GAIN,
@@ -56,6 +58,8 @@ def measures_of(
         )
     if FOREIGN in gain:
         found[SPILL] = _measure(0 - gain[FOREIGN], 0 - levels[FOREIGN], seed)
+    if PROMPTS in gain:
+        found[MEMORISED] = _measure(0 - gain[PROMPTS], 0 - levels[PROMPTS], seed)
     if UNTRIGGERED in gain:
         rows = _same_pictures(pictures[HELD_OUT], pictures[UNTRIGGERED])
         with_it = np.asarray(base[HELD_OUT], np.float64)[rows]

@@ -17,9 +17,11 @@ FORMAT = 1  # counts up when a reader of before could not make sense of it
 FILE = "scores.json"
 
 # The sets of pictures: `untriggered` are the held-out ones whose captions name the trigger, measured without it.
-HELD_OUT, TRAINED, FOREIGN, UNTRIGGERED = "held_out", "trained", "foreign", "untriggered"
+# Of `prompts` no loss is kept, but how hard they pull at the first step; of the base, those without the trigger.
+HELD_OUT, TRAINED, FOREIGN, UNTRIGGERED, PROMPTS = "held_out", "trained", "foreign", "untriggered", "prompts"
 # The measures.
 FIDELITY, TRAINED_GAIN, GAP, SPILL, TRIGGER = "fidelity", "trained_gain", "gap", "contamination", "trigger"
+MEMORISED = "memorised"
 
 Losses = tuple[tuple[float, ...], ...]  # of each picture at each noise level
 # How much a number is worth: plain; of few pictures; of too few, so that there is none.

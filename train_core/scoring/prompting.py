@@ -1,0 +1,48 @@
+"""How hard a prompt pulls at the very first step, where there is nothing but noise: memorised prompts pull more.
+
+The measure of Wen et al., "Detecting, Explaining, and Mitigating Memorization in Diffusion Models" (2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from train_core.diffusion.noise import noise_for
+from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.scores.measures import LEVELS
+from train_core.facts.scores.scores import Losses
+from train_core.facts.seeds import seed_for
+from train_core.run.model_inputs import ModelInputs
+from train_core.scoring.measuring import Conditioned, written
+
+
+class Pull:
+    """Measures prompts by the model of `inputs` as it is at the moment, with LEVELS noises that follow from `seed`.
+
+    `drawn` is any prompt of the size at which pictures are drawn.
+    """
+
+    def __init__(self, inputs: ModelInputs, drawn: SamplePrompt, seed: int) -> None:
+        family, process = inputs.family, inputs.process
+        shape = (family.latent_channels, drawn.height // family.vae_factor, drawn.width // family.vae_factor)
+        noise = noise_for([seed_for(seed, 0, 0, f"first step {number}") for number in range(LEVELS)], shape)
+        self._family = family
+        self._t = torch.full((LEVELS,), process.times(2, "even")[0])
+        self._noise = noise.to(inputs.dtype)
+
+    @torch.no_grad()
+    def norms(self, prompts: Sequence[str], device: torch.device, progress: Callable[[int], None]) -> Losses:
+        """Root mean square of eps(prompt) - eps() for each prompt and noise; `progress` hears of predictions."""
+        predict, noise, t = Conditioned(self._family), self._noise.to(device), self._t.to(device)
+
+        def predicted(prompt: str) -> Tensor:
+            progress(LEVELS)
+            return predict(noise, t, [prompt] * LEVELS, {}).float()
+
+        nothing = predicted("")
+        return written(
+            torch.stack([(predicted(prompt) - nothing).square().mean(dim=(1, 2, 3)).sqrt().cpu() for prompt in prompts])
+        )
