@@ -77,6 +77,10 @@ class Section(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         cls.title = cls.model_config.get("title") or ""
 
+    def __hash__(self) -> int:
+        """A number by which findings are kept; lists count by what is in them."""
+        return hash(self.model_dump_json())
+
 
 @dataclass(frozen=True)
 class Setting:

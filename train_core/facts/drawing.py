@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawPictures, DrawSettings
 from train_core.config.problems import Problem, UserError, problem, problems_of, raise_if_any
-from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
-from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
 from train_core.facts.models.model_files import BaseFiles, base_files
-from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.preflight import Findings
 from train_core.facts.prompts.hires import Hires
-from train_core.facts.prompts.network_files import NamedFiles, is_embedding
-from train_core.facts.prompts.network_tags import NetworkTag, without_networks
+from train_core.facts.prompts.network_files import NamedFiles
+from train_core.facts.prompts.network_tags import without_networks
 from train_core.facts.prompts.prompt_lines import MAX_SIDE, MIN_SIDE, PromptDefaults, SamplePrompt, parse_prompts
 from train_core.facts.prompts.prompt_warnings import prompt_warnings
+from train_core.facts.prompts.to_draw import ToDraw, look_into, with_files
 from train_core.facts.prompts.wildcards import Wildcards, has_choices
 from train_core.facts.run.writable import unwritable
 from train_core.kinds import KINDS
-
-
-@dataclass(frozen=True)
-class ToDraw:
-    """A prompt, its networks with their files, and the files of the embeddings that it names, by word."""
-
-    prompt: SamplePrompt
-    networks: tuple[tuple[NetworkTag, Path], ...]
-    words: dict[str, Path]
 
 
 def examine_drawing(config: DrawPictures, _run_dir: Path | None) -> Findings:
@@ -47,22 +35,6 @@ def examine_drawing(config: DrawPictures, _run_dir: Path | None) -> Findings:
         broken.append(refused)
     warnings = prompt_warnings([one.prompt for one in drawn], loads_networks=True)
     return Findings(tuple(broken), tuple(warnings), base=base)
-
-
-def look_into(tag: NetworkTag, path: Path) -> None:
-    """Raise UserError where the file cannot be what the tag takes it for."""
-    if tag.kind == "hypernet":
-        read_hypernetwork(path)
-    elif is_embedding(path):
-        raise UserError(
-            problem(
-                "network_is_embedding",
-                "{text}: {file} is an embedding. Write its name as a word, without < and >.",
-                text=tag.text, file=path.name,
-            )
-        )
-    else:
-        read_tensor_file(path)
 
 
 def to_draw(settings: DrawSettings, base: BaseFiles) -> list[ToDraw]:
@@ -100,38 +72,6 @@ def _too_large(number: int, prompt: SamplePrompt) -> Problem:
         "or the size.",
         number=number, size=_hires_side(prompt), width=prompt.width, height=prompt.height, most=MAX_SIDE,
     )  # fmt: skip
-
-
-def with_files(
-    prompts: Iterable[SamplePrompt], files: NamedFiles, kind: str, wildcards: Wildcards
-) -> list[ToDraw]:  # fmt: skip
-    """`prompts`, which have seeds, with what these choose in them and those of `files` that they name then.
-
-    Raises UserError with all missing files and bad block weights for a base model of this `kind`.
-    """
-    tags = [(prompt, _tags(prompt)) for prompt in map(wildcards.resolved, prompts)]
-    every = [tag for _, its in tags for tag in its]
-    raise_if_any([*files.missing(every), *_block_problems(every, kind)])
-    return [
-        ToDraw(
-            prompt, tuple((tag, path) for tag in its if (path := files.network(tag)) is not None),
-            files.words_in([prompt.prompt, prompt.negative_prompt]),
-        )
-        for prompt, its in tags
-    ]  # fmt: skip
-
-
-def strength_of(tag: NetworkTag, kind: str) -> Strength:
-    """How strong a network is in each block of a base model of this `kind`. Raises UserError for bad block weights."""
-    return parse_strength(tag.blocks, kind, read_own_lines()) if tag.blocks else Strength()
-
-
-def _tags(prompt: SamplePrompt) -> list[NetworkTag]:
-    return [tag for text in (prompt.prompt, prompt.negative_prompt) for tag in without_networks(text).networks]
-
-
-def _block_problems(tags: Iterable[NetworkTag], kind: str) -> list[Problem]:
-    return [found for tag in dict.fromkeys(tags) for found in problems_of(partial(strength_of, tag, kind))]
 
 
 def _hires(settings: DrawSettings) -> Hires | None:

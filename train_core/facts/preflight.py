@@ -37,9 +37,8 @@ from train_core.facts.models.model_facts import facts_of
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.models.thumbnails import thumbnail_url
-from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
-from train_core.facts.prompts.prompt_warnings import prompt_warnings
 from train_core.facts.run.result_names import free_name, longest_names, not_writable
+from train_core.facts.run.sample_files import examine_samples
 from train_core.facts.run.states import resume_problems
 from train_core.facts.run.whole_models import room_for_files, room_in_memory
 from train_core.facts.run.writable import UnusableNameError, why_not
@@ -77,9 +76,10 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
     if elsewhere:
         return Findings(tuple(elsewhere), ())  # whatever looks for them would say that they are missing
     model = _model(config)
+    in_samples, odd_in_samples = examine_samples(config, model.base.model.family if model.base else None)
     problems = [
         *model.problems,
-        *(prompts := _prompts(config.samples, config.dataset.resolution)).problems,
+        *in_samples,
         *(output := _output_problems(config.output, config.samples)),
         *_network_problems(config),
         *_hypernetwork_problems(config.hypernetwork.hypernetwork_weights.strip()),
@@ -91,7 +91,7 @@ def examine(config: TrainConfig, run_dir: Path | None = None) -> Findings:
         problems += room_for_files(config, survey(DataSettings.of(config)).subsets)
     sharding = _sharding(config)
     names = [] if output else _output_warnings(config)
-    warnings = (*model.warnings, *prompts.warnings, *words.warnings, *images.warnings, *names, *sharding.warnings)
+    warnings = (*model.warnings, *odd_in_samples, *words.warnings, *images.warnings, *names, *sharding.warnings)
     return Findings((*problems, *images.problems, *sharding.problems), warnings, images.notices, model.base)
 
 
@@ -221,16 +221,6 @@ def _clip_skip_of(found: ModelFile, config: TrainConfig) -> tuple[Problem, ...]:
             skip=skip, family=found.family, known=known[0],
         ),
     )
-
-
-def _prompts(samples: SampleSettings, resolution: str) -> Findings:
-    """Problems of the sample prompts, and what in them does not do what it seems to."""
-    defaults = PromptDefaults.at(resolution, samples.sample_sampler, samples.sample_spacing)
-    try:
-        prompts = parse_prompts(samples.sample_prompts, defaults)
-    except UserError as error:
-        return Findings(error.problems, ())
-    return Findings((), tuple(prompt_warnings(prompts)))
 
 
 def _images(config: TrainConfig) -> Findings:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import hashlib
 
 
+def sample_seed(seed: int, index: int) -> int:
+    """The seed of the picture of a run's prompt number `index`, from 0, that has none of its own: 32 bits."""
+    return seed_for(seed, 0, index, "sample") % 2**32
+
+
 def seed_for(seed: int, epoch: int, index: int, purpose: str) -> int:
     """A 63-bit seed that depends on all four values and on nothing else.
 

@@ -22,7 +22,7 @@ from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.processes import process_of
 from train_core.events.kinds import NoticeEvent
 from train_core.events.log import Emit, emit_problems
-from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.run.sample_files import samples_to_draw
 from train_core.facts.run.schedules import curve_of
 from train_core.facts.run.steps import StepCount
 from train_core.jobs.devices import DTYPES, compute_dtype, share
@@ -153,10 +153,8 @@ def samples_of(
     def interrupted() -> bool:  # where the model is shared out, all have to leave a picture at the same step
         return control.agreed(control.sees_stop()) if inputs.family.shared_out else control.sees_stop()
 
-    samples = config.samples
-    defaults = PromptDefaults.at(config.dataset.resolution, samples.sample_sampler, samples.sample_spacing)
     return SampleDrawer(
-        samples, parse_prompts(samples.sample_prompts, defaults), inputs.family, inputs.process,
+        config.samples, samples_to_draw(config, inputs.family.kind.name), inputs.family, inputs.process,
         accelerator, method, place.places, place.name, Path(config.model.pretrained_model_name_or_path).stem,
         config.training.seed, emit, stepper.inference, interrupted,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
 
 from train_core.config.problems import Problem, UserError
@@ -15,13 +16,14 @@ from train_core.data.processes import gather
 from train_core.diffusion.process import Process
 from train_core.events.kinds import SampleDrawn, Stage, WarningEvent
 from train_core.events.log import Emit, emit_problems
-from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.prompts.to_draw import ToDraw
 from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.files.writing import telling
 from train_core.run.likeness import Likeness
 from train_core.run.outputs.places import Places
-from train_core.sampling.draw import PictureDrawer
+from train_core.sampling.draw import Picture, PictureDrawer
+from train_core.sampling.networks import Networks
 from train_core.sampling.png import epoch_mark, parameters_text, sample_path, save_png, step_mark
 
 
@@ -29,11 +31,13 @@ from train_core.sampling.png import epoch_mark, parameters_text, sample_path, sa
 class SampleDrawer:
     """Draws `prompts`, shared out over the processes, and reports each picture and the progress on the main one.
 
+    What prompts name is loaded beside what is trained, from its files, while their pictures are drawn.
+
     Within `inference` the trained parameters are those to show.
     """
 
     settings: SampleSettings
-    prompts: list[SamplePrompt]
+    prompts: list[ToDraw]
     family: Family
     process: Process
     accelerator: Accelerator
@@ -75,11 +79,7 @@ class SampleDrawer:
         # Where the model is shared out, all draw the same pictures side by side.
         together, is_main = bool(self.family.shared_out), self.accelerator.is_main_process
         processes = (1, 0) if together else (self.accelerator.num_processes, self.accelerator.process_index)
-        drawer = PictureDrawer(
-            family=self.family, process=self.process, device=self.accelerator.device, trained=self.method.trainable,
-            extra_tokens=self.method.extra_tokens(), interrupted=self.interrupted,
-        )
-        for picture in drawer.pictures(self.prompts, self.seed, warnings.append, processes):
+        for picture in self._pictures(processes, warnings):
             if together and not is_main:
                 continue
             try:
@@ -96,6 +96,30 @@ class SampleDrawer:
             )
             done = min(picture.index + processes[0], len(self.prompts))  # the other processes are about as far
             self.emit(Stage(name="sampling", done=done, total=len(self.prompts)))
+
+    def _pictures(self, processes: tuple[int, int], warnings: list[Problem]) -> Iterator[Picture]:
+        """The pictures of this process's share of the prompts; files that can no longer be read are warned of."""
+        own_words = self.method.extra_tokens()
+        drawer = PictureDrawer(
+            family=self.family, process=self.process, device=self.accelerator.device, trained=self.method.trainable,
+            extra_tokens=own_words, interrupted=self.interrupted,
+        )
+        if not any(one.networks or one.words for one in self.prompts):
+            prompts = [one.prompt for one in self.prompts]
+            yield from drawer.pictures(prompts, self.seed, warnings.append, processes)
+            return
+        number, rank = processes
+        networks = Networks(self.family, self.accelerator.device, torch.float32)
+        for index, one in list(enumerate(self.prompts))[rank::number]:
+            if self.interrupted():
+                return
+            try:
+                with networks.on_model(one.networks) as at_step:
+                    words = {**networks.words(one.words), **(own_words or {})}
+                    drawing = replace(drawer, extra_tokens=words, at_step=at_step)
+                    yield from drawing.pictures([one.prompt], self.seed, warnings.append, first=index)
+            except UserError as error:
+                warnings += error.problems
 
     def _tell(self, drawn: SampleDrawn) -> SampleDrawn:
         self.emit(drawn)

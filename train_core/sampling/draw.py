@@ -20,7 +20,7 @@ from train_core.facts.prompts.hires import Hires
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.stages import asked_in_both_passes, calls_per_step
 from train_core.facts.prompts.wildcards import NO_FILES
-from train_core.facts.seeds import seed_for
+from train_core.facts.seeds import sample_seed
 from train_core.models.family import Family
 from train_core.sampling.denoiser import Predict, Wanted, denoiser, guided
 from train_core.sampling.noise import Noise, brownian_noise, fresh_noise
@@ -69,19 +69,21 @@ class PictureDrawer:
 
     def pictures(
         self, prompts: Iterable[SamplePrompt], seed: int, warn: Callable[[Problem], None],
-        processes: tuple[int, int] = (1, 0),
+        processes: tuple[int, int] = (1, 0), first: int = 0,
     ) -> Iterator[Picture]:
-        """The picture of each prompt. Of several `processes` (their number, this one's rank) each draws its share.
+        """The picture of each prompt, the index of the first of which is `first`.
+
+        Of several `processes` (their number, this one's rank) each draws its share.
 
         A prompt without a seed gets one that follows from the run's `seed` and its index, so that the pictures of all
         epochs can be compared. It also chooses between `{a|b}`. A picture with values that are not finite is left out,
         and `warn` is called.
         """
         number, rank = processes
-        for index, prompt in enumerate(prompts):
+        for index, prompt in enumerate(prompts, first):
             if index % number != rank:
                 continue
-            own_seed = seed_for(seed, 0, index, "sample") % 2**32 if prompt.seed is None else prompt.seed
+            own_seed = sample_seed(seed, index) if prompt.seed is None else prompt.seed
             seeded = NO_FILES.resolved(replace(prompt, seed=own_seed))
             try:
                 with undisturbed(self.family, self.device, self.trained):

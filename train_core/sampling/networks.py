@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
-from train_core.facts.drawing import strength_of
 from train_core.facts.prompts.network_tags import NetworkTag
+from train_core.facts.prompts.to_draw import strength_of
 from train_core.models.family import Family
 from train_core.models.files.embeddings import read_embedding
 from train_core.networks.algorithms.lora import LoraLayer

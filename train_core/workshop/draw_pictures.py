@@ -11,11 +11,12 @@ from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawPictures
 from train_core.events.kinds import SampleDrawn
-from train_core.facts.drawing import prompts_of, with_files
+from train_core.facts.drawing import prompts_of
 from train_core.facts.models.model_files import base_files
 from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.prompts.stages import changing
+from train_core.facts.prompts.to_draw import with_files
 from train_core.facts.prompts.wildcards import Wildcards
 from train_core.models.files.writing import telling
 from train_core.sampling.png import save_png

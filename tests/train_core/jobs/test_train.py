@@ -8,18 +8,21 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.event_lines import Event, read_events
 from tests.train_core.jobs.conftest import Prepare
+from tests.train_core.workshop.conftest import random_adapter
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import runs_dir
 from train_core.events.kinds import SampleDrawn
 from train_core.events.requests import request
 from train_core.jobs import devices
 from train_core.jobs.start import start_job
+from train_core.networks.files.adapter_file import save_adapter
 from train_core.run.samples import SampleDrawer
 from train_core.run.training import Training
 
@@ -231,6 +234,28 @@ def test_drawing_samples_changes_nothing_that_is_learnt(prepare: Prepare) -> Non
     plain = weights(run(prepare("without", cache_latents=False)))
     samples = {"sample_prompts": "a dog --s 2", "sample_every_n_steps": 2}
     assert difference(plain, weights(run(prepare("with", cache_latents=False, **samples)))) == 0
+
+
+def test_other_networks_are_on_the_model_for_their_pictures_alone(prepare: Prepare, tmp_path: Path) -> None:
+    def trained(**samples: Any) -> list[Event]:
+        return run(prepare("zuko", cache_latents=False, max_train_epochs=1, **samples))
+
+    (tmp_path / "files").mkdir()
+    metadata = {"ss_base_model_version": "sd_v1"}
+    save_adapter(tmp_path / "files" / "fox.safetensors", random_adapter("sd1").state_dict_for_file(), metadata)
+    tags = ["", "<lora:fox:0.8>", "<lora:ZUKO:1>", "<lora:zuko-000001:1>", "<lora:fox:0:1:start=2>"]
+    events = trained(
+        sample_prompts="\n".join(f"a dog {tag} --w 64 --h 64 --s 2 --d 1 --l 1" for tag in tags),
+        sample_at_first=True, sample_folders=[str(tmp_path / "files")],
+    )  # fmt: skip
+    pictures = [Image.open(event["path"]).tobytes() for event in kinds(events, "sample") if event["epoch"] is None]
+    plain, fox, own, earlier, late = pictures
+    assert plain == own == earlier and len({plain, fox, late}) == 3
+    unloaded = [event for event in kinds(events, "warning") if event["code"] == "prompt_networks_unloaded"]
+    assert [event["params"]["text"] for event in unloaded] == tags[2:4]
+    assert difference(weights(events), weights(trained())) == 0
+    missing = run(prepare("zuko", sample_prompts="a <lora:owl:1>", sample_folders=[str(tmp_path / "files")]))
+    assert [event["code"] for event in kinds(missing, "error")] == ["network_not_found"]
 
 
 def test_the_file_says_how_it_was_made(prepare: Prepare) -> None:

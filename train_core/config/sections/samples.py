@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from train_core.config.conditions import when_set
+from train_core.config.conditions import all_of, when, when_set
 from train_core.config.setting import Section, setting
 
 Sampler = Literal[
@@ -31,6 +31,12 @@ class SampleSettings(Section, title="Samples"):
     sample_at_first: bool = setting(
         False, "Draw samples before the first step, for comparison.", label="Sample before training",
         applies_to=when_set("sample_prompts"),
+    )
+    sample_folders: list[str] = setting(
+        [], "Where the files are that sample prompts name, one folder per line: other LoRAs as <lora:name:0.8>, "
+        "hypernetworks and embeddings, which are loaded beside what is trained while pictures are drawn.",
+        label="Folders of networks", lines=2, advanced=True,
+        applies_to=all_of(when_set("sample_prompts"), when("dynamo_backend", "no"), when("accelerate_config", "")),
     )
     sample_sampler: Sampler = setting(
         "euler_a", "Sampler for prompts that do not name one.", label="Sampler", applies_to=when_set("sample_prompts"),

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from train_core.config.jobs.grids import DrawGrid
 from train_core.config.problems import Problem, UserError, problem, problems_of
-from train_core.facts.drawing import look_into
 from train_core.facts.grids.folder import GridFolder
 from train_core.facts.grids.pace import remembered_pace, work_of
 from train_core.facts.grids.plan import Plan, plan_of
 from train_core.facts.preflight import Findings
 from train_core.facts.prompts.prompt_warnings import prompt_warnings
+from train_core.facts.prompts.to_draw import look_into
 from train_core.facts.run.writable import unwritable
 
 BYTES_PER_PIXEL = 1.6  # of a PNG, as pictures mostly have

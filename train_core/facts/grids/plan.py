@@ -13,13 +13,14 @@ from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawSettings
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
-from train_core.facts.drawing import ToDraw, prompts_of, with_files
+from train_core.facts.drawing import prompts_of
 from train_core.facts.grids.axes import KINDS, Axis, Seeds, Surroundings, Value, read_axes, without_adapter
 from train_core.facts.grids.draft import Draft, first_lora, has_effect
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.prompts.to_draw import ToDraw, with_files
 from train_core.facts.prompts.wildcards import Wildcards
 
 MOST_CELLS = 20_000

@@ -24,20 +24,24 @@ class NamedFiles:
 
     networks: Mapping[str, Path]
     words: Mapping[str, Path]
+    setting: str
 
     @classmethod
-    def within(cls, folders: Iterable[str]) -> NamedFiles:
-        """The files in `folders` and in all folders within. Raises UserError for a folder that cannot be read."""
+    def within(cls, folders: Iterable[str], setting: str = "draw_folders") -> NamedFiles:
+        """The files in `folders`, the value of a `setting`, and in all folders within.
+
+        Raises UserError for a folder that cannot be read.
+        """
         networks: dict[str, Path] = {}
         words: dict[str, Path] = {}
         for folder in filter(None, map(clean_path, folders)):
-            for path in files_in(Path(folder).expanduser(), "draw_folders"):
+            for path in files_in(Path(folder).expanduser(), setting):
                 ending = path.suffix.lower()
                 if ending in NETWORK_ENDINGS:
                     networks.setdefault(path.stem.lower(), path)
                 if ending in WORD_ENDINGS:
                     words.setdefault(path.stem.lower(), path)
-        return cls(networks, words)
+        return cls(networks, words, setting)
 
     def network(self, tag: NetworkTag) -> Path | None:
         """The file that a tag names, with or without its ending."""
@@ -54,14 +58,14 @@ class NamedFiles:
         if not near:
             return problem(
                 "network_not_found_anywhere",
-                "A prompt names {name}, but there is no such file. Add the folder where it lies in draw_folders.",
-                name=name,
+                "A prompt names {name}, but there is no such file. Add the folder where it lies in {setting}.",
+                name=name, setting=self.setting,
             )  # fmt: skip
         return problem(
             "network_not_found",
             "A prompt names {name}, but none of the {count} files there is called so; the nearest is {nearest}. "
-            "Correct the name, or add its folder in draw_folders.",
-            name=name, count=len(self.networks), nearest=self.networks[near[0]].stem,
+            "Correct the name, or add its folder in {setting}.",
+            name=name, setting=self.setting, count=len(self.networks), nearest=self.networks[near[0]].stem,
         )  # fmt: skip
 
     def words_in(self, texts: Sequence[str]) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from train_core.config.problems import Problem, problem
 from train_core.facts.prompts.asked import compose
@@ -15,16 +15,32 @@ from train_core.facts.prompts.wildcards import WILDCARD
 HIGH_EMPHASIS = 1.5  # above, pictures tend to break
 
 
-def prompt_warnings(prompts: Sequence[SamplePrompt], loads_networks: bool = False) -> list[Problem]:
-    """Warnings on `prompts`, which are drawn all the same, with the networks that they name or without."""
-    about_networks = _about_networks if loads_networks else _networks_unloaded
+def prompt_warnings(
+    prompts: Sequence[SamplePrompt], loads_networks: bool = False,
+    left_out: Callable[[NetworkTag], bool] = lambda tag: False,
+) -> list[Problem]:  # fmt: skip
+    """Warnings on `prompts`, which are drawn all the same, with the networks that they name or without.
+
+    Networks that are `left_out` are not loaded in any case.
+    """
+
+    def loaded(tag: NetworkTag) -> bool:
+        return loads_networks and not left_out(tag)
+
     return [
-        warning for number, prompt in enumerate(prompts, 1)
-        for text in (prompt.prompt, prompt.negative_prompt)
+        warning for number, prompt in enumerate(prompts, 1) for text in (prompt.prompt, prompt.negative_prompt)
         for warning in (
-            *_about_text(number, text), *about_networks(number, without_networks(text).networks, prompt)
+            *_about_text(number, text),
+            *_about_networks(number, without_networks(text).networks, prompt, loaded),
         )
     ]  # fmt: skip
+
+
+def _about_networks(
+    number: int, networks: Sequence[NetworkTag], prompt: SamplePrompt, loaded: Callable[[NetworkTag], bool]
+) -> Iterator[Problem]:
+    yield from _unloaded(number, [tag for tag in networks if not loaded(tag)])
+    yield from _odd_networks(number, [tag for tag in networks if loaded(tag)], prompt)
 
 
 def _about_text(number: int, text: str) -> Iterator[Problem]:
@@ -51,17 +67,17 @@ def _about_text(number: int, text: str) -> Iterator[Problem]:
     yield from _high_emphasis(number, tagged.prompt)
 
 
-def _networks_unloaded(number: int, networks: Sequence[NetworkTag], _prompt: SamplePrompt) -> Iterator[Problem]:
+def _unloaded(number: int, networks: Sequence[NetworkTag]) -> Iterator[Problem]:
     if networks:
         yield problem(
             "prompt_networks_unloaded",
-            "Prompt {number}: {text} is left out. What is trained is on the model anyway, and pictures during a "
-            "training are drawn with nothing else.",
+            "Prompt {number}: {text} is left out. What is trained is on the model anyway; other networks are loaded if "
+            "sample_folders says where they are.",
             number=number, text=", ".join(dict.fromkeys(tag.text for tag in networks)),
         )  # fmt: skip
 
 
-def _about_networks(number: int, networks: Sequence[NetworkTag], prompt: SamplePrompt) -> Iterator[Problem]:
+def _odd_networks(number: int, networks: Sequence[NetworkTag], prompt: SamplePrompt) -> Iterator[Problem]:
     for tag in dict.fromkeys(networks):
         if max(abs(tag.unet), abs(tag.text_encoder)) > HIGH_WEIGHT:
             yield problem(

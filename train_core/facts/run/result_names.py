@@ -37,6 +37,11 @@ def epoch_in(stem: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_result_of(stem: str, name: str) -> bool:
+    """Whether a run called `name` may have written the result `stem`, without its ending; case does not matter."""
+    return re.fullmatch(rf"{re.escape(name)}(-\d{{6}}|-step\d{{8}})?", stem, re.IGNORECASE) is not None
+
+
 def by_age(path: Path) -> tuple[int, int, str]:
     """A key that sorts the results of one run from the earliest to the last: epochs, then steps, then the final one."""
     epoch, step = epoch_in(path.stem), re.search(r"-step(\d{8})$", path.stem)

@@ -16,10 +16,10 @@ from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
 from train_core.diffusion.processes import process_of
-from train_core.facts.drawing import ToDraw
 from train_core.facts.file_cache import shared_database
 from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.models.tensor_files import read_tensor_file
+from train_core.facts.prompts.to_draw import ToDraw
 from train_core.models.fitting import choose_attention
 from train_core.models.load import load_family
 from train_core.networks.files.hashes import file_hashes, remembered_hashes, tensor_hashes
