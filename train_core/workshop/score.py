@@ -110,6 +110,8 @@ def _loaded(settings: ScoreSettings, base: BaseFiles) -> Studio:
     family = load_family(model, dtype, device, files=base)
     choose_attention(family, MemorySettings(), dtype, device)
     process = process_of(family, LossSettings()).to(device)
+    if device.type == "cpu":  # a quarter faster there
+        family.modules[family.denoiser].to(memory_format=torch.channels_last)
     return Studio(family, ModelInputs(family, process, dtype), device, dtype, _hashes(base))
 
 
@@ -151,22 +153,28 @@ def _scored(
     measurer = Measurer(studio.inputs, settings.score_seed)
     pull, prompts = Pull(studio.inputs, asked.foreign[0], settings.score_seed), _prompts(sets)
     pictures = {**{name: one.pictures for name, one in sets.items()}, PROMPTS: prompts}
-    counter = _Counter(report, asked.points * LEVELS * (1 + sum(len(some) for some in pictures.values())))
+    sizes = {name: len(some) for name, some in pictures.items()}
+    once = sizes[PROMPTS] + 1 + sizes.get(UNTRIGGERED, 0)
+    every = sum(sizes.values()) - once + 1
+    counter = _Counter(report, LEVELS * (asked.points * every + (len(asked.files) + 1) * once))
 
-    def losses(file: str, words: Callable[[str], str] = str) -> dict[str, Losses]:
-        found = {name: measurer.losses(one, counter) for name, one in sets.items()}
-        found[PROMPTS] = pull.norms([words(one.caption) for one in prompts], studio.device, counter)
+    def losses(file: str, with_words: bool, words: Callable[[str], str] = str) -> dict[str, Losses]:
+        found = {
+            name: measurer.losses(one, counter) for name, one in sets.items() if with_words or name != UNTRIGGERED
+        }
+        if with_words:
+            found[PROMPTS] = pull.norms([words(one.caption) for one in prompts], studio.device, counter)
         _require_numbers(file, found)
         return found
 
-    base = losses(settings.score_model, partial(without_words, words=asked.trigger))
+    base = losses(settings.score_model, True, partial(without_words, words=asked.trigger))
     points = []
     for path in asked.files:
         networks = Networks(studio.family, studio.device, studio.dtype)  # another file's are not kept
         for weight in asked.weights:
             tag = NetworkTag("lora", path.stem, "", weight, weight)
             with networks.on_model([(tag, path)]):
-                now = losses(path.name)
+                now = losses(path.name, with_words=weight == asked.weights[-1])  # what words do is the file's own
             points.append(
                 Point(
                     file=path.name, weight=weight, losses=now,

@@ -51,12 +51,14 @@ def advice_for(points: Sequence[Point], chosen: Point | None) -> Iterator[Proble
             "Fewer repeats or epochs help too.",
         )
     told = chosen or last
-    if _value(told, TRIGGER) is not None and not _above(told, TRIGGER, NO_TRIGGER * (_value(told, FIDELITY) or 0.0)):
+    at_most = [point for point in points if point.file == told.file][-1]  # at whose weight words are measured
+    gain = _value(at_most, FIDELITY) or 0.0
+    if _value(at_most, TRIGGER) is not None and not _above(at_most, TRIGGER, NO_TRIGGER * gain):
         yield problem(
             "advice_no_trigger",
             "The trigger words hardly matter ({trigger}): the class word has taken over what was learnt. Train with "
             "regularisation images of the class, or use the file without them.",
-            trigger=percent(told.measures[TRIGGER]),
+            trigger=percent(at_most.measures[TRIGGER]),
         )
     if _above(told, SPILL, MUCH_SPILL):
         yield problem(

@@ -115,9 +115,10 @@ class Cost:
 
 def cost_of(settings: ScoreSettings, asked: Asked, held_out: int, untriggered: int, trained: int) -> Cost:
     """What measuring that many pictures of each set costs, if no foreign picture is drawn yet."""
-    each = LEVELS * (held_out + untriggered + trained + len(asked.foreign) + MOST_PROMPTS + 1)
+    each = LEVELS * (held_out + trained + len(asked.foreign))
+    once = LEVELS * (untriggered + MOST_PROMPTS + 1)  # for each file, at its highest weight
     sides = 1 if settings.score_scale == 1 else 2  # with and without the prompt
-    return Cost(asked.points * each, len(asked.foreign) * settings.score_steps * sides)
+    return Cost(asked.points * each + (len(asked.files) + 1) * once, len(asked.foreign) * settings.score_steps * sides)
 
 
 def told_cost(settings: ScoreSettings, asked: Asked, cost: Cost) -> Problem:

@@ -105,6 +105,8 @@ class Scores(_Part):
     def _fits(self) -> Self:
         known = {file.name for file in self.files}
         counts = {name: len(pictures) for name, pictures in self.pictures.items()}
+        if self.base.losses.keys() != counts.keys():
+            raise ValueError("the base was not measured with all pictures")
         levels = {len(row) for rows in self.base.losses.values() for row in rows}
         if HELD_OUT not in counts or len(levels) != 1 or not isinstance(self.made_with.get("seed"), int):
             raise ValueError("held-out pictures, noise levels or the seed are missing")
@@ -114,7 +116,8 @@ class Scores(_Part):
             raise ValueError("there are pictures or losses of the base that cannot be")
         for point in (self.base, *self.points):
             shapes = {name: len(rows) for name, rows in point.losses.items()}
-            if shapes != counts or {len(row) for rows in point.losses.values() for row in rows} != levels:
+            known = {HELD_OUT: counts[HELD_OUT]}.items() <= shapes.items() <= counts.items()
+            if not known or {len(row) for rows in point.losses.values() for row in rows} != levels:
                 raise ValueError(f"the losses of {point.file} are not those of the pictures")
         for point in self.points:
             if point.file not in known:
