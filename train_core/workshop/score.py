@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
-
-from train_core.config.existing import is_dir
 from train_core.config.jobs.scoring import Score, ScoreSettings
 from train_core.config.problems import UserError, problem
-from train_core.config.sections.loss import LossSettings
-from train_core.config.sections.memory import MemorySettings
-from train_core.config.sections.model import ModelSettings
-from train_core.data.heldout import measured_folder
-from train_core.diffusion.processes import process_of
-from train_core.facts.file_cache import shared_database
-from train_core.facts.models.model_files import BaseFiles, base_files
-from train_core.facts.prompts.network_tags import NetworkTag
+from train_core.facts.models.model_files import base_files
 from train_core.facts.run.result_names import epoch_in
-from train_core.facts.scores.asked import MOST_PROMPTS, Asked, asked_of, picture_settings, without_words
+from train_core.facts.scores.asked import MOST_CAPTIONS, MOST_PROMPTS, Asked, asked_of, without_words
+from train_core.facts.scores.drawn_measures import measures_of_drawn
 from train_core.facts.scores.measures import measures_of
 from train_core.facts.scores.scores import (
+    COPY,
     FIDELITY,
     FILE,
     FOREIGN,
     GAP,
+    GENERALISATION,
     HELD_OUT,
     MEMORISED,
     PROMPTS,
+    SEMANTICS,
     SPILL,
+    SPREAD,
     TRAINED,
     TRAINED_GAIN,
     TRIGGER,
@@ -43,36 +37,22 @@ from train_core.facts.scores.scores import (
     ScoredPicture,
     Scores,
     write_scores,
-)  # fmt: skip
+)
+from train_core.facts.scores.tags import Swaps
 from train_core.facts.scores.verdict import Verdict, verdict_of
 from train_core.facts.scores.words import in_words, named
-from train_core.models.family import Family
 from train_core.models.files.writing import telling
-from train_core.models.fitting import choose_attention
-from train_core.models.load import load_family
-from train_core.networks.files.hashes import remembered_hashes
-from train_core.run.model_inputs import ModelInputs
 from train_core.run.objective import LEVELS
-from train_core.sampling.draw import PictureDrawer, undisturbed
-from train_core.sampling.networks import Networks
-from train_core.scoring.foreign import draw_foreign, foreign_folder
-from train_core.scoring.measuring import Measurer, PictureSet, opened
+from train_core.sampling.draw import undisturbed
+from train_core.scoring.drawn import Looker, tasks_of
+from train_core.scoring.judging import Judge
+from train_core.scoring.measuring import Measurer, PictureSet
 from train_core.scoring.prompting import Pull
-from train_core.workshop.common.computing import device_and_dtype
 from train_core.workshop.common.report import Report
+from train_core.workshop.common.scoring import Studio, sha256
 
 SHOWN = (FIDELITY, TRAINED_GAIN, GAP, SPILL, TRIGGER, MEMORISED)
-
-
-@dataclass(frozen=True)
-class Studio:
-    """The loaded base with what measuring needs."""
-
-    family: Family
-    inputs: ModelInputs
-    device: torch.device
-    dtype: torch.dtype
-    model: str  # the hash of its content
+SHOWN_IF_DRAWN = (COPY, SEMANTICS, GENERALISATION, SPREAD)
 
 
 def run(config: Score, report: Report) -> None:
@@ -80,14 +60,21 @@ def run(config: Score, report: Report) -> None:
     settings = config.score
     asked, base = asked_of(settings), base_files(settings.score_model, settings.score_vae, to_train=False)
     report.stage("loading")
-    studio = _loaded(settings, base)
+    studio = Studio(settings, base, report)
     with undisturbed(studio.family, studio.device):
-        sets = _sets(settings, asked, studio, report)
-        scores = _scored(settings, asked, studio, sets, report)
+        sets = _sets(asked, studio, report)
+        scores = _scored(asked, studio, sets, report)
+        if settings.score_draw:
+            scores = _with_drawn(scores, asked, studio, sets, report)
     with telling(Path(settings.score_to) / FILE):
         report.saved(write_scores(scores, Path(settings.score_to)))
-    report.table("scores", ("file", "weight", *SHOWN), [_row(point) for point in (scores.base, *scores.points)])
+    shown = (*SHOWN, *SHOWN_IF_DRAWN) if settings.score_draw else SHOWN
+    report.table("scores", ("file", "weight", *shown), [_row(point, shown) for point in scores.all_points])
     _tell(verdict_of(scores), report)
+
+
+def _row(point: Point, shown: Sequence[str]) -> list[str | float]:
+    return [*point.key, *(in_words(point.measures.get(name), share=name in SHOWN_IF_DRAWN) for name in shown)]
 
 
 def _tell(verdict: Verdict, report: Report) -> None:
@@ -101,57 +88,25 @@ def _tell(verdict: Verdict, report: Report) -> None:
         ])
 
 
-def _loaded(settings: ScoreSettings, base: BaseFiles) -> Studio:
-    refused = problem("score_fp16_on_cpu", "score_precision = fp16 does not work on a processor. Set it to auto.")
-    device, dtype = device_and_dtype(settings.score_precision, settings.score_on_cpu, refused)
-    model = ModelSettings(
-        pretrained_model_name_or_path=settings.score_model, vae=settings.score_vae, clip_skip=settings.score_clip_skip
-    )
-    family = load_family(model, dtype, device, files=base)
-    choose_attention(family, MemorySettings(), dtype, device)
-    process = process_of(family, LossSettings()).to(device)
-    if device.type == "cpu":  # a quarter faster there
-        family.modules[family.denoiser].to(memory_format=torch.channels_last)
-    return Studio(family, ModelInputs(family, process, dtype), device, dtype, _hashes(base))
-
-
-def _hashes(base: BaseFiles) -> str:
-    """What the base is, with its VAE: hashes of the files, or the path of a folder, which has none."""
-    paths = [path for path in (base.model.path, base.vae_path) if path is not None]
-    return " ".join(str(path) if is_dir(path) else _sha256(path) for path in paths)
-
-
-def _sha256(path: Path) -> str:
-    return remembered_hashes(path, shared_database()).sha256
-
-
-def _sets(settings: ScoreSettings, asked: Asked, studio: Studio, report: Report) -> dict[str, PictureSet]:
+def _sets(asked: Asked, studio: Studio, report: Report) -> dict[str, PictureSet]:
     """The pictures to measure with, encoded; those that the base draws are drawn first, unless they are there."""
-    foreign = foreign_folder(Path(settings.score_to), asked.foreign, studio.model, settings.score_clip_skip)
-    drawer = PictureDrawer(
-        family=studio.family, process=process_of(studio.family, LossSettings()), device=studio.device
-    )
-    draw_foreign(foreign, asked.foreign, drawer, report.warning, report.stage("drawing"))
-    folders = {HELD_OUT: (settings.score_held_out, 0), TRAINED: (settings.score_trained, settings.score_trained_most)}
-    folders[FOREIGN] = (str(foreign), 0)
+    settings = studio.settings
+    foreign = studio.drawn(FOREIGN, asked.foreign)
+    folders: dict[str, tuple[Path | str, int]] = {
+        HELD_OUT: (settings.score_held_out, 0), TRAINED: (settings.score_trained, settings.score_trained_most),
+        FOREIGN: (foreign, 0),
+    }  # fmt: skip
     progress = report.stage("caching")
-    sets = {}
-    for name, (folder, most) in folders.items():
-        if folder:
-            library = measured_folder(picture_settings(settings), folder, most, settings.score_seed)
-            sets[name] = opened(
-                library, studio.family, studio.device, settings.score_batch_size, settings.score_seed, progress
-            )
+    sets = {name: studio.pictures_in(folder, most, progress) for name, (folder, most) in folders.items() if folder}
     untriggered = sets[HELD_OUT].reworded(partial(without_words, words=asked.trigger))
     return sets | ({UNTRIGGERED: untriggered} if asked.trigger and untriggered.pictures else {})
 
 
-def _scored(
-    settings: ScoreSettings, asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: Report
-) -> Scores:
+def _scored(asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: Report) -> Scores:
     """The base and every point, in their order."""
-    measurer = Measurer(studio.inputs, settings.score_seed)
-    pull, prompts = Pull(studio.inputs, asked.foreign[0], settings.score_seed), _prompts(sets)
+    seed = studio.settings.score_seed
+    measurer = Measurer(studio.inputs, seed)
+    pull, prompts = Pull(studio.inputs, asked.foreign[0], seed), _prompts(sets)
     pictures = {**{name: one.pictures for name, one in sets.items()}, PROMPTS: prompts}
     sizes = {name: len(some) for name, some in pictures.items()}
     once = sizes[PROMPTS] + 1 + sizes.get(UNTRIGGERED, 0)
@@ -167,29 +122,51 @@ def _scored(
         _require_numbers(file, found)
         return found
 
-    base = losses(settings.score_model, True, partial(without_words, words=asked.trigger))
+    base = losses(studio.settings.score_model, True, partial(without_words, words=asked.trigger))
     points = []
     for path in asked.files:
-        networks = Networks(studio.family, studio.device, studio.dtype)  # another file's are not kept
         for weight in asked.weights:
-            tag = NetworkTag("lora", path.stem, "", weight, weight)
-            with networks.on_model([(tag, path)]):
+            with studio.attached(path, weight):
                 now = losses(path.name, with_words=weight == asked.weights[-1])  # what words do is the file's own
-            points.append(
-                Point(
-                    file=path.name, weight=weight, losses=now,
-                    measures=measures_of(base, now, pictures, settings.score_seed),
-                )
-            )
+            measures = measures_of(base, now, pictures, seed)
+            points.append(Point(file=path.name, weight=weight, losses=now, measures=measures))
     return Scores(
-        made_with=_made_with(settings, studio), pictures=pictures, points=tuple(points),
+        made_with=_made_with(studio), pictures=pictures, points=tuple(points),
         files=tuple(
-            ScoredFile(name=path.name, sha256=_sha256(path), epoch=epoch_in(path.stem)) for path in asked.files
+            ScoredFile(name=path.name, sha256=sha256(path), epoch=epoch_in(path.stem)) for path in asked.files
         ),
-        base=Point(
-            file="", weight=0.0, losses=base, measures=measures_of(base, base, pictures, settings.score_seed)
-        ),
+        base=Point(file="", weight=0.0, losses=base, measures=measures_of(base, base, pictures, seed)),
     )  # fmt: skip
+
+
+def _with_drawn(
+    scores: Scores, asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: Report
+) -> Scores:
+    """`scores` with what every point draws from the held-out captions, and what that shows."""
+    settings, real = studio.settings, [sets[name] for name in (HELD_OUT, TRAINED) if name in sets]
+    captions = [picture.caption for pictures in real for picture in pictures.pictures]
+    swaps = Swaps.among(captions, asked.trigger, settings.score_seed)
+    progress = report.stage("measuring")
+    judge = Judge(Measurer(studio.inputs, settings.score_seed), lambda more: progress(0, 1))
+    trained = studio.pictures_in(settings.score_trained, 0, progress) if settings.score_trained else None
+    looker = Looker(
+        studio.family, judge, real, trained, swaps, asked.trigger, asked.foreign[0], settings.score_seed
+    )
+    own = [*dict.fromkeys(picture.caption for picture in sets[HELD_OUT].pictures)][:MOST_CAPTIONS]
+    tasks = tasks_of(own, asked.trigger, swaps, looker.known, asked.foreign[0], settings.score_draw)
+    held_out = looker.nearest(sets[HELD_OUT])
+    paths = {path.name: path for path in asked.files}
+    found: list[Point] = []
+    for point in scores.all_points:
+        folder = studio.drawn("drawn", [task.prompt for task in tasks], paths.get(point.file), point.weight)
+        drawn = looker.look(studio.pictures_in(folder, 0, progress), tasks)
+        known = any(looker.known.values())
+        base = found[0].drawn or drawn if found else drawn
+        measures = point.measures | measures_of_drawn(drawn, base, held_out, settings.score_seed, known)
+        found.append(point.model_copy(update={"drawn": drawn, "measures": measures}))
+    return scores.model_copy(
+        update={"base": found[0], "points": tuple(found[1:]), "nearest": held_out, "tags": looker.known}
+    )
 
 
 def _prompts(sets: Mapping[str, PictureSet]) -> tuple[ScoredPicture, ...]:
@@ -201,7 +178,8 @@ def _prompts(sets: Mapping[str, PictureSet]) -> tuple[ScoredPicture, ...]:
     )
 
 
-def _made_with(settings: ScoreSettings, studio: Studio) -> dict[str, str | int | float]:
+def _made_with(studio: Studio) -> dict[str, str | int | float]:
+    settings: ScoreSettings = studio.settings
     return {
         "model": Path(settings.score_model).name, "vae": Path(settings.score_vae).name, "sha256": studio.model,
         "clip_skip": settings.score_clip_skip, "resolution": settings.score_resolution, "seed": settings.score_seed,
@@ -233,7 +211,3 @@ def _require_numbers(file: str, losses: dict[str, Losses]) -> None:
                 file=Path(file).name,
             )
         )
-
-
-def _row(point: Point) -> list[str | float]:
-    return [point.file, point.weight, *(in_words(point.measures.get(name)) for name in SHOWN)]

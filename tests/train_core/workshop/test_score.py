@@ -81,6 +81,30 @@ def test_a_file_alone_scores_as_among_others_and_another_seed_measures_with_othe
     assert other.base.losses["held_out"] != alone.base.losses["held_out"]
 
 
+def test_what_files_draw_is_kept_and_looked_at_with_the_base_as_judge(
+    run_tool: RunTool, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    for number, colour in enumerate(("red", "blue", "red", "blue", "green")):
+        (tmp_path / "held" / f"0{number}.txt").write_text(f"crux fox, {colour} hat", encoding="utf-8")
+    more = settings | {
+        "score_files": settings["score_files"][:1], "score_weights": "1", "score_draw": 2, "score_batch_size": 16,
+    }  # fmt: skip
+    scores, _, written = scored(run_tool, more)
+    (point,) = scores.points
+    assert scores.base.drawn and point.drawn and len(scores.nearest) == 5
+    assert len(point.drawn.nearest) == 3 * 2 and len(point.drawn.spreads) == 3  # three different captions
+    assert {one.trained for one in point.drawn.nearest} <= {f"trained/0{number}.png" for number in range(4)}
+    assert scores.tags.keys() >= {"fox", "red hat", "blue hat", "green hat"}
+    assert point.measures.keys() >= {"copy", "semantics", "generalisation"}
+    assert point.measures["copy"].state == "few" and 0 <= point.measures["copy"].value <= 1
+    assert point.measures["spread"].state == "too_few"  # of three captions
+    drawn = sorted((tmp_path / "scores" / "drawn").iterdir())
+    assert len(drawn) == 2
+    times = [folder.stat().st_mtime_ns for folder in drawn]
+    assert scored(run_tool, more)[2] == written
+    assert [folder.stat().st_mtime_ns for folder in drawn] == times
+
+
 def test_too_few_pictures_give_no_number_and_few_a_warning(
     run_tool: RunTool, settings: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -69,6 +69,11 @@ class ScoreSettings(Section, title="Score files"):
     score_seed: int = setting(
         0, "Seed of all noise, the same for every file and weight.", label="Seed", ge=0, le=2**32 - 1,
     )
+    score_draw: int = setting(
+        0, "How many pictures of each held-out caption every file draws at every weight, to find copies and to see "
+        "whether tags are followed. This takes far longer than all else; 0 draws none, 2 also shows how pictures vary.",
+        label="Pictures to draw", ge=0, le=100,
+    )
     score_steps: int = setting(
         30, "Steps of the pictures that are drawn.", label="Steps", ge=1, le=1000, advanced=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from train_core.config.problems import Problem, problem
-from train_core.facts.scores.scores import FIDELITY, GAP, SPILL, TRAINED_GAIN, TRIGGER, Point
+from train_core.facts.scores.scores import COPY, FIDELITY, GAP, SEMANTICS, SPILL, TRAINED_GAIN, TRIGGER, Point
 from train_core.facts.scores.words import named, percent
 
 # Parts of the base's loss. On the program's demo, 16 pictures over 4 epochs stay below both, 4 pictures over 12 exceed
@@ -13,6 +13,8 @@ from train_core.facts.scores.words import named, percent
 WIDE_GAP = 0.15
 MUCH_SPILL = 0.25
 LITTLE_LEARNT = 0.1
+FEW_TAGS = 0.7  # of those that the base knows
+CHANCE = 0.5
 NO_TRIGGER = 0.1  # of the fidelity gain
 
 
@@ -25,6 +27,16 @@ def faults_of(last: Point) -> Iterator[Problem]:
             "held-out ones.",
             point=named(last.key), trained=percent(last.measures[TRAINED_GAIN]),
             held_out=percent(last.measures[FIDELITY]),
+        )
+    copying = last.measures.get(COPY)
+    if copying and last.drawn and copying.low is not None and copying.low > CHANCE:
+        pair = min(last.drawn.nearest, key=lambda one: one.distance)
+        yield problem(
+            "fault_copy",
+            "{point} draws pictures that are nearer to trained ones than held-out pictures are, in {share} of all "
+            "pairs. The nearest: {picture} and {trained} ({how}).",
+            point=named(last.key), share=percent(copying).replace("+", ""), picture=pair.picture, trained=pair.trained,
+            how=pair.how,
         )
     if _above(last, SPILL, MUCH_SPILL):
         yield problem(
@@ -59,6 +71,13 @@ def advice_for(points: Sequence[Point], chosen: Point | None) -> Iterator[Proble
             "The trigger words hardly matter ({trigger}): the class word has taken over what was learnt. Train with "
             "regularisation images of the class, or use the file without them.",
             trigger=percent(at_most.measures[TRIGGER]),
+        )
+    if _below(told, SEMANTICS, FEW_TAGS):
+        yield problem(
+            "advice_captions",
+            "Pictures by {point} show only {share} of the tags that they were asked for. Check the captions: tags "
+            "that do not show in their pictures, and things in pictures that no tag names.",
+            point=named(told.key), share=percent(told.measures[SEMANTICS]).replace("+", ""),
         )
     if _above(told, SPILL, MUCH_SPILL):
         yield problem(

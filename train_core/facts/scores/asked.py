@@ -29,6 +29,8 @@ from train_core.facts.scores.scores import FILE
 
 SMALLEST_BUCKET = 64
 MOST_WEIGHT = 10.0
+TAGS_GUESSED = 6  # in a caption, with the caption itself
+MOST_CAPTIONS = 8  # of the held-out ones that are drawn
 MOST_PROMPTS = 4  # of the captions that may have been learnt by heart
 # Everyday scenes, which have nothing to do with any training; the class word stands where the braces are.
 SCENES = (
@@ -118,7 +120,12 @@ def cost_of(settings: ScoreSettings, asked: Asked, held_out: int, untriggered: i
     each = LEVELS * (held_out + trained + len(asked.foreign))
     once = LEVELS * (untriggered + MOST_PROMPTS + 1)  # for each file, at its highest weight
     sides = 1 if settings.score_scale == 1 else 2  # with and without the prompt
-    return Cost(asked.points * each + (len(asked.files) + 1) * once, len(asked.foreign) * settings.score_steps * sides)
+    drawn = min(held_out, MOST_CAPTIONS) * (settings.score_draw + 1) if settings.score_draw else 0
+    judged = asked.points * drawn * LEVELS * TAGS_GUESSED
+    return Cost(
+        asked.points * each + (len(asked.files) + 1) * once + judged,
+        (len(asked.foreign) + asked.points * drawn) * settings.score_steps * sides,
+    )
 
 
 def told_cost(settings: ScoreSettings, asked: Asked, cost: Cost) -> Problem:

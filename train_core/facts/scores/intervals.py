@@ -28,6 +28,14 @@ def interval_of_difference(first: Sequence[float] | Floats, second: Sequence[flo
     return _ends(float(one.mean() - other.mean()), drawn)
 
 
+def share_of_pairs(nearer: Sequence[float], farther: Sequence[float], seed: int) -> Interval:
+    """The share of pairs in which the one of `nearer` is the smaller, ties counting half, with its 95 % interval."""
+    one, other = np.asarray(nearer, np.float64)[:, None], np.asarray(farther, np.float64)[None, :]
+    smaller = (one < other) + 0.5 * (one == other)
+    drawn = ((_shares(len(one), seed) @ smaller) * _shares(other.shape[1], seed + 1)).sum(axis=1)
+    return _ends(float(smaller.mean()), drawn)
+
+
 def _ends(middle: float, drawn: Floats) -> Interval:
     low, high = np.quantile(drawn, (LOW, HIGH))
     return middle, float(low), float(high)

@@ -22,10 +22,13 @@ HELD_OUT, TRAINED, FOREIGN, UNTRIGGERED, PROMPTS = "held_out", "trained", "forei
 # The measures.
 FIDELITY, TRAINED_GAIN, GAP, SPILL, TRIGGER = "fidelity", "trained_gain", "gap", "contamination", "trigger"
 MEMORISED = "memorised"
+# Those of pictures that are drawn for it.
+COPY, SEMANTICS, GENERALISATION, SPREAD = "copy", "semantics", "generalisation", "spread"
 
 Losses = tuple[tuple[float, ...], ...]  # of each picture at each noise level
-# How much a number is worth: plain; of few pictures; of too few, so that there is none.
-State = Literal["measured", "few", "too_few"]
+# How much a number is worth: plain; of few pictures; none, of too few pictures or since the base knows no tag.
+State = Literal["measured", "few", "too_few", "unknown"]
+NO_NUMBER = ("too_few", "unknown")
 
 
 class _Part(BaseModel):
@@ -49,7 +52,7 @@ class Measure(_Part):
     @model_validator(mode="after")
     def _has_numbers(self) -> Self:
         numbers = [self.value, self.low, self.high]
-        if (self.state == "too_few", *(number is None for number in numbers)) not in ((True,) * 4, (False,) * 4):
+        if (self.state in NO_NUMBER, *(number is None for number in numbers)) not in ((True,) * 4, (False,) * 4):
             raise ValueError("a measure lacks its numbers")
         return self
 
@@ -70,6 +73,25 @@ class ScoredPicture(_Part):
     caption: str
 
 
+class Nearest(_Part):
+    """A picture, the trained one that its latents are nearest to, `how` that was turned, and how far apart they are."""
+
+    picture: str
+    trained: str
+    how: str
+    distance: float
+
+
+class Drawn(_Part):
+    """What a point has drawn: its nearest trained pictures; of each picture the share of tags that it shows; of each
+    with a tag exchanged whether it shows the new one; of each caption how far its seeds are apart."""
+
+    nearest: tuple[Nearest, ...] = ()
+    right: tuple[float, ...] = ()
+    followed: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
+
+
 class Point(_Part):
     """A file at a weight: the losses of all pictures by set, and the measures that follow. File "" is the base."""
 
@@ -77,6 +99,7 @@ class Point(_Part):
     weight: float
     losses: dict[str, Losses]
     measures: dict[str, Measure] = {}
+    drawn: Drawn | None = None
 
     @property
     def key(self) -> tuple[str, float]:
@@ -92,10 +115,17 @@ class Scores(_Part):
     pictures: dict[str, tuple[ScoredPicture, ...]]
     base: Point
     points: tuple[Point, ...]
+    nearest: tuple[Nearest, ...] = ()  # of the held-out pictures
+    tags: dict[str, bool] = {}  # whether the base knows them
 
     @property
     def seed(self) -> int:
         return int(self.made_with["seed"])
+
+    @property
+    def all_points(self) -> tuple[Point, ...]:
+        """The base, and all others."""
+        return (self.base, *self.points)
 
     def place(self, point: Point) -> tuple[int, float]:
         """A key that sorts points from the earliest file to the last, and by weight."""
@@ -116,8 +146,8 @@ class Scores(_Part):
             raise ValueError("there are pictures or losses of the base that cannot be")
         for point in (self.base, *self.points):
             shapes = {name: len(rows) for name, rows in point.losses.items()}
-            known = {HELD_OUT: counts[HELD_OUT]}.items() <= shapes.items() <= counts.items()
-            if not known or {len(row) for rows in point.losses.values() for row in rows} != levels:
+            fits = {HELD_OUT: counts[HELD_OUT]}.items() <= shapes.items() <= counts.items()
+            if not fits or {len(row) for rows in point.losses.values() for row in rows} != levels:
                 raise ValueError(f"the losses of {point.file} are not those of the pictures")
         for point in self.points:
             if point.file not in known:

@@ -31,10 +31,16 @@ def spill_of(point: Point) -> str:
     return percent(point.measures.get(SPILL))
 
 
-def in_words(measure: Measure | None) -> str:
-    """A measure as a cell of a table, in percent, with a question mark where pictures are few; "" for none."""
+def in_words(measure: Measure | None, share: bool = False) -> str:
+    """A measure as a cell of a table, in percent, with a question mark where pictures are few; "" for none.
+
+    A `share` is no difference from the base, and so has no sign.
+    """
     if measure is None:
         return ""
     if measure.state == "too_few":
         return phrase("score_undecided", "too few to decide")
-    return percent(measure).replace(" %", "") + (" ?" if measure.state == "few" else "")
+    if measure.state == "unknown":
+        return phrase("score_unknown", "cannot be measured")
+    said = percent(measure).replace(" %", "")
+    return (said.replace("+", "") if share else said) + (" ?" if measure.state == "few" else "")

@@ -1,4 +1,4 @@
-"""Pictures that have nothing to do with the training: the base draws them, once for all scorings into a folder."""
+"""Pictures to measure with or to look at: drawn once, into a folder for all scorings that ask for the same."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from train_core.models.files.writing import telling
 from train_core.sampling.draw import PictureDrawer
 
 FORMAT = 1  # counts up when the same prompts give other pictures
-FOLDER = "foreign"
 NAME_DIGITS = 12
 
 
-def foreign_folder(within: Path, prompts: Sequence[SamplePrompt], model: str, clip_skip: int) -> Path:
-    """The folder for the pictures of `prompts` by the base `model` (a hash): another one for whatever changes them."""
-    made_from = [FORMAT, model, clip_skip, [asdict(prompt) for prompt in prompts]]
+def folder_for(within: Path, prompts: Sequence[SamplePrompt], made_by: Sequence[str | int | float]) -> Path:
+    """The folder in `within` for the pictures of `prompts`; `made_by` is all else that changes them."""
+    made_from = [FORMAT, *made_by, [asdict(prompt) for prompt in prompts]]
     digest = hashlib.blake2b(json.dumps(made_from).encode(), digest_size=20).hexdigest()
-    return within / FOLDER / f"pictures {digest[:NAME_DIGITS]}"
+    return within / f"pictures {digest[:NAME_DIGITS]}"
 
 
-def draw_foreign(
+def draw_once(
     folder: Path, prompts: Sequence[SamplePrompt], drawer: PictureDrawer, warn: Callable[[Problem], None],
     progress: Callable[[int, int], None],
 ) -> None:  # fmt: skip
@@ -50,7 +49,6 @@ def draw_foreign(
             raise UserError(
                 problem(
                     "score_nothing_drawn",
-                    "The base drew none of the foreign prompts without invalid values (NaN). Set score_precision to "
-                    "float.",
+                    "No picture could be drawn without invalid values (NaN). Set score_precision to float.",
                 )
             )
