@@ -115,7 +115,7 @@ class TrainForm(FormController):
         notes[MODEL] += menu_html(language)
         notes[OUTPUT] = self._begins_at(str(values.get(OUTPUT) or ""), config[OUTPUT], language)
         drawn = PromptDefaults.at(config["resolution"], config["sample_sampler"], config["sample_spacing"])
-        notes[PROMPTS] = asked_html(config[PROMPTS], drawn, language, loads_networks=False)
+        notes[PROMPTS] = asked_html(config[PROMPTS], drawn, language, bool(config["sample_folders"]))
         return {name: note for name, note in notes.items() if note}
 
     def _begins_at(self, typed: str, folder: str, language: str) -> Markup:

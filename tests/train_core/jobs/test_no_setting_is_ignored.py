@@ -34,7 +34,6 @@ SHOWN_BY = {
     "masked_loss": "test_masked_training: another thing is learnt",
     "conditioning_data_dir": "test_masked_training: where the masks are",
     "output_dir": "test_train: results lie in it",
-    "sample_folders": "test_train: networks from there are on the model for their pictures",
     "save_last_n_epochs": "test_saving: the files that stay",
     "save_last_n_steps": "test_saving: the files that stay",
     "save_last_n_epochs_state": "test_saving: the states that stay",
