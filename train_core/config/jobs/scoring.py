@@ -81,8 +81,8 @@ class ScoreSettings(Section, title="Score files"):
         7.5, "CFG scale of the pictures that are drawn.", label="CFG scale", ge=0, le=1000, advanced=True,
     )
     score_batch_size: int = setting(
-        8, "How many noised pictures are calculated together, four of each picture. More is faster and takes more "
-        "memory.", label="Batch size", ge=4, le=1024, multiple_of=4, advanced=True,
+        4, "How many noised pictures are calculated together, four of each picture. More is faster on cards and takes "
+        "more memory.", label="Batch size", ge=4, le=1024, multiple_of=4, advanced=True,
     )
     score_precision: Literal["auto", "float", "bf16", "fp16"] = setting(
         "auto", "Number format of the calculations: auto is bf16 on cards that have it, else float (fp32).",
