@@ -77,10 +77,10 @@ def _of_trigger(
     return more.mean(axis=1) / with_it.mean(axis=1), (more / with_it).mean(axis=0)
 
 
-def difference(scores: Scores, one: Point, other: Point) -> Interval:
-    """How much more `one` gains than `other` on the same held-out pictures, with its interval."""
-    base = scores.base.losses[HELD_OUT]
-    return interval(gains(base, one.losses[HELD_OUT]) - gains(base, other.losses[HELD_OUT]), scores.seed)
+def difference(scores: Scores, one: Point, other: Point, pictures: str = HELD_OUT) -> Interval:
+    """How much more `one` gains than `other` on the same pictures, of one set, with its interval."""
+    base = scores.base.losses[pictures]
+    return interval(gains(base, one.losses[pictures]) - gains(base, other.losses[pictures]), scores.seed)
 
 
 def _measure(values: Floats, levels: Floats, seed: int) -> Measure:

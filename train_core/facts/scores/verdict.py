@@ -18,7 +18,7 @@ from train_core.facts.scores.advice import advice_for, faults_of
 from train_core.facts.scores.intervals import Interval
 from train_core.facts.scores.marked import Key, Marked, ranked
 from train_core.facts.scores.measures import TOO_FEW, difference, gains
-from train_core.facts.scores.scores import FIDELITY, HELD_OUT, SPILL, Measure, Point, Scores
+from train_core.facts.scores.scores import FIDELITY, FOREIGN, HELD_OUT, SPILL, Measure, Point, Scores
 from train_core.facts.scores.words import between, named, percent, spill_of
 
 MOST_DIFFERENT = 3
@@ -70,7 +70,8 @@ def _by_numbers(scores: Scores) -> Verdict:
         return Verdict(None, None, None, sentence)
     leading = front(points)
     worse = {point.key: how for point in leading if (how := _surely_worse(scores, point, leading)) is not None}
-    chosen = next(point for point in leading if point.key not in worse)
+    undecided = [point for point in leading if point.key not in worse]
+    chosen = undecided[0]
     others = [point for point in points if point is not chosen]
     second = max(others, key=lambda point: _value(point, FIDELITY) or 0.0, default=None)
     faults = faults_of(points[-1])
@@ -81,7 +82,8 @@ def _by_numbers(scores: Scores) -> Verdict:
         )
     return Verdict(
         chosen.key, chosen.key, second.key if second else None, _sentence(scores, chosen, second),
-        (*_left_out(points, leading, worse), *faults), tuple(advice_for(points, chosen)),
+        (*_gentler(scores, chosen, undecided), *_left_out(points, leading, worse), *faults),
+        tuple(advice_for(points, chosen)),
         _most_different(scores, chosen, second or scores.base),
     )  # fmt: skip
 
@@ -159,6 +161,23 @@ def _no_better(best: Point) -> Problem:
         "None is surely better than the base on held-out pictures: {point} gains {gain}.",
         point=named(best.key), gain=percent(_measure(best, FIDELITY)),
     )
+
+
+def _gentler(scores: Scores, chosen: Point, undecided: Sequence[Point]) -> list[Problem]:
+    """That another one, which does not surely gain less, surely changes less: the rule weighs only epoch and weight."""
+    if _value(chosen, SPILL) is None:
+        return []
+    best = min(undecided, key=lambda point: _value(point, SPILL) or 0.0)
+    if best is chosen or difference(scores, best, chosen, FOREIGN)[1] <= 0:
+        return []
+    return [
+        problem(
+            "verdict_gentler",
+            "{point} changes foreign pictures surely less ({spill}) and does not surely gain less ({difference}): take "
+            "it if that matters more to you than an early epoch.",
+            point=named(best.key), spill=spill_of(best), difference=between(difference(scores, best, chosen)),
+        )
+    ]
 
 
 def _left_out(

@@ -75,6 +75,13 @@ def test_of_those_between_which_pictures_do_not_decide_the_earliest_and_weakest_
     assert verdict_of(scores(weights, wobble=15.0)).chosen == ("e4", 0.8)
 
 
+def test_one_that_spills_surely_less_is_pointed_out_where_an_earlier_epoch_is_chosen() -> None:
+    said = verdict_of(scores({(4, 1.0): (0.4, 0.3, 0.3), (8, 0.5): (0.4, 0.298, 0.1)}, wobble=15.0))
+    assert said.chosen == ("e4", 1.0)
+    (gentler,) = [one for one in said.reasons if one.code == "verdict_gentler"]
+    assert "e8 at 0.5" in gentler.text and "+10.0 %" in gentler.text
+
+
 def test_a_good_run_is_told_no_faults_and_one_that_learnt_nothing_to_go_on() -> None:
     good = verdict_of(scores({(2, 1.0): (0.3, 0.2, 0.02), (4, 1.0): (0.4, 0.35, 0.05)}, triggers=(0.1, 0.1)))
     assert good.chosen == ("e4", 1.0)
