@@ -227,6 +227,21 @@ def test_cells_appear_while_they_are_drawn(window: Callable[..., Page]) -> None:
     expect(page.locator("#evaluate-count")).to_have_text("12 cells")
 
 
+def test_a_grid_that_is_drawn_anew_is_shown_where_somebody_looks(window: Callable[..., Page]) -> None:
+    folder = evaluation("anew", {"file": EPOCHS})
+    facts = folder.facts()
+    assert facts is not None
+    page = window(folder)
+    page.keyboard.press("Enter")
+    expect(page.locator("#evaluate-large-about")).to_have_text("fox-1")
+    axes = (facts.axes[0].model_copy(update={"labels": ("fox-0", "fox-2", "fox-3")}),)
+    folder.write(facts.model_copy(update={"axes": axes, "cells": tuple(reversed(facts.cells))}))
+    expect(page.locator("#evaluate-large-about")).to_have_text("fox-0")
+    shows(page.locator("#evaluate-large .one img"), facts.cells[2])
+    page.keyboard.press("Escape")
+    expect(page.locator("#evaluate-grid .heads .label")).to_have_text(["without", "fox-0", "fox-2", "fox-3"])
+
+
 def test_of_thousands_of_cells_only_those_in_view_are_there(window: Callable[..., Page]) -> None:
     seeds, files = [str(number) for number in range(60)], [f"fox-{number}" for number in range(50)]
     folder = evaluation("large", {"file": files, "seed": seeds}, missing=range(3000))

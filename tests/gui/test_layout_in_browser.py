@@ -111,7 +111,7 @@ def test_a_phone_shows_every_language_and_lets_the_end_of_the_page_be_seen(windo
 def test_a_phone_has_room_for_every_tab_and_for_what_a_button_shows(window: Callable[..., Page], locale: str) -> None:
     page = window(390, 844, locale)
     tabs = page.locator("#tabs > .tab-wrapper button[role=tab]")
-    expect(tabs).to_have_count(7)
+    expect(tabs).to_have_count(8)
     assert box_of(tabs.first)[0] >= 0
     assert box_of(tabs.last)[2] <= 390
     page.locator("#more").click()

@@ -50,7 +50,7 @@ function layOut() {
   side = !grid.blind && (rows > 1 || grid.down >= 0) ? wide : 0;
   head = grid.blind ? 0 : HEAD;
   high = Math.round(size * Math.min(2, Math.max(0.5, grid.ratio)));
-  const shown = [grid.id, grid.blind, grid.across, grid.down, rows, columns, size, high, side].join(" ");
+  const shown = [grid.id, grid.stamp, grid.blind, grid.across, grid.down, rows, columns, size, high, side].join(" ");
   if (shown === laidOut) return dressAll(); // other pictures in the same places
   laidOut = shown;
   box().style.setProperty("--side", `${side}px`);

@@ -67,7 +67,8 @@ function cardOf({id, name, refused, changed, axes, cells, drawn, good, bad, show
   );
 }
 
-async function openGrid(id) {
+// Opens an evaluation; `again` if it is the one that is open and its file has changed, as when an epoch is added.
+async function openGrid(id, again) {
   let found;
   try {
     found = await ask("open", {id});
@@ -85,6 +86,7 @@ async function openGrid(id) {
   factsKept.clear();
   forgetFacts();
   takeGrid(found);
+  if (again) return tell("renewed");
   remember("last", id);
   tell("opened");
   at("evaluate-grid").focus({preventScroll: true});
@@ -99,7 +101,7 @@ async function look() {
     const found = await ask("pulse", {id, sum: grid.sum});
     if (grid.id === id && !marksOnTheWay) {
       if (found.error) offer();
-      else if (found.stamp !== grid.stamp) await openGrid(id);
+      else if (found.stamp !== grid.stamp) await openGrid(id, true);
       else if ("sum" in found) takeState(found);
     }
   } catch {

@@ -25,6 +25,7 @@ export function startLarge(facts) {
   new ResizeObserver(() => isLarge() && applyView()).observe(stage());
   on("chosen layout", () => { if (isLarge()) drawLarge(); });
   on("marks drawn", () => { if (isLarge()) drawLarge(); });
+  on("renewed", () => { pinned = null; if (isLarge()) drawLarge(); }); // pictures have other places
   on("opened blind", () => { pinned = null; closeLarge(); forgetFacts(); });
   showFacts(remembered("facts", innerWidth > 900));
 }

@@ -13,7 +13,7 @@ export const MARKS = {good: "g", bad: "b", none: "."};
 export const SIGNS = {g: "✓", b: "✕", ".": ""};
 export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter);
 
-// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn", "blind".
+// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn", "blind", "renewed".
 export const {on, tell} = teller();
 export const {remember, remembered} = keeper("evaluate");
 

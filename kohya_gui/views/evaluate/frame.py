@@ -45,7 +45,7 @@ def _start(language: str) -> Markup:
 def _work(language: str) -> Markup:
     """The bar, the axes that are not shown, the grid with what lies under it, and the column beside it."""
     return Markup(
-        '<section id="evaluate-work" hidden>{bar}<div class="columns"><div class="pictures card">'
+        '<section id="evaluate-work" hidden>{bar}<div class="columns" data-of="grid"><div class="pictures card">'
         '<div id="evaluate-axes" hidden></div>'
         '<div id="evaluate-grid" role="grid" tabindex="0" aria-label="{pictures}"><div class="corner"></div>'
         '<div class="heads" role="presentation"></div><div class="sides" role="presentation"></div>'
