@@ -190,6 +190,8 @@ def test_a_held_key_shows_the_picture_without_the_adapter_and_wiping_and_pinning
     zoomed = [layer.locator("img").evaluate("image => image.style.transform") for layer in (one, other)]
     assert zoomed[0] == zoomed[1]
     assert "scale(2." in zoomed[0]
+    page.keyboard.press("Escape")
+    expect(page.locator("#evaluate-grid .pinned")).to_have_id("evaluate-cell-0-1")
 
 
 def test_marks_are_shown_at_once_rank_and_survive(window: Callable[..., Page]) -> None:

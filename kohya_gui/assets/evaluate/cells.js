@@ -141,6 +141,7 @@ function dressAll() {
     cell.dataset.sign = SIGNS[mark];
     cell.classList.toggle("base", isBase(row, column));
     cell.classList.toggle("current", isChosen);
+    cell.classList.toggle("pinned", grid.pinned?.picture === picture);
     cell.setAttribute("aria-selected", isChosen);
     cell.setAttribute("aria-label", [about(row, column), say(isDrawn(picture) ? nameOfMark(mark) : "waits")].filter(Boolean).join(", "));
     if (isChosen) box().setAttribute("aria-activedescendant", cell.id);

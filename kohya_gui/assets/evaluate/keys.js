@@ -3,8 +3,8 @@
 import {at} from "./elements.js";
 import {isPlain, nameOfKey} from "./key_names.js";
 import {holdCell, moved} from "./cells.js";
-import {closeLarge, holdLarge, isLarge, onTurn, openLarge, togglePin, toggleWipe} from "./large.js";
-import {grid, toggleBlind} from "./state.js";
+import {closeLarge, holdLarge, isLarge, onTurn, openLarge, toggleWipe} from "./large.js";
+import {grid, toggleBlind, togglePin} from "./state.js";
 
 const KEYS = {open: "Enter", back: "Escape", without: "B", wipe: "W", pin: "P", good: "1", bad: "2", none: "0", blind: "H", help: "?"};
 const SHOWN = {open: "↵", back: "Esc", moves: "← → ↑ ↓"};

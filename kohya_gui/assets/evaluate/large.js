@@ -5,7 +5,7 @@ import {SIGNS, about, addressOf, chosen, grid, isDrawn, markOf, nameOfMark, on, 
 
 const MOST = 16, FAR = 50; // times larger; pixels that a finger moves to turn
 const fetchedImages = new Map(); // by address
-let mode = "one", heldDown = false, pinned = null, line = 50; // pinned: {picture, words}
+let mode = "one", heldDown = false, line = 50;
 let view = {scale: 1, x: 0, y: 0}; // of both pictures, from the middle, in pixels
 let factsOf = () => Promise.resolve("");
 const large = () => at("evaluate-large");
@@ -25,8 +25,8 @@ export function startLarge(facts) {
   new ResizeObserver(() => isLarge() && applyView()).observe(stage());
   on("chosen layout", () => { if (isLarge()) drawLarge(); });
   on("marks drawn", () => { if (isLarge()) drawLarge(); });
-  on("renewed", () => { pinned = null; if (isLarge()) drawLarge(); }); // pictures have other places
-  on("opened blind", () => { pinned = null; closeLarge(); forgetFacts(); });
+  on("renewed", () => { if (isLarge()) drawLarge(); });
+  on("opened blind", () => { closeLarge(); forgetFacts(); });
   showFacts(remembered("facts", innerWidth > 900));
 }
 
@@ -64,17 +64,10 @@ export function toggleWipe() {
   if (isLarge()) drawLarge();
   else if (mode === "wipe") openLarge();
 }
-// Keeps the chosen picture to compare others with, or lets it go.
-export function togglePin() {
-  const words = about(grid.row, grid.column);
-  pinned = pinned && pinned.picture === chosen() ? null : {picture: chosen(), words};
-  if (isLarge()) drawLarge();
-  return Boolean(pinned);
-}
-export const pinnedPicture = () => pinned?.picture ?? null;
-
-const compared = () => (pinned && pinned.picture !== chosen() ? pinned.picture : withoutAt(grid.row, grid.column));
-const comparedWords = () => (pinned && pinned.picture !== chosen() ? pinned.words : say("without_label"));
+// What the chosen picture is compared with, and that in words: the pinned picture, or the one without the adapter.
+const isPinned = () => grid.pinned !== null && grid.pinned.picture !== chosen();
+const compared = () => (isPinned() ? grid.pinned.picture : withoutAt(grid.row, grid.column));
+const comparedWords = () => (isPinned() ? grid.pinned.words : say("without_label"));
 
 // Pictures that were fetched are kept, so that they are there at once when they are shown.
 function fetchImage(picture) {
@@ -105,7 +98,7 @@ function drawLarge() {
   large().dataset.mark = markOf(picture);
   large().dataset.sign = SIGNS[markOf(picture)];
   for (const act of large().querySelectorAll("[data-do]")) {
-    const on = {wipe: mode === "wipe", pin: pinned !== null && pinned.picture === picture, without: heldDown}[act.dataset.do];
+    const on = {wipe: mode === "wipe", pin: grid.pinned?.picture === picture, without: heldDown}[act.dataset.do];
     act.setAttribute("aria-pressed", on ?? (markOf(picture) !== "." && act.dataset.do === nameOfMark(markOf(picture))));
   }
   ahead();

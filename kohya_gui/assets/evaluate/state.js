@@ -7,6 +7,7 @@ export const grid = {
   drawn: "", marks: [], ranking: [], // of pictures, which are places in `names`
   across: -1, down: -1, at: [], // the axes that are columns and rows, -1 for none, and the value of each of the others
   row: 0, column: 0, // what is chosen
+  pinned: null, // the picture that others are compared with, and what that is called: {picture, words}
   blind: false, order: [], fit: 1, // whether labels are hidden; then all pictures shuffled, and how many fit into a row
 };
 export const MARKS = {good: "g", bad: "b", none: "."};
@@ -23,7 +24,7 @@ let strides = [], base = ""; // how far apart neighbours on each axis are; where
 
 export function takeGrid(found) {
   const same = found.id === grid.id, before = same ? grid.order.map((picture) => grid.names[picture]) : [];
-  Object.assign(grid, found, {marks: [...found.marks]});
+  Object.assign(grid, found, {marks: [...found.marks], pinned: null});
   grid.blind = remembered(`blind_${grid.id}`, false);
   shuffle(before);
   strides = grid.axes.map((_, axis) => grid.axes.slice(axis + 1).reduce((count, one) => count * one.labels.length, 1));
@@ -70,6 +71,7 @@ function shuffle(before) {
 // Hides all labels and shuffles the pictures, or shows what stands where again.
 export function toggleBlind() {
   grid.blind = !grid.blind;
+  grid.pinned = null; // its words would tell
   remember(`blind_${grid.id}`, grid.blind);
   if (grid.blind) shuffle([]);
   [grid.row, grid.column] = [0, 0];
@@ -156,6 +158,12 @@ function keepInside(row, column) {
 }
 export function choose(row, column) {
   keepInside(row, column);
+  tell("chosen");
+}
+// Keeps the chosen picture to compare others with, or lets it go.
+export function togglePin() {
+  const isIt = grid.pinned !== null && grid.pinned.picture === chosen();
+  grid.pinned = isIt ? null : {picture: chosen(), words: about(grid.row, grid.column)};
   tell("chosen");
 }
 export const chosen = () => pictureAt(grid.row, grid.column);
