@@ -64,9 +64,9 @@ def build_page(context: PageContext) -> gr.Blocks:
             with gr.Tab(key("ui.tab.runs"), id="runs", elem_id="tab-runs"):
                 runs = build_runs()
             with gr.Tab(key("ui.tab.evaluate"), id="evaluate", elem_id="tab-evaluate"):
-                build_evaluate_tab()
+                evaluating = build_evaluate_tab(context)
             with gr.Tab(key("ui.tab.tools"), id="tools", elem_id="tab-tools"):
-                build_tools_tab(page, context)
+                build_tools_tab(page, context, evaluating)
             with gr.Tab(key("ui.tab.tensorboard"), id="tensorboard", elem_id="tab-tensorboard") as tensorboard:
                 build_tensorboard_tab(tensorboard, context.tensorboard_path)
             with gr.Tab(key("ui.tab.settings"), id="settings", elem_id="tab-settings") as settings:

@@ -15,6 +15,18 @@ document.addEventListener("click", async (event) => {
   field.querySelector("textarea, input").focus({preventScroll: true});
 });
 
+// Fills in a whole form of the Evaluate tab.
+document.addEventListener("click", async (event) => {
+  const choice = event.target.closest && event.target.closest("[data-fill]");
+  if (!choice) return;
+  const {fill: tool, tab, name, values} = choice.dataset;
+  choice.closest("dialog")?.close();
+  crucible.tab("tab-evaluate-button", tab)?.click();
+  (await crucible.drawn(() => crucible.tab(`tool-${tool}-button`, name)))?.click();
+  if (!await crucible.drawn(() => document.querySelector(`[id^="${tool}-setting-"]`)?.offsetParent)) return;
+  crucible.type(`${tool}-put`, JSON.stringify({...JSON.parse(values), at: Date.now()}));
+});
+
 // gradio empties fields for a moment after it has drawn them, so what is typed is looked after for a second.
 async function fill(id, path) {
   const before = new Set();

@@ -27,6 +27,7 @@ from kohya_gui.tabs.train_run import controls_of
 from kohya_gui.views.markup import checksum
 from kohya_gui.views.run_html import charts_html, console_html, samples_html, status_html
 from kohya_gui.views.tool_html import tool_html
+from train_core.config.jobs import table
 
 MOST_DRAWN = 100  # parts that are kept: the few runs that are looked at, in the few languages of those who look
 
@@ -110,6 +111,8 @@ def _run_parts(view: RunView | None, language: str) -> list[Part]:
 
 
 def _tool_part(view: RunView | None, language: str) -> Part:
-    """The part that shows the tool."""
+    """The part that shows the tool, under the forms of its tab."""
     state = (view.id, view.status, view.revision.status, view.revision.pictures) if view else ("", "", 0, 0)
-    return Part("tool-view", (*state, language), lambda: tool_html(view, PICTURES, language))
+    of_evaluate = view is not None and any(row.name == view.job and row.tab == "evaluate" for row in table.tools())
+    place = "evaluate-tool" if of_evaluate else "tool-view"
+    return Part(place, (*state, language), lambda: tool_html(view, PICTURES, language))

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from kohya_gui.i18n.messages import text
 
 ICONS = {"up": "↑", "down": "↓", "remove": "✕"}
-DIALOGS = ("at", "edit", "note", "delete", "kill", "remove")  # what is asked more about before it is done
+DIALOGS = ("at", "edit", "note", "delete", "kill", "remove", "evaluate")  # what is asked more about before it is done
 HINTS = ("pause", "stop")  # whose words do not say what follows
 
 

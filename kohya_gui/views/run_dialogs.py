@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,27 @@ def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str)
     return _dialog(
         text("ui.dialog.tools", language, name=name), content.format(text("ui.dialog.tools.help", language), buttons),
         [], language,
+    )
+
+
+def evaluate_dialog(name: str, grids: Mapping[str, Mapping[str, Any]], language: str) -> Markup:
+    """With which of `grids`, settings by the template's name, the run's files shall be looked at.
+
+    assets/to_tool.js puts the settings into the form of grids.
+    """
+    button = Markup('<button type="button" data-fill="draw_grid" data-tab="{}" data-name="{}" data-values="{}">'
+                    "<b>{}</b><span>{}</span></button>")
+    buttons = joined(
+        button.format(
+            text("ui.tab.evaluate", language), text("job.draw_grid.title", language), json.dumps(dict(values)),
+            text(f"ui.evaluate.template_{template}", language), text(f"ui.evaluate.template_{template}_help", language),
+        )
+        for template, values in grids.items()
+    )
+    content = Markup('<p class="soft">{}</p><div class="templates">{}</div>')
+    return _dialog(
+        text("ui.dialog.evaluate", language, name=name),
+        content.format(text("ui.dialog.evaluate.help", language), buttons), [], language,
     )
 
 

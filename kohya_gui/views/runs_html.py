@@ -146,5 +146,6 @@ def acts_html(row: Row, language: str) -> Markup:
         acts = ("kill", "load", "note")
     else:
         resume = ("resume",) if status in UNFINISHED and row.summary.can_resume else ()
-        acts = (*resume, "load", "note", "delete")
+        evaluate = ("evaluate",) if status != "queued" and row.summary.job in TRAINING else ()
+        acts = (*evaluate, *resume, "load", "note", "delete")
     return joined(button(act, run, language) for act in acts)

@@ -14,7 +14,7 @@ from kohya_gui.page import ASSETS
 from kohya_gui.server import app
 from kohya_gui.server.board import Board
 from kohya_gui.server.listener import listen_from
-from kohya_gui.tabs.evaluate import build_evaluate_tab
+from kohya_gui.tabs.evaluate import build_grids
 from tests.grids import draw, grid_folder
 from train_core.config.places import evaluations_dir, runs_dir
 from train_core.facts.grids.folder import GridFolder
@@ -28,7 +28,7 @@ HOSTILE = "\"'><img src=x onerror=hacked=1>"
 def tab_alone(_context: object) -> gr.Blocks:
     """A page with the Evaluate tab alone."""
     with gr.Blocks(analytics_enabled=False) as page:
-        build_evaluate_tab()
+        build_grids()
     return page
 
 

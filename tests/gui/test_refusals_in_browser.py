@@ -31,7 +31,7 @@ RUN_BUTTONS = {"stop", "pause", "save-now", "sample-now", "set-rate", "rate-tent
 # The buttons that each scene presses, or shows that they cannot be pressed. A new button belongs into one of them.
 SCENES = {
     "test_what_has_nothing_to_work_on_cannot_be_pressed": {
-        "save", "resume", "use-rates", "cancel-tool", *RUN_BUTTONS,
+        "save", "resume", "use-rates", "cancel-tool", "cancel-evaluate", *RUN_BUTTONS,
     },
     "test_a_value_that_cannot_be_read": {
         "start", "queue", "try", "find-rate", "class-images", "save", "preset-confirm", "export", "export-kohya",
@@ -52,7 +52,7 @@ SCENES = {
 }  # fmt: skip
 # They open or close a part of the page, or change the form, which has nothing to say against it, or are the script's.
 REFUSE_NOTHING = {"save-as", "preset-cancel", "output-close", "more", "undo", "redo", "reset", "open-file",
-                  "manage-presets", "run-again"}
+                  "manage-presets", "run-again", "draw_pictures-open-picture", "draw_grid-open-picture"}
 
 # Notes every message in the corner. The page looks for news when it is told to instead of every second, so that buttons
 # can be pressed before it does. Messages let clicks through, so that nobody has to wait until those above a button go.
@@ -245,7 +245,7 @@ def test_every_button_of_the_page_is_in_a_scene():
 def test_what_has_nothing_to_work_on_cannot_be_pressed(window: Window):
     window.open()
     window.show_run()
-    window.cannot("resume", "use-rates", "cancel-tool", *RUN_BUTTONS)
+    window.cannot("resume", "use-rates", "cancel-tool", "cancel-evaluate", *RUN_BUTTONS)
     window.page.locator("#target-steps input").fill("abc")
     window.page.locator("#target-steps input").blur()
     window.refuses("save", "came with the program")
@@ -301,12 +301,13 @@ def test_presets_that_cannot_be_written(window: Window):
 
 def test_tools_without_files(window: Window):
     window.open()
-    window.open_tab("Tools")
     for tool in table.tools():
         job = table.job_of(tool.name)
+        window.open_tab("Evaluate" if tool.tab == "evaluate" else "Tools")
         window.open_tab(job.title)
         if any(setting.traits.required for setting in job.settings()):
             window.refuses(f"run-{tool.name}", "is empty")
+    window.open_tab("Tools")
     window.open_tab(table.job_of("fetch_model").title)  # the one that can do with what is there
     window.page.locator("#fetch_model-setting-fetch_to input").fill("D:\\models" if os.name != "nt" else "/mnt/models")
     window.refuses("run-fetch_model", "is a path of")

@@ -184,6 +184,7 @@ def test_a_picture_that_is_dropped_fills_the_form_of_drawing(page: Page, tmp_pat
     said, info = replace(said, hires=Hires(1.5, 0.55, 12, "Latent (bicubic)")), PngInfo()
     info.add_text("parameters", parameters_text(said, "elsewhere", more={"RNG": "CPU"}))
     Image.new("RGB", (8, 8)).save(tmp_path / "fox.png", pnginfo=info)
+    page.get_by_role("tab", name="Evaluate", exact=True).click()
     choose(page, "Draw pictures")
     fill(page, "draw_pictures", draw_clip_skip=2)
     drop(page, tmp_path / "fox.png")

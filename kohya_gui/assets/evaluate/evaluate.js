@@ -25,6 +25,8 @@ export function start(words) {
   at("evaluate-export").addEventListener("click", (event) => event.target.closest("a") && at("evaluate-export").removeAttribute("open"));
   document.addEventListener("click", (event) => event.target.closest("#evaluate-export") || at("evaluate-export").removeAttribute("open"));
   at("evaluate-name").addEventListener("click", offer);
+  // A grid may have been begun on another part of the tab.
+  document.addEventListener("click", ({target}) => target.closest?.("#evaluate-grids-button, #tab-evaluate-button") && !grid.id && offer());
   setInterval(look, EVERY);
   document.addEventListener("visibilitychange", look);
   const last = remembered("last", "");

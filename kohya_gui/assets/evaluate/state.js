@@ -100,8 +100,11 @@ export function arrange() {
 }
 const lengthOf = (axis) => (axis < 0 ? 1 : grid.axes[axis].labels.length);
 
-// Whether without the adapter all pictures of a row (of a column, if `turned`) are the same one.
+// Whether without the adapter all pictures of a row (of a column, if `turned`) are the same one, which no value shows.
 function alike(lines, length, turned) {
+  const at = (line, other) => (turned ? placeOf(other, line) : placeOf(line, other));
+  const bare = (other) => Array.from({length: lines}, (_, line) => at(line, other)).every((place) => grid.cells[place] === grid.without[place]);
+  if (Array.from({length}, (_, other) => other).some(bare)) return false;
   for (let line = 0; line < lines; line++) {
     const first = grid.without[turned ? placeOf(0, line) : placeOf(line, 0)];
     for (let other = 1; other < length; other++) {

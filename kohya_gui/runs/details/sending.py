@@ -68,7 +68,7 @@ def results_of(folder: Path) -> list[RunFile]:
 
 def words_of(path: Path) -> str:
     """The words that trigger what the adapter at `path` has learnt, as it says itself; "" where none are known."""
-    return trigger_words(_metadata(path))
+    return trigger_words(metadata_of(path))
 
 
 def kind_of(path: Path) -> ModelKind:
@@ -88,7 +88,7 @@ def prompt_of(path: Path) -> str:
     return ", ".join(one for one in (tag, words_of(path)) if one)
 
 
-def _metadata(path: Path) -> Mapping[str, str]:
+def metadata_of(path: Path) -> Mapping[str, str]:
     """What the file says of itself; nothing where that cannot be read."""
     try:
         return read_tensor_file(path).metadata
@@ -102,7 +102,7 @@ def _write_card(path: Path, source: Path) -> None:
     to = path.with_suffix(".json")
     if os.path.lexists(to):
         return
-    metadata = _metadata(source)
+    metadata = metadata_of(source)
     kind = KINDS.get(stated_kind(metadata))
     card = _card_at(source.with_suffix(".json"), words_of(source)) or webui_card(
         description=metadata.get("modelspec.description", ""), version=kind.in_a1111 if kind is not None else "",

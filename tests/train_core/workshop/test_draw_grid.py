@@ -79,18 +79,18 @@ def test_a_cell_is_the_picture_that_is_drawn_alone(
     assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in cells]
 
 
-def test_a_column_without_the_adapter_comes_by_itself(grid: Any) -> None:
-    facts, _ = grid("file: fox-000001", draw_seed=1)
-    assert facts.axes[0].labels == ("", "fox-000001")
-    facts, _ = grid("weight: 1", prompts="a cat <lora:fox-000001:1>", draw_seed=1)
-    assert facts.axes[0].labels == ("", "1")
-    facts, _ = grid("replace: cat, dog", prompts="a cat <lora:fox-000001:1>\na cat, day <lora:fox-000001:1>",
-                    draw_seed=1)  # fmt: skip
-    assert [axis.kind for axis in facts.axes] == ["adapter", "replace", "prompt"]
-    assert len(facts.cells) == 8
-    assert facts.without[:4] == facts.cells[:4] == facts.without[4:]
-    facts, _ = grid("seed: 1, 2")
-    assert [axis.kind for axis in facts.axes] == ["seed"]
+def test_what_each_cell_is_without_the_adapter_is_drawn_too(grid: Any) -> None:
+    facts, drawn = grid("file: fox-000001, fox-000002", draw_seed=1)
+    assert len(facts.cells) == 2
+    assert len(drawn) == 3
+    assert facts.without[0] == facts.without[1] not in facts.cells
+    facts, drawn = grid("replace: cat, dog", prompts="a cat <lora:fox-000001:1>\na cat, day <lora:fox-000001:1>",
+                        draw_seed=1)  # fmt: skip
+    assert [axis.kind for axis in facts.axes] == ["replace", "prompt"]
+    assert len({*facts.cells, *facts.without}) == 8
+    assert set(drawn) < {*facts.cells, *facts.without}
+    facts, _ = grid("seed: 1, 2", draw_seed=1)
+    assert facts.without == facts.cells
 
 
 def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: Write) -> None:
@@ -99,11 +99,11 @@ def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: 
         "blocks: ALL, MIDD", "size: 64x64, 128x64", "Sampler: Euler a, DPM++ 2M Karras", "lora: none, owl:0.5",
         prompts="a cat <lora:fox-000001:1>", draw_seed=1,
     )  # fmt: skip
-    assert len(facts.cells) == 3 * 2 * 2 * 2
+    assert len(facts.cells) == 2 * 2 * 2 * 2
     told = facts.pictures[facts.cells[-1]]
     assert (told.width, told.height, told.sampler) == (128, 64, "dpmsolver++")
     assert [(one.name, one.unet, one.blocks) for one in told.networks] == [("fox-000001", 1, "MIDD"), ("owl", 0.5, "")]
-    assert len(drawn) == len(set(facts.cells))
+    assert len(drawn) == len({*facts.cells, *facts.without})
     facts, _ = grid("steps: 1-2", "cfg: 2, 4", "negative: none, dark", "prompt: one, \"two, three\"", draw_seed=1)
     told = facts.pictures[facts.cells[-1]]
     assert (told.steps, told.scale, told.negative_prompt, told.prompt) == (2, 4, "dark", "two, three")

@@ -15,12 +15,14 @@ JOBS = "train_core.config.jobs"
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A job: its name, where its settings' class is (`module:Class`), and, for one that is a word of its own in the
-    terminal, what the word does. A tool with such a word names it as its `command`. The rest stands in the class."""
+    terminal, what the word does. A tool with such a word names it as its `command`; `tab` is the page's tab that has
+    its form. The rest stands in the class."""
 
     name: str
     settings: str
     about: str = ""
     command: str = ""
+    tab: str = "tools"
 
     @property
     def word(self) -> str:
@@ -55,12 +57,15 @@ OURS = (
     Row(name="convert_lora", settings=f"{JOBS}.tools:ConvertLora"),
     Row(name="convert_model", settings=f"{JOBS}.tools:ConvertModel"),
     Row(name="create_embedding", settings=f"{JOBS}.embeddings:CreateEmbedding"),
-    Row(name="draw_pictures", settings=f"{JOBS}.drawing:DrawPictures"),
+    Row(name="draw_pictures", settings=f"{JOBS}.drawing:DrawPictures", tab="evaluate"),
     Row(
-        name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid",
+        name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid", tab="evaluate",
         about="draw pictures for all combinations of epochs, weights, prompts and more; only missing ones are drawn",
     ),
-    Row(name="score", settings=f"{JOBS}.scoring:Score"),
+    Row(
+        name="score", settings=f"{JOBS}.scoring:Score", command="score", tab="evaluate",
+        about="measure files of a training at several weights on pictures that they never saw, and say which to take",
+    ),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),

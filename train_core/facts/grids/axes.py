@@ -148,11 +148,6 @@ def _drafting(**changes: object) -> Change:
     return lambda draft: replace(draft, **changes)  # type: ignore[arg-type]
 
 
-def without_adapter() -> Value:
-    """The value that leaves out the adapter that a grid compares."""
-    return Value("", _drafting(bare=True))
-
-
 def _files(value: str, around: Surroundings) -> Iterator[Value]:
     """Adapters by name, with their weight after a colon; * and ? stand for any letters, earlier epochs first."""
     name, weights = _name_and_weight(value)

@@ -14,7 +14,7 @@ from pathlib import Path
 from train_core.config.jobs.drawing import DrawSettings
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.facts.drawing import prompts_of
-from train_core.facts.grids.axes import KINDS, Axis, Seeds, Surroundings, Value, read_axes, without_adapter
+from train_core.facts.grids.axes import KINDS, Axis, Seeds, Surroundings, Value, read_axes
 from train_core.facts.grids.draft import Draft, first_lora, has_effect
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.prompts.network_files import NamedFiles
@@ -80,7 +80,6 @@ def plan_of(settings: DrawSettings, lines: Sequence[str], earlier: Sequence[int]
     axes = read_axes(lines, Surroundings(files, Path(settings.draw_model).parent, seeds))
     _require_adapter(drafts, axes)
     warnings = _searched(drafts, axes)
-    axes = _with_bare(drafts, axes)
     rows = _prompt_axis(drafts)
     count = prod(len(axis.values) for axis in (*axes, *rows))
     if count > MOST_CELLS:
@@ -186,36 +185,6 @@ def _missed(axis: Axis, before: Sequence[Axis], drafts: Sequence[Draft]) -> Iter
                     text=axis.search, value=value.label or "–",
                 )  # fmt: skip
                 return
-
-
-def _with_bare(drafts: Sequence[Draft], axes: list[Axis]) -> list[Axis]:
-    """`axes` with a value without the adapter, unless a value leaves it out already, or there is no adapter."""
-    of_files = any(axis.kind == "file" for axis in axes)
-    if not of_files and all(first_lora(draft.prompt.prompt) is None for draft in drafts):
-        return axes
-    compares = [place for place, axis in enumerate(axes) if axis.kind in COMPARES or _touches(axis, drafts)]
-    if any(_leaves_out(axes[place], drafts) for place in compares):
-        return axes
-    bare = without_adapter()
-    if not compares:
-        return [Axis("adapter", (bare, Value("+", lambda draft: draft))), *axes]
-    first = axes[compares[0]]
-    return [replace(axis, values=(bare, *axis.values)) if axis is first else axis for axis in axes]
-
-
-def _touches(axis: Axis, drafts: Sequence[Draft]) -> bool:
-    """Whether replacing text changes the adapter that prompts name first."""
-    return axis.kind == "replace" and any(
-        value.change(draft).compared != draft.compared for value in axis.values for draft in drafts
-    )
-
-
-def _leaves_out(axis: Axis, drafts: Sequence[Draft]) -> bool:
-    """Whether one of the values gives the adapter no strength."""
-    if axis.kind in ("file", "weight"):
-        return any(value.change(drafts[0]).weights == (0, 0) for value in axis.values)
-    tags = [[value.change(draft).compared for draft in drafts] for value in axis.values]
-    return any(all(tag is not None and not has_effect(tag) for tag in its) for its in tags)
 
 
 def _prompt_axis(drafts: Sequence[Draft]) -> list[Axis]:
