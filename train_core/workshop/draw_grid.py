@@ -81,7 +81,7 @@ class _Pace:
 
 
 def _draw(drawing: Drawing, cell: Cell, path: Path, place: int, report: Report) -> None:
-    for picture, text in drawing.pictures(cell.wanted, report.warning):
+    for picture, text in drawing.pictures(cell.wanted, report):
         with telling(path):
             save_png(picture.image, path, text)
         report.emit(

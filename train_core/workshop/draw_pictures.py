@@ -42,7 +42,7 @@ def run(config: DrawPictures, report: Report) -> None:
     progress = report.stage("drawing")
     for place, one in enumerate(wanted):
         progress(place, len(wanted))
-        for picture, text in drawing.pictures(one, report.warning):
+        for picture, text in drawing.pictures(one, report):
             path = _free_path(Path(config.drawn.draw_to), picture.seed)
             with telling(path):
                 save_png(picture.image, path, text)

@@ -14,9 +14,11 @@ from safetensors.torch import load_file, save_file
 from tests.train_core.workshop.conftest import RunTool, Write, errors, family, model_file, table
 from train_core.config.sections.hypernetwork import HypernetworkSettings
 from train_core.config.syntax.hypernetworks import structure_of
+from train_core.events.requests import request
 from train_core.models.files.embeddings import Origin, write_embedding
 from train_core.networks.files.hypernetwork import save_hypernetwork
 from train_core.networks.hypernetwork import context_widths, networks_for
+from train_core.workshop.common.report import Report
 
 ENDING = "--w 64 --h 64 --s 2 --d 7 --ss ddim --l 3"
 
@@ -96,6 +98,26 @@ def test_a_picture_alone_is_the_one_among_others_and_says_how_it_was_made(
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
         "00000-7.png", "00001-7.png", "00002-7.png",
     ]  # fmt: skip
+
+
+def test_a_stop_ends_the_tool_within_a_picture(
+    run_tool: RunTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heed, steps = Report.heed, []
+
+    def heed_and_stop(self: Report) -> None:
+        steps.append(1)
+        if len(steps) == 3:
+            request(self.run_dir, "stop")
+        heed(self)
+
+    monkeypatch.setattr(Report, "heed", heed_and_stop)
+    events = run_tool(
+        "draw_pictures", draw_model=model_file("sd1"), draw_to=tmp_path / "drawn", draw_on_cpu=True, draw_seed=1,
+        draw_resolution="64", draw_steps=9, draw_prompts="a cat",
+    )  # fmt: skip
+    assert events[-1]["status"] == "stopped" and len(steps) == 3
+    assert not (tmp_path / "drawn").exists()
 
 
 def test_embeddings_are_words_and_hypernetworks_are_switched_on_by_their_tag(draw: Any, tmp_path: Path) -> None:

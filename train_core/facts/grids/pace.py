@@ -10,13 +10,17 @@ from train_core.config.places import caches_dir
 from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text
 from train_core.facts.prompts.prompt_lines import SamplePrompt
+from train_core.facts.prompts.stages import calls_per_step
 
 FILE = "drawing_pace.json"
 
 
 def work_of(prompt: SamplePrompt) -> float:
-    """How much there is to calculate for a picture: steps times megapixels."""
-    return prompt.steps * prompt.width * prompt.height / 1e6
+    """How much there is to calculate for a picture: calls of the model times megapixels, in both passes."""
+    pixels, hires = prompt.steps * prompt.width * prompt.height, prompt.hires
+    if hires is not None:
+        pixels += hires.steps_after(prompt.steps) * hires.side(prompt.width) * hires.side(prompt.height)
+    return calls_per_step(prompt.sampler) * pixels / 1e6
 
 
 def remembered_pace(settings: DrawSettings, kind: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ import torch
 
 from train_core.config.existing import is_dir
 from train_core.config.jobs.drawing import DrawSettings
-from train_core.config.problems import Problem, problem
+from train_core.config.problems import problem
 from train_core.config.sections.loss import LossSettings
 from train_core.config.sections.memory import MemorySettings
 from train_core.config.sections.model import ModelSettings
@@ -27,6 +27,7 @@ from train_core.sampling.draw import Picture, PictureDrawer
 from train_core.sampling.networks import Networks
 from train_core.sampling.png import parameters_text
 from train_core.workshop.common.computing import device_and_dtype
+from train_core.workshop.common.report import Report
 
 SHORT_HASH, NETWORK_HASH = 10, 12  # digits by which A1111 names a checkpoint and a LoRA
 
@@ -52,11 +53,19 @@ class Drawing:
         self._networks = Networks(family, device, dtype)
         self._drawer = PictureDrawer(family=family, process=process_of(family, LossSettings()), device=device)
 
-    def pictures(self, wanted: ToDraw, warn: Callable[[Problem], None]) -> Iterator[tuple[Picture, str]]:
-        """The picture with its text; none, and `warn` is called, if it came out with values that are not finite."""
-        with self._networks.on_model(wanted.networks) as at_step:
+    def pictures(self, wanted: ToDraw, report: Report) -> Iterator[tuple[Picture, str]]:
+        """The picture with its text; none, and it is warned of, if it came out with values that are not finite.
+
+        Raises KeyboardInterrupt between two steps if the tool is to end.
+        """
+        with self._networks.on_model(wanted.networks) as switch:
+
+            def at_step(step: int, steps: int) -> None:
+                report.heed()
+                switch(step, steps)
+
             drawer = replace(self._drawer, extra_tokens=self._networks.words(wanted.words), at_step=at_step)
-            for picture in drawer.pictures([wanted.prompt], 0, warn):
+            for picture in drawer.pictures([wanted.prompt], 0, report.warning):
                 yield picture, parameters_text(picture.prompt, *self._model(), self._named(wanted))
 
     def _model(self) -> tuple[str, str]:

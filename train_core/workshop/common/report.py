@@ -32,13 +32,17 @@ class Report:
         self.emit(Stage(name=name))
 
         def progress(done: int, total: int) -> None:
-            if self.run_dir is not None and {"stop", "pause"} & take_requests(self.run_dir).keys():
-                raise KeyboardInterrupt
+            self.heed()
             if done == total or time.monotonic() - self._last >= SECONDS_BETWEEN:
                 self._last = time.monotonic()
                 self.emit(Stage(name=name, done=done, total=total))
 
         return progress
+
+    def heed(self) -> None:
+        """Raise KeyboardInterrupt if the page asked the tool to end."""
+        if self.run_dir is not None and {"stop", "pause"} & take_requests(self.run_dir).keys():
+            raise KeyboardInterrupt
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table by the name of what it shows; `columns` are names too, numbers stay numbers."""
