@@ -266,6 +266,16 @@ def test_a_finger_opens_and_turns_pictures_on_a_phone(window: Callable[..., Page
     expect(about).to_have_text("fox-2 · from behind · Weight 0.5")
     swipe(stage, 0, -120)
     expect(about).to_have_text("fox-2 · blue hair · Weight 0.5")
+    stage.evaluate(
+        """(place) => {
+          const send = (type, id, x) => place.dispatchEvent(new PointerEvent(
+            type, {pointerId: id, clientX: x, clientY: 300, pointerType: "touch", bubbles: true}));
+          const two = [["down", 1, 150], ["down", 2, 250], ["move", 2, 350], ["up", 1, 150], ["up", 2, 350]];
+          for (const [type, id, x] of two) send(`pointer${type}`, id, x);
+        }"""
+    )
+    expect(page.locator("#evaluate-large-zoom")).to_have_text("× 2.0")
+    expect(about).to_have_text("fox-2 · blue hair · Weight 0.5")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

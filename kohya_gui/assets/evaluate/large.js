@@ -6,6 +6,8 @@ import {SIGNS, about, addressOf, chosen, grid, isDrawn, markOf, nameOfMark, on, 
 const MOST = 16, FAR = 50; // times larger; pixels that a finger moves to turn
 const fetchedImages = new Map(); // by address
 let mode = "one", heldDown = false, line = 50;
+const fingers = new Map(); // by pointer, where each is that is on the pictures
+let pinches = false; // whether two were there since the last time that none was
 let view = {scale: 1, x: 0, y: 0}; // of both pictures, from the middle, in pixels
 let factsOf = () => Promise.resolve("");
 const large = () => at("evaluate-large");
@@ -19,6 +21,9 @@ export function startLarge(facts) {
   factsOf = facts;
   stage().addEventListener("wheel", zoomed, {passive: false});
   stage().addEventListener("pointerdown", grabbed);
+  stage().addEventListener("pointerdown", (event) => { fingers.set(event.pointerId, event); pinches ||= fingers.size > 1; });
+  document.addEventListener("pointermove", pinched);
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, lifted);
   stage().addEventListener("dblclick", () => { setView(view.scale > 1 ? {scale: 1, x: 0, y: 0} : {scale: natural(), x: 0, y: 0}); });
   at("evaluate-large-zoom").addEventListener("click", () => setView({scale: view.scale === 1 ? natural() : 1, x: 0, y: 0}));
   at("evaluate-large-facts").addEventListener("click", () => showFacts(at("evaluate-facts").hidden));
@@ -159,13 +164,34 @@ function applyView() {
   stage().classList.toggle("zoomed", view.scale > 1);
   at("evaluate-large-zoom").textContent = view.scale === 1 ? say("fit") : `× ${view.scale.toFixed(1)}`;
 }
-// What is under the pointer stays there.
+// Zooms in so many times; what is at that place of the window stays there.
+function zoomAt(left, top, times) {
+  const place = stage().getBoundingClientRect();
+  const [x, y] = [left - place.left - place.width / 2, top - place.top - place.height / 2];
+  const scale = Math.max(1, Math.min(MOST, view.scale * times)), by = scale / view.scale;
+  setView({scale, x: x - (x - view.x) * by, y: y - (y - view.y) * by});
+}
 function zoomed(event) {
   event.preventDefault();
-  const place = stage().getBoundingClientRect();
-  const [x, y] = [event.clientX - place.left - place.width / 2, event.clientY - place.top - place.height / 2];
-  const scale = Math.max(1, Math.min(MOST, view.scale * 1.0015 ** -event.deltaY)), by = scale / view.scale;
-  setView({scale, x: x - (x - view.x) * by, y: y - (y - view.y) * by});
+  zoomAt(event.clientX, event.clientY, 1.0015 ** -event.deltaY);
+}
+
+// Two fingers zoom by how far they are apart.
+function pinched(event) {
+  if (!fingers.has(event.pointerId)) return;
+  const apart = () => {
+    const [one, other] = [...fingers.values()];
+    return Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+  };
+  const before = fingers.size === 2 ? apart() : 0;
+  fingers.set(event.pointerId, event);
+  if (!before) return;
+  const [one, other] = [...fingers.values()];
+  zoomAt((one.clientX + other.clientX) / 2, (one.clientY + other.clientY) / 2, apart() / before);
+}
+function lifted(event) {
+  fingers.delete(event.pointerId);
+  if (!fingers.size) setTimeout(() => { pinches = false; }); // whoever hears of the last finger still asks
 }
 
 function wipeAt(percent) {
@@ -181,15 +207,17 @@ function grabbed(event) {
   const place = stage().getBoundingClientRect(), from = {...view}, wipes = mode === "wipe";
   const onLine = wipes && (view.scale === 1 || Math.abs(event.clientX - place.left - place.width * line / 100) < 30);
   const drag = (moved) => {
+    if (pinches || moved.pointerId !== event.pointerId) return;
     if (onLine) wipeAt(100 * (moved.clientX - place.left) / place.width);
     else if (view.scale > 1) setView({scale: view.scale, x: from.x + moved.clientX - event.clientX, y: from.y + moved.clientY - event.clientY});
   };
   if (onLine) drag(event);
   const drop = (up) => {
+    if (up.pointerId !== event.pointerId) return;
     document.removeEventListener("pointermove", drag);
     document.removeEventListener("pointerup", drop);
     document.removeEventListener("pointercancel", drop);
-    if (onLine || view.scale > 1 || event.pointerType === "mouse" || up.type === "pointercancel") return;
+    if (pinches || onLine || view.scale > 1 || event.pointerType === "mouse" || up.type === "pointercancel") return;
     const [across, down] = [up.clientX - event.clientX, up.clientY - event.clientY];
     if (Math.max(Math.abs(across), Math.abs(down)) < FAR) return;
     const sideways = Math.abs(across) > Math.abs(down);

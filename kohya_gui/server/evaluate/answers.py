@@ -60,8 +60,7 @@ class Answers:
     def pulse(self, asked: Asked, _language: str) -> Found:
         """What is drawn and marked by now, unless it is what whoever asks has seen; `stamp` tells of another grid."""
         grid = self._grid(asked)
-        state = _state(grid)
-        return {"stamp": grid.stamp, **({} if state["sum"] == asked.get("sum") else state)}
+        return {"stamp": grid.stamp, **_state(grid, asked.get("sum"))}
 
     def mark(self, asked: Asked, _language: str) -> Found:
         """Keep what somebody thinks of a picture, or nothing. Raises UserError where it cannot be written."""
@@ -111,15 +110,21 @@ def title_of(kind: str, language: str) -> str:
     return dictionary(language).get(f"ui.{GROUP}.axis_{kind}", kind)
 
 
-def _state(grid: Grid) -> Found:
-    """What changes while people look: which pictures are drawn, how each is marked, and what follows of that."""
+def _state(grid: Grid, known: object = None) -> Found:
+    """What changes while people look: which pictures are drawn, how each is marked, and what follows of that.
+
+    Nothing where its `sum` is the one that is known.
+    """
     drawn, marks = grid.folder.drawn(), read_marks(grid.folder.path)
     state: Found = {
         "drawn": "".join("1" if name in drawn else "0" for name in grid.names),
         "marks": "".join(LETTERS.get(marks.get(name, ""), ".") for name in grid.names),
     }
+    total = zlib.crc32(repr(state).encode())
+    if total == known:
+        return {}
     return {
-        **state, "sum": zlib.crc32(repr(state).encode()),
+        **state, "sum": total,
         "ranking": [
             {"axis": axis, "values": [astuple(one) for one in ranking(grid.facts, marks, axis)]}
             for axis in ranked_axes(grid.facts)

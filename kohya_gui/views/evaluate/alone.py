@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from PIL import Image
 
 from kohya_gui.i18n.messages import words_of
 from kohya_gui.views.evaluate.frame import GROUP, shell_html
+from train_core.facts.grids.sheet import UNREADABLE
 from train_core.facts.models.thumbnails import small_picture
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -57,7 +57,7 @@ def _address(path: Path, exact: bool) -> str:
             return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
         content = io.BytesIO()
         small_picture(path, SIDE).save(content, "WEBP", quality=QUALITY)
-    except (OSError, Image.DecompressionBombError):
+    except UNREADABLE:
         return ""
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 

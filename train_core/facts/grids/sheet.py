@@ -32,6 +32,8 @@ TYPES = {
     "schedule": "Schedule type", "base": "Checkpoint name", "size": "Size", "file": "LoRA", "weight": "LoRA weight",
 }  # fmt: skip
 IN_EVERY_TEXT = ("seed", "steps", "scale", "sampler", "schedule", "size", "base")  # said by the picture's own text
+# What Pillow raises for files that are no pictures, or too large ones.
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
@@ -143,12 +145,12 @@ def _pieces(folder: GridFolder, shown: Slice, words: Words, most: int) -> Iterat
 
 
 def _paste(sheet: Image.Image, path: Path, box: tuple[int, int, int, int]) -> None:
-    """Put a picture into the middle of a box; one that is not drawn yet leaves it empty."""
+    """Put a picture into the middle of a box; one that is not drawn, or cannot be read, leaves it empty."""
     left, top, width, height = box
     try:
         with Image.open(path) as picture:
             drawn = picture.convert("RGB")
-    except OSError:
+    except UNREADABLE:
         sheet.paste(EMPTY, (left, top, left + width, top + height))
         return
     drawn.thumbnail((width, height))
@@ -224,7 +226,7 @@ def _own_text(path: Path) -> str:
     try:
         with Image.open(path) as picture:
             text = picture.info.get("parameters")
-    except OSError:
+    except UNREADABLE:
         return ""
     return text if isinstance(text, str) else ""
 

@@ -89,9 +89,11 @@ def test_what_is_too_large_becomes_several_files_and_nothing_is_lost(tmp_path: P
     assert {colour for row in expected(shown) for colour in row} <= found
 
 
-def test_cells_that_are_not_drawn_stay_empty(tmp_path: Path) -> None:
-    folder = grid_folder(tmp_path / "fox", {"file": ("1", "2")}, missing=(0,))
+def test_cells_that_are_not_drawn_or_are_no_pictures_stay_empty(tmp_path: Path) -> None:
+    folder = grid_folder(tmp_path / "fox", {"file": ("1", "2", "3")}, missing=(0,))
     shown = shown_in(folder, down=None, at=(0,), base="")
+    broken = folder.picture(shown.facts.cells[2])
+    broken.write_bytes(broken.read_bytes()[:60])
     [written] = write_sheets(folder, shown, Words(("Epoch",), "without"), tmp_path)
     with Image.open(written) as picture:
-        assert colours(picture, 1, 2)[0] == [(0xEF, 0xED, 0xE8), expected(shown)[0][1]]
+        assert colours(picture, 1, 3)[0] == [(0xEF, 0xED, 0xE8), expected(shown)[0][1], (0xEF, 0xED, 0xE8)]
