@@ -54,6 +54,7 @@ from train_core.facts.run.folder_results import read_notes
 from train_core.facts.run.rate_changes import parse_rate_change
 from train_core.facts.run.states import read_state
 from train_core.facts.scores.scores import read_scores
+from train_core.facts.scores.verdict import verdict_of
 from train_core.models.files.embeddings import Origin, read_vectors, write_embedding
 from train_core.models.files.folders import weights_in_folder
 from train_core.networks.files.reading import read_adapter
@@ -433,6 +434,6 @@ READERS: dict[str, Reader] = {
     "strength": Reader("x", (b"0.8 MIDD", b"0.8:1,0,0"), of_text(lambda text: parse_strength(text, "SDXL"))),
     "own lines": Reader("x", (b"A:1,0,0\n# x\nB:0.5\n",), of_text(parse_own_lines)),
     "weights in prompts": Reader("x", (b"(a:1.2), [b], \\(c\\) ((d))",), of_text(parse_weighted)),
-    "scores": Reader("scores.json", (SCORES,), of_file(read_scores)),
+    "scores": Reader("scores.json", (SCORES,), of_file(lambda path: verdict_of(read_scores(path)))),
     "rate change": Reader("x", (b"x0.1", b"1e-4"), of_text(parse_rate_change)),
 }  # fmt: skip

@@ -25,11 +25,11 @@ def faults_of(last: Point) -> Iterator[Problem]:
             "fault_gap",
             "{point} has learnt its pictures by heart: it gains {trained} on trained pictures and {held_out} on "
             "held-out ones.",
-            point=named(last.key), trained=percent(last.measures[TRAINED_GAIN]),
-            held_out=percent(last.measures[FIDELITY]),
+            point=named(last.key), trained=percent(last.measures.get(TRAINED_GAIN)),
+            held_out=percent(last.measures.get(FIDELITY)),
         )
     copying = last.measures.get(COPY)
-    if copying and last.drawn and copying.low is not None and copying.low > CHANCE:
+    if copying and last.drawn and last.drawn.nearest and copying.low is not None and copying.low > CHANCE:
         pair = min(last.drawn.nearest, key=lambda one: one.distance)
         yield problem(
             "fault_copy",
@@ -54,7 +54,7 @@ def advice_for(points: Sequence[Point], chosen: Point | None) -> Iterator[Proble
             "advice_more_steps",
             "Even at the end little was learnt: {point} gains {gain} on the pictures that it was trained on. Train for "
             "more steps, or at a higher rate.",
-            point=named(last.key), gain=percent(last.measures[TRAINED_GAIN]),
+            point=named(last.key), gain=percent(last.measures.get(TRAINED_GAIN)),
         )
     if _above(last, GAP, WIDE_GAP):
         yield problem(

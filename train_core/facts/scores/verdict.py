@@ -165,7 +165,7 @@ def _no_better(best: Point) -> Problem:
 
 def _gentler(scores: Scores, chosen: Point, undecided: Sequence[Point]) -> list[Problem]:
     """That another one, which does not surely gain less, surely changes less: the rule weighs only epoch and weight."""
-    if _value(chosen, SPILL) is None:
+    if any(_value(point, SPILL) is None or FOREIGN not in point.losses for point in undecided):
         return []
     best = min(undecided, key=lambda point: _value(point, SPILL) or 0.0)
     if best is chosen or difference(scores, best, chosen, FOREIGN)[1] <= 0:
