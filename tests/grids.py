@@ -12,7 +12,6 @@ from PIL import Image, PngImagePlugin
 from train_core.facts.grids.folder import AxisFacts, GridFacts, GridFolder, NetworkFacts, PictureFacts
 
 Axes = Mapping[str, Collection[str]]
-LORA = NetworkFacts(kind="lora", name="fox", text_encoder=0.8, unet=0.8)
 
 
 def grid_folder(path: Path, axes: Axes, *, prompt: str = "a red fox", missing: Collection[int] = ()) -> GridFolder:
@@ -29,10 +28,13 @@ def grid_folder(path: Path, axes: Axes, *, prompt: str = "a red fox", missing: C
         for names, said, adapted in ((cells, values, True), (without, shared, False)):
             name = blake2b(repr((said, adapted)).encode(), digest_size=16).hexdigest()
             names.append(name)
+            shown = dict(zip(axes, values, strict=True))
+            weight = float(shown.get("weight", 0.8))
+            lora = NetworkFacts(kind="lora", name=shown.get("file", "fox"), text_encoder=weight, unet=weight)
             pictures[name] = PictureFacts(
                 prompt=f"{prompt}, {', '.join(said)}", negative_prompt="blurry", width=64, height=96, seed=7, steps=20,
-                scale=7.5, sampler="euler_a", model="base", networks=(LORA,) if adapted else (),
-                compared=LORA if adapted else None,
+                scale=7.5, sampler="euler_a", model="base", networks=(lora,) if adapted else (),
+                compared=lora if adapted else None,
             )  # fmt: skip
             if not (adapted and place in missing):
                 draw(folder, name)

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from kohya_gui.i18n.messages import text
 from kohya_gui.preferring import known_webuis
 from kohya_gui.runs.control import find_known
-from kohya_gui.runs.details.evaluating import evaluations_of
+from kohya_gui.runs.details.evaluating import evaluations_of, scoring_of
 from kohya_gui.runs.details.files import find_file
 from kohya_gui.runs.details.sending import results_of, words_of
 from kohya_gui.runs.history.deleting import belongings
@@ -183,7 +183,7 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         words = words_of(named.path) if named is not None else ""
         html = run_dialogs.send_dialog(run, name, results, chosen, words, known_webuis(), language)
     elif what == "evaluate":
-        html = run_dialogs.evaluate_dialog(name, evaluations_of(folder), language)
+        html = run_dialogs.evaluate_dialog(name, evaluations_of(folder), scoring_of(folder), language)
     elif what == "kill":
         html = run_dialogs.kill_dialog(run, name, language)
     elif what == "remove":

@@ -71,19 +71,23 @@ def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str)
     )
 
 
-def evaluate_dialog(name: str, grids: Mapping[str, Mapping[str, Any]], language: str) -> Markup:
-    """With which of `grids`, settings by the template's name, the run's files shall be looked at.
+def evaluate_dialog(
+    name: str, grids: Mapping[str, Mapping[str, Any]], scoring: Mapping[str, Any], language: str
+) -> Markup:
+    """With which of `grids`, settings by the template's name, the run's files shall be looked at, or be scored.
 
-    assets/to_tool.js puts the settings into the form of grids.
+    assets/to_tool.js puts the settings into the form of grids, or that of scores.
     """
-    button = Markup('<button type="button" data-fill="draw_grid" data-tab="{}" data-name="{}" data-values="{}">'
+    button = Markup('<button type="button" data-fill="{}" data-tab="{}" data-name="{}" data-values="{}">'
                     "<b>{}</b><span>{}</span></button>")
+    choices = [("score", "score", scoring)] if scoring else []
+    choices += [("draw_grid", template, values) for template, values in grids.items()]
     buttons = joined(
         button.format(
-            text("ui.tab.evaluate", language), text("job.draw_grid.title", language), json.dumps(dict(values)),
+            tool, text("ui.tab.evaluate", language), text(f"job.{tool}.title", language), json.dumps(dict(values)),
             text(f"ui.evaluate.template_{template}", language), text(f"ui.evaluate.template_{template}_help", language),
         )
-        for template, values in grids.items()
+        for tool, template, values in choices
     )
     content = Markup('<p class="soft">{}</p><div class="templates">{}</div>')
     return _dialog(

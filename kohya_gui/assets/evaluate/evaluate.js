@@ -7,6 +7,7 @@ import {startKeys} from "./keys.js";
 import {forgetFacts, openLarge, startLarge} from "./large.js";
 import {startRanking} from "./ranking.js";
 import {MARKS, chosen, grid, isDrawn, keepPlace, on, remember, remembered, takeGrid, takeState, tell} from "./state.js";
+import {startVerdict} from "./verdict.js";
 
 const EVERY = 2000; // milliseconds between two looks at what is drawn
 const factsKept = new Map(); // HTML by the name of a picture
@@ -19,6 +20,7 @@ export function start(words) {
   startLarge(facts);
   startBar();
   startRanking();
+  startVerdict();
   startKeys(Object.fromEntries(Object.keys(MARKS).map((name) => [name, () => mark(name)])));
   on("chosen layout", () => grid.id && keepPlace());
   at("evaluate-export").addEventListener("toggle", offerFiles);

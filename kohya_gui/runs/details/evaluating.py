@@ -13,8 +13,9 @@ from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import evaluations_dir
 from train_core.config.problems import UserError, problem
 from train_core.facts.adapters.trigger import metadata_table
-from train_core.facts.grids.of_training import grid_of
+from train_core.facts.grids.of_training import FEW_WEIGHTS, grid_of
 from train_core.facts.grids.templates import TEMPLATES
+from train_core.facts.run.result_names import by_age
 from train_core.facts.run.run_folders import SETTINGS
 from train_core.studio.words.categories import USUAL, plain
 
@@ -39,6 +40,23 @@ def evaluations_of(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         name: grid_of(config, files, _folder(config, name), template, words) for name, template in templates.items()
     }
+
+
+def scoring_of(folder: Path) -> dict[str, Any]:
+    """Settings that score a run's adapters: on its own validation pictures, if it has a folder of them."""
+    config = read_config(folder / SETTINGS).config
+    files = [one.path for one in results_of(folder)]
+    if config.method.training_method != "LoRA" or not files:
+        return {}
+    words = prompt_words(config, files[-1])
+    return {
+        "score_model": config.model.pretrained_model_name_or_path, "score_vae": config.model.vae,
+        "score_files": "\n".join(str(path) for path in sorted(files, key=by_age)), "score_weights": FEW_WEIGHTS,
+        "score_held_out": config.validation.validation_data_dir, "score_trained": config.dataset.train_data_dir,
+        "score_trigger": words["trigger"], "score_class": words["class"],
+        "score_to": str(_folder(config, "scores")), "score_resolution": config.dataset.resolution,
+        "score_clip_skip": config.model.clip_skip or 1,
+    }  # fmt: skip
 
 
 def prompt_words(config: TrainConfig, file: Path) -> dict[str, str]:

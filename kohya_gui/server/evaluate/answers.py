@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import astuple
 from pathlib import Path
 
-from kohya_gui.i18n.messages import dictionary, words_of
+from kohya_gui.i18n.messages import dictionary, text, words_of
 from kohya_gui.server.answering import refusal
 from kohya_gui.server.evaluate.grids import Grid, Grids
+from kohya_gui.server.evaluate.verdicts import judged, use
 from kohya_gui.server.studio.asked import Asked, Found, meaningless, text_in
 from kohya_gui.server.studio.updated import Program
 from kohya_gui.views.evaluate.frame import GROUP, shell_html
 from kohya_gui.views.evaluate.picture_facts import facts_html
+from kohya_gui.views.evaluate.verdict import used_html, verdict_html
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.facts.grids.marks import MARKS, Mark, add_mark, read_marks
 from train_core.facts.grids.ranking import ranked_axes, ranking
@@ -85,6 +88,22 @@ class Answers:
         if name not in grid.places:
             raise meaningless()
         return {"html": facts_html(grid.facts.pictures[name], language)}
+
+    def verdict(self, asked: Asked, language: str) -> Found:
+        """Which of the grid's files to use, as HTML. Raises UserError for scores that cannot be read."""
+        found = judged(self._grid(asked))
+        return {"html": verdict_html(found.scores, found.verdict, found.chosen, language)}
+
+    def use(self, asked: Asked, language: str) -> Found:
+        """Keep the weight of a file for WebUIs; what can be done with it next, as HTML."""
+        weight = asked.get("weight")
+        if not isinstance(weight, int | float) or isinstance(weight, bool) or not math.isfinite(weight):
+            raise meaningless()
+        run, path = use(self._grid(asked), text_in(asked, "file"), float(weight))
+        return {
+            "html": used_html(run, path.name, str(path), language),
+            "told": text(f"ui.{GROUP}.used", language, file=str(path.with_suffix(".json"))),
+        }
 
     def _grid(self, asked: Asked) -> Grid:
         return self._grids.find(text_in(asked, "id"))

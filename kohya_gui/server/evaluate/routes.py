@@ -21,7 +21,7 @@ from kohya_gui.server.studio.asked import Asked, Found
 
 SMALL = 320  # pixels of the longer side of a picture in the grid
 MOST_DECODERS = 4  # threads
-NAMES = ("shell", "list", "open", "pulse", "mark", "facts")
+NAMES = ("shell", "list", "open", "pulse", "mark", "facts", "verdict", "use")
 # A picture's name is made of all that it is drawn from.
 KEPT = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=31536000, immutable"}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -16,10 +18,13 @@ from starlette.testclient import TestClient
 from kohya_gui.server.evaluate import export
 from kohya_gui.server.evaluate.routes import evaluate_routes
 from tests.grids import draw, grid_folder
+from tests.train_core.facts.scores.test_verdict import TRIAL, scores
+from tests.trained import trained_run
 from train_core.config.places import evaluations_dir
 from train_core.facts.grids.folder import GRID_FILE
 from train_core.facts.grids.marks import read_marks
 from train_core.facts.grids.sheet import write_sheets
+from train_core.facts.scores.scores import Scores, write_scores
 
 AXES = {"file": ("1", "2", "3"), "weight": ("0.5", "1"), "seed": ("7", "8")}
 HOSTILE = "</dd><script>alert(1)</script>"
@@ -166,3 +171,50 @@ def test_a_page_of_its_own_has_all_pictures_and_escapes_what_is_in_it(client: Te
     assert page.count("<script") == page.count("</script>") == 3
     assert page.count("data:image/png;base64,") == 2
     assert "import {" not in page
+
+
+def scored(folder: Path) -> None:
+    """Scores of the files fox-000002, 4, 8 and 12 as they were on the demo."""
+    folder.mkdir()
+    text = scores(TRIAL).model_dump_json()
+    write_scores(
+        Scores.model_validate_json(re.sub(r'"e(\d+)"', lambda e: f'"fox-{int(e[1]):06d}.safetensors"', text)), folder
+    )
+
+
+def test_scores_of_the_same_files_say_which_to_use_and_marks_override_them(client: TestClient) -> None:
+    files = ("fox-000004", "fox-000012")
+    folder = grid_folder(evaluations_dir() / "fox", {"file": files, "weight": ("0.5", "1")})
+    cells = folder.facts().cells  # type: ignore[union-attr]
+    assert "No scores of these files yet" in ask(client, "verdict", id="fox")["html"]
+    ask(client, "mark", id="fox", picture=cells[2], mark="good")
+    assert "Use fox-000012 at 0.5" in ask(client, "verdict", id="fox")["html"]
+    ask(client, "mark", id="fox", picture=cells[2], mark="none")
+    scored(evaluations_dir() / "fox scores")
+    said = ask(client, "verdict", id="fox")["html"]
+    assert "Use fox-000004 at 1" in said
+    assert said.count("<circle") == 5
+    ask(client, "mark", id="fox", picture=cells[2], mark="good")
+    said = ask(client, "verdict", id="fox")["html"]
+    assert "Use fox-000012 at 0.5" in said
+    assert "They override the numbers" in said
+
+
+def test_the_weight_that_is_used_goes_into_the_card_that_is_there(client: TestClient, tmp_path: Path) -> None:
+    trained_run("20260101-000000-fox", tmp_path)
+    folder = grid_folder(evaluations_dir() / "fox", {"file": ("fox-000002",), "weight": ("0.5", "0.8")})
+    file = tmp_path / "out" / "fox-000002.safetensors"
+    file.with_suffix(".json").write_text('{"activation text": "zorro", "mine": [1]}', encoding="utf-8")
+    answer = ask(client, "use", id="fox", file=file.name, weight=0.8)
+    assert 'data-run="20260101-000000-fox"' in answer["html"]
+    assert json.loads(file.with_suffix(".json").read_text("utf-8")) == {
+        "activation text": "zorro", "mine": [1], "preferred weight": 0.8,
+    }  # fmt: skip
+    cell = folder.facts().cells[1]  # type: ignore[union-attr]
+    assert file.with_suffix(".preview.png").read_bytes() == folder.picture(cell).read_bytes()
+    file.with_suffix(".json").write_text("mine", encoding="utf-8")
+    assert "no card" in ask(client, "use", id="fox", file=file.name, weight=0.8)["error"]
+    assert file.with_suffix(".json").read_text("utf-8") == "mine"
+    assert "no longer there" in ask(client, "use", id="fox", file="gone.safetensors", weight=1)["error"]
+    for weight in ("0.8", True, None, [1]):
+        assert "error" in ask(client, "use", id="fox", file=file.name, weight=weight)

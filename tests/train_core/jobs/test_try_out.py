@@ -136,10 +136,11 @@ def test_a_try_that_is_stopped_tells_nothing(prepare: Prepare, monkeypatch: pyte
 @pytest.mark.parametrize(
     "values",
     [
-        {"fused_backward_pass": True, "max_grad_norm": 0.0}, {"cache_latents": False, "flip_aug": True},
-        {"optimizer_type": "Prodigy", "gradient_accumulation_steps": 3}, {"network_dropout": 0.2, "ema_decay": 0.9},
-        {"cache_text_encoder_outputs": True, "network_train_unet_only": True}, {"loss_type": "huber"},
-        {"max_train_steps": 3, "max_train_epochs": 0}, {"resume": "/nowhere"},
+        {"fused_backward_pass": True, "max_grad_norm": 0.0},
+        {"cache_latents": False, "flip_aug": True, "network_dropout": 0.2, "ema_decay": 0.9, "loss_type": "huber"},
+        {"optimizer_type": "Prodigy", "gradient_accumulation_steps": 3, "cache_text_encoder_outputs": True,
+         "network_train_unet_only": True},
+        {"max_train_steps": 3, "max_train_epochs": 0, "resume": "/nowhere"},
     ],
 )
 def test_every_way_of_training_can_be_tried(prepare: Prepare, values: dict) -> None:

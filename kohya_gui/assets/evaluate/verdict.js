@@ -1,0 +1,45 @@
+// Which file at which weight to use, as scores and marks say, beside the grid; and what is done with it.
+
+import {at} from "./elements.js";
+import {grid, on} from "./state.js";
+
+const SOON = 400; // milliseconds after a mark
+let timer = 0;
+const ask = (name, asked = {}) => crucible.post(`evaluate/${name}`, {id: grid.id, ...asked});
+
+export function startVerdict() {
+  on("opened", look);
+  on("marks", () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, SOON);
+  });
+  at("evaluate-verdict-place").addEventListener("click", ({target}) => {
+    const button = target.closest("[data-use], [data-go-on]");
+    if (!button) return;
+    if (button.dataset.use !== undefined) use(button);
+    else goOn(button.dataset.goOn);
+  });
+}
+
+// While people judge blind nothing is said of files.
+async function look() {
+  const place = at("evaluate-verdict-place"), id = grid.id;
+  place.hidden = grid.blind;
+  const found = await ask("verdict").catch(() => null); // the page is closing, or the server is away
+  if (!found || grid.id !== id) return;
+  place.innerHTML = found.html || found.error;
+}
+
+async function use(button) {
+  const {use: file, weight} = button.dataset;
+  const found = await ask("use", {file, weight: Number(weight)}).catch((error) => ({error: error.message}));
+  if (found.error) return crucible.toast(found.error);
+  crucible.toast(found.told);
+  at("evaluate-used").innerHTML = found.html;
+}
+
+// Trains on from a file: it goes into the form that is open, as it stands.
+function goOn(path) {
+  document.getElementById("tab-train-button")?.click();
+  crucible.put({training_method: "LoRA", network_weights: path});
+}
