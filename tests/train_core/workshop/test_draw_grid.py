@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.train_core.workshop.conftest import RunTool, Write, errors, model_file
+from tests.train_core.workshop.conftest import RunTool, Write, errors, model_file, stopping_after
 from train_core.facts.grids.folder import GridFacts, GridFolder
+from train_core.workshop.common.report import Report
 
 SMALL = {"draw_resolution": "64", "draw_steps": 2, "draw_sampler": "ddim", "draw_scale": 3, "draw_on_cpu": True}
 
@@ -61,6 +62,22 @@ def test_three_epochs_by_three_weights_by_two_seeds_draw_weight_0_once_a_seed_an
     assert sorted(now) == sorted(set(again.cells) - set(facts.cells))
     assert len(now) == 4
     assert grid("file: fox-*", *axes[1:])[1] == []
+
+
+def test_a_stopped_grid_goes_on_without_drawing_one_again(
+    grid: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    axes = ("file: fox-000001, fox-000002", "weight: 0, 1", "seed: 7-9")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Report, "stage", stopping_after(4))
+        with pytest.raises(AssertionError):  # the tool did not complete
+            grid(*axes)
+    there = {name: pixels(tmp_path, name) for name in GridFolder(tmp_path / "grid").drawn()}
+    assert len(there) == 4
+    facts, drawn = grid(*axes)
+    assert len(set(facts.cells)) == 9 and len(drawn) == 5
+    assert not set(drawn) & set(there)
+    assert {name: pixels(tmp_path, name) for name in there} == there
 
 
 def test_a_cell_is_the_picture_that_is_drawn_alone(

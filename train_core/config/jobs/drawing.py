@@ -37,8 +37,9 @@ class DrawSettings(Section, title="Draw pictures"):
         "models/Lora of a WebUI. Folders in them are looked through too.", label="Folders of networks", lines=3,
     )
     draw_wildcards: list[str] = setting(
-        [], "Where the text files are that prompts name as __name__, one folder per line; each picture takes a line of "
-        "the file. {this|that} chooses without a file.", label="Folders of wildcards", lines=2, advanced=True,
+        [], "Where the text files are that prompts name between double underscores, one folder per line; each picture "
+        "takes a line of the file. {this|that} chooses without a file.", label="Folders of wildcards", lines=2,
+        advanced=True,
     )
     draw_seed: int | None = setting(
         None, "Seed of prompts without --d. Empty takes another one each time.", label="Seed", ge=0, le=2**32 - 1,

@@ -98,6 +98,10 @@ TEMPLATES = {
     "sizes": Template((
         f"{{lora}}, solo, {{class}}, {{trigger}}, cowboy shot, {_LOOK}, {{traits}}, {{outfit}}, outdoors",
     ), ("size: 768x768, 768x512, 512x768",)),
+    # Which blocks matter: all of them, none, and parts of the U-Net alone.
+    "blocks": Template((
+        f"{{lora}}, solo, {{class}}, {{trigger}}, (cowboy shot), {_LOOK}, {{traits}}, {{outfit}}, outdoors",
+    ), ("blocks: ALL, INS, IND, INALL, MIDD, OUTD, OUTS, OUTALL",), compares="one"),
     # The test set, for a file that is chosen.
     "similar": Template((
         "{lora}, solo, {class}, {trigger}, cowboy shot, from side, facing viewer, {traits}, (^^, closed eyes, open "
