@@ -153,6 +153,13 @@ function sayEmpty() {
   if ("Notification" in window && Notification.permission === "granted") new Notification(seen.dataset.words);
 }
 
+// A file that was chosen on the Evaluate tab is sent from here, where the dialog is.
+document.addEventListener("click", async ({target}) => {
+  const button = target.closest && target.closest("#evaluate-used [data-dialog]");
+  if (!button) return;
+  at("tab-runs-button")?.click();
+  if (await crucible.drawn(() => at("runs")?.offsetParent)) openDialog(button.dataset.dialog, [button.dataset.run], button.dataset.file);
+});
 document.addEventListener("click", (event) => {
   const inside = event.target.closest && event.target.closest("#runs, #runs-dialog");
   if (!inside) return;

@@ -16,12 +16,16 @@ from kohya_gui.runs.history.deleting import delete
 from kohya_gui.runs.history.notes import write_note
 from kohya_gui.runs.launch import settings_to_resume
 from kohya_gui.runs.queue import queueing
+from kohya_gui.runs.queue.afterwards import ask
 from kohya_gui.runs.queue.editing import edit_text
 from kohya_gui.runs.queue.queue_file import WhenEmpty
 from kohya_gui.runs.queue.times import parse_time
 from train_core.config.jobs.train import TrainConfig
-from train_core.config.problems import UserError, problem
+from train_core.config.places import home
+from train_core.config.problems import UserError, cause_of, problem
+from train_core.facts.grids.templates import TEMPLATES
 from train_core.facts.run.run_folders import SETTINGS
+from train_core.facts.run.writable import not_written
 
 MOST_DIGITS = 12  # of a step
 FILE = "file "  # begins the name of a field that chooses a file
@@ -111,6 +115,16 @@ def _send(asked: Asked) -> Done:
                                         "folder": str(sent[-1].path.parent)})  # fmt: skip
 
 
+def _evaluate_after(asked: Asked) -> Done:
+    """Let a grid be drawn once the run has ended, or take that back."""
+    template = asked.typed("template")
+    try:
+        ask(control.find_known(asked.run).name, template if template in ("own", *TEMPLATES) else "")
+    except OSError as error:
+        raise UserError(not_written(home(), cause_of(error))) from error
+    return Done("ui.told.evaluate_after" if template else "ui.told.evaluate_never")
+
+
 def _delete(with_files: bool) -> Callable[[Asked], Done]:
     def act(asked: Asked) -> Done:
         found = delete(asked.run, with_files)
@@ -141,6 +155,7 @@ ACTS: Mapping[str, Callable[[Asked], Done]] = {
     "mark": _quietly(lambda asked: mark(control.find_known(asked.run), asked.typed("picture"), asked.typed("value"))),
     "use": _use,
     "send": _send,
+    "evaluate_after": _evaluate_after,
     "delete": _delete(with_files=False),
     "delete_files": _delete(with_files=True),
     "up": _quietly(lambda asked: queueing.move(asked.run, lambda old, _: old - 1)),

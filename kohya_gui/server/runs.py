@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -26,12 +27,13 @@ from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.runs.history.searching import GROUPS, Query, search
 from kohya_gui.runs.history.summary import summary_of
 from kohya_gui.runs.history.thumbnails import thumbnail
+from kohya_gui.runs.queue.afterwards import asked as asked_after
 from kohya_gui.runs.queue.editing import settings_text
 from kohya_gui.runs.queue.listing import listed
 from kohya_gui.runs.queue.queue_file import Queue, load
 from kohya_gui.runs.queue.runner import is_run
 from kohya_gui.runs.queue.times import clock
-from kohya_gui.runs.registry import find_run, info_of
+from kohya_gui.runs.registry import ACTIVE, find_run, info_of, read_run
 from kohya_gui.runs.tools import tools_for_adapters
 from kohya_gui.server.answering import answer
 from kohya_gui.server.opened import opened_routes
@@ -41,6 +43,7 @@ from kohya_gui.views import queue_html, run_dialogs, runs_html
 from kohya_gui.views.markup import checksum, joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import UserError, problem
+from train_core.facts.grids.templates import TEMPLATES
 
 ADDRESS = "runs/"  # relative, so that it holds behind a proxy that serves the page under another address
 MOST_LETTERS = 500  # of a search
@@ -183,7 +186,7 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
         words = words_of(named.path) if named is not None else ""
         html = run_dialogs.send_dialog(run, name, results, chosen, words, known_webuis(), language)
     elif what == "evaluate":
-        html = run_dialogs.evaluate_dialog(name, evaluations_of(folder), scoring_of(folder), language)
+        html = _evaluate_dialog(folder, name, language)
     elif what == "kill":
         html = run_dialogs.kill_dialog(run, name, language)
     elif what == "remove":
@@ -194,3 +197,12 @@ def _dialog(asked: Mapping[str, Any], language: str) -> dict[str, Any]:
     else:
         html = run_dialogs.note_dialog(run, name, read_notes(folder), language)
     return {"html": html}
+
+
+def _evaluate_dialog(folder: Path, name: str, language: str) -> Markup:
+    """What a run's files can be looked at with now, or what is to be drawn once it has ended."""
+    info = read_run(folder)
+    if info is None or info.status not in ACTIVE:
+        return run_dialogs.evaluate_dialog(name, evaluations_of(folder), scoring_of(folder), language)
+    chosen = asked_after().get(folder.name, "")
+    return run_dialogs.evaluate_later_dialog(folder.name, name, ["own", *TEMPLATES], chosen, language)

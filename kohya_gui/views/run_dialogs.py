@@ -96,6 +96,23 @@ def evaluate_dialog(
     )
 
 
+def evaluate_later_dialog(run: str, name: str, templates: Sequence[str], chosen: str, language: str) -> Markup:
+    """Which grid is to be drawn once the run has ended; `chosen` is the template that was asked for."""
+    choices = joined(
+        option(template, text(f"ui.evaluate.template_{template}", language), template == chosen)
+        for template in templates
+    )
+    return _dialog(
+        text("ui.dialog.evaluate", language, name=name),
+        Markup('<p class="soft">{}</p><label>{}<select name="template"><option value="">{}</option>{}</select></label>')
+        .format(
+            text("ui.dialog.evaluate_later.help", language), text("ui.dialog.evaluate_later", language),
+            text("ui.dialog.evaluate_later.none", language), choices,
+        ),
+        [_do("evaluate_after", run, text("ui.save", language), "primary")], language,
+    )  # fmt: skip
+
+
 def send_dialog(
     run: str, name: str, files: Sequence[RunFile], chosen: str, words: str, webuis: Sequence[WebUI], language: str
 ) -> Markup:

@@ -141,7 +141,8 @@ def acts_html(row: Row, language: str) -> Markup:
     """The buttons for what can be done with a run as it stands."""
     run, status = row.info.id, row.info.status
     if status == "running":
-        acts: tuple[str, ...] = ("pause", "stop", "save", "sample", "kill", "load", "note")
+        evaluate = ("evaluate",) if row.summary.job in TRAINING else ()
+        acts: tuple[str, ...] = ("pause", "stop", "save", "sample", "kill", *evaluate, "load", "note")
     elif status in AT_WORK:
         acts = ("kill", "load", "note")
     else:

@@ -15,6 +15,7 @@ from kohya_gui.runs.exclusive import exclusive
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.launch import START, launch
 from kohya_gui.runs.occupancy import devices_of, has_room, occupied
+from kohya_gui.runs.queue.afterwards import draw_due
 from kohya_gui.runs.queue.listing import listed
 from kohya_gui.runs.queue.queue_file import Entry, Queue, change, load
 from kohya_gui.runs.queue.queueing import check_run
@@ -59,11 +60,13 @@ class Runner:
 
     def look(self) -> bool:
         """Start what can start and settle what has ended; returns whether there is more to do."""
-        if self._settle(load()).entries:
+        waits = self._settle(load())
+        drawing = draw_due(lambda run, problems: self._tell(Happening("refused", run, problems)))
+        if waits.entries:
             self._start_due()
         queue = load()
         standing = {one.standing for one in listed(queue)}
-        active = not standing <= {"refused", "gone"}
+        active = drawing or not standing <= {"refused", "gone"}
         self._worked |= "running" in standing
         self._attend_the_end(queue, active)
         return active or load().power_off_at > 0
