@@ -34,9 +34,10 @@ window.crucible = {
     setTimeout(() => note.remove(), 12000);
   },
   // What a route of ours answers to a question in JSON. Throws what it says instead, and where the server is away.
-  async post(address, asked) {
+  // `lasting` questions are asked even if the page is left meanwhile.
+  async post(address, asked, lasting = false) {
     const response = await fetch(address, {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(asked),
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(asked), keepalive: lasting,
     });
     if (!response.ok) throw new Error(await response.text());
     return response.json();

@@ -21,6 +21,13 @@ SAID = {
 WORKING = 120_000  # milliseconds that drawing may take on a slow, busy machine
 
 
+def test_who_has_no_grid_is_led_to_the_form_that_draws_one(window: Callable[..., Page]) -> None:
+    page = window(1440)
+    page.get_by_role("tab", name="Evaluate", exact=True).click()
+    page.locator("#evaluate-draw").click()
+    expect(page.locator("#run-draw_grid")).to_be_visible()
+
+
 def test_a_training_s_files_are_drawn_side_by_side(
     window: Callable[..., Page], home: Path, tmp_path: Path
 ) -> None:

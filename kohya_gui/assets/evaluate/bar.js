@@ -13,18 +13,17 @@ export function startBar() {
   });
   at("evaluate-blind").addEventListener("click", () => { toggleBlind(); at("evaluate-grid").focus({preventScroll: true}); });
   at("evaluate-reveal").addEventListener("click", toggleBlind);
-  at("evaluate").addEventListener("click", (event) => event.target.closest("[data-view]") && showView(event.target.closest("[data-view]").dataset.view));
-  showView("grid");
+  on("opened layout", fitHeight);
+  addEventListener("resize", fitHeight);
   on("layout", drawBar);
   on("layout marks", drawBlind);
   on("drawn", count);
   on("chosen drawn", describe);
 }
 
-// What of an evaluation is seen: a part with that name in `data-of`, beside what all of them share.
-export function showView(name) {
-  for (const part of document.querySelectorAll("#evaluate [data-of]")) part.hidden = part.dataset.of !== name;
-  for (const one of document.querySelectorAll("#evaluate button[data-view]")) one.setAttribute("aria-pressed", one.dataset.view === name);
+// The grid reaches to the end of the window, whatever stands above it.
+function fitHeight() {
+  at("evaluate-work").style.setProperty("--above", `${at("evaluate-work").getBoundingClientRect().top + scrollY}px`);
 }
 
 // An axis cannot be both; whichever is chosen for one is taken from the other.

@@ -12,7 +12,7 @@ import {startVerdict} from "./verdict.js";
 const EVERY = 2000; // milliseconds between two looks at what is drawn
 const factsKept = new Map(); // HTML by the name of a picture
 let marking = Promise.resolve(), marksOnTheWay = 0, looking = false;
-const ask = (name, asked = {}) => crucible.post(`evaluate/${name}`, asked);
+const ask = (name, asked = {}, lasting = false) => crucible.post(`evaluate/${name}`, asked, lasting);
 
 export function start(words) {
   setWords(words);
@@ -27,6 +27,7 @@ export function start(words) {
   at("evaluate-export").addEventListener("click", (event) => event.target.closest("a") && at("evaluate-export").removeAttribute("open"));
   document.addEventListener("click", (event) => event.target.closest("#evaluate-export") || at("evaluate-export").removeAttribute("open"));
   at("evaluate-name").addEventListener("click", offer);
+  at("evaluate-draw").addEventListener("click", () => at("tool-draw_grid-button").click()); // the form beside this
   // A grid may have been begun on another part of the tab.
   document.addEventListener("click", ({target}) => target.closest?.("#evaluate-grids-button, #tab-evaluate-button") && !grid.id && offer());
   setInterval(look, EVERY);
@@ -125,7 +126,7 @@ function mark(name) {
   marking = marking.then(async () => {
     let refused = "", state = null;
     try {
-      state = await ask("mark", {id, picture: grid.names[picture], mark: name});
+      state = await ask("mark", {id, picture: grid.names[picture], mark: name}, true);
       refused = state.error || "";
     } catch (error) {
       refused = made("span", {}, error.message).innerHTML;

@@ -8,7 +8,7 @@ let timer = 0;
 const ask = (name, asked = {}) => crucible.post(`evaluate/${name}`, {id: grid.id, ...asked});
 
 export function startVerdict() {
-  on("opened", look);
+  on("opened blind", look);
   on("marks", () => {
     clearTimeout(timer);
     timer = setTimeout(look, SOON);
@@ -25,8 +25,9 @@ export function startVerdict() {
 async function look() {
   const place = at("evaluate-verdict-place"), id = grid.id;
   place.hidden = grid.blind;
+  if (grid.blind) return place.replaceChildren();
   const found = await ask("verdict").catch(() => null); // the page is closing, or the server is away
-  if (!found || grid.id !== id) return;
+  if (!found || grid.id !== id || grid.blind) return;
   place.innerHTML = found.html || found.error;
 }
 

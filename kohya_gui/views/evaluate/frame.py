@@ -8,7 +8,6 @@ from kohya_gui.i18n.messages import text
 from kohya_gui.views.markup import joined
 
 GROUP = "evaluate"
-VIEWS = ("grid",)  # what the tab can show of an evaluation; a choice of one is not offered
 STEPS = ("draw", "look", "mark")
 # What keys do, in the order in which they are listed.
 KEYS = ("moves", "open", "back", "without", "wipe", "pin", "good", "bad", "none", "blind", "help")
@@ -35,17 +34,19 @@ def _start(language: str) -> Markup:
     )
     return Markup(
         '<section id="evaluate-start" hidden><div class="card" id="evaluate-how"><h2>{title}</h2>'
-        '<p class="lead">{lead}</p><ol class="steps">{steps}</ol></div>'
+        '<p class="lead">{lead}</p><ol class="steps">{steps}</ol>'
+        '<button type="button" class="small primary" id="evaluate-draw">{draw}</button></div>'
         '<div id="evaluate-known" hidden><h3>{known}</h3><div class="list"></div></div></section>'
     ).format(
-        title=_said("title", language), lead=_said("lead", language), steps=steps, known=_said("known", language)
+        title=_said("title", language), lead=_said("lead", language), steps=steps, known=_said("known", language),
+        draw=_said("step_draw", language),
     )  # fmt: skip
 
 
 def _work(language: str) -> Markup:
     """The bar, the axes that are not shown, the grid with what lies under it, and the column beside it."""
     return Markup(
-        '<section id="evaluate-work" hidden>{bar}<div class="columns" data-of="grid"><div class="pictures card">'
+        '<section id="evaluate-work" hidden>{bar}<div class="columns"><div class="pictures card">'
         '<div id="evaluate-axes" hidden></div>'
         '<div id="evaluate-grid" role="grid" tabindex="0" aria-label="{pictures}"><div class="corner"></div>'
         '<div class="heads" role="presentation"></div><div class="sides" role="presentation"></div>'
@@ -65,13 +66,8 @@ def _work(language: str) -> Markup:
 
 
 def _bar(language: str) -> Markup:
-    views = joined(
-        Markup('<button type="button" data-view="{}">{}</button>').format(view, _said(f"view_{view}", language))
-        for view in VIEWS
-    )
     return Markup(
         '<div class="tools"><button type="button" class="small" id="evaluate-name" title="{other}"></button>'
-        '<span class="modes" role="group" aria-label="{view}"{hidden}>{views}</span>'
         '<span class="pill" id="evaluate-count" role="status"></span>'
         '<span class="pair"><label>{across}<select id="evaluate-across"></select></label>'
         '<button type="button" class="small icon" id="evaluate-swap" title="{swap}" aria-label="{swap}">⇄</button>'
@@ -82,9 +78,8 @@ def _bar(language: str) -> Markup:
         '<a data-export="sheet" download>{sheet}<small>{sheet_help}</small></a>'
         '<a data-export="page" download>{page}<small>{page_help}</small></a></div></details></div>'
     ).format(
-        other=_said("other", language), view=_said("view", language), views=views,
-        hidden=Markup(" hidden") if len(VIEWS) < 2 else "", across=_said("across", language),
-        down=_said("down", language), swap=_said("swap", language), cell=_said("cell", language),
+        other=_said("other", language), across=_said("across", language), down=_said("down", language),
+        swap=_said("swap", language), cell=_said("cell", language),
         blind=_said("blind", language), blind_help=_said("blind_help", language),
         export=_said("export", language), sheet=_said("export_sheet", language),
         sheet_help=_said("export_sheet_help", language), page=_said("export_page", language),
