@@ -14,12 +14,14 @@ from train_core.config.existing import is_dir
 from train_core.config.jobs.drawing import DrawSettings
 from train_core.config.jobs.grids import DrawGrid
 from train_core.config.problems import problem
+from train_core.config.whole_files import write_whole
 from train_core.events.kinds import SampleDrawn
 from train_core.facts.file_cache import shared_database
 from train_core.facts.grids.axes import Axis
 from train_core.facts.grids.folder import AxisFacts, GridFacts, GridFolder, NetworkFacts, PictureFacts
 from train_core.facts.grids.pace import remember_pace, work_of
 from train_core.facts.grids.plan import Cell, Plan, content_of, plan_of
+from train_core.facts.grids.sheet import Words, all_slices, write_sheets
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.files.writing import telling
@@ -27,6 +29,8 @@ from train_core.networks.files.hashes import remembered_hashes
 from train_core.sampling.png import save_png
 from train_core.workshop.common.drawing import Drawing, computing_of
 from train_core.workshop.common.report import Report
+
+SHEETS = "sheets"  # the folder of them, in that of the grid
 
 
 def run(config: DrawGrid, report: Report) -> None:
@@ -59,6 +63,20 @@ def run(config: DrawGrid, report: Report) -> None:
         del drawing
     if missing:
         progress(done, len(missing))
+    if config.draw_grid.grid_sheets:
+        _write_sheets(folder, facts, report)
+
+
+def _write_sheets(folder: GridFolder, facts: GridFacts, report: Report) -> None:
+    """Write the sheets of all slices of the grid, in place of those that are there."""
+    to, words = folder.path / SHEETS, Words([axis.kind for axis in facts.axes], "without")
+    with telling(to), write_whole(to) as temporary:
+        temporary.mkdir()
+        for number, shown in enumerate(all_slices(facts), 1):
+            for piece, path in enumerate(write_sheets(folder, shown, words, temporary), 1):
+                path.rename(temporary / f"{number:03d}-{piece:02d}.png")
+    for path in sorted(to.iterdir()):
+        report.saved(path)
 
 
 class _Pace:

@@ -126,6 +126,18 @@ def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: 
     assert (told.steps, told.scale, told.negative_prompt, told.prompt) == (2, 4, "dark", "two, three")
 
 
+def test_sheets_show_all_of_it_with_the_base_before_the_others_once(grid: Any, tmp_path: Path) -> None:
+    axes = ("file: fox-000001, fox-000002", "seed: 1, 2", "scale: 2, 4")
+    grid(*axes, grid_sheets=True)
+    sheets = sorted((tmp_path / "grid" / "sheets").iterdir())
+    assert [path.name for path in sheets] == ["001-01.png", "002-01.png"]
+    with_base = Image.open(sheets[0])
+    assert "Y Type: Seed" in with_base.text["parameters"]
+    grid("weight: 0, 1, 2", "seed: 1, 2", prompts="a cat <lora:fox-000001:1>", grid_sheets=True)
+    (sheet,) = (tmp_path / "grid" / "sheets").iterdir()
+    assert Image.open(sheet).size == with_base.size  # three columns, of which the first is the base
+
+
 @pytest.mark.parametrize(("axes", "code"), [
     (["epoch: fox-000003"], "network_not_found"),
     (["replace: dog, cow"], "grid_replace_missing"),

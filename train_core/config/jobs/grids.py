@@ -19,6 +19,10 @@ class GridSettings(Section, title="Grid"):
         "", "The folder of the grid. Pictures that are there already are not drawn again.", label="Folder",
         path="output", required=True,
     )
+    grid_sheets: bool = setting(
+        False, "Also put everything together on labelled pictures, in sheets in the folder: columns and rows are the "
+        "first two axes, and each combination of the others has its own.", label="Sheets",
+    )
 
 
 class DrawGrid(Tool, name="draw_grid", uses="device", checks="train_core.facts.grids.checks:examine_grid"):

@@ -6,8 +6,9 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -96,6 +97,21 @@ class Words:
 
     axes: Sequence[str]
     without: str
+
+
+def all_slices(facts: GridFacts) -> Iterator[Slice]:
+    """All of a grid: the first two axes as columns and rows, and each combination of values of the others.
+
+    Pictures without the adapter are a column before the others, unless a column shows them already.
+    """
+    down = 1 if len(facts.axes) > 1 else None
+    for at in product(*(range(len(axis.labels)) if place > 1 else (0,) for place, axis in enumerate(facts.axes))):
+        plain = Slice(facts, 0, down, at)
+        columns, rows = range(len(plain.columns)), range(len(plain.rows))
+        shown = any(
+            all(facts.pictures[plain.picture(row, column)].compared is None for row in rows) for column in columns
+        )
+        yield plain if shown else replace(plain, base="column")
 
 
 def write_sheets(folder: GridFolder, shown: Slice, words: Words, to: Path, most: int = MOST_PIXELS) -> list[Path]:
