@@ -206,7 +206,7 @@ def test_an_unknown_word_or_flag_gives_one_line_with_the_nearest_known(typed, ne
     (["--server_port", "0"], "1 to 65535"), (["--server_port", "many"], "1 to 65535"), (["--listen"], "expected one"),
     (["train"], "CONFIG"), (["train", "nowhere.toml"], "There is no file"), (["--config", "nowhere.json"], "no file"),
     (["--username", "ann"], "go together"), (["--password", "x"], "go together"), (["demo", "extra"], "extra"),
-    (["zzzzzz"], "page, demo, train, find-rate, try, class-images, grid, tool, import, test, check, update"),
+    (["zzzzzz"], "page, demo, train, find-rate, try, class-images, grid, score, tool, import, test, check, update"),
     (["--list", "1.2.3.4"], "Unknown flag"),
 ])
 def test_what_cannot_work_is_one_line_and_exit_code_2(typed, says, capsys, monkeypatch):
