@@ -105,14 +105,15 @@ def _axis(number: int, line: str, around: Surroundings) -> Axis:
                 kind=kind,
             )
         )  # fmt: skip
-    if kind == "replace":
+    read = KINDS[kind].read
+    if read is None:
         return Axis(kind, tuple(Value(value, _replacing(given[0], value)) for value in given), given[0])
     if kind == "blocks" and len(given) in LABELS and all(re.fullmatch(_NUMBER, value) for value in given):
         given = [",".join(given)]  # one list, whose quotes were forgotten
     values: list[Value] = []
     for value in given:
         try:
-            values += KINDS[kind].read(value, around)
+            values += read(value, around)
         except ValueError:
             raise UserError(_bad_value(number, kind, value)) from None
     return Axis(kind, tuple(values))
@@ -283,25 +284,21 @@ def _within(value: float, low: float, high: float) -> float:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of axis: how a value is read, the other names that people have for it, an example, and how long a change
-    of its value takes (higher is longer, so that it is changed less often)."""
+    """A kind of axis: how a value is read, the other names that people have for it, and an example.
 
-    read: Reader
+    Without a reader, the first value is the text that all values take the place of.
+    """
+
+    read: Reader | None
     words: tuple[str, ...]
     example: str
-    cost: int = 0
-
-
-def _not_alone(_value: str, _around: Surroundings) -> Iterator[Value]:
-    """Values of search and replace need the first of them, and are read with it."""
-    raise NotImplementedError
 
 
 KINDS = {
-    "file": Kind(_files, ("epoch", "epochs", "files", "文件", "轮", "檔案", "輪"), "nagisa-000001, nagisa-*", 2),
-    "weight": Kind(_weights, ("weights", "strength", "权重", "權重"), "0, 0.5, 0.6-1 (+0.1)", 1),
-    "blocks": Kind(_blocks, ("lbw", "blockweight", "blockweights", "分层"), 'ALL, MIDD, "1,0,0,0,1,1,1,1,1,1,1,1"', 1),
-    "replace": Kind(_not_alone, ("promptsr", "sr", "searchreplace", "替换", "取代"), "closed eyes, frown, crying"),
+    "file": Kind(_files, ("epoch", "epochs", "files", "文件", "轮", "檔案", "輪"), "nagisa-000001, nagisa-*"),
+    "weight": Kind(_weights, ("weights", "strength", "权重", "權重"), "0, 0.5, 0.6-1 (+0.1)"),
+    "blocks": Kind(_blocks, ("lbw", "blockweight", "blockweights", "分层"), 'ALL, MIDD, "1,0,0,0,1,1,1,1,1,1,1,1"'),
+    "replace": Kind(None, ("promptsr", "sr", "searchreplace", "替换", "取代"), "closed eyes, frown, crying"),
     "prompt": Kind(_prompt, ("prompts", "提示词", "提示詞"), '"a cat, outdoors", "a dog, indoors"'),
     "negative": Kind(_negative, ("negativeprompt", "反向提示词", "反向提示詞"), 'none, "lowres, blurry"'),
     "seed": Kind(_seeds, ("seeds", "种子", "種子"), "-1, -1, 42"),
@@ -310,10 +307,10 @@ KINDS = {
     "sampler": Kind(_sampler, ("samplers", "采样器", "採樣器", "取樣器"), "Euler a, DPM++ 2M Karras"),
     "schedule": Kind(_schedule, ("scheduletype", "spacing", "scheduler"), "karras, exponential"),
     "size": Kind(_size, ("sizes", "尺寸", "resolution"), "768x768, 768x512"),
-    "base": Kind(_base, ("checkpoint", "checkpointname", "basemodel", "底模", "model"), "anime.safetensors", 3),
-    "lora": Kind(_lora, ("loras", "otherlora", "network"), "none, spacesuit:0.6", 2),
-    "embedding": Kind(_embedding, ("embeddings", "textualinversion", "嵌入"), "none, -easynegative", 1),
-    "hypernetwork": Kind(_hypernetwork, ("hypernet", "超网络", "超網路"), "none, style:0.8", 2),
+    "base": Kind(_base, ("checkpoint", "checkpointname", "basemodel", "底模", "model"), "anime.safetensors"),
+    "lora": Kind(_lora, ("loras", "otherlora", "network"), "none, spacesuit:0.6"),
+    "embedding": Kind(_embedding, ("embeddings", "textualinversion", "嵌入"), "none, -easynegative"),
+    "hypernetwork": Kind(_hypernetwork, ("hypernet", "超网络", "超網路"), "none, style:0.8"),
 }
 
 
