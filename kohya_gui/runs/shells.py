@@ -35,11 +35,10 @@ def shells(windows: bool) -> dict[str, Callable[[str, Sequence[str]], str]]:
 def _cmd_word(word: str) -> str:
     """A word as the program's own rules quote it, with cmd's marks escaped where it has any but the outer quotes."""
     quoted = subprocess.list2cmdline([word])
-    if not CMD_MARKS.search(word):
-        return f'"{word}"' if re.search(r"[,;=]", word) and not quoted.startswith('"') else quoted
     if re.search(r"[\s,;=]", word) and not quoted.startswith('"'):
-        quoted = f'"{quoted}"'
-    return CMD_MARKS.sub(r"^\1", quoted)
+        ends = re.search(r"\\*$", word)
+        quoted = f'"{quoted}{ends[0] if ends else ""}"'  # a program takes a backslash before a quote as part of it
+    return CMD_MARKS.sub(r"^\1", quoted) if CMD_MARKS.search(word) else quoted
 
 
 def _ps_word(word: str) -> str:

@@ -97,18 +97,21 @@ class FixedObjective:
 
     def loss(self, batch: Batch, model: Model) -> Tensor:
         """The mean error (a scalar) of the images in `batch` over their noise levels."""
-        return self.errors(batch, model).mean()
+        return self._squared(batch, model).mean()
 
     def errors(self, batch: Batch, model: Model) -> Tensor:
         """The mean error (B, LEVELS) of each image in `batch` at each of its noise levels, all seen at once."""
+        return self._squared(batch, model).mean(dim=(1, 2, 3)).view(-1, LEVELS)
+
+    def _squared(self, batch: Batch, model: Model) -> Tensor:
+        """The squared errors (B LEVELS, C, h, w)."""
         indices, process = batch.indices.tolist(), self.inputs.process
         latents = self.inputs.family.to_latents(self.inputs.moments(batch)).repeat_interleave(LEVELS, dim=0)
         noise = self._noise(indices, latents.shape[1:]).to(latents.device)
         t = process.sample_t(torch.cat([levels_of(index) for index in indices])).to(latents.device)
         captions = [caption for caption in batch.captions for _ in range(LEVELS)]
         prediction = model(self.inputs.noisy(latents, noise, t), t, captions, self._extras(batch, indices))
-        squared = (prediction.float() - process.target(latents, noise, t)).square()
-        return squared.mean(dim=(1, 2, 3)).view(len(indices), LEVELS)
+        return (prediction.float() - process.target(latents, noise, t)).square()
 
     def _extras(self, batch: Batch, indices: Sequence[int]) -> dict[str, Tensor]:
         """Conditioning besides text, once for each noise level; a hole to fill is always the same."""

@@ -16,7 +16,7 @@ from kohya_gui.runs.shells import for_cmd, for_powershell, for_sh
 NASTY = [
     "C:\\a & b\\c.toml", "C:\\100%\\x", "%PATH%", "a%PATH%b c", "^", "a^b c", "R&D", "(x86) y", "!x!", "a'b", "狗 家",
     "a;b", "a,b", "a=b", "<in>", "x|y", "it\u2019s", "\u2018q\u2019", "a b\\", "$HOME `id` $(id)", "#x", "~", "*", "-x",
-    "",
+    ",\\", "a=&\\\\", "",
 ]  # fmt: skip
 WINDOWS_WORD = st.text(st.characters(exclude_characters='"\r\n\0', exclude_categories=["Cs", "Cc"]), max_size=20)
 SH_WORD = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs", "Cc"]), max_size=20)
