@@ -14,7 +14,7 @@ from kohya_gui.environment import start as environment_start
 from kohya_gui.environment.folder import APP
 from kohya_gui.environment.pip import SetupError
 from kohya_gui.i18n.languages import language_for, languages, terminal_language
-from kohya_gui.job_help import help_of_jobs, help_of_tools
+from kohya_gui.job_help import help_of_command, help_of_jobs, help_of_tools
 from kohya_gui.options import PageOptions
 from train_core.config.clean_paths import clean_path
 from train_core.config.existing import is_dir, is_file
@@ -237,8 +237,9 @@ def job_flags(parser: argparse.ArgumentParser, row: table.Row) -> None:
     parser.add_argument(
         "config", metavar="CONFIG", type=Path, help="TOML or JSON preset, or a run to resume, by its name or folder",
     )
-    parser.epilog = help_of_jobs()
-    parser.usage = f"{parser.prog} CONFIG [--name value ...]   or   {parser.prog} RUN --resume last"
+    parser.epilog = help_of_command(row.used) if row.command else help_of_jobs()
+    again = "" if row.command else f"   or   {parser.prog} RUN --resume last"
+    parser.usage = f"{parser.prog} CONFIG [--name value ...]{again}"
     parser.set_defaults(job=row.name)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 MOST_USED = {
     "training_method": "LoRA, DreamBooth, fine-tuning, textual inversion or hypernetwork",
     "pretrained_model_name_or_path": "base model: a file, a diffusers folder or a hub id",
@@ -40,6 +42,12 @@ def help_of_jobs() -> str:
         line += f" {title}," if title != SECTIONS[-1] else f" {title}"
     sections = "\n".join([*lines, line])
     return f"settings used most, each as --name value:\n{used}\n\nsections of all settings:\n{sections}\n\n{WHERE}"
+
+
+def help_of_command(used_most: Mapping[str, str]) -> str:
+    """The settings used most of a tool that is a word of its own, with their meaning."""
+    used = "\n".join(f"  --{setting:<32}{meaning}" for setting, meaning in used_most.items())
+    return f"settings used most, each as --name value:\n{used}\n\n{WHERE}"
 
 
 def help_of_tools() -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kohya_gui import cli
 from kohya_gui.job_help import MOST_USED, SECTIONS
 from tests.tiers import TIERS
+from train_core.config.jobs import table
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
 
@@ -329,6 +330,15 @@ def test_the_help_of_a_job_names_the_settings_used_most_and_the_sections_of_all(
     assert all(title in shown for title in SECTIONS)
     assert "docs/settings.md" in shown
     assert max(map(len, shown.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(("word", "name"), [("grid", "draw_grid"), ("score", "score")])
+def test_the_help_of_a_tool_with_a_word_of_its_own_names_its_settings(word, name):
+    shown = cli.parser_for(word).format_help()
+    (used,) = (row.used for row in table.tools() if row.name == name)
+    assert {s.name for s in table.job_of(name).settings()} >= used.keys() != set()
+    assert all(f"--{setting} " in shown for setting in used)
+    assert "--network_dim" not in shown and "--resume" not in shown
 
 
 def test_the_help_of_tools_shows_how_one_is_used():

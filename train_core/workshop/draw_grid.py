@@ -42,6 +42,8 @@ def run(config: DrawGrid, report: Report) -> None:
     name = _names(settings, plan, dtype)
     facts, pictures = _facts(plan, name)
     with telling(folder.path):
+        if earlier is not None and not {*earlier.cells} <= facts.pictures.keys():
+            _tell_aside(report, folder.set_aside())
         folder.write(facts)
     drawn = folder.drawn()
     missing = [(known, cell) for known, cell in pictures.items() if known not in drawn]
@@ -153,6 +155,16 @@ def _told(cell: Cell) -> PictureFacts:
 def _network(tag: NetworkTag) -> NetworkFacts:
     return NetworkFacts(
         kind=tag.kind, name=tag.name, text_encoder=tag.text_encoder, unet=tag.unet, blocks=tag.blocks
+    )  # fmt: skip
+
+
+def _tell_aside(report: Report, to: Path) -> None:
+    report.notice(
+        problem(
+            "grid_set_aside",
+            "There was another grid in this folder. It is now in {folder}, with its pictures and marks.",
+            folder=str(to),
+        )
     )  # fmt: skip
 
 

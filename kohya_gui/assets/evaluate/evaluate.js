@@ -29,7 +29,7 @@ export function start(words) {
   at("evaluate-name").addEventListener("click", offer);
   at("evaluate-draw").addEventListener("click", () => at("tool-draw_grid-button").click()); // the form beside this
   // A grid may have been begun on another part of the tab.
-  document.addEventListener("click", ({target}) => target.closest?.("#evaluate-grids-button, #tab-evaluate-button") && !grid.id && offer());
+  document.addEventListener("click", ({target}) => target.closest?.("#evaluate-grids-button, #tab-evaluate-button") && comeBack());
   setInterval(look, EVERY);
   document.addEventListener("visibilitychange", look);
   const last = remembered("last", "");
@@ -42,6 +42,12 @@ function offerFiles() {
   for (const link of at("evaluate-export").querySelectorAll("a")) {
     link.href = `evaluate/${encodeURIComponent(grid.id)}/${link.dataset.export}?${shownNow()}`;
   }
+}
+
+// Keys work at once where a grid is open.
+async function comeBack() {
+  if (!grid.id) return offer();
+  if (await crucible.drawn(() => at("evaluate-work").offsetParent)) at("evaluate-grid").focus({preventScroll: true});
 }
 
 // Shows which evaluations there are.

@@ -100,15 +100,18 @@ def _write_card(path: Path, source: Path) -> None:
     """The card of A1111 beside `path`: the one beside `source`, else what the file says of itself. A card that is
     there already stays."""
     to = path.with_suffix(".json")
-    if os.path.lexists(to):
-        return
+    if not os.path.lexists(to):
+        write_text(to, card_of(source))
+
+
+def card_of(source: Path) -> str:
+    """The text of the card for the adapter at `source`: of the one beside it, else what the file says of itself."""
     metadata = metadata_of(source)
     kind = KINDS.get(stated_kind(metadata))
-    card = _card_at(source.with_suffix(".json"), words_of(source)) or webui_card(
+    return _card_at(source.with_suffix(".json"), words_of(source)) or webui_card(
         description=metadata.get("modelspec.description", ""), version=kind.in_a1111 if kind is not None else "",
         trigger=words_of(source), weight=0, notes=metadata.get("modelspec.usage_hint", ""),
     )
-    write_text(to, card)
 
 
 def _card_at(path: Path, words: str) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from kohya_gui.runs.details.sending import results_of
+from kohya_gui.runs.details.sending import card_of, results_of
 from kohya_gui.runs.index import list_runs
 from kohya_gui.server.evaluate.grids import Grid
 from train_core.config.places import evaluations_dir
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text, write_whole
-from train_core.facts.adapters.webui_card import card_text, webui_card
+from train_core.facts.adapters.webui_card import card_text
 from train_core.facts.grids.marks import read_marks
 from train_core.facts.run.result_names import not_writable
 from train_core.facts.scores.marked import Key, ranked
@@ -108,18 +108,20 @@ def use(grid: Grid, name: str, weight: float) -> tuple[str, Path]:
         )
     path = found[1]
     try:
-        _keep_weight(path.with_suffix(".json"), weight)
+        _keep_weight(path, weight)
         _keep_picture(path.with_suffix(".preview.png"), grid, path.stem, weight)
     except OSError as error:
         raise UserError(not_writable(path.parent, cause_of(error))) from error
     return found
 
 
-def _keep_weight(card: Path, weight: float) -> None:
+def _keep_weight(path: Path, weight: float) -> None:
+    """Put the weight into the card beside the file at `path`, whose other entries stay, or into a new one."""
+    card = path.with_suffix(".json")
     try:
         known = json_of(text_of(card))
     except FileNotFoundError:
-        known = json.loads(webui_card(description="", version="", trigger="", weight=0, notes=""))
+        known = json.loads(card_of(path))
     except ValueError as error:  # somebody's file, which is not ours to replace
         raise UserError(
             problem(

@@ -113,7 +113,7 @@ def test_what_each_cell_is_without_the_adapter_is_drawn_too(grid: Any) -> None:
 def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: Write) -> None:
     write("owl", "sd1", seed=9).rename(files / "owl.safetensors")
     facts, drawn = grid(
-        "blocks: ALL, MIDD", "size: 64x64, 128x64", "Sampler: Euler a, DPM++ 2M Karras", "lora: none, owl:0.5",
+        "blocks: ALL, MIDD", "size: 64x64, 128x64", "Sampler: Euler a, DPM++ 2M Karras", "lora: none, <lora:owl:0.5>",
         prompts="a cat <lora:fox-000001:1>", draw_seed=1,
     )  # fmt: skip
     assert len(facts.cells) == 2 * 2 * 2 * 2
@@ -124,6 +124,15 @@ def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: 
     facts, _ = grid("steps: 1-2", "cfg: 2, 4", "negative: none, dark", "prompt: one, \"two, three\"", draw_seed=1)
     told = facts.pictures[facts.cells[-1]]
     assert (told.steps, told.scale, told.negative_prompt, told.prompt) == (2, 4, "dark", "two, three")
+
+
+def test_another_grid_in_the_folder_is_set_aside_and_one_with_more_is_not(grid: Any, tmp_path: Path) -> None:
+    first, _ = grid("weight: 0, 1", prompts="a cat <lora:fox-000001:1>", draw_seed=1)
+    grid("weight: 0, 1, 2", prompts="a cat <lora:fox-000001:1>", draw_seed=1)
+    assert not (tmp_path / "grid (2)").exists()
+    grid("seed: 4, 5")
+    assert GridFolder(tmp_path / "grid (2)").facts().axes[0].labels == ("0", "1", "2")
+    assert {*first.cells} <= GridFolder(tmp_path / "grid (2)").drawn()
 
 
 def test_sheets_show_all_of_it_with_the_base_before_the_others_once(grid: Any, tmp_path: Path) -> None:
@@ -148,6 +157,9 @@ def test_sheets_show_all_of_it_with_the_base_before_the_others_once(grid: Any, t
     (["seed: 1", "Seeds: 2"], "grid_axis_twice"),
     (["sampler: Euler b"], "grid_value_unreadable"),
     (["file: owl-*"], "grid_value_unreadable"),
+    (["file: fox:high"], "network_not_found"),
+    (["file: <img src=x>"], "network_not_found"),
+    (["lora: none, wolf:0.5"], "network_not_found"),
     (["seed: 1-150", "steps: 1-150"], "grid_too_large"),
     (["base: none.safetensors"], "model_file_missing"),
     (["file: fox-000001", 'blocks: "1,2"'], "block_weights_unreadable"),

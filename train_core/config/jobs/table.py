@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,14 @@ JOBS = "train_core.config.jobs"
 class Row:
     """A job: its name, where its settings' class is (`module:Class`), and, for one that is a word of its own in the
     terminal, what the word does. A tool with such a word names it as its `command`; `tab` is the page's tab that has
-    its form. The rest stands in the class."""
+    its form, `used` the settings that its --help names, with their meaning. The rest stands in the class."""
 
     name: str
     settings: str
     about: str = ""
     command: str = ""
     tab: str = "tools"
+    used: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def word(self) -> str:
@@ -61,10 +63,28 @@ OURS = (
     Row(
         name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid", tab="evaluate",
         about="draw pictures for all combinations of epochs, weights, prompts and more; only missing ones are drawn",
+        used={
+            "draw_model": "base model: a file or a diffusers folder",
+            "draw_folders": "folder of the adapters, such as the output folder of a training",
+            "draw_prompts": "one prompt a line, or a file of them",
+            "grid_axes": "axes such as 'file: zuko-*' or 'weight: 0, 0.5, 1'; given once for each",
+            "grid_to": "folder of the grid",
+            "grid_sheets": "also write labelled pictures of the whole",
+        },
     ),
     Row(
         name="score", settings=f"{JOBS}.scoring:Score", command="score", tab="evaluate",
         about="measure files of a training at several weights on pictures that they never saw, and say which to take",
+        used={
+            "score_model": "base model: a file or a diffusers folder",
+            "score_files": "adapters to compare",
+            "score_weights": "strengths, such as '0.6, 0.8, 1'",
+            "score_held_out": "folder of pictures with captions that were not trained on",
+            "score_trained": "folder of pictures that were trained on",
+            "score_trigger": "words that call up what was learnt",
+            "score_class": "word for the kind of thing that was learnt",
+            "score_to": "folder of scores.json",
+        },
     ),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),

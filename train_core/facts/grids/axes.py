@@ -18,11 +18,13 @@ from train_core.config.syntax.signs import plain_signs
 from train_core.facts.grids.draft import Draft
 from train_core.facts.grids.values import numbers_in, values_in
 from train_core.facts.prompts.network_files import NamedFiles
-from train_core.facts.prompts.network_tags import NetworkTag, written
+from train_core.facts.prompts.network_tags import NetworkTag, without_networks, written
 from train_core.facts.prompts.prompt_lines import MAX_SCALE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, SIDE_STEP
 from train_core.facts.run.result_names import by_age
 
 RANDOM, SEEDS = -1, 2**32
+UNWRITABLE = set("<>:＜＞：")  # signs that no tag of a prompt can have in a name
+NUMBERS = ("weight", "seed", "steps", "scale")  # kinds of axes whose values are numbers
 NONE = ("none", "无", "無", "なし")  # the value that adds nothing
 MODEL_ENDINGS = (".safetensors", ".ckpt")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
@@ -97,7 +99,7 @@ def _axis(number: int, line: str, around: Surroundings) -> Axis:
     kind = KNOWN.get(_letters(word)) if colon else None
     if kind is None:
         raise UserError(_unknown(number, word or line))
-    given = values_in(rest)
+    given = values_in(rest.replace("、", ",") if kind in NUMBERS else rest)
     if not given:
         raise UserError(
             problem(
@@ -110,6 +112,9 @@ def _axis(number: int, line: str, around: Surroundings) -> Axis:
         return Axis(kind, tuple(Value(value, _replacing(given[0], value)) for value in given), given[0])
     if kind == "blocks" and len(given) in LABELS and all(re.fullmatch(_NUMBER, value) for value in given):
         given = [",".join(given)]  # one list, whose quotes were forgotten
+    if kind in ("file", "lora"):
+        given = [_untagged(value) for value in given]
+        _require_files(given, around.files)
     values: list[Value] = []
     for value in given:
         try:
@@ -117,6 +122,18 @@ def _axis(number: int, line: str, around: Surroundings) -> Axis:
         except ValueError:
             raise UserError(_bad_value(number, kind, value)) from None
     return Axis(kind, tuple(values))
+
+
+def _untagged(value: str) -> str:
+    """`name:0.8` for the whole tag of a prompt."""
+    tags = without_networks(value).networks
+    return f"{tags[0].name}:{tags[0].unet:g}" if len(tags) == 1 and tags[0].text == value else value
+
+
+def _require_files(given: Sequence[str], files: NamedFiles) -> None:
+    """Raise UserError with all values that name no file."""
+    names = [_name_and_weight(value)[0] for value in given if value.lower() not in NONE]
+    raise_if_any(files.missing(NetworkTag("lora", name, "") for name in names if not set("*?") & set(name)))
 
 
 def _parted(line: str) -> tuple[str, str, str]:
@@ -153,6 +170,8 @@ def _files(value: str, around: Surroundings) -> Iterator[Value]:
     """Adapters by name, with their weight after a colon; * and ? stand for any letters, earlier epochs first."""
     name, weights = _name_and_weight(value)
     for found in _matching(name, around.files):
+        if UNWRITABLE & set(found):
+            raise ValueError(value)
         changes: dict[str, object] = {"file": found} | ({"weights": weights} if weights else {})
         yield Value(value.replace(name, found, 1), _drafting(**changes))
 
@@ -160,7 +179,10 @@ def _files(value: str, around: Surroundings) -> Iterator[Value]:
 def _matching(name: str, files: NamedFiles) -> list[str]:
     if not set("*?") & set(name):
         return [name]
-    found = [path for word, path in files.networks.items() if fnmatchcase(word, name.lower())]
+    found = [
+        path for word, path in files.networks.items()
+        if fnmatchcase(word, name.lower()) and not UNWRITABLE & set(word)
+    ]  # fmt: skip
     if not found:
         raise ValueError(name)
     return [path.stem for path in sorted(found, key=by_age)]
@@ -342,6 +364,7 @@ def _twice(number: int, kind: str) -> Problem:
 def _bad_value(number: int, kind: str, value: str) -> Problem:
     return problem(
         "grid_value_unreadable",
-        "Axes, line {line}: {value} is no value of {kind}, or no file is called so. Write it as in {example}.",
+        "Axes, line {line}: {value} is no value of {kind}, or stands for none or for too many. Write it as in "
+        "{example}.",
         line=number, kind=kind, value=value, example=KINDS[kind].example,
     )  # fmt: skip

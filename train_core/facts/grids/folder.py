@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from train_core.config.problems import UserError, problem
 from train_core.config.untrusted import DATA_BYTES, NotReadable, json_of, reason_of, text_of
-from train_core.config.whole_files import write_text
+from train_core.config.whole_files import write_text, write_whole
+from train_core.facts.grids.marks import MARKS_FILE
 
 GRID_FILE, PICTURES = "grid.json", "pictures"
 PICTURE_NAME = re.compile(r"[\w-]{1,100}", re.ASCII)  # a file elsewhere cannot be called so
@@ -116,9 +120,35 @@ class GridFolder:
         except (OSError, NotReadable, ValueError) as error:
             raise _unreadable(file, reason_of(error)) from error
 
+    def set_aside(self) -> Path:
+        """Put the grid that is here, with its pictures and marks, into a new folder beside this one; returns that.
+
+        Pictures stay here too; where the drive can, both are the same file. Raises OSError.
+        """
+        to = next(
+            path for number in count(2) if not (path := self.path.with_name(f"{self.path.name} ({number})")).exists()
+        )
+        facts = self.facts()
+        names = {*facts.cells, *facts.without} if facts else set()
+        with write_whole(to) as temporary:
+            (temporary / PICTURES).mkdir(parents=True)
+            for name in names & self.drawn():
+                _same_file(self.picture(name), temporary / PICTURES / f"{name}.png")
+            for file in (GRID_FILE, MARKS_FILE):
+                if (self.path / file).is_file():
+                    shutil.copy2(self.path / file, temporary / file)
+        return to
+
     def write(self, facts: GridFacts) -> None:
         """Write `grid.json`. Raises OSError."""
         write_text(self.path / GRID_FILE, json.dumps(facts.model_dump(mode="json"), ensure_ascii=False) + "\n")
+
+
+def _same_file(path: Path, to: Path) -> None:
+    try:
+        os.link(path, to)
+    except OSError:  # a drive that has no links
+        shutil.copy2(path, to)
 
 
 def _unreadable(file: Path, reason: str) -> UserError:

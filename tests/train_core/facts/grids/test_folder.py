@@ -31,6 +31,20 @@ def test_what_is_written_is_read_and_pictures_are_found_by_name(tmp_path: Path) 
     assert folder.drawn() == {"bbbbbbbb"}
 
 
+def test_a_grid_that_is_set_aside_has_its_pictures_and_marks(tmp_path: Path) -> None:
+    folder = GridFolder(tmp_path / "fox")
+    folder.write(GRID)
+    folder.picture("bbbbbbbb").parent.mkdir()
+    folder.picture("bbbbbbbb").write_bytes(b"picture")
+    add_mark(folder.path, "bbbbbbbb", "good")
+    aside = [GridFolder(folder.set_aside()) for _ in range(2)]
+    assert [one.path.name for one in aside] == ["fox (2)", "fox (3)"]
+    for one in aside:
+        assert one.facts() == GRID
+        assert one.picture("bbbbbbbb").read_bytes() == b"picture"
+        assert read_marks(one.path) == {"bbbbbbbb": "good"}
+
+
 @pytest.mark.parametrize("change", [
     {"cells": ["aaaaaaaa"]}, {"cells": ["aaaaaaaa", "cccccccc"]}, {"axes": "none"}, {"pictures": {"aaaaaaaa": {}}},
     {"pictures": {name: PICTURE.model_dump(mode="json") for name in ("aaaaaaaa", "bbbbbbbb", "../cccccccc")}},
