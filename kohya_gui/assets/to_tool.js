@@ -27,6 +27,11 @@ document.addEventListener("click", async (event) => {
   crucible.type(`${tool}-put`, JSON.stringify({...JSON.parse(values), at: Date.now()}));
 });
 
+// From the form of grids to the pictures.
+document.addEventListener("click", ({target}) => {
+  if (target.closest && target.closest("[data-grids]")) document.getElementById("evaluate-grids-button")?.click();
+});
+
 // gradio empties fields for a moment after it has drawn them, so what is typed is looked after for a second.
 async function fill(id, path) {
   const before = new Set();

@@ -15,6 +15,7 @@ from kohya_gui.views.markup import joined
 from kohya_gui.views.run_html import bar_html, messages_html, newest_pictures_html, stage_html
 from train_core.events.kinds import Table
 
+GRID = "draw_grid"  # the tool whose pictures are looked at beside its form
 BARS = ("norm", "kept", "cosine", "count")  # columns whose numbers are shown as bars too
 SHARES = ("kept", "cosine")  # whose whole is 1
 
@@ -25,12 +26,15 @@ def tool_html(view: RunView | None, pictures_path: str, language: str) -> Markup
         return Markup('<div class="run-empty">{}</div>').format(text("ui.tool.none", language))
     return Markup(
         '<div class="run-head"><b>{title}</b> <span class="badge {status}" id="tool-state">{status_name}</span>'
-        "{stage}</div>{bar}{messages}{pictures}{saved}{tables}"
+        "{stage}{look}</div>{bar}{messages}{pictures}{saved}{tables}"
     ).format(
         title=text(f"job.{view.job}.title", language) if view.job else "",
         status=view.status,
         status_name=text(f"ui.status.{view.status}", language),
         stage=stage_html(view, language),
+        look=Markup(' <button type="button" class="small" data-grids>{}</button>').format(
+            text("ui.evaluate.look", language)
+        ) if view.job == GRID and view.samples else "",
         bar=bar_html(view) if view.status in ACTIVE else "",
         messages=messages_html(view, language),
         pictures=newest_pictures_html(view, pictures_path, language) if view.samples else "",

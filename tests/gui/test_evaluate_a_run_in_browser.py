@@ -65,7 +65,7 @@ def test_a_training_s_files_are_drawn_side_by_side(
     expect(page.locator("#evaluate-tool #tool-state.completed")).to_be_visible(timeout=WORKING)
     expect(page.locator("#evaluate-tool")).to_contain_text("4 cells and 6 different pictures")
     page.screenshot(path=tmp_path / "drawn.png", full_page=True)
-    page.get_by_role("tab", name="Grids", exact=True).click()
+    page.locator("#evaluate-tool [data-grids]").click()
     page.locator("#evaluate-known button").first.click()
     expect(page.locator("#evaluate-count")).to_have_text("4 cells")
     page.screenshot(path=tmp_path / "grid.png")

@@ -1,6 +1,6 @@
 // Which file at which weight to use, as scores and marks say, beside the grid; and what is done with it.
 
-import {at} from "./elements.js";
+import {at, say} from "./elements.js";
 import {grid, on} from "./state.js";
 
 const SOON = 400; // milliseconds after a mark
@@ -43,4 +43,5 @@ async function use(button) {
 function goOn(path) {
   document.getElementById("tab-train-button")?.click();
   crucible.put({training_method: "LoRA", network_weights: path});
+  crucible.toast(say("gone_on", {file: path.split(/[\\/]/).pop()}), true);
 }
