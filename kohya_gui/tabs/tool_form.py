@@ -10,6 +10,7 @@ import gradio as gr
 
 from kohya_gui.form.asked import asked_html, prompt_messages
 from kohya_gui.form.controller import QUIET, FormController, Updates, stamp
+from kohya_gui.form.grid_size import AXES, Said, grid_said
 from kohya_gui.form.live import Answer, read_json, readable
 from kohya_gui.form.opening import Dropped, Opened
 from kohya_gui.form.pictures import PROMPTS, open_picture
@@ -22,6 +23,7 @@ from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.tabs.context import PageContext
 from train_core.config.files import check_tool
 from train_core.config.jobs import table
+from train_core.config.jobs.grids import DrawGrid
 from train_core.config.problems import UserError, problem
 from train_core.facts.drawing import defaults_of
 
@@ -41,10 +43,11 @@ class ToolForm(FormController):
         if drawn is None:
             return Answer(hidden=dict.fromkeys(hidden, ""), away=away)
         typed, defaults = drawn.draw_prompts, defaults_of(drawn, ANY_SIZE)
+        grid = grid_said(config, session.language) if isinstance(config, DrawGrid) else Said()
         return Answer(
             hidden=dict.fromkeys(hidden, ""), away=away,
-            notes={PROMPTS: str(asked_html(typed, defaults, session.language, loads_networks=True))},
-            messages={PROMPTS: str(prompt_messages(typed, defaults, session.language))},
+            notes={PROMPTS: str(asked_html(typed, defaults, session.language, loads_networks=True)), AXES: grid.note},
+            messages={PROMPTS: str(prompt_messages(typed, defaults, session.language)), AXES: grid.message},
         )
 
     def _hidden(self, values: Mapping[str, Any]) -> list[str]:

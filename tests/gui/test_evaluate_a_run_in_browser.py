@@ -63,6 +63,7 @@ def test_a_training_s_files_are_drawn_side_by_side(
         shown(name).press("Tab")
     page.locator("#run-draw_grid").click()
     expect(page.locator("#evaluate-tool #tool-state.completed")).to_be_visible(timeout=WORKING)
+    expect(page.locator("#draw_grid-setting-grid_axes")).to_contain_text("4 cells and 6 different pictures")
     expect(page.locator("#evaluate-tool")).to_contain_text("4 cells and 6 different pictures")
     page.screenshot(path=tmp_path / "drawn.png", full_page=True)
     page.locator("#evaluate-tool [data-grids]").click()
