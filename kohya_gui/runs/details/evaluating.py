@@ -34,7 +34,7 @@ def evaluations_of(folder: Path) -> dict[str, dict[str, Any]]:
         raise UserError(
             problem("nothing_to_evaluate", "The run has saved no file that is still there, so nothing can be seen.")
         )
-    words = prompt_words(config, files[-1])
+    words = prompt_words(files[-1])
     own = {"own": None} if config.samples.sample_prompts.strip() else {}
     templates = {**own, **TEMPLATES}
     return {
@@ -48,7 +48,7 @@ def scoring_of(folder: Path) -> dict[str, Any]:
     files = [one.path for one in results_of(folder)]
     if config.method.training_method != "LoRA" or not files:
         return {}
-    words = prompt_words(config, files[-1])
+    words = prompt_words(files[-1])
     return {
         "score_model": config.model.pretrained_model_name_or_path, "score_vae": config.model.vae,
         "score_files": "\n".join(str(path) for path in sorted(files, key=by_age)), "score_weights": FEW_WEIGHTS,
@@ -59,7 +59,7 @@ def scoring_of(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def prompt_words(config: TrainConfig, file: Path) -> dict[str, str]:
+def prompt_words(file: Path) -> dict[str, str]:
     """Words for a template's places, from what the file says of the captions that it was trained on."""
     counts: Counter[str] = Counter()
     metadata = metadata_of(file)

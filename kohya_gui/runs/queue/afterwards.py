@@ -9,6 +9,7 @@ from kohya_gui.runs.details.evaluating import evaluations_of
 from kohya_gui.runs.exclusive import exclusive
 from kohya_gui.runs.launch import may_start, start
 from kohya_gui.runs.registry import ACTIVE, find_run, read_run
+from train_core.config.files import check_tool
 from train_core.config.jobs.grids import DrawGrid
 from train_core.config.places import home
 from train_core.config.problems import Problem, UserError
@@ -54,18 +55,9 @@ def draw_due(tell: Callable[[str, tuple[Problem, ...]], None]) -> bool:
             try:
                 settings = evaluations_of(info.folder).get(template)
                 if settings is not None:
-                    start(DrawGrid, _typed(settings))
+                    start(DrawGrid, check_tool(DrawGrid, settings, FILE))
                     waits = True
             except UserError as error:
                 tell(run, error.problems)
         ask(run, "")
     return waits
-
-
-def _typed(settings: dict[str, object]) -> DrawGrid:
-    """The settings of a form as the job takes them."""
-    lists = {one.name for one in DrawGrid.settings() if str(one.annotation).startswith("list")}
-    return DrawGrid.from_flat({
-        name: [line for line in str(value).split("\n") if line.strip()] if name in lists else value
-        for name, value in settings.items()
-    })  # fmt: skip

@@ -18,6 +18,7 @@ from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.adapters.webui_card import card_text
 from train_core.facts.grids.marks import read_marks
+from train_core.facts.prompts.network_files import NETWORK_ENDINGS
 from train_core.facts.run.result_names import not_writable
 from train_core.facts.scores.marked import Key, ranked
 from train_core.facts.scores.scores import FILE, Scores, read_scores
@@ -62,7 +63,7 @@ def _verdict(file: Path, _stamp: str, marks: tuple[tuple[Key, tuple[int, int]], 
 def _files_of(grid: Grid) -> dict[str, str]:
     """The files that the grid compares, by their names in prompts."""
     named = {one.compared.name for one in grid.facts.pictures.values() if one.compared is not None}
-    return {name: name if name.endswith((".safetensors", ".pt", ".ckpt")) else f"{name}.safetensors" for name in named}
+    return {name: name if name.endswith(NETWORK_ENDINGS) else f"{name}.safetensors" for name in named}
 
 
 def _marks_of(grid: Grid, names: Mapping[str, str]) -> dict[Key, tuple[int, int]]:
