@@ -124,8 +124,8 @@ def test_a_curve_of_one_point_has_its_name_in_the_legend_to_be_read(window: Call
     page = window(1280, 720)
     chart = line_chart("Loss", [Series("validation", [(10, 0.25)])], "")
     page.locator(".gradio-container").evaluate(
-        "(page, chart) => { page.appendChild(document.createElement('div')).outerHTML = `<div id=one>${chart}</div>`; }",
-        str(chart),
+        "(page, html) => { page.appendChild(document.createElement('div')).outerHTML = html; }",
+        f"<div id=one>{chart}</div>",
     )
     key = page.locator("#one .key")
     assert key.evaluate("key => getComputedStyle(key).backgroundColor") == "rgba(0, 0, 0, 0)"

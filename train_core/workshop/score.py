@@ -84,7 +84,7 @@ def _tell(verdict: Verdict, report: Report) -> None:
     if verdict.pictures:
         report.table("verdict", ("fact", "value"), [
             ("chosen", named(verdict.chosen) if verdict.chosen else ""),
-            ("differs_most", ", ".join(verdict.pictures)),
+            ("differs_most", ", ".join(one.name for one in verdict.pictures)),
         ])
 
 
@@ -131,7 +131,7 @@ def _scored(asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: R
             measures = measures_of(base, now, pictures, seed)
             points.append(Point(file=path.name, weight=weight, losses=now, measures=measures))
     return Scores(
-        made_with=_made_with(studio), pictures=pictures, points=tuple(points),
+        made_with=_made_with(studio), held_out=studio.settings.score_held_out, pictures=pictures, points=tuple(points),
         files=tuple(
             ScoredFile(name=path.name, sha256=sha256(path), epoch=epoch_in(path.stem)) for path in asked.files
         ),

@@ -4,6 +4,7 @@ import {keeper, say, teller} from "./elements.js";
 
 export const grid = {
   id: "", name: "", stamp: "", sum: null, ratio: 1, axes: [], names: [], cells: [], without: [],
+  notes: {}, // what stands beside the labels of an axis, by its number: {short, long}
   drawn: "", marks: [], ranking: [], // of pictures, which are places in `names`
   across: -1, down: -1, at: [], // the axes that are columns and rows, -1 for none, and the value of each of the others
   row: 0, column: 0, // what is chosen
@@ -24,7 +25,7 @@ let strides = [], base = ""; // how far apart neighbours on each axis are; where
 
 export function takeGrid(found) {
   const same = found.id === grid.id, before = same ? grid.order.map((picture) => grid.names[picture]) : [];
-  Object.assign(grid, found, {marks: [...found.marks], pinned: null});
+  Object.assign(grid, {notes: {}}, found, {marks: [...found.marks], pinned: null});
   grid.blind = remembered(`blind_${grid.id}`, false);
   shuffle(before);
   strides = grid.axes.map((_, axis) => grid.axes.slice(axis + 1).reduce((count, one) => count * one.labels.length, 1));
@@ -142,6 +143,14 @@ export function labelOf(axis, number, hasBase) {
 }
 export const columnLabel = (column) => (grid.blind ? "" : labelOf(grid.across, column, base === "column"));
 export const rowLabel = (row) => (grid.blind ? "" : labelOf(grid.down, row, base === "row"));
+// What stands beside such a label, undefined for nothing.
+const noteOf = (axis, number, hasBase) => (grid.blind ? undefined : grid.notes[axis]?.[number - (hasBase ? 1 : 0)]);
+export const columnNote = (column) => noteOf(grid.across, column, base === "column");
+export const rowNote = (row) => noteOf(grid.down, row, base === "row");
+export function takeNotes(notes) {
+  grid.notes = notes;
+  tell("layout");
+}
 // The axes that are neither columns nor rows, and have something to choose.
 export const others = () => (grid.blind ? [] : grid.axes).map((_, axis) => axis).filter((axis) => axis !== grid.across && axis !== grid.down && grid.axes[axis].labels.length > 1);
 // A label by itself, where it is a number with what that counts.

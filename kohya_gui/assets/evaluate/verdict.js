@@ -1,7 +1,7 @@
 // Which file at which weight to use, as scores and marks say, beside the grid; and what is done with it.
 
 import {at, say} from "./elements.js";
-import {grid, on} from "./state.js";
+import {grid, on, takeNotes} from "./state.js";
 
 const SOON = 400; // milliseconds after a mark
 let timer = 0;
@@ -9,6 +9,7 @@ const ask = (name, asked = {}) => crucible.post(`evaluate/${name}`, {id: grid.id
 
 export function startVerdict() {
   on("opened blind", look);
+  on("opened renewed", note);
   on("marks", () => {
     clearTimeout(timer);
     timer = setTimeout(look, SOON);
@@ -29,6 +30,12 @@ async function look() {
   const found = await ask("verdict").catch(() => null); // the page is closing, or the server is away
   if (!found || grid.id !== id || grid.blind) return;
   place.innerHTML = found.html || found.error;
+}
+
+// What trainings have told of the files.
+async function note() {
+  const id = grid.id, found = await ask("notes").catch(() => ({})); // the page is closing, or the server is away
+  if (found.notes && grid.id === id) takeNotes(found.notes);
 }
 
 async function use(button) {

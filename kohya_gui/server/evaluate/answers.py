@@ -10,6 +10,7 @@ from pathlib import Path
 from kohya_gui.i18n.messages import dictionary, text, words_of
 from kohya_gui.server.answering import refusal
 from kohya_gui.server.evaluate.grids import Grid, Grids
+from kohya_gui.server.evaluate.saved_by import notes_of
 from kohya_gui.server.evaluate.verdicts import judged, use
 from kohya_gui.server.studio.asked import Asked, Found, meaningless, text_in
 from kohya_gui.server.studio.updated import Program
@@ -89,10 +90,15 @@ class Answers:
             raise meaningless()
         return {"html": facts_html(grid.facts.pictures[name], language)}
 
+    def notes(self, asked: Asked, language: str) -> Found:
+        """What stands beside the labels of files: the losses that their training has told."""
+        return {"notes": notes_of(self._grid(asked), language)}
+
     def verdict(self, asked: Asked, language: str) -> Found:
         """Which of the grid's files to use, as HTML. Raises UserError for scores that cannot be read."""
-        found = judged(self._grid(asked))
-        return {"html": verdict_html(found.scores, found.verdict, found.chosen, language)}
+        grid = self._grid(asked)
+        found = judged(grid)
+        return {"html": verdict_html(found.scores, found.verdict, found.chosen, grid.id, language)}
 
     def use(self, asked: Asked, language: str) -> Found:
         """Keep the weight of a file for WebUIs; what can be done with it next, as HTML."""

@@ -19,6 +19,7 @@ from kohya_gui.runs.details.archive import zip_stream
 from kohya_gui.server.answering import attached
 from kohya_gui.server.evaluate.answers import described, title_of
 from kohya_gui.server.evaluate.grids import Grid, Grids
+from kohya_gui.server.evaluate.saved_by import notes_of
 from kohya_gui.views.evaluate.alone import alone_html
 from kohya_gui.views.evaluate.frame import GROUP
 from kohya_gui.views.evaluate.picture_facts import facts_html
@@ -81,7 +82,10 @@ def _sheet(grid: Grid, shown: Slice, language: str) -> Response:
 def _page(grid: Grid, shown: Slice, language: str) -> Response:
     """All of the grid as an HTML file, which first shows what is shown now."""
     across, down = (-1 if axis is None else axis for axis in (shown.across, shown.down))
-    view = {**described(grid, language), "shown": {"across": across, "down": down, "at": shown.at}}
+    view = {
+        **described(grid, language), "notes": notes_of(grid, language),
+        "shown": {"across": across, "down": down, "at": shown.at},
+    }  # fmt: skip
     facts = [str(facts_html(grid.facts.pictures[name], language)) for name in grid.names]
     pieces = alone_html(view, facts, [grid.folder.picture(name) for name in grid.names], language)
     headers = {**HEADERS, "Content-Disposition": attached(f"{grid.id}.html")}

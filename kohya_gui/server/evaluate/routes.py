@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -17,13 +18,16 @@ from kohya_gui.server.assets import asset_route
 from kohya_gui.server.evaluate.answers import Answers
 from kohya_gui.server.evaluate.export import export_routes
 from kohya_gui.server.evaluate.grids import Grids
+from kohya_gui.server.evaluate.verdicts import held_out
 from kohya_gui.server.studio.asked import Asked, Found
+from train_core.config.problems import UserError
 
 SMALL = 320  # pixels of the longer side of a picture in the grid
 MOST_DECODERS = 4  # threads
-NAMES = ("shell", "list", "open", "pulse", "mark", "facts", "verdict", "use")
+NAMES = ("shell", "list", "open", "pulse", "mark", "facts", "notes", "verdict", "use")
 # A picture's name is made of all that it is drawn from.
 KEPT = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=31536000, immutable"}
+CHANGING = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def evaluate_routes(forced_language: str) -> list[BaseRoute]:
@@ -42,21 +46,35 @@ def evaluate_routes(forced_language: str) -> list[BaseRoute]:
         path = grids.picture(request.path_params["id"], request.path_params["picture"])
         return _nothing() if path is None else FileResponse(path, media_type="image/png", headers=KEPT)
 
-    def small(request: Request) -> Response:
-        path = grids.picture(request.path_params["id"], request.path_params["picture"])
-        copy = thumbnail(path, SMALL) if path is not None else None
-        return _nothing() if copy is None else FileResponse(copy, media_type="image/webp", headers=KEPT)
+    def drawn(request: Request) -> Response:
+        return _small(grids.picture(request.path_params["id"], request.path_params["picture"]), KEPT)
 
-    async def small_in_turn(request: Request) -> Response:
-        return await asyncio.get_running_loop().run_in_executor(decoders, small, request)
+    def measured(request: Request) -> Response:
+        try:
+            path = held_out(grids.find(request.path_params["id"]), request.path_params["place"])
+        except UserError:
+            path = None
+        return _small(path, CHANGING)
+
+    def in_turn(of: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        async def handler(request: Request) -> Response:
+            return await asyncio.get_running_loop().run_in_executor(decoders, of, request)
+
+        return handler
 
     return [
         *(route(name, getattr(answers, name)) for name in NAMES),
         asset_route("/evaluate", "evaluate"),
-        Route("/evaluate/{id}/small/{picture}", small_in_turn),
+        Route("/evaluate/{id}/small/{picture}", in_turn(drawn)),
+        Route("/evaluate/{id}/held_out/{place:int}", in_turn(measured)),
         Route("/evaluate/{id}/full/{picture}", whole),
         *export_routes(grids, forced_language),
     ]
+
+
+def _small(path: Path | None, headers: Mapping[str, str]) -> Response:
+    copy = thumbnail(path, SMALL) if path is not None else None
+    return _nothing() if copy is None else FileResponse(copy, media_type="image/webp", headers=headers)
 
 
 def _nothing() -> Response:

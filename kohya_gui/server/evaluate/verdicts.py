@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from kohya_gui.runs.details.sending import card_of, results_of
-from kohya_gui.runs.index import list_runs
+from kohya_gui.runs.details.sending import card_of
 from kohya_gui.server.evaluate.grids import Grid
+from kohya_gui.server.evaluate.saved_by import file_name, saved_by
+from train_core.config.existing import is_file
 from train_core.config.places import evaluations_dir
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.adapters.webui_card import card_text
 from train_core.facts.grids.marks import read_marks
-from train_core.facts.prompts.network_files import NETWORK_ENDINGS
+from train_core.facts.images.image_files import content_hashes
 from train_core.facts.run.result_names import not_writable
 from train_core.facts.scores.marked import Key, ranked
-from train_core.facts.scores.scores import FILE, Scores, read_scores
+from train_core.facts.scores.scores import FILE, HELD_OUT, Scores, read_scores
 from train_core.facts.scores.verdict import Verdict, verdict_of
 
 
@@ -63,7 +64,7 @@ def _verdict(file: Path, _stamp: str, marks: tuple[tuple[Key, tuple[int, int]], 
 def _files_of(grid: Grid) -> dict[str, str]:
     """The files that the grid compares, by their names in prompts."""
     named = {one.compared.name for one in grid.facts.pictures.values() if one.compared is not None}
-    return {name: name if name.endswith(NETWORK_ENDINGS) else f"{name}.safetensors" for name in named}
+    return {name: file_name(name) for name in named}
 
 
 def _marks_of(grid: Grid, names: Mapping[str, str]) -> dict[Key, tuple[int, int]]:
@@ -91,15 +92,29 @@ def _scored(file: Path, _time: int) -> frozenset[str]:
         return frozenset()
 
 
+def held_out(grid: Grid, place: int) -> Path | None:
+    """The held-out picture with the number `place` of the scores of a grid's files, if it is still the same one."""
+    scores = judged(grid).scores
+    pictures = scores.pictures[HELD_OUT] if scores is not None else ()
+    if scores is None or not scores.held_out or not 0 <= place < len(pictures):
+        return None
+    folder, picture = Path(scores.held_out), pictures[place]
+    for path in (folder / picture.name, folder.parent / picture.name):  # pictures may lie in the folder itself
+        try:
+            if is_file(path) and content_hashes([path])[path] == picture.content:
+                return path
+        except UserError:  # it cannot be read any more
+            continue
+    return None
+
+
 def use(grid: Grid, name: str, weight: float) -> tuple[str, Path]:
     """Write `weight` into the card beside a trained file, and a picture of the grid, for WebUIs to show.
 
     Returns the run that has saved the file, and the file. What else stands in a card stays, and so does a picture.
     Raises UserError where the file is no longer there, or nothing can be written.
     """
-    found = next(
-        ((info.id, one.path) for info in list_runs() for one in results_of(info.folder) if one.name == name), None
-    )
+    found = saved_by({name})
     if found is None:
         raise UserError(
             problem(
@@ -107,13 +122,13 @@ def use(grid: Grid, name: str, weight: float) -> tuple[str, Path]:
                 file=name,
             )
         )
-    path = found[1]
+    run, path = found[0].id, found[1][name].path
     try:
         _keep_weight(path, weight)
         _keep_picture(path.with_suffix(".preview.png"), grid, path.stem, weight)
     except OSError as error:
         raise UserError(not_writable(path.parent, cause_of(error))) from error
-    return found
+    return run, path
 
 
 def _keep_weight(path: Path, weight: float) -> None:

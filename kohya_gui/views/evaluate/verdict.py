@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -11,7 +12,7 @@ from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import Problem
 from train_core.facts.scores.marked import Key
-from train_core.facts.scores.scores import FIDELITY, GAP, SPILL, TRAINED_GAIN, TRIGGER, Measure, Point, Scores
+from train_core.facts.scores.scores import FIDELITY, GAP, HELD_OUT, SPILL, TRAINED_GAIN, TRIGGER, Measure, Point, Scores
 from train_core.facts.scores.verdict import Verdict, front
 from train_core.facts.scores.words import in_words
 
@@ -20,9 +21,9 @@ WIDTH, HEIGHT, EDGE = 340, 190, 26
 
 
 def verdict_html(
-    scores: Scores | None, verdict: Verdict | None, chosen: Key | None, language: str
+    scores: Scores | None, verdict: Verdict | None, chosen: Key | None, grid: str, language: str
 ) -> Markup:
-    """What there is to say of a grid's files; without scores, how to get some."""
+    """What there is to say of the files of the `grid` with that id; without scores, how to get some."""
     if scores is None or verdict is None:
         told = Markup('<p class="soft">{}</p>').format(_said("verdict_none", language))
         return Markup('<div class="card" id="evaluate-verdict"><h3>{}</h3>{}{}</div>').format(
@@ -30,19 +31,36 @@ def verdict_html(
         )
     notes = joined(_note("warn", one, language) for one in verdict.advice)
     reasons = joined(_note("", one, language) for one in verdict.reasons)
-    pictures = Markup('<p class="soft">{}</p>').format(
-        _said("verdict_pictures", language, names=", ".join(verdict.pictures))
-    ) if verdict.pictures else Markup("")  # fmt: skip
     return Markup(
         '<div class="card" id="evaluate-verdict"><h3>{}</h3><p>{}</p>{}{}</div>'
         '<div class="card" id="evaluate-front"><h3>{}</h3>{}</div>{}'
     ).format(
         _point_name(chosen, language) if chosen else _said("verdict", language), message(verdict.sentence, language),
-        pictures, _use(chosen, language), _said("front", language), _chart(scores, chosen, language),
+        _differing(scores, verdict, grid, language), _use(chosen, language),
+        _said("front", language), _chart(scores, chosen, language),
         Markup('<div class="card" id="evaluate-reasons">{}{}{}</div>').format(
             notes, reasons, _table(scores, language)
         ),
     )  # fmt: skip
+
+
+def _differing(scores: Scores, verdict: Verdict, grid: str, language: str) -> Markup:
+    """The held-out pictures on which two points differ most, each with what both gain on it."""
+    places = {picture.name: place for place, picture in enumerate(scores.pictures[HELD_OUT])}
+    figures = joined(
+        Markup(
+            '<figure title="{}"><img src="evaluate/{}/held_out/{}" alt="{}" loading="lazy">'
+            "<figcaption>{:+.0f} % / {:+.0f} %</figcaption></figure>"
+        ).format(one.name, quote(grid, safe=""), places[one.name], one.name, 100 * one.gain, 100 * one.other)
+        for one in verdict.pictures
+    )
+    if not figures:
+        return figures
+    other = verdict.runner_up if verdict.chosen else None  # where none is better, the best is compared with the base
+    against = _point_name(other, language) if other and other[0] else _said("without_label", language)
+    return Markup('<p class="soft">{}</p><div class="differing">{}</div>').format(
+        _said("verdict_pictures", language, other=against), figures
+    )
 
 
 def _said(name: str, language: str, **params: str) -> str:

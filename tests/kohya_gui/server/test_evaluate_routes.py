@@ -24,6 +24,7 @@ from train_core.config.places import evaluations_dir
 from train_core.facts.grids.folder import GRID_FILE
 from train_core.facts.grids.marks import read_marks
 from train_core.facts.grids.sheet import write_sheets
+from train_core.facts.images.image_files import content_hashes
 from train_core.facts.scores.scores import Scores, write_scores
 
 AXES = {"file": ("1", "2", "3"), "weight": ("0.5", "1"), "seed": ("7", "8")}
@@ -173,13 +174,21 @@ def test_a_page_of_its_own_has_all_pictures_and_escapes_what_is_in_it(client: Te
     assert "import {" not in page
 
 
-def scored(folder: Path) -> None:
-    """Scores of the files fox-000002, 4, 8 and 12 as they were on the demo."""
+def scored(folder: Path, held_out: Path | None = None) -> None:
+    """Scores of the files fox-000002, 4, 8 and 12 as they were on the demo; `held_out` are pictures `0.png`, …"""
     folder.mkdir()
     text = scores(TRIAL).model_dump_json()
-    write_scores(
-        Scores.model_validate_json(re.sub(r'"e(\d+)"', lambda e: f'"fox-{int(e[1]):06d}.safetensors"', text)), folder
-    )
+    found = Scores.model_validate_json(re.sub(r'"e(\d+)"', lambda e: f'"fox-{int(e[1]):06d}.safetensors"', text))
+    if held_out is not None:
+        pictures = tuple(
+            one.model_copy(update={"name": f"{held_out.name}/{one.name}.png", "content": content})
+            for one, content in zip(
+                found.pictures["held_out"], content_hashes(sorted(held_out.iterdir())).values(), strict=True
+            )
+        )
+        update = {"held_out": str(held_out), "pictures": {**found.pictures, "held_out": pictures}}
+        found = found.model_copy(update=update)
+    write_scores(found, folder)
 
 
 def test_scores_of_the_same_files_say_which_to_use_and_marks_override_them(client: TestClient) -> None:
@@ -198,6 +207,40 @@ def test_scores_of_the_same_files_say_which_to_use_and_marks_override_them(clien
     said = ask(client, "verdict", id="fox")["html"]
     assert "Use fox-000012 at 0.5" in said
     assert "They override the numbers" in said
+
+
+def test_the_pictures_that_differ_most_are_shown_as_long_as_they_are_the_same(
+    client: TestClient, tmp_path: Path
+) -> None:
+    grid_folder(evaluations_dir() / "fox", {"file": ("fox-000004", "fox-000012")})
+    held_out = tmp_path / "held out"
+    held_out.mkdir()
+    for place in range(8):
+        Image.new("RGB", (40, 20), (place, 0, 0)).save(held_out / f"{place}.png")
+    scored(evaluations_dir() / "fox scores", held_out)
+    said = ask(client, "verdict", id="fox")["html"]
+    addresses = re.findall(r'<img src="(evaluate/fox/held_out/\d)"', said)
+    assert len(addresses) == 3
+    assert re.search(r"<figcaption>\+\d+ % / \+\d+ %</figcaption>", said)
+    assert Image.open(io.BytesIO(client.get(f"/{addresses[0]}").content)).size == (40, 20)
+    Image.new("RGB", (40, 20), "white").save(held_out / f"{addresses[0][-1]}.png")
+    assert client.get(f"/{addresses[0]}").status_code == 404
+    assert client.get("/evaluate/fox/held_out/8").status_code == 404
+    assert client.get("/evaluate/none/held_out/1").status_code == 404
+
+
+def test_losses_of_the_training_stand_beside_the_labels_of_its_files(client: TestClient, tmp_path: Path) -> None:
+    trained_run("20260101-000000-fox", tmp_path)
+    files = ("fox-000002", "fox-000003", "another")
+    grid_folder(evaluations_dir() / "fox", {"weight": ("0.5", "1"), "file": files})
+    notes = ask(client, "notes", id="fox")["notes"]
+    assert notes == {"1": [
+        {"short": "0.2500 · 0.1250", "long": "Loss in training: 0.2500\nLoss on validation pictures: 0.1250"},
+        {"short": "0.1667 · 0.0833", "long": "Loss in training: 0.1667\nLoss on validation pictures: 0.0833"},
+        {"short": "", "long": ""},
+    ]}  # fmt: skip
+    grid_folder(evaluations_dir() / "owl", {"file": ("owl",)})
+    assert ask(client, "notes", id="owl")["notes"] == {}
 
 
 def test_the_weight_that_is_used_goes_into_the_card_that_is_there(client: TestClient, tmp_path: Path) -> None:

@@ -107,10 +107,14 @@ class Point(_Part):
 
 
 class Scores(_Part):
-    """All that was measured. `made_with` has model, seed, size and so on; files stand from the earliest to the last."""
+    """All that was measured. `made_with` has model, seed, size and so on; files stand from the earliest to the last.
+
+    `held_out` is the folder of the pictures of that name, "" in files of earlier versions.
+    """
 
     version: int = FORMAT
     made_with: dict[str, str | int | float]
+    held_out: str = ""
     files: tuple[ScoredFile, ...]
     pictures: dict[str, tuple[ScoredPicture, ...]]
     base: Point

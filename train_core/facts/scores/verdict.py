@@ -26,6 +26,15 @@ MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
+class Differing:
+    """A held-out picture by its name, and its gains, as parts of the base's loss: by what is chosen, by the other."""
+
+    name: str
+    gain: float
+    other: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The file and weight that are chosen, None if nothing is, and `by_numbers` what the scores alone would choose.
 
@@ -39,7 +48,7 @@ class Verdict:
     sentence: Problem
     reasons: tuple[Problem, ...] = ()
     advice: tuple[Problem, ...] = ()
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[Differing, ...] = ()
 
 
 def verdict_of(scores: Scores, marks: Mapping[Key, tuple[int, int]] | None = None) -> Verdict:
@@ -213,12 +222,16 @@ def _some(names: Sequence[str]) -> str:
     return joined("semicolon", [*names[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
 
 
-def _most_different(scores: Scores, one: Point, other: Point) -> tuple[str, ...]:
+def _most_different(scores: Scores, one: Point, other: Point) -> tuple[Differing, ...]:
     """The held-out pictures that the two predict most differently, by the part of the base's loss."""
     base = scores.base.losses[HELD_OUT]
-    apart = np.abs(gains(base, one.losses[HELD_OUT]) - gains(base, other.losses[HELD_OUT]))
+    ours, theirs = (gains(base, point.losses[HELD_OUT]) for point in (one, other))
+    apart = np.abs(ours - theirs)
     order = sorted(range(len(apart)), key=lambda place: (-apart[place], place))
-    return tuple(scores.pictures[HELD_OUT][place].name for place in order[:MOST_DIFFERENT])
+    names = [picture.name for picture in scores.pictures[HELD_OUT]]
+    return tuple(
+        Differing(names[place], float(ours[place]), float(theirs[place])) for place in order[:MOST_DIFFERENT]
+    )
 
 
 def _measure(point: Point, name: str) -> Measure:
