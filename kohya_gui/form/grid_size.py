@@ -29,7 +29,7 @@ def grid_said(config: DrawGrid, language: str) -> Said:
     if not any(map(str.strip, axes)) or not settings.draw_model.strip() or not settings.draw_prompts.strip():
         return Said()
     try:
-        plan = plan_of(settings, axes)
+        plan = plan_of(config)
     except UserError as error:
         wrong = [one for one in error.problems if one.code.startswith(("grid_", "network_not_found"))]
         lines = (Markup('<div class="error">{}</div>').format(message(one, language)) for one in wrong)

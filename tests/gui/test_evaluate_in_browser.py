@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from kohya_gui.options import PageOptions
@@ -17,8 +18,9 @@ from kohya_gui.server.listener import listen_from
 from kohya_gui.tabs.evaluate import build_grids
 from tests.grids import draw, grid_folder
 from train_core.config.places import evaluations_dir, runs_dir
-from train_core.facts.grids.folder import GridFolder
+from train_core.facts.grids.folder import GridFolder, OriginalFacts
 from train_core.facts.grids.marks import read_marks
+from train_core.facts.images.image_files import content_hashes
 
 EPOCHS, PROMPTS, WEIGHTS = ("fox-1", "fox-2", "fox-3"), ("from behind", "blue hair"), ("0.5", "1")
 AXES = {"file": EPOCHS, "replace": PROMPTS, "weight": WEIGHTS}
@@ -368,3 +370,25 @@ def test_a_file_of_its_own_is_looked_through_with_the_same_keys(window: Callable
     expect(page.locator("#evaluate-facts")).to_contain_text(HOSTILE)
     page.wait_for_function("document.querySelector('#evaluate-large .one img').naturalWidth === 64")
     assert page.evaluate("window.hacked") is None
+
+
+def test_originals_stand_beside_their_rows_and_beside_the_large_picture(
+    window: Callable[..., Page], tmp_path: Path
+) -> None:
+    folder = evaluation("originals", {"file": EPOCHS, "prompt": PROMPTS})
+    facts, found = folder.facts(), []
+    assert facts is not None
+    for name in ("red", "blue"):
+        Image.new("RGB", (40, 20), name).save(tmp_path / f"{name}.png")
+        content = content_hashes([tmp_path / f"{name}.png"])[tmp_path / f"{name}.png"]
+        found.append(OriginalFacts(path=str(tmp_path / f"{name}.png"), content=content))
+    folder.write(facts.model_copy(update={"originals": tuple(found)}))
+    page = window(folder)
+    labels = page.locator("#evaluate-grid .sides .label img")
+    expect(labels).to_have_count(2)
+    assert labels.first.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 40
+    page.keyboard.press("Enter")
+    shown = page.locator("#evaluate-facts .original img")
+    expect(shown).to_have_attribute("src", "evaluate/originals/original/0")
+    page.keyboard.press("ArrowDown")
+    expect(shown).to_have_attribute("src", "evaluate/originals/original/1")

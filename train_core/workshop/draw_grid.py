@@ -18,10 +18,11 @@ from train_core.config.whole_files import write_whole
 from train_core.events.kinds import SampleDrawn
 from train_core.facts.file_cache import shared_database
 from train_core.facts.grids.axes import Axis
-from train_core.facts.grids.folder import AxisFacts, GridFacts, GridFolder, NetworkFacts, PictureFacts
+from train_core.facts.grids.folder import AxisFacts, GridFacts, GridFolder, NetworkFacts, OriginalFacts, PictureFacts
 from train_core.facts.grids.pace import remember_pace, work_of
 from train_core.facts.grids.plan import Cell, Plan, content_of, plan_of
 from train_core.facts.grids.sheet import Words, all_slices, write_sheets
+from train_core.facts.images.image_files import content_hashes
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.models.files.writing import telling
@@ -37,7 +38,7 @@ def run(config: DrawGrid, report: Report) -> None:
     """Draw the pictures of the grid that are not there yet."""
     settings, folder = config.draw_pictures, GridFolder(Path(config.draw_grid.grid_to).expanduser())
     earlier = folder.facts()
-    plan = plan_of(settings, config.draw_grid.grid_axes, earlier.seeds if earlier else ())
+    plan = plan_of(config, earlier.seeds if earlier else ())
     device, dtype = computing_of(settings)
     name = _names(settings, plan, dtype)
     facts, pictures = _facts(plan, name)
@@ -129,12 +130,19 @@ def _facts(plan: Plan, name: Callable[[Cell], str]) -> tuple[GridFacts, dict[str
     pictures = {name(cell): cell for cell in plan.pictures.values()}
     facts = GridFacts(
         axes=tuple(AxisFacts(kind=axis.kind, labels=_labels(axis)) for axis in plan.axes),
+        originals=_originals(plan),
         cells=tuple(name(cell) for cell in plan.cells),
         without=tuple(name(cell) for cell in plan.without),
         pictures={known: _told(cell) for known, cell in pictures.items()},
         seeds=plan.seeds,
     )
     return facts, pictures
+
+
+def _originals(plan: Plan) -> tuple[OriginalFacts | None, ...]:
+    paths = [one.path if one is not None else None for one in plan.originals]
+    contents = content_hashes([path for path in paths if path is not None])
+    return tuple(OriginalFacts(path=str(path.absolute()), content=contents[path]) if path else None for path in paths)
 
 
 def _labels(axis: Axis) -> tuple[str, ...]:

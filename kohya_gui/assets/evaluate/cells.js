@@ -2,11 +2,11 @@
 
 import {at, made, say} from "./elements.js";
 import {
-  SIGNS, addressOf, about, choose, columnLabel, columnNote, grid, isBase, isDrawn, markOf, nameOfMark, on, pictureAt, remember, remembered, rowLabel, rowNote, setFit, shape, withoutAt,
+  SIGNS, addressOf, about, choose, columnLabel, columnNote, columnOriginal, grid, isBase, isDrawn, markOf, nameOfMark, on, pictureAt, remember, remembered, rowLabel, rowNote, rowOriginal, setFit, shape, withoutAt,
 } from "./state.js";
 import {Thumbnails} from "./thumbnails.js";
 
-const GAP = 6, EDGE = 4, HEAD = 34, HEAD_NOTED = 48, MORE = 1; // pixels; rows and columns that are drawn beyond what is in view
+const GAP = 6, EDGE = 4, HEAD = 34, HEAD_NOTED = 48, HEAD_PICTURED = 104, MORE = 1; // pixels; rows and columns that are drawn beyond what is in view
 const cells = new Map(), heads = new Map(), sides = new Map(), spare = []; // by "row column", by their number
 const thumbnails = new Thumbnails((picture) => addressOf(picture, "small"));
 let size = 0, high = 0, side = 0, head = HEAD, drawing = 0, held = false, laidOut = "";
@@ -48,7 +48,7 @@ function layOut() {
   if (grid.blind) setFit(Math.max(1, Math.floor((box().clientWidth - 2 * EDGE + GAP) / (size + GAP))));
   const {rows, columns} = shape(), wide = innerWidth < 700 ? 74 : 118;
   side = !grid.blind && (rows > 1 || grid.down >= 0) ? wide : 0;
-  head = grid.blind ? 0 : grid.notes[grid.across] ? HEAD_NOTED : HEAD;
+  head = grid.blind ? 0 : columnOriginal(columns - 1) ? HEAD_PICTURED : grid.notes[grid.across] ? HEAD_NOTED : HEAD;
   high = Math.round(size * Math.min(2, Math.max(0.5, grid.ratio)));
   const shown = [grid.id, grid.stamp, grid.blind, grid.across, grid.down, rows, columns, size, high, side, JSON.stringify(grid.notes)].join(" ");
   if (shown === laidOut) return dressAll(); // other pictures in the same places
@@ -80,10 +80,10 @@ function drawCells() {
   }
   for (const [key, cell] of cells) if (!wanted.has(key)) { release(cell); cells.delete(key); }
   for (const key of wanted) if (!cells.has(key)) showCell(key);
-  labels(heads, part("heads"), left, right, columnLabel, columnNote, (label, column) => {
+  labels(heads, part("heads"), left, right, columnLabel, columnNote, columnOriginal, (label, column) => {
     Object.assign(label.style, {transform: `translateX(${EDGE + column * (size + GAP)}px)`, width: `${size}px`});
   });
-  labels(sides, part("sides"), top, bottom, rowLabel, rowNote, (label, row) => {
+  labels(sides, part("sides"), top, bottom, rowLabel, rowNote, rowOriginal, (label, row) => {
     Object.assign(label.style, {transform: `translateY(${EDGE + row * (high + GAP)}px)`, height: `${high}px`});
   });
   while (spare.length > columns) spare.pop().remove();
@@ -91,12 +91,13 @@ function drawCells() {
   dressAll();
 }
 
-function labels(shown, place, first, last, words, noteOf, put) {
+function labels(shown, place, first, last, words, noteOf, originalOf, put) {
   for (const [number, label] of shown) if (number < first || number > last) { label.remove(); shown.delete(number); }
   for (let number = first; number <= last; number++) {
     if (shown.has(number)) continue;
     const note = noteOf(number), said = [words(number), note?.long].filter(Boolean).join("\n");
     const label = made("div", {className: "label", title: said}, made("span", {}, words(number)));
+    if (originalOf(number)) label.prepend(made("img", {alt: say("original"), src: originalOf(number), loading: "lazy"}));
     if (note?.short) label.append(made("small", {}, note.short));
     put(label, number);
     place.append(label);

@@ -1,7 +1,7 @@
 // The large picture over everything: another one behind it while a key is held, or both with a line to wipe; one zoom for both.
 
-import {at, say} from "./elements.js";
-import {SIGNS, about, addressOf, chosen, grid, isDrawn, markOf, nameOfMark, on, pictureAt, remember, remembered, shape, withoutAt} from "./state.js";
+import {at, made, say} from "./elements.js";
+import {SIGNS, about, addressOf, chosen, grid, isDrawn, markOf, nameOfMark, on, originalAt, pictureAt, remember, remembered, shape, withoutAt} from "./state.js";
 
 const MOST = 16, FAR = 50; // times larger; pixels that a finger moves to turn
 const fetchedImages = new Map(); // by address
@@ -140,7 +140,10 @@ async function tellFacts(picture) {
   if (asked === picture || grid.blind) return;
   asked = picture;
   const html = await factsOf(picture);
-  if (asked === picture && !grid.blind) at("evaluate-facts").innerHTML = html;
+  if (asked !== picture || grid.blind) return;
+  at("evaluate-facts").innerHTML = html;
+  const original = originalAt(grid.row, grid.column);
+  if (original) at("evaluate-facts").prepend(made("div", {className: "original"}, made("dt", {}, say("original")), made("dd", {}, made("img", {alt: "", src: original}))));
 }
 export function forgetFacts() {
   asked = -1;

@@ -4,6 +4,7 @@ import {keeper, say, teller} from "./elements.js";
 
 export const grid = {
   id: "", name: "", stamp: "", sum: null, ratio: 1, axes: [], names: [], cells: [], without: [],
+  originals: [], // addresses of the pictures whose captions the values of the last axis are
   notes: {}, // what stands beside the labels of an axis, by its number: {short, long}
   drawn: "", marks: [], ranking: [], // of pictures, which are places in `names`
   across: -1, down: -1, at: [], // the axes that are columns and rows, -1 for none, and the value of each of the others
@@ -147,6 +148,14 @@ export const rowLabel = (row) => (grid.blind ? "" : labelOf(grid.down, row, base
 const noteOf = (axis, number, hasBase) => (grid.blind ? undefined : grid.notes[axis]?.[number - (hasBase ? 1 : 0)]);
 export const columnNote = (column) => noteOf(grid.across, column, base === "column");
 export const rowNote = (row) => noteOf(grid.down, row, base === "row");
+// The address of the picture whose caption a row, a column or a cell has as its prompt; "" or undefined for none.
+const original = (axis, value) => (!grid.blind && axis === grid.axes.length - 1 ? grid.originals[value] : undefined);
+export const columnOriginal = (column) => original(grid.across, column - (base === "column" ? 1 : 0));
+export const rowOriginal = (row) => original(grid.down, row - (base === "row" ? 1 : 0));
+export const originalAt = (row, column) => {
+  const last = grid.axes.length - 1, first = (line) => (base === line ? 1 : 0);
+  return original(last, last === grid.across ? column - first("column") : last === grid.down ? row - first("row") : grid.at[last]);
+};
 export function takeNotes(notes) {
   grid.notes = notes;
   tell("layout");

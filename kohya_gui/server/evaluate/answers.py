@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
+from urllib.parse import quote
 
 from kohya_gui.i18n.messages import dictionary, text, words_of
 from kohya_gui.server.answering import refusal
@@ -59,7 +61,8 @@ class Answers:
 
     def open(self, asked: Asked, language: str) -> Found:
         """All of an evaluation that its view needs. Pictures are places in `names`."""
-        return described(self._grid(asked), language)
+        grid = self._grid(asked)
+        return described(grid, language, lambda place: f"evaluate/{quote(grid.id, safe='')}/original/{place}")
 
     def pulse(self, asked: Asked, _language: str) -> Found:
         """What is drawn and marked by now, unless it is what whoever asks has seen; `stamp` tells of another grid."""
@@ -115,8 +118,8 @@ class Answers:
         return self._grids.find(text_in(asked, "id"))
 
 
-def described(grid: Grid, language: str) -> Found:
-    """An evaluation as its view takes it."""
+def described(grid: Grid, language: str, original: Callable[[int], str]) -> Found:
+    """An evaluation as its view takes it. `original` gives the address of the picture whose caption a prompt is."""
     places = grid.places
     return {
         "id": grid.id, "name": grid.id, "stamp": grid.stamp, "ratio": grid.ratio, "names": grid.names,
@@ -124,6 +127,7 @@ def described(grid: Grid, language: str) -> Found:
             {"kind": axis.kind, "title": title_of(axis.kind, language), "labels": axis.labels}
             for axis in grid.facts.axes
         ],
+        "originals": [original(place) if one else "" for place, one in enumerate(grid.facts.originals)],
         "cells": [places[name] for name in grid.facts.cells],
         "without": [places[name] for name in grid.facts.without],
         **_state(grid),

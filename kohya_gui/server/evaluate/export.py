@@ -20,7 +20,7 @@ from kohya_gui.server.answering import attached
 from kohya_gui.server.evaluate.answers import described, title_of
 from kohya_gui.server.evaluate.grids import Grid, Grids
 from kohya_gui.server.evaluate.saved_by import notes_of
-from kohya_gui.views.evaluate.alone import alone_html
+from kohya_gui.views.evaluate.alone import alone_html, data_address
 from kohya_gui.views.evaluate.frame import GROUP
 from kohya_gui.views.evaluate.picture_facts import facts_html
 from train_core.config.problems import UserError
@@ -83,8 +83,8 @@ def _page(grid: Grid, shown: Slice, language: str) -> Response:
     """All of the grid as an HTML file, which first shows what is shown now."""
     across, down = (-1 if axis is None else axis for axis in (shown.across, shown.down))
     view = {
-        **described(grid, language), "notes": notes_of(grid, language),
-        "shown": {"across": across, "down": down, "at": shown.at},
+        **described(grid, language, lambda place: data_address(grid.original(place))),
+        "notes": notes_of(grid, language), "shown": {"across": across, "down": down, "at": shown.at},
     }  # fmt: skip
     facts = [str(facts_html(grid.facts.pictures[name], language)) for name in grid.names]
     pieces = alone_html(view, facts, [grid.folder.picture(name) for name in grid.names], language)

@@ -12,6 +12,7 @@ from train_core.config.existing import is_file
 from train_core.config.places import evaluations_dir
 from train_core.config.problems import UserError, problem
 from train_core.facts.grids.folder import GRID_FILE, GridFacts, GridFolder
+from train_core.facts.images.image_files import content_hashes
 
 MOST_KEPT = 50  # grids that are kept in memory, a large one as some megabytes
 
@@ -39,6 +40,12 @@ class Grid:
     def places(self) -> dict[str, int]:
         """The place of each name in `names`."""
         return {name: place for place, name in enumerate(self.names)}
+
+    def original(self, place: int) -> Path | None:
+        """The picture whose caption is the prompt with this number, if it is still the same one."""
+        originals = self.facts.originals
+        one = originals[place] if 0 <= place < len(originals) else None
+        return Path(one.path) if one is not None and is_same(Path(one.path), one.content) else None
 
     @cached_property
     def ratio(self) -> float:
@@ -91,6 +98,14 @@ class Grids:
             return None
         path = grid.folder.picture(name) if name in grid.places else None
         return path if path is not None and is_file(path) else None
+
+
+def is_same(picture: Path, content: str) -> bool:
+    """Whether the picture is there, and has the content with that hash."""
+    try:
+        return is_file(picture) and content_hashes([picture])[picture] == content
+    except UserError:  # it cannot be read any more
+        return False
 
 
 def _gone() -> UserError:

@@ -17,12 +17,13 @@ from kohya_gui.server.answering import answer
 from kohya_gui.server.assets import asset_route
 from kohya_gui.server.evaluate.answers import Answers
 from kohya_gui.server.evaluate.export import export_routes
-from kohya_gui.server.evaluate.grids import Grids
+from kohya_gui.server.evaluate.grids import Grid, Grids
 from kohya_gui.server.evaluate.verdicts import held_out
 from kohya_gui.server.studio.asked import Asked, Found
 from train_core.config.problems import UserError
 
 SMALL = 320  # pixels of the longer side of a picture in the grid
+LARGE = 1024  # of one that is looked at beside a drawn one
 MOST_DECODERS = 4  # threads
 NAMES = ("shell", "list", "open", "pulse", "mark", "facts", "notes", "verdict", "use")
 # A picture's name is made of all that it is drawn from.
@@ -49,12 +50,15 @@ def evaluate_routes(forced_language: str) -> list[BaseRoute]:
     def drawn(request: Request) -> Response:
         return _small(grids.picture(request.path_params["id"], request.path_params["picture"]), KEPT)
 
-    def measured(request: Request) -> Response:
-        try:
-            path = held_out(grids.find(request.path_params["id"]), request.path_params["place"])
-        except UserError:
-            path = None
-        return _small(path, CHANGING)
+    def outside(of: Callable[[Grid, int], Path | None], side: int) -> Callable[[Request], Response]:
+        def handler(request: Request) -> Response:
+            try:
+                path = of(grids.find(request.path_params["id"]), request.path_params["place"])
+            except UserError:
+                path = None
+            return _small(path, CHANGING, side)
+
+        return handler
 
     def in_turn(of: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def handler(request: Request) -> Response:
@@ -66,14 +70,15 @@ def evaluate_routes(forced_language: str) -> list[BaseRoute]:
         *(route(name, getattr(answers, name)) for name in NAMES),
         asset_route("/evaluate", "evaluate"),
         Route("/evaluate/{id}/small/{picture}", in_turn(drawn)),
-        Route("/evaluate/{id}/held_out/{place:int}", in_turn(measured)),
+        Route("/evaluate/{id}/held_out/{place:int}", in_turn(outside(held_out, SMALL))),
+        Route("/evaluate/{id}/original/{place:int}", in_turn(outside(Grid.original, LARGE))),
         Route("/evaluate/{id}/full/{picture}", whole),
         *export_routes(grids, forced_language),
     ]
 
 
-def _small(path: Path | None, headers: Mapping[str, str]) -> Response:
-    copy = thumbnail(path, SMALL) if path is not None else None
+def _small(path: Path | None, headers: Mapping[str, str], side: int = SMALL) -> Response:
+    copy = thumbnail(path, side) if path is not None else None
     return _nothing() if copy is None else FileResponse(copy, media_type="image/webp", headers=headers)
 
 

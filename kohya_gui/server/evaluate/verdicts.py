@@ -10,16 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from kohya_gui.runs.details.sending import card_of
-from kohya_gui.server.evaluate.grids import Grid
+from kohya_gui.server.evaluate.grids import Grid, is_same
 from kohya_gui.server.evaluate.saved_by import file_name, saved_by
-from train_core.config.existing import is_file
 from train_core.config.places import evaluations_dir
 from train_core.config.problems import UserError, cause_of, problem
 from train_core.config.untrusted import json_of, text_of
 from train_core.config.whole_files import write_text, write_whole
 from train_core.facts.adapters.webui_card import card_text
 from train_core.facts.grids.marks import read_marks
-from train_core.facts.images.image_files import content_hashes
 from train_core.facts.run.result_names import not_writable
 from train_core.facts.scores.marked import Key, ranked
 from train_core.facts.scores.scores import FILE, HELD_OUT, Scores, read_scores
@@ -99,13 +97,8 @@ def held_out(grid: Grid, place: int) -> Path | None:
     if scores is None or not scores.held_out or not 0 <= place < len(pictures):
         return None
     folder, picture = Path(scores.held_out), pictures[place]
-    for path in (folder / picture.name, folder.parent / picture.name):  # pictures may lie in the folder itself
-        try:
-            if is_file(path) and content_hashes([path])[path] == picture.content:
-                return path
-        except UserError:  # it cannot be read any more
-            continue
-    return None
+    paths = (folder / picture.name, folder.parent / picture.name)  # pictures may lie in the folder itself
+    return next((path for path in paths if is_same(path, picture.content)), None)
 
 
 def use(grid: Grid, name: str, weight: float) -> tuple[str, Path]:

@@ -46,12 +46,14 @@ def alone_html(grid: dict[str, Any], facts: Sequence[str], paths: Sequence[Path]
     )  # fmt: skip
     exact = sum(path.stat().st_size for path in paths if path.is_file()) <= MOST_EXACT
     for place, path in enumerate(paths):
-        yield ("," if place else "") + json.dumps(_address(path, exact))
+        yield ("," if place else "") + json.dumps(data_address(path, exact))
     yield Markup(']</script><script type="module">{}</script></body></html>\n').format(_script())
 
 
-def _address(path: Path, exact: bool) -> str:
-    """The picture as a data URL; "" for one that is not there."""
+def data_address(path: Path | None, exact: bool = False) -> str:
+    """The picture as a data URL, compressed unless `exact`; "" for one that is not there."""
+    if path is None:
+        return ""
     try:
         if exact:
             return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -21,7 +21,7 @@ from tests.grids import draw, grid_folder
 from tests.train_core.facts.scores.test_verdict import TRIAL, scores
 from tests.trained import trained_run
 from train_core.config.places import evaluations_dir
-from train_core.facts.grids.folder import GRID_FILE
+from train_core.facts.grids.folder import GRID_FILE, OriginalFacts
 from train_core.facts.grids.marks import read_marks
 from train_core.facts.grids.sheet import write_sheets
 from train_core.facts.images.image_files import content_hashes
@@ -227,6 +227,27 @@ def test_the_pictures_that_differ_most_are_shown_as_long_as_they_are_the_same(
     assert client.get(f"/{addresses[0]}").status_code == 404
     assert client.get("/evaluate/fox/held_out/8").status_code == 404
     assert client.get("/evaluate/none/held_out/1").status_code == 404
+
+
+def test_the_picture_whose_caption_a_prompt_is_stands_beside_it_as_long_as_it_is_the_same(
+    client: TestClient, tmp_path: Path
+) -> None:
+    folder, picture = grid_folder(evaluations_dir() / "fox", {"file": ("1",), "prompt": ("a", "b")}), tmp_path / "b.png"
+    Image.new("RGB", (40, 20), "red").save(picture)
+    content = content_hashes([picture])[picture]
+    facts = folder.facts()
+    assert facts is not None
+    folder.write(facts.model_copy(update={"originals": (None, OriginalFacts(path=str(picture), content=content))}))
+    assert ask(client, "open", id="fox")["originals"] == ["", "evaluate/fox/original/1"]
+    shown = client.get("/evaluate/fox/original/1")
+    assert Image.open(io.BytesIO(shown.content)).size == (40, 20)
+    page = client.get("/evaluate/fox/page?across=0&down=1&at=0,0").text
+    assert page.count("data:image/webp;base64,") == 1
+    assert client.get("/evaluate/fox/original/0").status_code == 404
+    Image.new("RGB", (40, 20), "white").save(picture)
+    assert client.get("/evaluate/fox/original/1").status_code == 404
+    folder.write(facts.model_copy(update={"originals": (None,)}))
+    assert "cannot be read" in ask(client, "open", id="fox")["error"]
 
 
 def test_losses_of_the_training_stand_beside_the_labels_of_its_files(client: TestClient, tmp_path: Path) -> None:

@@ -64,6 +64,22 @@ def test_three_epochs_by_three_weights_by_two_seeds_draw_weight_0_once_a_seed_an
     assert grid("file: fox-*", *axes[1:])[1] == []
 
 
+def test_a_picture_stands_beside_what_is_drawn_from_its_caption(grid: Any, tmp_path: Path) -> None:
+    held_out = tmp_path / "held out"
+    held_out.mkdir()
+    for name in ("a", "b"):
+        Image.new("RGB", (8, 8), "red" if name == "a" else "blue").save(held_out / f"{name}.png")
+        (held_out / f"{name}.txt").write_text(f"{name} cat, sitting", encoding="utf-8")
+    facts, drawn = grid("file: fox-000001", prompts="zuko, {caption}", grid_originals=held_out)
+    assert [(axis.kind, axis.labels) for axis in facts.axes] == [
+        ("file", ("fox-000001",)), ("prompt", ("zuko, a cat, sitting", "zuko, b cat, sitting")),
+    ]  # fmt: skip
+    assert [one and Path(one.path).name for one in facts.originals] == ["a.png", "b.png"]
+    assert len(drawn) == 4
+    alone, now = grid("file: fox-000001", prompts="zuko, {caption}", grid_captions="b cat, sitting")
+    assert alone.originals == (None,) and alone.cells == facts.cells[1:] and now == []
+
+
 def test_a_stopped_grid_goes_on_without_drawing_one_again(
     grid: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

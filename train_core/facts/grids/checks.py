@@ -24,7 +24,7 @@ def examine_grid(config: DrawGrid, _run_dir: Path | None) -> Findings:
     folder = GridFolder(Path(config.draw_grid.grid_to).expanduser())
     try:
         earlier = folder.facts()
-        plan = plan_of(config.draw_pictures, config.draw_grid.grid_axes, earlier.seeds if earlier else ())
+        plan = plan_of(config, earlier.seeds if earlier else ())
     except UserError as error:
         return Findings(error.problems, ())
     files = {path: tag for cell in plan.pictures.values() for tag, path in cell.wanted.networks}

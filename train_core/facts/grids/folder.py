@@ -59,11 +59,19 @@ class PictureFacts(_Stored):
     compared: NetworkFacts | None = None
 
 
+class OriginalFacts(_Stored):
+    """A picture whose caption is a prompt: where it lies, and the hash of its content."""
+
+    path: str
+    content: str
+
+
 class GridFacts(_Stored):
     """A grid: its axes, and for each cell the name of its picture and of the one without the adapter.
 
     Cells are in the order of a table whose last axis changes fastest. Names are keys of `pictures`. `seeds` are those
-    that were drawn at random, in the order in which the grid's settings ask for them.
+    that were drawn at random, in the order in which the grid's settings ask for them. `originals` has for each value
+    of the last axis, that of prompts, the picture whose caption it is; it may be empty.
     """
 
     version: int = 1
@@ -72,6 +80,7 @@ class GridFacts(_Stored):
     without: tuple[str, ...]
     pictures: Mapping[str, PictureFacts]
     seeds: tuple[int, ...] = ()
+    originals: tuple[OriginalFacts | None, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> GridFacts:
@@ -80,6 +89,8 @@ class GridFacts(_Stored):
             count *= len(axis.labels)
         if len(self.cells) != count or len(self.without) != count:
             raise ValueError(f"{len(self.cells)} cells instead of {count}")
+        if self.originals and (not self.axes or len(self.originals) != len(self.axes[-1].labels)):
+            raise ValueError(f"{len(self.originals)} originals of other prompts")
         odd = [name for name in self.pictures if not PICTURE_NAME.fullmatch(name)]
         if odd:
             raise ValueError(f"{odd[0]} is no name of a picture")

@@ -31,6 +31,8 @@ def grid_of(
     return {
         "grid_axes": "\n".join([*axes, *(template.axes if template else ())] or ["seed: -1, -1, -1"]),
         "grid_to": str(to),
+        "grid_originals": config.validation.validation_data_dir if template and template.draws_held_out else "",
+        "grid_captions": "",
         "draw_model": base,
         "draw_vae": config.model.vae,
         "draw_clip_skip": config.model.clip_skip or 1,

@@ -12,10 +12,12 @@ from math import prod
 from pathlib import Path
 
 from train_core.config.jobs.drawing import DrawSettings
+from train_core.config.jobs.grids import DrawGrid
 from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.facts.drawing import prompts_of
 from train_core.facts.grids.axes import KINDS, Axis, Seeds, Surroundings, Value, read_axes
 from train_core.facts.grids.draft import Draft, first_lora, has_effect
+from train_core.facts.grids.originals import Original, originals_of, worded
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
@@ -46,7 +48,8 @@ class Cell:
 class Plan:
     """A grid before it is drawn: `cells` and `without`, the same without the adapter, as in `GridFacts`.
 
-    `bases` are the base models by the word that cells name them with.
+    `bases` are the base models by the word that cells name them with; `originals` has for each value of the axis of
+    prompts the picture whose caption it is, and is empty where there are none.
     """
 
     axes: tuple[Axis, ...]
@@ -55,6 +58,7 @@ class Plan:
     bases: Mapping[str, BaseFiles]
     seeds: tuple[int, ...]
     warnings: tuple[Problem, ...]
+    originals: tuple[Original | None, ...] = ()
 
     @cached_property
     def pictures(self) -> dict[str, Cell]:
@@ -67,20 +71,22 @@ class Plan:
         return cell.base, *networks, repr(cell.wanted.prompt)
 
 
-def plan_of(settings: DrawSettings, lines: Sequence[str], earlier: Sequence[int] = ()) -> Plan:
-    """The plan of a grid with the axes of `lines`. `earlier` are the random seeds of the same grid before.
+def plan_of(config: DrawGrid, earlier: Sequence[int] = ()) -> Plan:
+    """The plan of a grid. `earlier` are the random seeds of the same grid before.
 
     Raises UserError with what keeps any of its cells from being drawn.
     """
+    settings, grid = config.draw_pictures, config.draw_grid
     base = base_files(settings.draw_model, settings.draw_vae, to_train=False)
     files, seeds = NamedFiles.within(settings.draw_folders), Seeds(earlier)
-    prompts = prompts_of(settings, base)
+    originals = originals_of(grid)
+    prompts, whose = worded(prompts_of(settings, base), originals)
     chosen = seeds.next() if any(prompt.seed is None for prompt in prompts) else None
     drafts = [Draft(replace(one, seed=chosen if one.seed is None else one.seed)) for one in prompts]
-    axes = read_axes(lines, Surroundings(files, Path(settings.draw_model).parent, seeds))
+    axes = read_axes(grid.grid_axes, Surroundings(files, Path(settings.draw_model).parent, seeds))
     _require_adapter(drafts, axes)
     warnings = _searched(drafts, axes)
-    rows = _prompt_axis(drafts)
+    rows = _prompt_axis(drafts, bool(originals))
     count = prod(len(axis.values) for axis in (*axes, *rows))
     if count > MOST_CELLS:
         raise UserError(
@@ -94,7 +100,10 @@ def plan_of(settings: DrawSettings, lines: Sequence[str], earlier: Sequence[int]
     bases = _bases(full, base, settings)
     wildcards = Wildcards.within(settings.draw_wildcards)
     cells = _cells([*full, *(replace(draft, bare=True) for draft in full)], files, bases, wildcards)
-    return Plan((*axes, *rows), cells[:count], cells[count:], bases, tuple(seeds.used), tuple(warnings))
+    return Plan(
+        (*axes, *rows), cells[:count], cells[count:], bases, tuple(seeds.used), tuple(warnings),
+        tuple(whose) if originals else (),
+    )  # fmt: skip
 
 
 def content_of(cell: Cell, name: Callable[[Path], str], more: Sequence[object] = ()) -> str:
@@ -187,10 +196,10 @@ def _missed(axis: Axis, before: Sequence[Axis], drafts: Sequence[Draft]) -> Iter
                 return
 
 
-def _prompt_axis(drafts: Sequence[Draft]) -> list[Axis]:
-    """The axis of the prompts, of which there may be one; each draft is its own."""
+def _prompt_axis(drafts: Sequence[Draft], always: bool) -> list[Axis]:
+    """The axis of the prompts, where there are several, or `always`; each draft is its own."""
     values = tuple(Value(draft.prompt.prompt, lambda draft: draft) for draft in drafts)
-    return [Axis("prompt", values)] if len(drafts) > 1 else []
+    return [Axis("prompt", values)] if always or len(drafts) > 1 else []
 
 
 def _bases(drafts: Iterable[Draft], base: BaseFiles, settings: DrawSettings) -> dict[str, BaseFiles]:

@@ -1,7 +1,8 @@
 """Ready grids: what to look at in the files of a training, in the order in which tutorials ask it.
 
 Prompts are patterns: {lora} is the adapter's tag, {trigger} the words that call up what was learnt, {class} what kind
-of thing that is, {traits} what always belongs to it, {outfit} what it mostly wears, {other} the tag of another LoRA.
+of thing that is, {traits} what always belongs to it, {outfit} what it mostly wears, {other} the tag of another LoRA;
+{caption} stays, for the captions of pictures.
 Parts for which there are no words are left out.
 """
 
@@ -23,12 +24,14 @@ PLACES = ("lora", "trigger", "class", "traits", "outfit", "other")
 class Template:
     """A grid: its axes beside those of files and weights, and the patterns of its prompts.
 
-    `compares` says whether all files are drawn at full weight, at several weights, or the last file alone.
+    `compares` says whether all files are drawn at full weight, at several weights, or the last file alone, and
+    `draws_held_out` that captions are those of the training's held-out pictures.
     """
 
     prompts: tuple[str, ...]
     axes: tuple[str, ...] = ()
     compares: Literal["files", "weights", "one"] = "files"
+    draws_held_out: bool = False
 
     def filled(self, words: Mapping[str, str]) -> list[str]:
         """The prompts with `words` at their places, one a line."""
@@ -58,6 +61,7 @@ TEMPLATES = {
         f"{{lora}}, solo, {{class}}, {{trigger}}, (cowboy shot), {_LOOK}, {{traits}}, parted lips, smile, {_POINTING}",
         f"{{lora}}, solo, {{class}}, {{trigger}}, (cowshot body), {_LOOK}, {{traits}}, parted lips, smile, {_POINTING}",
     )),
+    "held_out": Template(("{lora}, {caption}",), draws_held_out=True),
     "semantics": Template((
         f"{{lora}}, (monochrome), solo, {{class}}, (close-up), upper body, {_LOOK}, {{trigger}}, {{traits}}, "
         "(closed eyes), {outfit}, tree, cherry blossoms, petals",
@@ -111,6 +115,7 @@ TEMPLATES = {
         f"{{lora}}, solo, {{class}}, {{trigger}}, full body, standing, {_LOOK}, {{traits}}, (one eye closed, open "
         "mouth), (arm behind back, finger to mouth), {outfit}, (pink background), simple background",
     ), compares="one"),
+    "others": Template(("{lora}, {class}, {trigger}, {traits}, {outfit}, {caption}",), compares="one"),
     "creative": Template((
         f"{{lora}}, solo, {{class}}, {{trigger}}, from side, full body, {_LOOK}, {{traits}}, :d, {{outfit}}, doll, "
         "doll hug",
