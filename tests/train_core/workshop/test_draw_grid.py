@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.train_core.workshop.conftest import RunTool, Write, errors, model_file, stopping_after
+from tests.train_core.workshop.conftest import RunTool, Write, errors, kill_halfway, model_file
+from train_core.config.jobs.train import TrainConfig
 from train_core.facts.grids.folder import GridFacts, GridFolder
-from train_core.workshop.common.report import Report
+from train_core.facts.grids.of_training import grid_of
+from train_core.facts.grids.templates import TEMPLATES
 
 SMALL = {"draw_resolution": "64", "draw_steps": 2, "draw_sampler": "ddim", "draw_scale": 3, "draw_on_cpu": True}
 
@@ -30,10 +32,8 @@ def grid(run_tool: RunTool, files: Path, tmp_path: Path) -> Any:
     """Draws a grid; gives its facts and the pictures that were drawn now."""
 
     def drawn(*axes: str, prompts: str = "a cat", **settings: Any) -> tuple[GridFacts, list[str]]:
-        events = run_tool(
-            "draw_grid", draw_model=model_file("sd1"), grid_to=tmp_path / "grid", grid_axes=list(axes),
-            draw_prompts=prompts, **{"draw_folders": [files]} | SMALL | settings,
-        )  # fmt: skip
+        usual = {"draw_model": model_file("sd1"), "grid_to": tmp_path / "grid", "draw_folders": [files], **SMALL}
+        events = run_tool("draw_grid", grid_axes=list(axes), draw_prompts=prompts, **usual | settings)
         assert events[-1]["status"] == "completed"
         facts = GridFolder(tmp_path / "grid").facts()
         assert facts is not None
@@ -80,20 +80,54 @@ def test_a_picture_stands_beside_what_is_drawn_from_its_caption(grid: Any, tmp_p
     assert alone.originals == (None,) and alone.cells == facts.cells[1:] and now == []
 
 
-def test_a_stopped_grid_goes_on_without_drawing_one_again(
-    grid: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+# Waits to be killed when it is about to keep the seventh picture.
+KILLED = """
+import sys
+from train_core.__main__ import main
+from train_core.workshop import draw_grid
+kept, real = [], draw_grid.save_png
+def save_png(image, path, text):
+    if len(kept) == 6:
+        print("half", flush=True)
+        sys.stdin.read()
+    kept.append(path)
+    real(image, path, text)
+draw_grid.save_png = save_png
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_three_by_three_by_two_killed_at_the_seventh_goes_on_without_drawing_one_again(
+    grid: Any, files: Path, tmp_path: Path
 ) -> None:
-    axes = ("file: fox-000001, fox-000002", "weight: 0, 1", "seed: 7-9")
-    with monkeypatch.context() as stopped:
-        stopped.setattr(Report, "stage", stopping_after(4))
-        with pytest.raises(AssertionError):  # the tool did not complete
-            grid(*axes)
+    axes = ("file: fox-*", "weight: 0, 0.5, 1", "seed: 7, 8")
+    kill_halfway(KILLED, "draw_grid", {
+        "draw_model": model_file("sd1"), "grid_to": tmp_path / "grid", "grid_axes": "\n".join(axes),
+        "draw_prompts": "a cat", "draw_folders": files, **SMALL,
+    })  # fmt: skip
     there = {name: pixels(tmp_path, name) for name in GridFolder(tmp_path / "grid").drawn()}
-    assert len(there) == 4
+    assert len(there) == 6
     facts, drawn = grid(*axes)
-    assert len(set(facts.cells)) == 9 and len(drawn) == 5
-    assert not set(drawn) & set(there)
+    assert len(facts.cells) == 18 and len(set(facts.cells)) == 2 + 3 * 2 * 2
+    assert sorted(drawn) == sorted({*facts.cells} - there.keys())
     assert {name: pixels(tmp_path, name) for name in there} == there
+
+
+CAPTIONS = "grid_captions"
+WORDS = {"trigger": "zuko", "class": "1girl", "traits": "short hair", "outfit": "blue skirt", "other": ""}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_runs(grid: Any, files: Path, tmp_path: Path, name: str) -> None:
+    config = TrainConfig.from_flat({"pretrained_model_name_or_path": str(model_file("sd1"))})
+    paths = [files / "fox-000001.safetensors", files / "fox-000002.safetensors"]
+    asked = grid_of(config, paths, tmp_path / "grid", TEMPLATES[name], WORDS)
+    asked |= SMALL | {"draw_steps": 1, CAPTIONS: "1boy, sitting" if "{caption}" in asked["draw_prompts"] else ""}
+    axes, prompts = asked.pop("grid_axes"), asked.pop("draw_prompts")
+    small = axes.replace("768x768, 768x512, 512x768", "64x64, 128x64, 64x128")
+    facts, drawn = grid(*small.splitlines(), prompts=prompts, **asked)
+    assert set(drawn) == {*facts.cells, *facts.without}
+    assert any(facts.pictures[picture].compared for picture in facts.cells)
 
 
 def test_a_cell_is_the_picture_that_is_drawn_alone(
