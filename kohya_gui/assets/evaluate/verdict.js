@@ -3,14 +3,14 @@
 import {at, say} from "./elements.js";
 import {grid, on, takeNotes} from "./state.js";
 
-const SOON = 400; // milliseconds after a mark
+const SOON = 400; // milliseconds after a mark or a new picture
 let timer = 0;
 const ask = (name, asked = {}) => crucible.post(`evaluate/${name}`, {id: grid.id, ...asked});
 
 export function startVerdict() {
   on("opened blind", look);
   on("opened renewed", note);
-  on("marks", () => {
+  on("marks drawn", () => {
     clearTimeout(timer);
     timer = setTimeout(look, SOON);
   });

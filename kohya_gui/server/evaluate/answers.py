@@ -18,8 +18,9 @@ from kohya_gui.server.studio.asked import Asked, Found, meaningless, text_in
 from kohya_gui.server.studio.updated import Program
 from kohya_gui.views.evaluate.frame import GROUP, shell_html
 from kohya_gui.views.evaluate.picture_facts import facts_html
-from kohya_gui.views.evaluate.verdict import used_html, verdict_html
+from kohya_gui.views.evaluate.verdict import effects_html, used_html, verdict_html
 from train_core.config.problems import UserError, cause_of, problem
+from train_core.facts.grids.effects import effects
 from train_core.facts.grids.marks import MARKS, Mark, add_mark, read_marks
 from train_core.facts.grids.ranking import ranked_axes, ranking
 
@@ -101,7 +102,8 @@ class Answers:
         """Which of the grid's files to use, as HTML. Raises UserError for scores that cannot be read."""
         grid = self._grid(asked)
         found = judged(grid)
-        return {"html": verdict_html(found.scores, found.verdict, found.chosen, grid.id, language)}
+        blocks = effects_html(effects(grid.folder, grid.facts), language)
+        return {"html": blocks + verdict_html(found.scores, found.verdict, found.chosen, grid.id, language)}
 
     def use(self, asked: Asked, language: str) -> Found:
         """Keep the weight of a file for WebUIs; what can be done with it next, as HTML."""

@@ -11,6 +11,7 @@ from kohya_gui.i18n.messages import say, text
 from kohya_gui.views.markup import joined, message
 from kohya_gui.views.row_parts import note
 from train_core.config.problems import Problem
+from train_core.facts.grids.effects import Effect
 from train_core.facts.scores.marked import Key
 from train_core.facts.scores.scores import FIDELITY, GAP, HELD_OUT, SPILL, TRAINED_GAIN, TRIGGER, Measure, Point, Scores
 from train_core.facts.scores.verdict import Verdict, front
@@ -42,6 +43,20 @@ def verdict_html(
             notes, reasons, _table(scores, language)
         ),
     )  # fmt: skip
+
+
+def effects_html(found: Sequence[Effect], language: str) -> Markup:
+    """How much each block of the adapter matters, the one that does most first."""
+    if not found:
+        return Markup("")
+    rows = joined(
+        Markup('<li><span>{}</span><span class="bar"><i style="width: {:.1f}%"></i></span><span>{:.0f} %</span></li>')
+        .format(one.block, min(100.0, 100 * one.share), 100 * one.share)
+        for one in found
+    )  # fmt: skip
+    return Markup('<div class="card" id="evaluate-effects"><h3>{}</h3><p class="soft">{}</p><ol>{}</ol></div>').format(
+        _said("effects", language), _said("effects_lead", language), rows
+    )
 
 
 def _differing(scores: Scores, verdict: Verdict, grid: str, language: str) -> Markup:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.train_core.workshop.conftest import RunTool, Write, errors, kill_halfway, model_file
 from train_core.config.jobs.train import TrainConfig
+from train_core.facts.grids.effects import effects
 from train_core.facts.grids.folder import GridFacts, GridFolder
 from train_core.facts.grids.of_training import grid_of
 from train_core.facts.grids.templates import TEMPLATES
@@ -174,6 +175,16 @@ def test_every_kind_of_axis_changes_what_it_says(grid: Any, files: Path, write: 
     facts, _ = grid("steps: 1-2", "cfg: 2, 4", "negative: none, dark", "prompt: one, \"two, three\"", draw_seed=1)
     told = facts.pictures[facts.cells[-1]]
     assert (told.steps, told.scale, told.negative_prompt, told.prompt) == (2, 4, "dark", "two, three")
+
+
+def test_each_block_that_an_adapter_has_is_left_out_in_turn_and_ranked(grid: Any, tmp_path: Path) -> None:
+    facts, _ = grid("file: fox-000001", "blocks: each", draw_seed=1)
+    labels = facts.axes[1].labels
+    assert labels[0] == "ALL" and {"−BASE", "−IN01", "−M00", "−OUT11"} <= {*labels}
+    assert "−IN00" not in labels  # where a LoRA of attention has no layer
+    found = effects(GridFolder(tmp_path / "grid"), facts)
+    assert {f"−{one.block}" for one in found} == {*labels[1:]}
+    assert found[0].share > found[-1].share >= 0
 
 
 def test_another_grid_in_the_folder_is_set_aside_and_one_with_more_is_not(grid: Any, tmp_path: Path) -> None:

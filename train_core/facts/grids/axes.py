@@ -16,6 +16,7 @@ from train_core.config.problems import Problem, UserError, problem, raise_if_any
 from train_core.config.syntax.block_weights import LABELS
 from train_core.config.syntax.signs import plain_signs
 from train_core.facts.grids.draft import Draft
+from train_core.facts.grids.each_block import each_left_out, is_each, short_label
 from train_core.facts.grids.values import numbers_in, values_in
 from train_core.facts.prompts.network_files import NamedFiles
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks, written
@@ -65,11 +66,16 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What values may refer to: files by name, the folder of the base model, and seeds."""
+    """What values may refer to: files by name, the folder of the base model and its kind, and seeds.
+
+    `named` are the adapters of prompts, for axes that change these.
+    """
 
     files: NamedFiles
     models: Path
+    kind: str
     seeds: Seeds
+    named: tuple[NetworkTag, ...] = ()
 
 
 Reader = Callable[[str, Surroundings], Iterable[Value]]
@@ -79,6 +85,7 @@ def read_axes(lines: Sequence[str], around: Surroundings) -> list[Axis]:
     """The axes that `lines` describe; empty lines are none. Raises UserError with all that is wrong in them."""
     axes: list[Axis] = []
     problems: list[Problem] = []
+    around = replace(around, named=(*around.named, *_of_files(lines, around)))
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -92,6 +99,17 @@ def read_axes(lines: Sequence[str], around: Surroundings) -> list[Axis]:
         axes.append(axis)
     raise_if_any(problems)
     return axes
+
+
+def _of_files(lines: Sequence[str], around: Surroundings) -> Iterator[NetworkTag]:
+    """The adapters that a line of files names."""
+    for word, _, rest in map(_parted, lines):
+        if KNOWN.get(_letters(word)) == "file":
+            for value in values_in(rest):
+                name = _name_and_weight(_untagged(value))[0]
+                pattern = name.lower()
+                yield from (NetworkTag("lora", path.stem, "") for word, path in around.files.networks.items()
+                            if fnmatchcase(word, pattern))  # fmt: skip
 
 
 def _axis(number: int, line: str, around: Surroundings) -> Axis:
@@ -197,8 +215,11 @@ def _weights(value: str, _around: Surroundings) -> Iterator[Value]:
         yield Value(label, _drafting(weights=both))
 
 
-def _blocks(value: str, _around: Surroundings) -> Iterator[Value]:
-    yield Value(value, _drafting(blocks=value))
+def _blocks(value: str, around: Surroundings) -> Iterator[Value]:
+    """Block weights by name, a list of them, or each block of the compared adapters left out in turn."""
+    paths = [path for tag in around.named if (path := around.files.network(tag)) is not None]
+    for one in each_left_out(paths, around.kind) if is_each(value) else [value]:
+        yield Value(short_label(one), _drafting(blocks=one))
 
 
 def _prompt(value: str, _around: Surroundings) -> Iterator[Value]:

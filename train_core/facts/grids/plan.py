@@ -83,7 +83,10 @@ def plan_of(config: DrawGrid, earlier: Sequence[int] = ()) -> Plan:
     prompts, whose = worded(prompts_of(settings, base), originals)
     chosen = seeds.next() if any(prompt.seed is None for prompt in prompts) else None
     drafts = [Draft(replace(one, seed=chosen if one.seed is None else one.seed)) for one in prompts]
-    axes = read_axes(grid.grid_axes, Surroundings(files, Path(settings.draw_model).parent, seeds))
+    axes = read_axes(grid.grid_axes, Surroundings(
+        files, Path(settings.draw_model).parent, base.model.family, seeds,
+        tuple(tag for one in prompts if (tag := first_lora(one.prompt)) is not None),
+    ))  # fmt: skip
     _require_adapter(drafts, axes)
     warnings = _searched(drafts, axes)
     rows = _prompt_axis(drafts, bool(originals))

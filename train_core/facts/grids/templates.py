@@ -106,6 +106,9 @@ TEMPLATES = {
     "blocks": Template((
         f"{{lora}}, solo, {{class}}, {{trigger}}, (cowboy shot), {_LOOK}, {{traits}}, {{outfit}}, outdoors",
     ), ("blocks: ALL, INS, IND, INALL, MIDD, OUTD, OUTS, OUTALL",), compares="one"),
+    "each_block": Template((
+        f"{{lora}}, solo, {{class}}, {{trigger}}, (cowboy shot), {_LOOK}, {{traits}}, {{outfit}}, outdoors",
+    ), ("blocks: each",), compares="one"),
     # The test set, for a file that is chosen.
     "similar": Template((
         "{lora}, solo, {class}, {trigger}, cowboy shot, from side, facing viewer, {traits}, (^^, closed eyes, open "
