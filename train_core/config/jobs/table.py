@@ -86,6 +86,7 @@ OURS = (
             "score_to": "folder of scores.json",
         },
     ),
+    Row(name="probe_tags", settings=f"{JOBS}.probing:ProbeTags", tab="evaluate"),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),
