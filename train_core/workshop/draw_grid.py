@@ -41,7 +41,7 @@ def run(config: DrawGrid, report: Report) -> None:
     plan = plan_of(config, earlier.seeds if earlier else ())
     device, dtype = computing_of(settings)
     name = _names(settings, plan, dtype)
-    facts, pictures = _facts(plan, name)
+    facts, pictures = _facts(plan, name, config)
     with telling(folder.path):
         if earlier is not None and not {*earlier.cells} <= facts.pictures.keys():
             _tell_aside(report, folder.set_aside())
@@ -125,7 +125,7 @@ def _content(path: Path) -> str:
     return str(path.absolute()) if is_dir(path) else remembered_hashes(path, shared_database()).sha256
 
 
-def _facts(plan: Plan, name: Callable[[Cell], str]) -> tuple[GridFacts, dict[str, Cell]]:
+def _facts(plan: Plan, name: Callable[[Cell], str], config: DrawGrid) -> tuple[GridFacts, dict[str, Cell]]:
     """What `grid.json` says, and the cell of each picture in the order in which they are drawn."""
     pictures = {name(cell): cell for cell in plan.pictures.values()}
     facts = GridFacts(
@@ -135,6 +135,9 @@ def _facts(plan: Plan, name: Callable[[Cell], str]) -> tuple[GridFacts, dict[str
         without=tuple(name(cell) for cell in plan.without),
         pictures={known: _told(cell) for known, cell in pictures.items()},
         seeds=plan.seeds,
+        settings={
+            name: "\n".join(value) if isinstance(value, list) else value for name, value in config.flat().items()
+        },
     )
     return facts, pictures
 

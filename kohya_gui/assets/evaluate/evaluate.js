@@ -94,6 +94,8 @@ async function openGrid(id, again) {
   at("evaluate-work").hidden = false;
   at("evaluate-name").textContent = found.name;
   at("evaluate-name").append(" ▾");
+  at("evaluate-again").hidden = !Object.keys(found.settings).length; // of grids of earlier versions
+  at("evaluate-again").dataset.values = JSON.stringify(found.settings);
   factsKept.clear();
   forgetFacts();
   takeGrid(found);

@@ -63,7 +63,8 @@ class Answers:
     def open(self, asked: Asked, language: str) -> Found:
         """All of an evaluation that its view needs. Pictures are places in `names`."""
         grid = self._grid(asked)
-        return described(grid, language, lambda place: f"evaluate/{quote(grid.id, safe='')}/original/{place}")
+        address = f"evaluate/{quote(grid.id, safe='')}/original"
+        return described(grid, language, lambda place: f"{address}/{place}") | {"settings": grid.facts.settings}
 
     def pulse(self, asked: Asked, _language: str) -> Found:
         """What is drawn and marked by now, unless it is what whoever asks has seen; `stamp` tells of another grid."""

@@ -74,13 +74,17 @@ def _bar(language: str) -> Markup:
         '<label>{down}<select id="evaluate-down"></select></label></span><span class="room"></span>'
         '<input id="evaluate-size" type="range" min="80" max="420" step="10" title="{cell}" aria-label="{cell}">'
         '<button type="button" class="small" id="evaluate-blind" title="{blind_help}" aria-pressed="false">{blind}'
-        '</button><details id="evaluate-export"><summary>{export}</summary><div>'
+        '</button><button type="button" class="small" id="evaluate-again" title="{again_help}" data-fill="draw_grid" '
+        'data-tab="{tab}" data-name="{form}" hidden>{again}</button>'
+        '<details id="evaluate-export"><summary>{export}</summary><div>'
         '<a data-export="sheet" download>{sheet}<small>{sheet_help}</small></a>'
         '<a data-export="page" download>{page}<small>{page_help}</small></a></div></details></div>'
     ).format(
         other=_said("other", language), across=_said("across", language), down=_said("down", language),
         swap=_said("swap", language), cell=_said("cell", language),
         blind=_said("blind", language), blind_help=_said("blind_help", language),
+        again=_said("again", language), again_help=_said("again_help", language), tab=text("ui.tab.evaluate", language),
+        form=text("job.draw_grid.title", language),
         export=_said("export", language), sheet=_said("export_sheet", language),
         sheet_help=_said("export_sheet_help", language), page=_said("export_page", language),
         page_help=_said("export_page_help", language),

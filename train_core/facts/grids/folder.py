@@ -71,7 +71,8 @@ class GridFacts(_Stored):
 
     Cells are in the order of a table whose last axis changes fastest. Names are keys of `pictures`. `seeds` are those
     that were drawn at random, in the order in which the grid's settings ask for them. `originals` has for each value
-    of the last axis, that of prompts, the picture whose caption it is; it may be empty.
+    of the last axis, that of prompts, the picture whose caption it is; it may be empty. `settings` are those of the
+    tool, as a form takes them.
     """
 
     version: int = 1
@@ -81,6 +82,7 @@ class GridFacts(_Stored):
     pictures: Mapping[str, PictureFacts]
     seeds: tuple[int, ...] = ()
     originals: tuple[OriginalFacts | None, ...] = ()
+    settings: Mapping[str, str | int | float | bool | None] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> GridFacts:
