@@ -1,5 +1,5 @@
 // Files that are chosen from the menu or dropped anywhere on the page: settings are put into the form, models are named.
-// A picture that is dropped while a form of drawing is shown fills that form.
+// A picture that is dropped while a form of drawing is shown fills that form, elsewhere on the Evaluate tab the first one.
 
 const SETTINGS = 2 ** 24 - 1, HEADER = 8 * 2 ** 20, PICKLE = 4 * 2 ** 20, TELLS_WHAT_IT_IS_NOT = 512; // bytes sent
 
@@ -33,6 +33,14 @@ async function openFile(file) {
 function shownDrawing() {
   const prompts = [...document.querySelectorAll('[id$="-setting-draw_prompts"]')].find((field) => field.offsetParent);
   return prompts?.id.slice(0, -"-setting-draw_prompts".length);
+}
+
+// The name of the form that a picture fills: the one that is shown, or on the rest of the Evaluate tab the first.
+async function drawingForm() {
+  if (shownDrawing() || !document.getElementById("evaluate-parts")?.offsetParent) return shownDrawing();
+  document.getElementById("tool-draw_pictures-button")?.click();
+  await crucible.drawn(shownDrawing);
+  return shownDrawing();
 }
 
 // The report stands above the form in a place of the script's own, since gradio may draw its components anew.
@@ -107,8 +115,11 @@ document.addEventListener("drop", (event) => {
   document.body.classList.remove("dropping");
   if (!ofFiles(event)) return;
   event.preventDefault();
-  const [file, ...others] = event.dataTransfer.files, form = shownDrawing();
-  if (form && file && !others.length && PICTURE.test(file.name)) return openPicture(file, form);
+  const [file, ...others] = event.dataTransfer.files, evaluates = document.getElementById("evaluate-parts")?.offsetParent;
+  if ((shownDrawing() || evaluates) && file && !others.length && PICTURE.test(file.name)) {
+    drawingForm().then((form) => form && openPicture(file, form));
+    return;
+  }
   if (crucible.takeDropped?.(event.dataTransfer)) return;
   if (event.dataTransfer.files[0]) openFile(event.dataTransfer.files[0]);
 });

@@ -212,3 +212,7 @@ def test_a_picture_that_is_dropped_fills_the_form_of_drawing(page: Page, tmp_pat
     expect(field.locator(".asked tr").nth(2)).to_contain_text("a owl, (red:1.9)")
     expect(field.locator(".field-message .warning")).to_contain_text("1.9")
     page.screenshot(path=tmp_path / "asked.png")
+    page.locator("#evaluate-grids-button").click()  # where no form of drawing is shown
+    drop(page, tmp_path / "fox.png")
+    expect(shown("prompts")).to_be_visible()
+    expect(shown("prompts")).to_have_value("a 狐, (red:1.2)")
