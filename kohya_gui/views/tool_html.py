@@ -8,11 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kohya_gui.i18n.messages import dictionary, text
+from kohya_gui.i18n.messages import dictionary, say, text
 from kohya_gui.runs.follow import RunView
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.markup import joined
 from kohya_gui.views.run_html import bar_html, messages_html, newest_pictures_html, stage_html
+from train_core.config.phrases import from_plain
 from train_core.events.kinds import Table
 
 GRID = "draw_grid"  # the tool whose pictures are looked at beside its form
@@ -72,7 +73,7 @@ def _cell(value: Any, column: str, whole: Mapping[str, float], language: str) ->
         return Markup(bar).format(share * 100, value)
     if isinstance(value, float):
         return f"{value:g}"
-    return _named("fact", str(value), language) if column == "fact" else str(value)
+    return _named("fact", str(value), language) if column == "fact" else str(say(from_plain(value), language))
 
 
 def _largest(table: Table, place: int) -> float:

@@ -31,7 +31,7 @@ from train_core.jobs.start import start_job
 from train_core.models.load import load_family
 from train_core.run.model_inputs import ModelInputs
 from train_core.scoring.judging import Judge, known_tags
-from train_core.scoring.measuring import Measurer, opened
+from train_core.scoring.measuring import Conditioned, Measurer, opened
 
 PRESET = program_presets_dir() / "lora" / "demo.json"
 FOREIGN = (
@@ -132,6 +132,7 @@ def test_the_base_knows_a_heart_and_not_the_trigger(home: Path) -> None:
     captions = [picture.caption for picture in pictures.pictures]
     swaps = Swaps.among(captions, (), 0)
     measurer = Measurer(ModelInputs(family, process_of(family, LossSettings()), torch.float32), 0)
-    found = Judge(measurer, lambda more: None).tags(pictures, captions, [swaps.of(caption) for caption in captions])
+    judge = Judge(measurer, Conditioned(family), lambda more: None)
+    found = judge.tags(pictures, captions, [swaps.of(caption) for caption in captions])
     known = known_tags(found, 0)
     assert known["heart"] and not known["crux"]

@@ -229,7 +229,7 @@ class Table(Event):
 
     name: str
     columns: Sequence[str]
-    rows: Annotated[Sequence[Sequence[Any]], "a cell for each column"]
+    rows: Annotated[Sequence[Sequence[Any]], "a cell for each column; a phrase as its code, text and params"]
 
     def fitted(self) -> Table:
         rows = [row for row in self.rows if len(row) == len(self.columns)]
@@ -245,7 +245,8 @@ class Table(Event):
 LONGEST_CELL = 100  # characters
 
 
-def _cell(value: Any) -> str:
+def _cell(kept: Any) -> str:
+    value = from_plain(kept)
     text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"
 

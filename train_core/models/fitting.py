@@ -62,6 +62,17 @@ def choose_attention(family: Family, memory: MemorySettings, dtype: torch.dtype,
         raise _no_attention(wanted, str(error)) from error
 
 
+def attend_without_gradients(family: Family) -> None:
+    """Let the denoiser of `family` use the fused kernel at any width: in narrow models its backward pass alone is slow.
+
+    For what never learns; see `unet_part.NARROW`.
+    """
+    from diffusers.models.attention_processor import AttnProcessor2_0  # noqa: PLC0415 - as in `unet_part`
+
+    denoiser: Any = family.modules[family.denoiser]
+    denoiser.set_attn_processor(AttnProcessor2_0())
+
+
 def _use_xformers(denoiser: Any) -> None:
     try:
         denoiser.enable_xformers_memory_efficient_attention()

@@ -19,6 +19,7 @@ from train_core.networks.algorithms.lora import LoraLayer
 from train_core.networks.attach import Adapter
 from train_core.networks.files.hypernetwork import load_networks
 from train_core.networks.hypernetwork import context_widths, hypernetwork_on, networks_for, require_known
+from train_core.networks.in_weights import in_weights
 from train_core.networks.starting import finished_adapter
 
 
@@ -59,6 +60,14 @@ class Networks:
         finally:
             for adapter in attached:
                 adapter.detach()
+
+    @contextmanager
+    def in_weights(self, tag: NetworkTag, path: Path) -> Iterator[frozenset[str]]:
+        """The model with the adapter at `path` in its weights, see `in_weights`; gives the parts that it changes."""
+        adapter = self._adapter(tag, path)
+        strength = self._strength(tag, adapter)
+        with in_weights(adapter, strength):
+            yield frozenset(part for key, part in adapter.parts.items() if strength(key))
 
     def words(self, files: Mapping[str, Path]) -> dict[str, Tensor]:
         """The vectors (n, width) of embeddings. Raises UserError for a file that does not suit the model."""

@@ -14,16 +14,17 @@ import numpy as np
 from train_core.facts.scores.intervals import Floats, interval
 from train_core.facts.scores.scores import Losses
 from train_core.facts.scores.tags import Swap
-from train_core.scoring.measuring import Measurer, PictureSet
+from train_core.scoring.measuring import Conditioned, Measurer, PictureSet
 
 Count = Callable[[int], None]
 
 
 class Judge:
-    """Asks `measurer`, whose model has nothing attached while it is asked."""
+    """Asks `measurer` with what `base` makes of captions; nothing is on the model while it is asked."""
 
-    def __init__(self, measurer: Measurer, count: Count) -> None:
+    def __init__(self, measurer: Measurer, base: Conditioned, count: Count) -> None:
         self._measurer = measurer
+        self._base = base
         self._count = count
 
     def fits(self, pictures: PictureSet, captions: Sequence[str], others: Mapping[int, str]) -> dict[int, Floats]:
@@ -47,7 +48,7 @@ class Judge:
     def _losses(self, pictures: PictureSet, captions: Mapping[int, str]) -> dict[int, Floats]:
         if not captions:
             return {}
-        losses: Losses = self._measurer.losses(pictures.captioned(captions), self._count)
+        losses: Losses = self._measurer.losses(pictures.captioned(captions), self._base, self._count)
         return {place: np.asarray(row, np.float64) for place, row in zip(sorted(captions), losses, strict=True)}
 
 

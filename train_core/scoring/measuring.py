@@ -77,15 +77,15 @@ class Measurer:
     """Measures sets of pictures by `family` as it is at the moment, with noise that follows from `seed`."""
 
     def __init__(self, inputs: ModelInputs, seed: int) -> None:
-        self._family: Family = inputs.family
         self._objective = FixedObjective(inputs, seed)
 
     @torch.no_grad()
-    def losses(self, pictures: PictureSet, progress: Callable[[int], None]) -> Losses:
+    def losses(
+        self, pictures: PictureSet, conditioned: Conditioned, progress: Callable[[int], None]
+    ) -> Losses:  # fmt: skip
         """The loss of each picture at each noise level; `progress` hears how many predictions were made."""
         found = torch.zeros(len(pictures.pictures), LEVELS)
         places = {index: place for place, index in enumerate(sorted(_indices(pictures)))}
-        conditioned = Conditioned(self._family)
         for batch in pictures.batches:
             rows = [places[index] for index in batch.indices.tolist()]
             found[rows] = self._objective.errors(batch, conditioned).float().cpu()
@@ -94,7 +94,7 @@ class Measurer:
 
 
 class Conditioned:
-    """Predictions of `family` for captions, each of which is encoded once while nothing else is attached."""
+    """Predictions of `family` for captions, each of which is encoded once: text encoders are not to change."""
 
     def __init__(self, family: Family) -> None:
         self._family = family

@@ -29,18 +29,19 @@ class Pull:
         family, process = inputs.family, inputs.process
         shape = (family.latent_channels, drawn.height // family.vae_factor, drawn.width // family.vae_factor)
         noise = noise_for([seed_for(seed, 0, 0, f"first step {number}") for number in range(LEVELS)], shape)
-        self._family = family
         self._t = torch.full((LEVELS,), process.times(2, "even")[0])
         self._noise = noise.to(inputs.dtype)
 
     @torch.no_grad()
-    def norms(self, prompts: Sequence[str], device: torch.device, progress: Callable[[int], None]) -> Losses:
+    def norms(
+        self, prompts: Sequence[str], conditioned: Conditioned, device: torch.device, progress: Callable[[int], None]
+    ) -> Losses:
         """Root mean square of eps(prompt) - eps() for each prompt and noise; `progress` hears of predictions."""
-        predict, noise, t = Conditioned(self._family), self._noise.to(device), self._t.to(device)
+        noise, t = self._noise.to(device), self._t.to(device)
 
         def predicted(prompt: str) -> Tensor:
             progress(LEVELS)
-            return predict(noise, t, [prompt] * LEVELS, {}).float()
+            return conditioned(noise, t, [prompt] * LEVELS, {}).float()
 
         nothing = predicted("")
         return written(

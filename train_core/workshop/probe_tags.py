@@ -24,7 +24,7 @@ from train_core.facts.scores.probes import (
 )
 from train_core.models.files.writing import telling
 from train_core.sampling.draw import undisturbed
-from train_core.scoring.measuring import Measurer, PictureSet
+from train_core.scoring.measuring import Conditioned, Measurer, PictureSet
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.scoring import Studio
 
@@ -46,10 +46,10 @@ def run(config: ProbeTags, report: Report) -> None:
         models = [None, *map(Path, filter(None, settings.probe_files))]
         counter = report.stage("measuring")
         for path in models:
-            with studio.attached(path, settings.probe_weight):
+            with studio.attached(path, settings.probe_weight) as conditioned:
                 for place, (tag, captions) in enumerate(asked, len(found)):
                     counter(place, len(models) * len(tags))
-                    losses = _losses(Measurer(studio.inputs, settings.probe_seed), pictures, captions)
+                    losses = _losses(Measurer(studio.inputs, settings.probe_seed), conditioned, pictures, captions)
                     found.append(judged(tag, path.name if path else "", losses.pop(tag), losses))
     with telling(Path(settings.probe_to) / FILE):
         report.saved(write_probe(found, words, settings))
@@ -63,7 +63,7 @@ def _worded(pictures: PictureSet, tag: str, words: Sequence[str]) -> dict[str, d
 
 
 def _losses(
-    measurer: Measurer, pictures: PictureSet, captions: Mapping[str, Mapping[int, str]]
+    measurer: Measurer, conditioned: Conditioned, pictures: PictureSet, captions: Mapping[str, Mapping[int, str]]
 ) -> dict[str, Floats]:
     """How badly each picture that has the tag is predicted (pictures,), by what stands in the tag's place.
 
@@ -71,7 +71,7 @@ def _losses(
     little of a large loss.
     """
     return {
-        word: np.log(measurer.losses(pictures.captioned(texts), lambda more: None)).mean(axis=-1)
+        word: np.log(measurer.losses(pictures.captioned(texts), conditioned, lambda more: None)).mean(axis=-1)
         if texts else np.empty(0)
         for word, texts in captions.items()
     }  # fmt: skip

@@ -46,12 +46,14 @@ from train_core.run.objective import LEVELS
 from train_core.sampling.draw import undisturbed
 from train_core.scoring.drawn import Looker, tasks_of
 from train_core.scoring.judging import Judge
-from train_core.scoring.measuring import Measurer, PictureSet
+from train_core.scoring.measuring import Conditioned, Measurer, PictureSet
 from train_core.scoring.prompting import Pull
 from train_core.workshop.common.report import Report
 from train_core.workshop.common.scoring import Studio, sha256
 
 SHOWN = (FIDELITY, TRAINED_GAIN, GAP, SPILL, TRIGGER, MEMORISED)
+# What is measured of each file at its highest weight alone: over-fitting and what words do are the file's own.
+ONCE = (TRAINED, UNTRIGGERED, PROMPTS)
 SHOWN_IF_DRAWN = (COPY, SEMANTICS, GENERALISATION, SPREAD)
 
 
@@ -109,25 +111,28 @@ def _scored(asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: R
     pull, prompts = Pull(studio.inputs, asked.foreign[0], seed), _prompts(sets)
     pictures = {**{name: one.pictures for name, one in sets.items()}, PROMPTS: prompts}
     sizes = {name: len(some) for name, some in pictures.items()}
-    once = sizes[PROMPTS] + 1 + sizes.get(UNTRIGGERED, 0)
+    once = sum(sizes.get(name, 0) for name in ONCE) + 1
     every = sum(sizes.values()) - once + 1
     counter = _Counter(report, LEVELS * (asked.points * every + (len(asked.files) + 1) * once))
 
-    def losses(file: str, with_words: bool, words: Callable[[str], str] = str) -> dict[str, Losses]:
+    def losses(
+        file: str, conditioned: Conditioned, with_all: bool, words: Callable[[str], str] = str
+    ) -> dict[str, Losses]:
         found = {
-            name: measurer.losses(one, counter) for name, one in sets.items() if with_words or name != UNTRIGGERED
+            name: measurer.losses(one, conditioned, counter)
+            for name, one in sets.items() if with_all or name not in ONCE
         }
-        if with_words:
-            found[PROMPTS] = pull.norms([words(one.caption) for one in prompts], studio.device, counter)
+        if with_all:
+            found[PROMPTS] = pull.norms([words(one.caption) for one in prompts], conditioned, studio.device, counter)
         _require_numbers(file, found)
         return found
 
-    base = losses(studio.settings.score_model, True, partial(without_words, words=asked.trigger))
+    base = losses(studio.settings.score_model, studio.base, True, partial(without_words, words=asked.trigger))
     points = []
     for path in asked.files:
         for weight in asked.weights:
-            with studio.attached(path, weight):
-                now = losses(path.name, with_words=weight == asked.weights[-1])  # what words do is the file's own
+            with studio.attached(path, weight) as conditioned:
+                now = losses(path.name, conditioned, with_all=weight == asked.weights[-1])
             measures = measures_of(base, now, pictures, seed)
             points.append(Point(file=path.name, weight=weight, losses=now, measures=measures))
     return Scores(
@@ -147,7 +152,7 @@ def _with_drawn(
     captions = [picture.caption for pictures in real for picture in pictures.pictures]
     swaps = Swaps.among(captions, asked.trigger, settings.score_seed)
     progress = report.stage("measuring")
-    judge = Judge(Measurer(studio.inputs, settings.score_seed), lambda more: progress(0, 1))
+    judge = Judge(Measurer(studio.inputs, settings.score_seed), studio.base, lambda more: progress(0, 1))
     trained = studio.pictures_in(settings.score_trained, 0, progress) if settings.score_trained else None
     looker = Looker(
         studio.family, judge, real, trained, swaps, asked.trigger, asked.foreign[0], settings.score_seed

@@ -23,7 +23,7 @@ def said(tmp_path: Path, axes: list[str], **more: object) -> Said:
 def test_its_size_is_said_before_anything_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
     found = said(tmp_path, ["file: fox-*", "weight: 0, 0.5, 1", "seed: 1-4"])
-    assert "12 cells and 12 different pictures, some 20 MB" in found.note
+    assert "Cells of the grid: 12. Different pictures: 12, some 20 MB" in found.note
     assert found.message == ""
 
 

@@ -8,7 +8,10 @@ import pytest
 
 from kohya_gui.runs.follow import RunView, Sample, Saved
 from kohya_gui.views.run_html import charts_html, console_html, duration_text, samples_html, speed_text, status_html
+from kohya_gui.views.tool_html import table_html
+from train_core.config.phrases import phrase, to_plain
 from train_core.config.problems import problem
+from train_core.events.kinds import Table
 
 RUN = "20260101-000000-a b"
 
@@ -85,3 +88,11 @@ def test_prompts_and_console_lines_stay_text():
 def test_durations_and_speeds_are_readable():
     assert [duration_text(s) for s in (None, 0, 59.6, 3725)] == ["–", "0:00", "1:00", "1:02:05"]
     assert [speed_text(s, "en") for s in (None, 0.0, 0.25, 12.34)] == ["–", "–", "4.0 s/step", "12.3 steps/s"]
+
+
+def test_phrases_in_a_tools_table_are_said_in_the_readers_language() -> None:
+    cells = [to_plain(phrase("score_undecided", "too few to decide")), 1.0]
+    table = Table("scores", ["fidelity", "weight"], [cells])
+    assert "<td>too few to decide</td>" in table_html(table, "en")
+    assert "<td>太少，无法判断</td>" in table_html(table, "zh-CN")
+    assert "too few to decide  1" in table.words()

@@ -60,26 +60,26 @@ def test_each_pictures_loss_changes_as_the_first_order_formula_says_and_back_to_
     inputs = ModelInputs(its, process_of(its, LossSettings()), torch.float32)
     measurer = Measurer(inputs, SEED)
     predictions: list[int] = []
-    before = measurer.losses(pictures, predictions.append)
+    before = measurer.losses(pictures, Conditioned(its), predictions.append)
     assert sum(predictions) == COUNT * LEVELS
     adapter = random_adapter("sd1", seed=5, network_dim=2, size=0.1)
     adapter.attach(weight)
-    now = measurer.losses(pictures, lambda more: None)
+    now = measurer.losses(pictures, Conditioned(its), lambda more: None)
     adapter.detach()
     change = torch.tensor(now).double().mean(1) - torch.tensor(before).double().mean(1)
     expected = first_order(pictures, inputs, weight).double()
     assert expected.abs().min() > 1e-5
     torch.testing.assert_close(change, expected, rtol=0.2, atol=1e-5)
     assert torch.equal(change.sign(), expected.sign())
-    assert measurer.losses(pictures, lambda more: None) == before
+    assert measurer.losses(pictures, Conditioned(its), lambda more: None) == before
 
 
 def test_only_pictures_with_the_word_are_measured_without_it_and_with_their_own_noise(pictures: PictureSet) -> None:
     its = family("sd1")
     measurer = Measurer(ModelInputs(its, process_of(its, LossSettings()), torch.float32), SEED)
-    whole = measurer.losses(pictures, lambda more: None)
+    whole = measurer.losses(pictures, Conditioned(its), lambda more: None)
     some = pictures.reworded(lambda text: text.replace("crux ", "crux  ") if text.endswith(("1", "2")) else text)
     assert [picture.name for picture in some.pictures] == ["held/01.png", "held/02.png"]
     assert some.pictures[0].caption == "crux  fox, number 1"  # the tokenizer reads both alike
-    found = measurer.losses(some, lambda more: None)
+    found = measurer.losses(some, Conditioned(its), lambda more: None)
     torch.testing.assert_close(torch.tensor(found), torch.tensor(whole)[[1, 2]])

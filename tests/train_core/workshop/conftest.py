@@ -18,6 +18,7 @@ from tests.event_lines import Event, read_events
 from tests.tiny import tiny_file
 from tests.tiny_families import file_of
 from train_core.config.jobs.table import job_of
+from train_core.config.phrases import from_plain
 from train_core.config.places import app_dir, tools_dir
 from train_core.config.sections.algorithm import AlgorithmSettings
 from train_core.config.sections.model import ModelSettings
@@ -110,7 +111,8 @@ def run_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunTool:
 
 def table(events: list[Event], name: str) -> list[list[Any]]:
     """The rows of a table that the tool sent."""
-    return next(event["rows"] for event in events if event["kind"] == "table" and event["name"] == name)
+    rows = next(event["rows"] for event in events if event["kind"] == "table" and event["name"] == name)
+    return [from_plain(row) for row in rows]
 
 
 def errors(events: list[Event]) -> list[str]:

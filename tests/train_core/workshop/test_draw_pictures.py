@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,7 @@ def test_pictures_of_one_prompt_have_seeds_that_follow_each_other(run_tool: RunT
         ({"draw_prompts": ""}, "required_setting"),
         ({"draw_folders": "nowhere"}, "network_folder_missing"),
         ({"draw_prompts": "a <lora:word:1>"}, "network_is_embedding"),
+        ({"draw_prompts": "a <lora:checkpoint:1>"}, "network_is_model"),
         ({"draw_prompts": "# nothing"}, "no_prompts"),
         ({"draw_resolution": "64, 9000"}, "draw_size_out_of_range"),
         ({"draw_resolution": "4096", "draw_hires_scale": 2.1}, "draw_hires_too_large"),
@@ -216,6 +218,7 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_loaded(
     if code != "network_not_found_anywhere":
         folders = [write("owl").parent]
         write_embedding(tmp_path / "word.pt", [torch.zeros(1, 4)], torch.float32, {}, Origin("word"))
+        shutil.copy(model_file("sd1"), tmp_path / "checkpoint.safetensors")
     given = {
         "draw_model": model_file("sd1"), "draw_to": tmp_path / "drawn", "draw_on_cpu": True, "draw_prompts": "a cat",
         "draw_folders": folders,

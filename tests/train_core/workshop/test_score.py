@@ -57,10 +57,11 @@ def test_all_files_are_measured_from_the_first_epoch_to_the_last_and_twice_gives
         "fidelity": ("few", 5), "trained_gain": ("few", 4), "gap": ("few", 4), "contamination": ("few", 4),
         "trigger": ("few", 5), "memorised": ("few", 4),
     }  # fmt: skip
-    assert scores.points[1].measures.keys() - scores.points[0].measures.keys() == {"trigger", "memorised"}
+    assert scores.points[0].measures.keys() == {"fidelity", "contamination"}  # the rest at the highest weight alone
     assert all(one.low < one.value < one.high for point in scores.points for one in point.measures.values())
     rows = table(events, "scores")
     assert [row[:2] for row in rows] == [["", 0.0], *([*point.key] for point in scores.points)]
+    assert "–" not in rows[2] and [place for place, cell in enumerate(rows[1]) if cell == "–"] == [3, 4, 6, 7]
     facts = dict(table(events, "verdict"))
     assert facts["chosen"].split(" at ")[0] in FILES and len(facts["differs_most"].split(", ")) == 3
     (drawn,) = (tmp_path / "scores" / "foreign").iterdir()
@@ -128,6 +129,8 @@ def test_too_few_pictures_give_no_number_and_few_a_warning(
         ({"score_weights": "11"}, "score_weights_unreadable"),
         ({"score_files": ["nowhere.safetensors"]}, "model_file_missing"),
         ({"score_held_out": "nowhere"}, "image_folder_missing"),
+        ({"score_held_out": "empty"}, "score_no_pictures"),
+        ({"score_trained": "empty"}, "score_no_pictures"),
         ({"score_trained": "held"}, "score_held_out_trained"),
         ({"score_foreign": "a fox --q 3"}, "prompt_unknown_flag"),
         ({"score_to": model_file("sd1")}, "file_not_written"),
@@ -138,6 +141,7 @@ def test_too_few_pictures_give_no_number_and_few_a_warning(
 def test_what_cannot_be_measured_is_said_before_anything_is_loaded(
     run_tool: RunTool, settings: dict[str, Any], tmp_path: Path, changes: dict[str, Any], code: str
 ) -> None:
-    there = {name: tmp_path / value if value == "held" else value for name, value in changes.items()}
+    (tmp_path / "empty").mkdir()
+    there = {name: tmp_path / value if value in ("held", "empty") else value for name, value in changes.items()}
     assert errors(run_tool("score", **settings | there)) == [code]
     assert not (tmp_path / "scores").exists()

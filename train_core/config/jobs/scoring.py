@@ -31,7 +31,8 @@ class ScoreSettings(Section, title="Score files"):
         "can be decided; 8 or more are good.", label="Held-out pictures", path="folder", required=True,
     )
     score_trained: str = setting(
-        "", "The folder of pictures that were trained on: the difference from the held-out ones shows over-fitting.",
+        "", "The folder of pictures that were trained on: the difference from the held-out ones shows over-fitting. "
+        "They are measured at each file's highest weight.",
         label="Trained pictures", path="folder",
     )
     score_trained_most: int = setting(

@@ -50,13 +50,13 @@ def size_of(config: DrawGrid, plan: Plan) -> Problem:
     if pace is None:
         return problem(
             "grid_size",
-            "The grid has {cells} cells and {pictures} different pictures, some {size} MB. How long that takes will be "
+            "Cells of the grid: {cells}. Different pictures: {pictures}, some {size} MB. How long that takes will be "
             "known once some are drawn on this machine.",
             **facts,
         )  # fmt: skip
     minutes = pace * sum(work_of(cell.wanted.prompt) for cell in pictures) / 60
     return problem(
         "grid_size_and_time",
-        "The grid has {cells} cells and {pictures} different pictures, some {size} MB and {minutes} minutes.",
+        "Cells of the grid: {cells}. Different pictures: {pictures}, some {size} MB and {minutes} min.",
         **facts, minutes=f"{minutes:.0f}" if minutes >= 1 else "1",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 from train_core.config.problems import Problem, UserError, problem, problems_of, raise_if_any
 from train_core.config.syntax.block_weights import Strength, parse_strength, read_own_lines
 from train_core.facts.adapters.hypernetwork_files import read_hypernetwork
+from train_core.facts.models.headers import identify_file
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.prompts.network_files import NamedFiles, is_embedding
 from train_core.facts.prompts.network_tags import NetworkTag, without_networks
@@ -38,8 +39,15 @@ def look_into(tag: NetworkTag, path: Path) -> None:
                 text=tag.text, file=path.name,
             )
         )
-    else:
-        read_tensor_file(path)
+    elif identify_file(read_tensor_file(path), beside=False).is_base_model:
+        raise UserError(
+            problem(
+                "network_is_model",
+                "{text}: {file} is a base model, not an adapter. Choose it as the base model, or name it on an axis of "
+                "a grid such as base: {file}",
+                text=tag.text, file=path.name,
+            )
+        )
 
 
 def with_files(

@@ -28,6 +28,8 @@ from train_core.facts.scores.measures import ENOUGH, LEVELS, TOO_FEW
 from train_core.facts.scores.scores import FILE
 
 SMALLEST_BUCKET = 64
+# What is said of folders without pictures, with a rule on names of folders that holds for training alone.
+FOR_TRAINING = ("no_images_found", "only_folders_without_repeats", "no_folder_with_number")
 MOST_WEIGHT = 10.0
 TAGS_GUESSED = 6  # in a caption, with the caption itself
 MOST_CAPTIONS = 8  # of the held-out ones that are drawn
@@ -98,8 +100,17 @@ def picture_settings(settings: ScoreSettings) -> DataSettings:
 def subsets_in(settings: ScoreSettings, folder: str) -> tuple[Subset, ...]:
     """The pictures in `folder`. Raises UserError with all that is wrong with them."""
     found = survey(in_folder(picture_settings(settings), folder))
-    raise_if_any(found.problems)
+    raise_if_any([_no_pictures(settings, folder) if one.code in FOR_TRAINING else one for one in found.problems])
     return found.subsets
+
+
+def _no_pictures(settings: ScoreSettings, folder: str) -> Problem:
+    return problem(
+        "score_no_pictures",
+        "{folder} has no pictures to measure. Put png, jpg, webp, bmp or avif files there, with their captions beside "
+        "them in files that end in {ending}, or choose the folder that has them.",
+        folder=folder, ending=settings.score_caption_extension,
+    )
 
 
 @dataclass(frozen=True)
@@ -117,8 +128,8 @@ class Cost:
 
 def cost_of(settings: ScoreSettings, asked: Asked, held_out: int, untriggered: int, trained: int) -> Cost:
     """What measuring that many pictures of each set costs, if no foreign picture is drawn yet."""
-    each = LEVELS * (held_out + trained + len(asked.foreign))
-    once = LEVELS * (untriggered + MOST_PROMPTS + 1)  # for each file, at its highest weight
+    each = LEVELS * (held_out + len(asked.foreign))
+    once = LEVELS * (trained + untriggered + MOST_PROMPTS + 1)  # for each file, at its highest weight
     sides = 1 if settings.score_scale == 1 else 2  # with and without the prompt
     drawn = min(held_out, MOST_CAPTIONS) * (settings.score_draw + 1) if settings.score_draw else 0
     judged = asked.points * drawn * LEVELS * TAGS_GUESSED
@@ -133,8 +144,9 @@ def told_cost(settings: ScoreSettings, asked: Asked, cost: Cost) -> Problem:
     per_picture = settings.score_steps * (1 if settings.score_scale == 1 else 2)
     return problem(
         "score_cost",
-        "{files} files at {weights} weights and the base alone: the model predicts noise {measured} times to measure, "
-        "and at most {drawn} times to draw, together about as often as for {pictures} pictures of {steps} steps.",
+        "Files: {files}, weights: {weights}, and the base alone. The model predicts noise {measured} times to measure, "
+        "and at most {drawn} times to draw, as often as in drawing pictures of {steps} steps, about this many: "
+        "{pictures}.",
         files=len(asked.files), weights=len(asked.weights), measured=cost.measuring, drawn=cost.drawing,
         pictures=-(-cost.drawn // per_picture), steps=settings.score_steps,
     )

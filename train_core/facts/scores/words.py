@@ -32,12 +32,12 @@ def spill_of(point: Point) -> str:
 
 
 def in_words(measure: Measure | None, share: bool = False) -> str:
-    """A measure as a cell of a table, in percent, with a question mark where pictures are few; "" for none.
+    """A measure as a cell of a table, in percent, with a question mark where pictures are few; a dash for none.
 
     A `share` is no difference from the base, and so has no sign.
     """
     if measure is None:
-        return ""
+        return "–"
     if measure.state == "too_few":
         return phrase("score_undecided", "too few to decide")
     if measure.state == "unknown":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from train_core.config.phrases import to_plain
 from train_core.config.problems import Problem
 from train_core.events.kinds import NoticeEvent, Saved, Stage, Table, WarningEvent
 from train_core.events.log import Emit, emit_problems
@@ -45,8 +46,11 @@ class Report:
             raise KeyboardInterrupt
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table by the name of what it shows; `columns` are names too, numbers stay numbers."""
-        self.emit(Table(name=name, columns=list(columns), rows=[list(row) for row in rows]))
+        """A table by the name of what it shows; `columns` are names too, numbers stay numbers.
+
+        Phrases among the cells are said in the reader's language.
+        """
+        self.emit(Table(name=name, columns=list(columns), rows=[to_plain(list(row)) for row in rows]))
 
     def notice(self, found: Problem) -> None:
         """Report something good to know."""

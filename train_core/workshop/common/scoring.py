@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -21,13 +21,13 @@ from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.scores.asked import picture_settings
-from train_core.models.fitting import choose_attention
+from train_core.models.fitting import attend_without_gradients, choose_attention
 from train_core.models.load import load_family
 from train_core.networks.files.hashes import remembered_hashes
 from train_core.run.model_inputs import ModelInputs
 from train_core.sampling.draw import PictureDrawer
 from train_core.sampling.networks import Networks
-from train_core.scoring.measuring import PictureSet, opened
+from train_core.scoring.measuring import Conditioned, PictureSet, opened
 from train_core.scoring.once import draw_once, folder_for
 from train_core.workshop.common.computing import device_and_dtype
 from train_core.workshop.common.report import Progress, Report
@@ -47,21 +47,34 @@ class Studio:
         )  # fmt: skip
         self.family = load_family(model, self.dtype, self.device, files=base)
         choose_attention(self.family, MemorySettings(), self.dtype, self.device)
+        attend_without_gradients(self.family)
         if self.device.type == "cpu":  # a quarter faster there
             self.family.modules[self.family.denoiser].to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         process = process_of(self.family, LossSettings())
         self.inputs = ModelInputs(self.family, process.to(self.device), self.dtype)
+        self.base = Conditioned(self.family)
         self.model = _hashes(base)  # of its content
         self._drawer = PictureDrawer(family=self.family, process=process, device=self.device)
         self._networks: tuple[Path, Networks] | None = None
 
-    def attached(self, path: Path | None, weight: float) -> AbstractContextManager[object]:
-        """The model with the file at `path` at `weight`, or as it is; the last file stays in memory."""
+    @contextmanager
+    def attached(self, path: Path | None, weight: float) -> Iterator[Conditioned]:
+        """The model with the file at `path` at `weight`, or as it is; the last file stays in memory.
+
+        What is given has to predict meanwhile: it encodes no caption anew that is read as by the base.
+        """
         if path is None or not weight:
-            return nullcontext()
+            yield self.base
+            return
         if self._networks is None or self._networks[0] != path:
             self._networks = path, Networks(self.family, self.device, self.dtype)
-        return self._networks[1].on_model([(NetworkTag("lora", path.stem, "", weight, weight), path)])
+        networks, tag = self._networks[1], NetworkTag("lora", path.stem, "", weight, weight)
+        if self.dtype != torch.float32:
+            with networks.on_model([(tag, path)]):
+                yield Conditioned(self.family)
+            return
+        with networks.in_weights(tag, path) as changed:
+            yield self.base if changed.isdisjoint(self.family.text_parts) else Conditioned(self.family)
 
     def pictures_in(self, folder: Path | str, most: int, progress: Progress) -> PictureSet:
         """The pictures in `folder`, encoded; at most that many (0: all)."""

@@ -66,7 +66,7 @@ def test_below_four_pictures_there_is_no_number() -> None:
     assert {name: one.state for name, one in measured.items()} == {
         "fidelity": "too_few", "trained_gain": "measured", "gap": "too_few", "contamination": "too_few",
     }  # fmt: skip
-    assert in_words(measured["gap"]) == "too few to decide" and in_words(None) == ""
+    assert in_words(measured["gap"]) == "too few to decide" and in_words(None) == "–"
 
 
 def test_an_interval_holds_the_mean_as_often_as_it_says() -> None:
