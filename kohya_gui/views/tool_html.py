@@ -13,10 +13,10 @@ from kohya_gui.runs.follow import RunView
 from kohya_gui.runs.registry import ACTIVE
 from kohya_gui.views.markup import joined
 from kohya_gui.views.run_html import bar_html, messages_html, newest_pictures_html, stage_html
+from train_core.config.jobs.table import tools
 from train_core.config.phrases import from_plain
 from train_core.events.kinds import Table
 
-GRID = "draw_grid"  # the tool whose pictures are looked at beside its form
 BARS = ("norm", "kept", "cosine", "count")  # columns whose numbers are shown as bars too
 SHARES = ("kept", "cosine")  # whose whole is 1
 
@@ -35,13 +35,18 @@ def tool_html(view: RunView | None, pictures_path: str, language: str) -> Markup
         stage=stage_html(view, language),
         look=Markup(' <button type="button" class="small" data-grids>{}</button>').format(
             text("ui.evaluate.look", language)
-        ) if view.job == GRID and view.samples else "",
+        ) if view.job in _grid_tools() and view.samples else "",
         bar=bar_html(view) if view.status in ACTIVE else "",
         messages=messages_html(view, language),
         pictures=newest_pictures_html(view, pictures_path, language) if view.samples else "",
         saved=joined(_saved(one.path, language) for one in view.saved),
         tables=joined(table_html(table, language) for table in view.tables),
     )
+
+
+def _grid_tools() -> set[str]:
+    """The tools whose pictures are looked at beside their forms."""
+    return {row.name for row in tools() if row.grid}
 
 
 def _saved(path: Path, language: str) -> Markup:

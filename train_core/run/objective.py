@@ -103,15 +103,23 @@ class FixedObjective:
         """The mean error (B, LEVELS) of each image in `batch` at each of its noise levels, all seen at once."""
         return self._squared(batch, model).mean(dim=(1, 2, 3)).view(-1, LEVELS)
 
-    def _squared(self, batch: Batch, model: Model) -> Tensor:
-        """The squared errors (B LEVELS, C, h, w)."""
+    def predictions(self, batch: Batch, model: Model) -> tuple[Tensor, Tensor]:
+        """What `model` predicts of each image at each of its noise levels, and what it should predict.
+
+        Both are (B LEVELS, C, h, w), fp32.
+        """
         indices, process = batch.indices.tolist(), self.inputs.process
         latents = self.inputs.family.to_latents(self.inputs.moments(batch)).repeat_interleave(LEVELS, dim=0)
         noise = self._noise(indices, latents.shape[1:]).to(latents.device)
         t = process.sample_t(torch.cat([levels_of(index) for index in indices])).to(latents.device)
         captions = [caption for caption in batch.captions for _ in range(LEVELS)]
         prediction = model(self.inputs.noisy(latents, noise, t), t, captions, self._extras(batch, indices))
-        return (prediction.float() - process.target(latents, noise, t)).square()
+        return prediction.float(), process.target(latents, noise, t)
+
+    def _squared(self, batch: Batch, model: Model) -> Tensor:
+        """The squared errors (B LEVELS, C, h, w)."""
+        prediction, target = self.predictions(batch, model)
+        return (prediction - target).square()
 
     def _extras(self, batch: Batch, indices: Sequence[int]) -> dict[str, Tensor]:
         """Conditioning besides text, once for each noise level; a hole to fill is always the same."""

@@ -17,7 +17,8 @@ JOBS = "train_core.config.jobs"
 class Row:
     """A job: its name, where its settings' class is (`module:Class`), and, for one that is a word of its own in the
     terminal, what the word does. A tool with such a word names it as its `command`; `tab` is the page's tab that has
-    its form, `used` the settings that its --help names, with their meaning. The rest stands in the class."""
+    its form, `used` the settings that its --help names, with their meaning; `grid` says that its pictures are a grid.
+    The rest stands in the class."""
 
     name: str
     settings: str
@@ -25,6 +26,7 @@ class Row:
     command: str = ""
     tab: str = "tools"
     used: Mapping[str, str] = field(default_factory=dict)
+    grid: bool = False
 
     @property
     def word(self) -> str:
@@ -61,7 +63,7 @@ OURS = (
     Row(name="create_embedding", settings=f"{JOBS}.embeddings:CreateEmbedding"),
     Row(name="draw_pictures", settings=f"{JOBS}.drawing:DrawPictures", tab="evaluate"),
     Row(
-        name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid", tab="evaluate",
+        name="draw_grid", settings=f"{JOBS}.grids:DrawGrid", command="grid", tab="evaluate", grid=True,
         about="draw pictures for all combinations of epochs, weights, prompts and more; only missing ones are drawn",
         used={
             "draw_model": "base model: a file or a diffusers folder",
@@ -86,7 +88,7 @@ OURS = (
             "score_to": "folder of scores.json",
         },
     ),
-    Row(name="probe_tags", settings=f"{JOBS}.probing:ProbeTags", tab="evaluate"),
+    Row(name="probe_tags", settings=f"{JOBS}.probing:ProbeTags", tab="evaluate", grid=True),
     Row(name="inspect", settings=f"{JOBS}.tools:Inspect"),
     Row(name="edit_metadata", settings=f"{JOBS}.tools:EditMetadata"),
     Row(name="compare_lora", settings=f"{JOBS}.tools:CompareLora"),

@@ -24,9 +24,9 @@ def test_whole_tags_are_exchanged_first_and_words_within_them_where_there_are_no
      (6, 8, "undecided"), (19, 24, "known"), (8, 24, "undecided"), (5, 24, "not_known")],
 )  # fmt: skip
 def test_the_share_against_the_strongest_rival_decides(better: int, of: int, answer: Answer) -> None:
-    losses = np.where(np.arange(of) < better, 0.9, 1.1)
-    others = {"": np.full(of, 1.5), "qxz": np.ones(of)}
-    found = judged("heart", "", losses, others)
+    fits = np.where(np.arange(of) < better, 1.1, 0.9)
+    others = {"": np.full(of, 0.5), "qxz": np.ones(of)}
+    found = judged("heart", "", fits, others)
     assert (found.answer, found.pictures) == (answer, of)
     if answer != "too_few":
         assert (found.better, found.rival) == (better, "qxz")
