@@ -106,7 +106,7 @@ def score(home: Path, to: Path) -> None:
     run(Score, {
         "score_model": BASE, "score_files": "\n".join(map(str, sorted(home.glob("*.safetensors")))),
         "score_weights": WEIGHTS, "score_held_out": home / "held", "score_trained": home / "trained",
-        "score_trigger": "crux", "score_class": "robot", "score_resolution": SIZE, "score_steps": STEPS,
+        "score_trigger": "crux", "score_class": "robot", "score_resolution": SIZE,
         "score_to": to, "score_on_cpu": True,
     })
 

@@ -16,7 +16,7 @@ from train_core.diffusion.noise import noise_for, seeds_for
 from train_core.diffusion.noise_recipe import NoiseRecipe
 from train_core.diffusion.process import Process
 from train_core.diffusion.timesteps import TimestepSampler
-from train_core.facts.scores.measures import LEVELS
+from train_core.facts.scores.measures import EVERY_LEVEL, LEVELS
 from train_core.facts.seeds import seed_for
 from train_core.run.model_inputs import ModelInputs
 from train_core.run.preservation import Preservation
@@ -97,37 +97,40 @@ class FixedObjective:
 
     def loss(self, batch: Batch, model: Model) -> Tensor:
         """The mean error (a scalar) of the images in `batch` over their noise levels."""
-        return self._squared(batch, model).mean()
+        return self._squared(batch, model, EVERY_LEVEL).mean()
 
-    def errors(self, batch: Batch, model: Model) -> Tensor:
-        """The mean error (B, LEVELS) of each image in `batch` at each of its noise levels, all seen at once."""
-        return self._squared(batch, model).mean(dim=(1, 2, 3)).view(-1, LEVELS)
+    def errors(self, batch: Batch, model: Model, levels: Sequence[int] = EVERY_LEVEL) -> Tensor:
+        """The mean error (B, L) of each image in `batch` at L of its noise levels, all seen at once."""
+        return self._squared(batch, model, levels).mean(dim=(1, 2, 3)).view(-1, len(levels))
 
-    def predictions(self, batch: Batch, model: Model) -> tuple[Tensor, Tensor]:
-        """What `model` predicts of each image at each of its noise levels, and what it should predict.
+    def predictions(
+        self, batch: Batch, model: Model, levels: Sequence[int] = EVERY_LEVEL
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """What `model` predicts of each image at L of its noise levels, and what it should predict.
 
-        Both are (B LEVELS, C, h, w), fp32.
+        Both are (B L, C, h, w), fp32.
         """
         indices, process = batch.indices.tolist(), self.inputs.process
-        latents = self.inputs.family.to_latents(self.inputs.moments(batch)).repeat_interleave(LEVELS, dim=0)
-        noise = self._noise(indices, latents.shape[1:]).to(latents.device)
-        t = process.sample_t(torch.cat([levels_of(index) for index in indices])).to(latents.device)
-        captions = [caption for caption in batch.captions for _ in range(LEVELS)]
-        prediction = model(self.inputs.noisy(latents, noise, t), t, captions, self._extras(batch, indices))
+        latents = self.inputs.family.to_latents(self.inputs.moments(batch)).repeat_interleave(len(levels), dim=0)
+        noise = self._noise(indices, levels, latents.shape[1:]).to(latents.device)
+        t = process.sample_t(torch.cat([levels_of(index)[list(levels)] for index in indices])).to(latents.device)
+        captions = [caption for caption in batch.captions for _ in levels]
+        extras = self._extras(batch, indices, len(levels))
+        prediction = model(self.inputs.noisy(latents, noise, t), t, captions, extras)
         return prediction.float(), process.target(latents, noise, t)
 
-    def _squared(self, batch: Batch, model: Model) -> Tensor:
-        """The squared errors (B LEVELS, C, h, w)."""
-        prediction, target = self.predictions(batch, model)
+    def _squared(self, batch: Batch, model: Model, levels: Sequence[int]) -> Tensor:
+        """The squared errors (B L, C, h, w)."""
+        prediction, target = self.predictions(batch, model, levels)
         return (prediction - target).square()
 
-    def _extras(self, batch: Batch, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Conditioning besides text, once for each noise level; a hole to fill is always the same."""
+    def _extras(self, batch: Batch, indices: Sequence[int], levels: int) -> dict[str, Tensor]:
+        """Conditioning besides text, once for each of `levels`; a hole to fill is always the same."""
         extras = self.inputs.extras(batch, lambda: seeds_for(self.seed, 0, indices, "validation hole"))
-        return {name: one.repeat_interleave(LEVELS, dim=0) for name, one in extras.items()}
+        return {name: one.repeat_interleave(levels, dim=0) for name, one in extras.items()}
 
-    def _noise(self, indices: Sequence[int], shape: torch.Size) -> Tensor:
-        purposes = [f"validation noise {level}" for level in range(LEVELS)]
+    def _noise(self, indices: Sequence[int], levels: Sequence[int], shape: torch.Size) -> Tensor:
+        purposes = [f"validation noise {level}" for level in levels]
         return noise_for([seed_for(self.seed, 0, index, purpose) for index in indices for purpose in purposes], shape)
 
 

@@ -14,20 +14,25 @@ from train_core.data.encoder import Encoder
 from train_core.data.library import Library
 from train_core.data.order import BatchPlan
 from train_core.facts.images.image_files import content_hashes
+from train_core.facts.scores.measures import EVERY_LEVEL
 from train_core.facts.scores.scores import Losses, ScoredPicture
 from train_core.models.family import Conditioning, Family
 from train_core.run.model_inputs import ModelInputs
-from train_core.run.objective import LEVELS, FixedObjective
+from train_core.run.objective import FixedObjective
 
 DIGITS = 8  # of a loss, as it is written: more than fp32 has
 
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures to measure with, in batches on the model's device. The `indices` of batches number them, rising."""
+    """Pictures to measure with, in batches on the model's device. The `indices` of batches number them, rising.
+
+    Each is measured at `levels`, some of its noise levels.
+    """
 
     pictures: tuple[ScoredPicture, ...]
     batches: tuple[Batch, ...]
+    levels: tuple[int, ...] = EVERY_LEVEL
 
     def reworded(self, change: Callable[[str], str]) -> PictureSet:
         """The pictures whose captions `change` alters, with the altered ones; noise and levels stay each picture's."""
@@ -43,21 +48,21 @@ class PictureSet:
                 kept = batch.rows(rows)
                 batches.append(replace(kept, captions=[captions[index] for index in kept.indices.tolist()]))
         pictures = [self.pictures[place].model_copy(update={"caption": captions[place]}) for place in sorted(captions)]
-        return PictureSet(tuple(pictures), tuple(batches))
+        return PictureSet(tuple(pictures), tuple(batches), self.levels)
 
 
 def opened(
     library: Library, family: Family, device: torch.device, batch_size: int, seed: int,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int], None], levels: tuple[int, ...] = EVERY_LEVEL,
 ) -> PictureSet:  # fmt: skip
-    """The pictures of `library`, encoded unless that was done before; at most `batch_size` // LEVELS in a batch."""
+    """The pictures of `library`, encoded unless that was done before, in batches for `batch_size` predictions."""
     dataset = library.entries[0].settings.dataset
     encoder = None
     if family.inpaints:  # every measurement hides a part of the picture itself
         dataset = dataset.model_copy(update={"cache_latents": False})
     else:
         encoder = Encoder(family.vae_fingerprint(), lambda pixels: family.encode_images(pixels.to(device)))
-    plan = BatchPlan(seed, max(1, batch_size // LEVELS))
+    plan = BatchPlan(seed, max(1, batch_size // len(levels)))
     data = training_data_of(library, dataset, plan, encoder, progress)
     batches = tuple(batch.mapped(lambda values: values.to(device)) for batch in data.epoch(0))
     captions = {int(index): text for one in batches for index, text in zip(one.indices, one.captions, strict=True)}
@@ -70,6 +75,7 @@ def opened(
             for index, entry in enumerate(library.entries)
         ),
         batches,
+        levels,
     )
 
 
@@ -83,13 +89,13 @@ class Measurer:
     def losses(
         self, pictures: PictureSet, conditioned: Conditioned, progress: Callable[[int], None]
     ) -> Losses:  # fmt: skip
-        """The loss of each picture at each noise level; `progress` hears how many predictions were made."""
-        found = torch.zeros(len(pictures.pictures), LEVELS)
+        """The loss of each picture at each level of the set; `progress` hears how many predictions were made."""
+        found = torch.zeros(len(pictures.pictures), len(pictures.levels))
         places = {index: place for place, index in enumerate(sorted(_indices(pictures)))}
         for batch in pictures.batches:
             rows = [places[index] for index in batch.indices.tolist()]
-            found[rows] = self._objective.errors(batch, conditioned).float().cpu()
-            progress(len(rows) * LEVELS)
+            found[rows] = self._objective.errors(batch, conditioned, pictures.levels).float().cpu()
+            progress(len(rows) * len(pictures.levels))
         return written(found)
 
 
@@ -102,16 +108,18 @@ class Conditioned:
 
     def __call__(self, noisy: Tensor, t: Tensor, captions: Sequence[str], extras: Mapping[str, Tensor]) -> Tensor:
         """The prediction (B, C, h, w), see `Family.predict`."""
-        for caption in dict.fromkeys(captions):
-            if caption not in self._known:
-                self._known[caption] = self._family.encode_text([caption])
+        new = [caption for caption in dict.fromkeys(captions) if caption not in self._known]
+        if new:
+            encoded = self._family.encode_text(new)
+            for row, caption in enumerate(new):
+                self._known[caption] = {name: one[row : row + 1] for name, one in encoded.items()}
         each = [self._known[caption] for caption in captions]
         conditioning = {name: torch.cat([one[name] for one in each]) for name in each[0]}
         return self._family.predict(noisy, t, conditioning, extras)
 
 
 def written(values: Tensor) -> Losses:
-    """`values` (B, LEVELS) as they are kept."""
+    """`values` (B, L) as they are kept."""
     return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in values.tolist())
 
 

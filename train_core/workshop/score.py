@@ -13,7 +13,7 @@ from train_core.facts.models.model_files import base_files
 from train_core.facts.run.result_names import epoch_in
 from train_core.facts.scores.asked import MOST_CAPTIONS, MOST_PROMPTS, Asked, asked_of, without_words
 from train_core.facts.scores.drawn_measures import measures_of_drawn
-from train_core.facts.scores.measures import measures_of
+from train_core.facts.scores.measures import FEW_LEVELS, LEVELS, PULLS, measures_of
 from train_core.facts.scores.scores import (
     COPY,
     FIDELITY,
@@ -42,7 +42,6 @@ from train_core.facts.scores.tags import Swaps
 from train_core.facts.scores.verdict import Verdict, verdict_of
 from train_core.facts.scores.words import in_words, named
 from train_core.models.files.writing import telling
-from train_core.run.objective import LEVELS
 from train_core.sampling.draw import undisturbed
 from train_core.scoring.drawn import Looker, tasks_of
 from train_core.scoring.judging import Judge
@@ -94,26 +93,30 @@ def _sets(asked: Asked, studio: Studio, report: Report) -> dict[str, PictureSet]
     """The pictures to measure with, encoded; those that the base draws are drawn first, unless they are there."""
     settings = studio.settings
     foreign = studio.drawn(FOREIGN, asked.foreign)
-    folders: dict[str, tuple[Path | str, int]] = {
-        HELD_OUT: (settings.score_held_out, 0), TRAINED: (settings.score_trained, settings.score_trained_most),
-        FOREIGN: (foreign, 0),
-    }  # fmt: skip
     progress = report.stage("caching")
-    sets = {name: studio.pictures_in(folder, most, progress) for name, (folder, most) in folders.items() if folder}
-    untriggered = sets[HELD_OUT].reworded(partial(without_words, words=asked.trigger))
-    return sets | ({UNTRIGGERED: untriggered} if asked.trigger and untriggered.pictures else {})
+    sets = {HELD_OUT: studio.pictures_in(settings.score_held_out, 0, progress)}
+    if settings.score_trained:
+        sets[TRAINED] = studio.pictures_in(settings.score_trained, settings.score_trained_most, progress)
+    sets[FOREIGN] = studio.pictures_in(foreign, 0, progress, FEW_LEVELS)
+    if asked.trigger:
+        again = studio.pictures_in(settings.score_held_out, 0, progress, FEW_LEVELS)
+        untriggered = again.reworded(partial(without_words, words=asked.trigger))
+        if untriggered.pictures:
+            sets[UNTRIGGERED] = untriggered
+    return sets
 
 
 def _scored(asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: Report) -> Scores:
     """The base and every point, in their order."""
     seed = studio.settings.score_seed
     measurer = Measurer(studio.inputs, seed)
-    pull, prompts = Pull(studio.inputs, asked.foreign[0], seed), _prompts(sets)
+    pull, prompts = Pull(studio.inputs, asked.foreign[0], seed, studio.batch_size), _prompts(sets)
     pictures = {**{name: one.pictures for name, one in sets.items()}, PROMPTS: prompts}
-    sizes = {name: len(some) for name, some in pictures.items()}
-    once = sum(sizes.get(name, 0) for name in ONCE) + 1
-    every = sum(sizes.values()) - once + 1
-    counter = _Counter(report, LEVELS * (asked.points * every + (len(asked.files) + 1) * once))
+    calls = {name: len(one.pictures) * len(one.levels) for name, one in sets.items()}
+    calls[PROMPTS] = PULLS * (len(prompts) + 1)
+    once = sum(calls.get(name, 0) for name in ONCE)
+    every = sum(calls.values()) - once
+    counter = _Counter(report, asked.points * every + (len(asked.files) + 1) * once)
 
     def losses(
         file: str, conditioned: Conditioned, with_all: bool, words: Callable[[str], str] = str
@@ -133,14 +136,14 @@ def _scored(asked: Asked, studio: Studio, sets: dict[str, PictureSet], report: R
         for weight in asked.weights:
             with studio.attached(path, weight) as conditioned:
                 now = losses(path.name, conditioned, with_all=weight == asked.weights[-1])
-            measures = measures_of(base, now, pictures, seed)
+            measures = measures_of(base, now, pictures, seed, FEW_LEVELS)
             points.append(Point(file=path.name, weight=weight, losses=now, measures=measures))
     return Scores(
         made_with=_made_with(studio), held_out=studio.settings.score_held_out, pictures=pictures, points=tuple(points),
         files=tuple(
             ScoredFile(name=path.name, sha256=sha256(path), epoch=epoch_in(path.stem)) for path in asked.files
         ),
-        base=Point(file="", weight=0.0, losses=base, measures=measures_of(base, base, pictures, seed)),
+        base=Point(file="", weight=0.0, losses=base, measures=measures_of(base, base, pictures, seed, FEW_LEVELS)),
     )  # fmt: skip
 
 
@@ -188,7 +191,8 @@ def _made_with(studio: Studio) -> dict[str, str | int | float]:
     return {
         "model": Path(settings.score_model).name, "vae": Path(settings.score_vae).name, "sha256": studio.model,
         "clip_skip": settings.score_clip_skip, "resolution": settings.score_resolution, "seed": settings.score_seed,
-        "levels": LEVELS, "precision": str(studio.dtype).removeprefix("torch."), "device": studio.device.type,
+        "levels": LEVELS, "few_levels": ", ".join(map(str, FEW_LEVELS)), "pulls": PULLS,
+        "precision": str(studio.dtype).removeprefix("torch."), "device": studio.device.type,
         "trigger": settings.score_trigger, "class": settings.score_class, "steps": settings.score_steps,
         "scale": settings.score_scale,
     }  # fmt: skip

@@ -14,21 +14,28 @@ from train_core.config.sections.loss import LossSettings
 from train_core.data.heldout import measured_folder
 from train_core.diffusion.noise import noise_for
 from train_core.diffusion.processes import process_of
+from train_core.facts.prompts.prompt_lines import PromptDefaults, parse_prompts
+from train_core.facts.scores.measures import EVERY_LEVEL, PULLS
 from train_core.facts.seeds import seed_for
 from train_core.run.model_inputs import ModelInputs
 from train_core.run.objective import LEVELS
 from train_core.scoring.measuring import Conditioned, Measurer, PictureSet, opened
+from train_core.scoring.prompting import Pull
 
 SEED, COUNT = 3, 4
+
+
+def opened_at(tmp_path: Path, levels: tuple[int, ...]) -> PictureSet:
+    settings = DataSettings().with_values({"resolution": "64", "min_bucket_reso": 64})
+    library = measured_folder(settings, str(tmp_path / "held"), 0, 0)
+    return opened(library, family("sd1"), torch.device("cpu"), 8, 0, lambda done, total: None, levels)
 
 
 @pytest.fixture
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PictureSet:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
-    folder = image_folder(tmp_path, "held", [(64, 64), (128, 64)] * (COUNT // 2), "crux fox")
-    settings = DataSettings().with_values({"resolution": "64", "min_bucket_reso": 64})
-    library = measured_folder(settings, str(folder), 0, 0)
-    return opened(library, family("sd1"), torch.device("cpu"), 8, 0, lambda done, total: None)
+    image_folder(tmp_path, "held", [(64, 64), (128, 64)] * (COUNT // 2), "crux fox")
+    return opened_at(tmp_path, EVERY_LEVEL)
 
 
 @torch.no_grad()
@@ -83,3 +90,45 @@ def test_only_pictures_with_the_word_are_measured_without_it_and_with_their_own_
     assert some.pictures[0].caption == "crux  fox, number 1"  # the tokenizer reads both alike
     found = measurer.losses(some, Conditioned(its), lambda more: None)
     torch.testing.assert_close(torch.tensor(found), torch.tensor(whole)[[1, 2]])
+
+
+def test_at_some_noise_levels_pictures_lose_what_they_lose_there_among_all(
+    pictures: PictureSet, tmp_path: Path
+) -> None:
+    its = family("sd1")
+    measurer = Measurer(ModelInputs(its, process_of(its, LossSettings()), torch.float32), SEED)
+    whole = measurer.losses(pictures, Conditioned(its), lambda more: None)
+    predictions: list[int] = []
+    some = opened_at(tmp_path, (1, 3)).reworded(lambda text: text.replace("crux ", "crux  "))
+    found = measurer.losses(some, Conditioned(its), predictions.append)
+    assert sum(predictions) == COUNT * 2
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(whole)[:, [1, 3]])
+
+
+@torch.no_grad()
+def test_captions_that_are_encoded_together_are_read_as_each_alone() -> None:
+    its = family("sd1")
+    noisy, t = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.full((3,), 500.0)
+    captions = ["a fox", "crux fox, on grass", "sky"]
+    together = Conditioned(its)(noisy, t, captions, {})
+    alone = [
+        Conditioned(its)(noisy[row : row + 1], t[:1], [caption], {}) for row, caption in enumerate(captions)
+    ]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(together, Conditioned(its)(noisy, t, captions[::-1], {}), rtol=1e-4, atol=1e-5)
+
+
+def test_prompts_pull_the_same_however_many_are_asked_together() -> None:
+    its = family("sd1")
+    inputs = ModelInputs(its, process_of(its, LossSettings()), torch.float32)
+    (drawn,) = parse_prompts("a fox", PromptDefaults.at("64", "euler_a"))
+    found = []
+    for batch_size in (1, 6, 100):
+        predictions: list[int] = []
+        pull = Pull(inputs, drawn, SEED, batch_size)
+        prompts = ["a fox", "crux fox, on grass", ""]
+        found.append(pull.norms(prompts, Conditioned(its), torch.device("cpu"), predictions.append))
+        assert sum(predictions) == 4 * PULLS
+    for other in found[1:]:
+        torch.testing.assert_close(torch.tensor(other), torch.tensor(found[0]), rtol=1e-3, atol=1e-6)
+    assert min(*found[0][0], *found[0][1]) > 1e-5 and max(found[0][2]) < 1e-6

@@ -59,6 +59,12 @@ def test_all_files_are_measured_from_the_first_epoch_to_the_last_and_twice_gives
     }  # fmt: skip
     assert scores.points[0].measures.keys() == {"fidelity", "contamination"}  # the rest at the highest weight alone
     assert all(one.low < one.value < one.high for point in scores.points for one in point.measures.values())
+    assert {name: {len(row) for row in rows} for name, rows in scores.points[1].losses.items()} == {
+        "held_out": {4}, "trained": {4}, "foreign": {2}, "untriggered": {2}, "prompts": {2},
+    }  # fmt: skip
+    (told,) = [event["params"] for event in events if event.get("code") == "score_cost"]
+    measured = [event for event in events if event["kind"] == "stage" and event["name"] == "measuring"]
+    assert told["measured"] == measured[-1]["total"] == measured[-1]["done"]
     rows = table(events, "scores")
     assert [row[:2] for row in rows] == [["", 0.0], *([*point.key] for point in scores.points)]
     assert "–" not in rows[2] and [place for place, cell in enumerate(rows[1]) if cell == "–"] == [3, 4, 6, 7]

@@ -76,14 +76,15 @@ class ScoreSettings(Section, title="Score files"):
         label="Pictures to draw", ge=0, le=100,
     )
     score_steps: int = setting(
-        30, "Steps of the pictures that are drawn.", label="Steps", ge=1, le=1000, advanced=True,
+        15, "Steps of the pictures that are drawn, by DPM++ 2M Karras.", label="Steps", ge=1, le=1000, advanced=True,
     )
     score_scale: float = setting(
         7.5, "CFG scale of the pictures that are drawn.", label="CFG scale", ge=0, le=1000, advanced=True,
     )
-    score_batch_size: int = setting(
-        4, "How many noised pictures are calculated together, four of each picture. More is faster on cards and takes "
-        "more memory.", label="Batch size", ge=4, le=1024, multiple_of=4, advanced=True,
+    score_batch_size: int | None = setting(
+        None, "How many noised pictures are calculated together, two or four of each picture. More is faster and takes "
+        "more memory. Empty means 16 on the processor and 4 on a card.", label="Batch size", ge=4, le=1024,
+        multiple_of=4, advanced=True,
     )
     score_precision: Literal["auto", "float", "bf16", "fp16"] = setting(
         "auto", "Number format of the calculations: auto is bf16 on cards that have it, else float (fp32).",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from train_core.facts.scores.intervals import Floats, Interval, interval, interval_of_difference
 from train_core.facts.scores.scores import (
@@ -29,6 +30,11 @@ from train_core.facts.scores.scores import (
 )  # fmt: skip
 
 LEVELS = 4  # noise levels at which each picture is measured
+EVERY_LEVEL = tuple(range(LEVELS))
+# Half of them do for foreign pictures and for held-out ones without the trigger: intervals come from pictures. On the
+# demo no other pair is clearly nearer to what all four give, see docs/evaluating.md.
+FEW_LEVELS = (0, 2)
+PULLS = 2  # noises with which each prompt is measured
 TOO_FEW, ENOUGH = 4, 8  # pictures: below the first nothing can be decided, below the second little
 
 
@@ -44,9 +50,14 @@ def gains(base: Losses, losses: Losses) -> Floats:
 
 
 def measures_of(
-    base: Mapping[str, Losses], losses: Mapping[str, Losses], pictures: Mapping[str, Sequence[ScoredPicture]], seed: int
-) -> dict[str, Measure]:
-    """All measures that the sets of pictures allow, by name; `seed` is that of the intervals' draws."""
+    base: Mapping[str, Losses], losses: Mapping[str, Losses], pictures: Mapping[str, Sequence[ScoredPicture]],
+    seed: int, untriggered_levels: Sequence[int] = EVERY_LEVEL,
+) -> dict[str, Measure]:  # fmt: skip
+    """All measures that the sets of pictures allow, by name; `seed` is that of the intervals' draws.
+
+    Of the noise levels of held-out pictures, `untriggered_levels` are those at which they were measured without the
+    trigger too.
+    """
     gain = {name: gains(base[name], losses[name]) for name in losses}
     levels = {name: _by_level(base[name], losses[name]) for name in losses}
     found = {FIDELITY: _measure(gain[HELD_OUT], levels[HELD_OUT], seed)}
@@ -62,16 +73,19 @@ def measures_of(
         found[MEMORISED] = _measure(0 - gain[PROMPTS], 0 - levels[PROMPTS], seed)
     if UNTRIGGERED in gain:
         rows = _same_pictures(pictures[HELD_OUT], pictures[UNTRIGGERED])
-        with_it = np.asarray(base[HELD_OUT], np.float64)[rows]
-        found[TRIGGER] = _measure(*_of_trigger(with_it, base, losses, rows), seed)
+        found[TRIGGER] = _measure(*_of_trigger(base, losses, np.ix_(rows, untriggered_levels)), seed)
     return found
 
 
 def _of_trigger(
-    with_it: Floats, base: Mapping[str, Losses], losses: Mapping[str, Losses], rows: list[int]
+    base: Mapping[str, Losses], losses: Mapping[str, Losses], both: tuple[NDArray[np.intp], ...]
 ) -> tuple[Floats, Floats]:
-    """How much more is lost without the trigger than the base loses: by picture, and by level."""
-    now = np.asarray(losses[UNTRIGGERED], np.float64) - np.asarray(losses[HELD_OUT], np.float64)[rows]
+    """How much more is lost without the trigger than the base loses: by picture, and by level.
+
+    `both` are the places of pictures and levels that were measured with it as well.
+    """
+    with_it = np.asarray(base[HELD_OUT], np.float64)[both]
+    now = np.asarray(losses[UNTRIGGERED], np.float64) - np.asarray(losses[HELD_OUT], np.float64)[both]
     before = np.asarray(base[UNTRIGGERED], np.float64) - with_it
     more = now - before
     return more.mean(axis=1) / with_it.mean(axis=1), (more / with_it).mean(axis=0)

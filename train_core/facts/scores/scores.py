@@ -13,7 +13,7 @@ from train_core.config.problems import Problem, UserError, cause_of, problem
 from train_core.config.untrusted import DATA_BYTES, json_of, reason_of, text_of
 from train_core.config.whole_files import write_text
 
-FORMAT = 1  # counts up when a reader of before could not make sense of it
+FORMAT = 2  # counts up when a reader of before could not make sense of it
 FILE = "scores.json"
 
 # The sets of pictures: `untriggered` are the held-out ones whose captions name the trigger, measured without it.
@@ -25,7 +25,7 @@ MEMORISED = "memorised"
 # Those of pictures that are drawn for it.
 COPY, SEMANTICS, GENERALISATION, SPREAD = "copy", "semantics", "generalisation", "spread"
 
-Losses = tuple[tuple[float, ...], ...]  # of each picture at each noise level
+Losses = tuple[tuple[float, ...], ...]  # of each picture at each noise level of its set, of which some sets have fewer
 # How much a number is worth: plain; of few pictures; none, of too few pictures or since the base knows no tag.
 State = Literal["measured", "few", "too_few", "unknown"]
 NO_NUMBER = ("too_few", "unknown")
@@ -141,8 +141,8 @@ class Scores(_Part):
         counts = {name: len(pictures) for name, pictures in self.pictures.items()}
         if self.base.losses.keys() != counts.keys():
             raise ValueError("the base was not measured with all pictures")
-        levels = {len(row) for rows in self.base.losses.values() for row in rows}
-        if HELD_OUT not in counts or len(levels) != 1 or not isinstance(self.made_with.get("seed"), int):
+        levels = {name: len(rows[0]) for name, rows in self.base.losses.items() if rows}
+        if HELD_OUT not in levels or not all(levels.values()) or not isinstance(self.made_with.get("seed"), int):
             raise ValueError("held-out pictures, noise levels or the seed are missing")
         names = [{picture.name for picture in self.pictures.get(name, ())} for name in (HELD_OUT, UNTRIGGERED)]
         base = [loss for rows in self.base.losses.values() for row in rows for loss in row]
@@ -151,7 +151,7 @@ class Scores(_Part):
         for point in (self.base, *self.points):
             shapes = {name: len(rows) for name, rows in point.losses.items()}
             fits = {HELD_OUT: counts[HELD_OUT]}.items() <= shapes.items() <= counts.items()
-            if not fits or {len(row) for rows in point.losses.values() for row in rows} != levels:
+            if not fits or any(len(row) != levels[name] for name, rows in point.losses.items() for row in rows):
                 raise ValueError(f"the losses of {point.file} are not those of the pictures")
         for point in self.points:
             if point.file not in known:

@@ -21,6 +21,7 @@ from train_core.facts.models.model_files import BaseFiles
 from train_core.facts.prompts.network_tags import NetworkTag
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 from train_core.facts.scores.asked import picture_settings
+from train_core.facts.scores.measures import EVERY_LEVEL
 from train_core.models.fitting import attend_without_gradients, choose_attention
 from train_core.models.load import load_family
 from train_core.networks.files.hashes import remembered_hashes
@@ -32,6 +33,8 @@ from train_core.scoring.once import draw_once, folder_for
 from train_core.workshop.common.computing import device_and_dtype
 from train_core.workshop.common.report import Progress, Report
 
+ON_CPU, ON_CARDS = 16, 4  # noised pictures that are calculated together: graphics memory is dear
+
 
 class Studio:
     """The base that `settings` name, with `base` as its files. Raises UserError for fp16 on a processor."""
@@ -40,6 +43,7 @@ class Studio:
         refused = problem("score_fp16_on_cpu", "score_precision = fp16 does not work on a processor. Set it to auto.")
         self.device, self.dtype = device_and_dtype(settings.score_precision, settings.score_on_cpu, refused)
         self.settings = settings
+        self.batch_size = settings.score_batch_size or (ON_CPU if self.device.type == "cpu" else ON_CARDS)
         self._report = report
         model = ModelSettings(
             pretrained_model_name_or_path=settings.score_model, vae=settings.score_vae,
@@ -76,12 +80,14 @@ class Studio:
         with networks.in_weights(tag, path) as changed:
             yield self.base if changed.isdisjoint(self.family.text_parts) else Conditioned(self.family)
 
-    def pictures_in(self, folder: Path | str, most: int, progress: Progress) -> PictureSet:
-        """The pictures in `folder`, encoded; at most that many (0: all)."""
+    def pictures_in(
+        self, folder: Path | str, most: int, progress: Progress, levels: tuple[int, ...] = EVERY_LEVEL
+    ) -> PictureSet:
+        """The pictures in `folder`, encoded; at most that many (0: all), to be measured at `levels`."""
         settings = self.settings
         library = measured_folder(picture_settings(settings), str(folder), most, settings.score_seed)
         return opened(
-            library, self.family, self.device, settings.score_batch_size, settings.score_seed, progress
+            library, self.family, self.device, self.batch_size, settings.score_seed, progress, levels
         )
 
     def drawn(

@@ -61,6 +61,27 @@ def test_measures_are_parts_of_the_bases_loss() -> None:
     assert {(one.value, one.low, one.high) for one in found.base.measures.values()} == {(0.0, 0.0, 0.0)}
 
 
+def test_the_trigger_is_measured_at_the_levels_at_which_captions_lack_it() -> None:
+    shown, base, now = pictures(COUNTS), losses(COUNTS), losses(COUNTS, held_out=0.8, untriggered=0.9)
+    for one in (base, now):
+        one["untriggered"] = tuple((row[1], row[3]) for row in one["untriggered"])
+    found = measures_of(base, now, shown, 0, (1, 3))["trigger"]
+    assert (found.value, *found.levels) == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_sets_may_have_levels_of_their_own_but_all_points_the_same(tmp_path: Path) -> None:
+    path = write_scores(scores(("a", 1.0, {}), ("b", 1.0, {})), tmp_path)
+    told = json.loads(path.read_text("utf-8"))
+    for point in (told["base"], *told["points"]):
+        point["losses"]["foreign"] = [row[:2] for row in point["losses"]["foreign"]]
+    path.write_text(json.dumps(told), "utf-8")
+    assert {len(row) for row in read_scores(path).points[0].losses["foreign"]} == {2}
+    told["points"][1]["losses"]["foreign"][3] = [1.0]
+    path.write_text(json.dumps(told), "utf-8")
+    with pytest.raises(UserError, match="losses of b are not those of the pictures"):
+        read_scores(path)
+
+
 def test_below_four_pictures_there_is_no_number() -> None:
     measured = scores(("a", 1.0, {}), counts={"held_out": 3, "trained": 8, "foreign": 3}).points[0].measures
     assert {name: one.state for name, one in measured.items()} == {
@@ -90,11 +111,12 @@ def test_a_file_of_scores_comes_back_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"version": 2}, "scores_of_later_version"),
+        ({"version": 3}, "scores_of_later_version"),
         ({"files": []}, "scores_unreadable"),
         ({"points": None}, "scores_unreadable"),
         ({"pictures": {"held_out": []}}, "scores_unreadable"),
         ({"made_with": {}}, "scores_unreadable"),
+        ({"base": {"file": "", "weight": 0.0, "losses": losses(COUNTS) | {"foreign": [[]] * 4}}}, "scores_unreadable"),
     ],
 )
 def test_a_file_that_does_not_make_sense_is_refused(tmp_path: Path, change: dict[str, Any], code: str) -> None:
