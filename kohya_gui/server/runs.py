@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from kohya_gui.i18n.messages import text
 from kohya_gui.preferring import known_webuis
 from kohya_gui.runs.control import find_known
-from kohya_gui.runs.details.evaluating import evaluations_of, scoring_of
+from kohya_gui.runs.details.evaluating import evaluations_of, measuring_of
 from kohya_gui.runs.details.files import find_file
 from kohya_gui.runs.details.sending import results_of, words_of
 from kohya_gui.runs.history.deleting import belongings
@@ -203,6 +203,6 @@ def _evaluate_dialog(folder: Path, name: str, language: str) -> Markup:
     """What a run's files can be looked at with now, or what is to be drawn once it has ended."""
     info = read_run(folder)
     if info is None or info.status not in ACTIVE:
-        return run_dialogs.evaluate_dialog(name, evaluations_of(folder), scoring_of(folder), language)
+        return run_dialogs.evaluate_dialog(name, evaluations_of(folder), measuring_of(folder), language)
     chosen = asked_after().get(folder.name, "")
     return run_dialogs.evaluate_later_dialog(folder.name, name, ["own", *TEMPLATES], chosen, language)

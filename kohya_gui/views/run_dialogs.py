@@ -72,15 +72,14 @@ def tools_dialog(name: str, path: Path, tools: Mapping[str, str], language: str)
 
 
 def evaluate_dialog(
-    name: str, grids: Mapping[str, Mapping[str, Any]], scoring: Mapping[str, Any], language: str
+    name: str, grids: Mapping[str, Mapping[str, Any]], measures: Mapping[str, Mapping[str, Any]], language: str
 ) -> Markup:
-    """With which of `grids`, settings by the template's name, the run's files shall be looked at, or be scored.
-
-    assets/to_tool.js puts the settings into the form of grids, or that of scores.
+    """With which of `grids`, settings by the template's name, the run's files shall be looked at, or by which tool of
+    `measures` be measured. assets/to_tool.js puts the settings into the tool's form.
     """
     button = Markup('<button type="button" data-fill="{}" data-tab="{}" data-name="{}" data-values="{}">'
                     "<b>{}</b><span>{}</span></button>")
-    choices = [("score", "score", scoring)] if scoring else []
+    choices = [(tool, tool, values) for tool, values in measures.items()]
     choices += [("draw_grid", template, values) for template, values in grids.items()]
     buttons = joined(
         button.format(

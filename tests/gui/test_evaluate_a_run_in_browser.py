@@ -78,3 +78,11 @@ def test_a_training_s_files_are_drawn_side_by_side(
     page.get_by_role("button", name="Draw more").click()
     expect(shown("draw_steps")).to_have_value("2")
     expect(shown("grid_axes")).to_have_value("file: fox-000001, fox-000002\nreplace: full body, from behind")
+    page.get_by_role("tab", name="Runs", exact=True).click()
+    page.locator(f'[data-dialog="evaluate"][data-run="{RUN}"]').click()
+    dialog.get_by_role("button", name="Words").click()
+    words = page.locator("#probe_tags-setting-probe_tags textarea")
+    expect(words).to_have_value("zorro, 1girl, red hair, school uniform")
+    expect(page.locator("#probe_tags-setting-probe_files textarea")).to_have_value(
+        str(tmp_path / "out" / "fox-000002.safetensors")
+    )

@@ -42,14 +42,17 @@ def evaluations_of(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def scoring_of(folder: Path) -> dict[str, Any]:
-    """Settings that score a run's adapters: on its own validation pictures, if it has a folder of them."""
+def measuring_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Settings of the tools that measure a run's adapters: on its own validation pictures, if it has a folder of them.
+
+    `score` says which to take, `probe_tags` what the base and the last one know of their words.
+    """
     config = read_config(folder / SETTINGS).config
     files = [one.path for one in results_of(folder)]
     if config.method.training_method != "LoRA" or not files:
         return {}
     words = prompt_words(files[-1])
-    return {
+    scored = {
         "score_model": config.model.pretrained_model_name_or_path, "score_vae": config.model.vae,
         "score_files": "\n".join(str(path) for path in sorted(files, key=by_age)), "score_weights": FEW_WEIGHTS,
         "score_held_out": config.validation.validation_data_dir, "score_trained": config.dataset.train_data_dir,
@@ -57,6 +60,14 @@ def scoring_of(folder: Path) -> dict[str, Any]:
         "score_to": str(_folder(config, "scores")), "score_resolution": config.dataset.resolution,
         "score_clip_skip": config.model.clip_skip or 1,
     }  # fmt: skip
+    probed = {
+        "probe_model": scored["score_model"], "probe_vae": scored["score_vae"],
+        "probe_files": str(max(files, key=by_age)),
+        "probe_tags": ", ".join(filter(None, (words[name] for name in ("trigger", "class", "traits", "outfit")))),
+        "probe_pictures": scored["score_held_out"], "probe_to": str(_folder(config, "probe_tags")),
+        "probe_resolution": scored["score_resolution"], "probe_clip_skip": scored["score_clip_skip"],
+    }  # fmt: skip
+    return {"score": scored, "probe_tags": probed}
 
 
 def prompt_words(file: Path) -> dict[str, str]:

@@ -121,7 +121,9 @@ def opened_views(row: Row, language: str) -> list[str]:
         opened_html.head_html(row, [found], language),
         opened_html.files_html(HOSTILE, [epoch], "runs/x/", True, language),
         run_dialogs.evaluate_later_dialog(HOSTILE, HOSTILE, ["own"], "own", language),
-        run_dialogs.evaluate_dialog(HOSTILE, {"own": {"draw_prompts": HOSTILE}}, {"score_model": HOSTILE}, language),
+        run_dialogs.evaluate_dialog(
+            HOSTILE, {"own": {"draw_prompts": HOSTILE}}, {"score": {"score_model": HOSTILE}}, language
+        ),
         run_dialogs.tools_dialog(HOSTILE, Path(HOSTILE), {"inspect": "inspected"}, language),
         opened_html.shell_html([row.info], language),
         opened_console.lines_html(Console((line, said), 2), {HOSTILE: HOSTILE}, language),
