@@ -9,6 +9,8 @@ from typing import Any
 
 from kohya_gui.runs.details.sending import metadata_of, results_of, words_of
 from train_core.config.files import read_config
+from train_core.config.jobs.probing import ProbeTags
+from train_core.config.jobs.scoring import Score
 from train_core.config.jobs.train import TrainConfig
 from train_core.config.places import evaluations_dir
 from train_core.config.problems import UserError, problem
@@ -45,7 +47,7 @@ def evaluations_of(folder: Path) -> dict[str, dict[str, Any]]:
 def measuring_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Settings of the tools that measure a run's adapters: on its own validation pictures, if it has a folder of them.
 
-    `score` says which to take, `probe_tags` what the base and the last one know of their words.
+    Scores say which to take, the other tool what the base and the last one know of their words.
     """
     config = read_config(folder / SETTINGS).config
     files = [one.path for one in results_of(folder)]
@@ -67,7 +69,7 @@ def measuring_of(folder: Path) -> dict[str, dict[str, Any]]:
         "probe_pictures": scored["score_held_out"], "probe_to": str(_folder(config, "probe_tags")),
         "probe_resolution": scored["score_resolution"], "probe_clip_skip": scored["score_clip_skip"],
     }  # fmt: skip
-    return {"score": scored, "probe_tags": probed}
+    return {Score.job_name: scored, ProbeTags.job_name: probed}
 
 
 def prompt_words(file: Path) -> dict[str, str]:
