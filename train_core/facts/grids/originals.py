@@ -18,6 +18,7 @@ from train_core.facts.prompts.prompt_lines import SamplePrompt
 
 PLACE = "{caption}"  # in a prompt
 CAPTIONS = (".txt", ".caption")
+COMMAS = re.compile("[,，、]")
 STRENGTH = re.compile(r":[\d.]+$")
 HEAD_BYTES = 2**20  # of a picture that may carry its prompt
 
@@ -115,7 +116,7 @@ def injected(pattern: str, caption: str) -> str:
     own = [_plain(tag) for tag in pattern.replace(PLACE, ",").split(",")]
     heads = {tag.rsplit(maxsplit=1)[-1] for tag in own if " " in tag}
     kept = []
-    for tag in (one.strip() for one in caption.split(",")):
+    for tag in (one.strip() for one in COMMAS.split(caption)):
         plain = _plain(tag)
         if plain and plain not in own and not (" " in plain and plain.rsplit(maxsplit=1)[-1] in heads):
             kept.append(tag)

@@ -15,7 +15,7 @@ from train_core.facts.grids.originals import PLACE, Original, injected, original
 from train_core.facts.prompts.prompt_lines import SamplePrompt
 
 CARRIED = "a fox,\nred <lora:fur:0.8>\nNegative prompt: bad\nSteps: 2, Seed: 1, Size: 8x8"
-WORDS = st.text(st.characters(codec="utf-8", exclude_characters=",\n\r<>{}"), max_size=12)
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters=",，、\n\r<>{}"), max_size=12)
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_key_tags_win_over_what_a_caption_says_of_the_same() -> None:
         "<lora:zuko:1>, solo, zuko dog, (brown_hair:1.2), black jacket, 1girl, long sleeves, hair, sitting"
     )
     assert injected("{caption}", "a cat, sitting") == "a cat, sitting"
+    assert injected("红发, {caption}", "红发，坐着、户外") == "红发, 坐着, 户外"
 
 
 @given(st.lists(WORDS, max_size=6), st.lists(WORDS, max_size=6))
