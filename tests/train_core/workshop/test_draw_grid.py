@@ -131,19 +131,22 @@ def test_every_template_runs(grid: Any, files: Path, tmp_path: Path, name: str) 
     assert any(facts.pictures[picture].compared for picture in facts.cells)
 
 
-def test_a_cell_is_the_picture_that_is_drawn_alone(
-    grid: Any, run_tool: RunTool, files: Path, tmp_path: Path
+def test_eleven_columns_begin_with_the_base_and_a_cell_is_the_picture_that_is_drawn_alone(
+    grid: Any, run_tool: RunTool, write: Write, files: Path, tmp_path: Path
 ) -> None:
-    facts, _ = grid("replace: 000001:0, 000001:1, 000002:1, 000010:1", prompts="a cat <lora:fox-000001:0>, (hat:1.2)",
-                    draw_seed=5)  # fmt: skip
-    assert facts.axes[0].labels == ("000001:0", "000001:1", "000002:1", "000010:1")
-    assert facts.without == (facts.cells[0],) * 4
+    for epoch in range(3, 10):
+        write("fox", "sd1", seed=epoch).rename(files / f"fox-{epoch:06d}.safetensors")
+    columns = ["000001:0", *(f"{epoch:06d}:1" for epoch in range(1, 11))]
+    facts, _ = grid(f"replace: {', '.join(columns)}", prompts="a cat <lora:fox-000001:0>, (hat:1.2)", draw_seed=5)
+    assert facts.axes[0].labels == tuple(columns)
+    assert facts.without == (facts.cells[0],) * 11
+    assert len(set(facts.cells)) == 11
     events = run_tool(
         "draw_pictures", draw_model=model_file("sd1"), draw_to=tmp_path / "alone", draw_folders=[files],
         draw_prompts="a cat , (hat:1.2)\na cat <lora:fox-000010:1>, (hat:1.2)", draw_seed=5, **SMALL,
     )  # fmt: skip
     alone = [Path(event["path"]) for event in events if event["kind"] == "sample"]
-    cells = [GridFolder(tmp_path / "grid").picture(facts.cells[place]) for place in (0, 3)]
+    cells = [GridFolder(tmp_path / "grid").picture(facts.cells[place]) for place in (0, 10)]
     assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in cells]
 
 
