@@ -44,13 +44,14 @@ def prefix(tmp_path_factory):
     environ = {**os.environ, "WINEPREFIX": str(folder), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8", "DISPLAY": ""}
     for name in ("CRUCIBLE_PYTHON", "CMDCMDLINE"):
         environ.pop(name, None)
-    waiting = subprocess.Popen([WINE, "cmd"], env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)  # services that come with it would keep pipes open
-    started = subprocess.run([WINE, "cmd", "/c", "exit 3"], env=environ, stdin=subprocess.DEVNULL, capture_output=True,
-                             check=False)
+    # Services come with the first programs, and would keep their pipes open for ever: these have none.
+    silent = {"env": environ, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([WINE, "wineboot", "--init"], stdin=subprocess.DEVNULL, check=False, **silent)
+    waiting = subprocess.Popen([WINE, "cmd"], stdin=subprocess.PIPE, **silent)
+    started = subprocess.run([WINE, "cmd", "/c", "exit 3"], stdin=subprocess.DEVNULL, check=False, **silent)
     if started.returncode != 3:
         waiting.kill()
-        pytest.skip(f"wine is installed but does not run: {started.stderr[-200:]!r}")
+        pytest.skip(f"wine is installed but does not run: it ends with {started.returncode} instead of 3")
     yield environ
     waiting.kill()
     waiting.wait()
