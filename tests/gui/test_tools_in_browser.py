@@ -154,7 +154,7 @@ def test_what_is_wrong_is_said_and_nothing_is_overwritten(page: Page, tmp_path: 
     taken.write_bytes(b"mine")
     choose(page, "Resize")
     page.locator("#run-resize_lora").click()
-    expect(page.get_by_text("adapter is empty").first).to_be_visible()
+    expect(page.locator(".toast-body").first).to_contain_text("adapter is empty")  # a press before this does nothing
     fill(page, "resize_lora", adapter=file, save_to=taken)
     run(page, "resize_lora", "failed")
     expect(page.locator("#tool-view .run-note.error")).to_contain_text("already exists")
