@@ -34,6 +34,7 @@ from train_core.methods.method import Method
 from train_core.models.family import Family
 from train_core.models.fitting import compile_denoiser
 from train_core.models.sharding import share_out
+from train_core.networks.dropout_masks import draw_outside_graphs
 from train_core.optim.optimizers import build_optimizer, description
 from train_core.optim.schedule import Schedule
 from train_core.optim.stepper import Stepper
@@ -98,6 +99,8 @@ def prepare_model(config: TrainConfig, family: Family, method: Method, device: t
     """Have the model save memory or time as the settings ask for, with all that trains attached to it already."""
     if config.memory.gradient_checkpointing:
         family.enable_gradient_checkpointing(config.memory.cpu_offload_checkpointing)
+    if config.memory.dynamo_backend != "no":
+        draw_outside_graphs()
     compile_denoiser(family, config.memory)
     if config.applicable().get("accelerate_config"):
         sharding, _ = read_sharding(Path(config.launch.accelerate_config), learning=bool(method.own_parts))

@@ -21,7 +21,7 @@ from train_core.facts.seeds import seed_for
 from train_core.models.family import Target
 from train_core.models.quantised import shape_of
 from train_core.networks.attach import Adapter
-from train_core.networks.dropout_masks import Draws
+from train_core.networks.dropout_masks import Draws, Named
 from train_core.networks.layer import Forward, Layer
 
 SIDES = {"to_k": 0, "to_v": 1}
@@ -54,7 +54,7 @@ class ContextNetwork(nn.Module):
             if isinstance(step, nn.Linear | nn.LayerNorm):
                 _start(step, structure, generator)
 
-    def change(self, x: Tensor, draws: Draws, place: str) -> Tensor:
+    def change(self, x: Tensor, draws: Draws, place: Named) -> Tensor:
         """What is added to `x` before the layer `place`, in its dtype."""
         y = x
         for number, step in enumerate(self.linear):
@@ -66,7 +66,7 @@ class ContextNetwork(nn.Module):
                 )
             elif isinstance(step, SeededDropout):
                 if step.training:
-                    y = y * draws.mask(f"{place} {number}", y.shape, step.chance, y.device).to(y.dtype)
+                    y = y * draws.mask(place, str(number), y.shape, step.chance, y.device).to(y.dtype)
             else:
                 y = step(y)
         return y
@@ -110,7 +110,7 @@ class ContextLayer(Layer):
         self.__dict__["network"] = network
 
     def along(self, x: Tensor, rest: Forward) -> Tensor:
-        return rest(x + self.strength * self.network.change(x, self.draws, self.name))
+        return rest(x + self.strength * self.network.change(x, self.draws, self))
 
 
 def context_widths(targets: Iterable[Target]) -> list[int]:

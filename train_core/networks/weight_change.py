@@ -95,7 +95,7 @@ class WeightChange(Layer):
             change = decomposed(weight + change, self.dora_scale) - weight
         chance = self.options.rank_dropout
         if self.training and chance:
-            kept = self.draws.rows(f"{self.name} rank dropout", len(change), chance, change.device)
+            kept = self.draws.rows(self, "rank dropout", len(change), chance, change.device)
             kept = kept / kept.mean().clamp(min=1 / len(kept)) if self.options.rank_dropout_scale else kept
             change = change * kept.view(-1, *[1] * (change.dim() - 1))
         return change
@@ -121,7 +121,8 @@ class WeightChange(Layer):
 
     def _left_out(self) -> bool:
         """Whether module dropout leaves the layer out of this step."""
-        return self.training and self.draws.skips(self.name, self.options.module_dropout)
+        chance = self.options.module_dropout
+        return self.training and chance > 0 and self.draws.skips(self, chance)
 
     def _untouched(self, y: Tensor) -> Tensor:
         """`y`, with gradients of zero for the layer: distributed training waits for every parameter."""

@@ -26,7 +26,7 @@ class DyLoraLayer(LoraLayer):
         if not self.training:
             return super().added(x)
         unit, rank = self.options.unit, self.rank
-        start = unit * self.draws.choice(f"{self.name} ranks", -(-rank // unit))
+        start = unit * self.draws.choice(self, "ranks", -(-rank // unit))
         used = min(start + unit, rank)
         down = torch.cat([self.lora_down[:start].detach(), self.lora_down[start:used]])
         up = torch.cat([self.lora_up[:, :start].detach(), self.lora_up[:, start:used]], dim=1)

@@ -124,10 +124,10 @@ class LoraLayer(WeightChange):
         """Neuron dropout on every value of `h`, rank dropout on whole ranks of a sample."""
         options = self.options
         if options.dropout:
-            h = h * self.draws.mask(f"{self.name} dropout", h.shape, options.dropout, h.device).to(h.dtype)
+            h = h * self.draws.mask(self, "dropout", h.shape, options.dropout, h.device).to(h.dtype)
         if options.rank_dropout:
             shape = torch.Size((h.shape[0], self.rank))
-            ranks = self.draws.mask(f"{self.name} rank dropout", shape, options.rank_dropout, h.device).to(h.dtype)
+            ranks = self.draws.mask(self, "rank dropout", shape, options.rank_dropout, h.device).to(h.dtype)
             h = h * (ranks[:, :, None, None] if self.conv else ranks.view(h.shape[0], *[1] * (h.dim() - 2), -1))
         return h
 
