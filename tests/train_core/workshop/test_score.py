@@ -141,6 +141,7 @@ def test_too_few_pictures_give_no_number_and_few_a_warning(
         ({"score_foreign": "a fox --q 3"}, "prompt_unknown_flag"),
         ({"score_to": model_file("sd1")}, "file_not_written"),
         ({"score_precision": "fp16"}, "score_fp16_on_cpu"),
+        ({"score_files": [model_file("sd1")]}, "score_not_an_adapter"),
         ({"score_files": ["a/fox.safetensors", "b/fox.safetensors"]}, "score_files_named_alike"),
     ],
 )

@@ -17,6 +17,8 @@ from train_core.config.syntax.arguments import parse_numbers
 from train_core.facts.datasets.holdout import also_in_training, images_in, in_folder
 from train_core.facts.datasets.subsets import Subset, survey
 from train_core.facts.images.caption_files import read_caption
+from train_core.facts.models.about import PLACES
+from train_core.facts.models.headers import identify_file
 from train_core.facts.models.model_files import BaseFiles, base_files
 from train_core.facts.models.tensor_files import read_tensor_file
 from train_core.facts.preflight import Findings
@@ -165,7 +167,7 @@ def examine_scoring(config: Score, _run_dir: Path | None) -> Findings:
         _refuse_copies(held_out, trained)
     except UserError as error:
         return Findings(error.problems, ())
-    broken = [found for path in asked.files for found in problems_of(partial(read_tensor_file, path))]
+    broken = [found for path in asked.files for found in problems_of(partial(_refuse_other_kinds, path))]
     if (refused := unwritable(Path(settings.score_to) / FILE)) is not None:
         broken.append(refused)
     return _with_cost(settings, asked, base, broken, held_out, trained)
@@ -212,6 +214,19 @@ def _few(count: int) -> Iterator[Problem]:
             "{count} held-out pictures decide little: the intervals are wide and may still be too narrow. {good} or "
             "more are good.",
             count=count, good=ENOUGH,
+        )
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Raise UserError for a file that cannot be read, and for one that is known to be no adapter."""
+    found = identify_file(read_tensor_file(path), beside=False)
+    if found.is_base_model or PLACES.get(found.kind, "adapter") != "adapter":
+        raise UserError(
+            problem(
+                "score_not_an_adapter",
+                "{file} is not an adapter ({kind}), and only adapters are scored. Remove it from score_files.",
+                file=str(path), kind=found.kind,
+            )
         )
 
 
