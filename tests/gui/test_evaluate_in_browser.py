@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import gradio as gr
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from kohya_gui.options import PageOptions
-from kohya_gui.page import ASSETS
-from kohya_gui.server import app
-from kohya_gui.server.board import Board
-from kohya_gui.server.listener import listen_from
 from kohya_gui.tabs.evaluate import build_grids
 from tests.grids import draw, grid_folder
-from train_core.config.places import evaluations_dir, runs_dir
+from tests.gui.alone import serve_alone
+from train_core.config.places import evaluations_dir
 from train_core.facts.grids.folder import GridFolder, OriginalFacts
 from train_core.facts.grids.marks import read_marks
 from train_core.facts.images.image_files import content_hashes
@@ -27,31 +22,10 @@ AXES = {"file": EPOCHS, "replace": PROMPTS, "weight": WEIGHTS}
 HOSTILE = "\"'><img src=x onerror=hacked=1>"
 
 
-def tab_alone(_context: object) -> gr.Blocks:
-    """A page with the Evaluate tab alone."""
-    with gr.Blocks(analytics_enabled=False) as page:
-        build_grids()
-    return page
-
-
-def look() -> dict[str, object]:
-    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("common.js", "evaluate.js"))
-    return {"css_paths": [ASSETS / "look.css"], "js": f"() => {{\n{script}\n}}", "ssr_mode": False}
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The tab, served with the routes of the page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRUCIBLE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setattr(app, "build_page", tab_alone)
-        patch.setattr(app, "page_options", look)
-        listener = listen_from("127.0.0.1", 18880)
-        assert listener is not None
-        served = app.open_page(PageOptions(inbrowser=False), listener, Board(runs_dir()))
-        yield served.local_url
-        served.close()
+    with serve_alone(build_grids, "evaluate.js", tmp_path_factory.mktemp("home"), 18880) as address:
+        yield address
 
 
 @pytest.fixture

@@ -10,19 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import gradio as gr
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 
-from kohya_gui.options import PageOptions
-from kohya_gui.page import ASSETS
-from kohya_gui.server import app
-from kohya_gui.server.board import Board
-from kohya_gui.server.listener import listen_from
 from kohya_gui.server.studio.updated import Program
 from kohya_gui.tabs.data import build_data_tab
-from train_core.config.places import runs_dir
+from tests.gui.alone import serve_alone
 from train_core.config.problems import UserError, problem
 from train_core.facts.images.image_files import content_hashes
 from train_core.studio.dataset import dataset_of
@@ -33,31 +27,10 @@ HOSTILE_CAPTION = "<script>hacked=1</script>, \"q\", <img src=x onerror=hacked=1
 KEEP, REJECT, SKIP, UNDECIDED = "k", "r", "s", "."
 
 
-def tab_alone(_context: object) -> gr.Blocks:
-    """A page with the Data tab alone."""
-    with gr.Blocks(analytics_enabled=False) as page:
-        build_data_tab()
-    return page
-
-
-def look() -> dict[str, object]:
-    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("common.js", "studio.js"))
-    return {"css_paths": [ASSETS / "look.css"], "js": f"() => {{\n{script}\n}}", "ssr_mode": False}
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The tab, served with the routes of the page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRUCIBLE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setattr(app, "build_page", tab_alone)
-        patch.setattr(app, "page_options", look)
-        listener = listen_from("127.0.0.1", 18860)
-        assert listener is not None
-        served = app.open_page(PageOptions(inbrowser=False), listener, Board(runs_dir()))
-        yield served.local_url
-        served.close()
+    with serve_alone(build_data_tab, "studio.js", tmp_path_factory.mktemp("home"), 18860) as address:
+        yield address
 
 
 @pytest.fixture
