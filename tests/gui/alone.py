@@ -18,8 +18,13 @@ from train_core.config.places import runs_dir
 
 
 @contextmanager
-def serve_alone(build: Callable[[], object], script: str, home: Path, port: int) -> Iterator[str]:
-    """The address of a page with what `build` lays out, and with the `script` of that name beside the common one."""
+def serve_alone(
+    build: Callable[[], object], script: str, home: Path, port: int, style: str = "look.css"
+) -> Iterator[str]:
+    """The address of a page with what `build` lays out, and with the `script` of that name beside the common one.
+
+    `home` is that of this process meanwhile.
+    """
 
     def page_alone(_context: object) -> gr.Blocks:
         with gr.Blocks(analytics_enabled=False) as page:
@@ -28,7 +33,7 @@ def serve_alone(build: Callable[[], object], script: str, home: Path, port: int)
 
     def options() -> dict[str, object]:
         code = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("common.js", script))
-        return {"css_paths": [ASSETS / "look.css"], "js": f"() => {{\n{code}\n}}", "ssr_mode": False}
+        return {"css_paths": [ASSETS / style], "js": f"() => {{\n{code}\n}}", "ssr_mode": False}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRUCIBLE_HOME", str(home))

@@ -8,42 +8,31 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from kohya_gui.options import PageOptions
 from kohya_gui.runs.history.notes import read_notes
-from kohya_gui.server import app
-from kohya_gui.server.board import Board
-from kohya_gui.server.listener import listen_from
-from tests.gui.test_runs_in_browser import look, tab_alone
+from kohya_gui.tabs.runs import build_runs
+from tests.gui.alone import serve_alone
 from tests.trained import train_epoch, trained_run
-from train_core.config.places import runs_dir
 
 FOX = "20260101-000000-fox"
 
 
 @pytest.fixture
-def opened(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """`opened(run)` serves a page with the Runs tab and opens that run."""
-    monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(app, "build_page", tab_alone)
-    monkeypatch.setattr(app, "page_options", look)
-    listener = listen_from("127.0.0.1", 18840)
-    assert listener is not None
-    served = app.open_page(PageOptions(inbrowser=False), listener, Board(runs_dir()))
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
-    page = context.new_page()
-    broken: list[str] = []
-    page.on("pageerror", lambda error: broken.append(str(error)))
+    with serve_alone(build_runs, "runs.js", tmp_path / "home", 18840, "runs.css") as address:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+        page = context.new_page()
+        broken: list[str] = []
+        page.on("pageerror", lambda error: broken.append(str(error)))
 
-    def open_run(run: str = FOX) -> Page:
-        page.goto(served.local_url)
-        page.locator(f'[data-open="{run}"]').first.click()
-        expect(page.locator("#opened-head h3")).to_be_visible()
-        return page
+        def open_run(run: str = FOX) -> Page:
+            page.goto(address)
+            page.locator(f'[data-open="{run}"]').first.click()
+            expect(page.locator("#opened-head h3")).to_be_visible()
+            return page
 
-    yield open_run
-    context.close()
-    served.close()
+        yield open_run
+        context.close()
     assert broken == []
 
 

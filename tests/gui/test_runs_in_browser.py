@@ -14,19 +14,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from kohya_gui.options import PageOptions
-from kohya_gui.page import ASSETS
 from kohya_gui.runs import control
 from kohya_gui.runs.history.notes import read_notes
 from kohya_gui.runs.index import list_runs
 from kohya_gui.runs.queue import queueing, when_empty
 from kohya_gui.runs.queue.queue_file import load
 from kohya_gui.runs.queue.runner import BackgroundRunner
-from kohya_gui.server import app
-from kohya_gui.server.board import Board
-from kohya_gui.server.listener import listen_from
 from kohya_gui.tabs.runs import build_runs
 from tests.event_lines import EventLog
+from tests.gui.alone import serve_alone
 from train_core.config.files import write_toml
 from train_core.config.jobs.table import job_of
 from train_core.config.jobs.train import TrainConfig
@@ -36,19 +32,12 @@ JOBS = Path(__file__).parents[1] / "kohya_gui" / "runs"  # where the job is that
 REPOSITORY = Path(__file__).parents[2]
 
 
-def tab_alone(_context: object) -> gr.Blocks:
-    """A page with the Runs tab, and a field that shows which settings the form would get."""
-    with gr.Blocks(analytics_enabled=False) as page:
-        tab = build_runs()
-        got = gr.Textbox(elem_id="got")
-        times = itertools.count(1)
-        tab.load.input(lambda path: f"{next(times)} {path}", [tab.load], [got])
-    return page
-
-
-def look() -> dict[str, object]:
-    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("common.js", "runs.js"))
-    return {"css_paths": [ASSETS / "runs.css"], "js": f"() => {{\n{script}\n}}", "ssr_mode": False}
+def runs_and_field() -> None:
+    """Lay out the Runs tab, and a field that shows which settings the form would get."""
+    tab = build_runs()
+    got = gr.Textbox(elem_id="got")
+    times = itertools.count(1)
+    tab.load.input(lambda path: f"{next(times)} {path}", [tab.load], [got])
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,6 @@ class Place:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CRUCIBLE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(JOBS), str(REPOSITORY)]))
     monkeypatch.syspath_prepend(str(JOBS))
     monkeypatch.setattr(when_empty, "power_off_command", lambda: None)  # whatever goes wrong, this machine stays on
@@ -83,28 +71,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Browser, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
-    Callable[..., Place]
-]:  # fmt: skip
+def opened(browser: Browser, home: Path, tmp_path: Path) -> Iterator[Callable[..., Place]]:
     """`opened()` serves the page and opens it."""
-    monkeypatch.setattr(app, "build_page", tab_alone)
-    monkeypatch.setattr(app, "page_options", look)
-    listener = listen_from("127.0.0.1", 18820)
-    assert listener is not None
-    served = app.open_page(PageOptions(inbrowser=False), listener, Board(runs_dir()))
-    runner = BackgroundRunner()
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+    with serve_alone(runs_and_field, "runs.js", home, 18820, "runs.css") as address:
+        runner = BackgroundRunner()
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
 
-    def open_page() -> Place:
-        page = context.new_page()
-        page.goto(served.local_url)
-        expect(page.locator("#runs-search")).to_be_visible()
-        return Place(page, tmp_path)
+        def open_page() -> Place:
+            page = context.new_page()
+            page.goto(address)
+            expect(page.locator("#runs-search")).to_be_visible()
+            return Place(page, tmp_path)
 
-    yield open_page
-    context.close()
-    runner.close()
-    served.close()
+        yield open_page
+        context.close()
+        runner.close()
     for run in list_runs():
         control.kill(run.folder)
 
