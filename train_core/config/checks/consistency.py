@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from train_core.config.checks.compiling import compiling_contradictions
 from train_core.config.checks.draws import draw_contradictions, draw_oddities
 from train_core.config.checks.embedding import word_contradictions, word_oddities
 from train_core.config.checks.hypernetwork import hypernetwork_contradictions
@@ -30,6 +31,7 @@ def contradictions(config: TrainConfig) -> list[Problem]:
         *network_contradictions(config),
         *hypernetwork_contradictions(config),
         *word_contradictions(config),
+        *compiling_contradictions(config),
         *_cached_texts(config),
         *source_contradictions(config.dataset),
         *bucket_contradictions(config.dataset),
