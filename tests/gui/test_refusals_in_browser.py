@@ -98,6 +98,7 @@ class Window:
         expect(self.page.locator("#step-line")).to_be_visible()
         wait_until_filled(self.page)
         expect(self.page.locator("#run-status")).to_have_text(re.compile("."))
+        self.settle()
 
     def look(self) -> None:
         """Have the page look for news once."""
@@ -357,6 +358,7 @@ def test_a_run_that_has_ended(window: Window):
         window.open()
         expect(window.page.locator("#run-controls")).to_be_visible()
         window.rate().fill("1e-4")
+        window.settle()  # an answer that comes later would show that the run has ended
         job.end()
         for button in sorted(RUN_BUTTONS):
             window.refuses(button, "The run ended has already ended")
@@ -372,11 +374,13 @@ def test_a_run_that_is_gone(window: Window, tmp_path: Path):
         window.show_run()
         expect(window.page.locator("#resume")).to_be_visible()
         expect(window.page.locator("#use-rates")).to_be_visible()
+        window.settle()
     for button in ("resume", "use-rates"):
         window.refuses(button, "This run does not exist any more")
     with job_in(window.home / "runs" / "20260101-000001-gone"):
         window.look()
         expect(window.page.locator("#run-controls")).to_be_visible()
+        window.settle()
     for button in sorted(RUN_BUTTONS):
         window.refuses(button, "This run does not exist any more")
 
