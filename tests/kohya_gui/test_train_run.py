@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from gradio.state_holder import SessionState
 from kohya_gui.tabs.filled_dropdown import filled_dropdown
 from kohya_gui.tabs.train_run import RunPanel, build_run_panel, look
 from tests.event_lines import EventLog
+from tests.loops import in_its_own_loop
 from train_core.config.jobs.class_images import ClassImagesConfig
 from train_core.config.jobs.find_rate import FindRateConfig
 from train_core.config.jobs.train import TrainConfig
@@ -149,7 +149,8 @@ def test_a_run_that_waits_in_the_queue_keeps_no_button_from_working_and_is_not_j
     assert chosen(panel, look(panel, None, second[panel.seen], "en")) == "20260103-000000-new"
 
 
-def test_a_choice_that_the_list_has_lost_meanwhile_still_reaches_its_handler():
+@in_its_own_loop
+async def test_a_choice_that_the_list_has_lost_meanwhile_still_reaches_its_handler():
     with gr.Blocks() as page:
         choice, told = filled_dropdown("runs"), gr.Textbox()
         emptied = gr.Button().click(lambda: gr.update(choices=[], value=None), None, choice)
@@ -157,8 +158,8 @@ def test_a_choice_that_the_list_has_lost_meanwhile_still_reaches_its_handler():
     assert choice.get_block_name() == "dropdown", "gradio draws it as it draws every list"
     opened = SessionState(page)
 
-    def answer(handler: dict[str, Any], *inputs: str) -> list[str]:
-        return asyncio.run(page.process_api(page.fns[handler["id"]], list(inputs), state=opened))["data"]
+    async def answer(handler: dict[str, Any], *inputs: str) -> list[str]:
+        return (await page.process_api(page.fns[handler["id"]], list(inputs), state=opened))["data"]
 
-    answer(emptied)
-    assert answer(pressed, "20260101-mine") == ["20260101-mine is gone"]
+    await answer(emptied)
+    assert await answer(pressed, "20260101-mine") == ["20260101-mine is gone"]

@@ -22,6 +22,7 @@ from kohya_gui.server import app, listener
 from kohya_gui.server.evaluate.routes import evaluate_routes
 from kohya_gui.server.studio.routes import studio_routes
 from tests.kohya_gui.server.serving import RUN, served
+from tests.loops import in_its_own_loop
 from train_core.config.places import runs_dir
 
 REPOSITORY = Path(__file__).parents[3]
@@ -206,21 +207,19 @@ def test_two_pages_that_start_at_once_get_ports_of_their_own():
             assert listener.port_of(second) > listener.port_of(first)
 
 
-def test_the_end_of_an_answer_does_not_wait_until_the_browser_has_confirmed_its_beginning():
-    async def at_once() -> int:
-        accepted = asyncio.get_running_loop().create_future()
-        handler = asyncio.StreamReaderProtocol(asyncio.StreamReader(), lambda _, writer: accepted.set_result(writer))
-        with listener.listen_on("127.0.0.1", 0) as port:
-            server = await asyncio.get_running_loop().create_server(lambda: handler, sock=port)
-            _, visitor = await asyncio.open_connection(*port.getsockname())
-            connection = (await accepted).get_extra_info("socket")
-            delay_off = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            for writer in (visitor, await accepted):
-                writer.close()
-            server.close()
-        return delay_off
-
-    assert asyncio.run(at_once())
+@in_its_own_loop
+async def test_the_end_of_an_answer_does_not_wait_until_the_browser_has_confirmed_its_beginning():
+    accepted = asyncio.get_running_loop().create_future()
+    handler = asyncio.StreamReaderProtocol(asyncio.StreamReader(), lambda _, writer: accepted.set_result(writer))
+    with listener.listen_on("127.0.0.1", 0) as port:
+        server = await asyncio.get_running_loop().create_server(lambda: handler, sock=port)
+        _, visitor = await asyncio.open_connection(*port.getsockname())
+        connection = (await accepted).get_extra_info("socket")
+        delay_off = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for writer in (visitor, await accepted):
+            writer.close()
+        server.close()
+    assert delay_off
 
 
 def test_a_named_port_that_is_taken_is_refused_and_never_exchanged():
