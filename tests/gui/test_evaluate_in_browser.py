@@ -125,6 +125,35 @@ def test_two_axes_are_chosen_and_the_others_are_sliders_which_is_kept(window: Ca
     expect(page.locator("#evaluate-axes output")).to_have_text("blue hair")
 
 
+def test_what_is_chosen_stays_so_while_pictures_without_the_adapter_come_and_go_before_it(
+    window: Callable[..., Page],
+) -> None:
+    folder = evaluation("slides", {"file": EPOCHS, "replace": PROMPTS, "weight": ("0", "1")})
+    facts = folder.facts()
+    assert facts is not None
+    at_zero = [bare if place % 2 == 0 else cell for place, (cell, bare) in enumerate(zip(*names(folder), strict=True))]
+    folder.write(facts.model_copy(update={"cells": tuple(at_zero)}))
+    page = window(folder)
+    about, heads = page.locator("#evaluate-about"), page.locator("#evaluate-grid .heads .label")
+    expect(heads).to_have_text(list(EPOCHS))
+    page.keyboard.press("ArrowRight")
+    expect(about).to_have_text("fox-2 · from behind · Weight 0")
+    slider = page.locator("#evaluate-axes input")
+    for value, shown in (("1", ["without", *EPOCHS]), ("0", list(EPOCHS)), ("1", ["without", *EPOCHS])):
+        slider.fill(value)
+        expect(heads).to_have_text(shown)
+        expect(about).to_have_text(f"fox-2 · from behind · Weight {value}")
+
+
+def test_the_verdict_is_asked_for_again_by_who_comes_back_from_scoring(window: Callable[..., Page]) -> None:
+    page = window(evaluation("scored meanwhile"))
+    expect(page.locator("#evaluate-verdict-place")).to_contain_text("No scores")
+    button = page.evaluate_handle("document.body.appendChild(document.createElement('button'))").as_element()
+    button.evaluate("button => { button.id = 'evaluate-grids-button'; }")  # which the whole page has
+    with page.expect_request("**/evaluate/verdict"):
+        button.evaluate("button => button.click()")
+
+
 def test_a_held_key_shows_the_picture_without_the_adapter_and_wiping_and_pinning_compare(
     window: Callable[..., Page],
 ) -> None:

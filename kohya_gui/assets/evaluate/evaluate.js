@@ -47,6 +47,7 @@ function offerFiles() {
 // Keys work at once where a grid is open.
 async function comeBack() {
   if (!grid.id) return offer();
+  tell("back");
   if (await crucible.drawn(() => at("evaluate-work").offsetParent)) at("evaluate-grid").focus({preventScroll: true});
 }
 

@@ -16,7 +16,7 @@ export const MARKS = {good: "g", bad: "b", none: "."};
 export const SIGNS = {g: "✓", b: "✕", ".": ""};
 export const nameOfMark = (letter) => Object.keys(MARKS).find((name) => MARKS[name] === letter);
 
-// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn", "blind", "renewed".
+// Whoever shows something listens here: "opened", "layout" (what stands where), "chosen", "marks", "drawn", "blind", "renewed", "back" (on the tab).
 export const {on, tell} = teller();
 export const {remember, remembered} = keeper("evaluate");
 
@@ -48,7 +48,7 @@ export function takeGrid(found) {
 }
 // Chooses the first picture with the adapter instead of one without it.
 function leaveBase() {
-  if (isBase(grid.row, grid.column)) choose(base === "row" ? 1 : 0, base === "column" ? 1 : 0);
+  if (isBase(grid.row, grid.column)) choose(leading("row"), leading("column"));
 }
 const clamp = (value, count) => Math.max(0, Math.min(count - 1, Number(value) || 0));
 
@@ -88,18 +88,23 @@ export function setFit(fit) {
   if (grid.blind) keepInside(Math.floor(place / fit), place % fit);
 }
 
-// Works out what stands where after the axes, or the values of those that are not shown, have changed.
-export function arrange() {
+// Works out what stands where after the axes, or the values of those that are not shown, have changed. What is chosen
+// stays so by its labels where it is to `follow`, as the pictures without the adapter come and go before it.
+export function arrange(follow = false) {
+  const before = [leading("row"), leading("column")];
   const rows = lengthOf(grid.down), columns = lengthOf(grid.across);
   const ways = [];
   if (columns > 1 && alike(rows, columns, false)) ways.push("column");
   if (rows > 1 && alike(columns, rows, true)) ways.push("row");
   if (grid.axes[grid.down]?.kind === "file") ways.reverse(); // beside the first epoch, if it can be chosen
   base = ways[0] || "";
+  if (follow && !grid.blind) [grid.row, grid.column] = [grid.row + leading("row") - before[0], grid.column + leading("column") - before[1]];
   keepInside(grid.row, grid.column);
   tell("layout");
   tell("chosen");
 }
+// How many rows or columns stand before those of the axis: that without the adapter, or none.
+const leading = (line) => (base === line ? 1 : 0);
 const lengthOf = (axis) => (axis < 0 ? 1 : grid.axes[axis].labels.length);
 
 // Whether without the adapter all pictures of a row (of a column, if `turned`) are the same one, which no value shows.
@@ -125,11 +130,11 @@ function placeOf(down, across) {
 
 // What is shown: the first column, or the first row, may be that without the adapter.
 export const shape = () => (grid.blind ? {rows: Math.ceil(grid.order.length / grid.fit), columns: grid.fit} : {
-  rows: lengthOf(grid.down) + (base === "row" ? 1 : 0), columns: lengthOf(grid.across) + (base === "column" ? 1 : 0),
+  rows: lengthOf(grid.down) + leading("row"), columns: lengthOf(grid.across) + leading("column"),
 });
 export const baseLine = () => base;
 export const isBase = (row, column) => !grid.blind && ((base === "row" && row === 0) || (base === "column" && column === 0));
-const inside = (row, column) => placeOf(Math.max(0, row - (base === "row" ? 1 : 0)), Math.max(0, column - (base === "column" ? 1 : 0)));
+const inside = (row, column) => placeOf(Math.max(0, row - leading("row")), Math.max(0, column - leading("column")));
 // The picture of a cell, undefined behind the last one where they are shuffled; and the same without the adapter.
 export const pictureAt = (row, column) => (
   grid.blind ? grid.order[row * grid.fit + column] : (isBase(row, column) ? grid.without : grid.cells)[inside(row, column)]
@@ -150,11 +155,11 @@ export const columnNote = (column) => noteOf(grid.across, column, base === "colu
 export const rowNote = (row) => noteOf(grid.down, row, base === "row");
 // The address of the picture whose caption a row, a column or a cell has as its prompt; "" or undefined for none.
 const original = (axis, value) => (!grid.blind && axis === grid.axes.length - 1 ? grid.originals[value] : undefined);
-export const columnOriginal = (column) => original(grid.across, column - (base === "column" ? 1 : 0));
-export const rowOriginal = (row) => original(grid.down, row - (base === "row" ? 1 : 0));
+export const columnOriginal = (column) => original(grid.across, column - leading("column"));
+export const rowOriginal = (row) => original(grid.down, row - leading("row"));
 export const originalAt = (row, column) => {
-  const last = grid.axes.length - 1, first = (line) => (base === line ? 1 : 0);
-  return original(last, last === grid.across ? column - first("column") : last === grid.down ? row - first("row") : grid.at[last]);
+  const last = grid.axes.length - 1;
+  return original(last, last === grid.across ? column - leading("column") : last === grid.down ? row - leading("row") : grid.at[last]);
 };
 export function takeNotes(notes) {
   grid.notes = notes;
@@ -198,7 +203,7 @@ export function setAxes(across, down) {
 }
 export function setValue(axis, value) {
   grid.at[axis] = value;
-  arrange();
+  arrange(true);
 }
 export function keepPlace() {
   if (grid.blind) return;

@@ -8,7 +8,7 @@ let timer = 0;
 const ask = (name, asked = {}) => crucible.post(`evaluate/${name}`, {id: grid.id, ...asked});
 
 export function startVerdict() {
-  on("opened blind", look);
+  on("opened blind back", look); // files may have been scored meanwhile
   on("opened renewed", note);
   on("marks drawn", () => {
     clearTimeout(timer);

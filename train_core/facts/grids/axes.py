@@ -366,11 +366,13 @@ KNOWN = {word: name for name, kind in KINDS.items() for word in (name, *kind.wor
 
 def _unknown(number: int, word: str) -> Problem:
     near = get_close_matches(_letters(word), KNOWN, n=1, cutoff=0.0)
+    searched = not any(sign.isalpha() for sign in word)  # the values of A1111's S/R, such as 000001:0, 000001:1, alone
     return problem(
         "grid_axis_unknown",
         "Axes, line {line}: there is no axis {word}. Did you mean {nearest}? Write one of {known}, a colon, and its "
         "values.",
-        line=number, word=word.strip()[:60], nearest=KNOWN[near[0]], known=", ".join(KINDS),
+        line=number, word=word.strip()[:60], nearest="replace" if searched else KNOWN[near[0]],
+        known=", ".join(KINDS),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -49,15 +50,18 @@ def ranked_axes(facts: GridFacts) -> list[int]:
 def ranking(facts: GridFacts, marks: Mapping[str, str], axis: int) -> list[Ranked]:
     """The values of an axis, the best first: by the low end of the interval, so that few marks do not win.
 
-    A picture that stands in several cells of a value counts once there. Values without marks come last, in order.
+    A picture that stands in several cells of a value counts once there; one that several values share, as the base's at
+    weight 0 is every file's, tells nothing between them and counts for none. Values without marks come last, in order.
     """
     pictures: list[set[str]] = [set() for _ in facts.axes[axis].labels]
     stride = math.prod(len(one.labels) for one in facts.axes[axis + 1 :])
     for place, name in enumerate(facts.cells):
         if name in marks:
             pictures[place // stride % len(pictures)].add(name)
+    values = Counter(name for names in pictures for name in names)
     found = []
-    for value, names in enumerate(pictures):
+    for value, every in enumerate(pictures):
+        names = {name for name in every if values[name] == 1}
         good = sum(marks[name] == "good" for name in names)
         bad = sum(marks[name] == "bad" for name in names)
         found.append(Ranked(value, good, bad, *wilson(good, bad)))

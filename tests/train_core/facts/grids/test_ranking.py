@@ -37,10 +37,11 @@ def test_where_there_are_neither_files_nor_weights_each_axis_is_ranked(tmp_path)
     assert ranked_axes(facts) == [0, 2]
 
 
-def test_a_picture_that_stands_in_several_cells_counts_once_for_each_value(tmp_path) -> None:
+def test_a_picture_that_several_values_share_counts_for_none_of_them(tmp_path) -> None:
+    """As the base's, which is every file's at weight 0: who likes it likes no file for that."""
     facts = grid_folder(tmp_path / "a", {"file": "12", "weight": ("0", "1")}).facts()
     assert facts is not None
     shared = facts.model_copy(update={"cells": (facts.cells[0], facts.cells[1], facts.cells[0], facts.cells[3])})
     marks = {facts.cells[0]: "good"}
-    assert [one.good for one in ranking(shared, marks, 0)] == [1, 1]
+    assert [one.good for one in ranking(shared, marks, 0)] == [0, 0]
     assert [(one.value, one.good) for one in ranking(shared, marks, 1)] == [(0, 1), (1, 0)]

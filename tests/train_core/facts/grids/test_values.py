@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from train_core.config.problems import UserError
+from train_core.facts.grids.axes import Seeds, Surroundings, read_axes
 from train_core.facts.grids.values import numbers_in, values_in
+from train_core.facts.prompts.network_files import NamedFiles
 
 
 @pytest.mark.parametrize(("text", "values"), [
@@ -50,3 +55,12 @@ def test_a_range_goes_from_its_first_number_as_far_as_steps_reach(first, last, s
     said = numbers_in(f"{first}-{last} ({step if last >= first else -step})")
     assert [int(number) for number in said] == list(range(first, last + (1 if last >= first else -1),
                                                           step if last >= first else -step))  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "nearest"), [
+    ("000001:0, 000001:0.5, 000002:1", "replace"), (":0, :0.5, :1", "replace"), ("sede: 1", "seed"),
+])  # fmt: skip
+def test_values_without_their_axis_are_answered_with_the_likeliest_one(line, nearest):
+    around = Surroundings(NamedFiles.within([]), Path(), "SD 1.x", Seeds())
+    with pytest.raises(UserError, match=f"Did you mean {nearest}"):
+        read_axes([line], around)
