@@ -46,7 +46,7 @@ def test_a_text_of_a1111_fills_every_setting_that_it_speaks_of():
 
 
 @given(
-    prompt=LINE.filter(bool), negative=LINE, model=TEXT, sampler=st.sampled_from(SAMPLERS),
+    prompt=LINE.filter(bool), negative=LINE, model=TEXT.map(str.strip), sampler=st.sampled_from(SAMPLERS),
     spacing=st.sampled_from(["automatic", "uniform", "karras", "exponential"]), seed=st.integers(0, 2**32 - 1),
     hires=st.none() | st.builds(
         Hires, st.floats(1.25, 4).map(lambda x: round(x, 2)), st.floats(0, 1).map(lambda x: round(x, 2)),
